@@ -1,0 +1,111 @@
+// Lint rules, and the arrows between the rooms (docs/architecture.md): an import that points the wrong way does not pass.
+import tseslint from 'typescript-eslint';
+
+/** The only rooms that may import a package; every other room is refused it. */
+const packageOwners = {
+  '@kubernetes/client-node': ['kube'],
+  express: ['admission', 'sandbox'],
+  'node-forge': ['tls'],
+  winston: ['telemetry'],
+  'prom-client': ['telemetry'],
+};
+
+/** What each room may import of ours. `main` is src/main.ts and src/config.ts. */
+const arrows = {
+  api: [],
+  engine: ['api'],
+  kube: ['api', 'engine'],
+  tls: ['api', 'engine', 'kube'],
+  telemetry: ['api', 'engine'],
+  operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
+  admission: ['api', 'engine', 'kube', 'tls', 'telemetry'],
+  cli: ['api', 'engine', 'kube'],
+  sandbox: ['api'],
+};
+
+const rooms = Object.keys(arrows);
+
+const wall = (room, extra = []) => ({
+  files: [`src/${room}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^(\\.\\./)+(${rooms.filter((other) => other !== room && !arrows[room].includes(other)).join('|')})/`,
+            message: `src/${room} may import only ${['itself', ...arrows[room]].join(', ')} (docs/architecture.md, "Arrows").`,
+          },
+          { regex: '^(\\.\\./)+(main|config)\\.ts$', message: 'Only main.ts composes; pass the value in.' },
+          ...Object.entries(packageOwners)
+            .filter(([, owners]) => !owners.includes(room))
+            .map(([name, owners]) => ({
+              regex: `^${name}(/|$)`,
+              message: `Only ${owners.map((owner) => `src/${owner}`).join(' and ')} may import ${name}.`,
+            })),
+          ...extra,
+        ],
+      },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'src/sandbox/schema/generated/'] },
+  ...tseslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'error',
+    },
+  },
+  ...rooms.filter((room) => room !== 'engine' && room !== 'api').map((room) => wall(room)),
+  ...['api', 'engine'].map((room) =>
+    wall(room, [{ regex: '^[^.]', message: `src/${room} is pure: no node:*, no packages. Pass what it needs in.` }]),
+  ),
+  {
+    files: ['src/engine/**/*.ts', 'src/api/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...[
+          'Date',
+          'setTimeout',
+          'setInterval',
+          'setImmediate',
+          'process',
+          'crypto',
+          'fetch',
+          'performance',
+          'Buffer',
+        ].map((name) => ({
+          name,
+          message: 'The engine is pure: time, randomness and I/O are passed in.',
+        })),
+      ],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'The engine is pure.' }],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/main.ts', 'src/config.ts', 'src/sandbox/**', 'src/cli/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='process'][property.name=/^(env|exit|argv|on|once)$/]",
+          message: 'Only config.ts reads the environment and only main.ts exits or handles signals.',
+        },
+      ],
+    },
+  },
+  { files: ['src/sandbox/main.ts', 'src/cli/**', 'test/support/**', 'test/tools/**'], rules: { 'no-console': 'off' } },
+);

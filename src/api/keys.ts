@@ -1,0 +1,50 @@
+// Every label, annotation, finalizer and field manager we read or write, in one place.
+
+/** OpenKruise Rollouts' keys, kept so that its clients and habits work (docs/openkruise.md). */
+export const GROUP = 'rollouts.kruise.io';
+/** Label on an enrolled Deployment; its value is `deployment`. Selects what the webhook intercepts and the operator watches. */
+export const WORKLOAD_TYPE = 'rollouts.kruise.io/workload-type';
+/** Annotation `{"rolloutName":"<name>"}` on a Deployment in a release. */
+export const IN_PROGRESSING = 'rollouts.kruise.io/in-progressing';
+/** Label on a Deployment in a release: pod-template-hash of the stable ReplicaSet. */
+export const STABLE_REVISION = 'rollouts.kruise.io/stable-revision';
+/** Id of the release: label on the Deployment (a user may set it as label or annotation) and on the Pods of a batch. */
+export const ROLLOUT_ID = 'rollouts.kruise.io/rollout-id';
+/** Label on the Pods of a batch: the 1-based number of the step that brought the Pod. */
+export const ROLLOUT_BATCH_ID = 'rollouts.kruise.io/rollout-batch-id';
+/** Annotation on a v1alpha1 Rollout: `partition` (this product) or `canary` (refused: not supported yet). */
+export const ROLLING_STYLE = 'rollouts.kruise.io/rolling-style';
+/** Annotation on a v1alpha1 Rollout naming a TrafficRouting (refused: not supported yet). */
+export const TRAFFIC_ROUTING = 'rollouts.kruise.io/trafficrouting';
+/** Annotation on the Rollout: digest of the step plan. */
+export const PLAN_HASH = 'rollouts.kruise.io/hash';
+/** Finalizer on a Rollout, so that a Deployment is never left held when its Rollout goes. */
+export const ROLLOUT_FINALIZER = 'rollouts.kruise.io/rollout';
+
+/** Our own keys. */
+export const OWN_GROUP = 'tranche.dev';
+/** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the stable template's digest. */
+export const HELD = 'tranche.dev/held';
+/** Annotation on a Deployment: who changed the template (the review's username), stamped by the webhook. */
+export const CHANGED_BY = 'tranche.dev/changed-by';
+/** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: what `kubectl rollout restart` does. */
+export const ON_RESTART = 'tranche.dev/on-restart';
+/** Annotation on a Rollout: `Finish` (default) | `Rollback`: what deleting it in the middle of a release does. */
+export const ON_DELETE = 'tranche.dev/on-delete';
+/** Annotation on a change: reason for going past policy. */
+export const BREAK_GLASS = 'tranche.dev/break-glass';
+/** Annotation on a converted Rollout: JSON of what the other version cannot say. */
+export const CONVERSION = 'tranche.dev/conversion';
+
+/** Kubernetes' own. */
+export const POD_TEMPLATE_HASH = 'pod-template-hash';
+export const REVISION = 'deployment.kubernetes.io/revision';
+export const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
+
+/** Field manager and User-Agent product of the operator. */
+export const FIELD_MANAGER = 'tranche';
+
+/** `minReadySeconds` of a Deployment or ReplicaSet whose Pods the native controller must not call available. */
+export const MARK_MIN_READY_SECONDS = 2147483646;
+/** `progressDeadlineSeconds` that goes with it (it must exceed minReadySeconds). */
+export const MARK_PROGRESS_DEADLINE_SECONDS = 2147483647;

@@ -1,0 +1,242 @@
+// The shapes users and Kubernetes write, as raw JSON: only the fields we read are named, unknown ones travel along.
+
+/** An integer is Pods; a string is a percent such as "50%". */
+export type IntOrString = number | string;
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+/** Any Kubernetes object. Frozen JSON; never mutated. */
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+export interface PodTemplate {
+  readonly metadata?: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
+export interface DeploymentStrategy {
+  readonly type?: string;
+  readonly rollingUpdate?: { readonly maxSurge?: IntOrString; readonly maxUnavailable?: IntOrString };
+}
+
+export interface Deployment extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number;
+    readonly paused?: boolean;
+    readonly minReadySeconds?: number;
+    readonly progressDeadlineSeconds?: number;
+    readonly revisionHistoryLimit?: number;
+    readonly strategy?: DeploymentStrategy;
+    readonly selector: LabelSelector;
+    readonly template: PodTemplate;
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly updatedReplicas?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+    readonly unavailableReplicas?: number;
+    readonly conditions?: readonly Condition[];
+  };
+}
+
+export interface ReplicaSet extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number;
+    readonly minReadySeconds?: number;
+    readonly selector: LabelSelector;
+    readonly template: PodTemplate;
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+  };
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly ready?: boolean;
+  readonly restartCount?: number;
+  readonly state?: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
+export interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly running?: { readonly startedAt?: string };
+  readonly terminated?: { readonly reason?: string; readonly exitCode?: number; readonly finishedAt?: string };
+}
+
+export interface Pod extends KubeObject {
+  readonly spec?: { readonly nodeName?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly reason?: string;
+    readonly conditions?: readonly Condition[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastUpdateTime?: string;
+  readonly lastTransitionTime?: string;
+}
+
+/** Rollout v1beta1, the stored version. The operator reads and writes only this one. */
+export interface Rollout extends KubeObject {
+  readonly spec: RolloutSpec;
+  readonly status?: RolloutStatus;
+}
+
+export interface RolloutSpec {
+  readonly workloadRef: { readonly apiVersion: string; readonly kind: string; readonly name: string };
+  readonly disabled?: boolean;
+  readonly strategy: {
+    readonly paused?: boolean;
+    readonly canary?: CanaryStrategy;
+    readonly blueGreen?: unknown;
+  };
+}
+
+export interface CanaryStrategy {
+  readonly steps?: readonly CanaryStep[];
+  readonly failureThreshold?: IntOrString;
+  readonly enableExtraWorkloadForCanary?: boolean;
+  readonly trafficRoutings?: readonly unknown[];
+  /** Seconds; default 600; 0 = no deadline. */
+  readonly stepDeadlineSeconds?: number;
+  /** Default `Hold`. */
+  readonly onFailure?: 'Hold' | 'Rollback';
+}
+
+export interface CanaryStep {
+  readonly replicas?: IntOrString;
+  readonly traffic?: string;
+  /** No pause, or a pause without duration: wait for approval. 0: go on at once. N: go on after N seconds. */
+  readonly pause?: { readonly duration?: number };
+}
+
+export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
+
+export type StepState =
+  | 'BeforeStepUpgrade'
+  | 'StepUpgrade'
+  | 'StepTrafficRouting'
+  | 'StepMetricsAnalysis'
+  | 'StepPaused'
+  | 'StepReady'
+  | 'Completed';
+
+export interface Approval {
+  readonly step: number;
+  readonly rolloutID: string;
+  readonly revision: string;
+  readonly user: string;
+  readonly time: string;
+}
+
+export interface CanaryStatus {
+  readonly observedWorkloadGeneration?: number;
+  readonly observedRolloutID?: string;
+  readonly rolloutHash?: string;
+  readonly stableRevision?: string;
+  /** pod-template-hash of the ReplicaSet being released ("" until it exists). */
+  readonly canaryRevision?: string;
+  readonly podTemplateHash: string;
+  readonly canaryReplicas: number;
+  readonly canaryReadyReplicas: number;
+  /** 1-based. */
+  readonly currentStepIndex: number;
+  /** 1-based; -1 = none. */
+  readonly nextStepIndex: number;
+  readonly currentStepState: StepState | '';
+  readonly finalisingStep: string;
+  readonly message?: string;
+  readonly lastUpdateTime?: string;
+  readonly approvals?: readonly Approval[];
+}
+
+export interface HistoryEntry {
+  readonly rolloutID: string;
+  readonly revision: string;
+  readonly author?: string;
+  readonly startTime: string;
+  readonly endTime?: string;
+  readonly outcome?: string;
+  readonly approvals?: readonly Approval[];
+}
+
+export interface RolloutStatus {
+  readonly observedGeneration?: number;
+  readonly phase?: Phase | '';
+  readonly message?: string;
+  readonly currentStepIndex: number;
+  readonly currentStepState: StepState | '';
+  readonly conditions?: readonly Condition[];
+  readonly canaryStatus?: CanaryStatus;
+  /** The last ten releases, newest first. */
+  readonly history?: readonly HistoryEntry[];
+}
+
+/** Value of the annotation `tranche.dev/held`: everything needed to give the Deployment back as the user wrote it. */
+export interface Held {
+  /** Format of this record. */
+  readonly v: 1;
+  /** The Rollout that holds the Deployment. */
+  readonly rollout: string;
+  /** The user's own settings; `null` where the field was absent. */
+  readonly user: {
+    readonly paused: boolean | null;
+    readonly maxSurge: IntOrString | null;
+    readonly maxUnavailable: IntOrString | null;
+    readonly minReadySeconds: number | null;
+    readonly progressDeadlineSeconds: number | null;
+  };
+  /** sha256 (hex) of the canonical JSON of the stable template (engine/revision.ts). */
+  readonly stable: string;
+  /** True while ReplicaSets of an abandoned version carry marks: a rollback must take them off before it is freed. */
+  readonly marks?: boolean;
+}
