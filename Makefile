@@ -1,0 +1,103 @@
+# Every task of the project, each of them as a person would type it. `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# The Node that npm brings (package.json pins it), whatever Node the machine has.
+NODE := node_modules/.bin/node
+INSTALLED := node_modules/.installed
+
+# Where install, run and e2e work; a cluster of your own, or the one that `make sandbox` starts.
+KUBECONFIG ?=
+WEBHOOK_URL ?=
+RELEASE_NAMESPACE ?= tranche-system
+PORT ?= 6443
+SANDBOX_KUBECONFIG ?= .cache/sandbox.kubeconfig
+
+# Two jobs at once; the output of each in one piece, where make can do that.
+PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- working on the code ---
+
+.PHONY: test
+test: $(INSTALLED) ## Lint, type-check and run every test (the acceptance tests against the embedded cluster)
+	@$(NODE) test/support/tools.ts
+	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-unit lint typecheck generated
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style and the import arrows
+	@npm run --silent lint
+
+.PHONY: typecheck
+typecheck: $(INSTALLED) ## Check the types
+	@npm run --silent typecheck
+
+.PHONY: test-unit
+test-unit: $(INSTALLED) ## Run the unit and property tests only
+	@npm run --silent test:unit
+
+# The embedded cluster always: a KUBECONFIG that happens to be set in your shell is never touched by `make test`.
+.PHONY: test-e2e
+test-e2e: $(INSTALLED) ## Run the acceptance tests only, against the embedded cluster
+	@KUBECONFIG= WEBHOOK_URL= npm run --silent test:e2e
+
+.PHONY: soak
+soak: $(INSTALLED) ## Run the random histories for long: make soak SECONDS=600
+	@SOAK_SECONDS=$(or $(SECONDS),600) $(NODE) node_modules/.bin/mocha 'test/property/**/*.test.ts'
+
+.PHONY: generate
+generate: $(INSTALLED) ## Write the files that are generated from src/ (CRDs of the chart)
+	@$(NODE) src/api/generate.ts
+
+.PHONY: generated
+generated: $(INSTALLED)
+	@$(NODE) src/api/generate.ts --check
+
+.PHONY: build
+build: $(INSTALLED) ## Compile the program for production into dist/
+	@npm run --silent build
+
+# --- trying it out ---
+
+.PHONY: demo
+demo: $(INSTALLED) ## Play the walkthrough: embedded cluster, the program, a real kubectl
+	@$(NODE) test/e2e/demo.ts
+
+.PHONY: sandbox
+sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE]
+	@mkdir -p $(dir $(SANDBOX_KUBECONFIG))
+	@exec $(NODE) src/sandbox/main.ts --port $(PORT) --kubeconfig $(SANDBOX_KUBECONFIG)
+
+# --- on a cluster ---
+
+.PHONY: install
+install: $(INSTALLED) ## Install the chart for a program outside the cluster: make install KUBECONFIG=FILE WEBHOOK_URL=https://...
+	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' RELEASE_NAMESPACE='$(RELEASE_NAMESPACE)' $(NODE) test/support/install.ts
+
+.PHONY: run
+run: $(INSTALLED) ## Run the program outside the cluster: make run KUBECONFIG=FILE WEBHOOK_URL=https://...
+	@exec $(NODE) src/main.ts --kubeconfig '$(KUBECONFIG)' --webhook-url '$(WEBHOOK_URL)'
+
+.PHONY: e2e
+e2e: $(INSTALLED) ## Run the acceptance tests on a cluster: make e2e KUBECONFIG=FILE WEBHOOK_URL=https://...
+	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' npm run --silent test:e2e
+
+.PHONY: certs
+certs: $(INSTALLED) ## Make a certificate pair for development in certs/
+	@$(NODE) certs/make.ts
+
+# --- house-keeping ---
+
+# npm ci once per package-lock.json.
+$(INSTALLED): package-lock.json package.json
+	@command -v npm >/dev/null || { echo "npm is not on PATH: install Node 20 or newer (https://nodejs.org)." >&2; exit 2; }
+	npm ci --no-audit --no-fund --loglevel error
+	@test -x $(NODE) && touch $@
+
+.PHONY: clean
+clean: ## Remove everything that can be made again
+	rm -rf node_modules dist .cache coverage
