@@ -5,7 +5,8 @@ MAKEFLAGS += --no-builtin-rules
 
 # The Node that npm brings (package.json pins it), whatever Node the machine has.
 NODE := node_modules/.bin/node
-INSTALLED := node_modules/.installed
+# npm writes this file after every install.
+INSTALLED := node_modules/.package-lock.json
 
 # Where install, run and e2e work; a cluster of your own, or the one that `make sandbox` starts.
 KUBECONFIG ?=
@@ -93,7 +94,7 @@ certs: $(INSTALLED) ## Make a certificate pair for development in certs/
 # --- house-keeping ---
 
 # npm ci once per package-lock.json.
-$(INSTALLED): package-lock.json package.json
+$(INSTALLED): package-lock.json
 	@command -v npm >/dev/null || { echo "npm is not on PATH: install Node 20 or newer (https://nodejs.org)." >&2; exit 2; }
 	npm ci --no-audit --no-fund --loglevel error
 	@test -x $(NODE) && touch $@
