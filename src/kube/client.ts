@@ -1,0 +1,182 @@
+// The API server over HTTPS: raw JSON both ways, a bounded number of connections that are kept, and an answer or an error in bounded time.
+import { createHash } from 'node:crypto';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Api, ApiCall, WatchLine } from './api.ts';
+import type { Connection, Credentials } from './connection.ts';
+import { ApiError, NetworkError, type Status } from './errors.ts';
+import { linesOf } from './lines.ts';
+
+export interface ApiClientOptions {
+  readonly connection: Connection;
+  /** E.g. `tranche/0.1.0`. */
+  readonly userAgent: string;
+  /** Owner of the fields we write. */
+  readonly fieldManager: string;
+  /** Default 30 s: an API server gives up after 60 s at most, and answers us long before. */
+  readonly timeoutMs?: number;
+  /** Default 16. A watch has a connection of its own and does not count. */
+  readonly connections?: number;
+  /** Of one answer, or one line of a watch; default 64 MiB: a page of 500 large objects fits. */
+  readonly maxBytes?: number;
+}
+
+export interface ApiClient extends Api {
+  /** Ends every connection, also those in use. */
+  close(): void;
+}
+
+export function createApi(options: ApiClientOptions): ApiClient {
+  const { connection, timeoutMs = 30_000, maxBytes = 64 * 1024 * 1024 } = options;
+  const pools = new Pools(connection.server.protocol, options.connections ?? 16);
+
+  /** Sends a call, resolves with the head of the answer. */
+  async function send(call: ApiCall, kind: 'request' | 'watch', signal: AbortSignal): Promise<IncomingMessage> {
+    const credentials = await connection.credentials();
+    const url = urlOf(connection.server, call, options.fieldManager);
+    const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+    const headers: Record<string, string> = {
+      ...credentials.headers,
+      accept: 'application/json',
+      'user-agent': options.userAgent,
+      ...(body
+        ? { 'content-type': call.contentType ?? 'application/json', 'content-length': String(body.length) }
+        : {}),
+    };
+    const agent = credentials.agent ?? pools.get(kind, credentials);
+    const attempt = (): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const { request: open } = connection.server.protocol === 'http:' ? http : https;
+        const request = open(url, { method: call.method, headers, agent, signal }, resolve);
+        request.on('error', (error: NodeJS.ErrnoException) => {
+          // The server closed a kept connection just as we used it again. Only a read may be sent twice without asking.
+          if (request.reusedSocket && error.code === 'ECONNRESET' && call.method === 'GET' && !signal.aborted) {
+            return resolve(attempt());
+          }
+          reject(error);
+        });
+        request.end(body);
+      });
+    return attempt();
+  }
+
+  async function request(call: ApiCall): Promise<unknown> {
+    const ending = new AbortController();
+    const forward = (): void => ending.abort();
+    call.signal?.addEventListener('abort', forward, { once: true });
+    if (call.signal?.aborted) forward();
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      ending.abort();
+    }, timeoutMs);
+    try {
+      const response = await send(call, 'request', ending.signal);
+      const text = await readAll(response, maxBytes);
+      if (isError(response)) throw errorOf(response, text);
+      return text === '' ? undefined : JSON.parse(text);
+    } catch (error) {
+      throw explain(error, call, connection.server, timedOut ? timeoutMs : undefined);
+    } finally {
+      clearTimeout(timer);
+      call.signal?.removeEventListener('abort', forward);
+    }
+  }
+
+  async function watch(call: ApiCall, onLine: (line: WatchLine) => void): Promise<void> {
+    const signal = call.signal ?? new AbortController().signal;
+    try {
+      const response = await send(call, 'watch', signal);
+      if (isError(response)) throw errorOf(response, await readAll(response, maxBytes));
+      for await (const line of linesOf(response, maxBytes)) {
+        if (signal.aborted) return;
+        onLine(JSON.parse(line) as WatchLine);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      throw explain(error, call, connection.server, undefined);
+    }
+  }
+
+  return { request, watch, close: () => pools.close() };
+}
+
+/** One pool of connections for requests and one for watches, made anew when the client's certificate or the CA changes. */
+class Pools {
+  private readonly protocol: string;
+  private readonly connections: number;
+  private readonly made: http.Agent[] = [];
+  private current: { id: string; request: http.Agent; watch: http.Agent } | undefined;
+
+  constructor(protocol: string, connections: number) {
+    this.protocol = protocol;
+    this.connections = connections;
+  }
+
+  get(kind: 'request' | 'watch', { tls }: Credentials): http.Agent {
+    const id = createHash('sha256').update(JSON.stringify(tls)).digest('hex');
+    if (this.current?.id !== id) {
+      const make = (maxSockets: number): http.Agent => {
+        const common = { keepAlive: true, keepAliveMsecs: 30_000, maxSockets };
+        const agent = this.protocol === 'http:' ? new http.Agent(common) : new https.Agent({ ...common, ...tls });
+        this.made.push(agent);
+        return agent;
+      };
+      this.current = { id, request: make(this.connections), watch: make(Infinity) };
+    }
+    return this.current[kind];
+  }
+
+  close(): void {
+    for (const agent of this.made) agent.destroy();
+  }
+}
+
+const isError = (response: IncomingMessage): boolean => (response.statusCode ?? 0) < 200 || response.statusCode! > 299;
+
+function urlOf(server: URL, call: ApiCall, fieldManager: string): URL {
+  const url = new URL(server);
+  url.pathname = url.pathname.replace(/\/$/, '') + call.path;
+  for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
+  const writes = call.method === 'POST' || call.method === 'PUT' || call.method === 'PATCH';
+  if (writes && !url.searchParams.has('fieldManager')) url.searchParams.set('fieldManager', fieldManager);
+  return url;
+}
+
+async function readAll(response: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      response.destroy();
+      throw new NetworkError(`the answer is larger than ${maxBytes} bytes`, 'TOOLARGE');
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function errorOf(response: IncomingMessage, text: string): ApiError {
+  let status: Status = {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (parsed !== null && typeof parsed === 'object') status = parsed;
+  } catch {
+    // Not from an API server but from something before it: a load balancer's page, or plain text.
+    status = { message: `HTTP ${response.statusCode}: ${text.trim().slice(0, 200)}` };
+  }
+  const retryAfter = Number(response.headers['retry-after']);
+  return new ApiError(response.statusCode ?? 0, status, Number.isFinite(retryAfter) ? retryAfter : undefined);
+}
+
+/** What we throw: ApiError, AbortError, ConnectionError as they are; all else is a NetworkError that says where. */
+function explain(error: unknown, call: ApiCall, server: URL, timeoutMs: number | undefined): unknown {
+  const where = `${call.method} ${server.origin}${call.path}`;
+  if (timeoutMs !== undefined) return new NetworkError(`${where}: no answer within ${timeoutMs} ms`, 'ETIMEDOUT');
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof ApiError || name === 'AbortError' || name === 'ConnectionError') return error;
+  if (error instanceof SyntaxError)
+    return new NetworkError(`${where}: the answer is not JSON`, 'BADJSON', { cause: error });
+  return new NetworkError(`${where}: ${message || code || String(error)}`, code ?? 'UNKNOWN', { cause: error });
+}

@@ -1,0 +1,320 @@
+// Keeps a copy of a collection: list, then watch for as long as it takes, whatever the server and the network do.
+import type { KubeObject } from '../api/types.ts';
+import type { Api, Clock, WatchLine } from './api.ts';
+import { backoffMs, sleep, type Backoff } from './clock.ts';
+import { ApiError, isGone } from './errors.ts';
+import { silent, type Logger } from './log.ts';
+import { freeze, keyOf, Store, trimBallast, type Index } from './store.ts';
+
+export interface Change<T> {
+  readonly type: 'added' | 'updated' | 'deleted';
+  readonly key: string;
+  /** As it is now; of a deleted object, as it was last seen. */
+  readonly object: T;
+  /** Before an update. */
+  readonly old?: T;
+}
+
+/** Called in order, in the watch's own time: put a key into a queue and return. */
+export type ChangeHandler<T> = (change: Change<T>) => void;
+
+export interface ReflectorOptions<T extends KubeObject> {
+  readonly api: Api;
+  readonly clock: Clock;
+  /** The collection, e.g. `/apis/apps/v1/deployments`. */
+  readonly path: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly indexes?: Readonly<Record<string, Index<T>>>;
+  /** Drops what nobody will read before it is kept; default: managedFields and kubectl's last-applied annotation. */
+  readonly trim?: (object: T) => T;
+  readonly logger?: Logger;
+  /** For metrics: a watch was opened again after this, or a comparison found this many differences. */
+  readonly onRestart?: (reason: RestartReason) => void;
+  readonly onDrift?: (objects: number) => void;
+}
+
+export type RestartReason = 'gone' | 'error' | 'silent' | 'short';
+
+const PAGE_SIZE = 500;
+/** Objects that stayed different from the server's although no event said so are found within this time. */
+const COMPARE_EVERY_MS = 600_000;
+/** A server sends a bookmark about once a minute: one that says nothing for so long is not there any more. */
+const SILENCE_MS = 150_000;
+/** A watch that ends sooner than this, having said nothing, counts as a failure, lest we open it in a tight loop. */
+const SHORT_MS = 5_000;
+const BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
+
+export class Reflector<T extends KubeObject> {
+  readonly store: Store<T>;
+  private readonly options: ReflectorOptions<T>;
+  private readonly logger: Logger;
+  private readonly handlers = new Set<ChangeHandler<T>>();
+  private readonly stopping = new AbortController();
+  private readonly waiting: ((synced: boolean) => void)[] = [];
+  private running: Promise<void> | undefined;
+  private isSynced = false;
+  /** Where to go on watching; undefined = list first. */
+  private resourceVersion: string | undefined;
+  private comparedAt = 0;
+  private failures = 0;
+  private lastProblem: string | undefined;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.options = options;
+    this.logger = (options.logger ?? silent).child({ path: options.path, selector: options.labelSelector });
+    this.store = new Store(options.indexes);
+  }
+
+  /** The store has held the whole collection at least once. */
+  get synced(): boolean {
+    return this.isSynced;
+  }
+
+  /** Why it is not synced, as far as it is known. */
+  get problem(): string | undefined {
+    return this.isSynced ? undefined : this.lastProblem;
+  }
+
+  /** True as soon as it is synced; false when it was stopped before. */
+  whenSynced(): Promise<boolean> {
+    if (this.isSynced || this.stopping.signal.aborted) return Promise.resolve(this.isSynced);
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  get(key: string): T | undefined {
+    return this.store.get(key);
+  }
+
+  by(index: string, value: string): T[] {
+    return this.store.by(index, value);
+  }
+
+  /** Hears of every change from now on, and first of every object there is; returns a function that ends it. */
+  on(handler: ChangeHandler<T>): () => void {
+    this.handlers.add(handler);
+    for (const [key, object] of [...this.store.entries()]) this.tell(handler, { type: 'added', key, object });
+    return () => this.handlers.delete(handler);
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Resolves when nothing of it runs any more. The store stays as it is. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+    for (const resolve of this.waiting.splice(0)) resolve(this.isSynced);
+  }
+
+  private async run(): Promise<void> {
+    const { clock } = this.options;
+    while (!this.stopping.signal.aborted) {
+      try {
+        if (this.resourceVersion === undefined) await this.list();
+        else if (clock.now() - this.comparedAt >= COMPARE_EVERY_MS) await this.compare(this.resourceVersion);
+        const heard = await this.watch(this.resourceVersion!);
+        if (heard) this.failures = 0;
+        else await this.pause('short');
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        if (isGone(error)) this.resourceVersion = undefined;
+        await this.pause(isGone(error) ? 'gone' : 'error', error);
+      }
+    }
+  }
+
+  /** Waits after a failure: not at all after the first 410, which is a server's way of saying "list again". */
+  private async pause(reason: RestartReason, error?: unknown): Promise<void> {
+    const { clock, onRestart } = this.options;
+    this.failures += 1;
+    if (error) this.lastProblem = error instanceof Error ? error.message : String(error);
+    onRestart?.(reason);
+    if (reason === 'gone' && this.failures === 1) return;
+    const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const ms = Math.max(wanted, backoffMs(this.failures, BACKOFF, clock));
+    if (error) this.logger.warn('watch interrupted, will try again', { failures: this.failures, waitMs: ms, error });
+    await sleep(clock, ms, this.stopping.signal);
+  }
+
+  private async list(): Promise<void> {
+    const listed = await this.pages({});
+    this.replace(listed.objects);
+    this.resourceVersion = listed.resourceVersion;
+    this.comparedAt = this.options.clock.now();
+    if (this.isSynced) return;
+    this.isSynced = true;
+    this.logger.debug('synced', { objects: this.store.size });
+    for (const resolve of this.waiting.splice(0)) resolve(true);
+  }
+
+  /** Lists the collection exactly as it was at our resourceVersion: then every difference is an event that never came. */
+  private async compare(resourceVersion: string): Promise<void> {
+    const listed = await this.pages({ resourceVersion, resourceVersionMatch: 'Exact' });
+    const differences = this.replace(listed.objects);
+    const exact = listed.resourceVersion === resourceVersion;
+    this.resourceVersion = listed.resourceVersion;
+    this.comparedAt = this.options.clock.now();
+    if (!exact || differences === 0) return;
+    this.logger.warn('the watch had missed changes', { objects: differences });
+    this.options.onDrift?.(differences);
+  }
+
+  private async pages(first: Record<string, string>): Promise<{ resourceVersion: string; objects: Map<string, T> }> {
+    const objects = new Map<string, T>();
+    let next: Record<string, string> = first;
+    for (;;) {
+      const page = asList<T>(
+        await this.options.api.request({
+          method: 'GET',
+          path: this.options.path,
+          query: { ...this.selectors(), limit: String(PAGE_SIZE), ...next },
+          signal: this.stopping.signal,
+        }),
+        this.options.path,
+      );
+      const kind = page.kind?.replace(/List$/, '');
+      for (const item of page.items) {
+        // Items of a list do not say what they are; those of a watch do.
+        const object = this.keep(item.kind ? item : { apiVersion: page.apiVersion, kind, ...item });
+        objects.set(keyOf(object), object);
+      }
+      if (!page.metadata.continue) return { resourceVersion: page.metadata.resourceVersion ?? '', objects };
+      next = { continue: page.metadata.continue };
+    }
+  }
+
+  /** Makes the store equal to the list; returns how many objects were different. */
+  private replace(objects: ReadonlyMap<string, T>): number {
+    let differences = 0;
+    for (const key of [...this.store.keys()]) {
+      if (objects.has(key)) continue;
+      differences += 1;
+      this.change(key, undefined);
+    }
+    for (const [key, object] of objects) if (this.change(key, object)) differences += 1;
+    return differences;
+  }
+
+  /** True when the watch has told us anything, or lasted. Ends at the time it asked for, when the server falls silent, or on stop. */
+  private async watch(resourceVersion: string): Promise<boolean> {
+    const { api, clock, path } = this.options;
+    // Spread, so that the watches of all clients do not end together; never past the next comparison.
+    const untilCompare = Math.max(30, Math.ceil((this.comparedAt + COMPARE_EVERY_MS - clock.now()) / 1000));
+    const timeoutSeconds = Math.min(untilCompare, 240 + Math.floor(240 * clock.random()));
+    const started = clock.now();
+    const ending = new AbortController();
+    const end = (): void => ending.abort();
+    this.stopping.signal.addEventListener('abort', end, { once: true });
+    let lines = 0;
+    let heardAt = started;
+    let failure: unknown;
+    let silenced = false;
+    const watchdog = (): void => {
+      const left = heardAt + SILENCE_MS - clock.now();
+      silenced = left <= 0;
+      if (silenced) end();
+      else cancel = clock.after(left, watchdog);
+    };
+    let cancel = clock.after(SILENCE_MS, watchdog);
+    const query = {
+      ...this.selectors(),
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion,
+      timeoutSeconds: String(timeoutSeconds),
+    };
+    try {
+      await api.watch({ method: 'GET', path, query, signal: ending.signal }, (line) => {
+        if (failure || ending.signal.aborted) return;
+        lines += 1;
+        heardAt = clock.now();
+        failure = this.take(line);
+        if (failure) end();
+      });
+    } finally {
+      cancel();
+      this.stopping.signal.removeEventListener('abort', end);
+    }
+    if (failure) throw failure;
+    if (silenced) {
+      this.options.onRestart?.('silent');
+      this.logger.warn('watch was silent, opening it again', { silentMs: clock.now() - heardAt });
+    }
+    return lines > 0 || clock.now() - started >= SHORT_MS || this.stopping.signal.aborted;
+  }
+
+  /** Returns the error that ends the watch, if the line is one. */
+  private take(line: WatchLine): Error | undefined {
+    if (line.type === 'ERROR') {
+      const status = line.object as ConstructorParameters<typeof ApiError>[1];
+      return new ApiError(status.code ?? 500, status);
+    }
+    const object = line.object as T;
+    const { resourceVersion } = object.metadata;
+    this.failures = 0;
+    if (line.type !== 'BOOKMARK') {
+      const kept = this.keep(object);
+      this.change(keyOf(kept), line.type === 'DELETED' ? undefined : kept, kept);
+    }
+    // Only now: had it failed, we would see the line again.
+    if (resourceVersion) this.resourceVersion = resourceVersion;
+    return undefined;
+  }
+
+  private keep(object: T): T {
+    return freeze((this.options.trim ?? trimBallast)(object));
+  }
+
+  /** True when it was one: an event seen twice, or an object that is listed as we have it, is none. */
+  private change(key: string, object: T | undefined, last?: T): boolean {
+    const old = this.store.get(key);
+    if (
+      object
+        ? old?.metadata.resourceVersion === object.metadata.resourceVersion && old?.metadata.uid === object.metadata.uid
+        : !old
+    )
+      return false;
+    this.store.set(key, object);
+    if (!object) this.tellAll({ type: 'deleted', key, object: last ?? old! });
+    else if (!old) this.tellAll({ type: 'added', key, object });
+    else if (old.metadata.uid === object.metadata.uid) this.tellAll({ type: 'updated', key, object, old });
+    else {
+      // Deleted and made again while we did not look.
+      this.tellAll({ type: 'deleted', key, object: old });
+      this.tellAll({ type: 'added', key, object });
+    }
+    return true;
+  }
+
+  private tellAll(change: Change<T>): void {
+    for (const handler of this.handlers) this.tell(handler, change);
+  }
+
+  private tell(handler: ChangeHandler<T>, change: Change<T>): void {
+    try {
+      handler(change);
+    } catch (error) {
+      this.logger.error('a handler of changes failed', { key: change.key, error });
+    }
+  }
+
+  private selectors(): Record<string, string> {
+    const { labelSelector, fieldSelector } = this.options;
+    return { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}) };
+  }
+}
+
+interface ListPage<T> {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items: readonly T[];
+}
+
+function asList<T>(answer: unknown, path: string): ListPage<T> {
+  const list = answer as Partial<ListPage<T>> | null;
+  if (!list?.metadata || !Array.isArray(list.items)) throw new Error(`GET ${path}: the answer is not a list`);
+  return list as ListPage<T>;
+}
