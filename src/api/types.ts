@@ -239,4 +239,9 @@ export interface Held {
   readonly stable: string;
   /** True while ReplicaSets of an abandoned version carry marks: a rollback must take them off before it is freed. */
   readonly marks?: boolean;
+  /**
+   * maxSurge and maxUnavailable as we last set them; absent = 0 and 1. What differs from it on the Deployment is an edit of the
+   * user's that no webhook saw.
+   */
+  readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
 }

@@ -1,0 +1,53 @@
+// Numbers of Pods: what "1", "50%" and the Deployment's own maxSurge and maxUnavailable come to at a given size.
+import type { CanaryStep, Deployment, IntOrString } from '../api/types.ts';
+
+/** maxSurge and maxUnavailable in Pods. */
+export interface Limits {
+  readonly surge: number;
+  readonly unavailable: number;
+}
+
+/** Kubernetes' default where a Deployment says nothing. */
+const DEFAULT_LIMIT = '25%';
+
+/** The percentage of "25%"; undefined when the string is not one. */
+export function percentOf(text: string): number | undefined {
+  return /^\d+%$/.test(text) ? Number(text.slice(0, -1)) : undefined;
+}
+
+/** An integer is Pods, a string a percent of `replicas`. What is neither counts as 0: admission refuses it. */
+export function podsOf(value: IntOrString, replicas: number, round: 'up' | 'down'): number {
+  if (typeof value === 'number') return Number.isInteger(value) && value > 0 ? value : 0;
+  const percent = percentOf(value);
+  if (percent === undefined) return 0;
+  return round === 'up' ? Math.ceil((percent * replicas) / 100) : Math.floor((percent * replicas) / 100);
+}
+
+/** `spec.replicas`; absent is 1, as in Kubernetes. */
+export const replicasOf = (deployment: Deployment): number => deployment.spec.replicas ?? 1;
+
+/**
+ * Pods of the new version in a step. Percents round up; less than 100% is never all Pods, when there is more than one;
+ * more than nothing is at least one Pod; never more than there are.
+ */
+export function stepTarget(value: IntOrString | undefined, replicas: number): number {
+  if (value === undefined) return 0;
+  const pods = Math.min(podsOf(value, replicas, 'up'), replicas);
+  const percent = typeof value === 'string' ? percentOf(value) : undefined;
+  return percent !== undefined && percent < 100 && replicas > 1 ? Math.min(pods, replicas - 1) : pods;
+}
+
+/** True when nothing is left to release after this step: then it needs neither pause nor approval. */
+export const isWhole = (step: CanaryStep | undefined, replicas: number): boolean =>
+  step !== undefined && stepTarget(step.replicas, replicas) >= replicas;
+
+/** Surge rounds up, unavailable rounds down, both 0 means one Pod unavailable: as the native controller resolves them. */
+export function resolveLimits(
+  maxSurge: IntOrString | null | undefined,
+  maxUnavailable: IntOrString | null | undefined,
+  replicas: number,
+): Limits {
+  const surge = podsOf(maxSurge ?? DEFAULT_LIMIT, replicas, 'up');
+  const unavailable = Math.min(podsOf(maxUnavailable ?? DEFAULT_LIMIT, replicas, 'down'), replicas);
+  return surge === 0 && unavailable === 0 ? { surge: 0, unavailable: 1 } : { surge, unavailable };
+}

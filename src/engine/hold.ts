@@ -1,0 +1,186 @@
+// How a Deployment is held and given back, as data: the one place that webhook and operator share, so that they cannot disagree.
+import {
+  HELD,
+  IN_PROGRESSING,
+  MARK_MIN_READY_SECONDS,
+  MARK_PROGRESS_DEADLINE_SECONDS,
+  STABLE_REVISION,
+} from '../api/keys.ts';
+import type { Deployment, Held } from '../api/types.ts';
+
+/** The five fields we borrow from a Deployment; `null` where absent. */
+export type Settings = Held['user'];
+export type Budget = NonNullable<Held['budget']>;
+
+/** The budget of a Deployment at rest: it lets the native controller do nothing. */
+export const NO_BUDGET: Budget = { maxSurge: 0, maxUnavailable: 1 };
+
+/** A native `minReadySeconds` that makes no Pod available, and the deadline that Kubernetes wants above it. */
+export const MARK = {
+  minReadySeconds: MARK_MIN_READY_SECONDS,
+  progressDeadlineSeconds: MARK_PROGRESS_DEADLINE_SECONDS,
+} as const;
+
+/** Kept by the Deployment, taken off when it is given back. */
+export const HELD_ANNOTATIONS = [HELD, IN_PROGRESSING] as const;
+export const HELD_LABELS = [STABLE_REVISION] as const;
+
+/** The five fields as they are now. */
+export function settingsOf(deployment: Deployment): Settings {
+  const { paused, minReadySeconds, progressDeadlineSeconds, strategy } = deployment.spec;
+  return {
+    paused: paused ?? null,
+    maxSurge: strategy?.rollingUpdate?.maxSurge ?? null,
+    maxUnavailable: strategy?.rollingUpdate?.maxUnavailable ?? null,
+    minReadySeconds: minReadySeconds ?? null,
+    progressDeadlineSeconds: progressDeadlineSeconds ?? null,
+  };
+}
+
+/** The user's settings of a Deployment: what the annotation keeps, or what it says itself when it is not held. */
+export const userSettings = (deployment: Deployment): Settings => readHeld(deployment)?.user ?? settingsOf(deployment);
+
+/** The record on the Deployment; undefined when there is none, or none that can be read. */
+export function readHeld(deployment: Deployment): Held | undefined {
+  return parseHeld(deployment.metadata.annotations?.[HELD]);
+}
+
+export function parseHeld(text: string | undefined): Held | undefined {
+  if (!text) return undefined;
+  try {
+    const held = JSON.parse(text) as Partial<Held> | null;
+    return held?.v === 1 && typeof held.rollout === 'string' && typeof held.stable === 'string' && isSettings(held.user)
+      ? (held as Held)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isAmount = (value: unknown): boolean => value === null || typeof value === 'number' || typeof value === 'string';
+const isSeconds = (value: unknown): boolean => value === null || typeof value === 'number';
+
+function isSettings(user: Partial<Settings> | undefined): user is Settings {
+  return (
+    typeof user === 'object' &&
+    user !== null &&
+    (user.paused === null || typeof user.paused === 'boolean') &&
+    isAmount(user.maxSurge) &&
+    isAmount(user.maxUnavailable) &&
+    isSeconds(user.minReadySeconds) &&
+    isSeconds(user.progressDeadlineSeconds)
+  );
+}
+
+/** The annotation's value: the same record gives the same text. */
+export function writeHeld(held: Held): string {
+  const { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = held.user;
+  return JSON.stringify({
+    v: 1,
+    rollout: held.rollout,
+    user: { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds },
+    stable: held.stable,
+    ...(held.marks ? { marks: true } : {}),
+    ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
+  });
+}
+
+/** Value of the annotation that OpenKruise's clients read. */
+export const inProgressing = (rollout: string): string => JSON.stringify({ rolloutName: rollout });
+
+/** The native controller is not to call the new version's Pods available. */
+export const isMarked = (deployment: Deployment): boolean => deployment.spec.minReadySeconds === MARK.minReadySeconds;
+
+/** Spending a budget: un-paused, and the new version's Pods do not count. */
+export const isMoving = (deployment: Deployment): boolean => deployment.spec.paused !== true && isMarked(deployment);
+
+/**
+ * The native controller has work left on this Deployment, as far as the Deployment itself says. Then a smaller maxSurge would make
+ * it take Pods away from the largest ReplicaSet.
+ */
+export function isInMotion(deployment: Deployment): boolean {
+  const { status, metadata, spec } = deployment;
+  const replicas = spec.replicas ?? 1;
+  return (
+    (status?.observedGeneration ?? 0) < (metadata.generation ?? 0) ||
+    (status?.replicas ?? 0) !== replicas ||
+    (status?.updatedReplicas ?? 0) !== replicas
+  );
+}
+
+export interface Hold {
+  readonly held: Held;
+  /** What the five fields are to be. */
+  readonly settings: Settings;
+}
+
+/**
+ * Holds a Deployment that was not held. `before` is the Deployment without the change that is to be held (the review's old object);
+ * `settings` the five fields with it; `stable` the digest of the template that runs now.
+ */
+export function firstHold(before: Deployment, settings: Settings, rollout: string, stable: string): Hold {
+  const budget: Budget = isInMotion(before)
+    ? { maxSurge: settings.maxSurge ?? '25%', maxUnavailable: settings.maxUnavailable ?? '25%' }
+    : NO_BUDGET;
+  const held: Held = { v: 1, rollout, user: settings, stable, budget };
+  return { held, settings: heldSettings(held) };
+}
+
+/** At rest: paused, with the budget that was last given, and availability judged as the user wants it. */
+export const heldSettings = (held: Held): Settings => ({
+  ...held.user,
+  ...(held.budget ?? NO_BUDGET),
+  paused: true,
+});
+
+/** The same with no Pod of the new version counted. */
+export const markedSettings = (held: Held): Settings => ({ ...heldSettings(held), ...MARK });
+
+/** Spending `held.budget`. */
+export const movingSettings = (held: Held): Settings => ({ ...markedSettings(held), paused: false });
+
+/** Given back: byte for byte what the user wrote. */
+export const freedSettings = (held: Held): Settings => held.user;
+
+const FIELDS = ['paused', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'progressDeadlineSeconds'] as const;
+
+export const sameSettings = (a: Settings, b: Settings): boolean => FIELDS.every((field) => a[field] === b[field]);
+
+/** An edit of the borrowed fields, from `before` to `after`, is an edit of the user's settings: the record with it. */
+export function takeOver(held: Held, before: Settings, after: Settings): Held {
+  const edited = FIELDS.filter((field) => before[field] !== after[field]);
+  if (edited.length === 0) return held;
+  return { ...held, user: { ...held.user, ...Object.fromEntries(edited.map((field) => [field, after[field]])) } };
+}
+
+/**
+ * May a change back to the stable template be set free in the same patch? Not while an abandoned version carries marks:
+ * the native controller would take good Pods before broken ones. Then it is only paused, and the operator frees it.
+ */
+export const mayFreeAtOnce = (held: Held): boolean => held.marks !== true;
+
+/** A Deployment's spec with these settings; a `null` removes the field. */
+export function withSettings(spec: Deployment['spec'], settings: Settings): Deployment['spec'] {
+  const { maxSurge, maxUnavailable, ...fields } = settings;
+  const rollingUpdate = { ...spec.strategy?.rollingUpdate, maxSurge, maxUnavailable };
+  return withoutNulls({
+    ...spec,
+    ...fields,
+    strategy: { ...spec.strategy, rollingUpdate: withoutNulls(rollingUpdate) },
+  }) as Deployment['spec'];
+}
+
+const withoutNulls = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+
+/** The part of a merge patch that takes a Deployment from its settings to these; `undefined` when nothing differs. */
+export function settingsPatch(deployment: Deployment, settings: Settings): Record<string, unknown> | undefined {
+  const now = settingsOf(deployment);
+  const differ = (field: (typeof FIELDS)[number]): boolean => now[field] !== settings[field];
+  const pick = (fields: readonly (typeof FIELDS)[number][]): Record<string, unknown> =>
+    Object.fromEntries(fields.filter(differ).map((field) => [field, settings[field]]));
+  const spec = pick(['paused', 'minReadySeconds', 'progressDeadlineSeconds']);
+  const rollingUpdate = pick(['maxSurge', 'maxUnavailable']);
+  if (Object.keys(rollingUpdate).length > 0) spec['strategy'] = { rollingUpdate };
+  return Object.keys(spec).length > 0 ? spec : undefined;
+}

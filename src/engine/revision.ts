@@ -1,0 +1,73 @@
+// Is this the same template? Compared as stored JSON, so that field order, defaulting or a library's version start no release.
+import { POD_TEMPLATE_HASH, RESTARTED_AT } from '../api/keys.ts';
+import type { PodTemplate } from '../api/types.ts';
+
+/** Lower-case hex sha256 of a text; the shell passes node's in. */
+export type Sha256 = (text: string) => string;
+
+/**
+ * Maps and plain structs that mean the same empty as absent. Elsewhere an empty object says something:
+ * `emptyDir: {}` is a volume, `labelSelector: {}` matches everything.
+ */
+const EMPTY_IS_ABSENT = new Set([
+  'metadata',
+  'labels',
+  'annotations',
+  'nodeSelector',
+  'overhead',
+  'resources',
+  'limits',
+  'requests',
+  'matchLabels',
+  'securityContext',
+]);
+
+/** JSON with sorted keys, without nulls, empty lists and empty maps; undefined when nothing is left. */
+function canonical(value: unknown, key: string): string | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (Array.isArray(value)) {
+    return value.length === 0 ? undefined : `[${value.map((item) => canonical(item, '') ?? 'null').join(',')}]`;
+  }
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const fields: string[] = [];
+  for (const name of Object.keys(value).sort()) {
+    const text = canonical((value as Record<string, unknown>)[name], name);
+    if (text !== undefined) fields.push(`${JSON.stringify(name)}:${text}`);
+  }
+  return fields.length === 0 && EMPTY_IS_ABSENT.has(key) ? undefined : `{${fields.join(',')}}`;
+}
+
+/** Stored objects are frozen, so the text of a template is worked out once. */
+const known = new WeakMap<PodTemplate, string>();
+
+/** The template as one text, `pod-template-hash` left aside: equal texts are equal templates. */
+export function canonicalTemplate(template: PodTemplate): string {
+  let text = known.get(template);
+  if (text === undefined) {
+    text = canonical(without(template, 'labels', POD_TEMPLATE_HASH), '') ?? '{}';
+    known.set(template, text);
+  }
+  return text;
+}
+
+export const sameTemplate = (a: PodTemplate, b: PodTemplate): boolean =>
+  a === b || canonicalTemplate(a) === canonicalTemplate(b);
+
+/** What the annotation and the status keep of a template. */
+export const templateDigest = (template: PodTemplate, sha256: Sha256): string => sha256(canonicalTemplate(template));
+
+/** The templates differ in nothing but when `kubectl rollout restart` was called. */
+export const isRestartOnly = (before: PodTemplate, after: PodTemplate): boolean =>
+  !sameTemplate(before, after) &&
+  sameTemplate(without(before, 'annotations', RESTARTED_AT), without(after, 'annotations', RESTARTED_AT));
+
+/** A ReplicaSet's template as a Deployment would write it: without `pod-template-hash`. */
+export const deploymentTemplate = (template: PodTemplate): PodTemplate =>
+  without(template, 'labels', POD_TEMPLATE_HASH);
+
+function without(template: PodTemplate, map: 'labels' | 'annotations', key: string): PodTemplate {
+  const entries = template.metadata?.[map];
+  if (entries?.[key] === undefined) return template;
+  const { [key]: _, ...rest } = entries;
+  return { ...template, metadata: { ...template.metadata, [map]: rest } };
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import type { PodTemplate } from '../../src/api/types.ts';
+import {
+  canonicalTemplate,
+  deploymentTemplate,
+  isRestartOnly,
+  sameTemplate,
+  templateDigest,
+} from '../../src/engine/revision.ts';
+
+const template = (spec: Record<string, unknown> = {}, metadata: PodTemplate['metadata'] = {}): PodTemplate => ({
+  metadata: { labels: { app: 'demo' }, ...metadata },
+  spec: { containers: [{ name: 'main', image: 'demo:1' }], ...spec },
+});
+
+describe('the same template', () => {
+  const same: [string, PodTemplate, PodTemplate][] = [
+    [
+      'whatever the order of fields',
+      { spec: { a: 1, b: { c: 2, d: 3 } }, metadata: { labels: { x: '1', y: '2' } } },
+      { metadata: { labels: { y: '2', x: '1' } }, spec: { b: { d: 3, c: 2 }, a: 1 } },
+    ],
+    ['pod-template-hash left aside', template(), template({}, { labels: { app: 'demo', 'pod-template-hash': 'abc' } })],
+    ['null is absent', template(), template({ nodeName: null })],
+    [
+      'a null creationTimestamp is absent',
+      template(),
+      template({}, { creationTimestamp: null } as PodTemplate['metadata']),
+    ],
+    ['an empty list is absent', template(), template({ tolerations: [], volumes: [] })],
+    ['empty resources are absent', template(), template({ resources: { limits: {}, requests: {} } })],
+    ['empty annotations are absent', template(), template({}, { annotations: {} })],
+  ];
+  for (const [name, a, b] of same) it(name, () => assert.ok(sameTemplate(a, b)));
+
+  const different: [string, PodTemplate, PodTemplate][] = [
+    ['an image', template(), template({ containers: [{ name: 'main', image: 'demo:2' }] })],
+    ['a label', template(), template({}, { labels: { app: 'demo', tier: 'x' } })],
+    ['an annotation', template(), template({}, { annotations: { a: 'b' } })],
+    ['the order of a list', template({ list: [1, 2] }), template({ list: [2, 1] })],
+    ['a number is not its text', template({ n: 1 }), template({ n: '1' })],
+    ['false is not absent', template(), template({ automountServiceAccountToken: false })],
+    ['an empty volume source is a volume', template({ v: { emptyDir: {} } }), template({ v: {} })],
+    ['an empty selector selects everything', template({ labelSelector: {} }), template()],
+    ['an empty string is a value', template({ e: [{ name: 'A', value: '' }] }), template({ e: [{ name: 'A' }] })],
+  ];
+  for (const [name, a, b] of different) it(`is not: ${name}`, () => assert.ok(!sameTemplate(a, b)));
+});
+
+describe('the digest of a template', () => {
+  it('is that of the canonical text, and does not see the hash label', () => {
+    const digest = (text: string): string => `<${text}>`;
+    assert.equal(templateDigest(template(), digest), `<${canonicalTemplate(template())}>`);
+    const labelled = template({}, { labels: { app: 'demo', 'pod-template-hash': 'abc' } });
+    assert.equal(templateDigest(labelled, digest), templateDigest(template(), digest));
+  });
+});
+
+describe('a restart', () => {
+  const restarted = (at: string): PodTemplate =>
+    template({}, { annotations: { 'kubectl.kubernetes.io/restartedAt': at } });
+  it('changes nothing but restartedAt', () => {
+    assert.ok(isRestartOnly(template(), restarted('2026-01-01T00:00:00Z')));
+    assert.ok(isRestartOnly(restarted('2026-01-01T00:00:00Z'), restarted('2026-01-02T00:00:00Z')));
+  });
+  it('is not a change of anything else, nor no change', () => {
+    assert.ok(!isRestartOnly(template(), { ...restarted('x'), spec: { containers: [] } }));
+    assert.ok(!isRestartOnly(template(), template()));
+  });
+});
+
+describe("a ReplicaSet's template", () => {
+  it('loses the hash label and nothing else', () =>
+    assert.deepEqual(
+      deploymentTemplate(template({}, { labels: { app: 'demo', 'pod-template-hash': 'abc' } })),
+      template(),
+    ));
+});
