@@ -77,7 +77,7 @@ sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [S
 
 .PHONY: install
 install: $(INSTALLED) ## Install the chart for a program outside the cluster: make install KUBECONFIG=FILE WEBHOOK_URL=https://...
-	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' RELEASE_NAMESPACE='$(RELEASE_NAMESPACE)' $(NODE) test/support/install.ts
+	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' RELEASE_NAMESPACE='$(RELEASE_NAMESPACE)' $(NODE) test/e2e/install.ts
 
 .PHONY: run
 run: $(INSTALLED) ## Run the program outside the cluster: make run KUBECONFIG=FILE WEBHOOK_URL=https://...

@@ -1,0 +1,72 @@
+// kubectl and helm as a user has them: the real programs, one kubeconfig, and caches in a folder of ours.
+import path from 'node:path';
+import { run, type Result, type RunOptions } from '../../support/processes.ts';
+import { findTool, type Tool } from '../../support/tools.ts';
+
+/** A command that should have worked did not. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly result: Result;
+
+  constructor(command: string, result: Result) {
+    super(`${command}\nexit code ${result.code}\n${result.stderr}${result.stdout}`.trimEnd());
+    this.result = result;
+  }
+}
+
+export class Client {
+  readonly kubeconfig: string;
+  readonly #home: string;
+
+  constructor(kubeconfig: string, home: string) {
+    this.kubeconfig = kubeconfig;
+    this.#home = home;
+  }
+
+  /** Runs kubectl; returns what it printed on stdout. Throws CommandError when it fails. */
+  async kubectl(args: readonly string[], options?: RunOptions): Promise<string> {
+    return this.#must('kubectl', args, options);
+  }
+
+  async helm(args: readonly string[], options?: RunOptions): Promise<string> {
+    return this.#must('helm', args, options);
+  }
+
+  /** An answer of kubectl as JSON. */
+  async json<T>(args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.kubectl([...args, '-o', 'json'])) as T;
+  }
+
+  /** Runs a tool whose failure may be what is expected. */
+  async attempt(tool: Tool, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return run(await findTool(tool), args, { ...options, env: { ...this.environment(), ...options.env } });
+  }
+
+  /** Nothing of the user's own kubectl and helm settings, and nothing of theirs left in the user's home. */
+  environment(): NodeJS.ProcessEnv {
+    const helm = path.join(this.#home, 'helm');
+    return {
+      PATH: process.env.PATH,
+      HOME: this.#home,
+      KUBECONFIG: this.kubeconfig,
+      KUBECACHEDIR: path.join(this.#home, 'kube-cache'),
+      HELM_CACHE_HOME: helm,
+      HELM_CONFIG_HOME: helm,
+      HELM_DATA_HOME: helm,
+    };
+  }
+
+  async #must(tool: Tool, args: readonly string[], options?: RunOptions): Promise<string> {
+    const result = await this.attempt(tool, args, options);
+    if (result.code !== 0) throw new CommandError(asTyped(tool, args, options?.input), result);
+    return result.stdout;
+  }
+}
+
+/** A command as a person would type it into a shell. */
+export function asTyped(program: string, args: readonly string[], input?: string): string {
+  const line = [program, ...args].map(quote).join(' ');
+  return input === undefined ? line : `${line} <<EOF\n${input.trimEnd()}\nEOF`;
+}
+
+const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

@@ -1,0 +1,162 @@
+// A cluster with Tranche on it: the embedded one or the user's own, the chart, and the program with its service account's token.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { start, temporaryFolder, type Service } from '../../support/processes.ts';
+import { Client } from './client.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+export const RELEASE = 'tranche';
+export const RELEASE_NAMESPACE = 'tranche-system';
+
+/** What the user gave cannot be used; the message says what to give instead. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+}
+
+export interface Cluster {
+  readonly client: Client;
+  /** Is it the embedded one (and not a cluster of the user's)? */
+  readonly embedded: boolean;
+  readonly services: readonly Service[];
+  /** Takes away what was put there, and ends what was started. */
+  close(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  /** A cluster of the user's; the embedded one is started when there is none. */
+  readonly kubeconfig?: string;
+  /** Where the API server of that cluster can reach this machine. */
+  readonly webhookUrl?: string;
+  /** How long a Pod of the embedded cluster takes to become Ready. */
+  readonly readyMs?: number;
+  /** Told what is done at the moment. */
+  readonly say?: (text: string) => void;
+}
+
+/** Starts (or takes) a cluster, installs the chart and starts the program outside it. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const say = options.say ?? (() => undefined);
+  const home = temporaryFolder('e2e');
+  const kubeconfig = options.kubeconfig || path.join(home, 'kubeconfig');
+  const client = new Client(kubeconfig, home);
+  const embedded = !options.kubeconfig;
+  const services: Service[] = [];
+  if (embedded) {
+    say('starting the embedded cluster');
+    services.push(await startSandbox(kubeconfig, options.readyMs));
+  } else {
+    await checkReachable(client);
+    await refuseIfInstalled(client);
+  }
+  const webhookUrl = options.webhookUrl || `https://127.0.0.1:${await freePort()}`;
+  try {
+    say('installing the chart');
+    await installChart(client, webhookUrl);
+    const operatorConfig = await operatorKubeconfig(client, home);
+    say("starting the program with its service account's token");
+    services.push(await startProgram(operatorConfig, webhookUrl));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { client, embedded, services, close };
+
+  async function close(): Promise<void> {
+    // The program goes last from a cluster that lives on: it still has to give back what it holds.
+    if (!embedded) await uninstallChart(client);
+    for (const service of services.toReversed()) await service.stop();
+  }
+}
+
+/** The embedded cluster as a process of its own. */
+export function startSandbox(kubeconfig: string, readyMs = 300): Promise<Service> {
+  const args = ['--port', '0', '--kubeconfig', kubeconfig, '--ready-ms', String(readyMs)];
+  return start('the embedded cluster', process.execPath, [path.join(root, 'src/sandbox/main.ts'), ...args], {
+    ready: (output) => output.includes('\n') && existsSync(kubeconfig),
+  });
+}
+
+/** The program as a process of its own, outside the cluster. */
+export function startProgram(kubeconfig: string, webhookUrl: string): Promise<Service> {
+  const args = ['--kubeconfig', kubeconfig, '--webhook-url', webhookUrl];
+  args.push('--namespace', RELEASE_NAMESPACE, '--metrics-port', '0');
+  return start('the program', process.execPath, [path.join(root, 'src/main.ts'), ...args], {
+    env: { PATH: process.env.PATH },
+    ready: (output) => /"message":"ready"/.test(output),
+  });
+}
+
+/** Installs (or upgrades) the chart for a program that runs outside the cluster. */
+export async function installChart(client: Client, webhookUrl: string, namespace = RELEASE_NAMESPACE): Promise<string> {
+  const chart = path.join(root, 'charts/tranche');
+  const values = ['--set', 'operator.enabled=false', '--set', `webhook.url=${webhookUrl}`];
+  return client.helm(['upgrade', '--install', RELEASE, chart, '-n', namespace, '--create-namespace', ...values], {
+    timeoutSeconds: 120,
+  });
+}
+
+async function uninstallChart(client: Client): Promise<void> {
+  // Rollouts first, while the program can still let go of them. helm keeps the CRD, so that an uninstall never takes
+  // users' Rollouts along; this one was made by us a moment ago.
+  await client.kubectl(['delete', 'crd', 'rollouts.rollouts.kruise.io', '--ignore-not-found']);
+  await client.helm(['uninstall', RELEASE, '-n', RELEASE_NAMESPACE, '--ignore-not-found', '--wait']);
+  await client.kubectl(['delete', 'namespace', RELEASE_NAMESPACE, '--ignore-not-found']);
+}
+
+/** One clear line when there is no usable cluster behind a kubeconfig. */
+export async function checkReachable(client: Client): Promise<void> {
+  const file = client.kubeconfig;
+  if (!existsSync(file))
+    throw new InputError(`KUBECONFIG is ${file}, which does not exist: give the path of a kubeconfig file.`);
+  const result = await client.attempt('kubectl', ['get', '--raw', '/version', '--request-timeout=10s']);
+  if (result.code === 0) return;
+  const reason = result.stderr.trim().split('\n').at(-1);
+  throw new InputError(
+    `No cluster answers with KUBECONFIG ${file} (${reason}): start the cluster, or give another kubeconfig.`,
+  );
+}
+
+/** Tests that remove what they made must not start on an installation that is not theirs. */
+async function refuseIfInstalled(client: Client): Promise<void> {
+  const { stdout } = await client.attempt('kubectl', ['get', 'crd', 'rollouts.rollouts.kruise.io', '-o', 'name']);
+  if (stdout.trim())
+    throw new InputError(
+      'The cluster has the CRD rollouts.rollouts.kruise.io already: the tests would remove it with all Rollouts. Use a cluster without Tranche or OpenKruise Rollouts.',
+    );
+}
+
+/** A kubeconfig with the token of the chart's service account: the program must do with the rights the chart gives. */
+async function operatorKubeconfig(client: Client, home: string): Promise<string> {
+  const token = await client.kubectl(['create', 'token', RELEASE, '-n', RELEASE_NAMESPACE, '--duration=24h']);
+  const view = await client.json<{ clusters: unknown[]; contexts: { name: string; context: { cluster: string } }[] }>([
+    'config',
+    'view',
+    '--raw',
+    '--minify',
+    '--flatten',
+  ]);
+  const file = path.join(home, 'operator.kubeconfig');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: view.clusters,
+    users: [{ name: 'operator', user: { token: token.trim() } }],
+    contexts: [{ name: 'operator', context: { cluster: view.contexts[0]?.context.cluster, user: 'operator' } }],
+    'current-context': 'operator',
+  };
+  await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+  return file;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,14 @@
+// What mocha does before the first acceptance test and after the last (`--require`).
+import { endAllOnSignals } from '../support/processes.ts';
+import { reportAndExit } from './harness/exit.ts';
+import { closeSession, openSession } from './harness/session.ts';
+
+export async function mochaGlobalSetup(): Promise<void> {
+  endAllOnSignals();
+  // Bad input ends the run with a line that says what to do, not with a failed test.
+  await openSession().catch(reportAndExit);
+}
+
+export async function mochaGlobalTeardown(): Promise<void> {
+  await closeSession();
+}

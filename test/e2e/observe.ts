@@ -1,0 +1,120 @@
+// What a release looks like from outside: Pods counted by version, the Deployment and the Rollout as kubectl gets them.
+import { isDeepStrictEqual } from 'node:util';
+import type { Deployment, KubeObject, Rollout } from '../../src/api/types.ts';
+import type { Client } from './harness/client.ts';
+
+/** A promise was not kept; the message says what was expected and what was seen. */
+export class PromiseBroken extends Error {
+  override readonly name = 'PromiseBroken';
+}
+
+interface DemoPod extends KubeObject {
+  readonly spec: { readonly containers: readonly { readonly env?: readonly { name: string; value?: string }[] }[] };
+  readonly status?: { readonly conditions?: readonly { type: string; status: string }[] };
+}
+
+export interface Observation {
+  readonly deployment: Deployment;
+  /** Absent until it was applied. */
+  readonly rollout: Rollout | undefined;
+  /** Pods that are not on their way out, by the value of VERSION in their environment. */
+  readonly pods: Readonly<Record<string, number>>;
+  readonly readyPods: number;
+}
+
+/** One look at a Deployment, its Rollout and its Pods (those with the label app=<its label>). */
+export async function observe(client: Client, namespace: string): Promise<Observation> {
+  const args = ['get', 'deployments.apps,rollouts.rollouts.kruise.io,pods', '-n', namespace];
+  const { items } = await client.json<{ items: readonly KubeObject[] }>(args);
+  const deployment = items.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'workload-demo');
+  const rollout = items.find(({ kind, metadata }) => kind === 'Rollout' && metadata.name === 'rollouts-demo');
+  if (!deployment) throw new PromiseBroken(`the Deployment workload-demo is not in namespace ${namespace}`);
+  const pods = items.filter(
+    ({ kind, metadata }) => kind === 'Pod' && metadata.labels?.app === 'demo' && !metadata.deletionTimestamp,
+  ) as unknown as DemoPod[];
+  return {
+    deployment: deployment as Deployment,
+    rollout: rollout as Rollout | undefined,
+    pods: countBy(pods, versionOf),
+    readyPods: pods.filter(isReady).length,
+  };
+}
+
+const versionOf = (pod: DemoPod): string =>
+  pod.spec.containers[0]?.env?.find(({ name }) => name === 'VERSION')?.value ?? '(none)';
+
+const isReady = (pod: DemoPod): boolean =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const item of items) counts[keyOf(item)] = (counts[keyOf(item)] ?? 0) + 1;
+  return counts;
+}
+
+/** Where a release is, in few words: for failures. */
+export function describeRelease({ pods, readyPods, deployment, rollout }: Observation): string {
+  const counts = Object.entries(pods).map(([version, count]) => `${count} of ${version}`);
+  const status = rollout?.status;
+  return [
+    `Pods: ${counts.join(', ') || 'none'}, ${readyPods} Ready`,
+    `Deployment: paused ${deployment.spec.paused ?? false}, updated ${deployment.status?.updatedReplicas ?? 0}`,
+    `Rollout: ${status?.phase || 'no phase'}, step ${status?.currentStepIndex ?? '-'} ${status?.currentStepState ?? '-'}: ${status?.message ?? 'no message'}`,
+  ].join('; ');
+}
+
+export interface Expectation {
+  /** What is waited for, as a sentence's end: "1 Pod of version-2, waiting for approval". */
+  readonly expected: string;
+  readonly reached: (seen: Observation) => boolean;
+  /** Must hold at every look, before and after; returns what is wrong. */
+  readonly always?: (seen: Observation) => string | undefined;
+  readonly withinSeconds?: number;
+  /** Looks that must still agree after it was reached: it stops there. */
+  readonly steadyLooks?: number;
+}
+
+const LOOK_EVERY_MS = 250;
+
+/** Looks again and again until the expectation is reached, and says what was seen when it is not. */
+export async function expectSoon(
+  look: () => Promise<Observation>,
+  { expected, reached, always, withinSeconds = 60, steadyLooks = 0 }: Expectation,
+): Promise<Observation> {
+  const deadline = Date.now() + withinSeconds * 1000;
+  for (let steady = -1; ;) {
+    const seen = await look();
+    const wrong = always?.(seen);
+    if (wrong) throw new PromiseBroken(`expected ${expected}, but ${wrong} (${describeRelease(seen)})`);
+    if (reached(seen)) {
+      if (++steady >= steadyLooks) return seen;
+    } else if (steady >= 0) {
+      throw new PromiseBroken(`expected ${expected} to last, but it changed (${describeRelease(seen)})`);
+    } else if (Date.now() > deadline) {
+      throw new PromiseBroken(`expected ${expected} within ${withinSeconds} s, but saw ${describeRelease(seen)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/** The rest of a Deployment's spec, which is the user's and must come back as it was. */
+export const settingsOf = ({ spec }: Deployment): unknown => ({ ...spec, template: undefined });
+
+export function checkSame(what: string, actual: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(actual, expected))
+    throw new PromiseBroken(`expected ${what} to be ${JSON.stringify(expected)}, but it is ${JSON.stringify(actual)}`);
+}
+
+/** Is this the time to approve step N: done, and waiting for a decision? */
+export const waitsAtStep =
+  (step: number) =>
+  ({ rollout }: Observation): boolean =>
+    rollout?.status?.canaryStatus?.currentStepIndex === step &&
+    rollout.status.canaryStatus.currentStepState === 'StepPaused';
+
+/** The guide's own test of a client for "step N is ready". */
+export const isStepReady =
+  (step: number) =>
+  ({ rollout }: Observation): boolean =>
+    rollout?.status?.canaryStatus?.currentStepIndex === step &&
+    ['StepReady', 'Completed'].includes(rollout.status.canaryStatus.currentStepState);
