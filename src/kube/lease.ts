@@ -97,7 +97,14 @@ export class LeaderElection {
     const { clock } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      if (await this.attempt()) return true;
+      const ending = new AbortController();
+      const end = (): void => ending.abort();
+      const cancel = clock.after(this.renewMs, end);
+      signal.addEventListener('abort', end, { once: true });
+      const acquired = await this.attempt(ending.signal);
+      cancel();
+      signal.removeEventListener('abort', end);
+      if (acquired) return true;
       // Spread, so that the candidates for one lease do not all ask at the same instant.
       await sleep(clock, this.retryMs * (1 + 0.5 * clock.random()), signal);
     }
@@ -130,7 +137,7 @@ export class LeaderElection {
   }
 
   /** One try to take or renew; true when we hold it. */
-  private async attempt(signal: AbortSignal = this.stopping.signal): Promise<boolean> {
+  private async attempt(signal: AbortSignal): Promise<boolean> {
     const { api, clock, identity } = this.options;
     try {
       const sentAt = clock.now();
@@ -154,7 +161,7 @@ export class LeaderElection {
       return true;
     } catch (error) {
       this.certain = false;
-      if (signal.aborted) return false;
+      if (this.stopping.signal.aborted) return false;
       if (isConflict(error) || isAlreadyExists(error)) this.logger.debug('another process changed the lease first');
       else this.logger.warn('cannot take or renew the lease, will try again', { error });
       return false;
