@@ -149,6 +149,43 @@ export interface ResourceType {
   /** To another version of the same kind; absent = the versions differ in apiVersion only. */
   convert?(objects: KubeObject[], toVersion: string): Promise<KubeObject[]>;
   fieldSelectors: string[];
+  /** Kinds with a conversion of field labels of their own complain in other words. */
+  ownFieldLabels?: boolean;
+  /** A custom resource: no unconditional updates, list items carry their kind, /status keeps all metadata. */
+  custom?: boolean;
+  /** Where its objects are stored when another group serves the same objects (events.k8s.io). */
+  storage?: GroupResource;
+  /** From and to the stored version, where native versions differ in more than apiVersion. */
+  fromStorage?(object: KubeObject): KubeObject;
+  toStorage?(object: KubeObject): KubeObject;
+  /** What is wrong with a name; default: a DNS subdomain. */
+  checkName?(name: string): string[];
+  /** PUT on a missing object creates it. */
+  createOnUpdate?: boolean;
+  /** false: PUT must say its resourceVersion. */
+  unconditionalUpdate?: boolean;
+  /** Deleted in two phases: marked with a grace period, removed by the kubelet. Returns the period in seconds, 0 for at once. */
+  graceSeconds?(object: KubeObject, asked: number | undefined): number;
+  /**
+   * Deletion in the kind's own way (namespaces, definitions): what is stored while others clean up, from a copy; undefined when
+   * nothing is in the way any more.
+   */
+  terminate?(object: KubeObject, now: string): KubeObject | undefined;
+  /** Stays while this holds, even without metadata.finalizers (namespaces have spec.finalizers). */
+  heldBack?(object: KubeObject): boolean;
+  /** DELETE answers with the object instead of a Status. */
+  returnsDeleted?: boolean;
+  /** false: no orphan/foregroundDeletion finalizers (events). */
+  garbageCollected?: boolean;
+  /** Changes of annotations count for the generation (Deployments). */
+  annotationsBumpGeneration?: boolean;
+  /** Extra rules for a write to /status; gets a copy that it may change. */
+  prepareStatus?(object: KubeObject, old: KubeObject): void;
+  validateStatus?(object: KubeObject, old: KubeObject): FieldError[];
+  /** Served below the resource, besides status and scale: for discovery. */
+  subresources?: { name: string; group: string; version: string; kind: string; verbs: string[] }[];
+  /** Only create, and the answer is computed, nothing is stored (reviews). */
+  virtual?: boolean;
 }
 
 export interface Column {

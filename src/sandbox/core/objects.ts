@@ -1,0 +1,95 @@
+// Copying, comparing and freezing plain JSON values, so that stored objects can be shared instead of copied.
+
+type Json = unknown;
+
+const isObject = (value: Json): value is Record<string, Json> => typeof value === 'object' && value !== null;
+
+/**
+ * A copy that may be changed, without undefined fields. What is the very same value in `old` (a stored object) is not copied: it has
+ * been through defaulting already, nobody has a reason to change it, and it is frozen in case somebody does.
+ */
+export function clone<T>(value: T, old?: unknown): T {
+  if (!isObject(value)) return value;
+  if (value === old) return value;
+  if (Array.isArray(value)) {
+    const list = Array.isArray(old) ? old : undefined;
+    return value.map((item, i) => clone(item, list?.[i])) as T;
+  }
+  const before = isObject(old) ? old : undefined;
+  const copy: Record<string, Json> = {};
+  for (const key in value) {
+    const item = (value as Record<string, Json>)[key];
+    if (item === undefined) continue;
+    copy[key] = typeof item === 'object' && item !== null ? clone(item, before?.[key]) : item;
+  }
+  return copy as T;
+}
+
+/** Same JSON? Keys that are undefined count as absent. */
+export function same(a: Json, b: Json): boolean {
+  if (a === b) return true;
+  if (!isObject(a) || !isObject(b)) return false;
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false;
+    return true;
+  }
+  if (Array.isArray(b)) return false;
+  for (const key in a) if (!same(a[key], b[key])) return false;
+  for (const key in b) if (b[key] !== undefined && a[key] === undefined) return false;
+  return true;
+}
+
+/** `next`, with every part that equals its counterpart in `old` replaced by that one; `old` itself when nothing differs. */
+export function share<T>(old: unknown, next: T): T {
+  if (old === next || !isObject(next) || !isObject(old)) return next;
+  if (Object.isFrozen(next)) return same(old, next) ? (old as T) : next;
+  const isList = Array.isArray(next);
+  if (isList !== Array.isArray(old)) return next;
+  const from = old as Record<string, Json>;
+  const to = next as Record<string, Json>;
+  let equal = true;
+  for (const key in to) {
+    const item = to[key];
+    const before = from[key];
+    if (item === before) continue;
+    if (isObject(item) && isObject(before)) {
+      const shared = share(before, item);
+      if (shared === before) {
+        to[key] = shared;
+        continue;
+      }
+    }
+    equal = false;
+  }
+  if (equal) {
+    for (const key in from) {
+      if (!(key in to)) {
+        equal = false;
+        break;
+      }
+    }
+  }
+  return equal ? (old as T) : next;
+}
+
+/** Freezes all of it. A frozen part counts as frozen all the way down: the store never holds another kind. */
+export function freeze<T>(value: T): T {
+  if (!isObject(value) || Object.isFrozen(value)) return value;
+  for (const key in value) {
+    const item = value[key];
+    if (typeof item === 'object' && item !== null) freeze(item);
+  }
+  return Object.freeze(value);
+}
+
+/** JSON as Go's encoding/json prints a map: keys in order. */
+export function canonical(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
+  const keys = Object.keys(value).filter((key) => value[key] !== undefined);
+  return `{${keys
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)
+    .join(',')}}`;
+}

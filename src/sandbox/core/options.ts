@@ -1,0 +1,70 @@
+// CreateOptions, UpdateOptions, PatchOptions and DeleteOptions: read from the query, checked as the real server does.
+import { field, invalid } from './errors.ts';
+import type { Call, FieldValidation } from './call.ts';
+import type { FieldError } from './types.ts';
+
+export interface WriteOptions {
+  dryRun: boolean;
+  manager: string;
+  force: boolean;
+  validation: FieldValidation;
+  /** As admission sees them. */
+  object: Record<string, unknown>;
+}
+
+type Kind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
+
+const VALIDATIONS: readonly string[] = ['Ignore', 'Warn', 'Strict', ''];
+const MAX_MANAGER_BYTES = 128;
+
+export function checkDryRun(values: readonly string[]): FieldError[] {
+  return values.some((value) => value !== 'All') ? [field.notSupported('dryRun', values, ['All'])] : [];
+}
+
+/** Without a fieldManager the owner is the client's product: User-Agent up to the first slash. */
+const managerOf = (call: Call): string =>
+  (call.query.get('fieldManager') || (call.headers['user-agent'] ?? 'unknown').split('/')[0]!).slice(
+    0,
+    MAX_MANAGER_BYTES,
+  );
+
+export function readOptions(call: Call, kind: Kind, applying = false): WriteOptions {
+  const { query } = call;
+  if (query.size === 0 && !applying) {
+    return {
+      dryRun: false,
+      manager: managerOf(call),
+      force: false,
+      validation: 'Warn',
+      object: { kind, apiVersion: 'meta.k8s.io/v1' },
+    };
+  }
+  const dryRun = query.getAll('dryRun');
+  const manager = query.get('fieldManager') ?? '';
+  const validation = query.get('fieldValidation') ?? '';
+  const force = query.get('force');
+  const errors = checkDryRun(dryRun);
+  if (applying && !manager) errors.push(field.required('fieldManager', 'is required for apply patch'));
+  if (kind === 'PatchOptions' && force !== null && !applying) {
+    errors.push(field.forbidden('force', 'may not be specified for non-apply patch'));
+  }
+  if (Buffer.byteLength(manager) > MAX_MANAGER_BYTES) errors.push(field.tooLong('fieldManager', MAX_MANAGER_BYTES));
+  if (!VALIDATIONS.includes(validation)) {
+    errors.push(field.notSupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']));
+  }
+  if (errors.length) throw invalid({ group: 'meta.k8s.io', kind }, '', errors);
+  return {
+    dryRun: dryRun.length > 0,
+    manager: managerOf(call),
+    force: force === 'true' || force === '1',
+    validation: (validation || 'Warn') as FieldValidation,
+    object: {
+      kind,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(dryRun.length ? { dryRun } : {}),
+      ...(force !== null ? { force: force === 'true' || force === '1' } : {}),
+      ...(manager ? { fieldManager: manager } : {}),
+      ...(validation ? { fieldValidation: validation } : {}),
+    },
+  };
+}
