@@ -1,0 +1,127 @@
+// What one controller knows of one kind: a copy of the store that lags behind it, as an informer's does.
+import type { Client, Clock, GroupResource, KubeObject, WatchEvent } from '../../core/types.ts';
+import { controllerOf, keyOf } from './meta.ts';
+
+export interface CacheEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  object: KubeObject;
+  /** As this cache knew it before. */
+  previous?: KubeObject;
+}
+
+const NONE: ReadonlyMap<string, KubeObject> = new Map();
+
+/**
+ * Events arrive in the store's order, each after a delay of its own (never before the one in front of it). What exists when the
+ * cache starts is there at once: a controller works only after its first list.
+ */
+export class Cache {
+  readonly objects = new Map<string, KubeObject>();
+  private readonly byNamespace = new Map<string, Map<string, KubeObject>>();
+  private readonly byController = new Map<string, Map<string, KubeObject>>();
+  private readonly pending: { at: number; event: WatchEvent }[] = [];
+  private readonly clock: Clock;
+  private readonly lag: () => number;
+  private readonly handle: (event: CacheEvent) => void;
+  private readonly unwatch: () => void;
+  private cancelTimer: (() => void) | undefined;
+  private last = 0;
+  private starting = true;
+  private stopped = false;
+
+  constructor(
+    client: Client,
+    type: GroupResource,
+    clock: Clock,
+    lag: () => number,
+    handle: (event: CacheEvent) => void = () => undefined,
+  ) {
+    this.clock = clock;
+    this.lag = lag;
+    this.handle = handle;
+    this.unwatch = client.watch(type, (event) => this.receive(event));
+    this.starting = false;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.cancelTimer?.();
+    this.unwatch();
+  }
+
+  get(namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.objects.get(namespace ? `${namespace}/${name}` : name);
+  }
+
+  inNamespace(namespace: string): Iterable<KubeObject> {
+    return (this.byNamespace.get(namespace) ?? NONE).values();
+  }
+
+  /** Objects whose controlling owner has this uid. */
+  controlledBy(uid: string): Iterable<KubeObject> {
+    return (this.byController.get(uid) ?? NONE).values();
+  }
+
+  /** Objects of a namespace that no controller owns. */
+  orphans(namespace: string): Iterable<KubeObject> {
+    return (this.byController.get(orphansOf(namespace)) ?? NONE).values();
+  }
+
+  private receive(event: WatchEvent): void {
+    if (this.stopped || event.type === 'BOOKMARK' || event.type === 'ERROR') return;
+    const delay = this.starting ? 0 : this.lag();
+    if (delay <= 0 && this.pending.length === 0) {
+      this.deliver(event);
+      return;
+    }
+    this.last = Math.max(this.last, this.clock.now() + delay);
+    this.pending.push({ at: this.last, event });
+    if (this.pending.length === 1) this.arm();
+  }
+
+  private arm(): void {
+    this.cancelTimer = this.clock.after(this.pending[0]!.at - this.clock.now(), () => {
+      const now = this.clock.now();
+      while (this.pending.length > 0 && this.pending[0]!.at <= now) this.deliver(this.pending.shift()!.event);
+      if (this.pending.length > 0) this.arm();
+    });
+  }
+
+  private deliver({ type, object }: WatchEvent): void {
+    const key = keyOf(object);
+    const previous = this.objects.get(key);
+    if (previous) this.unindex(key, previous);
+    if (type === 'DELETED') this.objects.delete(key);
+    else {
+      this.objects.set(key, object);
+      this.index(key, object);
+    }
+    if (type === 'DELETED') this.handle({ type, object, previous });
+    else this.handle({ type: previous ? 'MODIFIED' : 'ADDED', object, previous });
+  }
+
+  private index(key: string, object: KubeObject): void {
+    add(this.byNamespace, object.metadata.namespace ?? '', key, object);
+    add(this.byController, ownerKey(object), key, object);
+  }
+
+  private unindex(key: string, object: KubeObject): void {
+    remove(this.byNamespace, object.metadata.namespace ?? '', key);
+    remove(this.byController, ownerKey(object), key);
+  }
+}
+
+const orphansOf = (namespace: string): string => `orphans of ${namespace}`;
+const ownerKey = (object: KubeObject): string =>
+  controllerOf(object)?.uid ?? orphansOf(object.metadata.namespace ?? '');
+
+const add = (index: Map<string, Map<string, KubeObject>>, at: string, key: string, object: KubeObject): void => {
+  let entries = index.get(at);
+  if (!entries) index.set(at, (entries = new Map()));
+  entries.set(key, object);
+};
+
+const remove = (index: Map<string, Map<string, KubeObject>>, at: string, key: string): void => {
+  const entries = index.get(at);
+  if (entries?.delete(key) && entries.size === 0) index.delete(at);
+};

@@ -1,0 +1,132 @@
+// The frame of a built-in controller: caches that lag, a queue, a client that dies with it, and a crash that forgets everything.
+import { ApiError, type Client, type Clock, type GroupResource, type KubeObject } from '../../core/types.ts';
+import { Cache, type CacheEvent } from './cache.ts';
+import { EventRecorder } from './events.ts';
+import { WorkQueue, type QueueOptions } from './queue.ts';
+
+/** From–to, in milliseconds; each use draws from it. */
+export type Range = readonly [number, number];
+
+export interface ControllerOptions {
+  client: Client;
+  clock: Clock;
+  /** How far each cache is behind the store, drawn for every event. */
+  lagMs: Range;
+  /** How long a request of a controller is under way before it takes effect. */
+  requestMs: Range;
+  /** Write Events. */
+  events: boolean;
+  /** Hears of failures that are not conflicts. */
+  onError?(controller: string, key: string, error: unknown): void;
+}
+
+/** One life of a controller, from start to crash. */
+export class Session {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  private readonly options: ControllerOptions;
+  private readonly ends: (() => void)[] = [];
+  private readonly queues: WorkQueue[] = [];
+  private alive = true;
+
+  constructor(name: string, options: ControllerOptions) {
+    this.name = name;
+    this.options = options;
+    this.clock = options.clock;
+    this.events = new EventRecorder(this, options.events);
+  }
+
+  /** Everything this life had: its caches, queues and timers; requests not yet sent are never sent. */
+  end(): void {
+    this.alive = false;
+    for (const end of this.ends) end();
+  }
+
+  get idle(): boolean {
+    return this.queues.every((queue) => queue.idle);
+  }
+
+  cache(type: GroupResource, handle?: (event: CacheEvent) => void): Cache {
+    const { client, clock, lagMs } = this.options;
+    const cache = new Cache(client, type, clock, () => draw(clock, lagMs), handle);
+    this.ends.push(() => cache.stop());
+    return cache;
+  }
+
+  queue(work: (key: string) => Promise<void>, options: QueueOptions = {}): WorkQueue {
+    const queue = new WorkQueue(this.clock, work, {
+      onError: (key, error) => {
+        if (!isConflict(error) && !isNotFound(error) && !isAlreadyExists(error))
+          this.options.onError?.(this.name, key, error);
+      },
+      ...options,
+    });
+    this.queues.push(queue);
+    this.ends.push(() => queue.stop());
+    return queue;
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    return this.clock.after(ms, () => {
+      if (this.alive) fn();
+    });
+  }
+
+  async request(
+    method: string,
+    path: string,
+    options?: { query?: Record<string, string>; type?: string; body?: object },
+  ): Promise<KubeObject> {
+    const delay = draw(this.clock, this.options.requestMs);
+    if (delay > 0) await new Promise<void>((resolve) => this.clock.after(delay, resolve));
+    if (!this.alive) throw new Error(`${this.name} has crashed`);
+    return this.options.client.request(method, path, options);
+  }
+}
+
+export interface Controller {
+  readonly name: string;
+  /** No work waits in its queues (its caches may still have something to deliver). */
+  readonly idle: boolean;
+  start(): void;
+  /** As a process that is killed: what it knew is gone, what it was about to write is not written. */
+  crash(): void;
+}
+
+/** A controller from a function that sets up one life: caches first, then work. */
+export const createController = (
+  name: string,
+  options: ControllerOptions,
+  live: (session: Session) => void,
+): Controller => {
+  let session: Session | undefined;
+  return {
+    name,
+    get idle() {
+      return session?.idle ?? true;
+    },
+    start() {
+      if (session) return;
+      session = new Session(name, options);
+      live(session);
+    },
+    crash() {
+      session?.end();
+      session = undefined;
+    },
+  };
+};
+
+const draw = (clock: Clock, [from, to]: Range): number => (to <= 0 ? 0 : from + clock.random() * (to - from));
+
+const codeOf = (error: unknown): number => (error instanceof ApiError ? error.status.code : 0);
+export const isNotFound = (error: unknown): boolean => codeOf(error) === 404;
+export const isConflict = (error: unknown): boolean =>
+  error instanceof ApiError && error.status.code === 409 && error.status.reason === 'Conflict';
+export const isAlreadyExists = (error: unknown): boolean =>
+  error instanceof ApiError && error.status.reason === 'AlreadyExists';
+/** The namespace is on its way out: nothing can be created in it. */
+export const isNamespaceTerminating = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  (error.status.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');

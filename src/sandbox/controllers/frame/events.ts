@@ -1,0 +1,67 @@
+// Events as client-go's recorder writes them: the same thing again is counted, not written twice.
+import type { KubeObject } from '../../core/types.ts';
+import { timestamp } from './meta.ts';
+import type { Session } from './controller.ts';
+
+export class EventRecorder {
+  private readonly session: Session;
+  private readonly enabled: boolean;
+  private readonly known = new Map<string, { path: string; count: number }>();
+  private number = 0;
+
+  constructor(session: Session, enabled: boolean) {
+    this.session = session;
+    this.enabled = enabled;
+  }
+
+  /** Never fails and never waits: an Event that cannot be written is lost. */
+  record(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, host?: string): void {
+    if (!this.enabled) return;
+    void this.write(object, type, reason, message, host).catch(() => undefined);
+  }
+
+  private async write(object: KubeObject, type: string, reason: string, message: string, host?: string): Promise<void> {
+    const { session } = this;
+    const nowMs = session.clock.now();
+    const now = timestamp(nowMs);
+    const namespace = object.metadata.namespace ?? 'default';
+    const key = [object.metadata.uid, type, reason, message].join('\n');
+    const before = this.known.get(key);
+    if (before) {
+      const count = ++before.count;
+      await session.request('PATCH', before.path, {
+        type: 'application/strategic-merge-patch+json',
+        body: { count, lastTimestamp: now },
+      });
+      return;
+    }
+    const name = `${object.metadata.name}.${(BigInt(Math.floor(nowMs)) * 1_000_000n + BigInt(this.number++)).toString(16)}`;
+    const collection = `/api/v1/namespaces/${namespace}/events`;
+    this.known.set(key, { path: `${collection}/${name}`, count: 1 });
+    await session.request('POST', collection, {
+      body: {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name, namespace },
+        involvedObject: {
+          kind: object.kind,
+          ...(object.metadata.namespace ? { namespace: object.metadata.namespace } : {}),
+          name: object.metadata.name,
+          uid: object.metadata.uid,
+          apiVersion: object.apiVersion,
+          resourceVersion: object.metadata.resourceVersion,
+        },
+        reason,
+        message,
+        source: { component: session.name, ...(host ? { host } : {}) },
+        firstTimestamp: now,
+        lastTimestamp: now,
+        count: 1,
+        type,
+        eventTime: null,
+        reportingComponent: session.name,
+        reportingInstance: host ?? '',
+      },
+    });
+  }
+}
