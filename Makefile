@@ -52,11 +52,11 @@ soak: $(INSTALLED) ## Run the random histories for long: make soak SECONDS=600
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (CRDs of the chart)
-	@$(NODE) src/api/generate.ts
+	@$(NODE) test/tools/generate.ts
 
 .PHONY: generated
 generated: $(INSTALLED)
-	@$(NODE) src/api/generate.ts --check
+	@$(NODE) test/tools/generate.ts --check
 
 .PHONY: build
 build: $(INSTALLED) ## Compile the program for production into dist/

@@ -1,0 +1,73 @@
+// The subset of JSON Schema that both a CRD (structural OpenAPI v3) and ajv understand, and short ways to write it.
+
+export interface CelRule {
+  readonly rule: string;
+  readonly message: string;
+}
+
+export interface JsonSchema {
+  readonly description?: string;
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
+  readonly format?: 'int32' | 'int64' | 'date-time';
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema;
+  readonly items?: JsonSchema;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly 'x-kubernetes-int-or-string'?: true;
+  readonly 'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-validations'?: readonly CelRule[];
+}
+
+/** Keywords of Kubernetes that are no JSON Schema: ajv is told to pass them over. */
+export const KUBERNETES_KEYWORDS = [
+  'x-kubernetes-int-or-string',
+  'x-kubernetes-list-type',
+  'x-kubernetes-list-map-keys',
+  'x-kubernetes-validations',
+] as const;
+
+type Extra = Omit<JsonSchema, 'description' | 'type' | 'properties' | 'items'>;
+
+export const text = (description: string, extra: Extra = {}): JsonSchema => ({ description, type: 'string', ...extra });
+export const flag = (description: string): JsonSchema => ({ description, type: 'boolean' });
+export const int32 = (description: string, extra: Extra = {}): JsonSchema => ({
+  description,
+  type: 'integer',
+  format: 'int32',
+  ...extra,
+});
+export const int64 = (description: string): JsonSchema => ({ description, type: 'integer', format: 'int64' });
+export const time = (description: string): JsonSchema => ({ description, type: 'string', format: 'date-time' });
+/** An integer is Pods; a string is a percent. Kubernetes allows nothing inside this `anyOf`, so limits stand beside it. */
+export const intOrString = (description: string, extra: Extra = {}): JsonSchema => ({
+  description,
+  anyOf: [{ type: 'integer' }, { type: 'string' }],
+  'x-kubernetes-int-or-string': true,
+  ...extra,
+});
+export const object = (
+  description: string,
+  properties: Readonly<Record<string, JsonSchema>>,
+  extra: Extra = {},
+): JsonSchema => ({ description, type: 'object', ...extra, properties });
+export const list = (description: string, items: JsonSchema, extra: Extra = {}): JsonSchema => ({
+  description,
+  type: 'array',
+  ...extra,
+  items,
+});
+export const stringMap = (description: string): JsonSchema => ({
+  description,
+  type: 'object',
+  additionalProperties: { type: 'string' },
+});

@@ -1,0 +1,98 @@
+// Fields of OpenKruise's that this version does not act on: kept in the schema, so that they are refused in words and never dropped silently.
+import { flag, int32, list, object, stringMap, text, type JsonSchema } from './json-schema.ts';
+
+const name = text('Name.', { minLength: 1, maxLength: 256 });
+const MAX_ITEMS = 16;
+
+const header = object(
+  'A header.',
+  { name, value: text('Value.', { minLength: 1, maxLength: 4096 }) },
+  { required: ['name', 'value'] },
+);
+const headers = (description: string): JsonSchema =>
+  list(description, header, {
+    maxItems: MAX_ITEMS,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['name'],
+  });
+
+const keyMatch = (description: string): JsonSchema =>
+  object(
+    description,
+    {
+      type: text('How to compare.', { enum: ['Exact', 'RegularExpression'] }),
+      name,
+      value: text('Value.', { minLength: 1, maxLength: 4096 }),
+    },
+    { required: ['name', 'value'] },
+  );
+
+const headerMatches = list('Header matches.', keyMatch('A header match.'), { maxItems: MAX_ITEMS });
+
+export const requestHeaderModifier = object('Header changes. Refused: no traffic routing yet.', {
+  add: headers('Headers to add.'),
+  set: headers('Headers to set.'),
+  remove: list('Headers to remove.', text('Name.', { maxLength: 256 }), {
+    maxItems: MAX_ITEMS,
+    'x-kubernetes-list-type': 'set',
+  }),
+});
+
+export const matchesV1alpha1 = list(
+  'Requests to route. Refused: no traffic routing yet.',
+  object('A match.', { headers: headerMatches }),
+  { maxItems: MAX_ITEMS },
+);
+
+export const matchesV1beta1 = list(
+  'Requests to route. Refused: no traffic routing yet.',
+  object('A match.', {
+    path: object('A path match.', {
+      type: text('How to compare.', { enum: ['Exact', 'PathPrefix', 'RegularExpression'] }),
+      value: text('Path.', { maxLength: 1024 }),
+    }),
+    headers: headerMatches,
+    queryParams: list('Query parameter matches.', keyMatch('A query parameter match.'), { maxItems: MAX_ITEMS }),
+  }),
+  { maxItems: MAX_ITEMS },
+);
+
+export const trafficRoutings = list(
+  'Services and routes. Refused: no traffic routing yet.',
+  object(
+    'A traffic routing.',
+    {
+      service: text('The stable Service.'),
+      gracePeriodSeconds: int32('Seconds to wait after a change of routes.'),
+      ingress: object(
+        'An Ingress.',
+        { classType: text('Kind of the Ingress controller.'), name: text('Name of the Ingress.') },
+        { required: ['name'] },
+      ),
+      gateway: object('A Gateway API route.', { httpRouteName: text('Name of the HTTPRoute.') }),
+      customNetworkRefs: list(
+        'Other network objects.',
+        object(
+          'An object.',
+          { apiVersion: text('API version.'), kind: text('Kind.'), name: text('Name.') },
+          { required: ['apiVersion', 'kind', 'name'] },
+        ),
+        { maxItems: MAX_ITEMS },
+      ),
+    },
+    { required: ['service'] },
+  ),
+  { maxItems: MAX_ITEMS },
+);
+
+export const patchPodTemplateMetadata = object(
+  "Metadata for the canary's Pods. Refused: no extra canary workload yet.",
+  {
+    labels: stringMap('Labels.'),
+    annotations: stringMap('Annotations.'),
+  },
+);
+
+export const disableGenerateCanaryService = flag(
+  'Leaves the canary Service out. Without effect: no traffic routing yet.',
+);
