@@ -1,0 +1,44 @@
+// The door of this room: who asks, and may they.
+import type { Store } from '../core/store.ts';
+import type { AdmissionRequest, ApiRequest, Attributes, Clock, User } from '../core/types.ts';
+import { accessDenied, authenticate, impersonate } from './authenticate.ts';
+import { checkEscalation } from './escalation.ts';
+import { Rbac, type Decision } from './rbac.ts';
+import { reviewHandlers, type ReviewHandler } from './reviews.ts';
+import { Tokens } from './tokens.ts';
+
+export { startAggregation } from './aggregation.ts';
+export { userFromCertificate, type ClientCertificate } from './authenticate.ts';
+export { bootstrapObjects } from './bootstrap.ts';
+export type { Decision } from './rbac.ts';
+export type { ReviewContext, ReviewHandler } from './reviews.ts';
+export { serviceAccountUser } from './tokens.ts';
+
+export interface Auth {
+  /** The user a request counts as: impersonation included. Throws 401, or 403 when the impersonation is not allowed. */
+  authenticate(request: ApiRequest): User;
+  authorize(attributes: Attributes): Decision;
+  /** Throws the API server's 403 when authorize says no. */
+  check(attributes: Attributes): void;
+  /** Throws 403 when a write of a role or binding grants what the writer does not hold. Before validating admission. */
+  checkEscalation(request: AdmissionRequest): void;
+  /** By resource: `subjectaccessreviews`, `selfsubjectreviews`, `serviceaccounts/token`, … */
+  readonly reviews: Readonly<Record<string, ReviewHandler>>;
+}
+
+export const createAuth = (options: { store: Pick<Store, 'get' | 'list'>; clock: Clock }): Auth => {
+  const { store, clock } = options;
+  const rbac = new Rbac(store);
+  const tokens = new Tokens(store, clock);
+  const authorize = (attributes: Attributes): Decision => rbac.authorize(attributes);
+  return {
+    authenticate: (request) => impersonate(request, authenticate(request, tokens), authorize),
+    authorize,
+    check(attributes) {
+      const decision = authorize(attributes);
+      if (!decision.allowed) throw accessDenied(attributes, decision.reason);
+    },
+    checkEscalation: (request) => checkEscalation(rbac, request),
+    reviews: reviewHandlers({ rbac, tokens, objects: store, clock }),
+  };
+};
