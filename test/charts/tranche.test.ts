@@ -1,0 +1,177 @@
+// The chart, rendered by the real helm: what is in it, what is left out, what its values refuse, and how little it may do.
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { run } from '../support/processes.ts';
+import { findTool } from '../support/tools.ts';
+
+const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels: Record<string, string> };
+  readonly spec?: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- any kind's
+  readonly rules?: readonly Rule[];
+  readonly webhooks?: readonly { readonly clientConfig: ClientConfig }[];
+}
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+interface ClientConfig {
+  readonly url?: string;
+  readonly service?: { readonly name: string; readonly namespace: string; readonly path: string };
+}
+
+const helm = async (...args: string[]) => run(await findTool('helm'), args);
+
+async function render(...set: string[]): Promise<Manifest[]> {
+  const values = set.flatMap((value) => ['--set', value]);
+  const { code, stdout, stderr } = await helm('template', 'tranche', chart, '-n', 'tranche-system', ...values);
+  assert.equal(code, 0, stderr);
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null);
+}
+
+const named = (manifests: readonly Manifest[]): string[] =>
+  manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`).toSorted();
+
+const find = (manifests: readonly Manifest[], kind: string, name = 'tranche'): Manifest => {
+  const found = manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+  assert.ok(found, `there is no ${kind} ${name} among ${named(manifests).join(', ')}`);
+  return found;
+};
+
+const clientConfigs = (manifests: readonly Manifest[]): ClientConfig[] => [
+  ...manifests.flatMap(({ webhooks }) => webhooks?.map(({ clientConfig }) => clientConfig) ?? []),
+  ...manifests
+    .filter(({ kind }) => kind === 'CustomResourceDefinition')
+    .map(({ spec }) => spec?.conversion.webhook.clientConfig as ClientConfig),
+];
+
+describe('The chart', function () {
+  this.timeout(60_000);
+
+  it('passes helm lint, strictly', async () => {
+    const { code, stdout } = await helm('lint', '--strict', chart);
+    assert.equal(code, 0, stdout);
+  });
+
+  it('runs two replicas that Pod Security "restricted" admits', async () => {
+    const { spec } = find(await render(), 'Deployment');
+    const pod = spec?.template.spec;
+    assert.equal(spec?.replicas, 2);
+    assert.equal(pod.securityContext.runAsNonRoot, true);
+    assert.equal(pod.securityContext.seccompProfile.type, 'RuntimeDefault');
+    for (const { securityContext } of pod.containers) {
+      assert.deepEqual(securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    }
+  });
+
+  it('leaves the program out when it runs elsewhere, and keeps what it needs there', async () => {
+    const inside = named(await render());
+    const outside = named(await render('operator.enabled=false', 'webhook.url=https://127.0.0.1:9443'));
+    assert.deepEqual(
+      inside.filter((name) => !outside.includes(name)),
+      ['Deployment/tranche', 'NetworkPolicy/tranche', 'PodDisruptionBudget/tranche', 'Service/tranche-webhook'],
+    );
+    for (const kept of ['ServiceAccount/tranche', 'ClusterRole/tranche', 'Role/tranche'])
+      assert.ok(outside.includes(kept), kept);
+  });
+
+  it('has the API server call the Service, or the URL that was given', async () => {
+    for (const { url, service } of clientConfigs(await render())) {
+      assert.equal(url, undefined);
+      assert.equal(service?.name, 'tranche-webhook');
+      assert.equal(service.namespace, 'tranche-system');
+    }
+    const outside = clientConfigs(await render('webhook.url=https://10.0.0.1:9443/'));
+    assert.ok(outside.length >= 3);
+    for (const { url, service } of outside) {
+      assert.match(url!, /^https:\/\/10\.0\.0\.1:9443\/[a-z]/);
+      assert.equal(service, undefined);
+    }
+  });
+
+  it('leaves the CA to the program: an upgrade must not take it away', async () => {
+    for (const config of clientConfigs(await render())) assert.ok(!('caBundle' in config));
+  });
+
+  it('cannot create or delete a workload, and nothing under a wildcard', async () => {
+    const manifests = await render();
+    const rules = ['ClusterRole', 'Role'].flatMap((kind) => find(manifests, kind).rules ?? []);
+    for (const rule of rules) {
+      const all = [...rule.apiGroups, ...rule.resources, ...rule.verbs];
+      assert.ok(!all.includes('*'), JSON.stringify(rule));
+      assert.ok(!rule.verbs.some((verb) => verb.startsWith('delete')), JSON.stringify(rule));
+      if (rule.verbs.includes('create'))
+        assert.ok(
+          rule.resources.every((resource) =>
+            ['events', 'leases', 'secrets', 'subjectaccessreviews'].includes(resource),
+          ),
+          JSON.stringify(rule),
+        );
+    }
+  });
+
+  it('reads no Secret but its own, and only in its own namespace', async () => {
+    const manifests = await render();
+    const secrets = (kind: string) =>
+      find(manifests, kind).rules?.filter(
+        ({ resources, verbs }) => resources.includes('secrets') && !verbs.includes('create'),
+      );
+    assert.deepEqual(secrets('ClusterRole'), []);
+    assert.deepEqual(
+      secrets('Role')?.map(({ resourceNames }) => resourceNames),
+      [['tranche-tls']],
+    );
+  });
+
+  it('lets the roles of Kubernetes see and edit Rollouts, but not approve', async () => {
+    const manifests = await render();
+    const labels = (name: string) =>
+      Object.keys(find(manifests, 'ClusterRole', name).metadata.labels).filter((key) => key.includes('aggregate-to-'));
+    assert.equal(labels('tranche-view').length, 3);
+    assert.equal(labels('tranche-edit').length, 2);
+    assert.equal(labels('tranche-approver').length, 0);
+    const edit = find(manifests, 'ClusterRole', 'tranche-edit').rules?.flatMap(({ resources }) => resources);
+    assert.deepEqual(edit, ['rollouts']);
+  });
+
+  it('keeps the CRD when it is uninstalled', async () => {
+    const crd = find(await render(), 'CustomResourceDefinition', 'rollouts.rollouts.kruise.io');
+    const { annotations } = crd.metadata as unknown as { annotations: Record<string, string> };
+    assert.equal(annotations['helm.sh/resource-policy'], 'keep');
+  });
+
+  it('takes an image by digest', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const { spec } = find(
+      await render(`operator.image.digest=${digest}`, 'operator.image.repository=r/t'),
+      'Deployment',
+    );
+    assert.equal(spec?.template.spec.containers[0].image, `r/t@${digest}`);
+  });
+
+  for (const [value, complaint] of [
+    ['webhook.url=http://127.0.0.1:9443', /webhook\/url/],
+    ['operator.replicas=0', /operator\/replicas/],
+    ['operator.image.digest=latest', /operator\/image\/digest/],
+    ['replicaCount=3', /replicaCount/],
+  ] as const) {
+    it(`refuses ${value}`, async () => {
+      const { code, stderr } = await helm('template', 'tranche', chart, '--set', value);
+      assert.equal(code, 1);
+      assert.match(stderr, complaint);
+    });
+  }
+});
