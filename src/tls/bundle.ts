@@ -1,0 +1,161 @@
+// The certificates of the webhook server as they are kept: what they say, and what is to be done about them now.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { issueCa, issueLeaf, SKEW_MS, type KeyPair } from './issue.ts';
+
+/** All PEM. Everything there is to know is in the certificates themselves. */
+export interface Bundle {
+  /** The CAs to trust, newest first. */
+  readonly ca: string;
+  /** The newest CA's key; "" when another authority signs. */
+  readonly caKey: string;
+  /** The serving certificate, with intermediates if there are any. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Lifetimes {
+  readonly caDays: number;
+  readonly leafDays: number;
+  /** A CA is replaced this long before it ends, a serving certificate a third of its life before. */
+  readonly caRenewDays: number;
+  /** How long both sides get to learn of a new CA before it signs, and of a new certificate before the old CA goes. */
+  readonly spreadMs: number;
+}
+
+export const LIFETIMES: Lifetimes = { caDays: 730, leafDays: 90, caRenewDays: 180, spreadMs: 3_600_000 };
+
+const DAY_MS = 86_400_000;
+
+/** The certificates of a PEM text. Throws when there is none, or one cannot be read. */
+export function parseCertificates(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new Error('no certificate in the PEM text');
+  return blocks.map((block) => new X509Certificate(block));
+}
+
+/** Undefined when the serving pair works now, for these names, for a client that trusts the CAs; otherwise what is wrong. */
+export function flawOf(bundle: Bundle, names: readonly string[], nowMs: number): string | undefined {
+  try {
+    const [leaf, ...intermediates] = parseCertificates(bundle.cert);
+    if (!leaf!.checkPrivateKey(createPrivateKey(bundle.key))) return 'the key is not that of the certificate';
+    for (const name of names) {
+      if (!(isIP(name) ? leaf!.checkIP(name) : leaf!.checkHost(name))) return `the certificate is not for ${name}`;
+    }
+    return flawOfChain(leaf!, intermediates, parseCertificates(bundle.ca), nowMs);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function flawOfChain(
+  leaf: X509Certificate,
+  intermediates: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  nowMs: number,
+): string | undefined {
+  let current = leaf;
+  // Each step goes one certificate up; there are not more steps than certificates.
+  for (let i = 0; i <= intermediates.length; i++) {
+    if (!validAt(current, nowMs)) return `${current.subject} is valid from ${current.validFrom} to ${current.validTo}`;
+    const signed = (by: X509Certificate): boolean => current.checkIssued(by) && current.verify(by.publicKey);
+    if (roots.some((root) => validAt(root, nowMs) && signed(root))) return undefined;
+    const above = intermediates.find(signed);
+    if (!above) break;
+    current = above;
+  }
+  return `${current.subject} is signed by none of the CAs`;
+}
+
+const validAt = (certificate: X509Certificate, nowMs: number): boolean =>
+  certificate.validFromDate.getTime() <= nowMs && nowMs < certificate.validToDate.getTime();
+
+export interface Expiry {
+  readonly caMs: number;
+  readonly leafMs: number;
+}
+
+/** When the newest CA and the serving certificate end. */
+export function expiryOf(bundle: Bundle): Expiry {
+  return {
+    caMs: parseCertificates(bundle.ca)[0]!.validToDate.getTime(),
+    leafMs: parseCertificates(bundle.cert)[0]!.validToDate.getTime(),
+  };
+}
+
+/** A CA and a certificate, both new. */
+export async function createBundle(names: readonly string[], nowMs: number, lives = LIFETIMES): Promise<Bundle> {
+  const ca = await issueCa(nowMs, lives.caDays);
+  const leaf = await issueLeaf(ca, names, nowMs, lives.leafDays);
+  return { ca: ca.cert, caKey: ca.key, cert: leaf.cert, key: leaf.key };
+}
+
+export type Step = 'start over' | 'new CA' | 'new certificate' | 'drop the old CA' | 'nothing';
+
+/**
+ * What is due now. A CA is replaced in three steps, each at least `spreadMs` after the one before, so that at any time every client trusts
+ * what every server shows: the new CA joins the old one; it signs a new certificate; the old CA goes.
+ */
+export function stepDue(bundle: Bundle, names: readonly string[], nowMs: number, lives = LIFETIMES): Step {
+  let cas: X509Certificate[];
+  try {
+    cas = parseCertificates(bundle.ca);
+    if (!cas[0]!.checkPrivateKey(createPrivateKey(bundle.caKey))) return 'start over';
+  } catch {
+    return 'start over';
+  }
+  const newest = cas[0]!;
+  if (!validAt(newest, nowMs)) return 'start over';
+  if (flawOf(bundle, names, nowMs) !== undefined) return 'new certificate';
+  if (newest.validToDate.getTime() - nowMs < lives.caRenewDays * DAY_MS) return 'new CA';
+  const leaf = parseCertificates(bundle.cert)[0]!;
+  const byNewest = leaf.checkIssued(newest);
+  if (!byNewest) return issuedAt(newest) + lives.spreadMs <= nowMs ? 'new certificate' : 'nothing';
+  const life = leaf.validToDate.getTime() - leaf.validFromDate.getTime();
+  if (leaf.validToDate.getTime() - nowMs < life / 3) return 'new certificate';
+  const others = cas.slice(1);
+  if (others.some((ca) => !validAt(ca, nowMs))) return 'drop the old CA';
+  if (others.length > 0 && issuedAt(leaf) + lives.spreadMs <= nowMs) return 'drop the old CA';
+  return 'nothing';
+}
+
+const issuedAt = (certificate: X509Certificate): number => certificate.validFromDate.getTime() + SKEW_MS;
+
+/** The bundle after the step. */
+export async function take(
+  step: Exclude<Step, 'nothing'>,
+  bundle: Bundle,
+  names: readonly string[],
+  nowMs: number,
+  lives = LIFETIMES,
+): Promise<Bundle> {
+  switch (step) {
+    case 'start over':
+      return createBundle(names, nowMs, lives);
+    case 'new CA': {
+      const ca = await issueCa(nowMs, lives.caDays);
+      // Two at most: a CA that failed to sign anything before it was due again need not be kept.
+      const signer = signerOf(bundle);
+      return { ...bundle, ca: joinPem([ca.cert, signer]), caKey: ca.key };
+    }
+    case 'new certificate': {
+      const newest: KeyPair = { cert: parseCertificates(bundle.ca)[0]!.toString(), key: bundle.caKey };
+      return { ...bundle, ...(await issueLeaf(newest, names, nowMs, lives.leafDays)) };
+    }
+    case 'drop the old CA': {
+      const [newest, ...others] = parseCertificates(bundle.ca);
+      const leaf = parseCertificates(bundle.cert)[0]!;
+      const kept = others.filter((ca) => validAt(ca, nowMs) && leaf.checkIssued(ca));
+      return { ...bundle, ca: joinPem([newest!, ...kept].map(String)) };
+    }
+  }
+}
+
+/** The CA of the bundle that signed the serving certificate. */
+function signerOf(bundle: Bundle): string {
+  const leaf = parseCertificates(bundle.cert)[0]!;
+  const cas = parseCertificates(bundle.ca);
+  return (cas.find((ca) => leaf.checkIssued(ca)) ?? cas[0]!).toString();
+}
+
+const joinPem = (blocks: readonly string[]): string => blocks.map((block) => `${block.trim()}\n`).join('');

@@ -1,0 +1,85 @@
+// Where the certificates are kept: in a Secret that all replicas share, or, outside a cluster, nowhere but here.
+import type { KubeObject } from '../api/types.ts';
+import type { Api } from '../kube/api.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import type { Bundle } from './bundle.ts';
+
+export interface Kept {
+  /** Undefined when what is there cannot be used (an empty Secret). */
+  readonly bundle: Bundle | undefined;
+  readonly version: string;
+}
+
+export interface BundleStore {
+  read(): Promise<Kept | undefined>;
+  /** False when somebody else has written since `version` was read (undefined = nothing was there): read again. */
+  write(bundle: Bundle, version: string | undefined): Promise<boolean>;
+}
+
+/** For one process outside a cluster: it issues anew when it starts again. */
+export function memoryStore(): BundleStore {
+  let kept: Kept | undefined;
+  let version = 0;
+  return {
+    read: () => Promise.resolve(kept),
+    write(bundle, before) {
+      if (before !== kept?.version) return Promise.resolve(false);
+      version += 1;
+      kept = { bundle, version: String(version) };
+      return Promise.resolve(true);
+    },
+  };
+}
+
+/** Keys of kubernetes.io/tls, and the CA's beside them. */
+const KEYS = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.crt', caKey: 'ca.key' } as const;
+
+interface Secret extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export function secretStore(api: Api, namespace: string, name: string): BundleStore {
+  const collection = `/api/v1/namespaces/${namespace}/secrets`;
+  const path = `${collection}/${name}`;
+  return {
+    async read() {
+      try {
+        const { metadata, data } = (await api.request({ method: 'GET', path })) as Secret;
+        return { bundle: data && fromData(data), version: metadata.resourceVersion ?? '' };
+      } catch (error) {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }
+    },
+    async write(bundle, version) {
+      try {
+        if (version === undefined) {
+          const metadata = { name, namespace, labels: { 'app.kubernetes.io/name': 'tranche' } };
+          const body = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, data: toData(bundle) };
+          await api.request({ method: 'POST', path: collection, body });
+        } else {
+          const body = { metadata: { resourceVersion: version }, data: toData(bundle) };
+          await api.request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body });
+        }
+        return true;
+      } catch (error) {
+        // Another replica was first, or the Secret was deleted meanwhile.
+        if (isAlreadyExists(error) || isConflict(error) || isNotFound(error)) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+const toData = (bundle: Bundle): Record<string, string> => ({
+  [KEYS.cert]: Buffer.from(bundle.cert).toString('base64'),
+  [KEYS.key]: Buffer.from(bundle.key).toString('base64'),
+  [KEYS.ca]: Buffer.from(bundle.ca).toString('base64'),
+  [KEYS.caKey]: Buffer.from(bundle.caKey).toString('base64'),
+});
+
+function fromData(data: Readonly<Record<string, string>>): Bundle | undefined {
+  const read = (key: string): string => Buffer.from(data[key] ?? '', 'base64').toString('utf8');
+  const bundle = { cert: read(KEYS.cert), key: read(KEYS.key), ca: read(KEYS.ca), caKey: read(KEYS.caKey) };
+  return Object.values(bundle).some((value) => value === '') ? undefined : bundle;
+}
