@@ -51,12 +51,15 @@ soak: $(INSTALLED) ## Run the random histories for long: make soak SECONDS=600
 	@SOAK_SECONDS=$(or $(SECONDS),600) $(NODE) node_modules/.bin/mocha 'test/property/**/*.test.ts'
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write the files that are generated from src/ (CRDs of the chart)
+generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)
 	@$(NODE) test/tools/generate.ts
+	@$(NODE) src/sandbox/schema/generate.ts
 
+# Fails when what is generated does not fit what it is generated from.
 .PHONY: generated
 generated: $(INSTALLED)
 	@$(NODE) test/tools/generate.ts --check
+	@$(NODE) src/sandbox/schema/generate.ts --check
 
 .PHONY: build
 build: $(INSTALLED) ## Compile the program for production into dist/

@@ -160,12 +160,18 @@ function removeFolders(): void {
   folders.clear();
 }
 
+// Whatever way we go: no await is possible here, so without grace.
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+  removeFolders();
+});
+
 let interrupted = false;
 
 /** After a signal, what fails fails because of it, and is not worth a word. */
 export const wasInterrupted = (): boolean => interrupted;
 
-/** On Ctrl-C (and its kin) ends everything before we go; whatever way we go, nothing is left. */
+/** On Ctrl-C (and its kin) ends everything before we go. */
 export function endAllOnSignals(): void {
   for (const [signal, code] of [
     ['SIGINT', 130],
@@ -178,8 +184,4 @@ export function endAllOnSignals(): void {
       void endAll().finally(() => process.exit(code));
     });
   }
-  process.on('exit', () => {
-    for (const child of children) child.kill('SIGKILL');
-    removeFolders();
-  });
 }
