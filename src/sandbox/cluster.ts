@@ -1,13 +1,17 @@
-// The embedded cluster: storage, table of resources and pipeline put together, for callers in the same process.
+// The embedded cluster: storage, table of resources and pipeline put together, for callers in the same process and over HTTPS.
+import { createAuth, type Auth } from './auth/index.ts';
 import { dispatch } from './core/pipeline.ts';
+import { encode, failure, json, negotiate } from './core/encode.ts';
+import { discover } from './core/discovery.ts';
 import { Registry, apiVersionOf, collectionOf } from './core/resources.ts';
-import { parseRequest } from './core/routes.ts';
+import { parseRequest, type RequestInfo } from './core/routes.ts';
 import { PageNotFound } from './core/errors.ts';
 import { Store, type Change } from './core/store.ts';
 import { nativeTypes } from './kinds/index.ts';
 import {
   ApiError,
-  type Attributes,
+  type ApiRequest,
+  type ApiResponse,
   type Client,
   type Clock,
   type GroupResource,
@@ -16,48 +20,48 @@ import {
 } from './core/types.ts';
 import type { Admission, FieldTracker, Machinery, Result } from './core/call.ts';
 
+/** The version of Kubernetes that the sandbox behaves like. */
+export const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.2' };
+
 export const ADMIN: User = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
 export interface ClusterOptions {
   clock: Clock;
-  /** false: no managedFields, no server-side apply; for virtual time, where nobody looks at them. */
-  trackManagedFields?: boolean;
-  admission?: Admission;
+  /** Admission beyond what is built in: webhooks and policies. */
+  admission?: (store: Store, registry: Registry) => Admission;
+  /** Ownership of fields, for server-side apply; absent in virtual time, where nobody looks at it. */
   fields?: FieldTracker;
-  authorize?: (attributes: Attributes) => { allowed: boolean; reason: string };
+  /** What discovery says the server's address is. */
+  serverAddress?: string;
 }
 
 export class Cluster {
   readonly clock: Clock;
   readonly store = new Store();
   readonly registry = new Registry();
+  readonly auth: Auth;
   private readonly machinery: Machinery;
+  private readonly serverAddress: string;
 
   constructor(options: ClusterOptions) {
     this.clock = options.clock;
+    this.serverAddress = options.serverAddress ?? '127.0.0.1:6443';
     this.registry.add(...nativeTypes());
+    this.auth = createAuth({ store: this.store, clock: options.clock });
     this.machinery = {
       clock: options.clock,
       store: this.store,
       registry: this.registry,
-      admission: options.admission,
-      fields: options.trackManagedFields === false ? undefined : options.fields,
-      patches: {
-        json: notYet,
-        merge: (object, patch) => mergePatch(object, patch) as KubeObject,
-        strategic: (object, patch) => mergePatch(object, patch) as KubeObject,
-      },
-      decode: (_type, body) => ({
-        object: (body instanceof Uint8Array ? JSON.parse(new TextDecoder().decode(body)) : body) as KubeObject,
-        warnings: [],
-      }),
-      authorize: options.authorize ?? (() => ({ allowed: true, reason: '' })),
+      admission: options.admission?.(this.store, this.registry),
+      fields: options.fields,
+      auth: this.auth,
     };
-    for (const name of ['default', 'kube-system']) {
+    for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
       this.store.commit('/namespaces', undefined, {
         apiVersion: 'v1',
         kind: 'Namespace',
-        metadata: { name },
+        metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+        spec: { finalizers: ['kubernetes'] },
         status: { phase: 'Active' },
       });
     }
@@ -70,12 +74,72 @@ export class Cluster {
         const query = options.query ? new URLSearchParams(options.query) : NO_QUERY;
         const info = parseRequest({ method, path, query });
         const headers = { 'content-type': options.type, 'user-agent': userAgent };
-        return plain(
-          await dispatch(this.machinery, info, user, { query, headers, body: options.body }, []).catch(asApiError),
-        );
+        try {
+          return plain(await dispatch(this.machinery, info, user, { query, headers, body: options.body }, []));
+        } catch (error) {
+          throw error instanceof PageNotFound ? unknownResource() : error;
+        }
       },
       watch: (type, listener) => this.watch(type, listener),
     };
+  }
+
+  /** Any request, and its answer in the form the client asked for. Never rejects. */
+  async handle(request: ApiRequest): Promise<ApiResponse> {
+    const warnings: string[] = [];
+    let response: ApiResponse;
+    try {
+      response = await this.answer(request, warnings);
+    } catch (error) {
+      response = errorResponse(error);
+    }
+    if (warnings.length) {
+      response.headers.warning = [...new Set(warnings)].map(warningHeader).join(', ');
+    }
+    return response;
+  }
+
+  private async answer(request: ApiRequest, warnings: string[]): Promise<ApiResponse> {
+    const info = parseRequest(request);
+    const user = this.auth.authenticate(request);
+    if (!info.resourceRequest) return this.answerOther(request, info, user);
+    const known = this.registry.find(info.group, info.version, info.resource);
+    const wanted = known
+      ? negotiate(request.headers.accept, request.query)
+      : ({ view: 'object', include: 'None' } as const);
+    const result = await dispatch(this.machinery, info, user, request, warnings);
+    return encode(result, wanted, this.clock.now());
+  }
+
+  /** Health, version, discovery, OpenAPI. */
+  private answerOther(request: ApiRequest, info: RequestInfo, user: User): ApiResponse {
+    const { path } = request;
+    this.auth.check({ ...info, user });
+    if (/^\/(healthz|livez|readyz)(\/.*)?$/.test(path)) return text(200, 'ok');
+    if (path === '/version' || path === '/version/') {
+      return json(200, {
+        ...VERSION,
+        emulationMajor: VERSION.major,
+        emulationMinor: VERSION.minor,
+        minCompatibilityMajor: VERSION.major,
+        minCompatibilityMinor: String(Number(VERSION.minor) - 1),
+        gitCommit: 'sandbox',
+        gitTreeState: 'clean',
+        buildDate: '1970-01-01T00:00:00Z',
+        goVersion: 'none',
+        compiler: 'none',
+        platform: 'tranche/sandbox',
+      });
+    }
+    if (/^\/apis?(\/|$)/.test(path)) {
+      const { body, contentType } = discover(this.registry, path, request.headers.accept, this.serverAddress);
+      return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, body };
+    }
+    if (path === '/')
+      return json(200, {
+        paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
+      });
+    throw new PageNotFound();
   }
 
   private watch(type: GroupResource, listener: Parameters<Client['watch']>[1]): () => void {
@@ -89,13 +153,33 @@ export class Cluster {
   }
 }
 
+/** Headers are bytes: what is not ASCII goes as UTF-8. */
+const warningHeader = (text: string): string =>
+  Buffer.from(`299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[\r\n\t]+/g, ' ')}"`).toString('latin1');
+
 const NO_QUERY = new URLSearchParams();
 
-function asApiError(error: unknown): never {
-  if (error instanceof PageNotFound) {
-    throw new ApiError({ code: 404, reason: 'NotFound', message: 'the server could not find the requested resource' });
-  }
-  throw error;
+const text = (status: number, body: string): ApiResponse => ({
+  status,
+  headers: { 'content-type': 'text/plain; charset=utf-8' },
+  body,
+});
+
+const unknownResource = (): ApiError =>
+  new ApiError({ code: 404, reason: 'NotFound', message: 'the server could not find the requested resource' });
+
+function errorResponse(error: unknown): ApiResponse {
+  if (error instanceof PageNotFound) return text(404, '404 page not found\n');
+  if (error instanceof ApiError) return failure(error);
+  // A mistake in the sandbox itself: say where, it is read by whoever develops with it.
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return failure(
+    new ApiError({
+      code: 500,
+      reason: 'InternalError',
+      message: `Internal error occurred (in the sandbox): ${message}`,
+    }),
+  );
 }
 
 function plain(result: Result): KubeObject {
@@ -110,19 +194,4 @@ function plain(result: Result): KubeObject {
     };
   }
   throw new Error('use watch() for watches and handle() for texts');
-}
-
-function notYet(): never {
-  throw new Error('not yet');
-}
-
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const result: Record<string, unknown> =
-    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else result[key] = mergePatch(result[key], value);
-  }
-  return result;
 }

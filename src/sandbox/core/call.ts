@@ -1,4 +1,5 @@
 // A request on its way through the pipeline, and the parts of the server it can use.
+import type { Auth } from '../auth/index.ts';
 import type { Registry } from './resources.ts';
 import type { RequestInfo } from './routes.ts';
 import type { Store } from './store.ts';
@@ -41,20 +42,7 @@ export interface Admission {
   concerns?(attributes: Attributes): boolean;
 }
 
-export interface Patches {
-  json(object: KubeObject, operations: unknown): KubeObject;
-  merge(object: KubeObject, patch: unknown): KubeObject;
-  strategic(object: KubeObject, patch: unknown, type: ResourceType): KubeObject;
-}
-
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
-
-/** Bytes from the wire to an object of a kind; throws the 400s of a real decoder. */
-export type Decode = (
-  type: ResourceType,
-  body: Uint8Array | object,
-  options: { validation: FieldValidation; yaml?: boolean },
-) => { object: KubeObject; warnings: string[] };
 
 export interface Machinery {
   readonly clock: Clock;
@@ -62,10 +50,7 @@ export interface Machinery {
   readonly registry: Registry;
   readonly admission: Admission | undefined;
   readonly fields: FieldTracker | undefined;
-  readonly patches: Patches;
-  readonly decode: Decode;
-  /** May this user do that? For checks in the middle of a request. */
-  authorize(attributes: Attributes): { allowed: boolean; reason: string };
+  readonly auth: Pick<Auth, 'check' | 'reviews'>;
 }
 
 export interface Call {

@@ -1,6 +1,7 @@
 // The way of a request through the server: routed, authorized, handled.
-import { create, patch, update } from './write.ts';
-import { forbidden, generic, methodNotSupported, PageNotFound } from './errors.ts';
+import { readOptions } from './options.ts';
+import { create, patch, readBody, update } from './write.ts';
+import { generic, methodNotSupported, PageNotFound } from './errors.ts';
 import { get, list, watch } from './read.ts';
 import { getScale, patchScale, putScale } from './scale.ts';
 import { remove, removeCollection } from './remove.ts';
@@ -9,7 +10,7 @@ import type { Call, Machinery, Result } from './call.ts';
 import type { RequestInfo } from './routes.ts';
 import type { ApiRequest, User } from './types.ts';
 
-export type Handler = (m: Machinery, call: Call) => Promise<Result> | Result;
+type Handler = (m: Machinery, call: Call) => Promise<Result> | Result;
 
 const MAIN: Record<string, Handler> = {
   get,
@@ -31,25 +32,25 @@ const OTHERS = new Map<string, Record<string, Handler>>([
   ['/pods/eviction', { create: evict }],
   ['/pods/log', { get: log }],
   ['/pods/ephemeralcontainers', { get, update, patch }],
+  ['/serviceaccounts/token', { create: (m, call) => review(m, call) }],
   ['/namespaces/finalize', { update }],
 ]);
 
-/** The 403 of the authorizer, in the words of RBAC. */
-export function denial(info: RequestInfo, user: User, reason: string): Error {
-  const { group, resource, subresource, name, namespace, verb } = info;
-  const who = `User ${JSON.stringify(user.username)} cannot ${verb}`;
-  const because = reason ? `: ${reason}` : '';
-  if (!info.resourceRequest)
-    return forbidden({ group: '', resource: '' }, '', `${who} path ${JSON.stringify(info.path)}${because}`);
-  const what = subresource ? `${resource}/${subresource}` : resource;
-  const where = namespace ? ` in the namespace ${JSON.stringify(namespace)}` : ' at the cluster scope';
-  return forbidden(
-    { group, resource },
-    // A list narrowed to one name by a field selector is still about the list.
-    verb === 'list' || verb === 'watch' || verb === 'deletecollection' ? '' : name,
-    `${who} resource ${JSON.stringify(what)} in API group ${JSON.stringify(group)}${where}${because}`,
-  );
+/** Kinds that are asked, not stored: reviews, and tokens of service accounts. */
+async function review(m: Machinery, call: Call): Promise<Result> {
+  const { type, info } = call;
+  const path = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
+  const asked = info.subresource ? { ...type, ...TOKEN_REQUEST } : type;
+  const object = readBody({ ...call, type: asked }, readOptions(call, 'CreateOptions'));
+  const { user } = call;
+  return {
+    kind: 'object',
+    code: 201,
+    object: m.auth.reviews[path]!(object, { user, namespace: info.namespace, name: info.name }),
+  };
 }
+
+const TOKEN_REQUEST = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
 
 function handlerFor(call: Call): Handler {
   const { info, type } = call;
@@ -60,9 +61,8 @@ function handlerFor(call: Call): Handler {
       type.namespaced &&
       !info.namespace &&
       (verb === 'create' || (info.name && verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection'))
-    ) {
-      throw type.custom ? methodNotSupported({ group: type.group, resource: type.plural }, verb) : generic(405);
-    }
+    )
+      refuse(call);
     handlers = type.verbs.includes(verb) ? MAIN : {};
   } else if (subresource === 'status' && type.status) handlers = STATUS;
   else if (subresource === 'scale' && type.scale) handlers = SCALE;
@@ -70,12 +70,11 @@ function handlerFor(call: Call): Handler {
   if (!handlers) throw new PageNotFound();
   const handler = handlers[verb];
   if (handler) return handler;
-  throw type.custom ? methodNotSupported({ group: type.group, resource: type.plural }, verb) : generic(405);
+  return refuse(call);
 }
 
-/** Registers a subresource's (or a computed resource's) handlers. */
-export function extend(path: string, handlers: Record<string, Handler>): void {
-  OTHERS.set(path, handlers);
+function refuse({ type, info }: Call): never {
+  throw type.custom ? methodNotSupported({ group: type.group, resource: type.plural }, info.verb) : generic(405);
 }
 
 export async function dispatch(
@@ -85,8 +84,7 @@ export async function dispatch(
   request: Pick<ApiRequest, 'query' | 'headers' | 'body'>,
   warnings: string[],
 ): Promise<Result> {
-  const { allowed, reason } = m.authorize({ ...info, user });
-  if (!allowed) throw denial(info, user, reason);
+  m.auth.check({ ...info, user });
   const type = m.registry.find(info.group, info.version, info.resource);
   if (!type) throw new PageNotFound();
   const call: Call = { info, user, query: request.query, headers: request.headers, body: request.body, type, warnings };

@@ -1,4 +1,5 @@
 // The scale subresource: autoscaling/v1 Scale as another face of a Deployment, a ReplicaSet, or a custom resource that has one.
+import { applyPatch, type PatchType } from '../patch/index.ts';
 import { badRequest, conflict, field, generic, invalid, notFound } from './errors.ts';
 import { collectionOf } from './resources.ts';
 import { clone } from './objects.ts';
@@ -8,6 +9,12 @@ import { fromStored, groupResource, isBytes, type Call, type Machinery, type Res
 import { updateObject } from './write.ts';
 import type { KubeObject, ResourceType } from './types.ts';
 
+const PATCHES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
 export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 
 const at = (object: unknown, path: string): unknown =>
@@ -45,12 +52,14 @@ export async function putScale(m: Machinery, call: Call): Promise<Result> {
 
 export async function patchScale(m: Machinery, call: Call): Promise<Result> {
   const contentType = (call.headers['content-type'] ?? '').split(';')[0]!.trim();
-  return writeScale(m, call, 'PatchOptions', (old) => {
-    const changes = isBytes(call.body) ? (JSON.parse(new TextDecoder().decode(call.body)) as unknown) : call.body;
-    if (contentType === 'application/json-patch+json') return m.patches.json(old, changes);
-    if (contentType.includes('merge-patch')) return m.patches.merge(old, changes);
-    if (contentType === 'application/apply-patch+yaml') return m.patches.merge(old, readScale(call));
-    throw generic(415);
+  if (!PATCHES.includes(contentType)) throw generic(415);
+  const patchType = (
+    contentType === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : contentType
+  ) as PatchType;
+  return writeScale(m, call, 'PatchOptions', (object) => {
+    const body = call.body ?? new Uint8Array();
+    const type = { ...call.type, ...SCALE_KIND, custom: false };
+    return applyPatch({ type, object, patchType, body, validation: 'Ignore', trusted: !isBytes(body) }).object;
   });
 }
 

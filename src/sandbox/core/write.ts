@@ -1,4 +1,6 @@
 // Create, update and patch: from what a client sent to what is stored.
+import { decode } from '../schema/index.ts';
+import { applyPatch, type PatchType } from '../patch/index.ts';
 import {
   alreadyExists,
   badRequest,
@@ -33,19 +35,25 @@ const MAX_ATTEMPTS = 5;
 const MAX_NAME_ATTEMPTS = 8;
 
 /** An object of the call's kind from its body: the caller's own copy. */
-export function readBody(m: Machinery, call: Call, options: WriteOptions, old?: KubeObject): KubeObject {
+export function readBody(call: Call, options: WriteOptions, old?: KubeObject): KubeObject {
   const { type, body } = call;
   if (body === undefined || isBytes(body)) {
-    const { object, warnings } = m.decode(type, body ?? new Uint8Array(), { validation: options.validation });
+    const { object, warnings } = decode(type, body ?? new Uint8Array(), { validation: options.validation });
     call.warnings.push(...warnings);
     return object;
   }
-  const object = clone(body as KubeObject, old);
-  if (Object.isFrozen(object)) return { ...object, metadata: { ...object.metadata } };
+  const object = ownCopy(body as KubeObject, old);
   object.apiVersion ??= apiVersionOf(type.group, type.version);
   object.kind ??= type.kind;
-  if (Object.isFrozen(object.metadata) || !object.metadata) object.metadata = { ...object.metadata };
   return object;
+}
+
+/** A copy whose metadata can be changed; what is unchanged since `old` is shared. */
+function ownCopy(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  const copy = clone(object, old);
+  return Object.isFrozen(copy) || !copy.metadata || Object.isFrozen(copy.metadata)
+    ? { ...copy, metadata: { ...copy.metadata } }
+    : copy;
 }
 
 /** The namespace of the path goes for the object too. */
@@ -111,7 +119,7 @@ export const concerned = (m: Machinery, call: Call): boolean =>
 
 export async function create(m: Machinery, call: Call): Promise<Result> {
   const options = readOptions(call, 'CreateOptions');
-  const object = readBody(m, call, options);
+  const object = readBody(call, options);
   checkNamespace(call, object);
   return { kind: 'object', code: 201, object: await createObject(m, call, object, options), type: call.type };
 }
@@ -205,7 +213,7 @@ export async function update(m: Machinery, call: Call): Promise<Result> {
   return updateObject(m, call, options, {
     createsMissing: call.type.createOnUpdate === true,
     next: (old) => {
-      const object = decoded && isBytes(call.body) ? clone(decoded) : readBody(m, call, options, old);
+      const object = decoded && isBytes(call.body) ? clone(decoded) : readBody(call, options, old);
       decoded ??= object;
       checkNamespace(call, object);
       checkName(call, object);
@@ -228,16 +236,6 @@ const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 const APPLY_PATCH = 'application/apply-patch+yaml';
 const PATCH_TYPES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH, 'application/apply-patch+cbor'];
 
-function readPatch(call: Call): unknown {
-  const { body } = call;
-  if (!isBytes(body)) return body;
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch (error) {
-    throw badRequest(`error decoding patch: ${(error as Error).message}`);
-  }
-}
-
 export async function patch(m: Machinery, call: Call): Promise<Result> {
   const { type, info } = call;
   const contentType = (call.headers['content-type'] ?? '').split(';')[0]!.trim();
@@ -249,7 +247,7 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
 
   if (applying) {
     const bytes = isBytes(call.body);
-    const decoded = m.decode(type, call.body ?? new Uint8Array(), { validation: options.validation, yaml: bytes });
+    const decoded = decode(type, call.body ?? new Uint8Array(), { validation: options.validation, yaml: bytes });
     call.warnings.push(...decoded.warnings);
     const applied = decoded.object;
     checkNamespace(call, applied);
@@ -273,32 +271,26 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
     });
   }
 
-  const changes = readPatch(call);
+  const trusted = !isBytes(call.body);
   return updateObject(m, call, options, {
     createsMissing: false,
     retries: true,
     next: (old) => {
-      const patched = applyPatch(m, call, contentType, old!, changes);
-      // What a patch makes is decoded like a body: unknown fields are dropped, types are checked.
-      const object = isBytes(call.body) ? redecode(m, call, patched, options) : clone(patched, old);
-      if (Object.isFrozen(object.metadata)) object.metadata = { ...object.metadata };
+      const { object: patched, warnings } = applyPatch({
+        type,
+        object: old!,
+        patchType: contentType as PatchType,
+        body: call.body ?? new Uint8Array(),
+        validation: options.validation,
+        trusted,
+      });
+      for (const text of warnings) if (!call.warnings.includes(text)) call.warnings.push(text);
+      const object = ownCopy(patched, old);
       checkNamespace(call, object);
       checkName(call, object);
       return { object, tracked: false };
     },
   });
-}
-
-function redecode(m: Machinery, call: Call, patched: KubeObject, options: WriteOptions): KubeObject {
-  const { object, warnings } = m.decode(call.type, patched, { validation: options.validation });
-  for (const text of warnings) if (!call.warnings.includes(text)) call.warnings.push(text);
-  return clone(object);
-}
-
-function applyPatch(m: Machinery, call: Call, contentType: string, old: KubeObject, changes: unknown): KubeObject {
-  if (contentType === JSON_PATCH) return m.patches.json(old, changes);
-  if (contentType === MERGE_PATCH) return m.patches.merge(old, changes);
-  return m.patches.strategic(old, changes, call.type);
 }
 
 interface Change {

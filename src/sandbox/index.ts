@@ -1,0 +1,62 @@
+// The sandbox's front door: an embedded cluster on loopback, for trying out and for tests.
+import { bootstrapObjects, startAggregation } from './auth/index.ts';
+import { Cluster } from './cluster.ts';
+import { Controllers } from './controllers/index.ts';
+import { realClock } from './core/clock.ts';
+import { createAuthority } from './server/certificates.ts';
+import { listen } from './server/https.ts';
+import { kubeconfigText } from './server/kubeconfig.ts';
+import { collectionOf } from './core/resources.ts';
+import { newUid, timestamp } from './core/names.ts';
+
+export interface SandboxOptions {
+  /** 0: any free one. */
+  port?: number;
+  /** From a Pod being scheduled to being Ready. */
+  readyMs?: number;
+}
+
+export interface Sandbox {
+  url: string;
+  /** Text of a kubeconfig for cluster-admin. */
+  kubeconfig: string;
+  cluster: Cluster;
+  controllers: Controllers;
+  close(): Promise<void>;
+}
+
+export async function startSandbox({ port = 0, readyMs = 300 }: SandboxOptions = {}): Promise<Sandbox> {
+  const clock = realClock;
+  const cluster = new Cluster({ clock });
+  const authority = await createAuthority();
+  const server = await listen((request) => cluster.handle(request), authority, port);
+  const url = `https://127.0.0.1:${server.port}`;
+  bootstrap(cluster);
+  const stopAggregation = startAggregation(cluster.client(), clock);
+  const controllers = new Controllers({ clock, clientOf: (user) => cluster.client(user), readyMs });
+  await controllers.start();
+  const client = await authority.client('admin', ['system:masters']);
+  return {
+    url,
+    kubeconfig: kubeconfigText({ url, authority: authority.certificate, client }),
+    cluster,
+    controllers,
+    async close() {
+      controllers.stop();
+      stopAggregation();
+      await server.close();
+    },
+  };
+}
+
+/** The roles and bindings every cluster starts with. */
+function bootstrap({ store, registry, clock }: Cluster): void {
+  for (const object of bootstrapObjects()) {
+    const [group, version] = object.apiVersion.split('/') as [string, string];
+    const type = registry.findKind(group, version, object.kind);
+    store.commit(collectionOf(type!), undefined, {
+      ...object,
+      metadata: { ...object.metadata, uid: newUid(() => clock.random()), creationTimestamp: timestamp(clock.now()) },
+    });
+  }
+}

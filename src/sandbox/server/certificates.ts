@@ -1,0 +1,92 @@
+// A certificate authority of the sandbox's own, and what it signs: the server's certificate and client certificates.
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { webcrypto } from 'node:crypto';
+
+export interface Pair {
+  certificate: string;
+  key: string;
+}
+
+export interface Authority {
+  certificate: string;
+  /** For a server on loopback. */
+  server(): Promise<Pair>;
+  /** For a client: common name and organizations are user name and groups. */
+  client(commonName: string, organizations: string[]): Promise<Pair>;
+}
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+const HOUR_MS = 3600 * 1000;
+const HOSTS = [
+  { type: 'dns', value: 'localhost' },
+  { type: 'ip', value: '127.0.0.1' },
+  { type: 'ip', value: '::1' },
+] as const;
+
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+
+export async function createAuthority(): Promise<Authority> {
+  const keys = await newKeys();
+  const name = 'CN=sandbox-ca';
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    ...validity(),
+    name,
+    keys,
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  const issue = async (
+    subject: x509.JsonName,
+    usage: x509.ExtendedKeyUsage,
+    extensions: x509.Extension[],
+  ): Promise<Pair> => {
+    const own = await newKeys();
+    const certificate = await x509.X509CertificateGenerator.create({
+      ...validity(),
+      subject,
+      issuer: name,
+      publicKey: own.publicKey,
+      signingKey: keys.privateKey,
+      signingAlgorithm: ALGORITHM,
+      extensions: [
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([usage]),
+        ...extensions,
+      ],
+    });
+    const exported = await webcrypto.subtle.exportKey('pkcs8', own.privateKey as webcrypto.CryptoKey);
+    return { certificate: certificate.toString('pem'), key: x509.PemConverter.encode(exported, 'PRIVATE KEY') };
+  };
+  return {
+    certificate: root.toString('pem'),
+    server: () =>
+      issue([{ CN: ['sandbox'] }], x509.ExtendedKeyUsage.serverAuth, [
+        new x509.SubjectAlternativeNameExtension([...HOSTS]),
+      ]),
+    client: (commonName, organizations) =>
+      issue(
+        [...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }],
+        x509.ExtendedKeyUsage.clientAuth,
+        [],
+      ),
+  };
+}
+
+const newKeys = (): Promise<CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as unknown as Promise<CryptoKeyPair>;
+
+type CryptoKeyPair = x509.X509CertificateCreateSelfSignedParams extends { keys: infer K } ? K : never;
+
+const validity = (): { notBefore: Date; notAfter: Date; serialNumber: string } => ({
+  notBefore: new Date(Date.now() - HOUR_MS),
+  notAfter: new Date(Date.now() + YEAR_MS),
+  serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
+    .toString('hex')
+    .replace(/^[89a-f]/, '1'),
+});

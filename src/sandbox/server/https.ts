@@ -1,0 +1,129 @@
+// HTTPS on loopback over the cluster's `handle`: bytes and headers in, JSON and watch lines out.
+import { createServer, type Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { userFromCertificate } from '../auth/index.ts';
+import { failure } from '../core/encode.ts';
+import { ApiError, type ApiRequest, type ApiResponse, type User } from '../core/types.ts';
+import type { Authority } from './certificates.ts';
+
+/** As the real server: etcd takes no more than this by far. */
+const MAX_BODY_BYTES = 3 * 1024 * 1024;
+/** Lines a slow watcher may be behind before it is cut off: it lists again, as with a real server. */
+const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
+
+export interface ListeningServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+export async function listen(
+  handle: (request: ApiRequest) => Promise<ApiResponse>,
+  authority: Authority,
+  port: number,
+): Promise<ListeningServer> {
+  const { certificate, key } = await authority.server();
+  const server = createServer(
+    { cert: certificate, key, ca: authority.certificate, requestCert: true, rejectUnauthorized: false },
+    (incoming, outgoing) => {
+      serve(handle, incoming, outgoing).catch(() => outgoing.destroy());
+    },
+  );
+  // Clients keep connections, and watches are long; nobody but the owner of the machine can reach this.
+  server.keepAliveTimeout = 120_000;
+  server.requestTimeout = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return { port: (server.address() as AddressInfo).port, close: () => close(server) };
+}
+
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+
+async function serve(
+  handle: (request: ApiRequest) => Promise<ApiResponse>,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  let response: ApiResponse;
+  const body = await readBody(incoming);
+  if (body) {
+    const url = new URL(incoming.url ?? '/', 'https://localhost');
+    const user = peer(incoming.socket as TLSSocket);
+    response = await handle({
+      method: incoming.method ?? 'GET',
+      path: url.pathname,
+      query: url.searchParams,
+      headers: headersOf(incoming),
+      ...(body.length ? { body } : {}),
+      ...(user ? { user } : {}),
+    });
+  } else {
+    response = failure(
+      new ApiError({
+        code: 413,
+        reason: 'RequestEntityTooLarge',
+        message: `Request entity is too large: limit is ${MAX_BODY_BYTES}`,
+      }),
+    );
+  }
+  const headers = { 'cache-control': 'no-cache, private', ...response.headers };
+  if (response.watch) return stream(response.watch, headers, outgoing);
+  const { body: answer } = response;
+  const bytes = Buffer.from(typeof answer === 'string' ? answer : JSON.stringify(answer ?? ''));
+  outgoing.writeHead(response.status, { ...headers, 'content-length': bytes.length });
+  outgoing.end(incoming.method === 'HEAD' ? undefined : bytes);
+}
+
+function stream(
+  watch: NonNullable<ApiResponse['watch']>,
+  headers: Record<string, string>,
+  outgoing: ServerResponse,
+): void {
+  outgoing.writeHead(200, { ...headers, 'transfer-encoding': 'chunked' });
+  outgoing.flushHeaders();
+  outgoing.on('close', () => watch.stop());
+  watch.start(
+    ({ type, object }) => {
+      outgoing.write(`${JSON.stringify({ type, object })}\n`);
+      if (outgoing.writableLength > MAX_BACKLOG_BYTES) outgoing.destroy();
+    },
+    () => outgoing.end(),
+  );
+}
+
+/** undefined when it is too long. */
+async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of incoming as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function headersOf(incoming: IncomingMessage): Record<string, string | undefined> {
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, values] of Object.entries(incoming.headersDistinct)) headers[name] = values?.join(', ');
+  return headers;
+}
+
+/** Who the client certificate says it is; undefined without one that our CA signed. */
+function peer(socket: TLSSocket): User | undefined {
+  if (!socket.authorized) return undefined;
+  const { raw, subject } = socket.getPeerCertificate();
+  const { CN, O } = subject as unknown as { CN: string; O?: string | string[] };
+  return userFromCertificate({
+    raw,
+    commonName: CN,
+    organizations: O === undefined ? [] : Array.isArray(O) ? O : [O],
+  });
+}
