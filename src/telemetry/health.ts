@@ -1,0 +1,68 @@
+// /healthz, /readyz (which says what is missing) and /metrics, on a port of their own.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** In words what is missing; undefined when nothing is. */
+export type Check = () => string | undefined;
+
+export interface HealthOptions {
+  readonly checks: Readonly<Record<string, Check>>;
+  readonly metrics: { text(): Promise<string>; readonly contentType: string };
+}
+
+export interface HealthServer {
+  /** Resolves with the port, which the system chose if it was 0. Rejects when the port cannot be had. */
+  listen(port: number, host?: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What is missing, a line each. */
+export const missing = (checks: HealthOptions['checks']): string[] =>
+  Object.entries(checks).flatMap(([name, check]) => {
+    const problem = check();
+    return problem === undefined ? [] : [`${name}: ${problem}`];
+  });
+
+export function createHealthServer(options: HealthOptions): HealthServer {
+  const answer = async (path: string): Promise<{ code: number; type?: string; body: string }> => {
+    switch (path) {
+      case '/healthz':
+        return { code: 200, body: 'ok\n' };
+      case '/readyz': {
+        const lines = missing(options.checks);
+        if (lines.length === 0) return { code: 200, body: 'ok\n' };
+        return { code: 503, body: `not ready\n${lines.map((line) => `- ${line}\n`).join('')}` };
+      }
+      case '/metrics':
+        return { code: 200, type: options.metrics.contentType, body: await options.metrics.text() };
+      default:
+        return { code: 404, body: 'there is /healthz, /readyz and /metrics\n' };
+    }
+  };
+  const server: Server = createServer((request, response) => {
+    const send = (code: number, body: string, type = 'text/plain; charset=utf-8'): void => {
+      response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+    };
+    if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'GET only\n');
+    const path = (request.url ?? '/').split('?', 1)[0]!;
+    answer(path).then(
+      ({ code, body, type }) => send(code, body, type),
+      () => send(500, 'the metrics cannot be read\n'),
+    );
+  });
+  return {
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve((server.address() as AddressInfo).port);
+        });
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
