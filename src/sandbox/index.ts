@@ -33,7 +33,14 @@ export async function startSandbox({ port = 0, readyMs = 300 }: SandboxOptions =
   const url = `https://127.0.0.1:${server.port}`;
   bootstrap(cluster);
   const stopAggregation = startAggregation(cluster.client(), clock);
-  const controllers = new Controllers({ clock, clientOf: (user) => cluster.client(user), readyMs });
+  const controllers = new Controllers({
+    clock,
+    store: cluster.store,
+    registry: cluster.registry,
+    clientOf: (user) => cluster.client(user),
+    caBundle: authority.certificate,
+    readyMs,
+  });
   await controllers.start();
   const client = await authority.client('admin', ['system:masters']);
   return {

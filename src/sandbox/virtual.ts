@@ -6,12 +6,13 @@ import { VirtualClock } from './core/clock.ts';
 import type { Change } from './core/store.ts';
 import type { Client, KubeObject } from './core/types.ts';
 
-export interface VirtualOptions extends Omit<ControllersOptions, 'clock' | 'clientOf'> {
+export interface VirtualOptions extends Omit<ControllersOptions, 'clock' | 'clientOf' | 'store' | 'registry'> {
   /** Decides everything that is left to chance: delays, order, names. */
   seed: number;
+  /** Webhooks and policies, in process. */
   admission?: ClusterOptions['admission'];
-  /** Keeps managedFields, which costs time. Default false. */
-  trackManagedFields?: boolean;
+  /** Keeps managedFields, which costs time. */
+  fields?: ClusterOptions['fields'];
 }
 
 const LAG_MS: Range = [0, 100];
@@ -29,9 +30,9 @@ export class VirtualCluster {
   private readonly quietMs: number;
 
   constructor(options: VirtualOptions) {
-    const { seed, admission, trackManagedFields = false, ...rest } = options;
+    const { seed, admission, fields, ...rest } = options;
     this.clock = new VirtualClock(seed);
-    this.cluster = new Cluster({ clock: this.clock, trackManagedFields, admission });
+    this.cluster = new Cluster({ clock: this.clock, admission, fields });
     this.client = this.cluster.client(ADMIN);
     const settings = {
       lagMs: LAG_MS,
@@ -45,6 +46,8 @@ export class VirtualCluster {
     };
     this.controllers = new Controllers({
       clock: this.clock,
+      store: this.cluster.store,
+      registry: this.cluster.registry,
       clientOf: (user) => this.cluster.client(user),
       onError: (controller, key, error) => this.errors.push({ controller, key, error }),
       ...settings,

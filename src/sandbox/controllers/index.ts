@@ -1,7 +1,14 @@
 // The controllers that Kubernetes brings along, a scheduler and a kubelet, each on its own lagging view of one cluster.
+import type { Registry } from '../core/resources.ts';
+import type { Store } from '../core/store.ts';
 import type { Client, Clock, User } from '../core/types.ts';
+import { createAutoscaler } from './autoscale.ts';
 import { createDeploymentController } from './deployment/controller.ts';
+import { createDisruptionController } from './disruption.ts';
+import { createEndpointsController } from './endpoints.ts';
 import type { Controller, ControllerOptions, Range } from './frame/controller.ts';
+import { createGarbageCollector } from './garbage.ts';
+import { createNamespaceController, createNamespaceDefaults } from './namespace.ts';
 import { createKubelet } from './node/kubelet.ts';
 import { createNodes } from './node/nodes.ts';
 import { createScheduler } from './node/scheduler.ts';
@@ -11,6 +18,9 @@ export type { Controller, Range } from './frame/controller.ts';
 
 export interface ControllersOptions {
   clock: Clock;
+  /** Storage and the table of resources, for the controllers that look after every kind. */
+  store: Store;
+  registry: Registry;
   /** A client for a user; the controllers come as who they are in Kubernetes. */
   clientOf(user: User): Client;
   /** How far each controller's view of each kind is behind, drawn for every event. Default 0–3 ms. */
@@ -25,13 +35,25 @@ export interface ControllersOptions {
   jitter?: Range;
   /** How many nodes there are. Default 3; Pods go to the first with room. */
   nodes?: number;
+  /** PEM of the cluster's CA. With it every namespace gets its ServiceAccount `default` and ConfigMap kube-root-ca.crt. */
+  caBundle?: string;
   /** Write Events and report containers being created, as people want to see them. Default true. */
   verbose?: boolean;
   /** Hears of what went wrong and is tried again, conflicts apart. */
   onError?(controller: string, key: string, error: unknown): void;
 }
 
-export type ControllerName = 'deployment' | 'replicaset' | 'scheduler' | 'kubelet';
+export type ControllerName =
+  | 'deployment'
+  | 'replicaset'
+  | 'scheduler'
+  | 'kubelet'
+  | 'garbage'
+  | 'namespace'
+  | 'defaults'
+  | 'endpoints'
+  | 'disruption'
+  | 'autoscaler';
 
 export class Controllers {
   readonly byName: Readonly<Record<ControllerName, Controller>>;
@@ -39,6 +61,7 @@ export class Controllers {
 
   constructor(options: ControllersOptions) {
     this.options = options;
+    const { store, registry } = options;
     const frame = (user: User): ControllerOptions => ({
       client: options.clientOf(user),
       clock: options.clock,
@@ -58,6 +81,15 @@ export class Controllers {
         jitter: options.jitter ?? [1, 1],
         reportCreating: options.verbose ?? true,
       }),
+      garbage: createGarbageCollector({ ...frame(serviceAccount('generic-garbage-collector')), store, registry }),
+      namespace: createNamespaceController({ ...frame(serviceAccount('namespace-controller')), store, registry }),
+      defaults: createNamespaceDefaults({
+        ...frame(serviceAccount('service-account-controller')),
+        caBundle: options.caBundle,
+      }),
+      endpoints: createEndpointsController(frame(serviceAccount('endpointslice-controller'))),
+      disruption: createDisruptionController(frame(serviceAccount('disruption-controller'))),
+      autoscaler: createAutoscaler({ ...frame(serviceAccount('horizontal-pod-autoscaler')), registry }),
     };
   }
 

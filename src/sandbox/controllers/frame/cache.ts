@@ -1,5 +1,6 @@
 // What one controller knows of one kind: a copy of the store that lags behind it, as an informer's does.
 import type { Client, Clock, GroupResource, KubeObject, WatchEvent } from '../../core/types.ts';
+import { Delay } from './delay.ts';
 import { controllerOf, keyOf } from './meta.ts';
 
 export interface CacheEvent {
@@ -19,15 +20,10 @@ export class Cache {
   readonly objects = new Map<string, KubeObject>();
   private readonly byNamespace = new Map<string, Map<string, KubeObject>>();
   private readonly byController = new Map<string, Map<string, KubeObject>>();
-  private readonly pending: { at: number; event: WatchEvent }[] = [];
-  private readonly clock: Clock;
-  private readonly lag: () => number;
+  private readonly late: Delay<WatchEvent>;
   private readonly handle: (event: CacheEvent) => void;
   private readonly unwatch: () => void;
-  private cancelTimer: (() => void) | undefined;
-  private last = 0;
   private starting = true;
-  private stopped = false;
 
   constructor(
     client: Client,
@@ -36,16 +32,14 @@ export class Cache {
     lag: () => number,
     handle: (event: CacheEvent) => void = () => undefined,
   ) {
-    this.clock = clock;
-    this.lag = lag;
     this.handle = handle;
+    this.late = new Delay(clock, lag, (event) => this.deliver(event));
     this.unwatch = client.watch(type, (event) => this.receive(event));
     this.starting = false;
   }
 
   stop(): void {
-    this.stopped = true;
-    this.cancelTimer?.();
+    this.late.stop();
     this.unwatch();
   }
 
@@ -68,23 +62,9 @@ export class Cache {
   }
 
   private receive(event: WatchEvent): void {
-    if (this.stopped || event.type === 'BOOKMARK' || event.type === 'ERROR') return;
-    const delay = this.starting ? 0 : this.lag();
-    if (delay <= 0 && this.pending.length === 0) {
-      this.deliver(event);
-      return;
-    }
-    this.last = Math.max(this.last, this.clock.now() + delay);
-    this.pending.push({ at: this.last, event });
-    if (this.pending.length === 1) this.arm();
-  }
-
-  private arm(): void {
-    this.cancelTimer = this.clock.after(this.pending[0]!.at - this.clock.now(), () => {
-      const now = this.clock.now();
-      while (this.pending.length > 0 && this.pending[0]!.at <= now) this.deliver(this.pending.shift()!.event);
-      if (this.pending.length > 0) this.arm();
-    });
+    if (event.type === 'BOOKMARK' || event.type === 'ERROR') return;
+    if (this.starting) this.deliver(event);
+    else this.late.push(event);
   }
 
   private deliver({ type, object }: WatchEvent): void {

@@ -43,6 +43,10 @@ export class Session {
     for (const end of this.ends) end();
   }
 
+  onEnd(fn: () => void): void {
+    this.ends.push(fn);
+  }
+
   get idle(): boolean {
     return this.queues.every((queue) => queue.idle);
   }

@@ -1,0 +1,164 @@
+// Services to the addresses of their Pods: one EndpointSlice and one Endpoints object for each Service with a selector.
+import type { KubeObject } from '../core/types.ts';
+import type { Cache, CacheEvent } from './frame/cache.ts';
+import {
+  createController,
+  isAlreadyExists,
+  isNotFound,
+  type Controller,
+  type ControllerOptions,
+  type Session,
+} from './frame/controller.ts';
+import { controllerReference, keyOf, pathOf, PODS, sameJson, selects, SERVICES, splitKey } from './frame/meta.ts';
+import type { WorkQueue } from './frame/queue.ts';
+import { isReady, isTerminating } from './replicaset/pods.ts';
+
+const SLICES = { group: 'discovery.k8s.io', resource: 'endpointslices' };
+const ENDPOINTS = { group: '', resource: 'endpoints' };
+
+export const createEndpointsController = (options: ControllerOptions): Controller =>
+  createController('endpointslice-controller', options, (session) => new EndpointsController(session));
+
+interface ServicePort {
+  name?: string;
+  port: number;
+  protocol?: string;
+  targetPort?: number | string;
+}
+
+class EndpointsController {
+  private readonly session: Session;
+  private readonly services: Cache;
+  private readonly queue: WorkQueue;
+  /** Only there when a Service is: a cluster without Services has nothing to look for in its Pods. */
+  private pods: Cache | undefined;
+
+  constructor(session: Session) {
+    this.session = session;
+    this.queue = session.queue((key) => this.sync(key));
+    this.services = session.cache(SERVICES, ({ object }) => {
+      this.pods ??= session.cache(PODS, (event) => this.onPod(event));
+      this.queue.add(keyOf(object));
+    });
+  }
+
+  private onPod({ object }: CacheEvent): void {
+    for (const service of this.services.inNamespace(object.metadata.namespace!)) {
+      if (service.spec.selector && selects({ matchLabels: service.spec.selector }, object.metadata.labels)) {
+        this.queue.add(keyOf(service));
+      }
+    }
+  }
+
+  private async sync(key: string): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const service = this.services.get(namespace, name);
+    // What belongs to a Service that is gone is garbage, and collected as such; Endpoints have its name and no owner.
+    if (!service) return this.drop(namespace, name);
+    if (!service.spec.selector || service.spec.type === 'ExternalName') return;
+    const pods = [...this.pods!.inNamespace(namespace)]
+      .filter((pod) => selects({ matchLabels: service.spec.selector }, pod.metadata.labels) && pod.status?.podIP)
+      .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    await this.put(SLICES, sliceOf(service, pods));
+    await this.put(ENDPOINTS, endpointsOf(service, pods));
+  }
+
+  private async put(type: typeof SLICES, wanted: KubeObject): Promise<void> {
+    const { namespace, name } = wanted.metadata;
+    const path = pathOf(type, namespace, name);
+    const current = await this.session.request('GET', path).catch(ignore(isNotFound));
+    if (!current) {
+      await this.session.request('POST', pathOf(type, namespace), { body: wanted }).catch(ignore(isAlreadyExists));
+      return;
+    }
+    const next = { ...wanted, metadata: { ...current.metadata, labels: wanted.metadata.labels } };
+    if (!sameJson(next, current)) await this.session.request('PUT', path, { body: next });
+  }
+
+  private async drop(namespace: string, name: string): Promise<void> {
+    await this.session.request('DELETE', pathOf(ENDPOINTS, namespace, name)).catch(ignore(isNotFound));
+  }
+}
+
+const ignore =
+  (expected: (error: unknown) => boolean) =>
+  (error: unknown): undefined => {
+    if (!expected(error)) throw error;
+    return undefined;
+  };
+
+const targetOf = ({ metadata: { name, namespace, uid } }: KubeObject): object => ({
+  kind: 'Pod',
+  name,
+  namespace,
+  uid,
+});
+
+/** A named targetPort is looked up in the first Pod that has it. */
+const portsOf = (service: KubeObject, pods: readonly KubeObject[]): object[] =>
+  ((service.spec.ports ?? []) as ServicePort[]).flatMap(({ name, port, protocol = 'TCP', targetPort }) => {
+    const number = typeof targetPort === 'string' ? namedPort(pods, targetPort) : (targetPort ?? port);
+    return number === undefined ? [] : [{ ...(name ? { name } : {}), port: number, protocol }];
+  });
+
+const namedPort = (pods: readonly KubeObject[], name: string): number | undefined =>
+  pods
+    .flatMap((pod) => pod.spec.containers as { ports?: { name?: string; containerPort: number }[] }[])
+    .flatMap(({ ports }) => ports ?? [])
+    .find((port) => port.name === name)?.containerPort;
+
+const sliceOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObject => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: {
+    name: `${service.metadata.name}-sandbox`,
+    namespace: service.metadata.namespace!,
+    labels: {
+      ...service.metadata.labels,
+      'kubernetes.io/service-name': service.metadata.name,
+      'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+    },
+    ownerReferences: [controllerReference(service)],
+  },
+  addressType: 'IPv4',
+  endpoints: pods.map((pod) => ({
+    addresses: [pod.status.podIP as string],
+    conditions: {
+      ready: isReady(pod) && !isTerminating(pod),
+      serving: isReady(pod),
+      terminating: isTerminating(pod),
+    },
+    nodeName: pod.spec.nodeName,
+    targetRef: targetOf(pod),
+  })),
+  ports: portsOf(service, pods),
+});
+
+const endpointsOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObject => {
+  const alive = pods.filter((pod) => !isTerminating(pod));
+  const addressesOf = (chosen: readonly KubeObject[]): object[] =>
+    chosen.map((pod) => ({ ip: pod.status.podIP, nodeName: pod.spec.nodeName, targetRef: targetOf(pod) }));
+  const addresses = addressesOf(alive.filter(isReady));
+  const notReadyAddresses = addressesOf(alive.filter((pod) => !isReady(pod)));
+  const ports = portsOf(service, pods);
+  return {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: {
+      name: service.metadata.name,
+      namespace: service.metadata.namespace!,
+      labels: { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' },
+    },
+    ...(alive.length > 0
+      ? {
+          subsets: [
+            {
+              ...(addresses.length > 0 ? { addresses } : {}),
+              ...(notReadyAddresses.length > 0 ? { notReadyAddresses } : {}),
+              ...(ports.length > 0 ? { ports } : {}),
+            },
+          ],
+        }
+      : {}),
+  };
+};
