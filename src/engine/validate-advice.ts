@@ -1,0 +1,45 @@
+// What is not wrong with a Rollout, but its author should know: what its steps come to at the size the workload has now.
+import type { IntOrString } from '../api/types.ts';
+import { replicasOf, stepTarget } from './batch.ts';
+import { show } from './validate-violation.ts';
+import type { RolloutEdit } from './validate.ts';
+
+export function advise({ rollout, deployment }: RolloutEdit): string[] {
+  const canary = rollout.spec.strategy.canary;
+  const steps = canary?.steps ?? [];
+  const warnings: string[] = [];
+  const at = (index: number): string => `tranche: spec.strategy.canary.steps[${index}].replicas`;
+  if (steps.some((step) => step.traffic !== undefined)) {
+    warnings.push('tranche: the weights of the steps count Pods: this version routes no traffic');
+  }
+  if ((canary as Record<string, unknown> | undefined)?.['disableGenerateCanaryService'] === true) {
+    warnings.push(
+      `tranche: spec.strategy.canary.disableGenerateCanaryService has no effect: this version routes no traffic`,
+    );
+  }
+  const final = steps.at(-1)?.replicas;
+  const replicas = deployment && replicasOf(deployment);
+  if (replicas === undefined || replicas === 0) {
+    if (typeof final === 'string' && final !== '100%') warnings.push(restFollows(at(steps.length - 1), final));
+    return warnings;
+  }
+  const targets = steps.map((step) => stepTarget(step.replicas, replicas));
+  for (const [index, { replicas: value }] of steps.entries()) {
+    if (typeof value === 'number' && value > replicas) {
+      warnings.push(
+        `${at(index)}: ${value} is more than the ${replicas} Pods there are: the step releases all of them`,
+      );
+    }
+    const [before, now] = [targets[index - 1] ?? 0, targets[index] ?? 0];
+    if (now < before) {
+      warnings.push(
+        `${at(index)}: ${show(value)} is ${now} of the ${replicas} Pods there are, less than the ${before} of step ${index}: the step does nothing`,
+      );
+    }
+  }
+  if (final !== undefined && (targets.at(-1) ?? 0) < replicas) warnings.push(restFollows(at(steps.length - 1), final));
+  return warnings;
+}
+
+const restFollows = (field: string, value: IntOrString): string =>
+  `${field}: ${show(value)} is the last step: when it is done the rest of the Pods follow at once; end with "100%" to see them in a step`;
