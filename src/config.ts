@@ -1,0 +1,168 @@
+// Flags and environment become one validated, frozen Config. Nothing else reads either of them.
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { ConnectionError, findSource, type Source } from './kube/connection.ts';
+import { LOG_LEVELS, type LogLevel } from './telemetry/logger.ts';
+
+export interface Config {
+  readonly cluster: Source;
+  /** Where our Lease, Secret and Service live; undefined = the kubeconfig's own, else `tranche-system`. */
+  readonly namespace: string | undefined;
+  /** Outside the cluster: the URL at which the API server reaches us. Undefined = through our Service. */
+  readonly webhookUrl: URL | undefined;
+  readonly webhookService: string;
+  readonly webhookPort: number;
+  readonly webhookConfiguration: string;
+  /** 0 = any free port. */
+  readonly metricsPort: number;
+  /** Folder with tls.crt, tls.key and ca.crt that somebody else keeps up to date; undefined = we issue our own. */
+  readonly tlsDir: string | undefined;
+  readonly tlsSecret: string;
+  /** Put our CA into the webhook configurations and the CRD. */
+  readonly injectCa: boolean;
+  readonly leaderElect: boolean;
+  readonly lease: string;
+  /** Unique among all processes. */
+  readonly identity: string;
+  readonly logLevel: LogLevel;
+  /** Admission warnings for the user. */
+  readonly warnings: boolean;
+  readonly workers: number;
+}
+
+/** What was given cannot be used; the message names the flag, the value, and what to write. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const FLAGS = {
+  kubeconfig: ['FILE', 'the cluster; else $KUBECONFIG, else the service account of the Pod, else ~/.kube/config'],
+  namespace: ['NAME', 'where the Lease, the Secret and the Service are (the namespace of the Pod or the kubeconfig)'],
+  'webhook-url': ['URL', 'https://HOST:PORT at which the API server reaches this program outside the cluster'],
+  'webhook-service': ['NAME', 'the Service at which it reaches it inside (tranche-webhook)'],
+  'webhook-port': ['PORT', 'port to listen on (that of --webhook-url, else 9443)'],
+  'webhook-configuration': ['NAME', 'of the webhook configurations that the chart has installed (tranche)'],
+  'metrics-port': ['PORT', 'port of /healthz, /readyz and /metrics; 0 = any (8080)'],
+  'tls-dir': ['FOLDER', 'use tls.crt, tls.key and ca.crt from there instead of issuing certificates'],
+  'tls-secret': ['NAME', 'Secret with the certificates that we issue inside a cluster (tranche-tls)'],
+  'inject-ca': ['true|false', 'put the CA into the webhook configurations and the CRD (true)'],
+  'leader-elect': ['true|false', 'only one of several replicas moves releases (true)'],
+  lease: ['NAME', 'Lease with which they agree on it (tranche)'],
+  'log-level': [LOG_LEVELS.join('|'), 'least important lines to write (info)'],
+  warnings: ['true|false', 'tell users in admission warnings what will happen (true)'],
+  workers: ['NUMBER', 'Rollouts worked on at the same time (4)'],
+} as const satisfies Readonly<Record<string, readonly [value: string, meaning: string]>>;
+
+type Flag = keyof typeof FLAGS;
+
+export const usage = (): string => {
+  const lines = Object.entries(FLAGS).map(
+    ([flag, [value, meaning]]) => `  ${`--${flag} ${value}`.padEnd(36)}${meaning}`,
+  );
+  return ['Usage: tranche [flags]', '', ...lines, `  ${'--help'.padEnd(36)}show this`, ''].join('\n');
+};
+
+/** 'help' when that was asked for. Throws ConfigError. */
+export function readConfig(args: readonly string[], env: Env): Config | 'help' {
+  const { values, help } = parse(args);
+  if (help) return 'help';
+  const text = (flag: Flag): string | undefined => {
+    const value = values[flag];
+    if (value === '') throw new ConfigError(`--${flag} is empty: write --${flag} ${FLAGS[flag][0]}, or leave it out`);
+    return value;
+  };
+  const name = (flag: Flag, fallback: string): string => {
+    const value = text(flag) ?? fallback;
+    if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)) {
+      throw refuse(flag, value, 'write a name of lower-case letters, digits and "-"');
+    }
+    return value;
+  };
+  const port = (flag: Flag, fallback: number): number => {
+    const value = text(flag) ?? String(fallback);
+    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw refuse(flag, value, 'write a port from 0 to 65535');
+    return Number(value);
+  };
+  const yes = (flag: Flag): boolean => {
+    const value = text(flag) ?? 'true';
+    if (value !== 'true' && value !== 'false') throw refuse(flag, value, 'write true or false');
+    return value === 'true';
+  };
+
+  const webhookUrl = readWebhookUrl(text('webhook-url'));
+  const logLevel = text('log-level') ?? 'info';
+  if (!isLogLevel(logLevel)) throw refuse('log-level', logLevel, `write one of ${LOG_LEVELS.join(', ')}`);
+  const workers = text('workers') ?? '4';
+  if (!/^\d{1,3}$/.test(workers) || Number(workers) === 0) {
+    throw refuse('workers', workers, 'write a number from 1 to 999');
+  }
+  const namespace = text('namespace') === undefined ? undefined : name('namespace', '');
+  const cluster = readSource(text('kubeconfig'), env);
+  if (!webhookUrl && cluster.type === 'kubeconfig') {
+    throw new ConfigError(
+      'outside a cluster --webhook-url is needed: write --webhook-url https://HOST:PORT with an address of this machine ' +
+        'that the API server can reach, the same that the chart was installed with',
+    );
+  }
+  return Object.freeze({
+    cluster,
+    namespace,
+    webhookUrl,
+    webhookService: name('webhook-service', 'tranche-webhook'),
+    webhookPort: port('webhook-port', webhookUrl ? Number(webhookUrl.port || 443) : 9443),
+    webhookConfiguration: name('webhook-configuration', 'tranche'),
+    metricsPort: port('metrics-port', 8080),
+    tlsDir: text('tls-dir'),
+    tlsSecret: name('tls-secret', 'tranche-tls'),
+    injectCa: yes('inject-ca'),
+    leaderElect: yes('leader-elect'),
+    lease: name('lease', 'tranche'),
+    // A Pod's name may come again (a StatefulSet's does); a process never.
+    identity: `${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`,
+    logLevel,
+    warnings: yes('warnings'),
+    workers: Number(workers),
+  });
+}
+
+function parse(args: readonly string[]): { values: Partial<Record<Flag, string>>; help: boolean } {
+  const options = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }]));
+  try {
+    const { values } = parseArgs({ args: [...args], options: { ...options, help: { type: 'boolean', short: 'h' } } });
+    const { help, ...rest } = values as Partial<Record<Flag, string>> & { help?: boolean };
+    return { values: rest, help: help === true };
+  } catch (error) {
+    // Node's words name the flag; their advice on a `--` is not for us.
+    const words = (error instanceof Error ? error.message : String(error)).split(/\. |\n/, 1)[0]!;
+    throw new ConfigError(`${words}: see --help`, { cause: error });
+  }
+}
+
+function readWebhookUrl(value: string | undefined): URL | undefined {
+  if (value === undefined) return undefined;
+  const remedy = 'write https://HOST:PORT';
+  if (!URL.canParse(value)) throw refuse('webhook-url', value, remedy);
+  const url = new URL(value);
+  if (url.protocol !== 'https:') throw refuse('webhook-url', value, `the API server calls https only: ${remedy}`);
+  if (url.pathname !== '/' || url.search || url.hash || url.username) {
+    throw refuse('webhook-url', value, `it may have no path and nothing after it: ${remedy}`);
+  }
+  return url;
+}
+
+function readSource(kubeconfig: string | undefined, env: Env): Source {
+  try {
+    return findSource(kubeconfig, env);
+  } catch (error) {
+    if (error instanceof ConnectionError) throw new ConfigError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+const isLogLevel = (value: string): value is LogLevel => LOG_LEVELS.some((level) => level === value);
+
+const refuse = (flag: Flag, value: string, remedy: string): ConfigError =>
+  new ConfigError(`--${flag} "${value}" cannot be used: ${remedy}`);

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { connect, connectInCluster, ConnectionError } from '../../src/kube/connection.ts';
+
+describe('a connection', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'tranche-kube-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const kubeconfig = async (content: unknown, name = 'config'): Promise<string> => {
+    const file = path.join(folder, name);
+    await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
+    return file;
+  };
+  const from = (...files: string[]) => connect({ type: 'kubeconfig', files });
+  const config = (user: object, cluster: object = {}) => ({
+    clusters: [
+      { name: 'c', cluster: { server: 'https://10.0.0.1:6443', 'certificate-authority-data': 'Q0E=', ...cluster } },
+    ],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u', namespace: 'team' } }],
+    'current-context': 'x',
+  });
+
+  describe('from a kubeconfig', () => {
+    it('has the server, the namespace, the CA and the token', async () => {
+      const connection = await from(await kubeconfig(config({ token: 'abc' })));
+      assert.equal(connection.server.href, 'https://10.0.0.1:6443/');
+      assert.equal(connection.namespace, 'team');
+      const { headers, tls } = await connection.credentials();
+      assert.deepEqual(headers, { authorization: 'Bearer abc' });
+      assert.deepEqual(tls, { ca: Buffer.from('CA') });
+    });
+
+    it('has a client certificate from a file beside it, read anew when it changes', async () => {
+      await kubeconfig('CERT', 'client.crt');
+      const user = { 'client-certificate': 'client.crt', 'client-key-data': 'S0VZ' };
+      const connection = await from(await kubeconfig(config(user)));
+      assert.equal(String((await connection.credentials()).tls.cert), 'CERT');
+      await kubeconfig('CERT 2', 'client.crt');
+      const { tls } = await connection.credentials();
+      assert.deepEqual([String(tls.cert), String(tls.key)], ['CERT 2', 'KEY']);
+    });
+
+    it('runs a credential plugin', async () => {
+      const credential = {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        kind: 'ExecCredential',
+        status: { token: 'fresh' },
+      };
+      const script = `process.stdout.write(${JSON.stringify(JSON.stringify(credential))})`;
+      const exec = { apiVersion: credential.apiVersion, command: process.execPath, args: ['-e', script] };
+      const connection = await from(await kubeconfig(config({ exec })));
+      assert.deepEqual((await connection.credentials()).headers, { authorization: 'Bearer fresh' });
+    });
+
+    it('joins several files, of which the first says what is current', async () => {
+      const first = await kubeconfig({ 'current-context': 'x', clusters: [], users: [], contexts: [] }, 'first');
+      const second = await kubeconfig({ ...config({ token: 'abc' }), 'current-context': 'other' }, 'second');
+      assert.equal((await from(first, second)).server.host, '10.0.0.1:6443');
+    });
+
+    for (const [what, content, message] of [
+      [
+        'is not there',
+        undefined,
+        /^kubeconfig .*\/config: no such file; pass --kubeconfig FILE with a file that kubectl can use$/,
+      ],
+      ['is not YAML', '{"a": [', /^kubeconfig .*\/config: .+; pass --kubeconfig FILE/],
+      ['is empty', '', /^kubeconfig .*\/config: .+/],
+      [
+        'has no current context',
+        { ...config({}), 'current-context': undefined },
+        /no current-context; choose one with: kubectl config use-context NAME$/,
+      ],
+      [
+        'has a current context that is not there',
+        { ...config({}), 'current-context': 'y' },
+        /the current context "y" or its cluster is not in the file/,
+      ],
+      [
+        'has a server that is no URL',
+        config({}, { server: 'nonsense' }),
+        /server: "nonsense" is not a URL; write https:\/\/HOST:PORT$/,
+      ],
+      [
+        'names a certificate that is not there',
+        config({ 'client-certificate': 'gone.crt' }),
+        /cannot get credentials: no such file$/,
+      ],
+      [
+        'names a plugin that is not there',
+        config({ exec: { command: '/no/such/plugin' } }),
+        /cannot get credentials: no such file$/,
+      ],
+    ] as const) {
+      it(`that ${what} is refused in words`, async () => {
+        const file = content === undefined ? path.join(folder, 'config') : await kubeconfig(content);
+        await assert.rejects(from(file), (error: unknown) => {
+          assert.ok(error instanceof ConnectionError, String(error));
+          assert.match(error.message, message);
+          return true;
+        });
+      });
+    }
+  });
+
+  describe('inside a cluster', () => {
+    it("has the service account's token, CA and namespace", async () => {
+      await Promise.all([
+        kubeconfig('tok\n', 'token'),
+        kubeconfig('CA', 'ca.crt'),
+        kubeconfig('tranche-system', 'namespace'),
+      ]);
+      const connection = await connectInCluster('fd00::1', '443', folder);
+      assert.equal(connection.server.href, 'https://[fd00::1]/');
+      assert.equal(connection.namespace, 'tranche-system');
+      assert.deepEqual(await connection.credentials(), { headers: { authorization: 'Bearer tok' }, tls: { ca: 'CA' } });
+    });
+
+    it('is refused in words without a token', async () => {
+      await kubeconfig('CA', 'ca.crt');
+      await assert.rejects(connectInCluster('10.0.0.1', '443', folder), {
+        name: 'ConnectionError',
+        message: /^cannot read the service account's token: no such file; set automountServiceAccountToken: true/,
+      });
+    });
+  });
+});
