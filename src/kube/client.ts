@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { link } from './abort.ts';
 import type { Api, ApiCall, WatchLine } from './api.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { ApiError, NetworkError, type Status } from './errors.ts';
@@ -61,17 +62,14 @@ export function createApi(options: ApiClientOptions): ApiClient {
   }
 
   async function request(call: ApiCall): Promise<unknown> {
-    const ending = new AbortController();
-    const forward = (): void => ending.abort();
-    call.signal?.addEventListener('abort', forward, { once: true });
-    if (call.signal?.aborted) forward();
+    const { signal, abort, unlink } = link(call.signal);
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      ending.abort();
+      abort();
     }, timeoutMs);
     try {
-      const response = await send(call, 'request', ending.signal);
+      const response = await send(call, 'request', signal);
       const text = await readAll(response, maxBytes);
       if (isError(response)) throw errorOf(response, text);
       return text === '' ? undefined : JSON.parse(text);
@@ -79,7 +77,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
       throw explain(error, call, connection.server, timedOut ? timeoutMs : undefined);
     } finally {
       clearTimeout(timer);
-      call.signal?.removeEventListener('abort', forward);
+      unlink();
     }
   }
 

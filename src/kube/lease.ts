@@ -1,4 +1,5 @@
 // Leader election through a Lease, as client-go does it. A lease is no fence: what the leader writes must be safe even when two believe they lead.
+import { link } from './abort.ts';
 import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
@@ -97,13 +98,11 @@ export class LeaderElection {
     const { clock } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      const ending = new AbortController();
-      const end = (): void => ending.abort();
-      const cancel = clock.after(this.renewMs, end);
-      signal.addEventListener('abort', end, { once: true });
+      const ending = link(signal);
+      const cancel = clock.after(this.renewMs, ending.abort);
       const acquired = await this.attempt(ending.signal);
       cancel();
-      signal.removeEventListener('abort', end);
+      ending.unlink();
       if (acquired) return true;
       // Spread, so that the candidates for one lease do not all ask at the same instant.
       await sleep(clock, this.retryMs * (1 + 0.5 * clock.random()), signal);
@@ -114,13 +113,11 @@ export class LeaderElection {
   /** Renews until that has failed for too long, or until it is stopped. */
   private async keep(): Promise<void> {
     const { clock } = this.options;
-    const ending = new AbortController();
-    const end = (): void => ending.abort();
-    this.stopping.signal.addEventListener('abort', end, { once: true });
+    const ending = link(this.stopping.signal);
     // Even while a renewal hangs, the deadline is kept.
     const watch = (): void => {
       const left = this.renewedAt! + this.renewMs - clock.now();
-      if (left <= 0) end();
+      if (left <= 0) ending.abort();
       else cancel = clock.after(left, watch);
     };
     let cancel = clock.after(this.renewMs, watch);
@@ -133,7 +130,7 @@ export class LeaderElection {
       if (this.holder !== this.options.identity) break;
     }
     cancel();
-    this.stopping.signal.removeEventListener('abort', end);
+    ending.unlink();
   }
 
   /** One try to take or renew; true when we hold it. */

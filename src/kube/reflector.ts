@@ -1,5 +1,6 @@
 // Keeps a copy of a collection: list, then watch for as long as it takes, whatever the server and the network do.
 import type { KubeObject } from '../api/types.ts';
+import { link } from './abort.ts';
 import type { Api, Clock, WatchLine } from './api.ts';
 import { backoffMs, sleep, type Backoff } from './clock.ts';
 import { ApiError, isGone } from './errors.ts';
@@ -204,9 +205,7 @@ export class Reflector<T extends KubeObject> {
     const untilCompare = Math.max(30, Math.ceil((this.comparedAt + COMPARE_EVERY_MS - clock.now()) / 1000));
     const timeoutSeconds = Math.min(untilCompare, 240 + Math.floor(240 * clock.random()));
     const started = clock.now();
-    const ending = new AbortController();
-    const end = (): void => ending.abort();
-    this.stopping.signal.addEventListener('abort', end, { once: true });
+    const { signal, abort, unlink } = link(this.stopping.signal);
     let lines = 0;
     let heardAt = started;
     let failure: unknown;
@@ -214,7 +213,7 @@ export class Reflector<T extends KubeObject> {
     const watchdog = (): void => {
       const left = heardAt + SILENCE_MS - clock.now();
       silenced = left <= 0;
-      if (silenced) end();
+      if (silenced) abort();
       else cancel = clock.after(left, watchdog);
     };
     let cancel = clock.after(SILENCE_MS, watchdog);
@@ -226,16 +225,16 @@ export class Reflector<T extends KubeObject> {
       timeoutSeconds: String(timeoutSeconds),
     };
     try {
-      await api.watch({ method: 'GET', path, query, signal: ending.signal }, (line) => {
-        if (failure || ending.signal.aborted) return;
+      await api.watch({ method: 'GET', path, query, signal }, (line) => {
+        if (failure || signal.aborted) return;
         lines += 1;
         heardAt = clock.now();
         failure = this.take(line);
-        if (failure) end();
+        if (failure) abort();
       });
     } finally {
       cancel();
-      this.stopping.signal.removeEventListener('abort', end);
+      unlink();
     }
     if (failure) throw failure;
     if (silenced) {
