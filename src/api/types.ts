@@ -197,6 +197,12 @@ export interface CanaryStatus {
   readonly message?: string;
   readonly lastUpdateTime?: string;
   readonly approvals?: readonly Approval[];
+  /** sha256 of the canonical JSON of the template this status is about: another one on the Deployment is a new release. */
+  readonly templateDigest?: string;
+  /** The same of the stable template. */
+  readonly stableDigest?: string;
+  /** True when the step began with more updated Pods than its target: they are kept. */
+  readonly keepsReplicas?: boolean;
 }
 
 export interface HistoryEntry {
@@ -244,4 +250,6 @@ export interface Held {
    * user's that no webhook saw.
    */
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
+  /** What no webhook saw, when the operator had to hold the Deployment itself. */
+  readonly bypassed?: string;
 }

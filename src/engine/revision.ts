@@ -37,6 +37,9 @@ function canonical(value: unknown, key: string): string | undefined {
   return fields.length === 0 && EMPTY_IS_ABSENT.has(key) ? undefined : `{${fields.join(',')}}`;
 }
 
+/** Any JSON as one text: equal texts are equal values. */
+export const canonicalJson = (value: unknown): string => canonical(value, '') ?? 'null';
+
 /** Stored objects are frozen, so the text of a template is worked out once. */
 const known = new WeakMap<PodTemplate, string>();
 

@@ -1,0 +1,44 @@
+// Every reason we write into an event or a condition, and what it tells its reader (docs/status.md).
+
+/** Reasons of events on the Rollout and on its Deployment: [type, meaning]. */
+export const EVENTS = {
+  Enrolled: ['Normal', 'the Deployment got the label by which its changes are intercepted'],
+  ReleaseStarted: ['Normal', 'a new template was held and goes through the steps'],
+  ReleaseSuperseded: ['Normal', 'a newer template came during a release; it starts again at step 1'],
+  StepStarted: ['Normal', 'the Pods of a step are being replaced'],
+  StepCompleted: ['Normal', 'all Pods of a step are available; the release waits, or goes on'],
+  ReleasePaused: ['Normal', 'spec.strategy.paused, or the Deployment’s own paused, froze the release'],
+  ReleaseResumed: ['Normal', 'the release goes on where it was frozen'],
+  ReleaseCompleted: ['Normal', 'every Pod runs the new template; the Deployment is as its user wrote it'],
+  RolledBack: ['Normal', 'the stable template was put back; the native controller rolled back at once'],
+  ReleaseEnded: ['Normal', 'the Rollout was disabled or deleted during a release; the Deployment was given back'],
+  Recovered: ['Normal', 'the Pods that stalled a step are available'],
+  Trimmed: ['Normal', 'scaling had left too many Pods of the new version; some went back to the old one'],
+  Stalled: ['Warning', 'a step does not go on: its Pods fail, or are late'],
+  FailureRollback: ['Warning', 'a step failed and onFailure is Rollback: the stable template was put back'],
+  Bypassed: ['Warning', 'a change of the template, or of the hold, was not seen by the webhook'],
+  TrimRefused: ['Warning', 'a correction of the sizes did not last; it is not tried again'],
+  HoldReleased: ['Warning', 'a Deployment was held and its Rollout is gone: it was given back'],
+} as const satisfies Record<string, readonly ['Normal' | 'Warning', string]>;
+
+export type EventReason = keyof typeof EVENTS;
+
+/** Condition `Progressing`. */
+export type ProgressingReason = 'Initializing' | 'InRolling' | 'Paused' | 'Finalising' | 'Cancelling' | 'Completed';
+
+/** Condition `Stalled`, when True. */
+export type StalledReason =
+  /** Pods of the new version crash, cannot start, or cannot be scheduled. */
+  | 'PodsFailing'
+  /** Pods of the new version were not available within stepDeadlineSeconds. */
+  | 'StepDeadlineExceeded'
+  /** The Deployment's strategy is Recreate: two versions cannot run side by side. */
+  | 'RecreateStrategy'
+  /** An older Rollout names the same Deployment. */
+  | 'WorkloadTaken'
+  /** The Deployment does not exist. */
+  | 'WorkloadNotFound';
+
+/** `status.history[].outcome`. */
+export type Outcome =
+  'Completed' | 'RolledBack' | 'Failed' | 'Superseded' | 'Bypassed' | 'Disabled' | 'Deleted' | 'WorkloadGone';

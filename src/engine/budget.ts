@@ -1,0 +1,199 @@
+// The budget protocol (docs/holding.md): one write at a time towards a number of updated Pods, and never an unsafe one.
+import type { Held, ReplicaSet } from '../api/types.ts';
+import { freeDeployment, patchHeld, patchReplicaSet, stableLabel } from './effects.ts';
+import {
+  heldSettings,
+  isMarked,
+  isMoving,
+  MARK,
+  mayFreeAtOnce,
+  movingSettings,
+  NO_BUDGET,
+  settingsOf,
+  type Budget,
+} from './hold.ts';
+import type { Effect } from './snapshot.ts';
+import {
+  abandonedSets,
+  availableInAll,
+  hashOf,
+  hasUnreadyPods,
+  isActive,
+  isMarkedSet,
+  sizeOf,
+  type View,
+} from './view.ts';
+
+export interface Goal {
+  /** T: updated Pods of the step. */
+  readonly target: number;
+  /** Of these, so many may be unavailable and the step is done all the same. */
+  readonly tolerated: number;
+  /** More updated Pods than the target are left alone. */
+  readonly keeps: boolean;
+}
+
+export type Move =
+  /** One write; look again when it is seen. */
+  | { readonly kind: 'Act'; readonly effect: Effect; readonly trimmed?: { readonly from: number; readonly to: number } }
+  /** Somebody else has to do or see something first. */
+  | { readonly kind: 'Wait'; readonly waitsFor: string }
+  /** At rest, and as many Pods of the new version are available as the goal asks for. */
+  | { readonly kind: 'Done' }
+  /** At rest with more updated Pods than the target, because a trim did not last. */
+  | { readonly kind: 'TrimRefused' };
+
+/** On the ReplicaSet that was written to trim: what for, so that a trim that did not last is not tried again. */
+const TRIM = 'tranche.dev/trim';
+const wait = (waitsFor: string): Move => ({ kind: 'Wait', waitsFor });
+const act = (effects: readonly Effect[]): Move | undefined => effects[0] && { kind: 'Act', effect: effects[0] };
+
+/** The budget at so many available new Pods: at most all of the target, at least what the user's limits allow. */
+export function budgetFor(
+  target: number,
+  available: number,
+  limits: { surge: number; unavailable: number },
+): Budget & {
+  maxSurge: number;
+  maxUnavailable: number;
+} {
+  const maxUnavailable = Math.min(target, available + limits.unavailable);
+  return { maxUnavailable, maxSurge: Math.min(limits.surge, target - maxUnavailable) };
+}
+
+/** Towards the goal, on a held Deployment. */
+export function advance(view: View, held: Held, goal: Goal): Move {
+  const { deployment, updated, old, available, replicas } = view;
+  if (deployment.spec.paused === true && view.unsettled) return wait(view.unsettled);
+  // Sizes that scaling has left above the target are corrected at rest, never while moving.
+  const target = Math.min(replicas, Math.max(goal.target, updated));
+  const budget = budgetFor(target, available, view.limits);
+  const enough = available >= Math.min(target, goal.target) - goal.tolerated;
+  const complete = updated === target && old === replicas - target && view.budget.surge === 0;
+  const exhausted =
+    updated === budget.maxUnavailable + budget.maxSurge &&
+    old === replicas - budget.maxUnavailable &&
+    view.budget.surge === budget.maxSurge;
+  const atRest = complete || (enough && exhausted);
+
+  if (isMoving(deployment)) {
+    if (atRest && enough) return act(rest(view, held, complete))!;
+    if (complete || sameBudget(view, budget)) return wait('Pods');
+    return act(move(view, held, budget))!;
+  }
+  if (!atRest) return start(view, held, budget);
+  const settle = act(rest(view, held, complete)) ?? unmark(view, held);
+  if (settle) return settle;
+  if (updated > goal.target && complete && !goal.keeps) return trim(view, goal.target);
+  return enough ? { kind: 'Done' } : wait('Pods');
+}
+
+/** Marks first, then the budget: only from a state that the native controller has seen. */
+function start(view: View, held: Held, budget: Budget): Move {
+  const { deployment, newSet, updated } = view;
+  const now = settingsOf(deployment);
+  const abandoned = abandonedSets(view);
+  // A mark is a lie about good Pods: beside truly broken ones it would cost good Pods first.
+  const marks = abandoned.length > 0 && !view.oldSets.some((set) => isActive(set) && hasUnreadyPods(set));
+  const flagged = marks ? { ...held, marks: true } : held;
+  const needsMark = updated > 0 && !isMarked(deployment);
+  if (needsMark || (marks && held.marks !== true))
+    return act(patchHeld('mark', deployment, flagged, { ...now, ...MARK }, stableLabel(hashOf(view.stableSet))))!;
+  const marked = act(marks ? markSets(abandoned) : unmarkSets(view));
+  if (marked) return marked;
+  if (updated > 0 && (newSet?.status?.availableReplicas ?? 0) > 0)
+    return wait('the Deployment controller to see the marks');
+  return act(move(view, flagged, budget))!;
+}
+
+function move(view: View, held: Held, budget: Budget): Effect[] {
+  const moving = { ...held, budget };
+  return patchHeld('move', view.deployment, moving, movingSettings(moving), stableLabel(hashOf(view.stableSet)));
+}
+
+const sameBudget = (view: View, { maxSurge, maxUnavailable }: Budget): boolean =>
+  view.budget.surge === maxSurge && view.budget.unavailable === maxUnavailable;
+
+/**
+ * Held again. With the sizes complete nothing is left of the budget. With surge Pods about, maxSurge stays: lowering it would make
+ * the native controller take the difference from the largest ReplicaSet, which is a good old one.
+ */
+function rest(view: View, held: Held, complete: boolean): Effect[] {
+  const { surge } = view.budget;
+  const budget =
+    complete || surge === 0
+      ? NO_BUDGET
+      : { maxSurge: surge, maxUnavailable: Math.min(view.limits.unavailable, view.replicas) };
+  const resting = { ...held, budget };
+  const why = complete ? 'hold' : 'freeze';
+  return patchHeld(why, view.deployment, resting, heldSettings(resting), stableLabel(hashOf(view.stableSet)));
+}
+
+/** Takes the marks off: every number Kubernetes shows is true again. Last of all the record says so. */
+function unmark(view: View, held: Held): Move | undefined {
+  const { marks, ...unmarked } = held;
+  return (
+    act(unmarkSets(view)) ??
+    (marks === true ? act(patchHeld('unmark', view.deployment, unmarked, settingsOf(view.deployment))) : undefined)
+  );
+}
+
+const markSets = (sets: readonly ReplicaSet[]): Effect[] =>
+  sets
+    .filter((set) => !isMarkedSet(set))
+    .map((set) => patchReplicaSet('mark', set, { minReadySeconds: MARK.minReadySeconds }));
+
+const unmarkSets = (view: View): Effect[] =>
+  view.oldSets
+    .filter((set) => isActive(set) && isMarkedSet(set))
+    .map((set) => patchReplicaSet('unmark', set, { minReadySeconds: view.minReadySeconds }));
+
+/** Stops where it is, whatever the sizes: no more budget is spent, and nothing that runs is taken. Undefined when stopped. */
+export function freeze(view: View, held: Held): Move | undefined {
+  return act(rest(view, held, false)) ?? unmark(view, held);
+}
+
+/**
+ * Gives the Deployment back, with `more` in the same write. While an abandoned version is marked the native controller would take
+ * good Pods before broken ones: then pause, take the marks off, and wait until that is seen.
+ */
+export function letGo(view: View, held: Held, more: Parameters<typeof freeDeployment>[2] = {}): Move {
+  if (!mayFreeAtOnce(held)) {
+    const step = act(rest(view, held, false)) ?? act(unmarkSets(view));
+    if (step) return step;
+    if (view.unsettled) return wait(view.unsettled);
+  }
+  return act(freeDeployment(view.deployment, held, more)) ?? { kind: 'Done' };
+}
+
+/**
+ * Too many updated Pods after a native proportional scale, and the Deployment is held. We write one ReplicaSet and the native
+ * controller makes up the sum with the largest: so we shrink the new one when the old one is larger, else grow the old one.
+ */
+function trim(view: View, target: number): Move {
+  const { updated, replicas, newSet, oldSets, deployment } = view;
+  const largest = [...oldSets].sort(
+    (a, b) => sizeOf(b) - sizeOf(a) || Number(b === view.stableSet) - Number(a === view.stableSet),
+  )[0];
+  if (!newSet || !largest) return { kind: 'Done' };
+  const generation = deployment.metadata.generation ?? 0;
+  const meant = [newSet, ...oldSets].map((set) => parseTrim(set)).filter((trim) => trim?.generation === generation);
+  if (meant.length > 0 && Math.min(...meant.map((trim) => trim!.to)) !== updated) return { kind: 'TrimRefused' };
+  const spare = availableInAll(view) - (replicas - view.limits.unavailable);
+  const step = Math.min(updated - target, spare);
+  if (step < 1) return wait('more available Pods, to correct the sizes after scaling');
+  let to = updated - step;
+  if (to === sizeOf(largest)) to += 1;
+  if (to >= updated) return wait('the sizes to differ');
+  const annotations = { [TRIM]: `${generation}/${to}` };
+  const effect =
+    to < sizeOf(largest)
+      ? patchReplicaSet('trim', newSet, { replicas: to }, annotations)
+      : patchReplicaSet('trim', largest, { replicas: sizeOf(largest) + updated - to }, annotations);
+  return { kind: 'Act', effect, trimmed: { from: updated, to } };
+}
+
+function parseTrim(set: ReplicaSet): { generation: number; to: number } | undefined {
+  const parts = /^(\d+)\/(\d+)$/.exec(set.metadata.annotations?.[TRIM] ?? '');
+  return parts ? { generation: Number(parts[1]), to: Number(parts[2]) } : undefined;
+}

@@ -1,0 +1,187 @@
+// The ways out of a release: rolled back, finished, disabled, deleted. Each gives the Deployment back as its user wrote it.
+import { CHANGED_BY, ON_DELETE, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
+import type { Outcome } from '../api/reasons.ts';
+import type { Deployment } from '../api/types.ts';
+import { podsOf } from './batch.ts';
+import { letGo, type Move } from './budget.ts';
+import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS, readHeld } from './hold.ts';
+import { deploymentTemplate } from './revision.ts';
+import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import {
+  closeHistory,
+  draftOf,
+  dropConditions,
+  isTrue,
+  progressingReason,
+  report,
+  rollbackId,
+  setCondition,
+  type Draft,
+} from './status.ts';
+import { withNumbers } from './steps.ts';
+import { formatTime } from './time.ts';
+import { hashOf, viewOf, type View } from './view.ts';
+import * as words from './words.ts';
+
+/** The stable template is back: the native controller rolls back, and nothing is batched. */
+export function cancel(snapshot: Snapshot, view: View, template: string): Decision {
+  const { rollout, now } = snapshot;
+  const draft = draftOf(rollout);
+  const events: EventNote[] = [];
+  if (progressingReason(rollout) !== 'Cancelling') {
+    const message = 'the stable template was put back: the release is cancelled';
+    setCondition(draft, now, 'Progressing', 'True', 'Cancelling', message);
+    events.push({ reason: 'RolledBack', message });
+  }
+  draft.message = words.natively('rolling back', view.updated, view.replicas);
+  if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, events);
+  if (!isSettledNatively(view)) return { ...report(snapshot, draft, events), needsChildren: true };
+  const failed = isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
+  return close(snapshot, view, template, draft, failed ? 'Failed' : 'RolledBack', events);
+}
+
+/** All steps are done: what is left of the Pods, if anything, follows natively. */
+export function finalise(snapshot: Snapshot, view: View, template: string): Decision {
+  const draft = draftOf(snapshot.rollout);
+  draft.message = words.natively('finishing', view.updated, view.replicas);
+  if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, []);
+  if (!isSettledNatively(view, toleratedBy(snapshot, view)))
+    return { ...report(snapshot, draft, []), needsChildren: true };
+  return close(snapshot, view, template, draft, 'Completed', []);
+}
+
+function toleratedBy({ rollout }: Snapshot, { replicas }: View): number {
+  const threshold = rollout.spec.strategy.canary?.failureThreshold;
+  return threshold === undefined ? 0 : podsOf(threshold, replicas, 'up');
+}
+
+/** The native controller has nothing left to do, by its own account; with 0 replicas a release is never done. */
+function isSettledNatively({ deployment, replicas, old, updated }: View, tolerated = 0): boolean {
+  const { status, metadata } = deployment;
+  return (
+    replicas > 0 &&
+    old === 0 &&
+    updated === replicas &&
+    (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    (status?.updatedReplicas ?? 0) === replicas &&
+    (status?.replicas ?? 0) === replicas &&
+    (status?.availableReplicas ?? 0) >= replicas - tolerated
+  );
+}
+
+function giveBack(snapshot: Snapshot, move: Move, draft: Draft, events: readonly EventNote[]): Decision {
+  const effects = move.kind === 'Act' ? [move.effect] : [];
+  return { ...report(snapshot, draft, events), effects, needsChildren: true };
+}
+
+function close(
+  snapshot: Snapshot,
+  view: View,
+  template: string,
+  draft: Draft,
+  outcome: Outcome,
+  events: readonly EventNote[],
+): Decision {
+  const { rollout, now } = snapshot;
+  const done = outcome === 'Completed';
+  const id = view.deployment.metadata.labels?.[ROLLOUT_ID];
+  const message = done ? 'Rollout progressing has been completed' : 'Rollout progressing has been canceled';
+  closeHistory(draft, now, outcome);
+  draft.phase = 'Healthy';
+  draft.message = message;
+  const { keepsReplicas: _, ...canary } = withNumbers(draft.canary!, view);
+  draft.canary = {
+    ...canary,
+    ...(id ? { observedRolloutID: done ? id : rollbackId(id) } : {}),
+    stableRevision: hashOf(view.newSet),
+    nextStepIndex: -1,
+    currentStepState: 'Completed',
+    templateDigest: template,
+    stableDigest: template,
+    lastUpdateTime: formatTime(now),
+  };
+  if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
+  setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
+  setCondition(draft, now, 'Succeeded', done ? 'True' : 'False', '', message);
+  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} is completed` }] : [];
+  return report(snapshot, draft, [...events, ...note]);
+}
+
+/** The Rollout goes, or is disabled: first the Deployment is given back, then the finalizer or the phase follows. */
+export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
+  const { deployment, alone, children } = snapshot;
+  if (!deployment || !alone) return left(snapshot, outcome);
+  const held = readHeld(deployment);
+  if (!held) {
+    const effects = patchDeployment('leave', deployment, nothingOfOurs);
+    return effects.length > 0 ? { ...nothing, effects } : left(snapshot, outcome);
+  }
+  if (!children) return { ...nothing, needsChildren: true };
+  const view = viewOf(snapshot, deployment, children);
+  return { ...leaving(snapshot, view, outcome), needsChildren: true };
+}
+
+function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'): Decision {
+  const { rollout, now } = snapshot;
+  const draft = draftOf(rollout);
+  const rollsBack = rollout.metadata.annotations?.[ON_DELETE] === 'Rollback';
+  const { stableSet, newSet, deployment } = view;
+  const held = view.held!;
+  draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
+  draft.message =
+    outcome === 'Deleted' ? 'deleted: giving the Deployment back' : 'Disabling rollout, release resources';
+  if (outcome === 'Deleted')
+    setCondition(draft, now, 'Terminating', 'True', 'InTerminating', 'Rollout is in terminating');
+  if (rollsBack && stableSet && stableSet !== newSet) {
+    const effect = revertDeployment(deployment, deploymentTemplate(stableSet.spec.template));
+    return { ...report(snapshot, draft, []), effects: [effect] };
+  }
+  const move = letGo(view, held, nothingOfOurs);
+  const how = rollsBack ? 'with the stable template' : 'it finishes natively';
+  const message = `the Rollout was ${outcome.toLowerCase()} during a release: the Deployment is given back, ${how}`;
+  const freed = move.kind === 'Act' && move.effect.kind === 'PatchDeployment' && move.effect.why === 'free';
+  return giveBack(snapshot, move, draft, freed ? [{ reason: 'ReleaseEnded', message }] : []);
+}
+
+const nothingOfOurs = {
+  labels: Object.fromEntries([WORKLOAD_TYPE, ...HELD_LABELS].map((key) => [key, null])),
+  annotations: Object.fromEntries([CHANGED_BY, ...HELD_ANNOTATIONS].map((key) => [key, null])),
+};
+
+function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
+  const { rollout, now } = snapshot;
+  if (outcome === 'Deleted') {
+    const finalizers = rollout.metadata.finalizers ?? [];
+    if (!finalizers.includes(ROLLOUT_FINALIZER)) return nothing;
+    const rest = finalizers.filter((name) => name !== ROLLOUT_FINALIZER);
+    return { ...nothing, effects: [patchRollout('finalizer', rollout, { finalizers: rest })] };
+  }
+  const draft = draftOf(rollout);
+  closeHistory(draft, now, 'Disabled');
+  dropConditions(draft, 'Progressing', 'Stalled', 'Bypassed');
+  draft.phase = 'Disabled';
+  draft.message = 'Rollout is disabled';
+  draft.canary = undefined;
+  return report(snapshot, draft, []);
+}
+
+/** A Deployment that is held although its Rollout does not exist any more: given back. */
+export function releaseOrphan(
+  deployment: Deployment,
+  facts: Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256'>,
+): Decision {
+  const held = readHeld(deployment);
+  if (!held) return nothing;
+  const message = `it was held by Rollout "${held.rollout}", which does not exist: the Deployment is given back`;
+  const events: EventNote[] = [{ reason: 'HoldReleased', message }];
+  if (held.marks !== true) return { ...nothing, effects: freeDeployment(deployment, held, nothingOfOurs), events };
+  if (!facts.children) return { ...nothing, needsChildren: true };
+  const rollout = {
+    metadata: { name: held.rollout },
+    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name }, strategy: {} },
+  };
+  const snapshot: Snapshot = { ...facts, rollout, deployment, alone: true, reportedAt: undefined };
+  const move = letGo(viewOf(snapshot, deployment, facts.children), held, nothingOfOurs);
+  return { effects: move.kind === 'Act' ? [move.effect] : [], events: [], needsChildren: true };
+}

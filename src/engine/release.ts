@@ -1,0 +1,404 @@
+// The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
+import { CHANGED_BY, HELD, ON_RESTART, PLAN_HASH, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
+import type { CanaryStatus, CanaryStrategy, Deployment, Held } from '../api/types.ts';
+import { stepTarget } from './batch.ts';
+import { freeze, letGo, type Move } from './budget.ts';
+import { cancel, finalise, leave } from './closing.ts';
+import { patchDeployment, patchHeld, patchRollout } from './effects.ts';
+import {
+  heldSettings,
+  HELD_ANNOTATIONS,
+  isMarked,
+  NO_BUDGET,
+  parseHeld,
+  settingsOf,
+  takeOver,
+  type Settings,
+} from './hold.ts';
+import { canonicalJson, isRestartOnly } from './revision.ts';
+import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import {
+  closeHistory,
+  draftOf,
+  dropConditions,
+  isTrue,
+  openHistory,
+  progressingReason,
+  report,
+  rollbackId,
+  setCondition,
+  type Draft,
+} from './status.ts';
+import { atStep, proceed, withNumbers } from './steps.ts';
+import { formatTime } from './time.ts';
+import { hashOf, isActive, sizeOf, viewOf, type View } from './view.ts';
+import * as words from './words.ts';
+
+const MISSING_AGAIN_MS = 60_000;
+
+/** The same snapshot gives the same decision; a decision that was carried out, taken again, changes nothing. */
+export function decide(snapshot: Snapshot): Decision {
+  const { rollout, deployment } = snapshot;
+  if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
+  if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
+  const guarded = guard(snapshot);
+  if (guarded) return guarded;
+  if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
+  if (deployment.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(deployment);
+  if (deployment.spec.strategy?.type === 'Recreate') return standAside(snapshot, 'RecreateStrategy');
+  if (isIdle(snapshot, deployment)) return report(snapshot, rest(snapshot, deployment), []);
+  if (!snapshot.children) return { ...nothing, needsChildren: true };
+  return govern(snapshot, viewOf(snapshot, deployment, snapshot.children));
+}
+
+/** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
+export function standAside(
+  snapshot: Snapshot,
+  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'WorkloadTaken',
+  by = '',
+): Decision {
+  const { rollout, now } = snapshot;
+  const name = rollout.spec.workloadRef.name;
+  const draft = draftOf(rollout);
+  draft.message = {
+    WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
+    RecreateStrategy: `Deployment "${name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`,
+    WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
+  }[reason];
+  if (reason === 'WorkloadNotFound') {
+    closeHistory(draft, now, 'WorkloadGone');
+    dropConditions(draft, 'Progressing', 'Succeeded');
+    draft.canary = undefined;
+    draft.phase = 'Initial';
+  } else if (draft.phase === '') draft.phase = 'Initial';
+  setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
+  const decision = report(snapshot, draft, []);
+  return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;
+}
+
+/** Before anything is held: the finalizer, so that no Deployment stays held without an owner; and the plan's digest for clients. */
+function guard({ rollout, sha256 }: Snapshot): Decision | undefined {
+  const finalizers = rollout.metadata.finalizers ?? [];
+  const hash = sha256(canonicalJson(planOf(rollout.spec.strategy.canary)));
+  const wanted = {
+    ...(finalizers.includes(ROLLOUT_FINALIZER) ? {} : { finalizers: [...finalizers, ROLLOUT_FINALIZER] }),
+    ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { annotations: { [PLAN_HASH]: hash } }),
+  };
+  if (Object.keys(wanted).length === 0) return undefined;
+  return { ...nothing, effects: [patchRollout('finalizer', rollout, wanted)] };
+}
+
+/** As OpenKruise: pauses and the threshold may be edited without being another plan. */
+function planOf(canary: CanaryStrategy | undefined): unknown {
+  const { failureThreshold: _, steps, ...rest } = canary ?? {};
+  return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
+}
+
+function enrol(deployment: Deployment): Decision {
+  const effects = patchDeployment('enrol', deployment, { labels: { [WORKLOAD_TYPE]: 'deployment' } });
+  return { ...nothing, effects, events: [{ reason: 'Enrolled', message: 'changes of the template go through steps' }] };
+}
+
+/** Nothing has changed since the last release: no ReplicaSet need be looked at. */
+function isIdle({ rollout, digest }: Snapshot, deployment: Deployment): boolean {
+  return (
+    rollout.status?.phase === 'Healthy' &&
+    deployment.metadata.annotations?.[HELD] === undefined &&
+    rollout.status.canaryStatus?.templateDigest === digest(deployment.spec.template)
+  );
+}
+
+function rest({ rollout, now }: Snapshot, deployment: Deployment): Draft {
+  const draft = draftOf(rollout);
+  if (isTrue(rollout, 'Stalled')) {
+    setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
+    draft.message = words.idle;
+  }
+  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+  const observed = draft.canary?.observedRolloutID;
+  const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
+  if (draft.canary)
+    draft.canary = {
+      ...draft.canary,
+      rolloutHash,
+      observedRolloutID: id && observed !== rollbackId(id) ? id : (observed ?? ''),
+    };
+  return draft;
+}
+
+/** Everything that needs the ReplicaSets. */
+function govern(snapshot: Snapshot, view: View): Decision {
+  const { rollout, digest } = snapshot;
+  const { held, deployment } = view;
+  const status = rollout.status?.canaryStatus;
+  const template = digest(deployment.spec.template);
+  const toStable = isStable(view, template, status);
+  if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, view, template);
+
+  const reason = progressingReason(rollout);
+  const same =
+    status.templateDigest === template || (hashOf(view.newSet) !== '' && hashOf(view.newSet) === status.canaryRevision);
+  if (toStable && (held || reason !== 'Finalising')) return cancel(snapshot, view, template);
+  if (same && reason === 'Finalising') return finalise(snapshot, view, template);
+  if (!held && view.replicas === 0)
+    return same ? reportMessage(snapshot, words.noReplicas) : begin(snapshot, view, template);
+  if (!held && same && view.old === 0 && reason !== 'Paused') return finalise(snapshot, view, template);
+  if (!held)
+    return catchUp(snapshot, view, same ? 'the record of the hold was taken off' : 'a new template was not held');
+  if (!same && isAnnounced(snapshot, deployment)) return begin(snapshot, view, template);
+  if (!same) return catchUp(snapshot, view, 'a newer template was not announced');
+  if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
+  return takeOverEdits(view, held) ?? proceed(snapshot, view, held, status);
+}
+
+/** Back to what ran before the release: by the record on the Deployment, else by the ReplicaSet as it is stored. */
+function isStable(view: View, template: string, status: CanaryStatus | undefined): boolean {
+  if (view.held?.stable === template) return true;
+  if (view.stableSet !== undefined && view.stableSet === view.newSet) return true;
+  return view.held === undefined && status?.stableDigest === template;
+}
+
+/** A template that came with its own release id was seen by the webhook, or announced by the user. */
+function isAnnounced({ rollout }: Snapshot, deployment: Deployment): boolean {
+  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+  const moves = deployment.spec.paused !== true;
+  return !moves && id !== rollout.status?.canaryStatus?.observedRolloutID;
+}
+
+/** No release is under way as far as the status knows. */
+function awake(snapshot: Snapshot, view: View, template: string): Decision {
+  const { rollout } = snapshot;
+  const { held, newSet, deployment } = view;
+  const status = rollout.status?.canaryStatus;
+  if (deployment.metadata.annotations?.[HELD] !== undefined && isStale(view)) return dropRecord(deployment);
+  if (held) {
+    if (held.stable !== template) return begin(snapshot, view, template);
+    return act(letGo(view, held), 'HoldReleased', 'it was held although nothing is released');
+  }
+  const adopting = rollout.status?.phase !== 'Healthy' || !status;
+  if (!newSet && view.old === 0 && deployment.spec.paused !== true && view.replicas > 0) return waitForChildren;
+  if (view.old === 0 && view.replicas > 0) {
+    const known = adopting || !status.canaryRevision || hashOf(newSet) === status.canaryRevision;
+    return adopt(snapshot, view, template, known ? undefined : 'a new template went out without being held');
+  }
+  if (adopting && view.replicas === 0) return adopt(snapshot, view, template, undefined);
+  if (view.replicas === 0) return begin(snapshot, view, template);
+  if (hashOf(newSet) !== '' && hashOf(newSet) === status?.canaryRevision && !adopting)
+    return adopt(snapshot, view, template, undefined);
+  if (restartsNatively(snapshot, view)) return newSet ? adopt(snapshot, view, template, undefined) : waitForChildren;
+  return catchUp(
+    snapshot,
+    view,
+    adopting ? 'the Rollout was made during a rolling update' : 'a new template was not held',
+  );
+}
+
+/**
+ * A record that says nothing about this Deployment: it cannot be read, or `kubectl rollout undo` brought it back from a ReplicaSet of
+ * an earlier release.
+ */
+function isStale({ held, deployment }: View): boolean {
+  if (!held) return true;
+  const { maxSurge, maxUnavailable } = settingsOf(deployment);
+  const { budget = NO_BUDGET } = held;
+  const asWeLeftIt = maxSurge === budget.maxSurge && maxUnavailable === budget.maxUnavailable;
+  return deployment.spec.paused !== true && !isMarked(deployment) && !asWeLeftIt;
+}
+
+function dropRecord(deployment: Deployment): Decision {
+  const annotations = Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null]));
+  return { ...nothing, effects: patchDeployment('leave', deployment, { annotations }), needsChildren: true };
+}
+
+/** Un-paused while no webhook saw it. Where that has brought everything to the new version the release is done. */
+function holdAgain(snapshot: Snapshot, view: View, held: Held): Decision {
+  const bypassed = 'the Deployment was un-paused during the release';
+  if (view.old > 0) return act(freeze(view, { ...held, bypassed }), 'Bypassed', `${bypassed}: it is held again`);
+  const draft = draftOf(snapshot.rollout);
+  setCondition(draft, snapshot.now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
+  setCondition(draft, snapshot.now, 'Progressing', 'True', 'Finalising', bypassed);
+  return { ...report(snapshot, draft, [{ reason: 'Bypassed', message: bypassed }]), needsChildren: true };
+}
+
+const waitForChildren: Decision = { ...nothing, needsChildren: true };
+
+function restartsNatively({ rollout }: Snapshot, view: View): boolean {
+  const running = view.oldSets.find((set) => hashOf(set) === rollout.status?.canaryStatus?.canaryRevision);
+  return (
+    rollout.metadata.annotations?.[ON_RESTART] === 'Native' &&
+    running !== undefined &&
+    isRestartOnly(running.spec.template, view.deployment.spec.template)
+  );
+}
+
+/** What runs is the stable version from now on. */
+function adopt(snapshot: Snapshot, view: View, template: string, bypassed: string | undefined): Decision {
+  const { rollout, now } = snapshot;
+  const draft = draftOf(rollout);
+  const before = draft.canary;
+  const revision = hashOf(view.newSet);
+  const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
+  const events: EventNote[] = [];
+  if (bypassed !== undefined) {
+    openHistory(draft, historyEntry(snapshot, view));
+    closeHistory(draft, now, 'Bypassed');
+    setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
+    events.push({ reason: 'Bypassed', message: bypassed });
+  }
+  draft.phase = 'Healthy';
+  draft.message = words.idle;
+  draft.canary = {
+    ...withNumbers(blank, view),
+    rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
+    stableRevision: revision,
+    currentStepIndex: steps,
+    nextStepIndex: -1,
+    currentStepState: 'Completed',
+    templateDigest: template,
+    stableDigest: template,
+    lastUpdateTime: before?.templateDigest === template ? before.lastUpdateTime : formatTime(now),
+  };
+  if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
+  return report(snapshot, draft, events);
+}
+
+const blank: CanaryStatus = {
+  podTemplateHash: '',
+  canaryReplicas: 0,
+  canaryReadyReplicas: 0,
+  currentStepIndex: 0,
+  nextStepIndex: -1,
+  currentStepState: '',
+  finalisingStep: '',
+};
+
+const historyEntry = ({ now }: Snapshot, { deployment, newSet }: View): Draft['history'][number] => {
+  const author = deployment.metadata.annotations?.[CHANGED_BY];
+  return {
+    rolloutID: deployment.metadata.labels?.[ROLLOUT_ID] ?? '',
+    revision: hashOf(newSet),
+    ...(author ? { author } : {}),
+    startTime: formatTime(now),
+  };
+};
+
+/** A release begins at step 1. Only the status: no budget is spent before it says so. */
+function begin(snapshot: Snapshot, view: View, template: string): Decision {
+  const { rollout, now } = snapshot;
+  const { held, stableSet } = view;
+  const draft = draftOf(rollout);
+  const steps = rollout.spec.strategy.canary?.steps ?? [];
+  const before = draft.canary;
+  const again = draft.phase === 'Progressing';
+  const events: EventNote[] = [];
+  closeHistory(draft, now, 'Superseded');
+  openHistory(draft, historyEntry(snapshot, view));
+  dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed');
+  if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
+  setCondition(draft, now, 'Progressing', 'True', 'InRolling', 'Rollout is in Progressing');
+  const target = stepTarget(steps[0]?.replicas ?? '100%', view.replicas);
+  const stableDigest = held?.stable ?? (again ? before?.stableDigest : before?.templateDigest);
+  const stableRevision =
+    (stableSet && hashOf(stableSet)) || (again ? before?.stableRevision : before?.canaryRevision) || '';
+  draft.phase = 'Progressing';
+  draft.message =
+    view.replicas === 0
+      ? words.noReplicas
+      : words.updating(words.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
+  draft.canary = {
+    ...withNumbers(blank, view),
+    ...atStep(1, steps.length, view.updated > target),
+    rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
+    stableRevision,
+    ...(stableDigest ? { stableDigest } : {}),
+    templateDigest: template,
+    currentStepState: view.replicas === 0 ? 'BeforeStepUpgrade' : 'StepUpgrade',
+    lastUpdateTime: formatTime(now),
+  };
+  const id = draft.canary.observedRolloutID ?? '';
+  events.push(
+    again
+      ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
+      : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
+  );
+  return { ...report(snapshot, draft, events), needsChildren: true };
+}
+
+/** What slipped past the webhook is held at once, with everything the webhook would have written. The release follows. */
+function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decision {
+  const { rollout, digest, sha256 } = snapshot;
+  const { deployment, replicas, updated, old } = view;
+  const status = rollout.status?.canaryStatus;
+  const unfinished = rollout.status?.phase === 'Progressing' && progressingReason(rollout) !== 'Finalising';
+  const running = unfinished ? status?.stableDigest : status?.templateDigest;
+  const surge = Math.max(0, updated + old - replicas);
+  // Surge Pods that exist stay: less maxSurge would make the native controller take good old ones.
+  const budget =
+    surge > 0 ? { maxSurge: surge, maxUnavailable: Math.min(view.limits.unavailable, replicas) } : NO_BUDGET;
+  const held: Held = view.held
+    ? { ...view.held, bypassed }
+    : {
+        v: 1,
+        rollout: rollout.metadata.name,
+        user: originalSettings(view),
+        stable: running ?? stableGuess(view, digest) ?? '',
+        budget,
+        bypassed,
+      };
+  const settings = view.held ? { ...settingsOf(deployment), paused: true } : heldSettings(held);
+  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+  const announced = id !== undefined && id !== status?.observedRolloutID;
+  const template = digest(deployment.spec.template);
+  const own = sha256(`${deployment.metadata.uid}/${deployment.metadata.generation}/${template}`).slice(0, 10);
+  const labels = { [ROLLOUT_ID]: announced ? id : own };
+  const effects = patchHeld('hold', deployment, held, settings, labels);
+  return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
+}
+
+/**
+ * The user's settings of a Deployment whose record is gone. When it still looks held, the native controller's copy of the record on
+ * a ReplicaSet is what is left of them.
+ */
+function originalSettings(view: View): Settings {
+  const now = settingsOf(view.deployment);
+  const looksHeld =
+    isMarked(view.deployment) || (now.paused === true && now.maxSurge === 0 && now.maxUnavailable === 1);
+  if (!looksHeld) return now;
+  const sets = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
+  const copies = sets.map((set) => parseHeld(set?.metadata.annotations?.[HELD])).filter((held) => held !== undefined);
+  return copies[0]?.user ?? { ...now, paused: null };
+}
+
+/** With no history to go by: what most Pods ran before. */
+function stableGuess(view: View, digest: Snapshot['digest']): string | undefined {
+  const largest = [...view.oldSets].sort((a, b) => sizeOf(b) - sizeOf(a))[0];
+  return largest && digest(largest.spec.template);
+}
+
+/** An edit of the borrowed fields that no webhook saw is the user's; the budget it changed is the budget there is now. */
+function takeOverEdits(view: View, held: Held): Decision | undefined {
+  const { deployment } = view;
+  const now = settingsOf(deployment);
+  const { minReadySeconds, progressDeadlineSeconds } = isMarked(deployment) ? now : held.user;
+  const before: Settings = { ...now, ...held.budget, minReadySeconds, progressDeadlineSeconds };
+  const edited = takeOver(held, before, now);
+  if (edited === held) return undefined;
+  const { maxSurge, maxUnavailable } = now;
+  const taken: Held = { ...edited, budget: { maxSurge: maxSurge ?? '25%', maxUnavailable: maxUnavailable ?? '25%' } };
+  return {
+    ...nothing,
+    effects: patchHeld('hold', deployment, taken, now),
+    needsChildren: true,
+  };
+}
+
+function act(move: Move | undefined, reason: EventNote['reason'], message: string): Decision {
+  const effects = move?.kind === 'Act' ? [move.effect] : [];
+  return { effects, events: effects.length > 0 ? [{ reason, message }] : [], needsChildren: true };
+}
+
+function reportMessage(snapshot: Snapshot, message: string): Decision {
+  const draft = draftOf(snapshot.rollout);
+  draft.message = message;
+  return { ...report(snapshot, draft, []), needsChildren: true };
+}

@@ -1,0 +1,124 @@
+// The next status: a draft that decisions change, and what of it is worth a write.
+import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.ts';
+import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
+import { canonicalJson } from './revision.ts';
+import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import { formatTime } from './time.ts';
+
+export interface Draft {
+  phase: Phase | '';
+  message: string;
+  canary: CanaryStatus | undefined;
+  conditions: readonly Condition[];
+  history: readonly HistoryEntry[];
+}
+
+const HISTORY_LENGTH = 10;
+/** Numbers and messages that follow Pods are written at most so often; what a client waits for is written at once. */
+const QUIET_MS = 10_000;
+
+export const draftOf = ({ status }: Rollout): Draft => ({
+  phase: status?.phase ?? '',
+  message: status?.message ?? '',
+  canary: status?.canaryStatus,
+  conditions: status?.conditions ?? [],
+  history: status?.history ?? [],
+});
+
+export const conditionOf = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
+  conditions?.find((condition) => condition.type === type);
+
+export const isTrue = (rollout: Rollout, type: string): boolean =>
+  conditionOf(rollout.status?.conditions, type)?.status === 'True';
+
+/** Why the condition Progressing is as it is: where a release stands as a whole. */
+export const progressingReason = (rollout: Rollout): ProgressingReason | undefined =>
+  conditionOf(rollout.status?.conditions, 'Progressing')?.reason as ProgressingReason | undefined;
+
+export function setCondition(
+  draft: Draft,
+  now: number,
+  type: 'Progressing' | 'Succeeded' | 'Stalled' | 'Bypassed' | 'Terminating',
+  status: 'True' | 'False',
+  reason: ProgressingReason | StalledReason | 'Recovered' | 'NotSeenByWebhook' | 'InTerminating' | '',
+  message: string,
+): void {
+  const old = conditionOf(draft.conditions, type);
+  if (old?.status === status && old.reason === reason && old.message === message) return;
+  const at = formatTime(now);
+  const lastTransitionTime = old?.status === status ? (old.lastTransitionTime ?? at) : at;
+  const condition: Condition = { type, status, reason, message, lastUpdateTime: at, lastTransitionTime };
+  draft.conditions = old
+    ? draft.conditions.map((other) => (other === old ? condition : other))
+    : [...draft.conditions, condition];
+}
+
+export function dropConditions(draft: Draft, ...types: string[]): void {
+  draft.conditions = draft.conditions.filter(({ type }) => !types.includes(type));
+}
+
+/** Notes how the release that is under way ended; nothing when none is. */
+export function closeHistory(draft: Draft, now: number, outcome: Outcome): void {
+  const [current, ...rest] = draft.history;
+  if (!current || current.endTime !== undefined) return;
+  const approvals = draft.canary?.approvals;
+  const revision = draft.canary?.canaryRevision || current.revision;
+  draft.history = [
+    { ...current, revision, endTime: formatTime(now), outcome, ...(approvals?.length ? { approvals } : {}) },
+    ...rest,
+  ];
+}
+
+export function openHistory(draft: Draft, entry: HistoryEntry): void {
+  draft.history = [entry, ...draft.history].slice(0, HISTORY_LENGTH);
+}
+
+/**
+ * The status to write now, or when to look again because the difference can wait. `reportedAt` is when it was last written, as
+ * far as this process knows.
+ */
+export function settle(
+  rollout: Rollout,
+  draft: Draft,
+  now: number,
+  reportedAt: number | undefined,
+): { status?: RolloutStatus; againAfterMs?: number } {
+  const { canary } = draft;
+  const status: RolloutStatus = {
+    observedGeneration: rollout.metadata.generation ?? 0,
+    phase: draft.phase,
+    message: draft.message,
+    currentStepIndex: canary?.currentStepIndex ?? 0,
+    currentStepState: canary?.currentStepState ?? '',
+    conditions: draft.conditions,
+    ...(canary ? { canaryStatus: { ...canary, message: draft.message } } : {}),
+    ...(draft.history.length > 0 ? { history: draft.history } : {}),
+  };
+  const old = rollout.status;
+  if (old && canonicalJson(status) === canonicalJson(old)) return {};
+  const againAfterMs = (reportedAt ?? -Infinity) + QUIET_MS - now;
+  const canWait = old !== undefined && canonicalJson(essence(status)) === canonicalJson(essence(old));
+  return canWait && againAfterMs > 0 ? { againAfterMs } : { status };
+}
+
+/** A decision that only tells. */
+export function report(snapshot: Snapshot, draft: Draft, events: readonly EventNote[]): Decision {
+  const { status, againAfterMs } = settle(snapshot.rollout, draft, snapshot.now, snapshot.reportedAt);
+  return {
+    ...nothing,
+    events,
+    ...(status ? { status } : {}),
+    ...(againAfterMs === undefined ? {} : { againAfterMs }),
+  };
+}
+
+/** As OpenKruise: the id of a release that was rolled back is not the id of what runs. */
+export const rollbackId = (id: string): string => `rollback-${id}`;
+
+/** A status without what merely follows the Pods. */
+function essence(status: RolloutStatus): unknown {
+  const { message: _, canaryStatus, conditions, ...rest } = status;
+  const { message, canaryReplicas, canaryReadyReplicas, observedWorkloadGeneration, ...canary } = canaryStatus ?? {};
+  void [message, canaryReplicas, canaryReadyReplicas, observedWorkloadGeneration];
+  return { ...rest, canary, conditions: conditions?.map(({ type, status: state, reason }) => [type, state, reason]) };
+}

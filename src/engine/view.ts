@@ -1,0 +1,145 @@
+// The numbers of holding.md, read off a Deployment and its ReplicaSets and Pods.
+import { POD_TEMPLATE_HASH } from '../api/keys.ts';
+import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../api/types.ts';
+import { replicasOf, resolveLimits, type Limits } from './batch.ts';
+import { MARK, readHeld, settingsOf } from './hold.ts';
+import { sameTemplate } from './revision.ts';
+import type { Children, Snapshot } from './snapshot.ts';
+import { parseTime } from './time.ts';
+
+export interface View {
+  readonly now: number;
+  readonly deployment: Deployment;
+  readonly held: Held | undefined;
+  /** R: `spec.replicas`. */
+  readonly replicas: number;
+  /** s and u: the user's maxSurge and maxUnavailable in Pods. */
+  readonly limits: Limits;
+  /** maxSurge and maxUnavailable in Pods as they stand on the Deployment. */
+  readonly budget: Limits;
+  /** The user's own. */
+  readonly minReadySeconds: number;
+  /** The ReplicaSet of the Deployment's template. */
+  readonly newSet: ReplicaSet | undefined;
+  readonly oldSets: readonly ReplicaSet[];
+  /** The ReplicaSet that a rollback goes to; the new one when the Deployment's template is the stable one. */
+  readonly stableSet: ReplicaSet | undefined;
+  /** n: Pods the new ReplicaSet is to have. */
+  readonly updated: number;
+  /** Pods the old ReplicaSets are to have. */
+  readonly old: number;
+  /** Pods of the new ReplicaSet that are not on their way out. */
+  readonly pods: readonly Pod[];
+  /** a: those Ready for the user's minReadySeconds, never more than n. */
+  readonly available: number;
+  /** When the next Pod that is Ready becomes available; undefined when none is on its way. */
+  readonly availableAt: number | undefined;
+  /** What the native controller has not seen yet; undefined when it has seen everything that we see. */
+  readonly unsettled: string | undefined;
+}
+
+export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Children): View {
+  const { now, rollout, digest } = snapshot;
+  const record = readHeld(deployment);
+  // Whoever held it before, it is this Rollout's now.
+  const held = record && { ...record, rollout: rollout.metadata.name };
+  const user = held?.user ?? settingsOf(deployment);
+  const replicas = replicasOf(deployment);
+  const sets = children.replicaSets.filter((set) => isOwnedBy(set, deployment)).sort(oldestFirst);
+  const newSet = sets.find((set) => sameTemplate(set.spec.template, deployment.spec.template));
+  const oldSets = sets.filter((set) => set !== newSet);
+  const stableRevision = rollout.status?.canaryStatus?.stableRevision;
+  const stableSet =
+    (held && sets.find((set) => digest(set.spec.template) === held.stable)) ??
+    sets.find((set) => stableRevision && hashOf(set) === stableRevision);
+  const updated = sizeOf(newSet);
+  const minReadySeconds = user.minReadySeconds ?? 0;
+  const pods = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet) && isAlive(pod)) : [];
+  const readyAt = pods.map((pod) => readySince(pod)).filter((since) => since !== undefined);
+  const dueAt = readyAt.map((since) => since + minReadySeconds * 1000);
+  const coming = dueAt.filter((at) => at > now);
+  const { maxSurge, maxUnavailable } = settingsOf(deployment);
+  const view = {
+    now,
+    deployment,
+    held,
+    replicas,
+    limits: resolveLimits(user.maxSurge, user.maxUnavailable, replicas),
+    budget: resolveLimits(maxSurge, maxUnavailable, replicas),
+    minReadySeconds,
+    newSet,
+    oldSets,
+    stableSet,
+    updated,
+    old: oldSets.reduce((sum, set) => sum + sizeOf(set), 0),
+    pods,
+    available: Math.min(updated, dueAt.length - coming.length),
+    availableAt: coming.length > 0 ? Math.min(...coming) : undefined,
+  };
+  return { ...view, unsettled: unsettled(view) };
+}
+
+/** `spec.replicas`; the API server always fills it in. */
+export const sizeOf = (set: ReplicaSet | undefined): number => set?.spec.replicas ?? 0;
+export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.labels?.[POD_TEMPLATE_HASH] ?? '';
+export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
+export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
+const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
+
+export const hasUnreadyPods = (set: ReplicaSet): boolean => sizeOf(set) > (set.status?.readyReplicas ?? 0);
+
+/** Versions that are neither the stable one nor the one being released, and still have Pods. */
+export const abandonedSets = (view: View): readonly ReplicaSet[] =>
+  view.oldSets.filter((set) => isActive(set) && set !== view.stableSet);
+
+/** Available Pods of all versions, as the ReplicaSets report them. */
+export const availableInAll = (view: View): number =>
+  [view.newSet, ...view.oldSets].reduce((sum, set) => sum + availableOf(set), 0);
+
+export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
+  object.metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === owner.metadata.uid) ?? false;
+
+/** Deleted and finished Pods are nobody's capacity; evicted ones are finished. */
+const isAlive = (pod: Pod): boolean =>
+  pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded';
+
+/** Since when the Pod is Ready; undefined when it is not. */
+export function readySince(pod: Pod): number | undefined {
+  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' ? (parseTime(ready.lastTransitionTime) ?? 0) : undefined;
+}
+
+export function isAvailable(pod: Pod, minReadySeconds: number, now: number): boolean {
+  const since = readySince(pod);
+  return since !== undefined && since + minReadySeconds * 1000 <= now;
+}
+
+function oldestFirst(a: KubeObject, b: KubeObject): number {
+  const [x, y] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  return x === y ? compare(a.metadata.name, b.metadata.name) : compare(x, y);
+}
+
+const compare = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0);
+
+/**
+ * The Deployment's status is the native controller's own account of what its cache holds: when it agrees with what the ReplicaSets
+ * report, the controller has seen what we have seen.
+ */
+function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
+  const { deployment, newSet, oldSets, replicas, budget, updated, old } = view;
+  const sets = newSet ? [newSet, ...oldSets] : oldSets;
+  if ((deployment.status?.observedGeneration ?? 0) < (deployment.metadata.generation ?? 0))
+    return 'the Deployment controller to see the last change';
+  const late = sets.find((set) => (set.status?.observedGeneration ?? 0) < (set.metadata.generation ?? 0));
+  if (late) return `the ReplicaSet controller to see the last change of ${late.metadata.name}`;
+  const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
+  if ((deployment.status?.availableReplicas ?? 0) !== available)
+    return 'the Deployment controller to count the available Pods';
+  if (deployment.spec.paused !== true) return undefined;
+  // A single active ReplicaSet, and a new one that is whole and available, get all Pods; several share them, surge included.
+  const shared = sets.filter(isActive).length > 1 && !(updated === replicas && availableOf(newSet) === replicas);
+  const expected = replicas > 0 && shared ? replicas + budget.surge : replicas;
+  return updated + old === expected
+    ? undefined
+    : `the sizes of the ReplicaSets to add up to ${expected} (now ${updated + old})`;
+}

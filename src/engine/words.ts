@@ -1,0 +1,32 @@
+// The sentences of status.message and events: what happens next, and what it waits for, by name.
+import type { Trouble } from './signals.ts';
+
+const NAMED = 3;
+
+/** `demo-abc-x1 (ImagePullBackOff), demo-abc-x2 (not ready) and 2 more` */
+export function namePods(pods: readonly Trouble[]): string {
+  const named = pods.slice(0, NAMED).map(({ pod, why }) => `${pod} (${why})`);
+  const more = pods.length - named.length;
+  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
+}
+
+export const stepOf = (index: number, steps: number): string => `step ${index}/${steps}`;
+
+export const updating = (step: string, updated: number, target: number, waitsFor: string): string =>
+  `${step}: ${updated} of ${target} Pods updated, waiting for ${waitsFor}`;
+
+export const waitsForApproval = (step: string): string => `${step} done: waiting for approval (0 of 1)`;
+
+export const waitsUntil = (step: string, time: string, seconds: number): string =>
+  `${step} done: going on at ${time} (pause of ${seconds} s)`;
+
+export const stalled = (step: string, pods: readonly Trouble[]): string =>
+  `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;
+
+export const idle = 'waiting for a change of the Deployment’s template';
+
+export const noReplicas =
+  'the Deployment has 0 replicas: nothing to release; the release is done when it is scaled up and its Pods are available';
+
+export const natively = (what: string, updated: number, replicas: number): string =>
+  `${what} natively: ${updated} of ${replicas} Pods updated`;
