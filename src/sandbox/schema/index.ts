@@ -5,3 +5,4 @@ export { badRequest, decode, readObject, strictError } from './decode.ts';
 export type { Decoded, FieldValidation } from './decode.ts';
 export { JsonSyntaxError, parseJson } from './json.ts';
 export { canonicalQuantity, compareQuantities, parseQuantity } from './quantity.ts';
+export { decodeProtobuf, PROTOBUF } from './protobuf.ts';

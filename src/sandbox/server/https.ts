@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { userFromCertificate } from '../auth/index.ts';
 import { failure } from '../core/encode.ts';
 import { ApiError, type ApiRequest, type ApiResponse, type User } from '../core/types.ts';
+import { decodeProtobuf, PROTOBUF } from '../schema/index.ts';
 import type { Authority } from './certificates.ts';
 
 /** As the real server: etcd takes no more than this by far. */
@@ -56,14 +57,18 @@ async function serve(
   if (body) {
     const url = new URL(incoming.url ?? '/', 'https://localhost');
     const user = peer(incoming.socket as TLSSocket);
-    response = await handle({
-      method: incoming.method ?? 'GET',
-      path: url.pathname,
-      query: url.searchParams,
-      headers: headersOf(incoming),
-      ...(body.length ? { body } : {}),
-      ...(user ? { user } : {}),
-    });
+    try {
+      response = await handle({
+        method: incoming.method ?? 'GET',
+        path: url.pathname,
+        query: url.searchParams,
+        ...asJson(headersOf(incoming), body),
+        ...(user ? { user } : {}),
+      });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      response = failure(error);
+    }
   } else {
     response = failure(
       new ApiError({
@@ -108,6 +113,14 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefin
     parts.push(part);
   }
   return Buffer.concat(parts);
+}
+
+/** The rest of the cluster reads JSON only; typed clients send native kinds as protobuf. */
+function asJson(headers: ApiRequest['headers'], body: Uint8Array): Pick<ApiRequest, 'headers' | 'body'> {
+  if (body.length === 0) return { headers };
+  if (headers['content-type'] !== PROTOBUF) return { headers, body };
+  const json = Buffer.from(JSON.stringify(decodeProtobuf(body)));
+  return { headers: { ...headers, 'content-type': 'application/json' }, body: json };
 }
 
 function headersOf(incoming: IncomingMessage): Record<string, string | undefined> {
