@@ -77,15 +77,15 @@ const pass: Decision = { verdict: 'Passed', patch: [], warnings: [] };
 
 export const intercept = (edit: Edit, rollout: Rollout | undefined, options: InterceptOptions): Decision => {
   const context: Context = { ...edit, ...options, rollout };
-  if (isOperators(context)) return pass;
+  if (isOperators(edit, options.operatorUser)) return pass;
   if (edit.operation === 'CREATE' || edit.old === undefined) return onCreate(context);
   const held = readHeld(edit.old);
   return held === undefined ? whileFree(context, edit.old) : whileHeld(context, edit.old, held);
 };
 
 /** Outside a cluster the operator and a person may share a username, so the field manager must fit too. */
-const isOperators = ({ user, fieldManager, operatorUser }: Context): boolean =>
-  user === operatorUser && fieldManager === keys.FIELD_MANAGER;
+export const isOperators = (by: Pick<Edit, 'user' | 'fieldManager'>, operatorUser: string): boolean =>
+  by.user === operatorUser && by.fieldManager === keys.FIELD_MANAGER;
 
 const governs = (rollout: Rollout | undefined): rollout is Rollout =>
   rollout !== undefined && rollout.metadata.deletionTimestamp === undefined && rollout.spec.disabled !== true;

@@ -1,5 +1,5 @@
 // Who may write what into a Rollout's status: the operator everything, everybody else an approval and nothing beside it.
-import type { Rollout, RolloutStatus } from '../api/types.ts';
+import type { Rollout } from '../api/types.ts';
 import type { Violation } from './validate-violation.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -11,10 +11,8 @@ const APPROVAL_FIELDS = new Set(['currentStepState', 'nextStepIndex']);
  * The status with what the client dropped put back: one that knows only OpenKruise's fields, and replaces the whole status to approve,
  * leaves out ours. A field that it changed stays changed, for validation to judge.
  */
-export const restoreDropped = (
-  old: RolloutStatus | undefined,
-  next: RolloutStatus | undefined,
-): RolloutStatus | undefined => (old === undefined ? next : (fill(old, next ?? {}) as RolloutStatus));
+export const restoreDropped = (old: unknown, next: unknown): unknown =>
+  old === undefined ? next : fill(old, next ?? {});
 
 const fill = (old: unknown, next: unknown): unknown => {
   if (next === undefined || next === null) return old;
@@ -44,6 +42,13 @@ const notYours = (field: string, value: unknown): Violation => ({
   reason: 'is written by the operator only',
   remedy: 'leave it as it is; to approve a step, set only status.canaryStatus.currentStepState to StepReady',
 });
+
+/** Does this write let a step go on? */
+export const isApproval = (old: Rollout, next: Rollout): boolean =>
+  [...APPROVAL_FIELDS].some((field) => {
+    const [before, after] = [old, next].map((rollout) => (rollout.status?.canaryStatus as Json | undefined)?.[field]);
+    return before !== after;
+  });
 
 function* approval(old: Rollout, next: Rollout): Generator<Violation> {
   const [before, after] = [old.status?.canaryStatus, next.status?.canaryStatus];

@@ -54,7 +54,7 @@ export function validateRollout(edit: RolloutEdit): Findings {
   if (!specChanged) return { violations, warnings: [] };
   violations.push(...workload(edit), ...strategy(edit), ...frozen(edit));
   return {
-    violations: violations.map((violation) => inVersion(edit, violation)),
+    violations: violations.map((violation) => nameInVersion(edit.version, violation)),
     warnings: violations.length > 0 ? [] : advise(edit),
   };
 }
@@ -248,16 +248,12 @@ const namespaceFlag = ({ metadata }: Rollout): string =>
   metadata.namespace === undefined || metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`;
 
 /** Names a field as the version that the user wrote does. */
-const inVersion = ({ version, rollout }: RolloutEdit, violation: Violation): Violation => {
+export const nameInVersion = (version: RolloutEdit['version'], violation: Violation): Violation => {
   if (version === 'v1beta1') return violation;
   const field = violation.field
     .replace(/^spec\.workloadRef/, 'spec.objectRef.workloadRef')
     .replace(/^(spec\.strategy\.canary\.steps\[\d+\])\.traffic$/, '$1.weight')
     .replace(/^spec\.strategy\.canary\.trafficRoutingRef$/, `metadata.annotations[${keys.TRAFFIC_ROUTING}]`);
-  const value = field.endsWith('.weight') ? (percentOf(String(violation.value)) ?? violation.value) : violation.value;
-  return {
-    ...violation,
-    field,
-    value: field.includes(keys.TRAFFIC_ROUTING) ? rollout.metadata.annotations?.[keys.TRAFFIC_ROUTING] : value,
-  };
+  const weight = field.endsWith('.weight') ? percentOf(String(violation.value)) : undefined;
+  return { ...violation, field, value: weight ?? violation.value };
 };

@@ -1,0 +1,105 @@
+// The express app: three routes, a bounded body in, one answer out. A bad request is a 4xx; a bug of ours is a 500, so that failurePolicy decides.
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import { silent } from '../kube/log.ts';
+import { convertReview } from './conversions.ts';
+import { mutateDeployment } from './deployments.ts';
+import type { AdmissionDeps } from './deps.ts';
+import { BadRequest, parseJson } from './json.ts';
+import { pass, readReview, writeReview, type Answer } from './review.ts';
+import { mutateRollout, validateRolloutRequest } from './rollouts.ts';
+import type { AdmissionRequest } from './shapes.ts';
+
+/** An AdmissionReview holds two objects of up to 3 MiB each. */
+const MAX_BODY_BYTES = 7 * 1024 * 1024;
+
+interface Reply {
+  readonly verdict: string;
+  readonly review: object;
+}
+type Handler = (body: unknown) => Reply | Promise<Reply>;
+type Judge = (request: AdmissionRequest, deps: AdmissionDeps) => Answer | Promise<Answer>;
+
+export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((_request, response, next) => {
+    if (isDraining()) response.set('Connection', 'close');
+    next();
+  });
+  const mutate: Handler = admission({ Deployment: mutateDeployment, Rollout: mutateRollout }, deps);
+  const validate: Handler = admission({ Rollout: validateRolloutRequest }, deps);
+  for (const [webhook, handler] of Object.entries({ mutate, validate, convert: convertReview })) {
+    app.post(`/${webhook}`, requireJson, readBody, answer(webhook, handler, deps));
+    app.all(`/${webhook}`, () => {
+      throw new BadRequest('only POST is answered here', 405);
+    });
+  }
+  app.use(() => {
+    throw new BadRequest('there is nothing here: /mutate, /validate and /convert are', 404);
+  });
+  app.use(answerError(deps));
+  return app;
+}
+
+/** Whoever sends us kinds that are not ours gets them back unchanged. */
+const admission =
+  (judges: Readonly<Record<string, Judge>>, deps: AdmissionDeps): Handler =>
+  async (body) => {
+    const request = readReview(body);
+    const judge = Object.hasOwn(judges, request.kind.kind) ? judges[request.kind.kind] : undefined;
+    const result = judge === undefined ? pass : await judge(request, deps);
+    return { verdict: result.verdict, review: writeReview(request.uid, result) };
+  };
+
+const requireJson: RequestHandler = (request, _response, next) => {
+  if (request.is('application/json')) next();
+  else throw new BadRequest('the body must be application/json', 415);
+};
+
+/** Nothing compressed: a small body must not become a large one. */
+const readBody = express.raw({ type: 'application/json', limit: MAX_BODY_BYTES, inflate: false });
+
+const answer =
+  (webhook: string, handler: Handler, { metrics }: AdmissionDeps): RequestHandler =>
+  async (request, response) => {
+    const start = performance.now();
+    let verdict = 'Error';
+    try {
+      const reply = await handler(parseJson(bodyOf(request)));
+      verdict = reply.verdict;
+      response.json(reply.review);
+    } catch (error) {
+      if (error instanceof BadRequest) verdict = 'BadRequest';
+      throw error;
+    } finally {
+      metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
+    }
+  };
+
+const bodyOf = (request: Request): Uint8Array => {
+  const body: unknown = request.body;
+  if (!(body instanceof Uint8Array) || body.length === 0) throw new BadRequest('the body is empty');
+  return body;
+};
+
+/** The status that express's own errors carry (a body that is too large, cut off, compressed). */
+const statusOf = (error: unknown): number | undefined => {
+  const { status } = error as { readonly status?: unknown };
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
+};
+
+const answerError =
+  ({ logger = silent }: AdmissionDeps): ErrorRequestHandler =>
+  (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status = error instanceof BadRequest ? error.status : (statusOf(error) ?? 500);
+    if (status === 500) logger.error('admission failed', { path: request.path, error });
+    else logger.debug('admission refused a request', { path: request.path, status, error });
+    const message = status === 500 ? 'internal error: see the log of tranche' : (error as Error).message;
+    // What is left of a body that was not read would be taken for the next request.
+    response.status(status).set('Connection', 'close').json({ message });
+  };

@@ -1,0 +1,48 @@
+// What the admission server needs of the rest of the program: lookups in the watch cache, who we are, and where to report.
+import type { Deployment, Rollout } from '../api/types.ts';
+import type { Verdict } from '../engine/intercept.ts';
+import type { Violation } from '../engine/validate-violation.ts';
+import type { Logger } from '../kube/log.ts';
+
+/** PEM. */
+export interface KeyPair {
+  readonly key: string;
+  readonly cert: string;
+}
+
+/** What became of an edit of a Deployment; not called for a dry run. */
+export interface Decided {
+  readonly verdict: Verdict;
+  readonly namespace: string;
+  readonly name: string;
+  readonly rollout: string | undefined;
+  readonly user: string;
+}
+
+/** Somebody who is not the operator lets a step go on. */
+export interface Approval {
+  readonly rollout: Rollout;
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface AdmissionDeps {
+  /** The first pair; later ones come through `reload`. */
+  readonly tls: KeyPair;
+  /** The username that the operator's own requests carry. */
+  readonly operatorUser: string;
+  /** Tell users in warnings what will happen. */
+  readonly warnings: boolean;
+  /** What is missing before decisions can be made (a cache that is not filled); undefined when nothing is. */
+  readonly notReady: () => string | undefined;
+  /** The Rollout that works for this workload: the oldest that names it. From the cache. */
+  readonly rolloutFor: (namespace: string, kind: string, name: string) => Rollout | undefined;
+  /** From the cache, which may hold only the Deployments that Rollouts name. */
+  readonly deploymentFor: (namespace: string, name: string) => Deployment | undefined;
+  /** May this person approve? The one decision that may ask the API server. Without it, whoever may write the status may. */
+  readonly authorize?: (approval: Approval) => Promise<readonly Violation[]>;
+  readonly onDecision?: (decided: Decided) => void;
+  readonly metrics?: { readonly admission: (webhook: string, verdict: string, seconds: number) => void };
+  readonly logger?: Logger;
+}

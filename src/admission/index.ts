@@ -1,0 +1,3 @@
+// The front door of the admission room.
+export type { AdmissionDeps, Approval, Decided, KeyPair } from './deps.ts';
+export { createAdmissionServer, type AdmissionServer } from './server.ts';

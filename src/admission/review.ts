@@ -1,0 +1,62 @@
+// The envelope of admission.k8s.io/v1: what is asked, and how an answer is written.
+import type { PatchOp } from '../engine/intercept-patch.ts';
+import { sentence, type Violation } from '../engine/validate-violation.ts';
+import { BadRequest } from './json.ts';
+import { explain, isAdmissionRequest, type AdmissionRequest } from './shapes.ts';
+
+const API_VERSION = 'admission.k8s.io/v1';
+
+/** An answer before it is put into its envelope. */
+export interface Answer {
+  /** For the metrics; one of a small fixed set. */
+  readonly verdict: string;
+  readonly patch?: readonly PatchOp[];
+  readonly warnings?: readonly string[];
+  /** Set when the request is refused. */
+  readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+}
+
+export const pass: Answer = { verdict: 'Passed' };
+
+/** Throws BadRequest. */
+export function readReview(body: unknown): AdmissionRequest {
+  const review = typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+  if (review['kind'] !== 'AdmissionReview' || review['apiVersion'] !== API_VERSION) {
+    throw new BadRequest(`this is no AdmissionReview of ${API_VERSION}`);
+  }
+  const request = review['request'];
+  if (!isAdmissionRequest(request)) throw new BadRequest(`request: ${explain(isAdmissionRequest.errors)}`);
+  return request;
+}
+
+export function writeReview(uid: string, { patch, warnings, status }: Answer): object {
+  const response = {
+    uid,
+    allowed: status === undefined,
+    ...(status !== undefined && { status: { status: 'Failure', ...status } }),
+    ...(patch !== undefined &&
+      patch.length > 0 && {
+        patchType: 'JSONPatch',
+        patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+      }),
+    ...(warnings !== undefined && warnings.length > 0 && { warnings }),
+  };
+  return { kind: 'AdmissionReview', apiVersion: API_VERSION, response };
+}
+
+/** All of them at once: one as a sentence, several as a list. */
+export const refuse = (verdict: string, violations: readonly Violation[]): Answer => {
+  const sentences = violations.map(sentence);
+  const message =
+    sentences.length === 1 ? sentences.join() : [`${sentences.length} things are wrong:`, ...sentences].join('\n- ');
+  return { verdict, status: { code: 422, reason: 'Invalid', message } };
+};
+
+export const refuseNotReady = (why: string): Answer => ({
+  verdict: 'NotReady',
+  status: {
+    code: 503,
+    reason: 'ServiceUnavailable',
+    message: `tranche is not ready: ${why}; try again in a few seconds`,
+  },
+});

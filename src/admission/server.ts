@@ -1,0 +1,59 @@
+// The webhook server: TLS that takes up a new certificate without a restart, and an orderly end.
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { createApp } from './app.ts';
+import type { AdmissionDeps, KeyPair } from './deps.ts';
+
+export interface AdmissionServer {
+  /** Resolves with the port (0 asks for a free one); rejects when it cannot be had. */
+  listen(port: number, host?: string): Promise<number>;
+  /** New connections get the new certificate. A pair that is none throws, and the old one stays. */
+  reload(pair: KeyPair): void;
+  /** Takes no new connection, answers what has been asked, and cuts off what is still open after the grace. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** The chart gives our answers 5 s; a client that is slower than that to ask is cut off first. */
+const REQUEST_TIMEOUT_MS = 4_000;
+/** Go clients keep idle connections for 90 s: ours must not be the side that hangs up. */
+const KEEP_ALIVE_MS = 120_000;
+const GRACE_MS = 10_000;
+
+export function createAdmissionServer(deps: AdmissionDeps): AdmissionServer {
+  let draining = false;
+  const server = createServer(
+    {
+      ...deps.tls,
+      minVersion: 'TLSv1.2',
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      handshakeTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    createApp(deps, () => draining),
+  );
+
+  return {
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve((server.address() as AddressInfo).port);
+        });
+      }),
+
+    reload: ({ key, cert }) => server.setSecureContext({ key, cert, minVersion: 'TLSv1.2' }),
+
+    async close(graceMs = GRACE_MS) {
+      draining = true;
+      if (!server.listening) return;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(cutOff);
+    },
+  };
+}
