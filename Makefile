@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
+export npm_config_update_notifier := false
 
 # The Node that npm brings (package.json pins it), whatever Node the machine has.
 NODE := node_modules/.bin/node
