@@ -29,8 +29,8 @@ export interface ClusterOptions {
   clock: Clock;
   /** Admission beyond what is built in: webhooks and policies. */
   admission?: (store: Store, registry: Registry) => Admission;
-  /** Ownership of fields, for server-side apply; absent in virtual time, where nobody looks at it. */
-  fields?: FieldTracker;
+  /** false: no managedFields, no server-side apply; for virtual time, where nobody looks at them. */
+  trackManagedFields?: boolean;
   /** What discovery says the server's address is. */
   serverAddress?: string;
 }
@@ -46,14 +46,14 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.clock = options.clock;
     this.serverAddress = options.serverAddress ?? '127.0.0.1:6443';
-    this.registry.add(...nativeTypes());
+    this.registry.add(...nativeTypes(this.store));
     this.auth = createAuth({ store: this.store, clock: options.clock });
     this.machinery = {
       clock: options.clock,
       store: this.store,
       registry: this.registry,
       admission: options.admission?.(this.store, this.registry),
-      fields: options.fields,
+      fields: undefined as FieldTracker | undefined,
       auth: this.auth,
     };
     for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {

@@ -347,7 +347,7 @@ async function replace(
   const conditional = version !== undefined && version !== '0' && (isPut(call) || mentionsVersion(call));
 
   dedupeOwners(next, (text) => call.warnings.push(text));
-  type.default?.(next);
+  if (!toStatus) type.default?.(next);
   if (!tracked) track(m, call, old, next, options);
   const admitted = concerned(m, call);
   const face = info.subresource === 'scale' ? scaleFace(type) : wholeFace;
@@ -360,7 +360,7 @@ async function replace(
     if (request.object !== shown) {
       request.object = face.take(request.object!, next);
       next = clone(request.object!);
-      type.default?.(next);
+      if (!toStatus) type.default?.(next);
     }
     dedupeOwners(next, (text) => call.warnings.push(text));
   }

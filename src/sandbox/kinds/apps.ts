@@ -1,0 +1,265 @@
+// apps/v1: Deployment, ReplicaSet, StatefulSet, DaemonSet, ControllerRevision.
+import { field } from '../core/errors.ts';
+import { resource } from '../core/resources.ts';
+import { labelSelectorOf, matchesLabels } from '../core/select.ts';
+import {
+  checkSelector,
+  immutable,
+  isZero,
+  notMoreThan100Percent,
+  notNegative,
+  oneOf,
+  positiveIntOrPercent,
+} from './checks.ts';
+import {
+  controllerRevisionColumns,
+  daemonSetColumns,
+  deploymentColumns,
+  replicaSetColumns,
+  statefulSetColumns,
+} from './columns.ts';
+import { defaultPodSpec } from './pod-defaults.ts';
+import { validateTemplate } from './pod-validation.ts';
+import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- specs */
+
+const SCALE = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
+
+const fill = (object: any, values: Record<string, unknown>): void => {
+  for (const key in values) if (object[key] === undefined) object[key] = values[key];
+};
+
+function defaultTemplate(object: KubeObject): void {
+  const template = object.spec?.template;
+  if (template?.spec) defaultPodSpec(template.spec);
+}
+
+function checkTemplate(spec: any, kind: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { selector, template } = spec;
+  if (!selector) errors.push(field.required('spec.selector'));
+  else {
+    errors.push(...checkSelector('spec.selector', selector));
+    if (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) {
+      errors.push(field.invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
+    }
+  }
+  if (!template) return [...errors, field.required('spec.template')];
+  const labels = template.metadata?.labels;
+  if (selector && !errors.length && !matchesLabels(labelSelectorOf(selector), labels)) {
+    errors.push(
+      field.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
+    );
+  }
+  errors.push(...validateTemplate('spec.template', template));
+  if (template.spec?.restartPolicy !== 'Always') {
+    errors.push(...oneOf('spec.template.spec.restartPolicy', template.spec?.restartPolicy, ['Always']));
+  }
+  if (template.spec?.activeDeadlineSeconds !== undefined) {
+    errors.push(
+      field.forbidden(
+        'spec.template.spec.activeDeadlineSeconds',
+        'activeDeadlineSeconds in ReplicaSet is not Supported',
+      ),
+    );
+  }
+  return errors;
+}
+
+function checkStrategy(strategy: any): FieldError[] {
+  const path = 'spec.strategy';
+  const { type, rollingUpdate } = strategy ?? {};
+  if (type === 'Recreate') {
+    return rollingUpdate
+      ? [field.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
+      : [];
+  }
+  if (type !== 'RollingUpdate') return oneOf(`${path}.type`, type, ['Recreate', 'RollingUpdate']);
+  if (!rollingUpdate) return [field.required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  const at = `${path}.rollingUpdate`;
+  return [
+    ...positiveIntOrPercent(`${at}.maxUnavailable`, maxUnavailable),
+    ...positiveIntOrPercent(`${at}.maxSurge`, maxSurge),
+    ...(isZero(maxUnavailable) && isZero(maxSurge)
+      ? [field.invalid(`${at}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+      : []),
+    ...notMoreThan100Percent(`${at}.maxUnavailable`, maxUnavailable),
+  ];
+}
+
+function validateDeployment({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
+  if (spec === old?.spec) return [];
+  const { minReadySeconds = 0, progressDeadlineSeconds } = spec;
+  return [
+    ...notNegative('spec.replicas', spec.replicas),
+    ...checkTemplate(spec, 'deployment'),
+    ...checkStrategy(spec.strategy),
+    ...notNegative('spec.minReadySeconds', minReadySeconds),
+    ...notNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+    ...notNegative('spec.progressDeadlineSeconds', progressDeadlineSeconds),
+    ...(progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds
+      ? [field.invalid('spec.progressDeadlineSeconds', progressDeadlineSeconds, 'must be greater than minReadySeconds')]
+      : []),
+    ...(old ? immutable('spec.selector', spec.selector, old.spec.selector) : []),
+  ];
+}
+
+function validateReplicaSet({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
+  if (spec === old?.spec) return [];
+  return [
+    ...notNegative('spec.replicas', spec.replicas),
+    ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
+    // Its template is immutable in practice: a controller scales it many times a second in virtual time.
+    ...(spec.template === old?.spec.template && spec.selector === old?.spec.selector
+      ? []
+      : checkTemplate(spec, 'replicaset')),
+    ...(old ? immutable('spec.selector', spec.selector, old.spec.selector) : []),
+  ];
+}
+
+const STATEFUL_MUTABLE = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+];
+
+function validateStatefulSet({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
+  if (spec === old?.spec) return [];
+  const errors = [
+    ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']),
+    ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['RollingUpdate', 'OnDelete']),
+    ...notNegative('spec.replicas', spec.replicas),
+    ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...checkTemplate(spec, 'statefulset'),
+  ];
+  const frozen = (value: any): any =>
+    Object.fromEntries(Object.entries(value).filter(([key]) => !STATEFUL_MUTABLE.includes(key)));
+  if (old && immutable('spec', frozen(spec), frozen(old.spec)).length) {
+    errors.push(
+      field.forbidden(
+        'spec',
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+      ),
+    );
+  }
+  return errors;
+}
+
+function validateDaemonSet({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
+  if (spec === old?.spec) return [];
+  return [
+    ...checkTemplate(spec, 'daemonset'),
+    ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['RollingUpdate', 'OnDelete']),
+    ...(old ? immutable('spec.selector', spec.selector, old.spec.selector) : []),
+  ];
+}
+
+/** A new object starts with the status a Go struct has when nobody filled it. */
+const startWith =
+  (status: Record<string, unknown>): NonNullable<ResourceType['prepare']> =>
+  (object, old) => {
+    if (!old) object.status = { ...status };
+  };
+
+export function appsTypes(): ResourceType[] {
+  const row = (kind: string, plural: string, more: Partial<ResourceType>): ResourceType =>
+    resource('apps', 'v1', kind, plural, { status: true, generation: true, categories: ['all'], ...more });
+  return [
+    row('Deployment', 'deployments', {
+      scale: SCALE,
+      shortNames: ['deploy'],
+      annotationsBumpGeneration: true,
+      columns: deploymentColumns,
+      default(object) {
+        const { spec } = object;
+        if (!spec) return;
+        fill(spec, { replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600 });
+        if (!spec.strategy) spec.strategy = {};
+        fill(spec.strategy, { type: 'RollingUpdate' });
+        if (spec.strategy.type === 'RollingUpdate') {
+          if (!spec.strategy.rollingUpdate) spec.strategy.rollingUpdate = {};
+          fill(spec.strategy.rollingUpdate, { maxUnavailable: '25%', maxSurge: '25%' });
+        }
+        defaultTemplate(object);
+      },
+      prepare: startWith({}),
+      // The controller's writes to /status are not to undo a label that somebody else has just set.
+      prepareStatus(object, old) {
+        keepLabels(object, old);
+      },
+      validate: validateDeployment,
+    }),
+    row('ReplicaSet', 'replicasets', {
+      scale: SCALE,
+      shortNames: ['rs'],
+      columns: replicaSetColumns,
+      default(object) {
+        if (!object.spec) return;
+        fill(object.spec, { replicas: 1 });
+        defaultTemplate(object);
+      },
+      prepare: startWith({ replicas: 0 }),
+      validate: validateReplicaSet,
+    }),
+    row('StatefulSet', 'statefulsets', {
+      scale: SCALE,
+      shortNames: ['sts'],
+      columns: statefulSetColumns,
+      default(object) {
+        const { spec } = object;
+        if (!spec) return;
+        fill(spec, { podManagementPolicy: 'OrderedReady', replicas: 1, revisionHistoryLimit: 10 });
+        if (!spec.updateStrategy) spec.updateStrategy = {};
+        fill(spec.updateStrategy, { type: 'RollingUpdate' });
+        if (spec.updateStrategy.type === 'RollingUpdate') {
+          if (!spec.updateStrategy.rollingUpdate) spec.updateStrategy.rollingUpdate = {};
+          fill(spec.updateStrategy.rollingUpdate, { partition: 0 });
+        }
+        if (!spec.persistentVolumeClaimRetentionPolicy) spec.persistentVolumeClaimRetentionPolicy = {};
+        fill(spec.persistentVolumeClaimRetentionPolicy, { whenDeleted: 'Retain', whenScaled: 'Retain' });
+        defaultTemplate(object);
+      },
+      prepare: startWith({ replicas: 0, availableReplicas: 0 }),
+      prepareStatus(object, old) {
+        keepLabels(object, old);
+      },
+      validate: validateStatefulSet,
+    }),
+    row('DaemonSet', 'daemonsets', {
+      shortNames: ['ds'],
+      columns: daemonSetColumns,
+      default(object) {
+        const { spec } = object;
+        if (!spec) return;
+        fill(spec, { revisionHistoryLimit: 10 });
+        if (!spec.updateStrategy) spec.updateStrategy = {};
+        fill(spec.updateStrategy, { type: 'RollingUpdate' });
+        if (spec.updateStrategy.type === 'RollingUpdate') {
+          if (!spec.updateStrategy.rollingUpdate) spec.updateStrategy.rollingUpdate = {};
+          fill(spec.updateStrategy.rollingUpdate, { maxUnavailable: 1, maxSurge: 0 });
+        }
+        defaultTemplate(object);
+      },
+      prepare: startWith({
+        currentNumberScheduled: 0,
+        desiredNumberScheduled: 0,
+        numberMisscheduled: 0,
+        numberReady: 0,
+      }),
+      validate: validateDaemonSet,
+    }),
+    resource('apps', 'v1', 'ControllerRevision', 'controllerrevisions', { columns: controllerRevisionColumns }),
+  ];
+}
+
+function keepLabels(object: KubeObject, old: KubeObject): void {
+  if (old.metadata.labels) object.metadata.labels = old.metadata.labels;
+  else delete object.metadata.labels;
+}

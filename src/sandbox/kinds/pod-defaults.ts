@@ -1,0 +1,127 @@
+// What the API server fills in where a Pod or a Pod template says nothing. Only fills in what is missing: parts that were stored
+// before come frozen.
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- parts of Pods */
+
+const MODE = 420;
+
+function fill(object: any, values: Record<string, unknown>): void {
+  for (const key in values) if (object[key] === undefined) object[key] = values[key];
+}
+
+/** Without a tag, or with `latest`, images are pulled again and again. */
+function pullPolicy(image: string): string {
+  if (image.includes('@')) return 'IfNotPresent';
+  const tag = /:([^:/]+)$/.exec(image)?.[1];
+  return tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent';
+}
+
+function httpGet(handler: any): void {
+  if (handler?.httpGet) fill(handler.httpGet, { path: '/', scheme: 'HTTP' });
+  if (handler?.grpc) fill(handler.grpc, { service: '' });
+}
+
+function probe(value: any): void {
+  if (!value) return;
+  fill(value, { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 });
+  httpGet(value);
+}
+
+function container(value: any, hostNetwork: boolean): void {
+  fill(value, {
+    imagePullPolicy: pullPolicy(value.image ?? ''),
+    resources: {},
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'File',
+  });
+  for (const port of value.ports ?? []) {
+    fill(port, { protocol: 'TCP' });
+    if (hostNetwork) fill(port, { hostPort: port.containerPort });
+  }
+  for (const variable of value.env ?? []) {
+    if (variable.valueFrom?.fieldRef) fill(variable.valueFrom.fieldRef, { apiVersion: 'v1' });
+    if (variable.valueFrom?.resourceFieldRef) fill(variable.valueFrom.resourceFieldRef, { divisor: '0' });
+  }
+  probe(value.livenessProbe);
+  probe(value.readinessProbe);
+  probe(value.startupProbe);
+  httpGet(value.lifecycle?.postStart);
+  httpGet(value.lifecycle?.preStop);
+}
+
+function volume(value: any): void {
+  if (Object.keys(value).length === 1) fill(value, { emptyDir: {} });
+  for (const kind of ['secret', 'configMap', 'downwardAPI', 'projected']) {
+    if (value[kind]) fill(value[kind], { defaultMode: MODE });
+  }
+  if (value.hostPath) fill(value.hostPath, { type: '' });
+  for (const source of value.projected?.sources ?? []) {
+    if (source.serviceAccountToken) fill(source.serviceAccountToken, { expirationSeconds: 3600 });
+    for (const item of source.downwardAPI?.items ?? []) if (item.fieldRef) fill(item.fieldRef, { apiVersion: 'v1' });
+  }
+  for (const item of value.downwardAPI?.items ?? []) if (item.fieldRef) fill(item.fieldRef, { apiVersion: 'v1' });
+}
+
+export function defaultPodSpec(spec: any): void {
+  fill(spec, {
+    dnsPolicy: 'ClusterFirst',
+    restartPolicy: 'Always',
+    schedulerName: 'default-scheduler',
+    securityContext: {},
+    terminationGracePeriodSeconds: 30,
+  });
+  // The older name of the field is kept in step.
+  if (spec.serviceAccountName) fill(spec, { serviceAccount: spec.serviceAccountName });
+  else if (spec.serviceAccount) fill(spec, { serviceAccountName: spec.serviceAccount });
+  for (const kind of ['initContainers', 'containers', 'ephemeralContainers']) {
+    for (const each of spec[kind] ?? []) container(each, spec.hostNetwork === true);
+  }
+  for (const each of spec.volumes ?? []) volume(each);
+}
+
+/** Beyond its spec's: what holds for Pods, but not for templates. */
+export function defaultPod(pod: any): void {
+  defaultPodSpec(pod.spec);
+  fill(pod.spec, { enableServiceLinks: true });
+  for (const each of [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])]) {
+    const { limits } = each.resources;
+    if (!limits) continue;
+    if (!each.resources.requests) each.resources.requests = {};
+    fill(each.resources.requests, limits);
+  }
+}
+
+const SECONDS = 300;
+const TOLERATED = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+
+/** Priority and DefaultTolerationSeconds, two plugins that every cluster runs. */
+export function admitPod(pod: any, priorityOf: (className: string | undefined) => number): void {
+  const { spec } = pod;
+  fill(spec, { priority: priorityOf(spec.priorityClassName), preemptionPolicy: 'PreemptLowerPriority' });
+  const tolerations = (spec.tolerations ?? []) as { key?: string; effect?: string }[];
+  const missing = TOLERATED.filter(
+    (key) =>
+      !tolerations.some((each) => (!each.key || each.key === key) && (!each.effect || each.effect === 'NoExecute')),
+  );
+  if (missing.length === 0) return;
+  spec.tolerations = [
+    ...tolerations,
+    ...missing.map((key) => ({ effect: 'NoExecute', key, operator: 'Exists', tolerationSeconds: SECONDS })),
+  ];
+}
+
+/** Guaranteed: every container has limits for CPU and memory equal to its requests; BestEffort: none says anything. */
+export function qosClass(spec: any): string {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const counts = (list: any): [string, string][] =>
+    Object.entries((list ?? {}) as Record<string, string>).filter(([name]) => name === 'cpu' || name === 'memory');
+  if (containers.every(({ resources }) => !counts(resources?.requests).length && !counts(resources?.limits).length)) {
+    return 'BestEffort';
+  }
+  const guaranteed = containers.every(({ resources }) => {
+    const limits = counts(resources?.limits);
+    const requests = resources?.requests ?? {};
+    return limits.length === 2 && limits.every(([name, value]) => (requests[name] ?? value) === value);
+  });
+  return guaranteed ? 'Guaranteed' : 'Burstable';
+}
