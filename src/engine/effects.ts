@@ -85,7 +85,7 @@ export const patchReplicaSet = (
 ): Effect => ({
   kind: 'PatchReplicaSet',
   why,
-  name: set.metadata.name,
+  before: set,
   patch: { metadata: { resourceVersion: version(set), ...(annotations ? { annotations } : {}) }, spec },
 });
 

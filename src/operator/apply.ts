@@ -1,0 +1,116 @@
+// Carries decisions out: the effects in order, then one status write, and only then the events.
+import { EVENTS } from '../api/reasons.ts';
+import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
+import type { Decision, Effect } from '../engine/snapshot.ts';
+import type { Api, ApiCall, Clock } from '../kube/api.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Logger } from '../kube/log.ts';
+import { freeze, splitKey } from '../kube/store.ts';
+import type { OwnWrites } from './own-writes.ts';
+import { mergeDiff } from './status-patch.ts';
+
+export interface ApplierDeps {
+  readonly api: Api;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  readonly writes: OwnWrites;
+  readonly logger: Logger;
+  readonly metrics?: { budgetMove(move: string): void; bypass(): void };
+}
+
+export const deploymentPath = (key: string): string => {
+  const { namespace, name } = splitKey(key);
+  return `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
+};
+
+export const rolloutPath = (namespace: string, name: string): string =>
+  `/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts/${name}`;
+
+export class Applier {
+  private readonly deps: ApplierDeps;
+  /** When this process last wrote a Rollout's status. */
+  private readonly reported = new Map<string, number>();
+
+  constructor(deps: ApplierDeps) {
+    this.deps = deps;
+  }
+
+  reportedAt(rollout: Rollout): number | undefined {
+    return this.reported.get(rollout.metadata.uid ?? '');
+  }
+
+  /** True when something was written. A conflict, or any other failure, is thrown: what follows from it is decided anew. */
+  async carryOut(
+    key: string,
+    decision: Decision,
+    rollout: Rollout | undefined,
+    deployment: Deployment | undefined,
+  ): Promise<boolean> {
+    for (const effect of decision.effects) await this.apply(key, effect, rollout, deployment);
+    if (decision.status && rollout) await this.report(key, rollout, decision.status);
+    for (const { reason, message } of decision.events) {
+      const [type] = EVENTS[reason];
+      for (const about of [rollout, deployment]) if (about) this.deps.events.record({ about, type, reason, message });
+      if (reason === 'Bypassed') this.deps.metrics?.bypass();
+      this.deps.logger.info('release', { key, reason, detail: message });
+    }
+    return decision.effects.length > 0 || decision.status !== undefined;
+  }
+
+  private async apply(
+    key: string,
+    effect: Effect,
+    rollout: Rollout | undefined,
+    deployment: Deployment | undefined,
+  ): Promise<void> {
+    const { namespace } = splitKey(key);
+    switch (effect.kind) {
+      case 'PatchDeployment':
+        await this.write(key, deployment, { path: deploymentPath(key), body: effect.patch });
+        break;
+      case 'RevertDeployment': {
+        const contentType = 'application/json-patch+json';
+        await this.write(key, deployment, { path: deploymentPath(key), body: effect.ops, contentType });
+        break;
+      }
+      case 'PatchReplicaSet': {
+        const path = `/apis/apps/v1/namespaces/${namespace}/replicasets/${effect.before.metadata.name}`;
+        await this.write(key, effect.before, { path, body: effect.patch });
+        break;
+      }
+      case 'PatchRollout':
+        await this.write(key, rollout, { path: rolloutPath(namespace, rollout!.metadata.name), body: effect.patch });
+        break;
+      case 'LabelPod':
+        return this.label(`/api/v1/namespaces/${namespace}/pods/${effect.name}`, effect.patch);
+    }
+    this.deps.metrics?.budgetMove(effect.why);
+    this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
+  }
+
+  /** Labels are for logs and metrics: a Pod that is gone by now needs none. */
+  private async label(path: string, body: unknown): Promise<void> {
+    try {
+      await this.deps.api.request({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json' });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  private async report(key: string, rollout: Rollout, status: RolloutStatus): Promise<void> {
+    const diff = mergeDiff(rollout.status, status);
+    if (!diff) return;
+    const current = this.deps.writes.newest(key, rollout);
+    const body = { metadata: { resourceVersion: current.metadata.resourceVersion }, status: diff };
+    const path = `${rolloutPath(rollout.metadata.namespace ?? '', rollout.metadata.name)}/status`;
+    await this.write(key, current, { path, body });
+    this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
+  }
+
+  private async write(key: string, object: KubeObject | undefined, call: Omit<ApiCall, 'method'>): Promise<void> {
+    const contentType = call.contentType ?? 'application/merge-patch+json';
+    const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as KubeObject;
+    if (object) this.deps.writes.remember(key, object, freeze(answer));
+  }
+}

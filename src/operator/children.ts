@@ -1,0 +1,127 @@
+// ReplicaSets and Pods of the releases in motion: watches that open when a release begins and close when it is over.
+import type { Deployment, KubeObject, Pod, ReplicaSet } from '../api/types.ts';
+import type { Children } from '../engine/snapshot.ts';
+import type { Api, Clock } from '../kube/api.ts';
+import type { Logger } from '../kube/log.ts';
+import { Reflector } from '../kube/reflector.ts';
+import { splitKey, trimBallast } from '../kube/store.ts';
+import { selectorText } from './selector.ts';
+
+export interface ChildWatchesDeps {
+  readonly api: Api;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Something changed under this key. */
+  readonly wake: (key: string) => void;
+  readonly metrics?: {
+    watchRestart(resource: string, reason: string): void;
+    watchDrift(resource: string, objects: number): void;
+  };
+}
+
+interface Watches {
+  readonly uid: string;
+  readonly replicaSets: Reflector<ReplicaSet>;
+  readonly pods: Reflector<Pod>;
+}
+
+export class ChildWatches {
+  private readonly deps: ChildWatchesDeps;
+  private readonly open_ = new Map<string, Watches>();
+
+  constructor(deps: ChildWatchesDeps) {
+    this.deps = deps;
+  }
+
+  /** Starts watching, unless it does already; wakes the key as soon as there is something to see. */
+  open(key: string, deployment: Deployment): void {
+    const uid = deployment.metadata.uid ?? '';
+    const known = this.open_.get(key);
+    if (known?.uid === uid) return;
+    void this.close(key);
+    const { namespace } = splitKey(key);
+    const labelSelector = selectorText(deployment.spec.selector);
+    const watches: Watches = {
+      uid,
+      replicaSets: this.reflector<ReplicaSet>(
+        'replicasets',
+        `/apis/apps/v1/namespaces/${namespace}/replicasets`,
+        labelSelector,
+        trimBallast,
+      ),
+      pods: this.reflector<Pod>('pods', `/api/v1/namespaces/${namespace}/pods`, labelSelector, trimPod),
+    };
+    this.open_.set(key, watches);
+    const { replicaSets, pods } = watches;
+    replicaSets.start();
+    pods.start();
+    void Promise.all([replicaSets.whenSynced(), pods.whenSynced()]).then((synced) => {
+      if (synced.includes(false)) return;
+      for (const reflector of [replicaSets, pods]) reflector.on(() => this.deps.wake(key));
+      this.deps.wake(key);
+    });
+  }
+
+  /** Undefined until both are complete. */
+  get(key: string, deployment: Deployment): Children | undefined {
+    const watches = this.open_.get(key);
+    if (watches?.uid !== deployment.metadata.uid || !watches) return undefined;
+    const { replicaSets, pods } = watches;
+    if (!replicaSets.synced || !pods.synced) return undefined;
+    return { replicaSets: [...replicaSets.store.values()], pods: [...pods.store.values()] };
+  }
+
+  async close(key: string): Promise<void> {
+    const watches = this.open_.get(key);
+    this.open_.delete(key);
+    await Promise.all([watches?.replicaSets.stop(), watches?.pods.stop()]);
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.open_.keys()].map((key) => this.close(key)));
+  }
+
+  private reflector<T extends KubeObject>(
+    resource: string,
+    path: string,
+    labelSelector: string,
+    trim: (object: T) => T,
+  ): Reflector<T> {
+    const { api, clock, logger, metrics } = this.deps;
+    return new Reflector<T>({
+      api,
+      clock,
+      logger,
+      path,
+      labelSelector,
+      trim,
+      onRestart: (reason) => metrics?.watchRestart(resource, reason),
+      onDrift: (objects) => metrics?.watchDrift(resource, objects),
+    });
+  }
+}
+
+/** Of a Pod we read who owns it, how it is and its labels; most of its bytes are elsewhere. */
+function trimPod(pod: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels, ownerReferences } =
+    pod.metadata;
+  const metadata = {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    deletionTimestamp,
+    labels,
+    ownerReferences,
+  };
+  const { phase, reason, conditions, containerStatuses, initContainerStatuses } = pod.status ?? {};
+  return {
+    ...(pod.apiVersion ? { apiVersion: pod.apiVersion } : {}),
+    ...(pod.kind ? { kind: pod.kind } : {}),
+    metadata: Object.fromEntries(
+      Object.entries(metadata).filter(([, value]) => value !== undefined),
+    ) as typeof metadata,
+    status: { phase, reason, conditions, containerStatuses, initContainerStatuses },
+  } as Pod;
+}

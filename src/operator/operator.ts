@@ -1,0 +1,215 @@
+// The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
+import { createHash } from 'node:crypto';
+import { HELD } from '../api/keys.ts';
+import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
+import { releaseOrphan } from '../engine/closing.ts';
+import { readHeld } from '../engine/hold.ts';
+import { decide, standAside } from '../engine/release.ts';
+import { templateDigest } from '../engine/revision.ts';
+import type { Decision, Snapshot } from '../engine/snapshot.ts';
+import type { Api, Clock } from '../kube/api.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { silent, type Logger } from '../kube/log.ts';
+import { WorkQueue, type Outcome } from '../kube/queue.ts';
+import type { Change, Reflector } from '../kube/reflector.ts';
+import { splitKey } from '../kube/store.ts';
+import { Applier, deploymentPath, rolloutPath } from './apply.ts';
+import { ChildWatches } from './children.ts';
+import { OwnWrites } from './own-writes.ts';
+
+export interface OperatorMetrics {
+  reconcile(controller: string, result: string, seconds: number): void;
+  watchQueue(controller: string, depth: () => number): void;
+  budgetMove(move: string): void;
+  bypass(): void;
+  watchRestart(resource: string, reason: string): void;
+  watchDrift(resource: string, objects: number): void;
+}
+
+export interface OperatorDeps {
+  readonly api: Api;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  /** All Rollouts in v1beta1, with an index `workload` of `<namespace>/<kind>/<name>` of the workload. */
+  readonly rollouts: Reflector<Rollout>;
+  /** Deployments that carry the label `rollouts.kruise.io/workload-type`. */
+  readonly deployments: Reflector<Deployment>;
+  readonly logger?: Logger;
+  readonly metrics?: OperatorMetrics;
+  readonly workers?: number;
+}
+
+export interface Operator {
+  start(): void;
+  /** Resolves when no work is in progress and no watch of its own is open. */
+  stop(): Promise<void>;
+}
+
+const CONTROLLER = 'rollout';
+/** A cache may be a little behind the webhook's. */
+const LOOK_AGAIN_MS = 5_000;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Work is keyed by the Deployment, `namespace/name`: two Rollouts for one Deployment are never worked on at the same time. */
+export function createOperator(deps: OperatorDeps): Operator {
+  const { api, clock, rollouts, deployments, metrics, events, logger = silent } = deps;
+  const queue = new WorkQueue({
+    clock,
+    work: reconcile,
+    logger,
+    ...(deps.workers ? { workers: deps.workers } : {}),
+    onDone: (result, ms) => metrics?.reconcile(CONTROLLER, result, ms / 1000),
+  });
+  const writes = new OwnWrites();
+  const applier = new Applier({ api, clock, events, writes, logger, ...(metrics ? { metrics } : {}) });
+  const children = new ChildWatches({
+    api,
+    clock,
+    logger,
+    wake: (key) => queue.add(key),
+    ...(metrics ? { metrics } : {}),
+  });
+  const digests = new WeakMap<PodTemplate, string>();
+  const ends: (() => void)[] = [];
+  let stopped = false;
+
+  function digest(template: PodTemplate): string {
+    let text = digests.get(template);
+    if (text === undefined) digests.set(template, (text = templateDigest(template, sha256)));
+    return text;
+  }
+
+  const rolloutsOf = (key: string): Rollout[] => {
+    const { namespace, name } = splitKey(key);
+    return rollouts.by('workload', `${namespace}/Deployment/${name}`).map((rollout) => writes.newest(key, rollout)!);
+  };
+
+  const onRollout = ({ object, old }: Change<Rollout>): void => {
+    for (const rollout of old ? [object, old] : [object]) queue.add(workloadKey(rollout));
+  };
+
+  const onDeployment = ({ key, type, object }: Change<Deployment>): void => {
+    if (type === 'deleted') forget(key);
+    if (object.metadata.annotations?.[HELD] !== undefined || rolloutsOf(key).length > 0) queue.add(key);
+  };
+
+  function forget(key: string): void {
+    writes.forget(key);
+    void children.close(key);
+  }
+
+  async function reconcile(key: string): Promise<Outcome | void> {
+    // 1. Who wants what of this Deployment, and what is it like.
+    const wanting = rolloutsOf(key).sort(olderFirst);
+    const deployment = await find(key, wanting);
+    if (wanting.length === 0) return deployment ? carryOutOrphan(key, deployment) : forget(key);
+    // 2. The oldest works; those on their way out leave; the others say that they stand aside.
+    const owner = wanting.find((rollout) => !isDeleting(rollout)) ?? wanting[0]!;
+    for (const other of wanting) {
+      if (other === owner) continue;
+      const snapshot = snapshotOf(key, other, deployment, false);
+      const decision = isDeleting(other)
+        ? decide(snapshot)
+        : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
+      await applier.carryOut(key, decision, other, deployment);
+    }
+    // 3. Decide, and carry it out.
+    const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
+    const decision = decide(snapshotOf(key, owner, deployment, alone));
+    if (decision.needsChildren && deployment) children.open(key, deployment);
+    const written = await applier.carryOut(key, decision, owner, deployment);
+    return next(key, decision, written);
+  }
+
+  function next(key: string, decision: Decision, written: boolean): Outcome {
+    if (written) return { againAfterMs: 0 };
+    if (!decision.needsChildren) {
+      void children.close(key);
+      writes.forget(key);
+    }
+    return decision.againAfterMs === undefined ? {} : { againAfterMs: decision.againAfterMs };
+  }
+
+  function snapshotOf(key: string, rollout: Rollout, deployment: Deployment | undefined, alone: boolean): Snapshot {
+    const found = deployment && children.get(key, deployment);
+    const newest = found && {
+      replicaSets: found.replicaSets.map((set) => writes.newest(key, set)!),
+      pods: found.pods,
+    };
+    const reportedAt = applier.reportedAt(rollout);
+    return { now: clock.now(), rollout, deployment, children: newest, alone, reportedAt, digest, sha256 };
+  }
+
+  /** From the watch; one that is not enrolled yet is asked for by name. */
+  async function find(key: string, wanting: readonly Rollout[]): Promise<Deployment | undefined> {
+    const known = deployments.get(key);
+    if (known) return writes.newest(key, known);
+    if (wanting.length === 0) return undefined;
+    try {
+      return (await api.request({ method: 'GET', path: deploymentPath(key) })) as Deployment;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Held, and no Rollout that we know of names it. */
+  async function carryOutOrphan(key: string, deployment: Deployment): Promise<Outcome> {
+    const held = readHeld(deployment);
+    if (!held || (await exists(key, held.rollout))) {
+      if (!held) forget(key);
+      return held ? { againAfterMs: LOOK_AGAIN_MS } : {};
+    }
+    const facts = { now: clock.now(), children: children.get(key, deployment), digest, sha256 };
+    const decision = releaseOrphan(deployment, facts);
+    if (decision.needsChildren) children.open(key, deployment);
+    return next(key, decision, await applier.carryOut(key, decision, undefined, deployment));
+  }
+
+  /** Asks the API server, since a cache that is behind would give away what is held with good reason. */
+  async function exists(key: string, name: string): Promise<boolean> {
+    const { namespace, name: workload } = splitKey(key);
+    try {
+      const rollout = (await api.request({ method: 'GET', path: rolloutPath(namespace, name) })) as Rollout;
+      return rollout.spec.workloadRef.name === workload;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  async function begin(): Promise<void> {
+    const synced = await Promise.all([rollouts.whenSynced(), deployments.whenSynced()]);
+    if (stopped || synced.includes(false)) return;
+    ends.push(rollouts.on(onRollout), deployments.on(onDeployment));
+    queue.start();
+  }
+
+  return {
+    start() {
+      metrics?.watchQueue(CONTROLLER, () => queue.depth);
+      void begin();
+    },
+    async stop() {
+      stopped = true;
+      for (const end of ends) end();
+      await queue.drain();
+      await children.closeAll();
+    },
+  };
+}
+
+export const workloadKey = (rollout: Rollout): string =>
+  `${rollout.metadata.namespace ?? ''}/${rollout.spec.workloadRef.name}`;
+
+const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;
+
+function olderFirst(a: KubeObject, b: KubeObject): number {
+  const [x, y] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp ?? ''} ${metadata.name}`) as [
+    string,
+    string,
+  ];
+  return x < y ? -1 : 1;
+}

@@ -1,0 +1,27 @@
+// The difference between two statuses as a merge patch: a write names only what changed.
+
+/** Undefined when nothing differs. Lists are replaced whole; what is gone becomes null. */
+export function mergeDiff(before: unknown, after: unknown): Record<string, unknown> | undefined {
+  const patch: Record<string, unknown> = {};
+  const [old, next] = [fieldsOf(before), fieldsOf(after)];
+  for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
+    const [a, b] = [old[key], next[key]];
+    if (b === undefined || b === null) {
+      if (a !== undefined && a !== null) patch[key] = null;
+    } else if (isObject(a) && isObject(b)) {
+      const inner = mergeDiff(a, b);
+      if (inner) patch[key] = inner;
+    } else if (!same(a, b)) patch[key] = b;
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const fieldsOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
+
+function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]));
+  return isObject(a) && isObject(b) && mergeDiff(a, b) === undefined;
+}
