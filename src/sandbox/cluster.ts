@@ -29,8 +29,8 @@ export interface ClusterOptions {
   clock: Clock;
   /** Admission beyond what is built in: webhooks and policies. */
   admission?: (store: Store, registry: Registry) => Admission;
-  /** false: no managedFields, no server-side apply; for virtual time, where nobody looks at them. */
-  trackManagedFields?: boolean;
+  /** Ownership of fields, for server-side apply; absent in virtual time, where nobody looks at it. */
+  fields?: FieldTracker;
   /** What discovery says the server's address is. */
   serverAddress?: string;
 }
@@ -53,7 +53,7 @@ export class Cluster {
       store: this.store,
       registry: this.registry,
       admission: options.admission?.(this.store, this.registry),
-      fields: undefined as FieldTracker | undefined,
+      fields: options.fields,
       auth: this.auth,
     };
     for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {

@@ -56,6 +56,7 @@ function handlerFor(call: Call): Handler {
   const { info, type } = call;
   const { subresource, verb } = info;
   let handlers: Record<string, Handler> | undefined;
+  if (type.virtual) return verb === 'create' && !subresource ? review : refuse(call);
   if (!subresource) {
     if (
       type.namespaced &&
