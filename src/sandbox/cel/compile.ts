@@ -4,6 +4,7 @@
 // Kubernetes' expressions use. @bufbuild/cel, the other maintained one, parses no optionals. What the library lacks is added here.
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { CelCompileError, CelRuntimeError, compileMessage, pointAt, runtimeMessage } from './errors.ts';
+import { registerAuthorizer } from './authorizer.ts';
 import { registerFunctions, resultToJson } from './functions.ts';
 import { registerMacros, resetRounds } from './macros.ts';
 import { rewrite } from './rewrite.ts';
@@ -13,7 +14,7 @@ import { toCel } from './values.ts';
 const MAX_EXPRESSION_LENGTH = 16 * 1024;
 
 export interface Program {
-  /** Static type of the result: `bool`, `string`, `dyn`, `list`, … */
+  /** Static type of the result as cel-go prints it: `bool`, `string`, `dyn`, `list(int)`, `Object`, … */
   readonly type: string;
   /** The result as a CEL value, from variables that are CEL values already. Throws CelRuntimeError. */
   run(variables: Record<string, unknown>): unknown;
@@ -37,8 +38,13 @@ const base = new Environment({
 });
 registerFunctions(base);
 registerMacros(base);
+registerAuthorizer(base);
 
 const functions = new Set(base.getDefinitions().functions.map((definition) => definition.name));
+/** `list<kubernetes.Object>` as Kubernetes would say it: `list(Object)`. */
+const printType = (type: string): string =>
+  type.replaceAll('kubernetes.', '').replaceAll('<', '(').replaceAll('>', ')');
+
 const environments = new Map<string, Environment>();
 const programs = new Map<string, Program>();
 
@@ -96,7 +102,7 @@ const compileUncached = (expression: string, options: CompileOptions): Program =
   if (typed && !typed.valid) throw failed(typed.error);
   const dynamic = parsed.check();
   if (!dynamic.valid) throw failed(dynamic.error);
-  const type = (typed ?? dynamic).type ?? 'dyn';
+  const type = printType((typed ?? dynamic).type ?? 'dyn');
   if (options.returns && !options.returns.includes(type)) {
     const wanted = options.returns.length === 1 ? options.returns[0] : `one of [${options.returns.join(' ')}]`;
     throw new CelCompileError(`must evaluate to ${wanted}${options.returns.length === 1 ? ` but got ${type}` : ''}`);

@@ -19,9 +19,12 @@ export class Message {
   }
 }
 
-class Namespace {}
-class Sets extends Namespace {}
-class Strings extends Namespace {}
+/** An operation `JSONPatch{op: …}`. */
+export class JsonPatch extends Message {}
+
+class Sets {}
+class Strings {}
+class JsonPatchLibrary {}
 
 type Scalar = bigint | number | string | boolean | Date | Duration;
 
@@ -45,7 +48,13 @@ const registerTypes = (env: Environment, define: Define): void => {
   env.registerType('kubernetes.URL', URL);
   env.registerType('Sets', Sets);
   env.registerType('Strings', Strings);
-  env.registerType('kubernetes.Message', Message);
+  env.registerType('kubernetes.Object', Message);
+  env.registerType('kubernetes.JSONPatch', JsonPatch);
+  env.registerType('kubernetes.JSONPatchLibrary', JsonPatchLibrary);
+  env.registerConstant('jsonpatch', 'kubernetes.JSONPatchLibrary', new JsonPatchLibrary());
+  define('kubernetes.JSONPatchLibrary.escapeKey(string): string', (_: JsonPatchLibrary, key: string) =>
+    key.replaceAll('~', '~0').replaceAll('/', '~1'),
+  );
   env.registerConstant('sets', 'Sets', new Sets());
   env.registerConstant('strings', 'Strings', new Strings());
   define('Sets.contains(list, list): bool', (_: Sets, a: unknown[], b: unknown[]) =>
@@ -235,9 +244,14 @@ const registerLiterals = (define: Define): void => {
   define(`${internalName('map')}(list): map<dyn, dyn>`, (pairs: [string, unknown][][]) =>
     Object.fromEntries(pairs.flat(1)),
   );
+  const fields = (pairs: [string, unknown][][]): Record<string, unknown> => Object.fromEntries(pairs.flat(1));
   define(
-    `${internalName('object')}(string, list): kubernetes.Message`,
-    (type: string, pairs: [string, unknown][][]) => new Message(type, Object.fromEntries(pairs.flat(1))),
+    `${internalName('object')}(string, list): kubernetes.Object`,
+    (type: string, pairs: [string, unknown][][]) => new Message(type, fields(pairs)),
+  );
+  define(
+    `${internalName('jsonPatch')}(string, list): kubernetes.JSONPatch`,
+    (type: string, pairs: [string, unknown][][]) => new JsonPatch(type, fields(pairs)),
   );
 };
 

@@ -186,13 +186,15 @@ class Rewriter {
     let from = out.length;
     while (from > 0 && /^(\w+|\.)$/.test(out[from - 1]!.text)) from--;
     const name = out.splice(from);
-    const items = this.items('}');
+    const at = name[0]?.at ?? token.at;
     const type = name.map((piece) => piece.text).join('');
-    out.push(
-      { text: `${internalName('object')}("${type}", [`, at: name[0]?.at ?? token.at },
-      ...join(this.pairs(items, true)),
-      { text: '])', at: -1 },
-    );
+    const make = /^Object(\.|$)/.test(type) ? 'object' : type === 'JSONPatch' ? 'jsonPatch' : undefined;
+    if (!make) this.fail(`undeclared reference to '${type}' (in container '')`, at);
+    const items = this.items('}');
+    out.push({ text: `${internalName(make)}("${type}", [`, at }, ...join(this.pairs(items, true)), {
+      text: '])',
+      at: -1,
+    });
   }
 
   private pairs(items: Item[], fields: boolean): Piece[][] {

@@ -1,0 +1,105 @@
+// Compiles the expressions of webhook configurations and policies when they are written, so that a mistake is refused, not ignored.
+import { CelCompileError, compile, newEnvironment, type CompileOptions } from '../cel/index.ts';
+import { field } from '../core/errors.ts';
+import type { FieldError, KubeObject } from '../core/types.ts';
+import { POLICY_VARIABLES, WEBHOOK_VARIABLES } from './conditions.ts';
+
+interface Expression extends CompileOptions {
+  path: string;
+  text: string | undefined;
+}
+
+interface Named {
+  name?: string;
+  expression?: string;
+}
+
+/** Errors of a (Validating|Mutating)WebhookConfiguration or -AdmissionPolicy; expressions that `old` has too are spared. */
+export const checkExpressions = (object: KubeObject, old?: KubeObject): FieldError[] => {
+  const before = new Set(old ? expressionsOf(old).map((each) => each.text) : []);
+  return expressionsOf(object)
+    .filter(({ text }) => !before.has(text))
+    .flatMap(({ path, text, ...options }) => {
+      if (text === undefined || text.trim() === '') return [field.required(path)];
+      try {
+        compile(text, options);
+        return [];
+      } catch (error) {
+        if (error instanceof CelCompileError) return [field.invalid(path, text, error.message)];
+        throw error;
+      }
+    });
+};
+
+const BOOL = ['bool'];
+
+const conditions = (list: Named[] | undefined, path: string, variables: readonly string[]): Expression[] =>
+  (list ?? []).map(({ expression }, i) => ({
+    path: `${path}[${i}].expression`,
+    text: expression,
+    variables,
+    returns: BOOL,
+  }));
+
+const expressionsOf = (object: KubeObject): Expression[] => {
+  if (object.kind.endsWith('WebhookConfiguration')) {
+    const webhooks = (object.webhooks ?? []) as { matchConditions?: Named[] }[];
+    return webhooks.flatMap((webhook, i) =>
+      conditions(webhook.matchConditions, `webhooks[${i}].matchConditions`, WEBHOOK_VARIABLES),
+    );
+  }
+  if (object.kind !== 'ValidatingAdmissionPolicy' && object.kind !== 'MutatingAdmissionPolicy') return [];
+  return policyExpressions((object.spec ?? {}) as PolicyExpressions);
+};
+
+interface PolicyExpressions {
+  paramKind?: unknown;
+  matchConditions?: Named[];
+  variables?: Named[];
+  validations?: { expression?: string; messageExpression?: string }[];
+  auditAnnotations?: { valueExpression?: string }[];
+  mutations?: { applyConfiguration?: Named; jsonPatch?: Named }[];
+}
+
+const policyExpressions = (spec: PolicyExpressions): Expression[] => {
+  const options = policyOptions(spec);
+  const expression = (path: string, text: string | undefined, returns?: string[]): Expression => ({
+    ...options,
+    path: `spec.${path}`,
+    text,
+    returns,
+  });
+  return [
+    ...(spec.matchConditions ?? []).map((each, i) =>
+      expression(`matchConditions[${i}].expression`, each.expression, BOOL),
+    ),
+    ...(spec.variables ?? []).map((each, i) => expression(`variables[${i}].expression`, each.expression)),
+    ...(spec.validations ?? []).flatMap((each, i) => [
+      expression(`validations[${i}].expression`, each.expression, BOOL),
+      ...(each.messageExpression
+        ? [expression(`validations[${i}].messageExpression`, each.messageExpression, ['string'])]
+        : []),
+    ]),
+    ...(spec.auditAnnotations ?? []).map((each, i) =>
+      expression(`auditAnnotations[${i}].valueExpression`, each.valueExpression, ['string', 'null', 'dyn']),
+    ),
+    ...(spec.mutations ?? []).flatMap(({ applyConfiguration, jsonPatch }, i) => [
+      ...(applyConfiguration
+        ? [expression(`mutations[${i}].applyConfiguration.expression`, applyConfiguration.expression, ['Object'])]
+        : []),
+      ...(jsonPatch
+        ? [expression(`mutations[${i}].jsonPatch.expression`, jsonPatch.expression, ['list(JSONPatch)'])]
+        : []),
+    ]),
+  ];
+};
+
+/** `params` exists only with a paramKind, and `variables` has only the fields that are declared. */
+const policyOptions = (spec: PolicyExpressions): CompileOptions => {
+  const variables = POLICY_VARIABLES.filter((name) => name !== 'params' || spec.paramKind !== undefined);
+  const check = newEnvironment();
+  const fields = Object.fromEntries((spec.variables ?? []).map(({ name = '' }) => [name, 'dyn']));
+  check.registerType('kubernetes.variables', { fields });
+  for (const name of variables) check.registerVariable(name, name === 'variables' ? 'kubernetes.variables' : 'dyn');
+  return { variables, check };
+};

@@ -1,0 +1,82 @@
+// The door of this room: policies and webhooks, in the order the API server runs them.
+import type { Auth } from '../auth/index.ts';
+import { authorizerOf } from '../cel/authorizer.ts';
+import type { Registry } from '../core/resources.ts';
+import type { Store } from '../core/store.ts';
+import type { AdmissionRequest, Attributes, Clock } from '../core/types.ts';
+import { isExempt, matchesResource } from './match.ts';
+import { MutatingPolicies } from './mutating-policy.ts';
+import type { PolicyList, PolicySpec } from './policies.ts';
+import { Transport, type ResolveService } from './transport.ts';
+import { ValidatingPolicies } from './validating-policy.ts';
+import { newReinvocation, Webhooks, type InProcessWebhook } from './webhooks.ts';
+
+export { checkExpressions } from './check.ts';
+export type { AdmissionReview, ReviewRequest, ReviewResponse } from './review.ts';
+export { Transport, type Address, type ClientConfig, type ResolveService } from './transport.ts';
+export type { InProcessWebhook } from './webhooks.ts';
+
+export interface AdmissionOptions {
+  store: Pick<Store, 'get' | 'list'>;
+  registry: Registry;
+  clock: Clock;
+  /** Answers `authorizer` in expressions. */
+  auth?: Pick<Auth, 'authorize'>;
+  /** Where services listen; without it every call of a service is refused. */
+  resolveService?: ResolveService;
+  /** Webhooks in this process, called after those that are configured. */
+  inProcess?: readonly InProcessWebhook[];
+}
+
+export interface Admission {
+  /** May replace request.object. Throws what the client is to be told. */
+  mutate(request: AdmissionRequest): Promise<void>;
+  validate(request: AdmissionRequest): Promise<void>;
+  /** Cheap: whether anything is registered for such a request. */
+  concerns(attributes: Attributes): boolean;
+  /** Closes idle connections. */
+  close(): void;
+}
+
+export const createAdmission = (options: AdmissionOptions): Admission => {
+  const { store, registry, clock, auth, inProcess = [] } = options;
+  const transport = new Transport(store, options.resolveService);
+  const authorizerFor = (request: AdmissionRequest): unknown => auth && authorizerOf(auth, request.attributes);
+  const webhooks = new Webhooks({ store, registry, clock, transport, inProcess, authorizerFor });
+  const mutating = new MutatingPolicies({ store, registry, authorizerFor });
+  const validating = new ValidatingPolicies({ store, registry, authorizerFor });
+  const lists: PolicyList<PolicySpec>[] = [mutating.list, validating.list];
+
+  return {
+    async mutate(request) {
+      if (isExempt(request)) return;
+      const reinvocation = newReinvocation();
+      await mutating.mutate(request, reinvocation);
+      await webhooks.mutate(request, reinvocation);
+      if (!reinvocation.needed || reinvocation.outdated.size === 0) return;
+      reinvocation.round = 1;
+      await mutating.mutate(request, reinvocation);
+      await webhooks.mutate(request, reinvocation);
+    },
+    async validate(request) {
+      if (isExempt(request)) return;
+      await validating.validate(request);
+      await webhooks.validate(request);
+    },
+    concerns: (attributes) => webhooks.concern(attributes) || lists.some((list) => policiesConcern(list, attributes)),
+    close: () => transport.close(),
+  };
+};
+
+const policiesConcern = (list: PolicyList<PolicySpec>, { group, resource, subresource }: Attributes): boolean =>
+  list
+    .current()
+    .some(({ spec, bindings }) =>
+      bindings.length === 0
+        ? false
+        : spec.matchConstraints?.resourceRules?.some(
+            (rule) =>
+              (rule.apiGroups?.includes('*') || rule.apiGroups?.includes(group)) &&
+              matchesResource(rule.resources, resource, subresource),
+          ),
+    );
