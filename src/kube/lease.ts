@@ -15,8 +15,11 @@ export interface LeaseOptions {
   readonly logger?: Logger;
   /** This process leads. */
   readonly onAcquired: () => void;
-  /** It leads no longer: stop the workers. The lease is given up, or sought again, when the promise resolves. */
-  readonly onLost: () => Promise<void>;
+  /**
+   * It leads no longer: stop the workers, at once when the lease was lost, in good order when the process is stopping. The lease is
+   * sought again, or given up, when the promise resolves.
+   */
+  readonly onEnd: (why: 'lost' | 'stopping') => Promise<void>;
   readonly leaseSeconds?: number;
   readonly renewSeconds?: number;
   readonly retrySeconds?: number;
@@ -86,7 +89,7 @@ export class LeaderElection {
       const lost = !signal.aborted;
       if (lost) this.logger.warn('no longer leading: the lease could not be renewed in time');
       // Until the workers have stopped, nobody else should begin: then, and only then, give up the lease.
-      await this.options.onLost();
+      await this.options.onEnd(lost ? 'lost' : 'stopping');
       if (!lost) await this.release();
       this.renewedAt = undefined;
       this.certain = false;

@@ -11,8 +11,6 @@ export interface CertificateSource {
   /** Why there is no certificate yet, or why the newest one is not used. */
   readonly problem: string | undefined;
   start(): void;
-  /** Look now: what is kept may have changed. */
-  check(): void;
   stop(): Promise<void>;
 }
 
@@ -66,6 +64,7 @@ export class Certificates implements CertificateSource {
     this.check();
   }
 
+  /** Looks now: what is kept may have changed. */
   check(): void {
     this.queue.add(KEY);
   }

@@ -59,9 +59,9 @@ function candidate(server: LeaseServer, clock: VirtualClock, identity: string, s
     name: 'tranche',
     identity,
     onAcquired: () => log.push('leads'),
-    onLost: () =>
+    onEnd: (why) =>
       new Promise((resolve) => {
-        log.push('stops');
+        log.push(why);
         clock.after(stopWorkersMs, () => {
           log.push('stopped');
           resolve();
@@ -119,10 +119,10 @@ describe('leader election', () => {
     await clock.run(1_000);
     void a.election.stop();
     await clock.run(2_900);
-    assert.deepEqual([a.log, b.log], [['leads', 'stops'], []]);
+    assert.deepEqual([a.log, b.log], [['leads', 'stopping'], []]);
     assert.equal(server.lease!.spec.holderIdentity, 'a');
     await clock.run(3_200);
-    assert.deepEqual([a.log, b.log], [['leads', 'stops', 'stopped'], ['leads']]);
+    assert.deepEqual([a.log, b.log], [['leads', 'stopping', 'stopped'], ['leads']]);
     await Promise.all([b.election.stop(), clock.run(100)]);
     assert.equal(server.lease!.spec.holderIdentity, '');
   });
@@ -149,7 +149,7 @@ describe('leader election', () => {
       // Back again, it follows.
       a.state.reach = 'ok';
       await clock.run(60_000);
-      assert.deepEqual(a.log, ['leads', 'stops', 'stopped']);
+      assert.deepEqual(a.log, ['leads', 'lost', 'stopped']);
       assert.equal(a.election.holder, 'b');
       await Promise.all([a.election.stop(), b.election.stop(), clock.run(100)]);
     });
@@ -168,7 +168,7 @@ describe('leader election', () => {
       name: 'n',
       identity: 'a',
       onAcquired: () => log.push('leads'),
-      onLost: () => Promise.resolve(void log.push('stops')),
+      onEnd: () => Promise.resolve(void log.push('stops')),
     });
     election.start();
     await clock.run(5_000);
@@ -190,7 +190,7 @@ describe('leader election', () => {
     await clock.run(1_000);
     server.store({ holderIdentity: 'b', leaseTransitions: 1 });
     await clock.run(4_100);
-    assert.deepEqual(a.log, ['leads', 'stops', 'stopped']);
+    assert.deepEqual(a.log, ['leads', 'lost', 'stopped']);
     await Promise.all([a.election.stop(), clock.run(100)]);
   });
 
@@ -216,7 +216,7 @@ describe('leader election', () => {
       name: 'n',
       identity: 'a',
       onAcquired: () => log.push('leads'),
-      onLost: () => Promise.resolve(void log.push('stops')),
+      onEnd: () => Promise.resolve(void log.push('stops')),
     });
     election.start();
     await clock.run(1_000);

@@ -1,0 +1,68 @@
+// The program's entry: reads the configuration, runs until a signal, and is the only place that exits.
+import { readFileSync } from 'node:fs';
+import { ConfigError, readConfig, usage, type Config } from './config.ts';
+import { ConnectionError } from './kube/connection.ts';
+import { runProgram, StartError } from './program.ts';
+import { createLogger, type Logger } from './telemetry/logger.ts';
+
+/** What was given cannot be used: fix that first. */
+const EXIT_USAGE = 2;
+/** Whoever stops us waits no longer than that anyway. */
+const STOP_WITHIN_MS = 30_000;
+
+/** One line, and the exit code that goes with it. */
+function refuse(error: Error): void {
+  process.stderr.write(`tranche: ${error.message}\n`);
+  process.exitCode = EXIT_USAGE;
+}
+
+async function run(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel);
+  const ending = new AbortController();
+  endOnSignals(ending, logger);
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      // A state we do not know is no state to go on from: the next process reads the facts and goes on.
+      logger.error('a bug: going down', { event, error });
+      process.exit(1);
+    });
+  }
+  try {
+    await runProgram({ config, version: readVersion(), logger, signal: ending.signal });
+  } catch (error) {
+    if (error instanceof StartError || error instanceof ConnectionError) return refuse(error);
+    logger.error('cannot go on', { error });
+    process.exitCode = 1;
+  }
+}
+
+function endOnSignals(ending: AbortController, logger: Logger): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (ending.signal.aborted) {
+        logger.warn('stopped the hard way', { signal });
+        process.exit(1);
+      }
+      ending.abort();
+      setTimeout(() => {
+        logger.error('could not stop in time');
+        process.exit(1);
+      }, STOP_WITHIN_MS).unref();
+    });
+  }
+}
+
+/** The same file from src/ and from dist/. */
+function readVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+try {
+  const config = readConfig(process.argv.slice(2), process.env);
+  if (config === 'help') process.stdout.write(usage());
+  else await run(config);
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  refuse(error);
+}

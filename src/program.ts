@@ -1,0 +1,322 @@
+// Puts the program together: what needs what, in which order it starts, and in which order it stops.
+import { createAdmissionServer, type AdmissionServer } from './admission/index.ts';
+import { FIELD_MANAGER, GROUP, WORKLOAD_TYPE } from './api/keys.ts';
+import type { Deployment, KubeObject, Rollout } from './api/types.ts';
+import type { Config } from './config.ts';
+import type { Api } from './kube/api.ts';
+import { createApi } from './kube/client.ts';
+import { backoffMs, realClock as clock, sleep } from './kube/clock.ts';
+import { connect } from './kube/connection.ts';
+import { ApiError, NetworkError } from './kube/errors.ts';
+import { EventSender } from './kube/events.ts';
+import { fenced } from './kube/fence.ts';
+import { LeaderElection } from './kube/lease.ts';
+import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
+import { whoAmI } from './kube/self.ts';
+import { createHealthServer, missing, type Check } from './telemetry/health.ts';
+import type { Logger } from './telemetry/logger.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { expiryOf } from './tls/bundle.ts';
+import { CaInjector, type Target } from './tls/inject.ts';
+import { createCertificates, type Place } from './tls/source.ts';
+
+/** The program cannot run with what it was given; the message is one line that says what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+export interface Run {
+  readonly config: Config;
+  readonly version: string;
+  readonly logger: Logger;
+  /** Ends the program, at whatever point it is. */
+  readonly signal: AbortSignal;
+}
+
+interface Operator {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Stands in until src/operator is there. */
+const createOperator = (_: object): Operator => ({ start() {}, stop: () => Promise.resolve() });
+
+/** Where the chart is installed when nobody says otherwise. */
+const DEFAULT_NAMESPACE = 'tranche-system';
+/** A Service's proxies go on sending requests for a moment after a Pod has begun to go. */
+const DRAIN_MS = 5_000;
+const SAY_MISSING_EVERY_MS = 10_000;
+
+/** Runs until the signal; resolves when everything is stopped. Rejects, with everything stopped, when it cannot start. */
+export async function runProgram(run: Run): Promise<void> {
+  // The last that was started is the first to stop.
+  const stops: (() => unknown)[] = [];
+  try {
+    await start(run, stops);
+    await aborted(run.signal);
+    run.logger.info('stopping');
+    // Readiness is off, the rest goes on: requests that are still sent to us are answered.
+    if (!run.config.webhookUrl) await sleep(clock, DRAIN_MS);
+  } catch (error) {
+    if (!run.signal.aborted) throw error;
+  } finally {
+    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
+  }
+  run.logger.info('stopped');
+}
+
+async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
+  const { config, version, logger, signal } = run;
+  const metrics = createMetrics({ version });
+  const checks: Record<string, Check> = { signal: () => (signal.aborted ? 'stopping' : undefined) };
+
+  const health = createHealthServer({ checks, metrics });
+  await bind('metrics', config.metricsPort, (port) => health.listen(port));
+  stops.push(() => health.close());
+
+  const connection = await connect(config.cluster);
+  const namespace = config.namespace ?? connection.namespace ?? DEFAULT_NAMESPACE;
+  const api = createApi({ connection, userAgent: `tranche/${version}`, fieldManager: FIELD_MANAGER });
+  stops.push(() => api.close());
+  const operatorUser = await introduce(run, api, connection.server);
+
+  const caches = startCaches(api, logger, metrics);
+  stops.push(() => Promise.all([caches.rollouts.stop(), caches.deployments.stop()]));
+  const notReady = (): string | undefined =>
+    notSynced('Rollouts', caches.rollouts) ?? notSynced('Deployments', caches.deployments);
+  checks['caches'] = notReady;
+
+  const injector = new CaInjector({
+    api,
+    clock,
+    logger,
+    targets: targetsOf(config),
+    ...(config.webhookUrl ? { url: config.webhookUrl } : {}),
+  });
+  let admission: AdmissionServer | undefined = undefined;
+  const issued = Promise.withResolvers<void>();
+  const certificates = createCertificates(placeOf(config, namespace), api, {
+    names: namesOf(config, namespace),
+    clock,
+    logger,
+    onChange(bundle) {
+      const { leafMs, caMs } = expiryOf(bundle);
+      metrics.certificateExpiry('serving', leafMs);
+      metrics.certificateExpiry('ca', caMs);
+      injector.setCa(bundle.ca);
+      admission?.reload(bundle);
+      issued.resolve();
+    },
+  });
+  checks['certificate'] = () => (certificates.current ? undefined : (certificates.problem ?? 'not issued yet'));
+  certificates.start();
+  stops.push(() => certificates.stop());
+  await Promise.race([issued.promise, aborted(signal)]);
+  signal.throwIfAborted();
+
+  const { key, cert } = certificates.current!;
+  const server = createAdmissionServer({
+    tls: { key, cert },
+    operatorUser,
+    warnings: config.warnings,
+    notReady,
+    rolloutFor: (inNamespace, kind, name) => oldest(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
+    deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
+    metrics,
+    logger,
+  });
+  admission = server;
+  await bind('webhook', config.webhookPort, (port) => server.listen(port));
+  stops.push(() => server.close());
+
+  // Not before we listen: from here on the API server calls us.
+  if (config.injectCa) {
+    injector.start();
+    stops.push(() => injector.stop());
+    checks['webhooks'] = () => injector.problem;
+  }
+
+  const events = new EventSender({
+    api,
+    clock,
+    component: FIELD_MANAGER,
+    instance: config.identity,
+    logger,
+    onDropped: (why) => metrics.eventDropped(why),
+  });
+  stops.push(() => events.stop());
+  const lead = (leaderApi: Api): Operator =>
+    createOperator({ api: leaderApi, clock, logger, metrics, events, workers: config.workers, ...caches });
+  const stopLeading = startLeading(config, api, namespace, logger, metrics, lead);
+  stops.push(stopLeading);
+
+  void sayWhenReady(checks, run, { version, webhookPort: config.webhookPort, namespace, user: operatorUser });
+}
+
+/** One clear line when a port cannot be had. */
+async function bind(
+  what: 'metrics' | 'webhook',
+  port: number,
+  listen: (port: number) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await listen(port);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const remedy = `pass --${what}-port PORT`;
+    if (code === 'EADDRINUSE') {
+      throw new StartError(`port ${port} is in use: stop what listens there, or ${remedy}`, { cause: error });
+    }
+    if (code === 'EACCES') {
+      throw new StartError(`not allowed to listen on port ${port}: ${remedy} with a port above 1023`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Who we are to the API server. Outside a cluster one that cannot be reached is a mistake; inside, we wait for it. */
+async function introduce({ config, logger, signal }: Run, api: Api, server: URL): Promise<string> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await whoAmI(api, signal);
+    } catch (error) {
+      if (error instanceof ApiError && error.code < 500 && error.code !== 429) {
+        const remedy =
+          error.code === 404
+            ? 'it is older than Kubernetes 1.28, use a newer one'
+            : 'log in again, or pass --kubeconfig FILE with credentials that kubectl can use';
+        throw new StartError(`the API server ${server.origin} answers ${error.code} (${error.message}): ${remedy}`, {
+          cause: error,
+        });
+      }
+      if (!(error instanceof ApiError || error instanceof NetworkError)) throw error;
+      if (config.cluster.type === 'kubeconfig') {
+        throw new StartError(
+          `no API server answers at ${server.origin} (${error.message}): start the cluster, or pass --kubeconfig FILE with another one`,
+          { cause: error },
+        );
+      }
+      logger.warn('the API server does not answer, will try again', { error });
+      await sleep(clock, backoffMs(failures, { baseMs: 1_000, capMs: 15_000 }, clock), signal);
+      signal.throwIfAborted();
+    }
+  }
+}
+
+interface Caches {
+  readonly rollouts: Reflector<Rollout>;
+  readonly deployments: Reflector<Deployment>;
+}
+
+/** What both the webhooks and the operator look at; on every replica, so that each can answer and the next leader knows all at once. */
+function startCaches(api: Api, logger: Logger, metrics: Metrics): Caches {
+  const make = <T extends KubeObject>(resource: string, options: Partial<ReflectorOptions<T>> & { path: string }) => {
+    const reflector = new Reflector<T>({
+      api,
+      clock,
+      logger,
+      onRestart: (reason) => metrics.watchRestart(resource, reason),
+      onDrift: (objects) => metrics.watchDrift(resource, objects),
+      ...options,
+    });
+    reflector.start();
+    return reflector;
+  };
+  return {
+    rollouts: make<Rollout>('rollouts', {
+      path: `/apis/${GROUP}/v1beta1/rollouts`,
+      indexes: {
+        workload: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workloadRef.kind}/${spec.workloadRef.name}`],
+      },
+    }),
+    deployments: make<Deployment>('deployments', { path: '/apis/apps/v1/deployments', labelSelector: WORKLOAD_TYPE }),
+  };
+}
+
+const notSynced = (
+  what: string,
+  { synced, problem }: { synced: boolean; problem: string | undefined },
+): string | undefined => (synced ? undefined : `the ${what} have not been read yet${problem ? `: ${problem}` : ''}`);
+
+/** Of several Rollouts for one workload the first made counts; the operator tells the others. */
+function oldest(rollouts: readonly Rollout[]): Rollout | undefined {
+  const age = ({ metadata }: Rollout): string => `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
+  return rollouts.toSorted((a, b) => (age(a) < age(b) ? -1 : 1))[0];
+}
+
+function targetsOf({ webhookConfiguration: name }: Config): Target[] {
+  return [
+    { kind: 'MutatingWebhookConfiguration', name },
+    { kind: 'ValidatingWebhookConfiguration', name },
+    { kind: 'CustomResourceDefinition', name: `rollouts.${GROUP}` },
+  ];
+}
+
+function placeOf({ tlsDir, webhookUrl, tlsSecret }: Config, namespace: string): Place {
+  if (tlsDir) return { type: 'files', folder: tlsDir };
+  return webhookUrl ? { type: 'memory' } : { type: 'secret', namespace, name: tlsSecret };
+}
+
+/** What the API server calls us by. */
+function namesOf({ webhookUrl, webhookService }: Config, namespace: string): string[] {
+  if (!webhookUrl) return [`${webhookService}.${namespace}.svc`, `${webhookService}.${namespace}.svc.cluster.local`];
+  return [webhookUrl.hostname.replace(/^\[|\]$/g, '')];
+}
+
+/** The operator runs while this process leads; what it writes with is taken away the moment it does not. Returns how to stop. */
+function startLeading(
+  config: Config,
+  api: Api,
+  namespace: string,
+  logger: Logger,
+  metrics: Metrics,
+  lead: (api: Api) => Operator,
+): () => Promise<void> {
+  let term: { operator: Operator; lost: AbortController } | undefined;
+  const begin = (leads: () => boolean): void => {
+    const lost = new AbortController();
+    const operator = lead(fenced(api, leads, lost.signal));
+    term = { operator, lost };
+    operator.start();
+    metrics.leader(true);
+  };
+  const end = async (why: 'lost' | 'stopping'): Promise<void> => {
+    metrics.leader(false);
+    if (why === 'lost') term?.lost.abort();
+    await term?.operator.stop();
+    term = undefined;
+  };
+  if (!config.leaderElect) {
+    begin(() => true);
+    return () => end('stopping');
+  }
+  const election = new LeaderElection({
+    api,
+    clock,
+    namespace,
+    name: config.lease,
+    identity: config.identity,
+    logger,
+    onAcquired: () => begin(() => election.held()),
+    onEnd: end,
+  });
+  election.start();
+  return () => election.stop();
+}
+
+/** One line when nothing is missing any more; until then, now and then, what is. */
+async function sayWhenReady(checks: Readonly<Record<string, Check>>, run: Run, fields: object): Promise<void> {
+  for (let saidAt = clock.now(); !run.signal.aborted; await sleep(clock, 50, run.signal)) {
+    const problems = missing(checks);
+    if (problems.length === 0) return run.logger.info('ready', { ...fields });
+    if (clock.now() - saidAt < SAY_MISSING_EVERY_MS) continue;
+    saidAt = clock.now();
+    run.logger.warn('not ready yet', { missing: problems });
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -1,0 +1,63 @@
+// Chooses where the certificate comes from: files that somebody else makes, a Secret shared by the replicas, or our own memory.
+import type { KubeObject } from '../api/types.ts';
+import type { Api } from '../kube/api.ts';
+import { Reflector } from '../kube/reflector.ts';
+import { Certificates, type CertificateOptions, type CertificateSource } from './certificates.ts';
+import { CertificateFiles } from './files.ts';
+import { memoryStore, secretStore } from './store.ts';
+
+export type Place =
+  | { readonly type: 'files'; readonly folder: string }
+  | { readonly type: 'secret'; readonly namespace: string; readonly name: string }
+  | { readonly type: 'memory' };
+
+export function createCertificates(
+  place: Place,
+  api: Api,
+  options: Omit<CertificateOptions, 'store'>,
+): CertificateSource {
+  switch (place.type) {
+    case 'files':
+      return new CertificateFiles({ ...options, folder: place.folder });
+    case 'memory':
+      return new Certificates({ ...options, store: memoryStore() });
+    case 'secret':
+      return inSecret(place.namespace, place.name, api, options);
+  }
+}
+
+/** Looks when another replica has written, or somebody has deleted, the Secret. */
+function inSecret(
+  namespace: string,
+  name: string,
+  api: Api,
+  options: Omit<CertificateOptions, 'store'>,
+): CertificateSource {
+  const certificates = new Certificates({ ...options, store: secretStore(api, namespace, name) });
+  const secret = new Reflector<KubeObject>({
+    api,
+    clock: options.clock,
+    path: `/api/v1/namespaces/${namespace}/secrets`,
+    fieldSelector: `metadata.name=${name}`,
+    // It tells that there is something to read; the keys need not lie about in one more place.
+    trim: ({ metadata: { uid, resourceVersion } }) => ({ metadata: { name, namespace, uid, resourceVersion } }),
+    ...(options.logger ? { logger: options.logger } : {}),
+  });
+  secret.on(() => certificates.check());
+  return {
+    get current() {
+      return certificates.current;
+    },
+    get problem() {
+      return certificates.problem;
+    },
+    start() {
+      certificates.start();
+      secret.start();
+    },
+    async stop() {
+      await secret.stop();
+      await certificates.stop();
+    },
+  };
+}
