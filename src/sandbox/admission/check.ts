@@ -14,43 +14,41 @@ interface Named {
   expression?: string;
 }
 
-/** Errors of a (Validating|Mutating)WebhookConfiguration or -AdmissionPolicy; expressions that `old` has too are spared. */
-export const checkExpressions = (object: KubeObject, old?: KubeObject): FieldError[] => {
-  const before = new Set(old ? expressionsOf(old).map((each) => each.text) : []);
-  return expressionsOf(object)
-    .filter(({ text }) => !before.has(text))
-    .flatMap(({ path, text, ...options }) => {
-      if (text === undefined || text.trim() === '') return [field.required(path)];
-      try {
-        compile(text, options);
-        return [];
-      } catch (error) {
-        if (error instanceof CelCompileError) return [field.invalid(path, text, error.message)];
-        throw error;
-      }
-    });
+/** What the table of kinds asks of this room. */
+export const policyChecks = {
+  /** Of one webhook. */
+  matchConditions(path: string, conditions: unknown): FieldError[] {
+    return check(conditionExpressions(path, conditions as Named[] | undefined, { variables: WEBHOOK_VARIABLES }));
+  },
+  /** Of a ValidatingAdmissionPolicy or MutatingAdmissionPolicy; expressions that `old` has too are spared. */
+  policy(object: KubeObject, old?: KubeObject): FieldError[] {
+    const before = new Set(old ? policyExpressions((old.spec ?? {}) as PolicyExpressions).map(({ text }) => text) : []);
+    const all = policyExpressions((object.spec ?? {}) as PolicyExpressions);
+    return check(all.filter(({ text }) => text === undefined || !before.has(text)));
+  },
 };
 
-const BOOL = ['bool'];
+const check = (expressions: Expression[]): FieldError[] =>
+  expressions.flatMap(({ path, text, ...options }) => {
+    if (text === undefined || text.trim() === '') return [field.required(path)];
+    try {
+      compile(text, options);
+      return [];
+    } catch (error) {
+      if (error instanceof CelCompileError) return [field.invalid(path, text, error.message)];
+      throw error;
+    }
+  });
 
-const conditions = (list: Named[] | undefined, path: string, variables: readonly string[]): Expression[] =>
+const conditionExpressions = (path: string, list: Named[] | undefined, options: CompileOptions): Expression[] =>
   (list ?? []).map(({ expression }, i) => ({
+    ...options,
     path: `${path}[${i}].expression`,
     text: expression,
-    variables,
     returns: BOOL,
   }));
 
-const expressionsOf = (object: KubeObject): Expression[] => {
-  if (object.kind.endsWith('WebhookConfiguration')) {
-    const webhooks = (object.webhooks ?? []) as { matchConditions?: Named[] }[];
-    return webhooks.flatMap((webhook, i) =>
-      conditions(webhook.matchConditions, `webhooks[${i}].matchConditions`, WEBHOOK_VARIABLES),
-    );
-  }
-  if (object.kind !== 'ValidatingAdmissionPolicy' && object.kind !== 'MutatingAdmissionPolicy') return [];
-  return policyExpressions((object.spec ?? {}) as PolicyExpressions);
-};
+const BOOL = ['bool'];
 
 interface PolicyExpressions {
   paramKind?: unknown;
@@ -70,9 +68,7 @@ const policyExpressions = (spec: PolicyExpressions): Expression[] => {
     returns,
   });
   return [
-    ...(spec.matchConditions ?? []).map((each, i) =>
-      expression(`matchConditions[${i}].expression`, each.expression, BOOL),
-    ),
+    ...conditionExpressions('spec.matchConditions', spec.matchConditions, options),
     ...(spec.variables ?? []).map((each, i) => expression(`variables[${i}].expression`, each.expression)),
     ...(spec.validations ?? []).flatMap((each, i) => [
       expression(`validations[${i}].expression`, each.expression, BOOL),
