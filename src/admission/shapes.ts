@@ -25,7 +25,7 @@ const nullable = (schema: object): object => ({ ...schema, nullable: true });
 const text = nullable({ type: 'string' });
 const integer = nullable({ type: 'integer' });
 const texts = nullable({ type: 'object', additionalProperties: { type: 'string' } });
-const amount = nullable({ anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }] });
+const amount = { anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }] };
 
 const metadata = {
   type: 'object',
