@@ -1,0 +1,338 @@
+// A whole small world in virtual time: a cluster, its users, the webhook's decisions in process, and the operator, which may crash.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { GROUP, WORKLOAD_TYPE } from '../../src/api/keys.ts';
+import type { CanaryStatus, CanaryStep, Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
+import { intercept } from '../../src/engine/intercept.ts';
+import type { EventInput } from '../../src/kube/events.ts';
+import { silent } from '../../src/kube/log.ts';
+import { Reflector } from '../../src/kube/reflector.ts';
+import { createOperator, type Operator } from '../../src/operator/operator.ts';
+import type { Admission } from '../../src/sandbox/core/call.ts';
+import { resource } from '../../src/sandbox/core/resources.ts';
+import type { Store } from '../../src/sandbox/core/store.ts';
+import type { AdmissionRequest, KubeObject } from '../../src/sandbox/core/types.ts';
+import { VirtualCluster, type VirtualOptions } from '../../src/sandbox/virtual.ts';
+import { applyOps } from '../support/json-patch.ts';
+import { OPERATOR, VirtualApi, type Misbehaviour } from './api.ts';
+
+export interface WorldOptions extends Partial<VirtualOptions> {
+  seed?: number;
+  misbehaviour?: (world: World) => Misbehaviour;
+}
+
+export const NAME = 'demo';
+export const ROLLOUT = 'demo-rollout';
+const MERGE = 'application/merge-patch+json';
+const ROLLOUTS = `/apis/${GROUP}/v1beta1/namespaces/default/rollouts`;
+const COLLECTION = `${GROUP}/rollouts`;
+
+export class World {
+  readonly virtual: VirtualCluster;
+  readonly events: EventInput[] = [];
+  /** False: as if the webhook were not there. */
+  webhook = true;
+  /** Of the operator that runs now, and of those before it. */
+  readonly apis: VirtualApi[] = [];
+  private readonly misbehaviour: Misbehaviour | undefined;
+  private operator: { stop: () => Promise<void> } | undefined;
+
+  constructor({ seed = 1, misbehaviour, ...rest }: WorldOptions = {}) {
+    this.virtual = new VirtualCluster({
+      seed,
+      admission: (store) => this.admission(store),
+      ...rest,
+    });
+    this.virtual.cluster.registry.add(
+      resource(GROUP, 'v1beta1', 'Rollout', 'rollouts', {
+        custom: true,
+        status: true,
+        generation: true,
+        strategicMerge: false,
+      }),
+    );
+    this.misbehaviour = misbehaviour?.(this);
+  }
+
+  async start(): Promise<this> {
+    await this.virtual.start();
+    this.startOperator();
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.crash();
+    this.virtual.stop();
+  }
+
+  get now(): number {
+    return this.virtual.clock.now();
+  }
+
+  run(ms: number): Promise<void> {
+    return this.virtual.run(ms);
+  }
+
+  // The operator -----------------------------------------------------------------------------------------------------
+
+  startOperator(): void {
+    assert.ok(!this.operator, 'it runs already');
+    const api = new VirtualApi(this.virtual, this.misbehaviour);
+    this.apis.push(api);
+    const { clock } = api;
+    const rollouts = new Reflector<Rollout>({
+      api,
+      clock,
+      path: `/apis/${GROUP}/v1beta1/rollouts`,
+      indexes: {
+        workload: ({ metadata, spec: { workloadRef } }) => [
+          `${metadata.namespace}/${workloadRef.kind}/${workloadRef.name}`,
+        ],
+      },
+    });
+    const deployments = new Reflector<Deployment>({
+      api,
+      clock,
+      path: '/apis/apps/v1/deployments',
+      labelSelector: WORKLOAD_TYPE,
+    });
+    const operator: Operator = createOperator({
+      api,
+      clock,
+      rollouts,
+      deployments,
+      logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
+      events: { record: (event) => void this.events.push(event) },
+    });
+    rollouts.start();
+    deployments.start();
+    operator.start();
+    this.operator = {
+      stop: async () => {
+        await operator.stop();
+        await Promise.all([rollouts.stop(), deployments.stop()]);
+      },
+    };
+  }
+
+  /** From one moment to the next it is gone; what it was doing stays half done. */
+  crash(): void {
+    const api = this.apis.at(-1);
+    if (api) api.dead = true;
+    this.operator = undefined;
+  }
+
+  get calls(): VirtualApi['calls'] {
+    return this.apis.flatMap((api) => api.calls);
+  }
+
+  // The users --------------------------------------------------------------------------------------------------------
+
+  async createDeployment(
+    more: { replicas?: number; spec?: object; metadata?: object; version?: string } = {},
+  ): Promise<void> {
+    await this.virtual.createDeployment({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: NAME, ...more.metadata },
+      spec: {
+        replicas: more.replicas ?? 10,
+        selector: { matchLabels: { app: NAME } },
+        template: template(more.version ?? 'v1'),
+        ...more.spec,
+      },
+    });
+  }
+
+  async createRollout(
+    steps: readonly CanaryStep[],
+    more: { name?: string; canary?: object; metadata?: object; workload?: string; spec?: object } = {},
+  ): Promise<void> {
+    await this.virtual.client.request('POST', ROLLOUTS, {
+      body: {
+        apiVersion: `${GROUP}/v1beta1`,
+        kind: 'Rollout',
+        metadata: { name: more.name ?? ROLLOUT, ...more.metadata },
+        spec: {
+          workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: more.workload ?? NAME },
+          strategy: { canary: { steps, ...more.canary } },
+          ...more.spec,
+        },
+      },
+    });
+  }
+
+  /** kubectl set image. */
+  release(version: string): Promise<KubeObject> {
+    return this.patch({ spec: { template: template(version) } });
+  }
+
+  patch(body: object, type = MERGE): Promise<KubeObject> {
+    return this.virtual.patchDeployment(NAME, body, type);
+  }
+
+  scale(replicas: number): Promise<KubeObject> {
+    return this.virtual.scale(NAME, replicas);
+  }
+
+  /** As `kubectl-kruise rollout approve` does. */
+  async approve(): Promise<boolean> {
+    if (this.canary.currentStepState !== 'StepPaused') return false;
+    await this.patchStatus({ canaryStatus: { currentStepState: 'StepReady' } });
+    return true;
+  }
+
+  patchStatus(status: object): Promise<KubeObject> {
+    return this.virtual.client.request('PATCH', `${ROLLOUTS}/${ROLLOUT}/status`, { type: MERGE, body: { status } });
+  }
+
+  patchRollout(body: object, name = ROLLOUT): Promise<KubeObject> {
+    return this.virtual.client.request('PATCH', `${ROLLOUTS}/${name}`, { type: MERGE, body });
+  }
+
+  deleteRollout(name = ROLLOUT): Promise<KubeObject> {
+    return this.virtual.client.request('DELETE', `${ROLLOUTS}/${name}`);
+  }
+
+  // What there is ----------------------------------------------------------------------------------------------------
+
+  get deployment(): Deployment {
+    const found = this.virtual.deployment(NAME);
+    assert.ok(found, 'the Deployment exists');
+    return found as unknown as Deployment;
+  }
+
+  rolloutOf(name = ROLLOUT): Rollout | undefined {
+    return this.virtual.cluster.store.get(COLLECTION, 'default', name) as unknown as Rollout | undefined;
+  }
+
+  get rollout(): Rollout {
+    const found = this.rolloutOf();
+    assert.ok(found, 'the Rollout exists');
+    return found;
+  }
+
+  get canary(): Partial<CanaryStatus> {
+    return this.rolloutOf()?.status?.canaryStatus ?? {};
+  }
+
+  condition(type: string): { status: string; reason?: string; message?: string } | undefined {
+    return this.rolloutOf()?.status?.conditions?.find((condition) => condition.type === type);
+  }
+
+  get replicaSets(): ReplicaSet[] {
+    return this.virtual.replicaSets().filter((set) => ownedBy(set, this.deployment.metadata.uid)) as never;
+  }
+
+  get pods(): Pod[] {
+    return this.virtual.pods().filter((pod) => !pod.metadata.deletionTimestamp) as never;
+  }
+
+  /** Sizes by version, e.g. {v1: 9, v2: 1}; versions without Pods left out. */
+  get sizes(): Record<string, number> {
+    const sets = this.replicaSets.filter((set) => (set.spec.replicas ?? 0) > 0);
+    return Object.fromEntries(sets.map((set) => [versionOf(set.spec.template), set.spec.replicas ?? 0]));
+  }
+
+  get readyPods(): number {
+    return this.pods.filter(isReady).length;
+  }
+
+  // Waiting ----------------------------------------------------------------------------------------------------------
+
+  async until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
+    if (await this.virtual.until(condition, ms)) return;
+    assert.fail(`not within ${ms / 1000} s: ${what}\n${this.describe()}`);
+  }
+
+  untilPaused(step: number, ms?: number): Promise<void> {
+    return this.until(
+      `step ${step} is done`,
+      () => this.canary.currentStepIndex === step && this.canary.currentStepState === 'StepPaused',
+      ms,
+    );
+  }
+
+  untilHealthy(ms?: number): Promise<void> {
+    return this.until('the Rollout is Healthy', () => this.rolloutOf()?.status?.phase === 'Healthy', ms);
+  }
+
+  untilCompleted(ms?: number): Promise<void> {
+    return this.until('the release is completed', () => this.condition('Succeeded')?.status === 'True', ms);
+  }
+
+  /** For the message of a failure. */
+  describe(): string {
+    const { spec, status } = this.deployment;
+    const { paused, minReadySeconds, strategy, replicas } = spec;
+    const sets = this.replicaSets.map(
+      (set) =>
+        `${versionOf(set.spec.template)}=${set.spec.replicas}(${set.status?.readyReplicas ?? 0}r ${set.status?.availableReplicas ?? 0}a${set.spec.minReadySeconds ? ' M' : ''})`,
+    );
+    return [
+      `R=${replicas} paused=${paused} minReady=${minReadySeconds} ${JSON.stringify(strategy?.rollingUpdate)} template=${versionOf(spec.template)} ${sets.join(' ')} status.available=${status?.availableReplicas}`,
+      `rollout ${JSON.stringify(this.rolloutOf()?.status, undefined, 1)}`,
+      `annotations ${JSON.stringify(this.deployment.metadata.annotations)}`,
+      `errors ${JSON.stringify(this.virtual.errors.slice(-3).map(({ controller, error }) => `${controller}: ${String(error)}`))}`,
+    ].join('\n');
+  }
+
+  // The webhook ------------------------------------------------------------------------------------------------------
+
+  private admission(store: Store): Admission {
+    return {
+      concerns: ({ resource: kind, subresource, group }) =>
+        this.webhook && group === 'apps' && kind === 'deployments' && subresource === '',
+      mutate: async (request) => this.mutate(store, request),
+      validate: async () => {},
+    };
+  }
+
+  private mutate(store: Store, request: AdmissionRequest): void {
+    const { operation, attributes, options } = request;
+    if (operation !== 'CREATE' && operation !== 'UPDATE') return;
+    const named = store.list(COLLECTION, attributes.namespace) as unknown as Rollout[];
+    const rollout = named
+      .filter(({ spec }) => spec.workloadRef.name === request.object?.metadata.name)
+      .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))[0];
+    const decision = intercept(
+      {
+        operation,
+        old: (request.oldObject ?? undefined) as Deployment | undefined,
+        next: request.object as unknown as Deployment,
+        user: attributes.user.username,
+        fieldManager: String(options['fieldManager'] ?? ''),
+      },
+      rollout,
+      { operatorUser: OPERATOR.username, sha256 },
+    );
+    if (decision.patch.length > 0) request.object = applyOps(request.object!, decision.patch);
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export const template = (version: string): object => ({
+  metadata: { labels: { app: NAME } },
+  spec: { containers: [{ name: 'main', image: `demo:${version}` }] },
+});
+
+/** `v2` of `demo:v2`. */
+export const versionOf = (of: Deployment['spec']['template'] | undefined): string =>
+  ((of?.spec?.['containers'] as { image: string }[] | undefined)?.[0]?.image ?? '').replace('demo:', '');
+
+export const isReady = (pod: Pod): boolean =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+
+const ownedBy = (object: KubeObject, uid: string | undefined): boolean =>
+  object.metadata.ownerReferences?.some((ref) => ref.controller && ref.uid === uid) ?? false;
+
+const loud = {
+  ...silent,
+  info: (message: string, fields?: unknown) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+  warn: (message: string, fields?: unknown) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+  debug: (message: string, fields?: unknown) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+  error: (message: string, fields?: { error?: unknown }) =>
+    void process.stderr.write(`${message} ${String((fields?.error as Error | undefined)?.stack ?? fields?.error)}\n`),
+  child: () => loud,
+} as typeof silent;
