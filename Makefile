@@ -85,7 +85,7 @@ install: $(INSTALLED) ## Install the chart for a program outside the cluster: ma
 
 .PHONY: run
 run: $(INSTALLED) ## Run the program outside the cluster: make run KUBECONFIG=FILE WEBHOOK_URL=https://...
-	@exec $(NODE) src/main.ts --kubeconfig '$(KUBECONFIG)' --webhook-url '$(WEBHOOK_URL)'
+	@exec $(NODE) src/main.ts $(if $(KUBECONFIG),--kubeconfig '$(KUBECONFIG)') $(if $(WEBHOOK_URL),--webhook-url '$(WEBHOOK_URL)')
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the acceptance tests on a cluster: make e2e KUBECONFIG=FILE WEBHOOK_URL=https://...
