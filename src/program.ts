@@ -3,6 +3,7 @@ import { createAdmissionServer, type AdmissionServer } from './admission/index.t
 import { FIELD_MANAGER, GROUP, WORKLOAD_TYPE } from './api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from './api/types.ts';
 import type { Config } from './config.ts';
+import { ownerOf } from './engine/owner.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
 import { backoffMs, realClock as clock, sleep } from './kube/clock.ts';
@@ -13,6 +14,7 @@ import { fenced } from './kube/fence.ts';
 import { LeaderElection } from './kube/lease.ts';
 import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
 import { whoAmI } from './kube/self.ts';
+import { createOperator, type Operator } from './operator/operator.ts';
 import { createHealthServer, missing, type Check } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -32,14 +34,6 @@ export interface Run {
   /** Ends the program, at whatever point it is. */
   readonly signal: AbortSignal;
 }
-
-interface Operator {
-  start(): void;
-  stop(): Promise<void>;
-}
-
-/** Stands in until src/operator is there. */
-const createOperator = (_: object): Operator => ({ start() {}, stop: () => Promise.resolve() });
 
 /** Where the chart is installed when nobody says otherwise. */
 const DEFAULT_NAMESPACE = 'tranche-system';
@@ -120,7 +114,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
     operatorUser,
     warnings: config.warnings,
     notReady,
-    rolloutFor: (inNamespace, kind, name) => oldest(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
+    rolloutFor: (inNamespace, kind, name) => ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
     deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
     metrics,
     logger,
@@ -237,12 +231,6 @@ const notSynced = (
   what: string,
   { synced, problem }: { synced: boolean; problem: string | undefined },
 ): string | undefined => (synced ? undefined : `the ${what} have not been read yet${problem ? `: ${problem}` : ''}`);
-
-/** Of several Rollouts for one workload the first made counts; the operator tells the others. */
-function oldest(rollouts: readonly Rollout[]): Rollout | undefined {
-  const age = ({ metadata }: Rollout): string => `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
-  return rollouts.toSorted((a, b) => (age(a) < age(b) ? -1 : 1))[0];
-}
 
 function targetsOf({ webhookConfiguration: name }: Config): Target[] {
   return [
