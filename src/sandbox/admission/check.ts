@@ -14,18 +14,18 @@ interface Named {
   expression?: string;
 }
 
-/** Errors of a (Validating|Mutating)WebhookConfiguration or -AdmissionPolicy; expressions that `old` has too are spared. */
-export const checkExpressions = (object: KubeObject, old?: KubeObject): FieldError[] => {
-  const before = new Set(old ? expressionsOf(old).map(({ text }) => text) : []);
-  return check(expressionsOf(object).filter(({ text }) => text === undefined || !before.has(text)));
-};
-
-const expressionsOf = (object: KubeObject): Expression[] => {
-  if (object.kind.endsWith('Policy')) return policyExpressions((object.spec ?? {}) as PolicyExpressions);
-  const webhooks = (object.webhooks ?? []) as { matchConditions?: Named[] }[];
-  return webhooks.flatMap(({ matchConditions }, i) =>
-    conditionExpressions(`webhooks[${i}].matchConditions`, matchConditions, { variables: WEBHOOK_VARIABLES }),
-  );
+/** What the table of kinds asks of this room. */
+export const policyChecks = {
+  /** Of one webhook. */
+  matchConditions(path: string, conditions: unknown): FieldError[] {
+    return check(conditionExpressions(path, conditions as Named[] | undefined, { variables: WEBHOOK_VARIABLES }));
+  },
+  /** Of a ValidatingAdmissionPolicy or MutatingAdmissionPolicy; expressions that `old` has too are spared. */
+  policy(object: KubeObject, old?: KubeObject): FieldError[] {
+    const before = new Set(old ? policyExpressions((old.spec ?? {}) as PolicyExpressions).map(({ text }) => text) : []);
+    const all = policyExpressions((object.spec ?? {}) as PolicyExpressions);
+    return check(all.filter(({ text }) => text === undefined || !before.has(text)));
+  },
 };
 
 const check = (expressions: Expression[]): FieldError[] =>

@@ -11,7 +11,7 @@ import { Transport, type ResolveService } from './transport.ts';
 import { ValidatingPolicies } from './validating-policy.ts';
 import { newReinvocation, Webhooks, type InProcessWebhook } from './webhooks.ts';
 
-export { checkExpressions } from './check.ts';
+export { policyChecks } from './check.ts';
 export type { AdmissionReview, ReviewRequest, ReviewResponse } from './review.ts';
 export { Transport, type Address, type ClientConfig, type ResolveService } from './transport.ts';
 export type { InProcessWebhook } from './webhooks.ts';
