@@ -23,14 +23,10 @@ export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Expre
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use((_request, response, next) => {
-    if (isDraining()) response.set('Connection', 'close');
-    next();
-  });
   const mutate: Handler = admission({ Deployment: mutateDeployment, Rollout: mutateRollout }, deps);
   const validate: Handler = admission({ Rollout: validateRolloutRequest }, deps);
   for (const [webhook, handler] of Object.entries({ mutate, validate, convert: convertReview })) {
-    app.post(`/${webhook}`, requireJson, readBody, answer(webhook, handler, deps));
+    app.post(`/${webhook}`, requireJson, readBody, answer(webhook, handler, deps, isDraining));
     app.all(`/${webhook}`, () => {
       throw new BadRequest('only POST is answered here', 405);
     });
@@ -61,13 +57,15 @@ const requireJson: RequestHandler = (request, _response, next) => {
 const readBody = express.raw({ type: 'application/json', limit: MAX_BODY_BYTES, inflate: false });
 
 const answer =
-  (webhook: string, handler: Handler, { metrics }: AdmissionDeps): RequestHandler =>
+  (webhook: string, handler: Handler, { metrics }: AdmissionDeps, isDraining: () => boolean): RequestHandler =>
   async (request, response) => {
     const start = performance.now();
     let verdict = 'Error';
     try {
       const reply = await handler(parseJson(bodyOf(request)));
       verdict = reply.verdict;
+      // Asked only now: a connection that was busy when the server began to close would stay open otherwise.
+      if (isDraining()) response.set('Connection', 'close');
       response.json(reply.review);
     } catch (error) {
       if (error instanceof BadRequest) verdict = 'BadRequest';

@@ -177,7 +177,7 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
   const say = (reason: string, remedy: string, value: unknown = data): Violation => ({ field, value, reason, remedy });
   switch (keyword) {
     case 'required':
-      return say('must be there', 'add it', undefined);
+      return { field, value: undefined, reason: 'must be there', remedy: 'add it' };
     case 'type':
       return say(`is not of type ${type}`, `write ${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}`);
     case 'anyOf':

@@ -1,0 +1,96 @@
+// Reviews as an API server sends them, and an admission server with caches made of plain lists.
+import * as keys from '../../src/api/keys.ts';
+import type { Deployment, Rollout } from '../../src/api/types.ts';
+import type { AdmissionDeps } from '../../src/admission/deps.ts';
+
+export type Json = Record<string, unknown>;
+
+export const OPERATOR = 'system:serviceaccount:tranche-system:tranche';
+
+export const aDeployment = (tag = 'v1', metadata: Partial<Deployment['metadata']> = {}): Deployment => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: {
+    name: 'web',
+    namespace: 'default',
+    uid: 'd-1',
+    generation: 1,
+    labels: { app: 'web', [keys.WORKLOAD_TYPE]: 'deployment' },
+    ...metadata,
+  },
+  spec: {
+    replicas: 10,
+    selector: { matchLabels: { app: 'web' } },
+    progressDeadlineSeconds: 600,
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: `web:${tag}` }] } },
+  },
+  status: { observedGeneration: 1, replicas: 10, updatedReplicas: 10 },
+});
+
+export const aRollout = (...replicas: (number | string)[]): Rollout => ({
+  apiVersion: 'rollouts.kruise.io/v1beta1',
+  kind: 'Rollout',
+  metadata: { name: 'demo', namespace: 'default', uid: 'r-1' },
+  spec: {
+    workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+    strategy: { canary: { steps: replicas.map((value) => ({ replicas: value })) } },
+  },
+});
+
+/** The same as a user of v1alpha1 writes it. */
+export const aV1alpha1Rollout = (annotations: Record<string, string>, ...replicas: (number | string)[]): Json => ({
+  apiVersion: 'rollouts.kruise.io/v1alpha1',
+  kind: 'Rollout',
+  metadata: { name: 'demo', namespace: 'default', annotations },
+  spec: {
+    objectRef: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' } },
+    strategy: { canary: { steps: replicas.map((value) => ({ replicas: value })) } },
+  },
+});
+
+const GROUPS: Readonly<Record<string, string>> = { Deployment: 'apps', Rollout: 'rollouts.kruise.io' };
+
+/** An AdmissionReview: an update when there is an old object. */
+export const aReview = (object: object, oldObject?: object, more: Json = {}): Json => {
+  const { apiVersion, kind, metadata } = object as { apiVersion: string; kind: string; metadata: { name: string } };
+  const gvk = { group: GROUPS[kind] ?? '', version: apiVersion.split('/').at(-1), kind };
+  return {
+    kind: 'AdmissionReview',
+    apiVersion: 'admission.k8s.io/v1',
+    request: {
+      uid: 'review-1',
+      kind: gvk,
+      requestKind: gvk,
+      name: metadata.name,
+      namespace: 'default',
+      operation: oldObject === undefined ? 'CREATE' : 'UPDATE',
+      userInfo: { username: 'alice', groups: ['system:authenticated'] },
+      object,
+      oldObject: oldObject ?? null,
+      dryRun: false,
+      options: { kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1', fieldManager: 'kubectl-patch' },
+      ...more,
+    },
+  };
+};
+
+export interface Caches {
+  readonly rollouts?: readonly Rollout[];
+  readonly deployments?: readonly Deployment[];
+}
+
+export const someDeps = (caches: Caches = {}, more: Partial<AdmissionDeps> = {}): AdmissionDeps => ({
+  tls: { key: '', cert: '' },
+  operatorUser: OPERATOR,
+  warnings: true,
+  notReady: () => undefined,
+  rolloutFor: (namespace, kind, name) =>
+    caches.rollouts?.find(
+      ({ metadata, spec }) =>
+        metadata.namespace === namespace && spec.workloadRef.kind === kind && spec.workloadRef.name === name,
+    ),
+  deploymentFor: (namespace, name) =>
+    caches.deployments?.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
+  ...more,
+});
