@@ -1,4 +1,12 @@
 // The embedded cluster: storage, table of resources and pipeline put together, for callers in the same process and over HTTPS.
+import {
+  createAdmission,
+  policyChecks,
+  Transport,
+  type ClientConfig,
+  type InProcessWebhook,
+  type ResolveService,
+} from './admission/index.ts';
 import { createAuth, type Auth } from './auth/index.ts';
 import { dispatch } from './core/pipeline.ts';
 import { encode, failure, json, negotiate } from './core/encode.ts';
@@ -7,6 +15,8 @@ import { Registry, apiVersionOf, collectionOf } from './core/resources.ts';
 import { parseRequest, type RequestInfo } from './core/routes.ts';
 import { PageNotFound } from './core/errors.ts';
 import { Store, type Change } from './core/store.ts';
+import { Definitions } from './definitions.ts';
+import { newUid } from './core/names.ts';
 import { nativeTypes } from './kinds/index.ts';
 import {
   ApiError,
@@ -27,8 +37,12 @@ export const ADMIN: User = { username: 'admin', groups: ['system:masters', 'syst
 
 export interface ClusterOptions {
   clock: Clock;
-  /** Admission beyond what is built in: webhooks and policies. */
+  /** Takes the place of webhooks and policies: for tests that decide in process. */
   admission?: (store: Store, registry: Registry) => Admission;
+  /** Webhooks in this process, called after those that are configured. */
+  inProcess?: readonly InProcessWebhook[];
+  /** Where Services listen in reality, for webhooks. */
+  resolveService?: ResolveService;
   /** Ownership of fields, for server-side apply; absent in virtual time, where nobody looks at it. */
   fields?: FieldTracker;
   /** What discovery says the server's address is. */
@@ -41,21 +55,37 @@ export class Cluster {
   readonly registry = new Registry();
   readonly auth: Auth;
   private readonly machinery: Machinery;
+  private readonly webhooks: ReturnType<typeof createAdmission>;
+  private readonly definitions: Definitions;
   private readonly serverAddress: string;
 
   constructor(options: ClusterOptions) {
     this.clock = options.clock;
     this.serverAddress = options.serverAddress ?? '127.0.0.1:6443';
-    this.registry.add(...nativeTypes(this.store));
+    this.registry.add(...nativeTypes(this.store, policyChecks));
     this.auth = createAuth({ store: this.store, clock: options.clock });
+    const { inProcess, resolveService } = options;
+    const { store, registry, clock, auth } = this;
+    this.webhooks = createAdmission({ store, registry, clock, auth, inProcess, resolveService });
+    const transport = new Transport(store, resolveService);
     this.machinery = {
       clock: options.clock,
       store: this.store,
       registry: this.registry,
-      admission: options.admission?.(this.store, this.registry),
+      admission: withEscalationCheck(auth, options.admission?.(store, registry) ?? this.webhooks),
       fields: options.fields,
       auth: this.auth,
     };
+    this.definitions = new Definitions({
+      store,
+      registry,
+      clock,
+      client: this.client(CLEANER),
+      conversion: {
+        send: (config, review) => sendConversion(transport, config, review),
+        uid: () => newUid(() => clock.random()),
+      },
+    });
     for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
       this.store.commit('/namespaces', undefined, {
         apiVersion: 'v1',
@@ -142,6 +172,12 @@ export class Cluster {
     throw new PageNotFound();
   }
 
+  /** Ends what goes on in the background. */
+  close(): void {
+    this.definitions.stop();
+    this.webhooks.close();
+  }
+
   private watch(type: GroupResource, listener: Parameters<Client['watch']>[1]): () => void {
     const row = this.registry.all().find(({ group, plural }) => group === type.group && plural === type.resource);
     if (!row) throw new Error(`no such resource: ${type.resource}.${type.group}`);
@@ -156,6 +192,30 @@ export class Cluster {
 /** Headers are bytes: what is not ASCII goes as UTF-8. */
 const warningHeader = (text: string): string =>
   Buffer.from(`299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[\r\n\t]+/g, ' ')}"`).toString('latin1');
+
+/** A webhook's answer must come in this time. */
+const CONVERSION_SECONDS = 30;
+
+const CLEANER: User = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+
+/** Nobody grants what he does not hold: checked with, and before, what admission has to say. */
+const withEscalationCheck = (auth: Auth, webhooks: Admission): Admission => ({
+  mutate: (request) => webhooks.mutate(request),
+  async validate(request) {
+    auth.checkEscalation(request);
+    await webhooks.validate(request);
+  },
+  concerns: (attributes) =>
+    attributes.group === 'rbac.authorization.k8s.io' || (webhooks.concerns?.(attributes) ?? true),
+});
+
+async function sendConversion(transport: Transport, config: ClientConfig, review: object): Promise<unknown> {
+  try {
+    return await transport.post(config, review, CONVERSION_SECONDS);
+  } catch (error) {
+    throw new Error((error as Error).message.replace(/^failed to call webhook: /, ''), { cause: error });
+  }
+}
 
 const NO_QUERY = new URLSearchParams();
 

@@ -1,4 +1,5 @@
 // The sandbox's front door: an embedded cluster on loopback, for trying out and for tests.
+import type { InProcessWebhook, ResolveService } from './admission/index.ts';
 import { bootstrapObjects, startAggregation } from './auth/index.ts';
 import { Cluster } from './cluster.ts';
 import { Controllers } from './controllers/index.ts';
@@ -14,6 +15,10 @@ export interface SandboxOptions {
   port?: number;
   /** From a Pod being scheduled to being Ready. */
   readyMs?: number;
+  /** Where Services listen in reality, so that webhooks registered by service can be called. */
+  resolveService?: ResolveService;
+  /** Webhooks in this process. */
+  inProcess?: readonly InProcessWebhook[];
 }
 
 export interface Sandbox {
@@ -25,9 +30,14 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-export async function startSandbox({ port = 0, readyMs = 300 }: SandboxOptions = {}): Promise<Sandbox> {
+export async function startSandbox({
+  port = 0,
+  readyMs = 300,
+  resolveService,
+  inProcess,
+}: SandboxOptions = {}): Promise<Sandbox> {
   const clock = realClock;
-  const cluster = new Cluster({ clock });
+  const cluster = new Cluster({ clock, inProcess, resolveService });
   const authority = await createAuthority();
   const server = await listen((request) => cluster.handle(request), authority, port);
   const url = `https://127.0.0.1:${server.port}`;
@@ -51,6 +61,7 @@ export async function startSandbox({ port = 0, readyMs = 300 }: SandboxOptions =
     async close() {
       controllers.stop();
       stopAggregation();
+      cluster.close();
       await server.close();
     },
   };

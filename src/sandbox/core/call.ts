@@ -48,7 +48,7 @@ export interface Machinery {
   readonly clock: Clock;
   readonly store: Store;
   readonly registry: Registry;
-  readonly admission: Admission | undefined;
+  readonly admission: Admission;
   readonly fields: FieldTracker | undefined;
   readonly auth: Pick<Auth, 'check' | 'reviews'>;
 }

@@ -80,8 +80,8 @@ export async function removeObject(m: Machinery, call: Call, options: DeleteOpti
         dryRun,
         object: { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...options },
       });
-      await m.admission!.mutate(request);
-      await m.admission!.validate(request);
+      await m.admission.mutate(request);
+      await m.admission.validate(request);
       if (m.store.get(collection, stored.metadata.namespace ?? '', info.name) !== stored) continue;
     }
     const next = markForDeletion(m, type, stored, options);

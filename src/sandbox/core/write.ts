@@ -115,7 +115,7 @@ export const admissionRequest = (
 });
 
 export const concerned = (m: Machinery, call: Call): boolean =>
-  m.admission !== undefined && (m.admission.concerns?.({ ...call.info, user: call.user }) ?? true);
+  m.admission.concerns?.({ ...call.info, user: call.user }) ?? true;
 
 export async function create(m: Machinery, call: Call): Promise<Result> {
   const options = readOptions(call, 'CreateOptions');
@@ -142,7 +142,7 @@ export async function createObject(
   const request = admitted ? admissionRequest(call, 'CREATE', object, null, options) : undefined;
   if (request) {
     if (!request.attributes.name) request.attributes.name = object.metadata.name ?? '';
-    await m.admission!.mutate(request);
+    await m.admission.mutate(request);
     if (request.object !== object) {
       object = clone(request.object!);
       type.default?.(object);
@@ -176,7 +176,7 @@ export async function createObject(
     if (request) {
       request.object = object;
       if (!request.attributes.name) request.attributes.name = metadata.name;
-      await m.admission!.validate(request);
+      await m.admission.validate(request);
     }
     const stored = await toStored(type, object);
     const collection = collectionOf(type);
@@ -356,7 +356,7 @@ async function replace(
     : undefined;
   if (request) {
     const shown = request.object;
-    await m.admission!.mutate(request);
+    await m.admission.mutate(request);
     if (request.object !== shown) {
       request.object = face.take(request.object!, next);
       next = clone(request.object!);
@@ -385,7 +385,7 @@ async function replace(
   }
   if (request) {
     request.object = face.show(next);
-    await m.admission!.validate(request);
+    await m.admission.validate(request);
   }
   if (next === old) return old;
   const collection = collectionOf(type);

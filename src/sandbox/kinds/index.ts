@@ -2,16 +2,22 @@
 import { definitions, definitionName, schemaFor } from '../schema/index.ts';
 import { appsTypes } from './apps.ts';
 import { coreTypes } from './core.ts';
+import { extensionTypes } from './extensions.ts';
 import { otherTypes } from './others.ts';
 import { rbacTypes } from './rbac.ts';
 import { registrationTypes, type PolicyChecks } from './registration.ts';
 import type { ResourceType } from '../core/types.ts';
 import type { Store } from '../core/store.ts';
 
-export type { PolicyChecks } from './registration.ts';
-
-export function nativeTypes(store: Store, checks?: PolicyChecks): ResourceType[] {
-  const rows = [...coreTypes(store), ...appsTypes(), ...otherTypes(), ...rbacTypes(), ...registrationTypes(checks)];
+export function nativeTypes(store: Store, checks: PolicyChecks): ResourceType[] {
+  const rows = [
+    ...coreTypes(store),
+    ...appsTypes(),
+    ...otherTypes(),
+    ...rbacTypes(),
+    ...registrationTypes(checks),
+    ...extensionTypes(),
+  ];
   return rows.map((row) =>
     definitionName(row.group, row.version, row.kind)
       ? { ...row, schema: schemaFor(row.group, row.version, row.kind), definitions }

@@ -11,13 +11,13 @@ import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
 const GROUP = 'admissionregistration.k8s.io';
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 
-/** Expressions and whatever else only admission can judge: from the room that evaluates them. */
+/** Expressions, which only the room that evaluates them can judge. */
 export interface PolicyChecks {
+  /** Of one webhook. */
   matchConditions(path: string, conditions: unknown): FieldError[];
-  policy(object: KubeObject, old: KubeObject | undefined): FieldError[];
+  /** Of a policy; `old` spares what it has in common with the object. */
+  policy(object: KubeObject, old?: KubeObject): FieldError[];
 }
-
-const NO_CHECKS: PolicyChecks = { matchConditions: () => [], policy: () => [] };
 
 const fill = (object: any, values: Record<string, unknown>): void => {
   for (const key in values) if (object[key] === undefined) object[key] = values[key];
@@ -179,7 +179,7 @@ function validateBinding({ spec }: KubeObject, validating: boolean): FieldError[
   return errors;
 }
 
-export function registrationTypes(checks: PolicyChecks = NO_CHECKS): ResourceType[] {
+export function registrationTypes(checks: PolicyChecks): ResourceType[] {
   const row = (kind: string, plural: string, more: Partial<ResourceType>): ResourceType =>
     resource(GROUP, 'v1', kind, plural, {
       namespaced: false,
