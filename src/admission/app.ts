@@ -12,20 +12,18 @@ import type { AdmissionRequest } from './shapes.ts';
 /** An AdmissionReview holds two objects of up to 3 MiB each. */
 const MAX_BODY_BYTES = 7 * 1024 * 1024;
 
-interface Reply {
+export interface Reply {
   readonly verdict: string;
   readonly review: object;
 }
-type Handler = (body: unknown) => Reply | Promise<Reply>;
+export type Handler = (body: unknown) => Reply | Promise<Reply>;
 type Judge = (request: AdmissionRequest, deps: AdmissionDeps) => Answer | Promise<Answer>;
 
 export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  const mutate: Handler = admission({ Deployment: mutateDeployment, Rollout: mutateRollout }, deps);
-  const validate: Handler = admission({ Rollout: validateRolloutRequest }, deps);
-  for (const [webhook, handler] of Object.entries({ mutate, validate, convert: convertReview })) {
+  for (const [webhook, handler] of Object.entries(handlersOf(deps))) {
     app.post(`/${webhook}`, requireJson, readBody, answer(webhook, handler, deps, isDraining));
     app.all(`/${webhook}`, () => {
       throw new BadRequest('only POST is answered here', 405);
@@ -37,6 +35,13 @@ export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Expre
   app.use(answerError(deps));
   return app;
 }
+
+/** What each webhook makes of a parsed body. Throws BadRequest, and nothing else but for a bug of ours. */
+export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'validate' | 'convert', Handler>> => ({
+  mutate: admission({ Deployment: mutateDeployment, Rollout: mutateRollout }, deps),
+  validate: admission({ Rollout: validateRolloutRequest }, deps),
+  convert: convertReview,
+});
 
 /** Whoever sends us kinds that are not ours gets them back unchanged. */
 const admission =
