@@ -1,0 +1,155 @@
+// Sets of fields, as managedFields hold them: a trie whose edges are `f:<name>`, `k:<keys>` and `v:<value>`.
+
+/** The trie in its JSON form: `{"f:spec":{"f:replicas":{}}}`; "." stands for the place itself. */
+export interface FieldsV1 {
+  [edge: string]: FieldsV1;
+}
+
+export type Path = readonly string[];
+
+export const fieldEdge = (name: string): string => `f:${name}`;
+export const valueEdge = (value: unknown): string => `v:${JSON.stringify(value)}`;
+
+/** Keys in alphabetical order, as they are compared and printed. */
+export const keyEdge = (keys: Record<string, unknown>): string =>
+  `k:${JSON.stringify(Object.fromEntries(Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1))))}`;
+
+/** `.spec.containers[name="a"].image` */
+export const pathText = (path: Path): string => path.map(edgeText).join('');
+
+export function edgeText(edge: string): string {
+  const content = edge.slice(2);
+  if (edge.startsWith('f:')) return `.${content}`;
+  if (edge.startsWith('v:')) return `[=${content}]`;
+  const keys = JSON.parse(content) as Record<string, unknown>;
+  return `[${Object.entries(keys)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(',')}]`;
+}
+
+export class FieldSet {
+  readonly members = new Set<string>();
+  readonly children = new Map<string, FieldSet>();
+
+  static of(...paths: Path[]): FieldSet {
+    const set = new FieldSet();
+    for (const path of paths) set.insert(path);
+    return set;
+  }
+
+  static parse(fields: FieldsV1): FieldSet {
+    const set = new FieldSet();
+    for (const [edge, below] of Object.entries(fields)) {
+      if (edge === '.') continue;
+      const names = Object.keys(below);
+      if (!names.length || '.' in below) set.members.add(edge);
+      if (names.some((name) => name !== '.')) set.children.set(edge, FieldSet.parse(below));
+    }
+    return set;
+  }
+
+  toJSON(): FieldsV1 {
+    const fields: FieldsV1 = {};
+    for (const edge of [...new Set([...this.members, ...this.children.keys()])].sort()) {
+      const child = this.children.get(edge);
+      fields[edge] = child ? { ...(this.members.has(edge) ? { '.': {} } : {}), ...child.toJSON() } : {};
+    }
+    return fields;
+  }
+
+  get empty(): boolean {
+    return this.members.size === 0 && [...this.children.values()].every((child) => child.empty);
+  }
+
+  insert(path: Path): void {
+    const [first, ...rest] = path;
+    if (first === undefined) return;
+    if (rest.length) this.descend(first).insert(rest);
+    else this.members.add(first);
+  }
+
+  /** The set below an edge, made when there is none. */
+  descend(edge: string): FieldSet {
+    let child = this.children.get(edge);
+    if (!child) {
+      child = new FieldSet();
+      this.children.set(edge, child);
+    }
+    return child;
+  }
+
+  union(other: FieldSet): FieldSet {
+    const result = new FieldSet();
+    for (const set of [this, other]) {
+      for (const edge of set.members) result.members.add(edge);
+      for (const [edge, child] of set.children) {
+        const known = result.children.get(edge);
+        result.children.set(edge, known ? known.union(child) : child);
+      }
+    }
+    return result;
+  }
+
+  intersection(other: FieldSet): FieldSet {
+    const result = new FieldSet();
+    for (const edge of this.members) if (other.members.has(edge)) result.members.add(edge);
+    for (const [edge, child] of this.children) {
+      const match = other.children.get(edge);
+      if (match) result.keep(edge, child.intersection(match));
+    }
+    return result;
+  }
+
+  /** What is in this set and not in the other. */
+  difference(other: FieldSet): FieldSet {
+    const result = new FieldSet();
+    for (const edge of this.members) if (!other.members.has(edge)) result.members.add(edge);
+    for (const [edge, child] of this.children) {
+      const match = other.children.get(edge);
+      result.keep(edge, match ? child.difference(match) : child);
+    }
+    return result;
+  }
+
+  /** As difference; a member of the other takes all that is below it along. */
+  recursiveDifference(other: FieldSet): FieldSet {
+    const result = new FieldSet();
+    for (const edge of this.members) if (!other.members.has(edge)) result.members.add(edge);
+    for (const [edge, child] of this.children) {
+      if (other.members.has(edge)) continue;
+      const match = other.children.get(edge);
+      result.keep(edge, match ? child.recursiveDifference(match) : child);
+    }
+    return result;
+  }
+
+  /** Only what is at or below these edges. */
+  only(edges: string[]): FieldSet {
+    const result = new FieldSet();
+    for (const edge of edges) {
+      if (this.members.has(edge)) result.members.add(edge);
+      const child = this.children.get(edge);
+      if (child) result.keep(edge, child);
+    }
+    return result;
+  }
+
+  has(path: Path): boolean {
+    const [first, ...rest] = path;
+    if (first === undefined) return false;
+    return rest.length ? (this.children.get(first)?.has(rest) ?? false) : this.members.has(first);
+  }
+
+  /** All paths, in order. */
+  *paths(prefix: Path = []): Generator<Path> {
+    for (const edge of [...new Set([...this.members, ...this.children.keys()])].sort()) {
+      if (this.members.has(edge)) yield [...prefix, edge];
+      const child = this.children.get(edge);
+      if (child) yield* child.paths([...prefix, edge]);
+    }
+  }
+
+  private keep(edge: string, child: FieldSet): void {
+    if (!child.empty) this.children.set(edge, child);
+  }
+}
