@@ -11,12 +11,13 @@ import { createAuth, type Auth } from './auth/index.ts';
 import { dispatch } from './core/pipeline.ts';
 import { encode, failure, json, negotiate } from './core/encode.ts';
 import { discover } from './core/discovery.ts';
+import { openApi } from './openapi/index.ts';
 import { Registry, apiVersionOf, collectionOf } from './core/resources.ts';
 import { parseRequest, type RequestInfo } from './core/routes.ts';
 import { PageNotFound } from './core/errors.ts';
 import { Store, type Change } from './core/store.ts';
 import { Definitions } from './definitions.ts';
-import { newUid } from './core/names.ts';
+import { newUid, timestamp } from './core/names.ts';
 import { nativeTypes } from './kinds/index.ts';
 import {
   ApiError,
@@ -90,7 +91,12 @@ export class Cluster {
       this.store.commit('/namespaces', undefined, {
         apiVersion: 'v1',
         kind: 'Namespace',
-        metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+        metadata: {
+          name,
+          uid: newUid(() => clock.random()),
+          creationTimestamp: timestamp(clock.now()),
+          labels: { 'kubernetes.io/metadata.name': name },
+        },
         spec: { finalizers: ['kubernetes'] },
         status: { phase: 'Active' },
       });
@@ -165,6 +171,8 @@ export class Cluster {
       const { body, contentType } = discover(this.registry, path, request.headers.accept, this.serverAddress);
       return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, body };
     }
+    const document = openApi(path, this.registry.all());
+    if (document) return json(200, document);
     if (path === '/')
       return json(200, {
         paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
