@@ -220,7 +220,11 @@ export interface FieldError {
 export class ApiError extends Error {
   readonly status: Status;
   constructor(status: Partial<Status> & { code: number; reason: string; message: string }) {
+    // An answer, not a mistake: where it was made says nothing, and finding out costs more than the whole request.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(status.message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ApiError';
     this.status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', ...status };
   }

@@ -85,7 +85,7 @@ describe('a Deployment', () => {
 
   it('takes another name when a ReplicaSet with another template has the one it wanted', async () => {
     const cluster = await aCluster();
-    const deployment = aDeployment({ replicas: 1 });
+    const deployment = await cluster.createDeployment(aDeployment({ replicas: 1, paused: true }));
     const name = `web-${templateHash(deployment.spec.template)}`;
     const stranger = {
       apiVersion: 'apps/v1',
@@ -99,7 +99,7 @@ describe('a Deployment', () => {
     };
     await cluster.client.request('POST', REPLICA_SETS, { body: stranger });
     await cluster.run(1000);
-    await cluster.createDeployment(deployment);
+    await cluster.patchDeployment('web', { spec: { paused: false } });
     await cluster.settled();
     assert.equal(cluster.deployment('web')!.status.collisionCount, 1);
     assert.equal(cluster.deployment('web')!.status.availableReplicas, 1);

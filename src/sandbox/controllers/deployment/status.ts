@@ -97,8 +97,10 @@ export const countStatus = (
   return status;
 };
 
-const nonZero = <T extends Record<string, number>>(counts: T): Partial<T> =>
-  Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) as Partial<T>;
+const nonZero = <T extends Record<string, number>>(counts: T): Partial<T> => {
+  for (const key in counts) if (counts[key] === 0) delete counts[key];
+  return counts;
+};
 
 /** Every Pod wanted is of the new version, and available. */
 export const isComplete = (deployment: KubeObject, status: DeploymentStatus): boolean =>

@@ -61,13 +61,16 @@ const release = (
   type: GroupResource,
   object: KubeObject,
   ownerUid: string,
-): Promise<KubeObject | undefined> =>
-  session
+): Promise<KubeObject | undefined> => {
+  const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+  const others = ownerReferences.filter((reference) => reference.uid !== ownerUid);
+  return session
     .request('PATCH', pathOfObject(type, object), {
-      type: 'application/strategic-merge-patch+json',
-      body: { metadata: { ownerReferences: [{ $patch: 'delete', uid: ownerUid }], uid: object.metadata.uid } },
+      type: 'application/merge-patch+json',
+      body: { metadata: { uid, resourceVersion, ownerReferences: others.length > 0 ? others : null } },
     })
     .catch(ignoreNotFound);
+};
 
 const ignoreNotFound = (error: unknown): undefined => {
   if (!isNotFound(error)) throw error;

@@ -2,7 +2,7 @@
 import { ApiError, type Client, type Clock, type GroupResource, type KubeObject } from '../../core/types.ts';
 import { Cache, type CacheEvent } from './cache.ts';
 import { EventRecorder } from './events.ts';
-import { WorkQueue, type QueueOptions } from './queue.ts';
+import { FIRST_BACKOFF_MS, WorkQueue, type QueueOptions } from './queue.ts';
 
 /** From–to, in milliseconds; each use draws from it. */
 export type Range = readonly [number, number];
@@ -60,6 +60,8 @@ export class Session {
 
   queue(work: (key: string) => Promise<void>, options: QueueOptions = {}): WorkQueue {
     const queue = new WorkQueue(this.clock, work, {
+      // Real caches are behind by about a millisecond: retries stay in proportion, or most would come before the news they need.
+      firstBackoffMs: Math.max(FIRST_BACKOFF_MS, this.options.lagMs[1] / 2),
       onError: (key, error) => {
         if (!isConflict(error) && !isNotFound(error) && !isAlreadyExists(error))
           this.options.onError?.(this.name, key, error);

@@ -32,7 +32,8 @@ export interface LabelSelector {
 export const selects = (selector: LabelSelector | undefined, labels: Record<string, string> = {}): boolean => {
   if (!selector) return false;
   for (const key in selector.matchLabels) if (labels[key] !== selector.matchLabels[key]) return false;
-  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+  if (!selector.matchExpressions) return true;
+  return selector.matchExpressions.every(({ key, operator, values = [] }) => {
     const value = labels[key];
     if (operator === 'Exists') return value !== undefined;
     if (operator === 'DoesNotExist') return value === undefined;

@@ -1,12 +1,15 @@
 // A rate-limited work queue: each key at most once at a time, failures again after a growing delay.
 import type { Clock } from '../../core/types.ts';
 
-const FIRST_BACKOFF_MS = 5;
+/** As client-go's rate limiter. */
+export const FIRST_BACKOFF_MS = 5;
 const LONGEST_BACKOFF_MS = 1_000_000;
 
 export interface QueueOptions {
   /** Gives a key up after so many failures in a row, until something happens to it again. */
   maxRetries?: number;
+  /** Delay after a first failure; it doubles with every further one. */
+  firstBackoffMs?: number;
   onError?(key: string, error: unknown): void;
 }
 
@@ -52,7 +55,7 @@ export class WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.failures.get(key) ?? 0;
     this.failures.set(key, failures + 1);
-    this.addAfter(key, Math.min(FIRST_BACKOFF_MS * 2 ** failures, LONGEST_BACKOFF_MS));
+    this.addAfter(key, Math.min((this.options.firstBackoffMs ?? FIRST_BACKOFF_MS) * 2 ** failures, LONGEST_BACKOFF_MS));
   }
 
   stop(): void {
