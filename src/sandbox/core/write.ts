@@ -109,10 +109,20 @@ export const admissionRequest = (
   operation,
   object,
   oldObject,
-  options: options.object,
+  options: optionsFor(operation, options.object),
   dryRun: options.dryRun,
   warnings: call.warnings,
 });
+
+/** Admission knows no patches: what a patch comes to is a create or an update, and has the options of one. */
+const optionsFor = (
+  operation: AdmissionRequest['operation'],
+  { force, ...options }: Record<string, unknown>,
+): Record<string, unknown> => {
+  if (operation === 'CREATE') return { ...options, kind: 'CreateOptions' };
+  if (operation === 'UPDATE') return { ...options, kind: 'UpdateOptions' };
+  return { ...options, ...(force === undefined ? {} : { force }) };
+};
 
 export const concerned = (m: Machinery, call: Call): boolean =>
   m.admission.concerns?.({ ...call.info, user: call.user }) ?? true;
