@@ -1,5 +1,6 @@
 // The sandbox's front door: an embedded cluster on loopback, for trying out and for tests.
 import type { InProcessWebhook, ResolveService } from './admission/index.ts';
+import { fieldTracker } from './apply/index.ts';
 import { bootstrapObjects, startAggregation } from './auth/index.ts';
 import { Cluster } from './cluster.ts';
 import { Controllers } from './controllers/index.ts';
@@ -37,7 +38,7 @@ export async function startSandbox({
   inProcess,
 }: SandboxOptions = {}): Promise<Sandbox> {
   const clock = realClock;
-  const cluster = new Cluster({ clock, inProcess, resolveService });
+  const cluster = new Cluster({ clock, inProcess, resolveService, fields: fieldTracker });
   const authority = await createAuthority();
   const server = await listen((request) => cluster.handle(request), authority, port);
   const url = `https://127.0.0.1:${server.port}`;

@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ManagedFieldsEntry, ResourceType } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
+import { otherVersion } from '../crd/index.ts';
 import { badRequest, definitionName, readObject } from '../schema/index.ts';
 import { zero } from '../schema/read.ts';
 import { typeOf } from '../schema/types.ts';
@@ -22,14 +23,6 @@ export interface Change {
   subresource: string;
   /** RFC 3339, in seconds. */
   time: string;
-  /** Other versions of the type, for entries that were written in them. */
-  versions?: OtherVersions;
-}
-
-export interface OtherVersions {
-  /** The row of another version of the same kind; undefined when it is not served. */
-  type(apiVersion: string): ResourceType | undefined;
-  convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;
 }
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -94,16 +87,23 @@ function strip(managed: Managed, id: string): void {
   else managed.set(id, { ...owned, fields });
 }
 
-function versionsOf({ type, versions }: Change): Versions {
+/** Entries may have been written in another version of a custom resource. */
+function versionsOf({ type }: Change): Versions {
   const own = apiVersionOf(type);
+  const rowOf = (apiVersion: string): ResourceType | undefined =>
+    apiVersion === own ? type : otherVersion(type, apiVersion.slice(apiVersion.indexOf('/') + 1));
   return {
     type(apiVersion): Atom | undefined {
-      if (apiVersion === own) return atomOf(type);
-      const other = versions?.type(apiVersion);
-      return other && atomOf(other);
+      const row = rowOf(apiVersion);
+      return row && atomOf(row);
     },
-    convert: async (object, apiVersion) =>
-      object.apiVersion === apiVersion || !versions ? object : versions.convert(object, apiVersion),
+    keeps: (apiVersion) => !type.custom && apiVersion.startsWith(`${type.group}/`),
+    async convert(object, apiVersion) {
+      if (object.apiVersion === apiVersion) return object;
+      const row = rowOf(object.apiVersion);
+      if (!row?.convert) return { ...object, apiVersion };
+      return (await row.convert([object], apiVersion.slice(apiVersion.indexOf('/') + 1)))[0]!;
+    },
   };
 }
 
@@ -175,6 +175,9 @@ export interface Apply extends Change {
   applied: KubeObject;
   force: boolean;
 }
+
+/** What the pipeline asks of this room. */
+export const fieldTracker = { trackUpdate, apply: serverSideApply };
 
 /** What the object becomes, owners included. Throws ApiError: 409 for conflicts, 400 for another kind. */
 export async function serverSideApply(request: Apply): Promise<KubeObject> {

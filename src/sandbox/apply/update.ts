@@ -14,6 +14,8 @@ import type { Comparison } from './typed.ts';
 export interface Versions {
   /** The type of a version; undefined when it is not served any more. */
   type(apiVersion: string): Atom | undefined;
+  /** A version that we cannot look at, and whose entries stay as they are (native kinds with several versions). */
+  keeps(apiVersion: string): boolean;
   convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;
 }
 
@@ -76,7 +78,7 @@ export class Updater {
       if (id === own) continue;
       const type = this.versions.type(owned.apiVersion);
       if (!type) {
-        managed.delete(id);
+        if (!this.versions.keeps(owned.apiVersion)) managed.delete(id);
         continue;
       }
       let changes = byVersion.get(owned.apiVersion);

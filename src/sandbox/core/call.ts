@@ -23,16 +23,17 @@ export interface FieldTracker {
     type: ResourceType;
     subresource: string;
     time: string;
-  }): ManagedFieldsEntry[] | undefined;
+  }): Promise<ManagedFieldsEntry[]>;
   apply(change: {
     live: KubeObject | undefined;
+    /** As the client wrote it. */
     applied: KubeObject;
     manager: string;
     force: boolean;
     type: ResourceType;
     subresource: string;
     time: string;
-  }): KubeObject;
+  }): Promise<KubeObject>;
 }
 
 export interface Admission {

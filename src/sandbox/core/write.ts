@@ -1,5 +1,6 @@
 // Create, update and patch: from what a client sent to what is stored.
 import { decode } from '../schema/index.ts';
+import { parseApply } from '../apply/index.ts';
 import { applyPatch, type PatchType } from '../patch/index.ts';
 import {
   alreadyExists,
@@ -26,6 +27,7 @@ import {
   isBytes,
   toStored,
   type Call,
+  type FieldTracker,
   type Machinery,
   type Result,
 } from './call.ts';
@@ -146,7 +148,7 @@ export async function createObject(
   let object = decoded;
   dedupeOwners(object, warn);
   type.default?.(object);
-  if (!tracked) track(m, call, undefined, object, options);
+  if (!tracked) await track(m, call, undefined, object, options);
   checkNamespaceLives(m, call);
   const admitted = concerned(m, call);
   const request = admitted ? admissionRequest(call, 'CREATE', object, null, options) : undefined;
@@ -200,12 +202,28 @@ export async function createObject(
   }
 }
 
-function track(m: Machinery, call: Call, old: KubeObject | undefined, next: KubeObject, options: WriteOptions): void {
-  if (!m.fields) {
-    delete next.metadata.managedFields;
-    return;
-  }
-  const entries = m.fields.trackUpdate({
+/** Writes down who owns what the request changed; undefined at once where nobody keeps books. */
+function track(
+  m: Machinery,
+  call: Call,
+  old: KubeObject | undefined,
+  next: KubeObject,
+  options: WriteOptions,
+): Promise<void> | undefined {
+  if (m.fields) return writeOwners(m.fields, m, call, old, next, options);
+  delete next.metadata.managedFields;
+  return undefined;
+}
+
+async function writeOwners(
+  fields: FieldTracker,
+  m: Machinery,
+  call: Call,
+  old: KubeObject | undefined,
+  next: KubeObject,
+  options: WriteOptions,
+): Promise<void> {
+  const entries = await fields.trackUpdate({
     old,
     next,
     manager: options.manager,
@@ -213,7 +231,7 @@ function track(m: Machinery, call: Call, old: KubeObject | undefined, next: Kube
     subresource: call.info.subresource,
     time: timestamp(m.clock.now()),
   });
-  if (entries?.length) next.metadata.managedFields = entries;
+  if (entries.length) next.metadata.managedFields = entries;
   else delete next.metadata.managedFields;
 }
 
@@ -256,18 +274,14 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
   const options = readOptions(call, 'PatchOptions', applying);
 
   if (applying) {
-    const bytes = isBytes(call.body);
-    const decoded = decode(type, call.body ?? new Uint8Array(), { validation: options.validation, yaml: bytes });
-    call.warnings.push(...decoded.warnings);
-    const applied = decoded.object;
-    checkNamespace(call, applied);
-    checkName(call, applied);
-    if (!m.fields) throw badRequest('server-side apply is not available: this cluster does not track managed fields');
+    const applied = parseApply(call.body ?? new Uint8Array());
+    const { fields } = m;
+    if (!fields) throw badRequest('server-side apply is not available: this cluster does not track managed fields');
     return updateObject(m, call, options, {
       createsMissing: true,
       retries: true,
-      next: (old) => ({
-        object: m.fields!.apply({
+      next: async (old) => {
+        const object = await fields.apply({
           live: old,
           applied,
           manager: options.manager,
@@ -275,9 +289,11 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
           type,
           subresource: info.subresource,
           time: timestamp(m.clock.now()),
-        }),
-        tracked: true,
-      }),
+        });
+        checkNamespace(call, object);
+        checkName(call, object);
+        return { object, tracked: true };
+      },
     });
   }
 
@@ -303,12 +319,18 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
   });
 }
 
+interface Next {
+  object: KubeObject;
+  /** Its owners are written down already. */
+  tracked: boolean;
+}
+
 interface Change {
   createsMissing: boolean;
   /** Starts over when the object changed meanwhile, unless the change names a resourceVersion. */
   retries?: boolean;
   /** What the object is to become, from what it is, in the version of the request. */
-  next(old: KubeObject | undefined): { object: KubeObject; tracked: boolean };
+  next(old: KubeObject | undefined): Next | Promise<Next>;
 }
 
 export async function updateObject(m: Machinery, call: Call, options: WriteOptions, change: Change): Promise<Result> {
@@ -318,13 +340,13 @@ export async function updateObject(m: Machinery, call: Call, options: WriteOptio
     const stored = m.store.get(collection, type.namespaced ? info.namespace : '', info.name);
     if (!stored) {
       if (!change.createsMissing || info.subresource) throw notFound(groupResource(type), info.name);
-      const { object, tracked } = change.next(undefined);
+      const { object, tracked } = await change.next(undefined);
       const code = 201;
       return { kind: 'object', code, object: await createObject(m, call, object, options, tracked), type };
     }
     const old =
       stored.apiVersion === apiVersionOf(type.group, type.version) ? stored : (await fromStored(type, [stored]))[0]!;
-    const { object: asked, tracked } = change.next(old);
+    const { object: asked, tracked } = await change.next(old);
     const result = await replace(m, call, options, stored, old, asked, tracked);
     if (result) return { kind: 'object', code: 200, object: result, type };
     const unconditional = change.retries || type.unconditionalUpdate !== false;
@@ -358,7 +380,7 @@ async function replace(
 
   dedupeOwners(next, (text) => call.warnings.push(text));
   if (!toStatus) type.default?.(next);
-  if (!tracked) track(m, call, old, next, options);
+  if (!tracked) await track(m, call, old, next, options);
   const admitted = concerned(m, call);
   const face = info.subresource === 'scale' ? scaleFace(type) : wholeFace;
   const request = admitted

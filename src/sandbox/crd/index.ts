@@ -22,8 +22,17 @@ const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', '
 /** One row for each served version. */
 export function resourceTypesOf(crd: KubeObject, conversion?: Conversion): ResourceType[] {
   const spec = specOf(crd);
-  return spec.versions.filter(({ served }) => served).map((version) => resourceType(spec, version, conversion));
+  const types = spec.versions.filter(({ served }) => served).map((version) => resourceType(spec, version, conversion));
+  for (const { schema } of types) siblings.set(schema, types);
+  return types;
 }
+
+/** All rows of a definition, by the schema of any of them: copies of a row still find the others. */
+const siblings = new WeakMap<Schema, ResourceType[]>();
+
+/** The row of another version of the same custom resource; undefined when it is not served. */
+export const otherVersion = (type: ResourceType, version: string): ResourceType | undefined =>
+  siblings.get(type.schema)?.find((other) => other.version === version);
 
 function resourceType(spec: DefinitionSpec, version: Version, conversion: Conversion | undefined): ResourceType {
   const { group, names } = spec;
