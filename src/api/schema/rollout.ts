@@ -217,15 +217,9 @@ const canaryStatus = object('The release that runs, or the last one.', {
   canaryReplicas: int32('Pods of the version being released.'),
   canaryReadyReplicas: int32('Of those, available.'),
   approvals,
-  templateDigest: text('Digest of the template that this status is about.'),
-  stableDigest: text('Digest of the stable template.'),
-  keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
   templateDigest: text('sha256 of the template that this status is about.'),
   stableDigest: text('sha256 of the stable template.'),
-  keepsReplicas: {
-    type: 'boolean',
-    description: 'The step began with more updated Pods than its target; they are kept.',
-  },
+  keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
 });
 
 const conditions = list(
