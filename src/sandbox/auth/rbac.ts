@@ -89,21 +89,20 @@ export class Rbac {
   /** What binds this user, cluster-wide first, as the API server looks through them. */
   private grants(user: User, namespace: string): Grant[] {
     const { users, groups } = this.fresh();
-    const found = new Map<number, Grant>();
+    const found: Grant[] = [];
     const add = (grants: Grant[] | undefined): void => {
-      for (const grant of grants ?? []) {
-        if (grant.namespace === '' || grant.namespace === namespace) found.set(grant.order, grant);
-      }
+      if (!grants) return;
+      for (const grant of grants) if (grant.namespace === '' || grant.namespace === namespace) found.push(grant);
     };
     add(users.get(user.username));
     for (const group of user.groups) add(groups.get(group));
-    return [...found.values()].sort((a, b) => a.order - b.order);
+    return found.length > 1 ? found.sort((a, b) => a.order - b.order) : found;
   }
 
-  /** The store hands out the same list until something in it changes. */
+  /** The store hands out the same list until something in it changes; of nothing it hands out a new one each time. */
   private fresh(): Index {
-    const bindings = this.objects.list(`${RBAC}/rolebindings`);
-    const clusterBindings = this.objects.list(`${RBAC}/clusterrolebindings`);
+    const bindings = orNone(this.objects.list(`${RBAC}/rolebindings`));
+    const clusterBindings = orNone(this.objects.list(`${RBAC}/clusterrolebindings`));
     if (bindings !== this.bindings || clusterBindings !== this.clusterBindings) {
       this.bindings = bindings;
       this.clusterBindings = clusterBindings;
@@ -112,6 +111,9 @@ export class Rbac {
     return this.index;
   }
 }
+
+const NONE: readonly KubeObject[] = [];
+const orNone = (list: readonly KubeObject[]): readonly KubeObject[] => (list.length > 0 ? list : NONE);
 
 const indexOf = (bindings: KubeObject[]): Index => {
   const users = new Map<string, Grant[]>();
