@@ -65,7 +65,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
   const checks: Record<string, Check> = { signal: () => (signal.aborted ? 'stopping' : undefined) };
 
   const health = createHealthServer({ checks, metrics });
-  await bind('metrics', config.metricsPort, (port) => health.listen(port));
+  const metricsPort = await bind('metrics', config.metricsPort, (port) => health.listen(port));
   stops.push(() => health.close());
 
   const connection = await connect(config.cluster);
@@ -120,7 +120,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
     logger,
   });
   admission = server;
-  await bind('webhook', config.webhookPort, (port) => server.listen(port));
+  const webhookPort = await bind('webhook', config.webhookPort, (port) => server.listen(port));
   stops.push(() => server.close());
 
   // Not before we listen: from here on the API server calls us.
@@ -141,20 +141,21 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
   stops.push(() => events.stop());
   const lead = (leaderApi: Api): Operator =>
     createOperator({ api: leaderApi, clock, logger, metrics, events, workers: config.workers, ...caches });
-  const stopLeading = startLeading(config, api, namespace, logger, metrics, lead);
-  stops.push(stopLeading);
+  const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
+  const allSynced = synced.then((each) => !each.includes(false));
+  stops.push(startLeading(run, { api, namespace, metrics, lead, synced: allSynced }));
 
-  void sayWhenReady(checks, run, { version, webhookPort: config.webhookPort, namespace, user: operatorUser });
+  void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
 }
 
 /** One clear line when a port cannot be had. */
 async function bind(
   what: 'metrics' | 'webhook',
   port: number,
-  listen: (port: number) => Promise<unknown>,
-): Promise<void> {
+  listen: (port: number) => Promise<number>,
+): Promise<number> {
   try {
-    await listen(port);
+    return await listen(port);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const remedy = `pass --${what}-port PORT`;
@@ -251,14 +252,20 @@ function namesOf({ webhookUrl, webhookService }: Config, namespace: string): str
   return [webhookUrl.hostname.replace(/^\[|\]$/g, '')];
 }
 
+interface Leading {
+  readonly api: Api;
+  readonly namespace: string;
+  readonly metrics: Metrics;
+  /** The caches are: who cannot read what it needs leaves the lead to another. */
+  readonly synced: Promise<boolean>;
+  /** An operator that writes with this. */
+  readonly lead: (api: Api) => Operator;
+}
+
 /** The operator runs while this process leads; what it writes with is taken away the moment it does not. Returns how to stop. */
 function startLeading(
-  config: Config,
-  api: Api,
-  namespace: string,
-  logger: Logger,
-  metrics: Metrics,
-  lead: (api: Api) => Operator,
+  { config, logger }: Run,
+  { api, namespace, metrics, lead, synced }: Leading,
 ): () => Promise<void> {
   let term: { operator: Operator; lost: AbortController } | undefined;
   const begin = (leads: () => boolean): void => {
@@ -288,7 +295,7 @@ function startLeading(
     onAcquired: () => begin(() => election.held()),
     onEnd: end,
   });
-  election.start();
+  void synced.then((ok) => ok && election.start());
   return () => election.stop();
 }
 

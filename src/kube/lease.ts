@@ -48,6 +48,7 @@ export class LeaderElection {
   private seen: { object: LeaseObject; version: string; at: number } | undefined;
   /** `seen` is our own last write. */
   private certain = false;
+  private trouble: string | undefined;
   /** When the last renewal that succeeded was sent; undefined = we do not lead. */
   private renewedAt: number | undefined;
 
@@ -157,15 +158,23 @@ export class LeaderElection {
       // An answer that came when we had given up already changes nothing.
       if (signal.aborted) return false;
       this.certain = true;
+      this.trouble = undefined;
       this.renewedAt = sentAt;
       return true;
     } catch (error) {
       this.certain = false;
       if (this.stopping.signal.aborted) return false;
       if (isConflict(error) || isAlreadyExists(error)) this.logger.debug('another process changed the lease first');
-      else this.logger.warn('cannot take or renew the lease, will try again', { error });
+      else this.complain(error);
       return false;
     }
+  }
+
+  /** Tries come every two seconds: the same trouble is said once. */
+  private complain(error: unknown): void {
+    const trouble = error instanceof Error ? error.message : String(error);
+    if (trouble !== this.trouble) this.logger.warn('cannot take or renew the lease, will try again', { error });
+    this.trouble = trouble;
   }
 
   private async read(signal: AbortSignal): Promise<LeaseObject | undefined> {

@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/types.ts';
 import { link } from './abort.ts';
 import type { Api, Clock, WatchLine } from './api.ts';
 import { backoffMs, sleep, type Backoff } from './clock.ts';
-import { ApiError, isGone } from './errors.ts';
+import { ApiError, isGone, isNotFound } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 import { freeze, keyOf, Store, trimBallast, type Index } from './store.ts';
 
@@ -45,6 +45,8 @@ const SILENCE_MS = 150_000;
 /** A watch that ends sooner than this, having said nothing, counts as a failure, lest we open it in a tight loop. */
 const SHORT_MS = 5_000;
 const BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
+/** A kind that is not there yet may come at any moment: whoever installs its CRD looks on. */
+const BACKOFF_UNKNOWN_KIND: Backoff = { baseMs: 800, capMs: 5_000 };
 
 export class Reflector<T extends KubeObject> {
   readonly store: Store<T>;
@@ -134,7 +136,7 @@ export class Reflector<T extends KubeObject> {
     onRestart?.(reason);
     if (reason === 'gone' && this.failures === 1) return;
     const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const ms = Math.max(wanted, backoffMs(this.failures, BACKOFF, clock));
+    const ms = Math.max(wanted, backoffMs(this.failures, isNotFound(error) ? BACKOFF_UNKNOWN_KIND : BACKOFF, clock));
     if (error) this.logger.warn('watch interrupted, will try again', { failures: this.failures, waitMs: ms, error });
     await sleep(clock, ms, this.stopping.signal);
   }
