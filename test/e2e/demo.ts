@@ -29,11 +29,12 @@ async function play(): Promise<void> {
   const cluster = await startCluster({ readyMs: READY_MS, say: (text) => say(paint(2, `... ${text}`)) });
   say(`\nTo look on, or to play along, in another window:\n\n  export KUBECONFIG=${cluster.client.kubeconfig}`);
   const steps = walkthrough();
-  const stage = showEverything(cluster.client);
+  const { stage, showTables } = showEverything(cluster.client);
   for (const [index, step] of steps.entries()) {
     await pause(`Press Enter for step ${index + 1} of ${steps.length} (Ctrl-C ends everything)`);
     say(`\n${paint(1, `${index + 1}. ${step.title}`)}\n`);
     await step.play(stage);
+    await showTables();
     const promises = step.promises.length > 0 ? ` (${step.promises.join(', ')})` : '';
     say(`\n${paint(32, `✓ as promised${promises}`)}`);
   }
@@ -43,9 +44,16 @@ async function play(): Promise<void> {
 }
 
 /** Prints commands as a person would type them, and the tables whenever they change. */
-function showEverything(client: Client): Stage {
+function showEverything(client: Client): { stage: Stage; showTables: () => Promise<void> } {
   let lastShown = '';
-  return {
+  const showTables = async () => {
+    const table = await client.kubectl(['get', 'deployments,rollouts', '-n', NAMESPACE]);
+    // Without the age, which would change every second.
+    const news = table.replace(/ +\S+$/gm, '');
+    if (news !== lastShown) say(`\n${table.trimEnd()}`);
+    lastShown = news;
+  };
+  const stage: Stage = {
     namespace: NAMESPACE,
     async kubectl(args, input) {
       say(`${paint(36, '$')} ${asTyped('kubectl', args, input)}`);
@@ -55,14 +63,11 @@ function showEverything(client: Client): Stage {
       return stdout;
     },
     async look() {
-      const table = await client.kubectl(['get', 'deployments,rollouts', '-n', NAMESPACE]);
-      // Without the age, which would change every second.
-      const news = table.replace(/ +\S+$/gm, '');
-      if (news !== lastShown) say(`\n${table.trimEnd()}`);
-      lastShown = news;
+      await showTables();
       return observe(client, NAMESPACE);
     },
   };
+  return { stage, showTables };
 }
 
 /** Waits for Enter where somebody is there to press it. Not readline: it would keep Ctrl-C to itself. */
