@@ -10,6 +10,7 @@ import { listen } from './server/https.ts';
 import { kubeconfigText } from './server/kubeconfig.ts';
 import { collectionOf } from './core/resources.ts';
 import { newUid, timestamp } from './core/names.ts';
+import type { User } from './core/types.ts';
 
 export interface SandboxOptions {
   /** 0: any free one. */
@@ -48,7 +49,7 @@ export async function startSandbox({
     clock,
     store: cluster.store,
     registry: cluster.registry,
-    clientOf: (user) => cluster.client(user),
+    clientOf: (user) => cluster.client(user, programOf(user)),
     caBundle: authority.certificate,
     readyMs,
   });
@@ -67,6 +68,14 @@ export async function startSandbox({
     },
   };
 }
+
+/** The program a component is part of in a real cluster: owner of the fields it writes. */
+const programOf = ({ username }: User): string =>
+  username.startsWith('system:serviceaccount:kube-system:')
+    ? 'kube-controller-manager'
+    : username.startsWith('system:node:')
+      ? 'kubelet'
+      : username.replace(/^system:/, '');
 
 /** The roles and bindings every cluster starts with. */
 function bootstrap({ store, registry, clock }: Cluster): void {
