@@ -4,7 +4,8 @@ import type { Clock } from './types.ts';
 export const realClock: Clock = {
   now: () => Date.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, ms);
+    // Beyond 24 days Node would fire at once.
+    const timer = setTimeout(fn, Math.min(Math.max(0, ms), 2 ** 31 - 1));
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),

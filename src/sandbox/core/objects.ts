@@ -2,6 +2,8 @@
 
 type Json = unknown;
 
+const FIELD = { configurable: true, enumerable: true, writable: true };
+
 const isObject = (value: Json): value is Record<string, Json> => typeof value === 'object' && value !== null;
 
 /**
@@ -20,7 +22,9 @@ export function clone<T>(value: T, old?: unknown): T {
   for (const key in value) {
     const item = (value as Record<string, Json>)[key];
     if (item === undefined) continue;
-    copy[key] = typeof item === 'object' && item !== null ? clone(item, before?.[key]) : item;
+    // A key like any other in JSON, but assigning it would change the copy's prototype.
+    if (key === '__proto__') Object.defineProperty(copy, key, { ...FIELD, value: clone(item) });
+    else copy[key] = typeof item === 'object' && item !== null ? clone(item, before?.[key]) : item;
   }
   return copy as T;
 }

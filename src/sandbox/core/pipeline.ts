@@ -23,6 +23,10 @@ const MAIN: Record<string, Handler> = {
   deletecollection: removeCollection,
 };
 
+const OBJECT_VERBS = new Set(['get', 'update', 'patch', 'delete']);
+/** These go without a name, and across namespaces; a name they have comes from a field selector. */
+const LIST_VERBS = new Set(['list', 'watch', 'deletecollection']);
+
 const STATUS: Record<string, Handler> = { get, update, patch };
 const SCALE: Record<string, Handler> = { get: getScale, update: putScale, patch: patchScale };
 
@@ -58,12 +62,9 @@ function handlerFor(call: Call): Handler {
   let handlers: Record<string, Handler> | undefined;
   if (type.virtual) return verb === 'create' && !subresource ? review : refuse(call);
   if (!subresource) {
-    if (
-      type.namespaced &&
-      !info.namespace &&
-      (verb === 'create' || (info.name && verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection'))
-    )
-      refuse(call);
+    const onObject = OBJECT_VERBS.has(verb);
+    if (onObject !== (info.name !== '') && !LIST_VERBS.has(verb)) return refuse(call);
+    if (type.namespaced && !info.namespace && !LIST_VERBS.has(verb)) return refuse(call);
     handlers = type.verbs.includes(verb) ? MAIN : {};
   } else if (subresource === 'status' && type.status) handlers = STATUS;
   else if (subresource === 'scale' && type.scale) handlers = SCALE;

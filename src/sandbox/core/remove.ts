@@ -1,5 +1,5 @@
 // Delete and deletecollection: finalizers, grace periods, propagation policies, preconditions.
-import { badRequest, conflict, field, invalid, notFound } from './errors.ts';
+import { badRequest, conflict, field, forbidden, invalid, notFound } from './errors.ts';
 import { FOREGROUND, ORPHAN } from './meta.ts';
 import { collectionOf } from './resources.ts';
 import { fromStored, groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
@@ -18,6 +18,8 @@ interface DeleteOptions {
   dryRun?: string[];
 }
 
+/** Namespaces that NamespaceLifecycle protects. */
+const IMMORTAL = ['default', 'kube-public', 'kube-system'];
 const POLICIES = ['Background', 'Foreground', 'Orphan'];
 
 function readDeleteOptions(call: Call): DeleteOptions {
@@ -69,6 +71,9 @@ export async function remove(m: Machinery, call: Call): Promise<Result> {
 export async function removeObject(m: Machinery, call: Call, options: DeleteOptions): Promise<Result> {
   const { type, info } = call;
   const collection = collectionOf(type);
+  if (type.group === '' && type.plural === 'namespaces' && IMMORTAL.includes(info.name)) {
+    throw forbidden(groupResource(type), info.name, 'this namespace may not be deleted');
+  }
   const dryRun = options.dryRun !== undefined && options.dryRun.length > 0;
   for (;;) {
     const stored = m.store.get(collection, type.namespaced ? info.namespace : '', info.name);

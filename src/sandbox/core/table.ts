@@ -50,7 +50,7 @@ const CUSTOM_AGE: Column = { ...AGE_COLUMN, type: 'date', value: '.metadata.crea
 /** Name comes first; a kind that says nothing shows its age. */
 function columnsOf(type: ResourceType): Column[] {
   const columns = type.columns.length ? type.columns : [type.custom ? CUSTOM_AGE : AGE_COLUMN];
-  return columns[0]?.name === 'Name' ? columns : [NAME_COLUMN, ...columns];
+  return columns.some(({ name }) => name === 'Name') ? columns : [NAME_COLUMN, ...columns];
 }
 
 const definition = ({ name, type, format, description, priority }: Column): object => ({

@@ -70,10 +70,14 @@ export function checkNamespace(call: Call, object: KubeObject): void {
 
 function checkName(call: Call, object: KubeObject): void {
   const { name } = object.metadata;
-  if (name && name !== call.info.name) {
+  if (!name) {
+    throw badRequest(
+      `the name of the object (${call.info.name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  if (name !== call.info.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${call.info.name})`);
   }
-  object.metadata.name = call.info.name;
 }
 
 /** NamespaceLifecycle: nothing is created where there is no namespace, or in one that is going. */
