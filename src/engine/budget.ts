@@ -10,8 +10,8 @@ import {
   movingSettings,
   NO_BUDGET,
   settingsOf,
-  type Budget,
 } from './hold.ts';
+import type { Limits } from './batch.ts';
 import type { Effect } from './snapshot.ts';
 import {
   abandonedSets,
@@ -31,6 +31,8 @@ export interface Goal {
   readonly tolerated: number;
   /** More updated Pods than the target are left alone. */
   readonly keeps: boolean;
+  /** Nothing is left to release after it: the Deployment is given back instead of held. */
+  readonly last: boolean;
 }
 
 export type Move =
@@ -48,26 +50,28 @@ const TRIM = 'tranche.dev/trim';
 const wait = (waitsFor: string): Move => ({ kind: 'Wait', waitsFor });
 const act = (effects: readonly Effect[]): Move | undefined => effects[0] && { kind: 'Act', effect: effects[0] };
 
-/** The budget at so many available new Pods: at most all of the target, at least what the user's limits allow. */
-export function budgetFor(
-  target: number,
-  available: number,
-  limits: { surge: number; unavailable: number },
-): Budget & {
-  maxSurge: number;
-  maxUnavailable: number;
-} {
-  const maxUnavailable = Math.min(target, available + limits.unavailable);
+/**
+ * The budget towards a target: as many Pods may be missing from the old versions as new ones are available, and the user's limit on
+ * top; but never fewer than are missing already, since what the native controller may not make up there it would add to the new.
+ */
+export function budgetFor(target: number, available: number, missing: number, limits: Limits): NumericBudget {
+  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, missing));
   return { maxUnavailable, maxSurge: Math.min(limits.surge, target - maxUnavailable) };
+}
+
+interface NumericBudget {
+  readonly maxSurge: number;
+  readonly maxUnavailable: number;
 }
 
 /** Towards the goal, on a held Deployment. */
 export function advance(view: View, held: Held, goal: Goal): Move {
   const { deployment, updated, old, available, replicas } = view;
-  if (deployment.spec.paused === true && view.unsettled) return wait(view.unsettled);
+  const moving = isMoving(deployment);
+  if (!moving && view.unsettled) return wait(view.unsettled);
   // Sizes that scaling has left above the target are corrected at rest, never while moving.
   const target = Math.min(replicas, Math.max(goal.target, updated));
-  const budget = budgetFor(target, available, view.limits);
+  const budget = budgetFor(target, available, replicas - old, view.limits);
   const enough = available >= Math.min(target, goal.target) - goal.tolerated;
   const complete = updated === target && old === replicas - target && view.budget.surge === 0;
   const exhausted =
@@ -76,20 +80,25 @@ export function advance(view: View, held: Held, goal: Goal): Move {
     view.budget.surge === budget.maxSurge;
   const atRest = complete || (enough && exhausted);
 
-  if (isMoving(deployment)) {
-    if (atRest && enough) return act(rest(view, held, complete))!;
+  if (moving) {
+    if (atRest && enough) {
+      if (complete && goal.last) return { kind: 'Done' };
+      return view.unsettled ? wait(view.unsettled) : act(rest(view, held, complete))!;
+    }
     if (complete || sameBudget(view, budget)) return wait('Pods');
     return act(move(view, held, budget))!;
   }
   if (!atRest) return start(view, held, budget);
-  const settle = act(rest(view, held, complete)) ?? unmark(view, held);
+  const overfull = updated > goal.target && complete && !goal.keeps;
+  const settle =
+    (overfull ? trim(view, held, goal.target) : undefined) ?? act(rest(view, held, complete)) ?? unmark(view, held);
   if (settle) return settle;
-  if (updated > goal.target && complete && !goal.keeps) return trim(view, goal.target);
+  if (overfull && availableInAll(view) < replicas) return wait('all Pods, to correct the sizes after scaling');
   return enough ? { kind: 'Done' } : wait('Pods');
 }
 
 /** Marks first, then the budget: only from a state that the native controller has seen. */
-function start(view: View, held: Held, budget: Budget): Move {
+function start(view: View, held: Held, budget: NumericBudget): Move {
   const { deployment, newSet, updated } = view;
   const now = settingsOf(deployment);
   const abandoned = abandonedSets(view);
@@ -106,12 +115,12 @@ function start(view: View, held: Held, budget: Budget): Move {
   return act(move(view, flagged, budget))!;
 }
 
-function move(view: View, held: Held, budget: Budget): Effect[] {
+function move(view: View, held: Held, budget: NumericBudget): Effect[] {
   const moving = { ...held, budget };
   return patchHeld('move', view.deployment, moving, movingSettings(moving), stableLabel(hashOf(view.stableSet)));
 }
 
-const sameBudget = (view: View, { maxSurge, maxUnavailable }: Budget): boolean =>
+const sameBudget = (view: View, { maxSurge, maxUnavailable }: NumericBudget): boolean =>
   view.budget.surge === maxSurge && view.budget.unavailable === maxUnavailable;
 
 /**
@@ -150,6 +159,8 @@ const unmarkSets = (view: View): Effect[] =>
 
 /** Stops where it is, whatever the sizes: no more budget is spent, and nothing that runs is taken. Undefined when stopped. */
 export function freeze(view: View, held: Held): Move | undefined {
+  // Paused before it has seen its own last writes, the native controller would correct sizes that are right.
+  if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);
   return act(rest(view, held, false)) ?? unmark(view, held);
 }
 
@@ -158,7 +169,7 @@ export function freeze(view: View, held: Held): Move | undefined {
  * good Pods before broken ones: then pause, take the marks off, and wait until that is seen.
  */
 export function letGo(view: View, held: Held, more: Parameters<typeof freeDeployment>[2] = {}): Move {
-  if (!mayFreeAtOnce(held)) {
+  if (!mayFreeAtOnce(held) && view.old > 0) {
     const step = act(rest(view, held, false)) ?? act(unmarkSets(view));
     if (step) return step;
     if (view.unsettled) return wait(view.unsettled);
@@ -169,22 +180,27 @@ export function letGo(view: View, held: Held, more: Parameters<typeof freeDeploy
 /**
  * Too many updated Pods after a native proportional scale, and the Deployment is held. We write one ReplicaSet and the native
  * controller makes up the sum with the largest: so we shrink the new one when the old one is larger, else grow the old one.
+ * Undefined when it cannot be done now.
  */
-function trim(view: View, target: number): Move {
+function trim(view: View, held: Held, target: number): Move | undefined {
   const { updated, replicas, newSet, oldSets, deployment } = view;
   const largest = [...oldSets].sort(
     (a, b) => sizeOf(b) - sizeOf(a) || Number(b === view.stableSet) - Number(a === view.stableSet),
   )[0];
-  if (!newSet || !largest) return { kind: 'Done' };
+  if (!newSet || !largest) return undefined;
   const generation = deployment.metadata.generation ?? 0;
   const meant = [newSet, ...oldSets].map((set) => parseTrim(set)).filter((trim) => trim?.generation === generation);
   if (meant.length > 0 && Math.min(...meant.map((trim) => trim!.to)) !== updated) return { kind: 'TrimRefused' };
   const spare = availableInAll(view) - (replicas - view.limits.unavailable);
   const step = Math.min(updated - target, spare);
-  if (step < 1) return wait('more available Pods, to correct the sizes after scaling');
   let to = updated - step;
   if (to === sizeOf(largest)) to += 1;
-  if (to >= updated) return wait('the sizes to differ');
+  if (step < 1 || to >= updated) return undefined;
+  // A new ReplicaSet that has all Pods, all available, makes the native controller end every old one, paused or not.
+  if (updated === replicas && !isMarked(deployment))
+    return act(patchHeld('mark', deployment, held, { ...settingsOf(deployment), ...MARK }));
+  if (updated === replicas && (newSet.status?.availableReplicas ?? 0) > 0)
+    return wait('the Deployment controller to see the marks');
   const annotations = { [TRIM]: `${generation}/${to}` };
   const effect =
     to < sizeOf(largest)

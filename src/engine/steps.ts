@@ -45,6 +45,7 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, status: Cana
     target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
+    last: index >= steps.length && isWhole(step, view.replicas),
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
@@ -210,18 +211,17 @@ function noteTrim({ draft, events, name }: Run, move: Move): void {
 }
 
 function completeStep(run: Run): Answer {
-  const { snapshot, view, draft, events, name, index, steps, step } = run;
+  const { snapshot, view, draft, events, name, goal } = run;
   events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
-  if (index >= steps.length && isWhole(step, view.replicas)) return finish(run);
+  if (goal.last) return finish(run);
   setState(draft, 'StepPaused', snapshot.now);
   return waitOrGoOn(run);
 }
 
 /** At rest. Sizes are kept up with scaling; approval, or time, leads on. */
 function pause(run: Run, health: Health): Answer {
-  const { view, held, goal, index, steps, step } = run;
-  if (index >= steps.length && isWhole(step, view.replicas) && view.available >= view.replicas && view.old === 0)
-    return finish(run);
+  const { view, held, goal } = run;
+  if (goal.last && view.available >= view.replicas && view.old === 0) return finish(run);
   const move = advance(view, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];

@@ -92,9 +92,9 @@ export const hasUnreadyPods = (set: ReplicaSet): boolean => sizeOf(set) > (set.s
 export const abandonedSets = (view: View): readonly ReplicaSet[] =>
   view.oldSets.filter((set) => isActive(set) && set !== view.stableSet);
 
-/** Available Pods of all versions, as the ReplicaSets report them. */
+/** Available Pods of all versions; the old ones as their ReplicaSets report them. */
 export const availableInAll = (view: View): number =>
-  [view.newSet, ...view.oldSets].reduce((sum, set) => sum + availableOf(set), 0);
+  view.oldSets.reduce((sum, set) => sum + availableOf(set), view.available);
 
 export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
   object.metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === owner.metadata.uid) ?? false;
@@ -135,6 +135,11 @@ function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
   if ((deployment.status?.availableReplicas ?? 0) !== available)
     return 'the Deployment controller to count the available Pods';
+  // A ReplicaSet that has just been made smaller still counts the Pods it lets go: until then nobody knows who has seen it.
+  const shrinking = oldSets.find((set) => (set.status?.replicas ?? 0) > sizeOf(set));
+  if (shrinking) return `${shrinking.metadata.name} to let its Pods go`;
+  if ((deployment.status?.replicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0))
+    return 'the Deployment controller to count the Pods';
   if (deployment.spec.paused !== true) return undefined;
   // A single active ReplicaSet, and a new one that is whole and available, get all Pods; several share them, surge included.
   const shared = sets.filter(isActive).length > 1 && !(updated === replicas && availableOf(newSet) === replicas);

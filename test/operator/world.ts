@@ -1,7 +1,7 @@
 // A whole small world in virtual time: a cluster, its users, the webhook's decisions in process, and the operator, which may crash.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { GROUP, WORKLOAD_TYPE } from '../../src/api/keys.ts';
+import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { CanaryStatus, CanaryStep, Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
 import { intercept } from '../../src/engine/intercept.ts';
 import type { EventInput } from '../../src/kube/events.ts';
@@ -220,6 +220,19 @@ export class World {
     return this.rolloutOf()?.status?.conditions?.find((condition) => condition.type === type);
   }
 
+  /** The version that the Deployment asks for. */
+  get runs(): string {
+    return versionOf(this.deployment.spec.template);
+  }
+
+  get held(): boolean {
+    return this.deployment.metadata.annotations?.[HELD] !== undefined;
+  }
+
+  get running(): boolean {
+    return this.operator !== undefined;
+  }
+
   get replicaSets(): ReplicaSet[] {
     return this.virtual.replicaSets().filter((set) => ownedBy(set, this.deployment.metadata.uid)) as never;
   }
@@ -312,14 +325,16 @@ export class World {
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** `v2`, or `v2:broken`, `v2:crash`, `v2:slow` as the stand-in kubelet understands them. */
 export const template = (version: string): object => ({
   metadata: { labels: { app: NAME } },
-  spec: { containers: [{ name: 'main', image: `demo:${version}` }] },
+  spec: { containers: [{ name: 'main', image: `demo/${version}${version.includes(':') ? '' : ':ok'}` }] },
 });
 
-/** `v2` of `demo:v2`. */
 export const versionOf = (of: Deployment['spec']['template'] | undefined): string =>
-  ((of?.spec?.['containers'] as { image: string }[] | undefined)?.[0]?.image ?? '').replace('demo:', '');
+  ((of?.spec?.['containers'] as { image: string }[] | undefined)?.[0]?.image ?? '')
+    .replace('demo/', '')
+    .replace(':ok', '');
 
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;

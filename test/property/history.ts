@@ -1,0 +1,206 @@
+// Plays a plan in virtual time, lets it end, and says what was wrong with it.
+import type { ApiCall } from '../../src/kube/api.ts';
+import type { Fault, Misbehaviour } from '../operator/api.ts';
+import { World } from '../operator/world.ts';
+import { Invariants, type UserSettings } from './invariants.ts';
+import { randomOf, type Action, type Plan } from './plan.ts';
+
+export interface Report {
+  readonly seed: number;
+  readonly problems: readonly string[];
+  /** What is left in the end: the same for every run of a plan's actions, whatever went wrong on the way. */
+  readonly end: string;
+  readonly story: () => string;
+}
+
+export interface PlayOptions {
+  /** False: nothing goes wrong. */
+  readonly trouble?: boolean;
+}
+
+const FAULTS: readonly Fault[] = ['conflict', 'throttled', 'broken', 'lost', 'lost', 'crash-before', 'crash-after'];
+/** A change that no watch has told is found by the comparison every ten minutes. */
+const PATIENCE_MS = 40 * 60_000;
+
+export async function play(plan: Plan, { trouble = true }: PlayOptions = {}): Promise<Report> {
+  const random = randomOf(plan.seed ^ 0x2545f491);
+  let calm = !trouble;
+  const misbehaviour = (world: World): Misbehaviour => ({
+    fault(call: ApiCall) {
+      if (calm || random() >= plan.trouble) return undefined;
+      const fault = FAULTS[Math.floor(random() * FAULTS.length)]!;
+      return call.method === 'GET' && fault === 'conflict' ? 'broken' : fault;
+    },
+    line: () => (calm || random() >= plan.trouble / 2 ? undefined : random() < 0.3 ? 'lost' : 'twice'),
+    onCrash: () => restartLater(world),
+  });
+  const restartLater = (world: World): void => {
+    world.crash();
+    world.virtual.clock.after(100 + random() * 3000, () => void (world.running || world.startOperator()));
+  };
+  const world = await new World({ seed: plan.seed, misbehaviour }).start();
+  const settings: UserSettings = {
+    maxSurge: plan.maxSurge,
+    maxUnavailable: plan.maxUnavailable,
+    minReadySeconds: plan.minReadySeconds,
+    progressDeadlineSeconds: 600,
+  };
+  const invariants = new Invariants(world, plan.steps, settings);
+  const driver = new Driver(world, plan, invariants, random, restartLater);
+  const problems: string[] = [];
+  let end = '';
+  try {
+    await driver.prepare();
+    for (const { afterMs, action } of plan.actions) {
+      await world.run(afterMs);
+      await driver.act(action);
+    }
+    calm = true;
+    end = await driver.finish();
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+  }
+  problems.unshift(...invariants.violations);
+  invariants.stop();
+  await world.stop();
+  const story = (): string =>
+    [
+      JSON.stringify(plan),
+      ...driver.log,
+      '--- trace',
+      ...invariants.trace.slice(-(Number(process.env.N) || 60)),
+      '---',
+      ...problems,
+    ].join('\n');
+  return { seed: plan.seed, problems, end, story };
+}
+
+class Driver {
+  readonly log: string[] = [];
+  private readonly world: World;
+  private readonly plan: Plan;
+  private readonly invariants: Invariants;
+  private readonly random: () => number;
+  private readonly crash: (world: World) => void;
+  private version = 1;
+  private stable = 'v1';
+  private paused = false;
+
+  constructor(world: World, plan: Plan, invariants: Invariants, random: () => number, crash: (world: World) => void) {
+    this.world = world;
+    this.plan = plan;
+    this.invariants = invariants;
+    this.random = random;
+    this.crash = crash;
+  }
+
+  async prepare(): Promise<void> {
+    const { maxSurge, maxUnavailable, minReadySeconds, replicas, steps } = this.plan;
+    const strategy = { rollingUpdate: { maxSurge, maxUnavailable } };
+    await this.world.createDeployment({ replicas, spec: { strategy, minReadySeconds } });
+    await this.world.createRollout(steps, { canary: { stepDeadlineSeconds: 60 } });
+    await this.world.untilHealthy(PATIENCE_MS);
+    await this.world.until('all Pods run', () => this.world.deployment.status?.availableReplicas === replicas);
+  }
+
+  async act(action: Action): Promise<void> {
+    const { world, invariants } = this;
+    const { log } = this;
+    log.push(`${((world.now - Date.UTC(2026, 0, 1)) / 1000).toFixed(2)}s ${JSON.stringify(action)}`);
+    const replicas = world.deployment.spec.replicas ?? 1;
+    switch (action.do) {
+      case 'release':
+        this.noteStable();
+        this.version += 1;
+        await world.release(`v${this.version}${action.broken ? ':broken' : ''}`);
+        return;
+      case 'rollback':
+        await world.release(this.stable);
+        return;
+      case 'approve':
+        await world.approve();
+        return;
+      case 'scale':
+        await world.scale(Math.max(1, Math.min(14, replicas + action.by)));
+        return;
+      case 'settings': {
+        const { maxSurge, maxUnavailable } = action;
+        const { held, deployment } = world;
+        const now = deployment.spec.strategy?.rollingUpdate;
+        const { settings } = invariants;
+        // Writing what stands there already changes nothing, so nobody can tell that it was written.
+        invariants.edited({
+          ...settings,
+          maxSurge: held && now?.maxSurge === maxSurge ? settings.maxSurge : maxSurge,
+          maxUnavailable: held && now?.maxUnavailable === maxUnavailable ? settings.maxUnavailable : maxUnavailable,
+        });
+        await world.patch({ spec: { strategy: { rollingUpdate: { maxSurge, maxUnavailable } } } });
+        return;
+      }
+      case 'pause':
+        this.paused = !this.paused;
+        await world.patchRollout({ spec: { strategy: { paused: this.paused } } });
+        return;
+      case 'jump':
+        if (world.canary.currentStepState === 'StepPaused' && action.to <= this.plan.steps.length)
+          await world.patchStatus({ canaryStatus: { nextStepIndex: action.to, currentStepState: 'StepReady' } });
+        return;
+      case 'kill': {
+        const pods = world.pods;
+        const victim = pods[Math.floor(this.random() * pods.length)];
+        if (!victim) return;
+        invariants.killed.add(victim.metadata.name);
+        await world.virtual.client.request('DELETE', `/api/v1/namespaces/default/pods/${victim.metadata.name}`);
+        return;
+      }
+      case 'crash':
+        this.crash(world);
+        return;
+      case 'noWebhook':
+        world.webhook = false;
+        invariants.unguardedUntil = Infinity;
+        world.virtual.clock.after(action.forMs, () => {
+          world.webhook = true;
+          invariants.unguardedUntil = world.now + 5_000;
+        });
+        return;
+    }
+  }
+
+  /** What a rollback goes back to: the version of the last release that ended. */
+  private noteStable(): void {
+    const { world } = this;
+    if (world.rolloutOf()?.status?.phase === 'Healthy') this.stable = world.runs;
+  }
+
+  /** Bad luck is over: the release is led to its end, whatever state it is in. */
+  async finish(): Promise<string> {
+    const { world, plan } = this;
+    await world.until('the operator runs', () => world.running);
+    if (this.paused) await this.act({ do: 'pause' });
+    if (plan.ending === 'rollback') await this.act({ do: 'rollback' });
+    if (world.runs.endsWith('broken')) await this.act({ do: 'release', broken: false });
+    const wanted = world.runs;
+    if (plan.ending === 'delete') await world.deleteRollout();
+    if (plan.ending === 'disable') await world.patchRollout({ spec: { disabled: true } });
+    const replicas = world.deployment.spec.replicas ?? 1;
+    const done = (): boolean =>
+      !world.held &&
+      world.sizes[wanted] === replicas &&
+      Object.keys(world.sizes).length === 1 &&
+      world.deployment.status?.availableReplicas === replicas &&
+      { complete: 'Healthy', rollback: 'Healthy', delete: undefined, disable: 'Disabled' }[plan.ending] ===
+        world.rolloutOf()?.status?.phase;
+    const deadline = world.now + PATIENCE_MS;
+    while (!done() && world.now < deadline) {
+      const waits = (): boolean => world.canary.currentStepState === 'StepPaused' && world.now > approvedAt + 2_000;
+      const approvedAt = world.now;
+      await world.virtual.until(() => done() || waits(), deadline - world.now);
+      if (!done() && world.rolloutOf()?.status?.phase === 'Progressing') await world.approve();
+    }
+    await world.until(`all ${replicas} Pods run ${wanted}, and the Deployment is its user's again`, done, 1);
+    await world.run(5_000);
+    if (!done()) throw new Error('it did not last');
+    return JSON.stringify({ wanted, sizes: world.sizes, phase: world.rolloutOf()?.status?.phase });
+  }
+}

@@ -1,0 +1,90 @@
+// A random history as data: what a Deployment is like, and what people and bad luck do to it. One seed, one plan.
+import type { CanaryStep, IntOrString } from '../../src/api/types.ts';
+
+export type Action =
+  | { readonly do: 'release'; readonly broken: boolean }
+  | { readonly do: 'rollback' }
+  | { readonly do: 'approve' }
+  | { readonly do: 'scale'; readonly by: number }
+  | { readonly do: 'settings'; readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString }
+  | { readonly do: 'pause' }
+  | { readonly do: 'jump'; readonly to: number }
+  | { readonly do: 'kill' }
+  | { readonly do: 'crash' }
+  | { readonly do: 'noWebhook'; readonly forMs: number };
+
+export interface Plan {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly maxSurge: IntOrString;
+  readonly maxUnavailable: IntOrString;
+  readonly minReadySeconds: number;
+  readonly steps: readonly CanaryStep[];
+  /** What happens, and how long before it. */
+  readonly actions: readonly { readonly afterMs: number; readonly action: Action }[];
+  /** Each request, and each line of a watch, meets with trouble this often. */
+  readonly trouble: number;
+  /** How it ends. */
+  readonly ending: 'complete' | 'rollback' | 'delete' | 'disable';
+}
+
+/** mulberry32: numbers in [0, 1). */
+export function randomOf(seed: number): () => number {
+  let state = (seed ^ 0x51ed270b) >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const STEPS: readonly (readonly CanaryStep[])[] = [
+  [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }],
+  [{ replicas: '20%' }, { replicas: '60%', pause: { duration: 5 } }, { replicas: '100%' }],
+  [{ replicas: 2 }, { replicas: 4 }, { replicas: 6 }],
+  [{ replicas: '30%', pause: { duration: 0 } }, { replicas: '100%' }],
+  [{ replicas: '50%' }],
+];
+const SURGES: readonly IntOrString[] = ['25%', 0, 1, '50%', '100%', 2];
+const UNAVAILABLES: readonly IntOrString[] = ['25%', 0, 1, '50%', 2];
+
+export function planOf(seed: number): Plan {
+  const random = randomOf(seed);
+  const below = (n: number): number => Math.floor(random() * n);
+  const oneOf = <T>(values: readonly T[]): T => values[below(values.length)]!;
+  const limits = (): { maxSurge: IntOrString; maxUnavailable: IntOrString } => {
+    const maxSurge = oneOf(SURGES);
+    const maxUnavailable = oneOf(UNAVAILABLES);
+    return maxSurge === 0 && maxUnavailable === 0 ? { maxSurge, maxUnavailable: 1 } : { maxSurge, maxUnavailable };
+  };
+  const action = (): Action => {
+    const dice = below(100);
+    if (dice < 40) return { do: 'approve' };
+    if (dice < 52) return { do: 'release', broken: random() < 0.4 };
+    if (dice < 58) return { do: 'rollback' };
+    if (dice < 72) return { do: 'scale', by: (random() < 0.5 ? -1 : 1) * (1 + below(5)) };
+    if (dice < 77) return { do: 'settings', ...limits() };
+    if (dice < 82) return { do: 'pause' };
+    if (dice < 85) return { do: 'jump', to: 1 + below(3) };
+    if (dice < 89) return { do: 'kill' };
+    if (dice < 96) return { do: 'crash' };
+    return { do: 'noWebhook', forMs: 500 + below(4000) };
+  };
+  const count = 4 + below(6);
+  const actions = [
+    { afterMs: 0, action: { do: 'release', broken: random() < 0.25 } as Action },
+    ...Array.from({ length: count }, () => ({ afterMs: random() < 0.5 ? 200 + below(1500) : 4000, action: action() })),
+  ];
+  return {
+    seed,
+    replicas: 1 + below(12),
+    ...limits(),
+    minReadySeconds: oneOf([0, 0, 2]),
+    steps: oneOf(STEPS),
+    actions,
+    trouble: oneOf([0, 0.02, 0.06]),
+    ending: oneOf(['complete', 'complete', 'complete', 'rollback', 'delete', 'disable']),
+  };
+}
