@@ -8,6 +8,7 @@ import type { Violation } from './validate-violation.ts';
 
 const MAX_STEPS_SHOWN = 8;
 
+const LIMITS: ReadonlySet<string> = new Set<keyof Settings>(['maxSurge', 'maxUnavailable']);
 const FIELD_NAMES: Readonly<Record<keyof Settings, string>> = {
   paused: 'spec.paused',
   maxSurge: 'spec.strategy.rollingUpdate.maxSurge',
@@ -71,9 +72,11 @@ export const kept = (
   held: Held,
   next: Deployment,
   edits: readonly (keyof Settings)[],
-  unpaused: boolean,
+  { unpaused, marked }: { readonly unpaused: boolean; readonly marked: boolean },
 ): readonly string[] => {
-  const others = edits.filter((field) => field !== 'paused').map((field) => FIELD_NAMES[field]);
+  const others = edits
+    .filter((field) => LIMITS.has(field) || (marked && field !== 'paused'))
+    .map((field) => FIELD_NAMES[field]);
   const sentences: string[] = [];
   if (unpaused) {
     sentences.push(

@@ -5,6 +5,7 @@ import {
   firstHold,
   freedSettings,
   inProgressing,
+  isMarked,
   mayFreeAtOnce,
   readHeld,
   settingsOf,
@@ -196,6 +197,11 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
     },
     settings: {
       ...before,
+      // At rest the user's own are in force; while marked, ours (docs/holding.md).
+      ...(!isMarked(old) && {
+        minReadySeconds: taken.user.minReadySeconds,
+        progressDeadlineSeconds: taken.user.progressDeadlineSeconds,
+      }),
       // A moving Deployment is stopped by a new template, and by a pause; its budget stays as it is (docs/holding.md).
       paused: changed || next.spec.paused === true ? true : (old.spec.paused ?? null),
     },
@@ -205,7 +211,7 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
   if (back) return { verdict: 'RolledBack', patch, warnings: [words.rollsBackLater(held)] };
   const warnings = changed
     ? [words.heldByNobody(held, next)]
-    : words.kept(noted, next, editedFields(noted, taken), unpaused);
+    : words.kept(noted, next, editedFields(noted, taken), { unpaused, marked: isMarked(old) });
   return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings };
 };
 

@@ -297,40 +297,58 @@ describe('an edit of a held Deployment', () => {
     assert.deepEqual(result.spec, { ...moving().spec, ...image('v3'), paused: true });
   });
 
-  const settings: Readonly<Record<string, readonly [Spec, Partial<Held['user']>, RegExp | undefined]>> = {
-    'un-pausing': [
+  const limits: Spec = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: '10%' } } };
+  const edits: readonly (readonly [string, Deployment, Spec, Partial<Held['user']>, RegExp | undefined])[] = [
+    [
+      'held: un-pausing',
+      held(),
       { paused: false },
       { paused: false },
       /stays held: rollouts-demo releases it in steps; approve with/,
     ],
-    minReadySeconds: [{ minReadySeconds: 7 }, { minReadySeconds: 7 }, /spec.minReadySeconds noted/],
-    progressDeadlineSeconds: [
+    [
+      'held: the strategy',
+      held(),
+      limits,
+      { maxSurge: 3, maxUnavailable: '10%' },
+      /maxSurge, spec.strategy.rollingUpdate.maxUnavailable noted/,
+    ],
+    ['moving: the strategy', moving(), limits, { maxSurge: 3, maxUnavailable: '10%' }, /maxUnavailable noted/],
+    ['moving: minReadySeconds', moving(), { minReadySeconds: 7 }, { minReadySeconds: 7 }, /spec.minReadySeconds noted/],
+    [
+      'moving: progressDeadlineSeconds',
+      moving(),
       { progressDeadlineSeconds: 99 },
       { progressDeadlineSeconds: 99 },
       /progressDeadlineSeconds noted/,
     ],
-    'the strategy': [
-      { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: '10%' } } },
-      { maxSurge: 3, maxUnavailable: '10%' },
-      /maxSurge, spec.strategy.rollingUpdate.maxUnavailable noted/,
+    ['held: what the user had before (a GitOps tool)', held(), { strategy: idle.spec.strategy ?? {} }, {}, undefined],
+    [
+      'moving: what the user had before (a GitOps tool)',
+      moving(),
+      { strategy: idle.spec.strategy ?? {}, progressDeadlineSeconds: 600 },
+      {},
+      undefined,
     ],
-    'what the user had before (a GitOps tool)': [{ strategy: idle.spec.strategy ?? {} }, {}, undefined],
-  };
-  for (const [what, [spec, noted, words]] of Object.entries(settings)) {
-    for (const [state, at] of [
-      ['held', held()],
-      ['moving', moving()],
-    ] as const) {
-      if (state === 'moving' && what === 'un-pausing') continue;
-      it(`while ${state}: ${what} is noted and the hold put back`, () => {
-        const { verdict, result, warnings } = edit(at, edited(at, spec));
-        assert.equal(verdict, 'Kept');
-        assert.deepEqual(result.spec, at.spec);
-        assert.deepEqual(user(result), { ...user(at), ...noted });
-        if (words) assert.match(warnings.join(), words);
-        else assert.deepEqual(warnings, []);
-      });
-    }
+  ];
+  for (const [what, at, spec, noted, words] of edits) {
+    it(`while ${what} is noted and the hold put back`, () => {
+      const { verdict, result, warnings } = edit(at, edited(at, spec));
+      assert.equal(verdict, 'Kept');
+      assert.deepEqual(result.spec, at.spec);
+      assert.deepEqual(user(result), { ...user(at), ...noted });
+      if (words) assert.match(warnings.join(), words);
+      else assert.deepEqual(warnings, []);
+    });
+  }
+
+  for (const spec of [{ minReadySeconds: 7 }, { progressDeadlineSeconds: 99 }]) {
+    it(`at rest: ${Object.keys(spec).join()} is noted and in force at once`, () => {
+      const { result, warnings } = edit(held(), edited(held(), spec));
+      assert.deepEqual(result.spec, { ...held().spec, ...spec });
+      assert.deepEqual(user(result), { ...user(held()), ...spec });
+      assert.deepEqual(warnings, []);
+    });
   }
 
   it('that pauses it while it moves stops it there, and is noted', () => {
