@@ -46,11 +46,11 @@ export async function runProgram(run: Run): Promise<void> {
   // The last that was started is the first to stop.
   const stops: (() => unknown)[] = [];
   try {
-    await start(run, stops);
+    const stopLeading = await start(run, stops);
     await aborted(run.signal);
     run.logger.info('stopping');
-    // Readiness is off, the rest goes on: requests that are still sent to us are answered.
-    if (!run.config.webhookUrl) await sleep(clock, DRAIN_MS);
+    // Readiness is off; another replica may lead at once, and requests that are still sent to us are answered.
+    await Promise.all([stopLeading(), run.config.webhookUrl ? undefined : sleep(clock, DRAIN_MS)]);
   } catch (error) {
     if (!run.signal.aborted) throw error;
   } finally {
@@ -59,7 +59,8 @@ export async function runProgram(run: Run): Promise<void> {
   run.logger.info('stopped');
 }
 
-async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
+/** Resolves with how to stop leading, which comes before all else. */
+async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<void>> {
   const { config, version, logger, signal } = run;
   const metrics = createMetrics({ version });
   const checks: Record<string, Check> = { signal: () => (signal.aborted ? 'stopping' : undefined) };
@@ -143,9 +144,10 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<void> {
     createOperator({ api: leaderApi, clock, logger, metrics, events, workers: config.workers, ...caches });
   const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
   const allSynced = synced.then((each) => !each.includes(false));
-  stops.push(startLeading(run, { api, namespace, metrics, lead, synced: allSynced }));
+  const stopLeading = startLeading(run, { api, namespace, metrics, lead, synced: allSynced });
 
   void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
+  return stopLeading;
 }
 
 /** One clear line when a port cannot be had. */
