@@ -60,11 +60,8 @@ class DisruptionController {
     const { namespace, name } = splitKey(key);
     const budget = this.budgets.get(namespace, name);
     if (!budget) return;
-    const pods = [...this.pods!.inNamespace(namespace)].filter(
-      (pod) =>
-        selects(budget.spec.selector, pod.metadata.labels) &&
-        pod.status?.phase !== 'Succeeded' &&
-        pod.status?.phase !== 'Failed',
+    const pods = [...this.pods!.inNamespace(namespace)].filter((pod) =>
+      selects(budget.spec.selector, pod.metadata.labels),
     );
     const nowMs = this.session.clock.now();
     const disruptedPods = this.stillDisrupted(budget, pods, nowMs);

@@ -1,5 +1,5 @@
 // Services to the addresses of their Pods: one EndpointSlice and one Endpoints object for each Service with a selector.
-import type { KubeObject } from '../core/types.ts';
+import type { GroupResource, KubeObject } from '../core/types.ts';
 import type { Cache, CacheEvent } from './frame/cache.ts';
 import {
   createController,
@@ -9,11 +9,22 @@ import {
   type ControllerOptions,
   type Session,
 } from './frame/controller.ts';
-import { controllerReference, keyOf, pathOf, PODS, sameJson, selects, SERVICES, splitKey } from './frame/meta.ts';
+import {
+  controllerReference,
+  keyOf,
+  pathOf,
+  pathOfObject,
+  PODS,
+  sameJson,
+  selects,
+  SERVICES,
+  splitKey,
+} from './frame/meta.ts';
 import type { WorkQueue } from './frame/queue.ts';
 import { isReady, isTerminating } from './replicaset/pods.ts';
 
 const SLICES = { group: 'discovery.k8s.io', resource: 'endpointslices' };
+const SERVICE_NAME = 'kubernetes.io/service-name';
 const ENDPOINTS = { group: '', resource: 'endpoints' };
 
 export const createEndpointsController = (options: ControllerOptions): Controller =>
@@ -59,20 +70,33 @@ class EndpointsController {
     const pods = [...this.pods!.inNamespace(namespace)]
       .filter((pod) => selects({ matchLabels: service.spec.selector }, pod.metadata.labels) && pod.status?.podIP)
       .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-    await this.put(SLICES, sliceOf(service, pods));
-    await this.put(ENDPOINTS, endpointsOf(service, pods));
+    await this.put(SLICES, await this.sliceFor(service), sliceOf(service, pods));
+    await this.put(ENDPOINTS, await this.find(ENDPOINTS, namespace, name), endpointsOf(service, pods));
   }
 
-  private async put(type: typeof SLICES, wanted: KubeObject): Promise<void> {
-    const { namespace, name } = wanted.metadata;
-    const path = pathOf(type, namespace, name);
-    const current = await this.session.request('GET', path).catch(ignore(isNotFound));
+  private async sliceFor({ metadata: { namespace, name } }: KubeObject): Promise<KubeObject | undefined> {
+    const query = { labelSelector: `${SERVICE_NAME}=${name}` };
+    const { items } = await this.session.request('GET', pathOf(SLICES, namespace), { query });
+    return (items as readonly KubeObject[])[0];
+  }
+
+  private find(type: GroupResource, namespace: string, name: string): Promise<KubeObject | undefined> {
+    return this.session.request('GET', pathOf(type, namespace, name)).catch(ignore(isNotFound));
+  }
+
+  private async put(type: GroupResource, current: KubeObject | undefined, wanted: KubeObject): Promise<void> {
     if (!current) {
-      await this.session.request('POST', pathOf(type, namespace), { body: wanted }).catch(ignore(isAlreadyExists));
+      const collection = pathOf(type, wanted.metadata.namespace);
+      await this.session.request('POST', collection, { body: wanted }).catch(ignore(isAlreadyExists));
       return;
     }
-    const next = { ...wanted, metadata: { ...current.metadata, labels: wanted.metadata.labels } };
-    if (!sameJson(next, current)) await this.session.request('PUT', path, { body: next });
+    const next: KubeObject = {
+      ...current,
+      ...wanted,
+      metadata: { ...current.metadata, labels: wanted.metadata.labels },
+    };
+    if (!wanted.subsets) delete next.subsets;
+    if (!sameJson(next, current)) await this.session.request('PUT', pathOfObject(type, current), { body: next });
   }
 
   private async drop(namespace: string, name: string): Promise<void> {
@@ -86,6 +110,9 @@ const ignore =
     if (!expected(error)) throw error;
     return undefined;
   };
+
+const headless = (service: KubeObject): Record<string, string> =>
+  service.spec.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
 
 const targetOf = ({ metadata: { name, namespace, uid } }: KubeObject): object => ({
   kind: 'Pod',
@@ -111,11 +138,13 @@ const sliceOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObject =
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata: {
-    name: `${service.metadata.name}-sandbox`,
+    name: '',
+    generateName: `${service.metadata.name}-`,
     namespace: service.metadata.namespace!,
     labels: {
       ...service.metadata.labels,
-      'kubernetes.io/service-name': service.metadata.name,
+      [SERVICE_NAME]: service.metadata.name,
+      ...headless(service),
       'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
     },
     ownerReferences: [controllerReference(service)],
@@ -131,7 +160,8 @@ const sliceOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObject =
     nodeName: pod.spec.nodeName,
     targetRef: targetOf(pod),
   })),
-  ports: portsOf(service, pods),
+  // A slice names the port of a Service that has only one, and no name for it.
+  ports: portsOf(service, pods).map((port) => ({ name: '', ...port })),
 });
 
 const endpointsOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObject => {
@@ -147,7 +177,11 @@ const endpointsOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObje
     metadata: {
       name: service.metadata.name,
       namespace: service.metadata.namespace!,
-      labels: { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' },
+      labels: {
+        ...service.metadata.labels,
+        'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
+        ...headless(service),
+      },
     },
     ...(alive.length > 0
       ? {

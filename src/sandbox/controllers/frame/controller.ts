@@ -28,6 +28,7 @@ export class Session {
   private readonly options: ControllerOptions;
   private readonly ends: (() => void)[] = [];
   private readonly queues: WorkQueue[] = [];
+  private readonly timers = new Set<() => void>();
   private alive = true;
 
   constructor(name: string, options: ControllerOptions) {
@@ -40,6 +41,7 @@ export class Session {
   /** Everything this life had: its caches, queues and timers; requests not yet sent are never sent. */
   end(): void {
     this.alive = false;
+    for (const cancel of this.timers) cancel();
     for (const end of this.ends) end();
   }
 
@@ -74,9 +76,15 @@ export class Session {
   }
 
   after(ms: number, fn: () => void): () => void {
-    return this.clock.after(ms, () => {
-      if (this.alive) fn();
+    const cancel = this.clock.after(ms, () => {
+      this.timers.delete(cancel);
+      fn();
     });
+    this.timers.add(cancel);
+    return () => {
+      this.timers.delete(cancel);
+      cancel();
+    };
   }
 
   async request(

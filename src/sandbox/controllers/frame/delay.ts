@@ -34,7 +34,7 @@ export class Delay<T> {
   }
 
   private arm(): void {
-    this.cancel = this.clock.after(this.pending[0]!.at - this.clock.now(), () => {
+    this.cancel = this.clock.after(Math.max(0, this.pending[0]!.at - this.clock.now()), () => {
       const now = this.clock.now();
       while (!this.stopped && this.pending.length > 0 && this.pending[0]!.at <= now) {
         this.deliver(this.pending.shift()!.item);
