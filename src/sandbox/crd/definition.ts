@@ -344,8 +344,8 @@ function checkUrl(path: string, text: string): FieldError[] {
   const bad = (value: string, why: string): number => errors.push(field.invalid(path, value, `${why}${form}`));
   if (url.protocol !== 'https:') bad(url.protocol.replace(':', ''), "'https' is the only allowed URL scheme");
   if (url.username) bad(url.username, 'user information is not permitted in the URL');
-  if (url.hash) bad(url.hash, 'fragments are not permitted in the URL');
-  if (url.search) bad(url.search, 'query parameters are not permitted in the URL');
+  if (url.hash) bad(url.hash.slice(1), 'fragments are not permitted in the URL');
+  if (url.search) bad(url.search.slice(1), 'query parameters are not permitted in the URL');
   return errors;
 }
 
