@@ -57,7 +57,9 @@ export class CallError extends Error {
 
 export const reviewOf = (request: AdmissionRequest, versioned: Versioned, uid: string): ReviewRequest => {
   const { attributes, type, kind } = request;
-  const { group, version, resource, subresource, name, namespace, user } = attributes;
+  const { group, version, resource, subresource, name, user } = attributes;
+  // A Namespace counts as being in itself, also before it is there.
+  const namespace = attributes.namespace || (group === '' && resource === 'namespaces' ? name : '');
   const seen = versioned.type;
   const sameKind = seen === type || subresource === 'scale';
   return {

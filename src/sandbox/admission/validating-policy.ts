@@ -1,5 +1,5 @@
 // ValidatingAdmissionPolicy: CEL rules in the API server that refuse, warn, or note.
-import { compile } from '../cel/index.ts';
+import { CelCompileError, CelRuntimeError, compile } from '../cel/index.ts';
 import { forbidden } from '../core/errors.ts';
 import type { AdmissionRequest, ApiError } from '../core/types.ts';
 import { ConditionError, evaluate, EvaluationError, POLICY_VARIABLES, type Variables } from './conditions.ts';
@@ -85,8 +85,9 @@ const messageOf = ({ expression, message, messageExpression }: Validation, value
     try {
       const text = compile(messageExpression, { variables: POLICY_VARIABLES }).run(values);
       if (typeof text === 'string' && text.trim() !== '' && !text.includes('\n')) return text.trim();
-    } catch {
+    } catch (error) {
       // The fixed message has to do.
+      if (!(error instanceof CelRuntimeError) && !(error instanceof CelCompileError)) throw error;
     }
   }
   return message?.trim() || `failed expression: ${expression.trim()}`;

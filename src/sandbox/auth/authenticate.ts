@@ -52,7 +52,7 @@ export const impersonate = (request: ApiRequest, user: User, authorize: Authoriz
   const asked = listOf(headers[GROUP]);
   const extra: Record<string, string[]> = {};
   for (const key of keys.filter((each) => each.startsWith(EXTRA))) {
-    extra[decodeURIComponent(key.slice(EXTRA.length))] = listOf(headers[key]);
+    extra[unescaped(key.slice(EXTRA.length))] = listOf(headers[key]);
   }
   if (!username) {
     const wanted = JSON.stringify(keys.map((key) => `${key}=${headers[key]}`));
@@ -118,6 +118,15 @@ export const accessDenied = (attributes: Attributes, reason: string): ApiError =
     name,
     `${who} cannot ${verb} resource ${what} in API group ${JSON.stringify(group)} ${where}${why}`,
   );
+};
+
+/** Header names cannot carry every key: others come percent-encoded. */
+const unescaped = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 };
 
 /** Repeated headers arrive joined with commas. */

@@ -1,6 +1,7 @@
 // Webhooks over TLS: what they are sent, what their answers do, and what clients are told when something goes wrong.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'mocha';
+import { resource } from '../../../src/sandbox/core/resources.ts';
 import type { KubeObject } from '../../../src/sandbox/core/types.ts';
 import { aDeployment, aRequest, aWebhook, aWorld, patchOf, refusal, widgets, type Stub } from './support.ts';
 
@@ -66,6 +67,22 @@ describe('A webhook call', () => {
       [kind.kind, resource.resource, subResource, requestSubResource],
       ['Scale', 'deployments', 'scale', 'scale'],
     );
+  });
+
+  it('takes a Namespace as being in itself', async () => {
+    const stub = await webhook(() => ({}));
+    const { admission, register } = aWorld();
+    register('validating', { name: 'a.test', clientConfig: stub.clientConfig });
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'new' } };
+    const request = aRequest({
+      type: resource('', 'v1', 'Namespace', 'namespaces'),
+      object,
+      oldObject: null,
+      operation: 'CREATE',
+    });
+    Object.assign(request.attributes, { namespace: '', name: 'new' });
+    await admission.validate(request);
+    assert.deepEqual([stub.seen[0]!.name, stub.seen[0]!.namespace], ['new', 'new']);
   });
 
   it('keeps its connection for the next', async () => {

@@ -147,6 +147,12 @@ describe('Impersonation', () => {
     ]);
   });
 
+  it('takes an extra key that is badly encoded as it is', () => {
+    const { auth } = aWorld();
+    const user = auth.authenticate(request({ 'impersonate-user': 'a', 'impersonate-extra-100%': 'x' }, admin));
+    assert.deepEqual(user.extra, { '100%': ['x'] });
+  });
+
   it('gives a service account its groups', () => {
     const { auth } = aWorld();
     const user = auth.authenticate(request({ 'impersonate-user': 'system:serviceaccount:shop:robot' }, admin));
