@@ -66,7 +66,9 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   const checks: Record<string, Check> = { signal: () => (signal.aborted ? 'stopping' : undefined) };
 
   const health = createHealthServer({ checks, metrics });
-  const metricsPort = await bind('metrics', config.metricsPort, (port) => health.listen(port));
+  // On a person's own machine the numbers are for that machine only.
+  const host = config.webhookUrl ? '127.0.0.1' : undefined;
+  const metricsPort = await bind('metrics', config.metricsPort, (port) => health.listen(port, host));
   stops.push(() => health.close());
 
   const connection = await connect(config.cluster);
@@ -128,7 +130,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   if (config.injectCa) {
     injector.start();
     stops.push(() => injector.stop());
-    checks['webhooks'] = () => injector.problem;
+    checks['webhooks'] = once(() => injector.problem);
   }
 
   const events = new EventSender({
@@ -310,6 +312,19 @@ async function sayWhenReady(checks: Readonly<Record<string, Check>>, run: Run, f
     saidAt = clock.now();
     run.logger.warn('not ready yet', { missing: problems });
   }
+}
+
+/**
+ * Passes for good after the first time: were a configuration broken later, taking every replica out of the Service would turn that into
+ * an outage of all the others.
+ */
+function once(check: Check): Check {
+  let passed = false;
+  return () => {
+    const problem = passed ? undefined : check();
+    passed ||= problem === undefined;
+    return problem;
+  };
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

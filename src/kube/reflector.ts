@@ -154,6 +154,8 @@ export class Reflector<T extends KubeObject> {
 
   /** Lists the collection exactly as it was at our resourceVersion: then every difference is an event that never came. */
   private async compare(resourceVersion: string): Promise<void> {
+    // If that cannot be had (the version is compacted, the server cannot do it), the collection is listed as it is now.
+    this.resourceVersion = undefined;
     const listed = await this.pages({ resourceVersion, resourceVersionMatch: 'Exact' });
     const differences = this.replace(listed.objects);
     const exact = listed.resourceVersion === resourceVersion;

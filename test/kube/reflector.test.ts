@@ -285,6 +285,27 @@ describe('a reflector', () => {
     await reflector.stop();
   });
 
+  it('lists again when the server cannot tell how it was at that version', async () => {
+    const { clock, api, reflector, drifts } = setUp();
+    api.put('a');
+    reflector.start();
+    await clock.run(10);
+    api.intercept = (call) =>
+      call.query?.['resourceVersionMatch']
+        ? Promise.reject(new ApiError(400, { reason: 'BadRequest', message: 'resourceVersionMatch is forbidden' }))
+        : undefined;
+    await clock.run(470_000);
+    api.endWatches();
+    await clock.run(140_000);
+    api.endWatches();
+    await clock.run(10_000);
+    assert.deepEqual(drifts, []);
+    assert.equal(api.calls.length, 3);
+    assert.equal(api.lists.length, 2);
+    assert.equal(api.watches.length, 1);
+    await reflector.stop();
+  });
+
   it('goes on when one of its listeners throws', async () => {
     const { clock, api, reflector, changes } = setUp();
     reflector.start();
