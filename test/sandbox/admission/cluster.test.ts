@@ -32,8 +32,8 @@ type Send = (
   more?: { type?: string; query?: string; as?: string },
 ) => Promise<Answer>;
 
-const aCluster = (): Send => {
-  const cluster = new Cluster({ clock: new VirtualClock(1) });
+const aCluster = (clock = new VirtualClock(1)): Send => {
+  const cluster = new Cluster({ clock });
   return async (method, path, body, { type = 'application/json', query = '', as } = {}) => {
     const response = await cluster.handle({
       method,
@@ -185,6 +185,48 @@ describe('Webhooks in a cluster', () => {
       body.message!,
       /^MutatingWebhookConfiguration\.admissionregistration\.k8s\.io "hooks" is invalid: webhooks\[0\]\.matchConditions\[0\]\.expression: Invalid value: "objet\.spec == 1": compilation failed: ERROR: <input>:1:1: undeclared reference to 'objet'/,
     );
+  });
+});
+
+describe('Webhooks for a custom kind in two versions', () => {
+  const schema = { openAPIV3Schema: { type: 'object', properties: { size: { type: 'integer' } } } };
+  const version = (name: string, storage: boolean): object => ({ name, served: true, storage, schema });
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'widgets.acme.com' },
+    spec: {
+      group: 'acme.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget', singular: 'widget', listKind: 'WidgetList' },
+      versions: [version('v1', true), version('v1alpha1', false)],
+    },
+  };
+  const widget = { apiVersion: 'acme.com/v1alpha1', kind: 'Widget', metadata: { name: 'w' }, size: 1 };
+  const OLD = '/apis/acme.com/v1alpha1/namespaces/default/widgets';
+
+  it('see every write in the version they are registered for, and patch it there', async () => {
+    const stub = await webhook(({ object }) => (object ? patchOf({ op: 'replace', path: '/size', value: 7 }) : {}));
+    const clock = new VirtualClock(1);
+    const send = aCluster(clock);
+    await created(send, '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition);
+    await clock.run(1000);
+    const only = [{ operations: ['*'], apiGroups: ['acme.com'], apiVersions: ['v1'], resources: ['widgets'] }];
+    await created(
+      send,
+      `${REGISTRATION}/mutatingwebhookconfigurations`,
+      configuration('Mutating', stub, { rules: only }),
+    );
+    const { status, body } = await send('POST', OLD, widget);
+    assert.equal(status, 201, body.message);
+    assert.deepEqual([body.apiVersion, body.size], ['acme.com/v1alpha1', 7]);
+    const { kind, requestKind, object } = stub.seen[0]!;
+    assert.deepEqual(
+      [kind.version, requestKind.version, object!.apiVersion, object!.size],
+      ['v1', 'v1alpha1', 'acme.com/v1', 1],
+    );
+    await send('DELETE', `${OLD}/w`);
+    assert.deepEqual([stub.seen[1]!.operation, stub.seen[1]!.oldObject!.apiVersion], ['DELETE', 'acme.com/v1']);
   });
 });
 
