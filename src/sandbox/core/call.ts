@@ -34,6 +34,8 @@ export interface FieldTracker {
     subresource: string;
     time: string;
   }): Promise<KubeObject>;
+  /** Where a write changes nothing but the times of owners, puts back the old times. */
+  keepTimes(old: KubeObject, next: KubeObject): void;
 }
 
 export interface Admission {

@@ -292,10 +292,14 @@ export function parseFieldSelector(text: string, known: readonly string[], ownCo
   });
 }
 
+/** Absent is false. */
+const FLAGS = new Set(['spec.hostNetwork', 'spec.unschedulable']);
+
 export function fieldValue(object: KubeObject, path: string): string {
   let value: unknown = object;
   for (const key of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[key];
-  return value === undefined || value === null ? '' : String(value);
+  if (value === undefined || value === null) return FLAGS.has(path) ? 'false' : '';
+  return String(value);
 }
 
 export const matchesFields = (terms: readonly FieldTerm[], object: KubeObject): boolean =>

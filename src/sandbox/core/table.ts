@@ -68,10 +68,11 @@ const STEP =
 export function readPath(object: unknown, path: string): unknown {
   let values: unknown[] = [object];
   const text = path.replace(/^\{|\}$/g, '').replace(/^\$/, '');
-  STEP.lastIndex = 0;
-  while (STEP.lastIndex < text.length) {
+  for (let at = 0; at < text.length;) {
+    STEP.lastIndex = at;
     const match = STEP.exec(text);
     if (!match) return undefined;
+    at = STEP.lastIndex;
     const [, quoted, quoted2, index, filter, equal, equal2, plain] = match;
     const key = (quoted ?? quoted2 ?? plain)?.replace(/\\(.)/g, '$1');
     values = values.flatMap((value) => {

@@ -143,7 +143,7 @@ export interface ResourceType {
   /** Fills in defaults; gets a copy that it may change. */
   default?(object: KubeObject): void;
   /** Drops what this kind does not keep (pruning); gets a copy that it may change. */
-  prepare?(object: KubeObject, old: KubeObject | undefined): void;
+  prepare?: ((object: KubeObject, old: KubeObject | undefined) => void) | undefined;
   /** All that is wrong with the object (or with the change from old). */
   validate?(object: KubeObject, old: KubeObject | undefined): FieldError[];
   /** To another version of the same kind; absent = the versions differ in apiVersion only. */

@@ -404,6 +404,7 @@ async function replace(
   keepOld(call, next, old, toStatus);
   if (toStatus) type.prepareStatus?.(next, old);
   else type.prepare?.(next, old);
+  m.fields?.keepTimes(old, next);
   next = share(old, next);
   if (next !== old && !toStatus && type.generation && specChanged(type, next, old)) {
     next = { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };

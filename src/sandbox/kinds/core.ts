@@ -154,7 +154,7 @@ const namespaceType = (): ResourceType =>
         const finalizers = ((namespace.spec?.finalizers ?? []) as string[]).filter((each) => each !== 'kubernetes');
         namespace.spec = { finalizers: [...finalizers, 'kubernetes'] };
         namespace.status = { phase: 'Active' };
-      }
+      } else if (old.spec) namespace.spec = old.spec;
     },
     terminate(namespace, now) {
       const { metadata, spec } = namespace;
