@@ -2,7 +2,7 @@
 import { parse as parseYaml } from 'yaml';
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ManagedFieldsEntry, ResourceType } from '../core/types.ts';
-import { isObject } from '../patch/values.ts';
+import { deepEqual, isObject } from '../patch/values.ts';
 import { otherVersion } from '../crd/index.ts';
 import { badRequest, definitionName, readObject } from '../schema/index.ts';
 import { zero } from '../schema/read.ts';
@@ -177,7 +177,16 @@ export interface Apply extends Change {
 }
 
 /** What the pipeline asks of this room. */
-export const fieldTracker = { trackUpdate, apply: serverSideApply };
+export const fieldTracker = { trackUpdate, apply: serverSideApply, keepTimes };
+
+/** A write that changes nothing but the times of entries is none: puts back the old times. Changes next's metadata. */
+export function keepTimes(old: KubeObject, next: KubeObject): void {
+  const [before, after] = [old.metadata.managedFields, next.metadata.managedFields];
+  if (!before?.length || before.length !== after?.length) return;
+  const timeless = (entries: ManagedFieldsEntry[]): object[] => entries.map(({ time: _, ...entry }) => entry);
+  if (!deepEqual(timeless(before), timeless(after))) return;
+  if (deepEqual(withoutManagedFields(old), withoutManagedFields(next))) next.metadata.managedFields = before;
+}
 
 /** What the object becomes, owners included. Throws ApiError: 409 for conflicts, 400 for another kind. */
 export async function serverSideApply(request: Apply): Promise<KubeObject> {

@@ -81,6 +81,8 @@ export const pointers = new Set([
   'TypedObjectReference.apiGroup',
   'IngressClassParametersReference.scope',
   'CustomResourceSubresources.status',
+  // An empty list says something here: forget all.
+  'ObjectMeta.managedFields',
   // Strings.
   'AppArmorProfile.localhostProfile',
   'CSIVolumeSource.fsType',
