@@ -4,6 +4,7 @@ import { GROUP } from '../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
 import type { Rollout } from '../api/types.ts';
 import { isOperators } from '../engine/intercept.ts';
+import { adviseOnLeaving } from '../engine/validate-advice.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../engine/validate-status.ts';
 import { unknownFields } from '../engine/validate-unknown.ts';
 import { nameInVersion, validateRollout } from '../engine/validate.ts';
@@ -34,6 +35,7 @@ export function validateRolloutRequest(request: AdmissionRequest, deps: Admissio
 
 function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   const { operation, subResource } = request;
+  if (operation === 'DELETE') return adviseOnDeletion(request, deps);
   if (subResource || (operation !== 'CREATE' && operation !== 'UPDATE') || byOperator(request, deps)) return pass;
   const object = asObject(request, 'object');
   const version = asVersion(request.requestKind?.version ?? request.kind.version);
@@ -60,6 +62,14 @@ function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   const all = [...violations, ...named(version, judged).filter(({ field }) => !said.has(field))];
   if (all.length > 0) return refuse('Refused', all);
   return { verdict: 'Passed', warnings: deps.warnings ? [...warnings, ...unknownIn(object, request)] : [] };
+}
+
+/** Deleting is never refused; and what cannot be read has nothing to say. */
+function adviseOnDeletion(request: AdmissionRequest, deps: AdmissionDeps): Answer {
+  const { rollout } = checkRollout(toStored(asObject(request, 'oldObject')), 'v1beta1');
+  if (!deps.warnings || rollout === undefined || rollout.metadata.deletionTimestamp != null) return pass;
+  const deployment = deps.deploymentFor(request.namespace ?? '', rollout.spec.workloadRef.name);
+  return { ...pass, warnings: adviseOnLeaving(rollout, deployment) };
 }
 
 async function judgeStatus(request: AdmissionRequest, deps: AdmissionDeps): Promise<Answer> {

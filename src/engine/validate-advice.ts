@@ -1,13 +1,17 @@
-// What is not wrong with a Rollout, but its author should know: what its steps come to at the size the workload has now.
-import type { IntOrString } from '../api/types.ts';
+// What is not wrong with a Rollout, but its author should know: what its steps come to at the size the workload has now, and what leaving does.
+import { ON_DELETE } from '../api/keys.ts';
+import type { Deployment, IntOrString, Rollout } from '../api/types.ts';
 import { replicasOf, stepTarget } from './batch.ts';
 import { show } from './validate-violation.ts';
 import type { RolloutEdit } from './validate.ts';
 
-export function advise({ rollout, deployment }: RolloutEdit): string[] {
+export function advise({ rollout, old, deployment }: RolloutEdit): string[] {
   const canary = rollout.spec.strategy.canary;
   const steps = canary?.steps ?? [];
   const warnings: string[] = [];
+  if (rollout.spec.disabled === true && old !== undefined && old.spec.disabled !== true) {
+    warnings.push(...adviseOnLeaving(old, deployment));
+  }
   const at = (index: number): string => `tranche: spec.strategy.canary.steps[${index}].replicas`;
   if (steps.some((step) => step.traffic !== undefined)) {
     warnings.push('tranche: the weights of the steps count Pods: this version routes no traffic');
@@ -43,3 +47,20 @@ export function advise({ rollout, deployment }: RolloutEdit): string[] {
 
 const restFollows = (field: string, value: IntOrString): string =>
   `${field}: ${show(value)} is the last step: when it is done the rest of the Pods follow at once; end with "100%" to see them in a step`;
+
+/** A Rollout that is deleted or disabled in the middle of a release: what happens to the Pods. */
+export function adviseOnLeaving(rollout: Rollout, deployment: Deployment | undefined): string[] {
+  if (rollout.status?.phase !== 'Progressing') return [];
+  const back = rollout.metadata.annotations?.[ON_DELETE] === 'Rollback';
+  const updated = rollout.status.canaryStatus?.canaryReplicas ?? 0;
+  const replicas = deployment && replicasOf(deployment);
+  const count = back ? updated : replicas === undefined ? undefined : Math.max(0, replicas - updated);
+  const pods = count === undefined ? 'the rest of the Pods' : `${count} ${count === 1 ? 'Pod' : 'Pods'}`;
+  const verb = count === 1 ? 'goes' : 'go';
+  return [
+    back
+      ? `tranche: ${rollout.metadata.name} is in the middle of a release: ${pods} ${verb} back to the version before at once, not in steps`
+      : `tranche: ${rollout.metadata.name} is in the middle of a release: ${pods} ${verb} to the new version at once, not in steps; ` +
+        `to go back instead, annotate it with ${ON_DELETE}=Rollback first`,
+  ];
+}

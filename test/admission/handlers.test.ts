@@ -199,6 +199,18 @@ describe('the webhook for Rollouts', () => {
     assert.equal(judge(aReview(aV1alpha1Rollout(partition, 1, '100%'))).verdict, 'Passed');
   });
 
+  it('says what deleting it in the middle of a release does, and never refuses that', () => {
+    const running = { ...aRollout(1, '100%'), status: { phase: 'Progressing', canaryStatus: { canaryReplicas: 1 } } };
+    const deletion = aReview(running, running, { operation: 'DELETE', object: null });
+    const deps = someDeps({ deployments: [aDeployment()] }, { notReady: () => 'nothing read yet' });
+    const { status, warnings } = judge(deletion, deps);
+    assert.equal(status, undefined);
+    assert.match(warnings?.join() ?? '', /9 Pods go to the new version at once/);
+    assert.deepEqual(judge(deletion, { ...deps, warnings: false }), { verdict: 'Passed' });
+    const odd = aReview({ ...running, spec: {} }, { ...running, spec: {} }, { operation: 'DELETE', object: null });
+    assert.deepEqual(judge(odd, deps), { verdict: 'Passed' });
+  });
+
   it('refuses a second Rollout for one workload', () => {
     const first: Rollout = { ...aRollout(1), metadata: { name: 'first', namespace: 'default' } };
     assert.match(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../src/api/keys.ts';
 import type { CanaryStep, Deployment, Rollout, RolloutStatus } from '../../src/api/types.ts';
+import { adviseOnLeaving } from '../../src/engine/validate-advice.ts';
 import { restoreDropped, validateStatusWrite } from '../../src/engine/validate-status.ts';
 import { sentence } from '../../src/engine/validate-violation.ts';
 import { validateRollout, type RolloutEdit } from '../../src/engine/validate.ts';
@@ -254,6 +255,29 @@ describe('the author of a Rollout is told', () => {
       `tranche: ${S}[1].replicas: 3 is 3 of the 10 Pods there are, less than the 5 of step 1: the step does nothing`,
     ]);
     assert.deepEqual(advice(steps('50%', 3, '100%'), 4), []);
+  });
+
+  it('what disabling or deleting it in the middle of a release does to how many Pods', () => {
+    const running = (updated: number, annotations = {}): Rollout => ({
+      ...steps(1, '100%'),
+      metadata: { name: 'demo', annotations },
+      status: { phase: 'Progressing', canaryStatus: { canaryReplicas: updated } } as unknown as RolloutStatus,
+    });
+    const toNew =
+      'to the new version at once, not in steps; to go back instead, annotate it with tranche.dev/on-delete=Rollback first';
+    const text = (what: string): string[] => [`tranche: demo is in the middle of a release: ${what}`];
+    assert.deepEqual(adviseOnLeaving(running(3), sized(10)), text(`7 Pods go ${toNew}`));
+    assert.deepEqual(adviseOnLeaving(running(9), sized(10)), text(`1 Pod goes ${toNew}`));
+    assert.deepEqual(adviseOnLeaving(running(3), undefined), text(`the rest of the Pods go ${toNew}`));
+    const back = running(3, { [keys.ON_DELETE]: 'Rollback' });
+    assert.deepEqual(
+      adviseOnLeaving(back, sized(10)),
+      text('3 Pods go back to the version before at once, not in steps'),
+    );
+    assert.deepEqual(adviseOnLeaving(steps(1), sized(10)), []);
+    const off = { ...running(3), spec: { ...running(3).spec, disabled: true } };
+    const told = validateRollout({ rollout: off, old: running(3), version: 'v1beta1', deployment: sized(10) });
+    assert.deepEqual(told.warnings, text(`7 Pods go ${toNew}`));
   });
 
   it('that weights count Pods', () => {
