@@ -33,12 +33,16 @@ export const ON_RESTART = 'tranche.dev/on-restart';
 export const ON_DELETE = 'tranche.dev/on-delete';
 /** Annotation on a change: reason for going past policy. */
 export const BREAK_GLASS = 'tranche.dev/break-glass';
+/** Annotation on a ReplicaSet we trimmed: `<generation of the Deployment>/<updated Pods meant>`, so that it is not tried twice. */
+export const TRIM = 'tranche.dev/trim';
 /** Annotation on a converted Rollout: JSON of what the other version cannot say. */
 export const CONVERSION = 'tranche.dev/conversion';
 
 /** Kubernetes' own. */
 export const POD_TEMPLATE_HASH = 'pod-template-hash';
 export const REVISION = 'deployment.kubernetes.io/revision';
+export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
+export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 export const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 
 /** Field manager and User-Agent product of the operator. */

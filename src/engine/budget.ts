@@ -1,4 +1,5 @@
 // The budget protocol (docs/holding.md): one write at a time towards a number of updated Pods, and never an unsafe one.
+import { DESIRED_REPLICAS, MAX_REPLICAS, TRIM } from '../api/keys.ts';
 import type { Held, ReplicaSet } from '../api/types.ts';
 import { freeDeployment, patchHeld, patchReplicaSet, stableLabel } from './effects.ts';
 import {
@@ -11,7 +12,6 @@ import {
   NO_BUDGET,
   settingsOf,
 } from './hold.ts';
-import type { Limits } from './batch.ts';
 import type { Effect } from './snapshot.ts';
 import {
   abandonedSets,
@@ -45,18 +45,21 @@ export type Move =
   /** At rest with more updated Pods than the target, because a trim did not last. */
   | { readonly kind: 'TrimRefused' };
 
-/** On the ReplicaSet that was written to trim: what for, so that a trim that did not last is not tried again. */
-const TRIM = 'tranche.dev/trim';
 const wait = (waitsFor: string): Move => ({ kind: 'Wait', waitsFor });
 const act = (effects: readonly Effect[]): Move | undefined => effects[0] && { kind: 'Act', effect: effects[0] };
 
 /**
  * The budget towards a target: as many Pods may be missing from the old versions as new ones are available, and the user's limit on
- * top; but never fewer than are missing already, since what the native controller may not make up there it would add to the new.
+ * top. But never less than is spent already: fewer old Pods may be missing than are, and the native controller would make that up
+ * with new ones; less surge than there is, and a pause would make it take Pods from the largest ReplicaSet.
  */
-export function budgetFor(target: number, available: number, missing: number, limits: Limits): NumericBudget {
-  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, missing));
-  return { maxUnavailable, maxSurge: Math.min(limits.surge, target - maxUnavailable) };
+export function budgetFor(
+  target: number,
+  { available, updated, old, replicas, limits }: Pick<View, 'available' | 'updated' | 'old' | 'replicas' | 'limits'>,
+): NumericBudget {
+  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, replicas - old));
+  const maxSurge = Math.max(Math.min(limits.surge, target - maxUnavailable), updated - maxUnavailable);
+  return { maxUnavailable, maxSurge: Math.max(0, maxSurge) };
 }
 
 interface NumericBudget {
@@ -71,7 +74,7 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   if (!moving && view.unsettled) return wait(view.unsettled);
   // Sizes that scaling has left above the target are corrected at rest, never while moving.
   const target = Math.min(replicas, Math.max(goal.target, updated));
-  const budget = budgetFor(target, available, replicas - old, view.limits);
+  const budget = budgetFor(target, view);
   const enough = available >= Math.min(target, goal.target) - goal.tolerated;
   const complete = updated === target && old === replicas - target && view.budget.surge === 0;
   const exhausted =
@@ -201,11 +204,18 @@ function trim(view: View, held: Held, target: number): Move | undefined {
     return act(patchHeld('mark', deployment, held, { ...settingsOf(deployment), ...MARK }));
   if (updated === replicas && (newSet.status?.availableReplicas ?? 0) > 0)
     return wait('the Deployment controller to see the marks');
-  const annotations = { [TRIM]: `${generation}/${to}` };
-  const effect =
-    to < sizeOf(largest)
-      ? patchReplicaSet('trim', newSet, { replicas: to }, annotations)
-      : patchReplicaSet('trim', largest, { replicas: sizeOf(largest) + updated - to }, annotations);
+  const [set, size] = to < sizeOf(largest) ? [newSet, to] : [largest, sizeOf(largest) + updated - to];
+  const effect = patchReplicaSet(
+    'trim',
+    set,
+    { replicas: size },
+    {
+      [TRIM]: `${generation}/${to}`,
+      // One that had no Pods kept these from another size of the Deployment, and would be scaled by the ratio of the two.
+      [DESIRED_REPLICAS]: String(replicas),
+      [MAX_REPLICAS]: String(replicas),
+    },
+  );
   return { kind: 'Act', effect, trimmed: { from: updated, to } };
 }
 

@@ -6,7 +6,7 @@ import {
   MARK_PROGRESS_DEADLINE_SECONDS,
   STABLE_REVISION,
 } from '../api/keys.ts';
-import type { Deployment, Held } from '../api/types.ts';
+import type { Deployment, Held, IntOrString } from '../api/types.ts';
 
 /** The five fields we borrow from a Deployment; `null` where absent. */
 export type Settings = Held['user'];
@@ -150,8 +150,14 @@ export const sameSettings = (a: Settings, b: Settings): boolean => FIELDS.every(
 export function takeOver(held: Held, before: Settings, after: Settings): Held {
   const edited = FIELDS.filter((field) => before[field] !== after[field]);
   if (edited.length === 0) return held;
-  return { ...held, user: { ...held.user, ...Object.fromEntries(edited.map((field) => [field, after[field]])) } };
+  const user = { ...held.user, ...Object.fromEntries(edited.map((field) => [field, after[field]])) };
+  // Nobody can have meant that both are 0, which Kubernetes refuses: one was written as it stood there, and so seemed untouched.
+  const impossible = isNone(user.maxSurge) && isNone(user.maxUnavailable);
+  const { maxSurge, maxUnavailable } = after;
+  return { ...held, user: impossible ? { ...user, maxSurge, maxUnavailable } : user };
 }
+
+const isNone = (amount: IntOrString | null): boolean => amount === 0 || amount === '0%';
 
 /**
  * May a change back to the stable template be set free in the same patch? Not while an abandoned version carries marks:

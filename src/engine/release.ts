@@ -79,7 +79,7 @@ export function standAside(
 /** Before anything is held: the finalizer, so that no Deployment stays held without an owner; and the plan's digest for clients. */
 function guard({ rollout, sha256 }: Snapshot): Decision | undefined {
   const finalizers = rollout.metadata.finalizers ?? [];
-  const hash = sha256(canonicalJson(planOf(rollout.spec.strategy.canary)));
+  const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
   const wanted = {
     ...(finalizers.includes(ROLLOUT_FINALIZER) ? {} : { finalizers: [...finalizers, ROLLOUT_FINALIZER] }),
     ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { annotations: { [PLAN_HASH]: hash } }),
@@ -88,9 +88,19 @@ function guard({ rollout, sha256 }: Snapshot): Decision | undefined {
   return { ...nothing, effects: [patchRollout('finalizer', rollout, wanted)] };
 }
 
+const NO_PLAN: CanaryStrategy = {};
+/** Stored objects are frozen, so the digest of a plan is worked out once. */
+const planHashes = new WeakMap<CanaryStrategy, string>();
+
+function planHash(canary: CanaryStrategy, sha256: Snapshot['sha256']): string {
+  let hash = planHashes.get(canary);
+  if (hash === undefined) planHashes.set(canary, (hash = sha256(canonicalJson(planOf(canary)))));
+  return hash;
+}
+
 /** As OpenKruise: pauses and the threshold may be edited without being another plan. */
-function planOf(canary: CanaryStrategy | undefined): unknown {
-  const { failureThreshold: _, steps, ...rest } = canary ?? {};
+function planOf(canary: CanaryStrategy): unknown {
+  const { failureThreshold: _, steps, ...rest } = canary;
   return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
 }
 

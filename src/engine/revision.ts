@@ -40,6 +40,17 @@ function canonical(value: unknown, key: string): string | undefined {
 /** Any JSON as one text: equal texts are equal values. */
 export const canonicalJson = (value: unknown): string => canonical(value, '') ?? 'null';
 
+/** Equal values, an absent field and an undefined one being the same. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  for (const key in x) if (!sameJson(x[key], y[key])) return false;
+  for (const key in y) if (y[key] !== undefined && x[key] === undefined) return false;
+  return true;
+}
+
 /** Stored objects are frozen, so the text of a template is worked out once. */
 const known = new WeakMap<PodTemplate, string>();
 

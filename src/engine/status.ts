@@ -1,7 +1,7 @@
 // The next status: a draft that decisions change, and what of it is worth a write.
 import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.ts';
 import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
-import { canonicalJson } from './revision.ts';
+import { sameJson } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import { formatTime } from './time.ts';
 
@@ -95,9 +95,9 @@ export function settle(
     ...(draft.history.length > 0 ? { history: draft.history } : {}),
   };
   const old = rollout.status;
-  if (old && canonicalJson(status) === canonicalJson(old)) return {};
+  if (sameJson(status, old)) return {};
   const againAfterMs = (reportedAt ?? -Infinity) + QUIET_MS - now;
-  const canWait = old !== undefined && canonicalJson(essence(status)) === canonicalJson(essence(old));
+  const canWait = old !== undefined && sameJson(essence(status), essence(old));
   return canWait && againAfterMs > 0 ? { againAfterMs } : { status };
 }
 

@@ -4,7 +4,7 @@ import { HELD } from '../api/keys.ts';
 import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
 import { readHeld } from '../engine/hold.ts';
-import { decide, standAside } from '../engine/release.ts';
+import { decide as decideRelease, standAside } from '../engine/release.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Decision, Snapshot } from '../engine/snapshot.ts';
 import type { Api, Clock } from '../kube/api.ts';
@@ -38,6 +38,8 @@ export interface OperatorDeps {
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
+  /** The engine; tests put a worse one in its place, to see that it is missed. */
+  readonly decide?: typeof decideRelease;
 }
 
 export interface Operator {
@@ -54,7 +56,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 /** Work is keyed by the Deployment, `namespace/name`: two Rollouts for one Deployment are never worked on at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {
-  const { api, clock, rollouts, deployments, metrics, events, logger = silent } = deps;
+  const { api, clock, rollouts, deployments, metrics, events, logger = silent, decide = decideRelease } = deps;
   const queue = new WorkQueue({
     clock,
     work: reconcile,

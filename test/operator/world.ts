@@ -7,7 +7,7 @@ import { intercept } from '../../src/engine/intercept.ts';
 import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
-import { createOperator, type Operator } from '../../src/operator/operator.ts';
+import { createOperator, type Operator, type OperatorDeps } from '../../src/operator/operator.ts';
 import type { Admission } from '../../src/sandbox/core/call.ts';
 import { resource } from '../../src/sandbox/core/resources.ts';
 import type { Store } from '../../src/sandbox/core/store.ts';
@@ -19,6 +19,7 @@ import { OPERATOR, VirtualApi, type Misbehaviour } from './api.ts';
 export interface WorldOptions extends Partial<VirtualOptions> {
   seed?: number;
   misbehaviour?: (world: World) => Misbehaviour;
+  decide?: OperatorDeps['decide'];
 }
 
 export const NAME = 'demo';
@@ -35,9 +36,11 @@ export class World {
   /** Of the operator that runs now, and of those before it. */
   readonly apis: VirtualApi[] = [];
   private readonly misbehaviour: Misbehaviour | undefined;
+  private readonly decide: OperatorDeps['decide'];
   private operator: { stop: () => Promise<void> } | undefined;
 
-  constructor({ seed = 1, misbehaviour, ...rest }: WorldOptions = {}) {
+  constructor({ seed = 1, misbehaviour, decide, ...rest }: WorldOptions = {}) {
+    this.decide = decide;
     this.virtual = new VirtualCluster({
       seed,
       admission: (store) => this.admission(store),
@@ -101,6 +104,7 @@ export class World {
       clock,
       rollouts,
       deployments,
+      ...(this.decide ? { decide: this.decide } : {}),
       logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
       events: { record: (event) => void this.events.push(event) },
     });

@@ -1,7 +1,7 @@
 // Plays a plan in virtual time, lets it end, and says what was wrong with it.
 import type { ApiCall } from '../../src/kube/api.ts';
 import type { Fault, Misbehaviour } from '../operator/api.ts';
-import { World } from '../operator/world.ts';
+import { World, type WorldOptions } from '../operator/world.ts';
 import { Invariants, type UserSettings } from './invariants.ts';
 import { randomOf, type Action, type Plan } from './plan.ts';
 
@@ -16,13 +16,15 @@ export interface Report {
 export interface PlayOptions {
   /** False: nothing goes wrong. */
   readonly trouble?: boolean;
+  /** In place of the engine. */
+  readonly decide?: WorldOptions['decide'];
 }
 
 const FAULTS: readonly Fault[] = ['conflict', 'throttled', 'broken', 'lost', 'lost', 'crash-before', 'crash-after'];
 /** A change that no watch has told is found by the comparison every ten minutes. */
 const PATIENCE_MS = 40 * 60_000;
 
-export async function play(plan: Plan, { trouble = true }: PlayOptions = {}): Promise<Report> {
+export async function play(plan: Plan, { trouble = true, decide }: PlayOptions = {}): Promise<Report> {
   const random = randomOf(plan.seed ^ 0x2545f491);
   let calm = !trouble;
   const misbehaviour = (world: World): Misbehaviour => ({
@@ -38,7 +40,7 @@ export async function play(plan: Plan, { trouble = true }: PlayOptions = {}): Pr
     world.crash();
     world.virtual.clock.after(100 + random() * 3000, () => void (world.running || world.startOperator()));
   };
-  const world = await new World({ seed: plan.seed, misbehaviour }).start();
+  const world = await new World({ seed: plan.seed, misbehaviour, decide }).start();
   const settings: UserSettings = {
     maxSurge: plan.maxSurge,
     maxUnavailable: plan.maxUnavailable,
@@ -64,14 +66,7 @@ export async function play(plan: Plan, { trouble = true }: PlayOptions = {}): Pr
   invariants.stop();
   await world.stop();
   const story = (): string =>
-    [
-      JSON.stringify(plan),
-      ...driver.log,
-      '--- trace',
-      ...invariants.trace.slice(-(Number(process.env.N) || 60)),
-      '---',
-      ...problems,
-    ].join('\n');
+    [JSON.stringify(plan), ...driver.log, '--- trace', ...invariants.trace.slice(-80), '---', ...problems].join('\n');
   return { seed: plan.seed, problems, end, story };
 }
 
@@ -129,11 +124,12 @@ class Driver {
         const now = deployment.spec.strategy?.rollingUpdate;
         const { settings } = invariants;
         // Writing what stands there already changes nothing, so nobody can tell that it was written.
-        invariants.edited({
-          ...settings,
+        const noticed = {
           maxSurge: held && now?.maxSurge === maxSurge ? settings.maxSurge : maxSurge,
           maxUnavailable: held && now?.maxUnavailable === maxUnavailable ? settings.maxUnavailable : maxUnavailable,
-        });
+        };
+        const possible = noticed.maxSurge !== 0 || noticed.maxUnavailable !== 0;
+        invariants.edited({ ...settings, ...(possible ? noticed : { maxSurge, maxUnavailable }) });
         await world.patch({ spec: { strategy: { rollingUpdate: { maxSurge, maxUnavailable } } } });
         return;
       }
@@ -149,7 +145,7 @@ class Driver {
         const pods = world.pods;
         const victim = pods[Math.floor(this.random() * pods.length)];
         if (!victim) return;
-        invariants.killed.add(victim.metadata.name);
+        invariants.killed.set(victim.metadata.name, world.now);
         await world.virtual.client.request('DELETE', `/api/v1/namespaces/default/pods/${victim.metadata.name}`);
         return;
       }

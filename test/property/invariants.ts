@@ -33,8 +33,8 @@ export function targetOf(step: CanaryStep, replicas: number): number {
 export class Invariants {
   readonly violations: string[] = [];
   readonly trace: string[] = [];
-  /** Pods that the driver took away itself. */
-  readonly killed = new Set<string>();
+  /** Pods that the driver took away itself, and when. */
+  readonly killed = new Map<string, number>();
   /** While the webhook is away a template may go out before the operator sees it. */
   unguardedUntil = 0;
   settings: UserSettings;
@@ -169,14 +169,15 @@ export class Invariants {
     if (this.heldSince === undefined || this.world.now < this.unguardedUntil || this.scaledLately()) return;
     const left = this.world.pods.filter((other) => other !== pod && this.isAvailable(other)).length;
     const { unavailable } = this.loosest();
-    const least = Math.min(...this.recentReplicas()) - unavailable;
+    const lost = [...this.killed.values()].filter((at) => at > this.world.now - SCALING_MS).length;
+    const least = Math.min(...this.recentReplicas()) - unavailable - lost;
     if (left < least) this.violated(`I3: ${left} available Pods left, at least ${least} are promised`);
   }
 
   private isAvailable(pod: Pod): boolean {
     if (!isReady(pod)) return false;
     const since = pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
-    return Date.parse(since ?? '') + this.settings.minReadySeconds * 1000 <= this.world.now + 1000;
+    return Date.parse(since ?? '') + this.settings.minReadySeconds * 1000 <= this.world.now;
   }
 
   private recentReplicas(): number[] {
