@@ -1,4 +1,5 @@
 // The guide's walkthrough as an acceptance test: S1, S2, S5, S6 and S7.
+import assert from 'node:assert/strict';
 import type { Context } from 'mocha';
 import { theCluster, makeNamespace } from './harness/session.ts';
 import { observe } from './observe.ts';
@@ -27,4 +28,15 @@ describe('The walkthrough of the basic-usage guide', function () {
       broken = false;
     });
   }
+
+  it('leaves no warning and no error in the log: the rights that the chart gives are enough', () => {
+    const lines =
+      theCluster()
+        .services.find(({ name }) => name === 'the program')
+        ?.output()
+        .split('\n') ?? [];
+    assert.ok(lines.some((line) => line.includes('"level":"info"')));
+    const bad = lines.filter((line) => /"level":"(warn|error)"|forbidden/i.test(line));
+    assert.deepEqual(bad, []);
+  });
 });
