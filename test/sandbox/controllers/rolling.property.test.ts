@@ -8,7 +8,7 @@ import type { KubeObject } from '../../../src/sandbox/core/types.ts';
 import { aRunningDeployment, imagePatch, isAvailable, sizes } from './support.ts';
 import type { VirtualCluster, VirtualOptions } from '../../../src/sandbox/virtual.ts';
 
-const HISTORIES = Number(process.env.ROLLING_HISTORIES ?? 300);
+const HISTORIES = Number(process.env.ROLLING_HISTORIES ?? 100);
 const STRATEGIC = 'application/strategic-merge-patch+json';
 
 /** Counts as objects change, so that every single change can be judged. */
