@@ -1,4 +1,4 @@
-// The door of this room: policies and webhooks, in the order the API server runs them.
+// The door of this room: Pod security, policies and webhooks, in the order the API server runs them.
 import type { Auth } from '../auth/index.ts';
 import { authorizerOf } from '../cel/authorizer.ts';
 import type { Registry } from '../core/resources.ts';
@@ -6,6 +6,7 @@ import type { Store } from '../core/store.ts';
 import type { AdmissionRequest, Attributes, Clock } from '../core/types.ts';
 import { isExempt, matchesResource } from './match.ts';
 import { MutatingPolicies } from './mutating-policy.ts';
+import { PodSecurity } from './pod-security.ts';
 import type { PolicyList, PolicySpec } from './policies.ts';
 import { Transport, type ResolveService } from './transport.ts';
 import { ValidatingPolicies } from './validating-policy.ts';
@@ -45,6 +46,7 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
   const webhooks = new Webhooks({ store, registry, clock, transport, inProcess, authorizerFor });
   const mutating = new MutatingPolicies({ store, registry, authorizerFor });
   const validating = new ValidatingPolicies({ store, registry, authorizerFor });
+  const podSecurity = new PodSecurity(store);
   const lists: PolicyList<PolicySpec>[] = [mutating.list, validating.list];
 
   return {
@@ -60,10 +62,14 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
     },
     async validate(request) {
       if (isExempt(request)) return;
+      podSecurity.validate(request);
       await validating.validate(request);
       await webhooks.validate(request);
     },
-    concerns: (attributes) => webhooks.concern(attributes) || lists.some((list) => policiesConcern(list, attributes)),
+    concerns: (attributes) =>
+      webhooks.concern(attributes) ||
+      podSecurity.concerns(attributes) ||
+      lists.some((list) => policiesConcern(list, attributes)),
     close: () => transport.close(),
   };
 };
