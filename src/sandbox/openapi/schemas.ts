@@ -6,6 +6,9 @@ import { definitionName, definitions } from '../schema/index.ts';
 export type Published = Record<string, unknown>;
 
 const REFERENCE = '#/definitions/';
+const POD = 'io.k8s.api.core.v1.Pod';
+const METADATA =
+  "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** How a document refers to a schema. OpenAPI 3 allows nothing beside a `$ref`, so it is wrapped where there is more. */
@@ -29,6 +32,9 @@ export function publish(types: readonly ResourceType[], dialect: Dialect): Recor
     if ($ref === undefined) return more;
     const name = $ref.slice(REFERENCE.length);
     pending.push(name);
+    // The models that the definitions are made from do not describe fields that refer to a type: say what the type says.
+    const description = more.description ?? definitions[name]?.description;
+    if (description !== undefined) more.description = description;
     const link = { $ref: dialect.prefix + name };
     return dialect.wrap && Object.keys(more).length > 0 ? { ...more, allOf: [link] } : { ...link, ...more };
   };
@@ -54,14 +60,14 @@ const customName = ({ group, version, kind }: ResourceType): string =>
 
 /** What a definition says, with what every object has. */
 function customSchema({ schema, group, version, kind }: ResourceType): Schema {
-  const known = definitions[OBJECT_META] ? { $ref: REFERENCE + OBJECT_META } : { type: 'object' as const };
+  const { apiVersion, kind: kindOfAny } = definitions[POD]!.properties!;
   return {
     ...schema,
     properties: {
-      apiVersion: { type: 'string', description: 'Group and version of the object.' },
-      kind: { type: 'string', description: 'Kind of the object.' },
+      apiVersion: apiVersion!,
+      kind: kindOfAny!,
       ...schema.properties,
-      metadata: { description: "Standard object's metadata.", ...known },
+      metadata: { description: METADATA, $ref: REFERENCE + OBJECT_META },
     },
     ...{ 'x-kubernetes-group-version-kind': [{ group, kind, version }] },
   };
