@@ -61,6 +61,11 @@ export function createApi(options: ApiClientOptions): ApiClient {
     return attempt();
   }
 
+  function refusal(response: IncomingMessage, text: string): ApiError {
+    if (response.statusCode === 401) connection.renew?.();
+    return errorOf(response, text);
+  }
+
   async function request(call: ApiCall): Promise<unknown> {
     const { signal, abort, unlink } = link(call.signal);
     let timedOut = false;
@@ -71,7 +76,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
     try {
       const response = await send(call, 'request', signal);
       const text = await readAll(response, maxBytes);
-      if (isError(response)) throw errorOf(response, text);
+      if (isError(response)) throw refusal(response, text);
       return text === '' ? undefined : JSON.parse(text);
     } catch (error) {
       throw explain(error, call, connection.server, timedOut ? timeoutMs : undefined);
@@ -85,7 +90,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
     const signal = call.signal ?? new AbortController().signal;
     try {
       const response = await send(call, 'watch', signal);
-      if (isError(response)) throw errorOf(response, await readAll(response, maxBytes));
+      if (isError(response)) throw refusal(response, await readAll(response, maxBytes));
       for await (const line of linesOf(response, maxBytes)) {
         if (signal.aborted) return;
         onLine(JSON.parse(line) as WatchLine);

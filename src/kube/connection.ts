@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
 
 export type Source =
   | { readonly type: 'kubeconfig'; readonly files: readonly string[] }
@@ -22,6 +23,8 @@ export interface Connection {
   /** Namespace of the context, or of the Pod. */
   readonly namespace: string | undefined;
   credentials(): Promise<Credentials>;
+  /** The server did not accept the credentials: what was kept of them is forgotten, and the next request gets new ones. */
+  renew?(): void;
 }
 
 /** The kubeconfig, or the Pod's service account, cannot be used. The message says what to do. */
@@ -70,28 +73,39 @@ export async function connectInCluster(host: string, port: string, folder = SERV
     }
     return { headers: { authorization: `Bearer ${token}` }, tls: { ca } };
   };
+  const renew = (): void => void (readAt = -Infinity);
   const ca = await read('ca.crt');
   await credentials();
   const namespace = (await read('namespace')).trim();
-  return { server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`), namespace, credentials };
+  return {
+    server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
+    namespace,
+    credentials,
+    renew,
+  };
 }
 
 async function connectWith(files: readonly string[]): Promise<Connection> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig: Loader } = await import('@kubernetes/client-node');
   const name = files.join(':');
-  const config = new KubeConfig();
-  try {
-    for (const [i, file] of files.entries()) {
-      const one = i === 0 ? config : new KubeConfig();
-      one.loadFromFile(file);
-      if (i > 0) config.mergeConfig(one, true);
+  const load = (): KubeConfig => {
+    const config = new Loader();
+    try {
+      for (const [i, file] of files.entries()) {
+        const one = i === 0 ? config : new Loader();
+        one.loadFromFile(file);
+        if (i > 0) config.mergeConfig(one, true);
+      }
+    } catch (error) {
+      throw new ConnectionError(
+        `kubeconfig ${name}: ${reasonOf(error)}; pass --kubeconfig FILE with a file that kubectl can use`,
+        { cause: error },
+      );
     }
-  } catch (error) {
-    throw new ConnectionError(
-      `kubeconfig ${name}: ${reasonOf(error)}; pass --kubeconfig FILE with a file that kubectl can use`,
-      { cause: error },
-    );
-  }
+    return config;
+  };
+  let config = load();
+  let stale = false;
   const cluster = config.getCurrentCluster();
   const wanted = config.getCurrentContext();
   if (!cluster) {
@@ -107,6 +121,9 @@ async function connectWith(files: readonly string[]): Promise<Connection> {
   }
   const credentials = async (): Promise<Credentials> => {
     const options: RequestOptions = {};
+    // A new KubeConfig asks the plugin again, and reads what a login has written since.
+    if (stale) config = load();
+    stale = false;
     try {
       await config.applyToHTTPSOptions(options);
     } catch (error) {
@@ -126,7 +143,8 @@ async function connectWith(files: readonly string[]): Promise<Connection> {
   };
   // A certificate that cannot be read is better said now than at the first request.
   await credentials();
-  return { server: new URL(cluster.server), namespace: config.getContextObject(wanted)?.namespace, credentials };
+  const namespace = config.getContextObject(wanted)?.namespace;
+  return { server: new URL(cluster.server), namespace, credentials, renew: () => void (stale = true) };
 }
 
 const dropUndefined = <T extends object>(object: T): T =>

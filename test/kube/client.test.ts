@@ -101,6 +101,27 @@ describe('the API client', () => {
     assert.equal(sockets.size, 1, 'one connection for both');
   });
 
+  it('lets the credentials be renewed when the server does not accept them', async () => {
+    let renewed = 0;
+    handler = (_, response) =>
+      response.writeHead(401).end('{"code":401,"reason":"Unauthorized","message":"Unauthorized"}');
+    const url = new URL(`https://localhost:${(server.address() as AddressInfo).port}`);
+    open({
+      connection: {
+        server: url,
+        namespace: undefined,
+        credentials: () => Promise.resolve({ headers: {}, tls: { ca: bundle.ca } }),
+        renew: () => void renewed++,
+      },
+    });
+    await assert.rejects(api.request({ method: 'GET', path: '/' }), { code: 401 });
+    await assert.rejects(
+      api.watch({ method: 'GET', path: '/' }, () => undefined),
+      { code: 401 },
+    );
+    assert.equal(renewed, 2);
+  });
+
   it('opens no more connections than it may', async () => {
     handler = (_, response) => void setImmediate(() => response.end('{}'));
     open({ connections: 3 });

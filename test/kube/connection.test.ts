@@ -58,6 +58,21 @@ describe('a connection', () => {
       assert.deepEqual((await connection.credentials()).headers, { authorization: 'Bearer fresh' });
     });
 
+    it('asks the plugin again when the server did not accept what it gave', async () => {
+      const counter = path.join(folder, 'counter');
+      const script =
+        `const fs = require('fs'); fs.appendFileSync(${JSON.stringify(counter)}, 'x');` +
+        `const token = 't' + fs.readFileSync(${JSON.stringify(counter)}).length;` +
+        `process.stdout.write(JSON.stringify({ kind: 'ExecCredential', status: { token } }))`;
+      const connection = await from(
+        await kubeconfig(config({ exec: { command: process.execPath, args: ['-e', script] } })),
+      );
+      const token = async (): Promise<unknown> => (await connection.credentials()).headers['authorization'];
+      assert.deepEqual([await token(), await token()], ['Bearer t1', 'Bearer t1']);
+      connection.renew!();
+      assert.deepEqual([await token(), await token()], ['Bearer t2', 'Bearer t2']);
+    });
+
     it('joins several files, of which the first says what is current', async () => {
       const first = await kubeconfig({ 'current-context': 'x', clusters: [], users: [], contexts: [] }, 'first');
       const second = await kubeconfig({ ...config({ token: 'abc' }), 'current-context': 'other' }, 'second');
@@ -120,6 +135,10 @@ describe('a connection', () => {
       assert.equal(connection.server.href, 'https://[fd00::1]/');
       assert.equal(connection.namespace, 'tranche-system');
       assert.deepEqual(await connection.credentials(), { headers: { authorization: 'Bearer tok' }, tls: { ca: 'CA' } });
+      await kubeconfig('tok2', 'token');
+      assert.equal((await connection.credentials()).headers['authorization'], 'Bearer tok');
+      connection.renew!();
+      assert.equal((await connection.credentials()).headers['authorization'], 'Bearer tok2');
     });
 
     it('is refused in words without a token', async () => {
