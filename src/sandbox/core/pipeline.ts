@@ -91,5 +91,6 @@ export async function dispatch(
   const type = m.registry.find(info.group, info.version, info.resource);
   if (!type) throw new PageNotFound();
   const call: Call = { info, user, query: request.query, headers: request.headers, body: request.body, type, warnings };
+  if (type.deprecationWarning) warnings.push(type.deprecationWarning);
   return handlerFor(call)(m, call);
 }

@@ -158,9 +158,10 @@ export async function list(m: Machinery, call: Call): Promise<Result & { kind: '
   const namespace = type.namespaced && info.namespace ? info.namespace : undefined;
   checkListOptions(call);
   const filter = readFilter(call);
-  const limit = Number((query.size && query.get('limit')) || 0);
   const token = query.size ? query.get('continue') : null;
   const asked = readRevision(call);
+  // From the cache, which resourceVersion=0 asks for, lists come whole.
+  const limit = asked === 0 ? 0 : Number((query.size && query.get('limit')) || 0);
   let revision = m.store.revision;
   let objects: readonly KubeObject[];
   if (token) {

@@ -184,6 +184,8 @@ export interface ResourceType {
   validateStatus?(object: KubeObject, old: KubeObject): FieldError[];
   /** Served below the resource, besides status and scale: for discovery. */
   subresources?: { name: string; group: string; version: string; kind: string; verbs: string[] }[];
+  /** Said in a Warning header of every answer. */
+  deprecationWarning?: string;
   /** Only create, and the answer is computed, nothing is stored (reviews). */
   virtual?: boolean;
 }

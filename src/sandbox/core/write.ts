@@ -40,7 +40,8 @@ const MAX_NAME_ATTEMPTS = 8;
 export function readBody(call: Call, options: WriteOptions, old?: KubeObject): KubeObject {
   const { type, body } = call;
   if (body === undefined || isBytes(body)) {
-    const { object, warnings } = decode(type, body ?? new Uint8Array(), { validation: options.validation });
+    const yaml = isYaml(call);
+    const { object, warnings } = decode(type, body ?? new Uint8Array(), { validation: options.validation, yaml });
     call.warnings.push(...warnings);
     return object;
   }
@@ -48,6 +49,15 @@ export function readBody(call: Call, options: WriteOptions, old?: KubeObject): K
   object.apiVersion ??= apiVersionOf(type.group, type.version);
   object.kind ??= type.kind;
   return object;
+}
+
+/** Bodies come as JSON, where nothing else is said, or YAML. */
+function isYaml({ headers, type }: Call): boolean {
+  const media = (headers['content-type'] ?? '').split(';')[0]!.trim();
+  if (media === 'application/yaml') return true;
+  if (media === '' || media === 'application/json') return false;
+  const protobuf = type.custom ? [] : ['application/vnd.kubernetes.protobuf'];
+  throw unsupportedMediaType(['application/json', 'application/yaml', ...protobuf]);
 }
 
 /** A copy whose metadata can be changed; what is unchanged since `old` is shared. */
@@ -278,7 +288,8 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
   const options = readOptions(call, 'PatchOptions', applying);
 
   if (applying) {
-    const applied = parseApply(call.body ?? new Uint8Array());
+    const { applied, warnings } = parseApply(call.body ?? new Uint8Array(), options.validation);
+    call.warnings.push(...warnings);
     const { fields } = m;
     if (!fields) throw badRequest('server-side apply is not available: this cluster does not track managed fields');
     return updateObject(m, call, options, {

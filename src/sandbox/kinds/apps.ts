@@ -1,5 +1,6 @@
 // apps/v1: Deployment, ReplicaSet, StatefulSet, DaemonSet, ControllerRevision.
 import { field } from '../core/errors.ts';
+import { same } from '../core/objects.ts';
 import { resource } from '../core/resources.ts';
 import { labelSelectorOf, matchesLabels } from '../core/select.ts';
 import {
@@ -168,6 +169,10 @@ const startWith =
     if (!old) object.status = { ...status };
   };
 
+/** What was a field before apps/v1; DaemonSets still carry it. */
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+const UNSCHEDULED = { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 };
+
 export function appsTypes(): ResourceType[] {
   const row = (kind: string, plural: string, more: Partial<ResourceType>): ResourceType =>
     resource('apps', 'v1', kind, plural, { status: true, generation: true, categories: ['all'], ...more });
@@ -247,12 +252,13 @@ export function appsTypes(): ResourceType[] {
         }
         defaultTemplate(object);
       },
-      prepare: startWith({
-        currentNumberScheduled: 0,
-        desiredNumberScheduled: 0,
-        numberMisscheduled: 0,
-        numberReady: 0,
-      }),
+      prepare(object, old) {
+        startWith(UNSCHEDULED)(object, old);
+        const before = Number(old?.metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);
+        const changed = !old || !same(object.spec.template, old.spec.template);
+        const generation = String(changed ? before + 1 : before);
+        object.metadata.annotations = { ...object.metadata.annotations, [TEMPLATE_GENERATION]: generation };
+      },
       validate: validateDaemonSet,
     }),
     resource('apps', 'v1', 'ControllerRevision', 'controllerrevisions', { columns: controllerRevisionColumns }),

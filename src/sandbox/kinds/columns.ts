@@ -300,7 +300,10 @@ export const eventColumns = columns(
 // `kubectl get events` begins with the time; the name is for -o wide.
 eventColumns.push({ ...eventColumns.shift()!, priority: 1 });
 
-export const serviceAccountColumns = columns(AGE);
+export const serviceAccountColumns = columns(
+  column('Secrets', doc('core.v1.ServiceAccount.secrets'), ({ secrets }) => secrets?.length ?? 0),
+  AGE,
+);
 
 const quantityOf = (metric: any, current: any): string => {
   const { resource } = metric;

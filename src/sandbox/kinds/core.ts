@@ -268,6 +268,12 @@ export function coreTypes(store: Store): ResourceType[] {
       shortNames: ['ep'],
       columns: endpointsColumns,
       createOnUpdate: true,
+      default(endpoints) {
+        for (const subset of (endpoints.subsets ?? []) as { ports?: { protocol?: string }[] }[]) {
+          for (const port of subset.ports ?? []) if (port.protocol === undefined) port.protocol = 'TCP';
+        }
+      },
+      deprecationWarning: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     }),
     eventsType(''),
     eventsType('events.k8s.io'),

@@ -229,6 +229,9 @@ export function otherTypes(): ResourceType[] {
     resource('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices', {
       generation: true,
       columns: endpointSliceColumns,
+      default(slice) {
+        for (const port of slice.ports ?? []) fill(port, { name: '', protocol: 'TCP' });
+      },
     }),
     ...networking(),
     scheduling(),

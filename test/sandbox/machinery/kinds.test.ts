@@ -376,3 +376,39 @@ describe('Webhook configurations', () => {
       refused(path, { metadata: { name: 'w' }, webhooks: [webhook(more)] }, message));
   }
 });
+
+describe('What has become old', () => {
+  it('is said of Endpoints, and kept up for DaemonSets', async () => {
+    const api = new TestCluster();
+    const { headers } = await api.get('/api/v1/namespaces/default/endpoints');
+    assert.equal(
+      headers.warning,
+      '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+    );
+    const path = '/apis/apps/v1/namespaces/default/daemonsets';
+    const { selector, template } = deployment('agent').spec;
+    const generation = ({ body }: any): unknown =>
+      body.metadata.annotations['deprecated.daemonset.template.generation'];
+    assert.equal(generation(await api.post(path, { metadata: { name: 'agent' }, spec: { selector, template } })), '1');
+    assert.equal(generation(await api.merge(`${path}/agent`, { spec: { minReadySeconds: 1 } })), '1');
+    assert.equal(
+      generation(await api.merge(`${path}/agent`, { spec: { template: { spec: podSpec('nginx:2') } } })),
+      '2',
+    );
+  });
+});
+
+describe('A body', () => {
+  it('may be YAML, but nothing that nobody reads', async () => {
+    const api = new TestCluster();
+    const yaml = await api.post(CONFIG_MAPS, 'metadata: {name: a}\ndata:\n  k: v\n', { type: 'application/yaml' });
+    assert.equal(yaml.status, 201);
+    assert.deepEqual(yaml.body.data, { k: 'v' });
+    const text = await api.post(CONFIG_MAPS, 'a', { type: 'text/plain' });
+    assert.equal(text.status, 415);
+    assert.equal(
+      text.body.message,
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    );
+  });
+});
