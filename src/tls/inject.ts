@@ -43,7 +43,13 @@ const COLLECTIONS: Readonly<Record<Target['kind'], string>> = {
 interface Watched {
   readonly target: Target;
   readonly reflector: Reflector<Configured>;
+  /** When we last wrote to it, newest last. */
+  readonly writes: number[];
 }
+
+/** Whoever else insists on another CA (a second program with another URL) shall not make us write without end. */
+const MAX_WRITES = 10;
+const WRITES_WINDOW_MS = 60_000;
 
 export class CaInjector {
   private readonly options: InjectorOptions;
@@ -67,7 +73,7 @@ export class CaInjector {
         logger: this.logger,
       });
       const key = `${target.kind}/${target.name}`;
-      this.watched.set(key, { target, reflector });
+      this.watched.set(key, { target, reflector, writes: [] });
       reflector.on(() => this.queue.add(key));
     }
     this.queue = new WorkQueue({ clock, logger: this.logger, workers: 1, work: (key) => this.work(key) });
@@ -105,12 +111,17 @@ export class CaInjector {
   }
 
   private async work(key: string): Promise<Outcome | void> {
-    const { target, reflector } = this.watched.get(key)!;
+    const { target, reflector, writes } = this.watched.get(key)!;
     const object = reflector.get(target.name);
     if (!object || this.caBundle === undefined) return;
     for (const mistake of this.mistakes(object)) this.logger.warn(mistake, { kind: target.kind, name: target.name });
     const body = this.patchFor(object);
     if (body.length === 0) return;
+    const waitMs = this.waitFor(writes);
+    if (waitMs > 0) {
+      this.logger.warn('somebody else keeps changing our CA: is another program running with another URL?', { key });
+      return { againAfterMs: waitMs };
+    }
     try {
       const path = `${COLLECTIONS[target.kind]}/${target.name}`;
       await this.options.api.request({ method: 'PATCH', path, contentType: 'application/json-patch+json', body });
@@ -122,6 +133,16 @@ export class CaInjector {
         return { retry: true };
       throw error;
     }
+  }
+
+  /** How long to wait before the next write; 0, and the write is counted, when it may be done now. */
+  private waitFor(writes: number[]): number {
+    const now = this.options.clock.now();
+    const left = writes.length < MAX_WRITES ? 0 : writes[0]! + WRITES_WINDOW_MS - now;
+    if (left > 0) return left;
+    writes.push(now);
+    if (writes.length > MAX_WRITES) writes.shift();
+    return 0;
   }
 
   /** JSON patch; each change holds only for the configuration it was made for. */

@@ -182,6 +182,21 @@ describe('the CA injector', () => {
     await injector.stop();
   });
 
+  it('does not write without end when another program insists on its own CA', async () => {
+    const { clock, server, injector } = await setUp({ webhook: webhooks({ service }), crd: crd({ service }) });
+    const other = new CaInjector({ api: server, clock, targets: [TARGETS[0]!] });
+    other.start();
+    other.setCa('another');
+    injector.setCa('PEM');
+    await clock.run(600_000);
+    const writes = server.patches.filter((name) => name === 'tranche').length;
+    assert.ok(writes > 20 && writes <= 2 * 10 * 11, `${writes} writes in ten minutes`);
+    await other.stop();
+    await clock.run(120_000);
+    assert.equal(injector.problem, undefined);
+    await injector.stop();
+  });
+
   it('says that the chart is not installed, and goes to work as soon as it is', async () => {
     const { clock, server, injector, configs } = await setUp({ webhook: webhooks(), crd: crd({ service }) });
     injector.setCa('PEM');
