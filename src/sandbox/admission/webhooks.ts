@@ -132,12 +132,14 @@ export class Webhooks {
 
   async validate(request: AdmissionRequest): Promise<void> {
     const versions = new Versions(request);
-    const calls: Promise<ReviewResponse | undefined>[] = [];
+    // First who is to be asked, which may fail by itself; then all of them at once.
+    const selected: [Hook, Versioned][] = [];
     for (const hook of this.hooks('validate')) {
       const versioned = await this.select(hook, request, versions);
-      if (versioned) calls.push(this.call(hook, request, versioned, false));
+      if (versioned) selected.push([hook, versioned]);
     }
-    // All are asked; of several refusals the client sees the first.
+    const calls = selected.map(([hook, versioned]) => this.call(hook, request, versioned, false));
+    // Of several refusals the client sees the first.
     for (const result of await Promise.allSettled(calls))
       if (result.status === 'rejected') throw result.reason as Error;
   }

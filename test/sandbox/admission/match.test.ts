@@ -136,6 +136,14 @@ describe('Match conditions', () => {
     await world(broken, 'Ignore').validate(aRequest());
   });
 
+  it('that fail refuse the request before anybody is asked', async () => {
+    const { admission, register } = aWorld();
+    const clientConfig = { service: { namespace: 'none', name: 'none' } };
+    register('validating', { name: 'a.test', clientConfig });
+    register('validating', { name: 'b.test', clientConfig, matchConditions: [condition('object.none == 1')] });
+    assert.equal((await refusal(admission.validate(aRequest()))).code, 403);
+  });
+
   it('one that is false decides, whatever errors others have', async () => {
     await world([condition('object.spec.paused == true'), condition('false')]).validate(aRequest());
   });
