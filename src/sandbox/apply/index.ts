@@ -1,10 +1,11 @@
 // Server-side apply, and who owns which field (metadata.managedFields).
-import { parse as parseYaml } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ManagedFieldsEntry, ResourceType } from '../core/types.ts';
 import { deepEqual, isObject } from '../patch/values.ts';
 import { otherVersion } from '../crd/index.ts';
 import { badRequest, definitionName, readObject } from '../schema/index.ts';
+import type { FieldValidation } from '../schema/index.ts';
 import { zero } from '../schema/read.ts';
 import { typeOf } from '../schema/types.ts';
 import { atomOf } from './atoms.ts';
@@ -27,24 +28,32 @@ export interface Change {
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** The body of an apply patch. Throws ApiError (400). */
-export function parseApply(body: Uint8Array | object): KubeObject {
-  let value: unknown = body;
-  if (body instanceof Uint8Array) {
-    try {
-      value = parseYaml(new TextDecoder().decode(body), { uniqueKeys: false });
-    } catch (error) {
-      const why = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-      throw badRequest(`error decoding patch: error converting YAML to JSON: yaml: ${why}`);
-    }
-  }
+/** The body of an apply patch, and a warning about keys that come twice in it. Throws ApiError (400). */
+export function parseApply(
+  body: Uint8Array | object,
+  validation: FieldValidation,
+): { applied: KubeObject; warnings: string[] } {
+  if (!(body instanceof Uint8Array)) return { applied: body as KubeObject, warnings: [] };
+  const lines = new LineCounter();
+  const document = parseDocument(new TextDecoder().decode(body), { lineCounter: lines, prettyErrors: false });
+  const duplicates = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  const [broken] = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
+  const converting = 'error converting YAML to JSON: yaml: ';
+  if (broken)
+    throw badRequest(`error decoding patch: ${converting}line ${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
+  const value: unknown = document.toJS();
   if (!isObject(value)) {
     const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
     throw badRequest(
       `error decoding patch: error unmarshaling JSON: json: cannot unmarshal ${what} into Go value of type map[string]interface {}`,
     );
   }
-  return value as unknown as KubeObject;
+  const applied = value as unknown as KubeObject;
+  if (!duplicates.length || validation === 'Ignore') return { applied, warnings: [] };
+  const told = duplicates.map(({ pos }) => `\n  line ${lines.linePos(pos[0]).line}: key already set in map`).join('');
+  const problem = `${converting}unmarshal errors:${told}`;
+  if (validation === 'Strict') throw badRequest(`error strict decoding patch: ${problem}`);
+  return { applied, warnings: [problem] };
 }
 
 const apiVersionOf = ({ group, version }: ResourceType): string => (group ? `${group}/${version}` : version);

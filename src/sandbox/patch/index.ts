@@ -124,7 +124,21 @@ function parsePatch(patchType: PatchType, body: Uint8Array | object): { patch: u
           : typeof patch;
     throw badRequest(`${prefix}json: cannot unmarshal ${what} into Go value of type ${wanted}`);
   }
+  if (isJsonPatch) checkOperations(patch as object[]);
   return { patch, duplicates };
+}
+
+/** Operations have texts where texts go; whether they make sense shows when they are applied. */
+function checkOperations(operations: object[]): void {
+  for (const operation of operations) {
+    for (const [key, value] of Object.entries(operation)) {
+      if (key === 'value' || !OPERATION_FIELDS.has(key) || value === null || typeof value === 'string') continue;
+      const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+      throw badRequest(
+        `error decoding patch: json: cannot unmarshal ${what} into Go struct field jsonPatchOp.${key} of type string`,
+      );
+    }
+  }
 }
 
 const unprocessable = (): ApiError =>

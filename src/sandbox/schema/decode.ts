@@ -55,27 +55,14 @@ export function decode(
 ): Decoded {
   const { value, duplicates } =
     body instanceof Uint8Array ? parseBody(type.kind, body, yaml) : { value: body, duplicates: [] };
-  const given = headOf(type, value, body);
+  const native = definitionName(type.group, type.version, type.kind) !== undefined;
+  const given = headOf(type, value, body, native);
   const wrap = (message: string): ApiError =>
     badRequest(`${given.kind} in version "${given.version}" cannot be handled as a ${type.kind}: ${message}`);
-  const expected = type.group ? `${type.group}/${type.version}` : type.version;
-  const actual = given.group ? `${given.group}/${given.version}` : given.version;
-  const native = definitionName(type.group, type.version, type.kind) !== undefined;
-  if (native && given.kind !== type.kind) {
-    if (definitionName(given.group, given.version, given.kind))
-      throw wrap(
-        `converting (${goName(given, given.version)}) to (${goName(type, packageOf(type.group))}): unknown conversion`,
-      );
-    throw wrap(
-      `no kind "${given.kind}" is registered for version "${actual}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
-    );
-  }
-  if (actual !== expected && (!native || definitionName(given.group, given.version, given.kind)))
-    throw badRequest(`the API version in the data (${actual}) does not match the expected API version (${expected})`);
+  if (native) checkNativeKind(type, given, wrap);
+  const [actual, expected] = [versionText(given), versionText(type)];
   if (actual !== expected)
-    throw wrap(
-      `no kind "${given.kind}" is registered for version "${actual}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
-    );
+    throw badRequest(`the API version in the data (${actual}) does not match the expected API version (${expected})`);
   const problems = duplicates.map((path) => `duplicate field "${path}"`);
   let object: KubeObject;
   try {
@@ -92,6 +79,22 @@ export function decode(
   return { object, warnings: validation === 'Warn' ? problems : [] };
 }
 
+const versionText = ({ group, version }: { group: string; version: string }): string =>
+  group ? `${group}/${version}` : version;
+
+/** Another native kind cannot be converted to this one; what is no native kind is not known at all. */
+function checkNativeKind(type: ResourceType, given: GroupVersionKind, wrap: (message: string) => ApiError): void {
+  const isKnown = definitionName(given.group, given.version, given.kind) !== undefined;
+  if (!isKnown)
+    throw wrap(
+      `no kind "${given.kind}" is registered for version "${versionText(given)}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
+    );
+  if (given.kind === type.kind) return;
+  const from = `${given.version}.${given.kind}`;
+  const to = `${type.group ? type.group.split('.')[0] : 'core'}.${type.kind}`;
+  throw wrap(`converting (${from}) to (${to}): unknown conversion`);
+}
+
 /** Text to value; the errors of the API server for what is no JSON (or YAML). */
 function parseBody(kind: string, body: Uint8Array, yaml: boolean): { value: unknown; duplicates: string[] } {
   const unrecognized = (problem: string): ApiError =>
@@ -106,34 +109,35 @@ function parseBody(kind: string, body: Uint8Array, yaml: boolean): { value: unkn
   }
 }
 
-/** What the object says it is; what it leaves out is as the request expects. */
-function headOf(type: ResourceType, value: unknown, body: Uint8Array | object): GroupVersionKind {
+/** What the object says it is; what a native one leaves out is as the request expects. */
+function headOf(type: ResourceType, value: unknown, body: Uint8Array | object, native: boolean): GroupVersionKind {
   const unrecognized = (problem: string): ApiError =>
     badRequest(
-      `the object provided is unrecognized (must be of type ${type.kind}): couldn't get version/kind; json parse error: ${problem} (${
+      `the object provided is unrecognized (must be of type ${type.kind}): ${problem} (${
         body instanceof Uint8Array ? summarize(body) : '<in process>'
       })`,
     );
-  if (value === null) return type;
-  if (!isObject(value)) {
-    const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-    throw unrecognized(`json: cannot unmarshal ${what} into Go value of type ${HEAD_TYPE}`);
-  }
+  const unreadable = (problem: string): ApiError =>
+    unrecognized(`couldn't get version/kind; json parse error: ${problem}`);
+  if (value !== null && !isObject(value))
+    throw unreadable(`json: cannot unmarshal ${jsonType(value)} into Go value of type ${HEAD_TYPE}`);
+  const head: Record<string, unknown> = value ?? {};
   for (const key of ['apiVersion', 'kind']) {
-    const given = value[key];
-    if (given == null || typeof given === 'string') continue;
-    const what = Array.isArray(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given;
-    throw unrecognized(`json: cannot unmarshal ${what} into Go struct field .${key} of type string`);
+    if (head[key] != null && typeof head[key] !== 'string')
+      throw unreadable(`json: cannot unmarshal ${jsonType(head[key])} into Go struct field .${key} of type string`);
   }
-  const apiVersion = (value['apiVersion'] as string | null | undefined) || '';
-  const kind = (value['kind'] as string | null | undefined) || type.kind;
-  if (!apiVersion) return { group: type.group, version: type.version, kind };
+  const [apiVersion, kind] = [(head['apiVersion'] as string) || '', (head['kind'] as string) || ''];
+  if (!native && !kind) {
+    const text = body instanceof Uint8Array ? new TextDecoder().decode(body) : JSON.stringify(body);
+    throw unrecognized(`Object 'Kind' is missing in '${text}'`);
+  }
+  if (!apiVersion && native) return { group: type.group, version: type.version, kind: kind || type.kind };
   const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/', 2) as [string, string]) : ['', apiVersion];
-  return { group, version, kind };
+  return { group, version, kind: kind || type.kind };
 }
 
-const packageOf = (group: string): string => (group ? group.split('.')[0]! : 'core');
-const goName = (gvk: GroupVersionKind, where: string): string => `${where}.${gvk.kind}`;
+const jsonType = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
 
 /** The first 30 bytes: as text when it looks like an object, in hexadecimal when not. */
 function summarize(body: Uint8Array): string {

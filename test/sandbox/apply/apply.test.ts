@@ -229,12 +229,26 @@ describe('server-side apply', () => {
   });
 
   it('reads YAML, JSON being YAML', () => {
-    assert.deepEqual(parseApply(bytes('kind: A\nmetadata: {name: b}\n')), { kind: 'A', metadata: { name: 'b' } });
+    assert.deepEqual(parseApply(bytes('kind: A\nmetadata: {name: b}\n'), 'Strict').applied, {
+      kind: 'A',
+      metadata: { name: 'b' },
+    });
     assert.throws(
-      () => parseApply(bytes('- a')),
+      () => parseApply(bytes('- a'), 'Ignore'),
       /error decoding patch: .*cannot unmarshal array into Go value of type map\[string\]interface \{\}/,
     );
-    assert.throws(() => parseApply(bytes('a: [')), /error decoding patch: error converting YAML to JSON: yaml: /);
+    assert.throws(
+      () => parseApply(bytes('a: ['), 'Ignore'),
+      /error decoding patch: error converting YAML to JSON: yaml: line 1: /,
+    );
+  });
+
+  it('refuses keys that come twice when strict, warns or ignores them else, the last counting', () => {
+    const twice = bytes('spec:\n  a: 1\n  a: 2\n');
+    const problem = 'error converting YAML to JSON: yaml: unmarshal errors:\n  line 3: key already set in map';
+    assert.throws(() => parseApply(twice, 'Strict'), { message: `error strict decoding patch: ${problem}` });
+    assert.deepEqual(parseApply(twice, 'Warn'), { applied: { spec: { a: 2 } }, warnings: [problem] });
+    assert.deepEqual(parseApply(twice, 'Ignore').warnings, []);
   });
 });
 

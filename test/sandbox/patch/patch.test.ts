@@ -331,6 +331,13 @@ describe('a patch request', () => {
     assert.equal(answer(STRATEGIC, '{').message, 'unexpected end of JSON input');
   });
 
+  it('answers 400 for operations that are none', () => {
+    assert.equal(
+      answer(JSON_PATCH, [{ op: 1, path: '/a' }]).message,
+      'error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string',
+    );
+  });
+
   it('refuses strategic patches that contradict themselves', () => {
     const containers = (patch: Values): Values => ({ spec: { template: { spec: patch } } });
     assert.deepEqual(

@@ -333,6 +333,17 @@ describe('decoding a custom resource', () => {
     assert.deepEqual([object.metadata, warnings], [{ name: 'a' }, ['unknown field "metadata.nick"']]);
   });
 
+  it('says its kind and version itself', () => {
+    assert.equal(
+      refusal(widget, '{"spec":{}}'),
+      `the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in '{"spec":{}}' ({"spec":{}})`,
+    );
+    assert.equal(
+      refusal(widget, { kind: 'Widget' }),
+      'the API version in the data () does not match the expected API version (example.com/v1)',
+    );
+  });
+
   it('refuses another version of its group', () => {
     assert.equal(
       refusal(widget, { ...head, apiVersion: 'example.com/v2' }),
