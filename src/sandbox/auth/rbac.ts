@@ -99,10 +99,10 @@ export class Rbac {
     return found.length > 1 ? found.sort((a, b) => a.order - b.order) : found;
   }
 
-  /** The store hands out the same list until something in it changes; of nothing it hands out a new one each time. */
+  /** The store hands out the same list until something in it changes. */
   private fresh(): Index {
-    const bindings = orNone(this.objects.list(`${RBAC}/rolebindings`));
-    const clusterBindings = orNone(this.objects.list(`${RBAC}/clusterrolebindings`));
+    const bindings = this.objects.list(`${RBAC}/rolebindings`);
+    const clusterBindings = this.objects.list(`${RBAC}/clusterrolebindings`);
     if (bindings !== this.bindings || clusterBindings !== this.clusterBindings) {
       this.bindings = bindings;
       this.clusterBindings = clusterBindings;
@@ -111,9 +111,6 @@ export class Rbac {
     return this.index;
   }
 }
-
-const NONE: readonly KubeObject[] = [];
-const orNone = (list: readonly KubeObject[]): readonly KubeObject[] => (list.length > 0 ? list : NONE);
 
 const indexOf = (bindings: KubeObject[]): Index => {
   const users = new Map<string, Grant[]>();

@@ -23,6 +23,8 @@ interface Collection {
 }
 
 const ALL = '*';
+/** Always the same, so that whoever derives something from a list sees that it has not changed. */
+const NONE: readonly KubeObject[] = Object.freeze([]);
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export class Store {
@@ -56,7 +58,7 @@ export class Store {
   /** All objects (of a namespace), in the order of `namespace/name`. The array is shared: do not change it. */
   list(collection: string, namespace?: string): readonly KubeObject[] {
     const found = this.collections.get(collection);
-    if (!found) return [];
+    if (!found) return NONE;
     const key = namespace ?? ALL;
     let list = found.lists.get(key);
     if (!list) {
