@@ -4,6 +4,7 @@ import { HELD } from '../api/keys.ts';
 import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
 import { readHeld } from '../engine/hold.ts';
+import { olderFirst, ownerOf } from '../engine/owner.ts';
 import { decide as decideRelease, standAside } from '../engine/release.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Decision, Snapshot } from '../engine/snapshot.ts';
@@ -108,7 +109,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const deployment = await find(key, wanting);
     if (wanting.length === 0) return deployment ? carryOutOrphan(key, deployment) : forget(key);
     // 2. The oldest works; those on their way out leave; the others say that they stand aside.
-    const owner = wanting.find((rollout) => !isDeleting(rollout)) ?? wanting[0]!;
+    const owner = ownerOf(wanting)!;
     for (const other of wanting) {
       if (other === owner) continue;
       const snapshot = snapshotOf(key, other, deployment, false);
@@ -207,11 +208,3 @@ export const workloadKey = (rollout: Rollout): string =>
   `${rollout.metadata.namespace ?? ''}/${rollout.spec.workloadRef.name}`;
 
 const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;
-
-function olderFirst(a: KubeObject, b: KubeObject): number {
-  const [x, y] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp ?? ''} ${metadata.name}`) as [
-    string,
-    string,
-  ];
-  return x < y ? -1 : 1;
-}
