@@ -1,7 +1,5 @@
-// JSON from the wire, with a bound on how deep it nests: everything that walks an object afterwards may then recurse.
-
-/** Ours go to about 25 (managedFields of a Deployment), nothing Kubernetes has goes past 60. */
-export const MAX_DEPTH = 128;
+// JSON from the wire.
+import { MAX_DEPTH, nestsTooDeep } from '../api/nesting.ts';
 
 /** The request cannot be answered; `status` is its HTTP status. */
 export class BadRequest extends Error {
@@ -14,32 +12,21 @@ export class BadRequest extends Error {
   }
 }
 
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
-const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
-
 /** Throws BadRequest. */
 export function parseJson(bytes: Uint8Array): unknown {
-  if (isDeeper(bytes, MAX_DEPTH)) throw new BadRequest(`the body nests deeper than ${MAX_DEPTH} levels`);
+  const text = decode(bytes);
+  if (nestsTooDeep(text)) throw new BadRequest(`the body nests deeper than ${MAX_DEPTH} levels`);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new BadRequest(error instanceof SyntaxError ? 'the body is not JSON' : 'the body is not UTF-8');
+    return JSON.parse(text);
+  } catch {
+    throw new BadRequest('the body is not JSON');
   }
 }
 
-/** On the bytes, before anything is built from them. */
-function isDeeper(bytes: Uint8Array, limit: number): boolean {
-  let depth = 0;
-  let inText = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (inText) {
-      if (byte === BACKSLASH) i++;
-      else if (byte === QUOTE) inText = false;
-    } else if (byte === QUOTE) inText = true;
-    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
-      if (++depth > limit) return true;
-    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new BadRequest('the body is not UTF-8');
   }
-  return false;
 }

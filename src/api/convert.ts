@@ -1,5 +1,6 @@
 // Rollout v1alpha1 ⇄ v1beta1, lossless both ways: what the other version cannot say travels in an annotation.
 import { CONVERSION, ROLLING_STYLE, TRAFFIC_ROUTING } from './keys.ts';
+import { nestsTooDeep } from './nesting.ts';
 import { difference, mend, type Difference } from './overlay.ts';
 
 export type Version = 'v1alpha1' | 'v1beta1';
@@ -34,7 +35,8 @@ function takeNote(object: Json, to: Version): { readonly rest: Json; readonly no
   if (typeof text !== 'string') return { rest: object, noted: undefined };
   const note = parse(text);
   if (note === undefined || note.of !== to) return { rest: object, noted: undefined };
-  return { rest: withAnnotation(object, CONVERSION, note.over), noted: note.lost };
+  const over = typeof note.over === 'string' ? note.over : undefined;
+  return { rest: withAnnotation(object, CONVERSION, over), noted: note.lost };
 }
 
 function addNote(object: Json, of: Version, lost: Difference): Json {
@@ -43,7 +45,9 @@ function addNote(object: Json, of: Version, lost: Difference): Json {
   return withAnnotation(object, CONVERSION, JSON.stringify(note));
 }
 
+/** Anybody can write anything into an annotation: one Rollout must not make the list of all of them unreadable. */
 function parse(text: string): Note | undefined {
+  if (nestsTooDeep(text)) return undefined;
   try {
     const note: unknown = JSON.parse(text);
     return isObject(note) && isObject(note['lost']) ? (note as unknown as Note) : undefined;

@@ -38,6 +38,7 @@ export function difference(was: unknown, is: unknown): Difference | undefined {
 
 /** `value` with the difference laid over it, but for the places that are not what they were. */
 export function mend(value: unknown, change: Difference): unknown {
+  if (!isObject(change)) return value;
   if ('fields' in change) {
     if (!isObject(value) || !isObject(change.fields)) return value;
     const result = new Map(Object.entries(value));
@@ -51,7 +52,7 @@ export function mend(value: unknown, change: Difference): unknown {
   if ('items' in change) {
     if (!Array.isArray(value) || !Array.isArray(change.items)) return value;
     const result: unknown[] = [...value];
-    for (const { index, item, change: inner } of change.items) {
+    for (const { index, item, change: inner } of change.items.filter(isItem)) {
       const at = equal(value[index], item) ? index : value.findIndex((candidate) => equal(candidate, item));
       // Edited in place: what the other version cannot see stays with it.
       const place = at >= 0 ? at : index < value.length ? index : undefined;
@@ -61,6 +62,9 @@ export function mend(value: unknown, change: Difference): unknown {
   }
   return equal(value, change.was) ? change.is : value;
 }
+
+const isItem = (item: unknown): item is ItemDifference =>
+  isObject(item) && Number.isInteger(item['index']) && (item['index'] as number) >= 0;
 
 /** Equal as JSON, whatever the order of fields. */
 function equal(a: unknown, b: unknown): boolean {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { convertRollout, type Version } from '../../src/api/convert.ts';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
 import { handlersOf } from '../../src/admission/app.ts';
@@ -48,6 +49,23 @@ const conversion = (object: object, to: string): Json => ({
   request: { uid: 'c', desiredAPIVersion: `rollouts.kruise.io/${to}`, objects: [object] },
 });
 
+/** A Rollout that was converted with a loss, and carries the note of it. */
+const noted = (from: Version, to: Version): Json => {
+  const path = { type: 'Exact', value: '/' };
+  const canary = {
+    steps: [
+      { replicas: 1, matches: [{ path }] },
+      { weight: 20, traffic: '30%' },
+    ],
+    stray: 1,
+  };
+  const spec = { rolloutID: 'x', objectRef: 1, workloadRef: 2, strategy: { canary, blueGreen: { steps: [] } } };
+  const object = { apiVersion: `${keys.GROUP}/${from}`, kind: 'Rollout', metadata: { name: 'demo' }, spec };
+  const converted = convertRollout(object, keys.GROUP, from, to) as Json;
+  assert.ok(JSON.stringify(converted).includes(keys.CONVERSION));
+  return converted;
+};
+
 const seeds: readonly (readonly ['mutate' | 'validate' | 'convert', Json])[] = [
   ['mutate', aReview(aDeployment('v2'), aDeployment())],
   ['mutate', aReview(aDeployment('v3'), held())],
@@ -60,6 +78,9 @@ const seeds: readonly (readonly ['mutate' | 'validate' | 'convert', Json])[] = [
   ['validate', aReview(statusOf('StepReady'), statusOf('StepPaused'), { subResource: 'status' })],
   ['convert', conversion(aV1alpha1Rollout(partition, 1, '50%'), 'v1beta1')],
   ['convert', conversion(aRollout(1, '50%'), 'v1alpha1')],
+  ['convert', conversion(noted('v1alpha1', 'v1beta1'), 'v1alpha1')],
+  ['convert', conversion(noted('v1beta1', 'v1alpha1'), 'v1beta1')],
+  ['mutate', aReview(noted('v1alpha1', 'v1beta1'))],
 ];
 
 const strange: readonly (() => unknown)[] = [
@@ -80,6 +101,16 @@ const strange: readonly (() => unknown)[] = [
   () => 'StepReady',
 ];
 
+/** JSON within JSON: our own annotations, which anybody can edit. */
+const parsed = (value: unknown): Json | undefined => {
+  if (typeof value !== 'string' || !value.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(value) as Json;
+  } catch {
+    return undefined;
+  }
+};
+
 /** Changes a few places of a JSON value, and now and then the text it becomes. */
 const mutate = (value: Json, pick: (below: number) => number): Buffer => {
   const copy = structuredClone(value);
@@ -95,8 +126,10 @@ const mutate = (value: Json, pick: (below: number) => number): Buffer => {
     collect(copy);
     const [node, key] = places[pick(places.length)] ?? [copy, 'request'];
     const other = places[pick(places.length)] ?? [copy, 'request'];
-    const change = pick(5);
-    if (change === 0) Reflect.deleteProperty(node, key);
+    const change = pick(6);
+    const inner = change === 5 ? parsed(node[key]) : undefined;
+    if (inner) node[key] = mutate(inner, pick).toString();
+    else if (change === 0) Reflect.deleteProperty(node, key);
     else if (change === 1) node[key] = structuredClone(other[0][other[1]]);
     else if (change === 2 && !Array.isArray(node)) node[strangeKeys[pick(strangeKeys.length)] ?? 'x'] = node[key];
     else node[key] = strange[pick(strange.length)]?.();

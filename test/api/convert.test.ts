@@ -181,6 +181,27 @@ describe('conversion of a Rollout', () => {
       assert.deepEqual(back.spec.strategy.canary.steps, [{ replicas: 2, matches: [{ path }] }]);
     });
 
+    for (const [what, lost] of Object.entries<unknown>({
+      nothing: { fields: { spec: null } },
+      'fields that are none': { fields: 1 },
+      'items that are none': {
+        fields: { spec: { fields: { strategy: { items: [null, 1, { index: -1 }, { index: 1e9 }] } } } },
+      },
+      'a list': [],
+    })) {
+      it(`a note of ${what} does no harm`, () => {
+        const text = JSON.stringify({ of: 'v1beta1', lost });
+        const object = alpha({ steps: [] }, { [ROLLING_STYLE]: 'partition', [CONVERSION]: text });
+        assert.deepEqual(toBeta(object)['spec'], toBeta(alpha({ steps: [] }))['spec']);
+      });
+    }
+
+    it('a note that nests without end is none', () => {
+      const note = `{"of":"v1beta1","lost":${'{"fields":{"spec":'.repeat(50_000)}1${'}}'.repeat(50_000)}}`;
+      const object = alpha({ steps: [] }, { [ROLLING_STYLE]: 'partition', [CONVERSION]: note });
+      assert.equal(annotationsOf(toBeta(object))?.[CONVERSION], note);
+    });
+
     it('a note that is not ours is left where it is', () => {
       const object = {
         ...beta({ canary: { steps: [] } }),
