@@ -1,6 +1,9 @@
 // The way of a request through the server: routed, authorized, handled.
 import { readOptions } from './options.ts';
-import { create, patch, readBody, update } from './write.ts';
+import { create } from './create.ts';
+import { patch } from './patch.ts';
+import { readBody } from './body.ts';
+import { update } from './update.ts';
 import { generic, methodNotSupported, PageNotFound } from './errors.ts';
 import { get, list, watch } from './read.ts';
 import { getScale, patchScale, putScale } from './scale.ts';

@@ -4,7 +4,7 @@ import { FOREGROUND, ORPHAN } from './meta.ts';
 import { collectionOf } from './resources.ts';
 import { fromStored, groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
 import { list } from './read.ts';
-import { admissionRequest, concerned } from './write.ts';
+import { admissionRequest, concerned } from './admit.ts';
 import { checkDryRun } from './options.ts';
 import { timestamp } from './names.ts';
 import { clone, same } from './objects.ts';

@@ -6,7 +6,7 @@ import { clone } from './objects.ts';
 import { readOptions } from './options.ts';
 import { formatLabelSelector, labelSelectorOf } from './select.ts';
 import { fromStored, groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
-import { updateObject } from './write.ts';
+import { updateObject } from './update.ts';
 import type { KubeObject, ResourceType } from './types.ts';
 
 const PATCHES = [

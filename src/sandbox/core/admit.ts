@@ -1,0 +1,71 @@
+// What admission is asked about a write, and the one plugin that is built in: namespaces must exist and live.
+import { forbidden, notFound } from './errors.ts';
+import { groupResource, type Call, type Machinery } from './call.ts';
+import { SCALE_KIND, scaleOf, withReplicas } from './scale.ts';
+import type { AdmissionRequest, KubeObject, ResourceType } from './types.ts';
+
+/** NamespaceLifecycle: nothing is created where there is no namespace, or in one that is going. */
+export function checkNamespaceLives(m: Machinery, call: Call): void {
+  const { type, info } = call;
+  if (!type.namespaced || type.virtual) return;
+  const namespace = m.store.get('/namespaces', '', info.namespace);
+  if (!namespace) throw notFound({ group: '', resource: 'namespaces' }, info.namespace);
+  if (!namespace.metadata.deletionTimestamp) return;
+  const error = forbidden(
+    groupResource(type),
+    info.name,
+    `unable to create new content in namespace ${info.namespace} because it is being terminated`,
+  );
+  error.status.details!.causes = [
+    {
+      reason: 'NamespaceTerminating',
+      message: `namespace ${info.namespace} is being terminated`,
+      field: 'metadata.namespace',
+    },
+  ];
+  throw error;
+}
+
+export const admissionRequest = (
+  call: Call,
+  operation: AdmissionRequest['operation'],
+  object: KubeObject | null,
+  oldObject: KubeObject | null,
+  options: { dryRun: boolean; object: Record<string, unknown> },
+): AdmissionRequest => ({
+  attributes: { ...call.info, user: call.user },
+  type: call.type,
+  kind: { group: call.type.group, version: call.type.version, kind: call.type.kind },
+  operation,
+  object,
+  oldObject,
+  options: optionsFor(operation, options.object),
+  dryRun: options.dryRun,
+  warnings: call.warnings,
+});
+
+/** Admission knows no patches: what a patch comes to is a create or an update, and has the options of one. */
+const optionsFor = (
+  operation: AdmissionRequest['operation'],
+  { force, ...options }: Record<string, unknown>,
+): Record<string, unknown> => {
+  if (operation === 'CREATE') return { ...options, kind: 'CreateOptions' };
+  if (operation === 'UPDATE') return { ...options, kind: 'UpdateOptions' };
+  return { ...options, ...(force === undefined ? {} : { force }) };
+};
+
+export const concerned = (m: Machinery, call: Call): boolean =>
+  m.admission.concerns?.({ ...call.info, user: call.user }) ?? true;
+
+/** What admission sees of an object: itself, or its Scale. */
+interface Face {
+  as: { kind?: AdmissionRequest['kind'] };
+  show(object: KubeObject): KubeObject;
+  take(shown: KubeObject, object: KubeObject): KubeObject;
+}
+export const wholeFace: Face = { as: {}, show: (object) => object, take: (shown) => shown };
+export const scaleFace = (type: ResourceType): Face => ({
+  as: { kind: SCALE_KIND },
+  show: (object) => scaleOf(type, object),
+  take: (shown, object) => withReplicas(type, object, shown.spec.replicas ?? 0),
+});

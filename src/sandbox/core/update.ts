@@ -1,0 +1,219 @@
+// Update: an object becomes another, unless somebody was faster.
+import { admissionRequest, concerned, scaleFace, wholeFace } from './admit.ts';
+import { apiVersionOf, collectionOf } from './resources.ts';
+import { checkName, checkNamespace, readBody } from './body.ts';
+import { clone, same, share } from './objects.ts';
+import { conflict, field, invalid, notFound } from './errors.ts';
+import { createObject } from './create.ts';
+import { dedupeOwners, validateMeta, validateMetaChange } from './meta.ts';
+import {
+  fromStored,
+  groupKind,
+  groupResource,
+  isBytes,
+  toStored,
+  type Call,
+  type Machinery,
+  type Result,
+} from './call.ts';
+import { readOptions, type WriteOptions } from './options.ts';
+import { removeNow } from './remove.ts';
+import { track } from './owners.ts';
+import type { KubeObject } from './types.ts';
+
+const MAX_ATTEMPTS = 5;
+
+export async function update(m: Machinery, call: Call): Promise<Result> {
+  const options = readOptions(call, 'UpdateOptions');
+  let decoded: KubeObject | undefined;
+  return updateObject(m, call, options, {
+    createsMissing: call.type.createOnUpdate === true,
+    next: (old) => {
+      const object = decoded && isBytes(call.body) ? clone(decoded) : readBody(call, options, old);
+      decoded ??= object;
+      checkNamespace(call, object);
+      checkName(call, object);
+      const { uid } = object.metadata;
+      if (uid && old && uid !== old.metadata.uid) {
+        throw conflict(
+          groupResource(call.type),
+          call.info.name,
+          `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+        );
+      }
+      return { object: isBytes(call.body) ? clone(object) : object, tracked: false };
+    },
+  });
+}
+
+interface Next {
+  object: KubeObject;
+  /** Its owners are written down already. */
+  tracked: boolean;
+}
+
+interface Change {
+  createsMissing: boolean;
+  /** Starts over when the object changed meanwhile, unless the change names a resourceVersion. */
+  retries?: boolean;
+  /** What the object is to become, from what it is, in the version of the request. */
+  next(old: KubeObject | undefined): Next | Promise<Next>;
+}
+
+export async function updateObject(m: Machinery, call: Call, options: WriteOptions, change: Change): Promise<Result> {
+  const { type, info } = call;
+  const collection = collectionOf(type);
+  for (let attempt = 1; ; attempt++) {
+    const stored = m.store.get(collection, type.namespaced ? info.namespace : '', info.name);
+    if (!stored) {
+      if (!change.createsMissing || info.subresource) throw notFound(groupResource(type), info.name);
+      const { object, tracked } = await change.next(undefined);
+      const code = 201;
+      return { kind: 'object', code, object: await createObject(m, call, object, options, tracked), type };
+    }
+    const old =
+      stored.apiVersion === apiVersionOf(type.group, type.version) ? stored : (await fromStored(type, [stored]))[0]!;
+    const { object: asked, tracked } = await change.next(old);
+    const result = await replace(m, call, options, stored, old, asked, tracked);
+    if (result) return { kind: 'object', code: 200, object: result, type };
+    const unconditional = change.retries || type.unconditionalUpdate !== false;
+    if (!unconditional || attempt >= MAX_ATTEMPTS) throw conflict(groupResource(type), info.name);
+  }
+}
+
+/** One attempt; undefined when the object changed while admission looked at it and the request does not mind. */
+async function replace(
+  m: Machinery,
+  call: Call,
+  options: WriteOptions,
+  stored: KubeObject,
+  old: KubeObject,
+  asked: KubeObject,
+  tracked: boolean,
+): Promise<KubeObject | undefined> {
+  const { type, info } = call;
+  const toStatus = info.subresource === 'status';
+  let next = asked;
+  const version = next.metadata.resourceVersion;
+  if (!version || version === '0') {
+    if (type.unconditionalUpdate === false || type.custom) {
+      throw invalid({ group: type.group, kind: type.plural }, info.name, [
+        field.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
+      ]);
+    }
+    next.metadata.resourceVersion = old.metadata.resourceVersion;
+  } else if (version !== old.metadata.resourceVersion) throw conflict(groupResource(type), info.name);
+  const conditional = version !== undefined && version !== '0' && (isPut(call) || mentionsVersion(call));
+
+  dedupeOwners(next, (text) => call.warnings.push(text));
+  if (!toStatus) type.default?.(next);
+  if (!tracked) await track(m, call, old, next, options);
+  const admitted = concerned(m, call);
+  const face = info.subresource === 'scale' ? scaleFace(type) : wholeFace;
+  const request = admitted
+    ? { ...admissionRequest(call, 'UPDATE', face.show(next), face.show(old), options), ...face.as }
+    : undefined;
+  if (request) {
+    const shown = request.object;
+    await m.admission.mutate(request);
+    if (request.object !== shown) {
+      request.object = face.take(request.object!, next);
+      next = clone(request.object!);
+      if (!toStatus) type.default?.(next);
+    }
+    dedupeOwners(next, (text) => call.warnings.push(text));
+  }
+
+  keepOld(call, next, old, toStatus);
+  if (toStatus) type.prepareStatus?.(next, old);
+  else type.prepare?.(next, old);
+  m.fields?.keepTimes(old, next);
+  next = share(old, next);
+  if (next !== old && !toStatus && type.generation && specChanged(type, next, old)) {
+    next = { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+  }
+  if (next !== old || request) {
+    const errors = [
+      ...validateMeta(type, next, old),
+      ...validateMetaChange(next, old),
+      ...((toStatus ? (type.validateStatus ?? (type.custom ? type.validate : undefined)) : type.validate)?.(
+        next,
+        old,
+      ) ?? []),
+    ];
+    if (errors.length) throw invalid(groupKind(type), info.name, errors);
+  }
+  if (request) {
+    request.object = face.show(next);
+    await m.admission.validate(request);
+  }
+  if (next === old) return old;
+  const collection = collectionOf(type);
+  const current = m.store.get(collection, stored.metadata.namespace ?? '', info.name);
+  if (current !== stored) {
+    if (!current) throw notFound(groupResource(type), info.name);
+    if (conditional) throw conflict(groupResource(type), info.name);
+    return undefined;
+  }
+  if (options.dryRun) return next;
+  const isLast =
+    next.metadata.deletionTimestamp !== undefined &&
+    !next.metadata.finalizers?.length &&
+    !type.heldBack?.(next) &&
+    !next.metadata.deletionGracePeriodSeconds;
+  const storable = await toStored(type, next);
+  if (isLast) {
+    removeNow(m, type, stored, storable);
+    return next;
+  }
+  const saved = m.store.commit(collection, stored, storable);
+  if (!saved) return undefined;
+  return saved.apiVersion === next.apiVersion ? saved : (await fromStored(type, [saved]))[0]!;
+}
+
+const isPut = (call: Call): boolean => call.info.verb === 'update';
+
+/** Does the patch name a resourceVersion itself? Then it must not be tried again on a newer one. */
+function mentionsVersion(call: Call): boolean {
+  const text = isBytes(call.body) ? new TextDecoder().decode(call.body) : JSON.stringify(call.body);
+  return text.includes('resourceVersion');
+}
+
+/** What an update cannot touch stays as it was. */
+function keepOld(call: Call, next: KubeObject, old: KubeObject, toStatus: boolean): void {
+  const { type } = call;
+  const { metadata } = next;
+  metadata.uid ??= old.metadata.uid;
+  metadata.creationTimestamp = old.metadata.creationTimestamp;
+  for (const key of ['generation', 'deletionTimestamp', 'generateName'] as const) {
+    if (old.metadata[key] === undefined) {
+      if (key !== 'generateName') delete metadata[key];
+    } else (metadata as unknown as Record<string, unknown>)[key] = old.metadata[key];
+  }
+  if (old.metadata.deletionGracePeriodSeconds === undefined) delete metadata.deletionGracePeriodSeconds;
+  else metadata.deletionGracePeriodSeconds ??= old.metadata.deletionGracePeriodSeconds;
+  if (toStatus) {
+    for (const key of new Set([...Object.keys(next), ...Object.keys(old)])) {
+      if (key === 'metadata' || key === 'status') continue;
+      if (key in old) next[key] = old[key];
+      else delete next[key];
+    }
+    if (type.custom) {
+      next.metadata = { ...old.metadata };
+      if (metadata.managedFields) next.metadata.managedFields = metadata.managedFields;
+    }
+  } else if (type.status) {
+    if ('status' in old) next.status = old.status;
+    else delete next.status;
+  }
+}
+
+function specChanged(type: Call['type'], next: KubeObject, old: KubeObject): boolean {
+  for (const key of new Set([...Object.keys(next), ...Object.keys(old)])) {
+    if (key === 'metadata' || key === 'apiVersion' || key === 'kind' || (key === 'status' && type.status)) continue;
+    if (next[key] !== old[key] && !same(next[key], old[key])) return true;
+  }
+  return (
+    type.annotationsBumpGeneration === true && !same(next.metadata.annotations ?? {}, old.metadata.annotations ?? {})
+  );
+}
