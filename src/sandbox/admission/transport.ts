@@ -192,12 +192,8 @@ const goError = (error: AltNameError, { host, port }: Address): string => {
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return x509('certificate has expired or is not yet valid');
-    case 'ERR_TLS_CERT_ALTNAME_INVALID': {
-      const names = (error.cert?.subjectaltname ?? '')
-        .split(', ')
-        .map((name) => name.replace(/^(DNS|IP Address):/, ''));
-      return x509(`certificate is valid for ${names.join(', ')}, not ${error.host ?? host}`);
-    }
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return x509(wrongHost(error.cert?.subjectaltname, error.host ?? host));
     case 'ECONNREFUSED':
       return `dial tcp ${host}:${port}: connect: connection refused`;
     case 'ENOTFOUND':
@@ -211,4 +207,15 @@ const goError = (error: AltNameError, { host, port }: Address): string => {
     default:
       return error.message;
   }
+};
+
+/** Go looks at the addresses of a certificate when it wants an address, at its names when it wants a name. */
+const wrongHost = (alternatives: string | undefined, wanted: string): string => {
+  if (!alternatives) return 'certificate relies on legacy Common Name field, use SANs instead';
+  const kind = isIpAddress(wanted) ? 'IP Address:' : 'DNS:';
+  const names = alternatives.split(', ').flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
+  if (names.length > 0) return `certificate is valid for ${names.join(', ')}, not ${wanted}`;
+  return isIpAddress(wanted)
+    ? `cannot validate certificate for ${wanted} because it doesn't contain any IP SANs`
+    : `certificate is not valid for any names, but wanted to match ${wanted}`;
 };

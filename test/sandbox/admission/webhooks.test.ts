@@ -285,7 +285,12 @@ describe('A call that fails', () => {
       await failing({ ...clientConfig, caBundle: other.clientConfig.caBundle }),
       `${post}certificate signed by unknown authority`,
     );
-    assert.equal(await failing(clientConfig), `${post}certificate is valid for elsewhere, not 127.0.0.1`);
+    assert.equal(
+      await failing(clientConfig),
+      `${post}cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs`,
+    );
+    const another = await webhook(() => ({}), ['10.1.2.3', 'elsewhere']);
+    assert.match(await failing(another.clientConfig), /x509: certificate is valid for 10\.1\.2\.3, not 127\.0\.0\.1$/);
   });
 
   it('says that it took too long', async () => {
