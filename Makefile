@@ -89,7 +89,7 @@ run: $(INSTALLED) ## Run the program outside the cluster: make run KUBECONFIG=FI
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the acceptance tests on a cluster: make e2e KUBECONFIG=FILE WEBHOOK_URL=https://...
-	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' npm run --silent test:e2e
+	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' $(NODE) node_modules/.bin/mocha --require ./test/e2e/hooks.ts 'test/e2e/*.test.ts'
 
 .PHONY: certs
 certs: $(INSTALLED) ## Make a certificate pair for development in certs/

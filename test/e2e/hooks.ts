@@ -1,7 +1,7 @@
 // What mocha does before the first acceptance test and after the last (`--require`).
-import { endAllOnSignals } from '../support/processes.ts';
+import { endAll, endAllOnSignals } from '../support/processes.ts';
 import { reportAndExit } from './harness/exit.ts';
-import { closeSession, openSession } from './harness/session.ts';
+import { openSession } from './harness/session.ts';
 
 export async function mochaGlobalSetup(): Promise<void> {
   endAllOnSignals();
@@ -10,5 +10,5 @@ export async function mochaGlobalSetup(): Promise<void> {
 }
 
 export async function mochaGlobalTeardown(): Promise<void> {
-  await closeSession();
+  await endAll();
 }

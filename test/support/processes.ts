@@ -22,6 +22,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+// Each in a process group of its own (detached): a Ctrl-C in the terminal reaches only us, and we end them in order.
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
 
@@ -36,7 +37,7 @@ const ended = (child: ChildProcess): boolean => child.exitCode !== null || child
 /** Runs a program to its end. Rejects when it cannot be started or takes too long, not when its exit code is not 0. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = track(spawn(program, args, { cwd: options.cwd, env: options.env, stdio: 'pipe' }));
+    const child = track(spawn(program, args, { cwd: options.cwd, env: options.env, stdio: 'pipe', detached: true }));
     const out: string[] = [];
     const err: string[] = [];
     const shown = `${path.basename(program)} ${args.join(' ')}`;
@@ -97,7 +98,7 @@ const KEPT_CHARACTERS = 64_000;
 
 /** Starts a program and waits until it says that it is ready. */
 export async function start(name: string, program: string, args: readonly string[], options: ServiceOptions) {
-  const child = track(spawn(program, args, { env: options.env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const child = track(spawn(program, args, { env: options.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }));
   let output = '';
   const service: Service = { name, output: () => output, stop: () => end(child) };
   await new Promise<void>((resolve, reject) => {
@@ -149,10 +150,26 @@ export function temporaryFolder(name: string, parent: string = tmpdir()): string
   return folder;
 }
 
-/** Ends every process that is still running (the youngest first), and removes the temporary folders. */
-export async function endAll(): Promise<void> {
-  for (const child of [...children].reverse()) await end(child);
-  removeFolders();
+const farewells: (() => Promise<unknown>)[] = [];
+
+/** Something to put in order before everything ends, while what was started still runs. The last one given is the first done. */
+export const beforeEnd = (farewell: () => Promise<unknown>): number => farewells.push(farewell);
+
+let ending: Promise<void> | undefined;
+
+/** Puts in order what there is, ends every process that is still running (the youngest first), and removes the temporary folders. */
+export function endAll(): Promise<void> {
+  ending ??= endAllOnce().finally(() => (ending = undefined));
+  return ending;
+}
+
+async function endAllOnce(): Promise<void> {
+  try {
+    for (let farewell = farewells.pop(); farewell; farewell = farewells.pop()) await farewell();
+  } finally {
+    for (const child of [...children].reverse()) await end(child);
+    removeFolders();
+  }
 }
 
 function removeFolders(): void {
@@ -181,7 +198,9 @@ export function endAllOnSignals(): void {
     process.on(signal, () => {
       if (interrupted) return;
       interrupted = true;
-      void endAll().finally(() => process.exit(code));
+      endAll()
+        .catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
+        .finally(() => process.exit(code));
     });
   }
 }

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { start, temporaryFolder, type Service } from '../../support/processes.ts';
+import { beforeEnd, start, temporaryFolder, type Service } from '../../support/processes.ts';
 import { Client } from './client.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -21,8 +21,6 @@ export interface Cluster {
   /** Is it the embedded one (and not a cluster of the user's)? */
   readonly embedded: boolean;
   readonly services: readonly Service[];
-  /** Takes away what was put there, and ends what was started. */
-  close(): Promise<void>;
 }
 
 export interface ClusterOptions {
@@ -36,7 +34,7 @@ export interface ClusterOptions {
   readonly say?: (text: string) => void;
 }
 
-/** Starts (or takes) a cluster, installs the chart and starts the program outside it. */
+/** Starts (or takes) a cluster, installs the chart and starts the program outside it. `endAll` undoes all of it. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const say = options.say ?? (() => undefined);
   const home = temporaryFolder('e2e');
@@ -50,25 +48,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   } else {
     await checkReachable(client);
     await refuseIfInstalled(client);
+    beforeEnd(() => uninstallChart(client));
   }
   const webhookUrl = options.webhookUrl || `https://127.0.0.1:${await freePort()}`;
-  try {
-    say('installing the chart');
-    await installChart(client, webhookUrl);
-    const operatorConfig = await operatorKubeconfig(client, home);
-    say("starting the program with its service account's token");
-    services.push(await startProgram(operatorConfig, webhookUrl));
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { client, embedded, services, close };
-
-  async function close(): Promise<void> {
-    // The program goes last from a cluster that lives on: it still has to give back what it holds.
-    if (!embedded) await uninstallChart(client);
-    for (const service of services.toReversed()) await service.stop();
-  }
+  say('installing the chart');
+  await installChart(client, webhookUrl);
+  say("starting the program with its service account's token");
+  services.push(await startProgram(await operatorKubeconfig(client, home), webhookUrl));
+  return { client, embedded, services };
 }
 
 /** The embedded cluster as a process of its own. */

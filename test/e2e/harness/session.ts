@@ -1,9 +1,8 @@
 // The one cluster that all acceptance tests of a run share, and a namespace for each suite.
-import { endAll } from '../../support/processes.ts';
+import { beforeEnd } from '../../support/processes.ts';
 import { InputError, startCluster, type Cluster } from './cluster.ts';
 
 let cluster: Cluster | undefined;
-const namespaces: string[] = [];
 
 /** Starts the cluster that KUBECONFIG names, or the embedded one. An empty variable is none. */
 export async function openSession(): Promise<void> {
@@ -24,18 +23,10 @@ export function theCluster(): Cluster {
 /** A fresh namespace; it goes at the end. */
 export async function makeNamespace(name: string): Promise<string> {
   const namespace = `tranche-e2e-${name}-${Date.now().toString(36)}`;
-  await theCluster().client.kubectl(['create', 'namespace', namespace]);
-  namespaces.push(namespace);
+  const { client, embedded } = theCluster();
+  // The embedded cluster goes with all that is in it.
+  if (!embedded)
+    beforeEnd(() => client.kubectl(['delete', 'namespace', namespace, '--ignore-not-found'], { timeoutSeconds: 180 }));
+  await client.kubectl(['create', 'namespace', namespace]);
   return namespace;
-}
-
-/** Leaves a cluster of the user's as it was, and ends everything that was started. */
-export async function closeSession(): Promise<void> {
-  try {
-    if (cluster && !cluster.embedded && namespaces.length > 0)
-      await cluster.client.kubectl(['delete', 'namespace', ...namespaces], { timeoutSeconds: 180 });
-    await cluster?.close();
-  } finally {
-    await endAll();
-  }
 }
