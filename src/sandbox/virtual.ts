@@ -42,6 +42,7 @@ export class VirtualCluster {
       stopMs: 100,
       verbose: false,
       nodes: 1,
+      masters: true,
       ...rest,
     };
     this.controllers = new Controllers({

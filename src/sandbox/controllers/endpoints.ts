@@ -1,9 +1,10 @@
-// Services to the addresses of their Pods: one EndpointSlice and one Endpoints object for each Service with a selector.
+// Services to the addresses of their Pods: an EndpointSlice and an Endpoints object for each Service with a selector.
 import type { GroupResource, KubeObject } from '../core/types.ts';
 import type { Cache, CacheEvent } from './frame/cache.ts';
 import {
   createController,
   isAlreadyExists,
+  isNamespaceTerminating,
   isNotFound,
   type Controller,
   type ControllerOptions,
@@ -27,8 +28,18 @@ const SLICES = { group: 'discovery.k8s.io', resource: 'endpointslices' };
 const SERVICE_NAME = 'kubernetes.io/service-name';
 const ENDPOINTS = { group: '', resource: 'endpoints' };
 
+/** What a Service's addresses are kept in. */
+interface Form {
+  type: GroupResource;
+  find(session: Session, namespace: string, service: string): Promise<KubeObject | undefined>;
+  of(service: KubeObject, pods: readonly KubeObject[]): KubeObject;
+}
+
 export const createEndpointsController = (options: ControllerOptions): Controller =>
-  createController('endpointslice-controller', options, (session) => new EndpointsController(session));
+  createController('endpoint-controller', options, (session) => new EndpointsController(session, endpoints));
+
+export const createEndpointSliceController = (options: ControllerOptions): Controller =>
+  createController('endpointslice-controller', options, (session) => new EndpointsController(session, slices));
 
 interface ServicePort {
   name?: string;
@@ -39,13 +50,15 @@ interface ServicePort {
 
 class EndpointsController {
   private readonly session: Session;
+  private readonly form: Form;
   private readonly services: Cache;
   private readonly queue: WorkQueue;
   /** Only there when a Service is: a cluster without Services has nothing to look for in its Pods. */
   private pods: Cache | undefined;
 
-  constructor(session: Session) {
+  constructor(session: Session, form: Form) {
     this.session = session;
+    this.form = form;
     this.queue = session.queue((key) => this.sync(key));
     this.services = session.cache(SERVICES, ({ object }) => {
       this.pods ??= session.cache(PODS, (event) => this.onPod(event));
@@ -64,30 +77,21 @@ class EndpointsController {
   private async sync(key: string): Promise<void> {
     const { namespace, name } = splitKey(key);
     const service = this.services.get(namespace, name);
-    // What belongs to a Service that is gone is garbage, and collected as such; Endpoints have its name and no owner.
     if (!service) return this.drop(namespace, name);
     if (!service.spec.selector || service.spec.type === 'ExternalName') return;
     const pods = [...this.pods!.inNamespace(namespace)]
       .filter((pod) => selects({ matchLabels: service.spec.selector }, pod.metadata.labels) && pod.status?.podIP)
       .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-    await this.put(SLICES, await this.sliceFor(service), sliceOf(service, pods));
-    await this.put(ENDPOINTS, await this.find(ENDPOINTS, namespace, name), endpointsOf(service, pods));
+    await this.put(await this.form.find(this.session, namespace, name), this.form.of(service, pods));
   }
 
-  private async sliceFor({ metadata: { namespace, name } }: KubeObject): Promise<KubeObject | undefined> {
-    const query = { labelSelector: `${SERVICE_NAME}=${name}` };
-    const { items } = await this.session.request('GET', pathOf(SLICES, namespace), { query });
-    return (items as readonly KubeObject[])[0];
-  }
-
-  private find(type: GroupResource, namespace: string, name: string): Promise<KubeObject | undefined> {
-    return this.session.request('GET', pathOf(type, namespace, name)).catch(ignore(isNotFound));
-  }
-
-  private async put(type: GroupResource, current: KubeObject | undefined, wanted: KubeObject): Promise<void> {
+  private async put(current: KubeObject | undefined, wanted: KubeObject): Promise<void> {
+    const { type } = this.form;
     if (!current) {
       const collection = pathOf(type, wanted.metadata.namespace);
-      await this.session.request('POST', collection, { body: wanted }).catch(ignore(isAlreadyExists));
+      await this.session
+        .request('POST', collection, { body: wanted })
+        .catch(ignore((error) => isAlreadyExists(error) || isNamespaceTerminating(error)));
       return;
     }
     const next: KubeObject = {
@@ -99,8 +103,10 @@ class EndpointsController {
     if (!sameJson(next, current)) await this.session.request('PUT', pathOfObject(type, current), { body: next });
   }
 
+  /** Of a Service that is gone. */
   private async drop(namespace: string, name: string): Promise<void> {
-    await this.session.request('DELETE', pathOf(ENDPOINTS, namespace, name)).catch(ignore(isNotFound));
+    const left = await this.form.find(this.session, namespace, name);
+    if (left) await this.session.request('DELETE', pathOfObject(this.form.type, left)).catch(ignore(isNotFound));
   }
 }
 
@@ -195,4 +201,21 @@ const endpointsOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObje
         }
       : {}),
   };
+};
+
+const slices: Form = {
+  type: SLICES,
+  of: sliceOf,
+  async find(session, namespace, service) {
+    const query = { labelSelector: `${SERVICE_NAME}=${service}` };
+    const { items } = await session.request('GET', pathOf(SLICES, namespace), { query });
+    return (items as readonly KubeObject[])[0];
+  },
+};
+
+const endpoints: Form = {
+  type: ENDPOINTS,
+  of: endpointsOf,
+  find: (session, namespace, service) =>
+    session.request('GET', pathOf(ENDPOINTS, namespace, service)).catch(ignore(isNotFound)),
 };

@@ -5,10 +5,17 @@ import type { Client, Clock, User } from '../core/types.ts';
 import { createAutoscaler } from './autoscale.ts';
 import { createDeploymentController } from './deployment/controller.ts';
 import { createDisruptionController } from './disruption.ts';
-import { createEndpointsController } from './endpoints.ts';
+import { createEndpointsController, createEndpointSliceController } from './endpoints.ts';
 import type { Controller, ControllerOptions, Range } from './frame/controller.ts';
 import { createGarbageCollector } from './garbage.ts';
-import { createNamespaceController, createNamespaceDefaults } from './namespace.ts';
+import {
+  CONFIG_MAPS,
+  createInEveryNamespace,
+  createNamespaceController,
+  defaultServiceAccount,
+  rootCertificate,
+  SERVICE_ACCOUNTS,
+} from './namespace.ts';
 import { createKubelet } from './node/kubelet.ts';
 import { createNodes } from './node/nodes.ts';
 import { createScheduler } from './node/scheduler.ts';
@@ -23,6 +30,8 @@ export interface ControllersOptions {
   registry: Registry;
   /** A client for a user; the controllers come as who they are in Kubernetes. */
   clientOf(user: User): Client;
+  /** Everybody is in system:masters: for a cluster without the roles that controllers have in Kubernetes. */
+  masters?: boolean;
   /** How far each controller's view of each kind is behind, drawn for every event. Default 0–3 ms. */
   lagMs?: Range;
   /** How long a controller's request takes. Default 0. */
@@ -50,8 +59,10 @@ export type ControllerName =
   | 'kubelet'
   | 'garbage'
   | 'namespace'
-  | 'defaults'
+  | 'serviceAccounts'
+  | 'rootCertificates'
   | 'endpoints'
+  | 'endpointSlices'
   | 'disruption'
   | 'autoscaler';
 
@@ -61,9 +72,9 @@ export class Controllers {
 
   constructor(options: ControllersOptions) {
     this.options = options;
-    const { store, registry } = options;
+    const { store, registry, caBundle } = options;
     const frame = (user: User): ControllerOptions => ({
-      client: options.clientOf(user),
+      client: this.clientOf(user),
       clock: options.clock,
       lagMs: options.lagMs ?? [0, 3],
       requestMs: options.requestMs ?? [0, 0],
@@ -83,11 +94,20 @@ export class Controllers {
       }),
       garbage: createGarbageCollector({ ...frame(serviceAccount('generic-garbage-collector')), store, registry }),
       namespace: createNamespaceController({ ...frame(serviceAccount('namespace-controller')), store, registry }),
-      defaults: createNamespaceDefaults({
-        ...frame(serviceAccount('service-account-controller')),
-        caBundle: options.caBundle,
-      }),
-      endpoints: createEndpointsController(frame(serviceAccount('endpointslice-controller'))),
+      serviceAccounts: createInEveryNamespace(
+        'service-account-controller',
+        frame(serviceAccount('service-account-controller')),
+        SERVICE_ACCOUNTS,
+        caBundle === undefined ? undefined : defaultServiceAccount,
+      ),
+      rootCertificates: createInEveryNamespace(
+        'root-ca-cert-publisher',
+        frame(serviceAccount('root-ca-cert-publisher')),
+        CONFIG_MAPS,
+        caBundle === undefined ? undefined : rootCertificate(caBundle),
+      ),
+      endpoints: createEndpointsController(frame(serviceAccount('endpoint-controller'))),
+      endpointSlices: createEndpointSliceController(frame(serviceAccount('endpointslice-controller'))),
       disruption: createDisruptionController(frame(serviceAccount('disruption-controller'))),
       autoscaler: createAutoscaler({ ...frame(serviceAccount('horizontal-pod-autoscaler')), registry }),
     };
@@ -103,9 +123,13 @@ export class Controllers {
   }
 
   async start(): Promise<void> {
-    const { clientOf, clock, nodes } = this.options;
-    await createNodes(clientOf(component('system:node:n0', 'system:nodes')), nodes ?? 3, clock.now());
+    const { clock, nodes } = this.options;
+    await createNodes(this.clientOf(component('system:node:n0', 'system:nodes')), nodes ?? 3, clock.now());
     for (const controller of this.all) controller.start();
+  }
+
+  private clientOf({ username, groups }: User): Client {
+    return this.options.clientOf({ username, groups: this.options.masters ? [...groups, 'system:masters'] : groups });
   }
 
   stop(): void {
@@ -113,10 +137,9 @@ export class Controllers {
   }
 }
 
-/** In system:masters too: what they may do is not what anybody tests here. */
 const component = (username: string, ...groups: string[]): User => ({
   username,
-  groups: [...groups, 'system:masters', 'system:authenticated'],
+  groups: [...groups, 'system:authenticated'],
 });
 
 const serviceAccount = (name: string): User =>

@@ -1,5 +1,5 @@
 // Namespaces: what every new one gets, and how one that is deleted is emptied first.
-import type { KubeObject, ResourceType } from '../core/types.ts';
+import type { GroupResource, KubeObject, ResourceType } from '../core/types.ts';
 import { collectionOf, type Registry } from '../core/resources.ts';
 import type { Store } from '../core/store.ts';
 import type { Cache } from './frame/cache.ts';
@@ -153,46 +153,45 @@ const deletionConditions = (
   });
 };
 
-export interface DefaultsOptions extends ControllerOptions {
-  /** PEM, for the ConfigMap kube-root-ca.crt. Without it nothing is made in new namespaces. */
-  caBundle: string | undefined;
-}
-
-/** Every namespace has a ServiceAccount `default` and the cluster's CA; taken away, they come back. */
-export const createNamespaceDefaults = (options: DefaultsOptions): Controller =>
-  createController('service-account-controller', options, (session) => {
-    const { caBundle } = options;
-    if (caBundle === undefined) return;
-    const serviceAccounts = { group: '', resource: 'serviceaccounts' };
-    const configMaps = { group: '', resource: 'configmaps' };
-    const queue = session.queue(async (name) => {
-      if (!namespaces.get(undefined, name) || namespaces.get(undefined, name)!.metadata.deletionTimestamp) return;
-      for (const [type, body] of [
-        [serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } }],
-        [configMaps, rootCertificate(caBundle)],
-      ] as const) {
-        await session.request('POST', pathOf(type, name), { body }).catch((error: unknown) => {
-          if (!isAlreadyExists(error) && !isNamespaceTerminating(error) && !isNotFound(error)) throw error;
-        });
-      }
+/** Something that every namespace has: made when the namespace is, and again when it is deleted. */
+export const createInEveryNamespace = (
+  name: string,
+  options: ControllerOptions,
+  type: GroupResource,
+  object: KubeObject | undefined,
+): Controller =>
+  createController(name, options, (session) => {
+    if (!object) return;
+    const queue = session.queue(async (namespace) => {
+      const found = namespaces.get(undefined, namespace);
+      if (!found || found.metadata.deletionTimestamp) return;
+      await session.request('POST', pathOf(type, namespace), { body: object }).catch((error: unknown) => {
+        if (!isAlreadyExists(error) && !isNamespaceTerminating(error) && !isNotFound(error)) throw error;
+      });
     });
-    const namespaces = session.cache(NAMESPACES, ({ type, object }) => {
-      if (type === 'ADDED') queue.add(object.metadata.name);
+    const namespaces = session.cache(NAMESPACES, (event) => {
+      if (event.type === 'ADDED') queue.add(event.object.metadata.name);
     });
-    const onDeleted = (name: string) => (event: { type: string; object: KubeObject }) => {
-      if (event.type === 'DELETED' && event.object.metadata.name === name) queue.add(event.object.metadata.namespace!);
-    };
-    session.cache(serviceAccounts, onDeleted('default'));
-    session.cache(configMaps, onDeleted(ROOT_CERTIFICATE));
+    session.cache(type, (event) => {
+      const { metadata } = event.object;
+      if (event.type === 'DELETED' && metadata.name === object.metadata.name) queue.add(metadata.namespace!);
+    });
   });
 
-const ROOT_CERTIFICATE = 'kube-root-ca.crt';
+export const SERVICE_ACCOUNTS: GroupResource = { group: '', resource: 'serviceaccounts' };
+export const CONFIG_MAPS: GroupResource = { group: '', resource: 'configmaps' };
 
-const rootCertificate = (caBundle: string): object => ({
+export const defaultServiceAccount: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: 'default' },
+};
+
+export const rootCertificate = (caBundle: string): KubeObject => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: {
-    name: ROOT_CERTIFICATE,
+    name: 'kube-root-ca.crt',
     annotations: {
       'kubernetes.io/description':
         'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.',
