@@ -85,12 +85,14 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
     };
     return;
   }
-  if (other !== undefined && other.metadata.name !== rollout.metadata.name) {
+  // One that is being deleted hands its Deployment over.
+  const rival = other !== undefined && other.metadata.deletionTimestamp === undefined ? other.metadata.name : undefined;
+  if (rival !== undefined && rival !== rollout.metadata.name) {
     yield {
       field: 'spec.workloadRef.name',
       value: name,
-      reason: `is released by Rollout ${other.metadata.name} already`,
-      remedy: `change that one, or delete it first: kubectl delete rollout ${other.metadata.name}${namespaceFlag(rollout)}`,
+      reason: `is released by Rollout ${rival} already`,
+      remedy: `change that one, or delete it first: kubectl delete rollout ${rival}${namespaceFlag(rollout)}`,
     };
   }
   if (deployment?.spec.strategy?.type === 'Recreate') {

@@ -157,6 +157,8 @@ describe('a Rollout is refused', () => {
       'spec.workloadRef.name: "web" is released by Rollout first already; change that one, or delete it first: kubectl delete rollout first',
     ]);
     assert.deepEqual(judge(steps(1), { other: steps('100%') }), [], 'the other is this one');
+    const leaving = { ...other, metadata: { ...other.metadata, deletionTimestamp: '2026-11-23T12:00:00Z' } };
+    assert.deepEqual(judge(steps(1), { other: leaving }), [], 'the other is on its way out');
   });
 
   it('when its Deployment is Recreate', () => {
