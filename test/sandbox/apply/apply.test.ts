@@ -245,7 +245,7 @@ describe('server-side apply', () => {
 
   it('refuses keys that come twice when strict, warns or ignores them else, the last counting', () => {
     const twice = bytes('spec:\n  a: 1\n  a: 2\n');
-    const problem = 'error converting YAML to JSON: yaml: unmarshal errors:\n  line 3: key already set in map';
+    const problem = 'error converting YAML to JSON: yaml: unmarshal errors:\n  line 3: key "a" already set in map';
     assert.throws(() => parseApply(twice, 'Strict'), { message: `error strict decoding patch: ${problem}` });
     assert.deepEqual(parseApply(twice, 'Warn'), { applied: { spec: { a: 2 } }, warnings: [problem] });
     assert.deepEqual(parseApply(twice, 'Ignore').warnings, []);
