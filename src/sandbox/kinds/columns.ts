@@ -1,60 +1,9 @@
-// What kubectl shows of each native kind, with the documentation of the field a column shows.
-import { NAME_COLUMN } from '../core/resources.ts';
-import { formatLabelSelector, labelSelectorOf } from '../core/select.ts';
-import { age, AGE_COLUMN } from '../core/table.ts';
-import { definitions } from '../schema/index.ts';
-import type { Column, KubeObject } from '../core/types.ts';
+// What kubectl shows of each native kind.
+import { age } from '../core/table.ts';
+import { AGE, column, columns, doc, joined, labelsText, NONE, selectorText, wide, type Value } from './column.ts';
+import type { Column } from '../core/types.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- parts of objects of any kind */
-
-export type Value = (object: KubeObject, now: number) => unknown;
-
-const SELECTORS =
-  'More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors';
-
-/** Fields that refer to another type: the generated schemas say nothing about the field itself. */
-const REFERENCES: Record<string, string> = {
-  'apps.v1.DeploymentSpec.selector':
-    "Label selector for pods. Existing ReplicaSets whose pods are selected by this will be the ones affected by this deployment. It must match the pod template's labels.",
-  'apps.v1.ReplicaSetSpec.selector': `Selector is a label query over pods that should match the replica count. Label keys and values that must match in order to be controlled by this replica set. It must match the pod template's labels. ${SELECTORS}`,
-  'apps.v1.DaemonSetSpec.selector': `A label query over pods that are managed by the daemon set. Must match in order to be controlled. It must match the pod template's labels. ${SELECTORS}`,
-  'autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef':
-    'scaleTargetRef points to the target resource to scale, and is used to the pods for which metrics should be collected, as well as to actually change the replica count.',
-  'core.v1.Event.involvedObject': 'The object that this event is about.',
-  'core.v1.Event.source': 'The component reporting this event. Should be a short machine understandable string.',
-  'rbac.v1.RoleBinding.roleRef':
-    'RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.',
-};
-
-/** The documentation of a field of a native type, e.g. `apps.v1.DeploymentStatus.updatedReplicas`. */
-export function doc(path: string): string {
-  const at = path.lastIndexOf('.');
-  const definition = definitions[`io.k8s.api.${path.slice(0, at)}`];
-  return definition?.properties?.[path.slice(at + 1)]?.description ?? REFERENCES[path] ?? '';
-}
-
-export const column = (name: string, description: string, value: Value, type = 'string'): Column => ({
-  name,
-  type,
-  description,
-  priority: 0,
-  value,
-});
-/** Shown by `-o wide` only. */
-export const wide = (name: string, description: string, value: Value): Column => ({
-  ...column(name, description, value),
-  priority: 1,
-});
-
-export const columns = (...list: Column[]): Column[] => [NAME_COLUMN, ...list];
-export const AGE = AGE_COLUMN;
-export const NONE = '<none>';
-
-export const joined = (list: readonly unknown[] | undefined): string => (list?.length ? list.join(',') : NONE);
-const selectorText = (selector: any): string =>
-  selector ? formatLabelSelector(labelSelectorOf(selector)) || NONE : NONE;
-export const labelsText = (labels: Record<string, string> | undefined): string =>
-  labels ? formatLabelSelector(labelSelectorOf({ matchLabels: labels })) || NONE : NONE;
 
 const template = (path: string): Column[] => [
   wide('Containers', 'Names of each container in the template.', ({ spec }) =>
@@ -125,78 +74,6 @@ export const controllerRevisionColumns = columns(
   }),
   column('Revision', doc('apps.v1.ControllerRevision.revision'), ({ revision }) => revision),
   AGE,
-);
-
-/** What kubectl calls the status of a Pod: the most telling of phase, reasons and container states. */
-function podStatus({ metadata, spec, status = {} }: KubeObject): string {
-  let reason: string = status.reason || status.phase || 'Unknown';
-  for (const { type, reason: why } of status.conditions ?? []) {
-    if (type === 'PodScheduled' && why === 'SchedulingGated') reason = why;
-  }
-  let initializing = false;
-  for (const [i, container] of ((status.initContainerStatuses ?? []) as any[]).entries()) {
-    const { terminated, waiting } = container.state ?? {};
-    if (terminated?.exitCode === 0) continue;
-    if (terminated)
-      reason = `Init:${terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)}`;
-    else if (waiting?.reason && waiting.reason !== 'PodInitializing') reason = `Init:${waiting.reason}`;
-    else reason = `Init:${i}/${spec.initContainers.length}`;
-    initializing = true;
-    break;
-  }
-  if (!initializing) {
-    let running = false;
-    for (const container of [...((status.containerStatuses ?? []) as any[])].reverse()) {
-      const { waiting, terminated } = container.state ?? {};
-      if (waiting?.reason) reason = waiting.reason;
-      else if (terminated) {
-        reason =
-          terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
-      } else if (container.ready && container.state?.running) running = true;
-    }
-    if (reason === 'Completed' && running) reason = isReady(status) ? 'Running' : 'NotReady';
-  }
-  if (metadata.deletionTimestamp) return status.reason === 'NodeLost' ? 'Unknown' : 'Terminating';
-  return reason;
-}
-
-const isReady = (status: any): boolean =>
-  (status.conditions ?? []).some((each: any) => each.type === 'Ready' && each.status === 'True');
-
-function restarts({ status }: KubeObject, now: number): string {
-  const list = (status?.containerStatuses ?? []) as any[];
-  const count = list.reduce((sum, each) => sum + (each.restartCount ?? 0), 0);
-  const last = list
-    .map((each) => each.lastState?.terminated?.finishedAt)
-    .filter(Boolean)
-    .sort()
-    .at(-1);
-  return count && last ? `${count} (${age(last, now)} ago)` : String(count);
-}
-
-export const podColumns = columns(
-  column('Ready', 'The aggregate readiness state of this pod for accepting traffic.', ({ spec, status }) => {
-    const ready = ((status?.containerStatuses ?? []) as any[]).filter((each) => each.ready && each.state?.running);
-    return `${ready.length}/${spec.containers.length}`;
-  }),
-  column('Status', 'The aggregate status of the containers in this pod.', podStatus),
-  column(
-    'Restarts',
-    'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
-    restarts,
-  ),
-  AGE,
-  wide('IP', doc('core.v1.PodStatus.podIP'), ({ status }) => status?.podIPs?.[0]?.ip ?? NONE),
-  wide('Node', doc('core.v1.PodSpec.nodeName'), ({ spec }) => spec.nodeName ?? NONE),
-  wide('Nominated Node', doc('core.v1.PodStatus.nominatedNodeName'), ({ status }) => status?.nominatedNodeName ?? NONE),
-  wide('Readiness Gates', doc('core.v1.PodSpec.readinessGates'), ({ spec, status }) => {
-    const gates = (spec.readinessGates ?? []) as any[];
-    if (!gates.length) return NONE;
-    const met = gates.filter(({ conditionType }) =>
-      (status?.conditions ?? []).some((each: any) => each.type === conditionType && each.status === 'True'),
-    );
-    return `${met.length}/${gates.length}`;
-  }),
 );
 
 export const namespaceColumns = columns(

@@ -9,11 +9,11 @@ import {
   eventColumns,
   namespaceColumns,
   nodeColumns,
-  podColumns,
   secretColumns,
   serviceAccountColumns,
   serviceColumns,
 } from './columns.ts';
+import { podColumns } from './pod-columns.ts';
 import { same } from '../core/objects.ts';
 import { admitPod, defaultPod, qosClass } from './pod-defaults.ts';
 import { validatePodChange, validatePodSpec } from './pod-validation.ts';
