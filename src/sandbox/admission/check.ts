@@ -18,7 +18,7 @@ interface Named {
 export const policyChecks = {
   /** Of one webhook. */
   matchConditions(path: string, conditions: unknown): FieldError[] {
-    return check(conditionExpressions(path, conditions as Named[] | undefined, { variables: WEBHOOK_VARIABLES }));
+    return check(conditionExpressions(path, conditions as Named[] | undefined, WEBHOOK_OPTIONS));
   },
   /** Of a ValidatingAdmissionPolicy or MutatingAdmissionPolicy; expressions that `old` has too are spared. */
   policy(object: KubeObject, old?: KubeObject): FieldError[] {
@@ -91,11 +91,45 @@ const policyExpressions = (spec: PolicyExpressions): Expression[] => {
 };
 
 /** `params` exists only with a paramKind, and `variables` has only the fields that are declared. */
-const policyOptions = (spec: PolicyExpressions): CompileOptions => {
-  const variables = POLICY_VARIABLES.filter((name) => name !== 'params' || spec.paramKind !== undefined);
-  const check = newEnvironment();
-  const fields = Object.fromEntries((spec.variables ?? []).map(({ name = '' }) => [name, 'dyn']));
-  check.registerType('kubernetes.variables', { fields });
-  for (const name of variables) check.registerVariable(name, name === 'variables' ? 'kubernetes.variables' : 'dyn');
+const policyOptions = (spec: PolicyExpressions): CompileOptions =>
+  typed(
+    POLICY_VARIABLES.filter((name) => name !== 'params' || spec.paramKind !== undefined),
+    (spec.variables ?? []).map(({ name = '' }) => name),
+  );
+
+const GVK = { group: 'string', version: 'string', kind: 'string' };
+const GVR = { group: 'string', version: 'string', resource: 'string' };
+const USER_INFO = { username: 'string', uid: 'string', groups: 'list<string>', extra: 'map<string, list<string>>' };
+const REQUEST = {
+  kind: 'request.kind',
+  resource: 'request.resource',
+  subResource: 'string',
+  requestKind: 'request.kind',
+  requestResource: 'request.resource',
+  requestSubResource: 'string',
+  name: 'string',
+  namespace: 'string',
+  operation: 'string',
+  userInfo: 'request.userInfo',
+  dryRun: 'bool',
+  options: 'dyn',
+};
+
+/** What is known of the variables' types, so that `request.user` is a mistake when it is written and not when it is evaluated. */
+const typed = (variables: readonly string[], declared: readonly string[] = []): CompileOptions => {
+  const check = newEnvironment()
+    .registerType('request.kind', { fields: GVK })
+    .registerType('request.resource', { fields: GVR })
+    .registerType('request.userInfo', { fields: USER_INFO })
+    .registerType('kubernetes.request', { fields: REQUEST })
+    .registerType('kubernetes.variables', { fields: Object.fromEntries(declared.map((name) => [name, 'dyn'])) });
+  const types: Record<string, string> = {
+    request: 'kubernetes.request',
+    authorizer: 'kubernetes.authorization.Authorizer',
+    variables: 'kubernetes.variables',
+  };
+  for (const name of variables) check.registerVariable(name, types[name] ?? 'dyn');
   return { variables, check };
 };
+
+const WEBHOOK_OPTIONS = typed(WEBHOOK_VARIABLES);

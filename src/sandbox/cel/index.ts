@@ -1,7 +1,7 @@
 // The door of this room: Kubernetes' CEL.
 //
 // What a real server has and this lacks: the ip, cidr, semver and format libraries (refused when compiled); lists of type set and map
-// compare in order; list literals may mix types, which a real server refuses; `request` is not type-checked.
+// compare in order; list literals may mix types, which a real server refuses.
 export { compile, newEnvironment, type CompileOptions, type Program } from './compile.ts';
 export { CelCompileError, CelRuntimeError } from './errors.ts';
 export { JsonPatch, Message, resultToJson } from './functions.ts';

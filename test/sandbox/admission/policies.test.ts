@@ -316,6 +316,27 @@ describe('Expressions of policies and webhook configurations', () => {
     assert.deepEqual(errors(policy('MutatingAdmissionPolicy', jsonPatch('[JSONPatch{op: "remove", path: "/a"}]'))), []);
   });
 
+  it('know what a request has', () => {
+    const said = (expression: string): string[] =>
+      policyChecks.matchConditions('m', [{ name: 'c', expression }]).map(({ message }) => message);
+    for (const good of [
+      'request.userInfo.username != "a" && "dev" in request.userInfo.groups',
+      'request.kind.version == "v1" && request.?subResource.orValue("") == "" && !has(request.name)',
+      'request.userInfo.extra["k"].exists(v, v == "x") || request.options.?force.orValue(false)',
+      'authorizer.group("apps").resource("deployments").namespace(request.namespace).check("get").allowed()',
+      'authorizer.requestResource.check("approve").allowed()',
+    ]) {
+      assert.deepEqual(said(good), [], good);
+    }
+    assert.match(said('request.user == "a"')[0]!, /undefined field 'user'/);
+    assert.match(said('request.userInfo.name == "a"')[0]!, /undefined field 'name'/);
+    assert.match(
+      said('request.dryRun == "true"')[0]!,
+      /found no matching overload for '_==_' applied to '\(bool, string\)'/,
+    );
+    assert.match(said('authorizer.allowed()')[0]!, /found no matching overload for 'allowed'/);
+  });
+
   it('may use only the variables and parameters that are there', () => {
     const spec = (expression: string, more: object = {}): string[] =>
       errors(
