@@ -4,7 +4,7 @@ import { admissionRequest, checkNamespaceLives, concerned } from './admit.ts';
 import { checkNamespace, readBody } from './body.ts';
 import { collectionOf } from './resources.ts';
 import { clone } from './objects.ts';
-import { dedupeOwners, validateMeta } from './meta.ts';
+import { dedupeOwners, validateMeta, warningsOf } from './meta.ts';
 import { fromStored, groupKind, groupResource, toStored, type Call, type Machinery, type Result } from './call.ts';
 import { generatedName, newUid, timestamp } from './names.ts';
 import { readOptions, type WriteOptions } from './options.ts';
@@ -69,6 +69,7 @@ export async function createObject(
     type.prepare?.(object, undefined);
     const errors = [...validateMeta(type, object), ...(type.validate?.(object, undefined) ?? [])];
     if (errors.length) throw invalid(groupKind(type), metadata.name ?? '', errors);
+    if (attempt === 1) call.warnings.push(...warningsOf(type, object, undefined));
     if (request) {
       request.object = object;
       if (!request.attributes.name) request.attributes.name = metadata.name;

@@ -137,6 +137,20 @@ export function validateMetaChange({ metadata }: KubeObject, { metadata: before 
   return errors;
 }
 
+/** What is accepted, but should be thought over. */
+export function warningsOf(type: ResourceType, object: KubeObject, old: KubeObject | undefined): string[] {
+  const { finalizers } = object.metadata;
+  return [
+    ...(finalizers === old?.metadata.finalizers ? [] : (finalizers ?? []))
+      .filter((name) => !name.includes('/') && !STANDARD_FINALIZERS.has(name))
+      .map(
+        (name) =>
+          `metadata.finalizers: ${JSON.stringify(name)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
+      ),
+    ...(object.spec === old?.spec ? [] : (type.warnings?.(object) ?? [])),
+  ];
+}
+
 /** Two references to the same owner are one; says so in a warning. */
 export function dedupeOwners(object: KubeObject, warn: (text: string) => void): void {
   const owners = object.metadata.ownerReferences;

@@ -184,6 +184,8 @@ export interface ResourceType {
   validateStatus?(object: KubeObject, old: KubeObject): FieldError[];
   /** Served below the resource, besides status and scale: for discovery. */
   subresources?: { name: string; group: string; version: string; kind: string; verbs: string[] }[];
+  /** What is accepted but most likely a mistake: told in Warning headers. Only asked when the spec changed. */
+  warnings?(object: KubeObject): string[];
   /** Said in a Warning header of every answer. */
   deprecationWarning?: string;
   /** Only create, and the answer is computed, nothing is stored (reviews). */

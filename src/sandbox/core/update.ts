@@ -5,7 +5,7 @@ import { checkName, checkNamespace, readBody } from './body.ts';
 import { clone, same, share } from './objects.ts';
 import { conflict, field, invalid, notFound } from './errors.ts';
 import { createObject } from './create.ts';
-import { dedupeOwners, validateMeta, validateMetaChange } from './meta.ts';
+import { dedupeOwners, validateMeta, validateMetaChange, warningsOf } from './meta.ts';
 import {
   fromStored,
   groupKind,
@@ -142,6 +142,7 @@ async function replace(
       ) ?? []),
     ];
     if (errors.length) throw invalid(groupKind(type), info.name, errors);
+    call.warnings.push(...warningsOf(type, next, old));
   }
   if (request) {
     request.object = face.show(next);

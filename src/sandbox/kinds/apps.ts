@@ -20,6 +20,7 @@ import {
   statefulSetColumns,
 } from './columns.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
+import { podSpecWarnings } from './warnings.ts';
 import { validateTemplate } from './pod-validation.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
 
@@ -175,7 +176,13 @@ const UNSCHEDULED = { currentNumberScheduled: 0, desiredNumberScheduled: 0, numb
 
 export function appsTypes(): ResourceType[] {
   const row = (kind: string, plural: string, more: Partial<ResourceType>): ResourceType =>
-    resource('apps', 'v1', kind, plural, { status: true, generation: true, categories: ['all'], ...more });
+    resource('apps', 'v1', kind, plural, {
+      status: true,
+      generation: true,
+      categories: ['all'],
+      warnings: ({ spec }) => podSpecWarnings('spec.template.spec', spec?.template?.spec),
+      ...more,
+    });
   return [
     row('Deployment', 'deployments', {
       scale: SCALE,

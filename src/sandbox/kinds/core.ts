@@ -17,6 +17,7 @@ import { podColumns } from './pod-columns.ts';
 import { same } from '../core/objects.ts';
 import { admitPod, defaultPod, qosClass } from './pod-defaults.ts';
 import { validatePodChange, validatePodSpec } from './pod-validation.ts';
+import { podSpecWarnings } from './warnings.ts';
 import { serviceRules } from './service.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
 import type { Store } from '../core/store.ts';
@@ -125,6 +126,7 @@ function podType(store: Store): ResourceType {
     validate(pod, old) {
       return old ? validatePodChange(pod, old) : validatePodSpec('spec', pod.spec ?? {});
     },
+    warnings: ({ spec }) => podSpecWarnings('spec', spec),
     prepareStatus(pod, old) {
       if (old.metadata.ownerReferences) pod.metadata.ownerReferences = old.metadata.ownerReferences;
       if (old.status?.qosClass) pod.status = { ...pod.status, qosClass: old.status.qosClass };

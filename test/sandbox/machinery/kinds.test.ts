@@ -412,3 +412,21 @@ describe('A body', () => {
     );
   });
 });
+
+describe('Warnings', () => {
+  it('tell of what is accepted but hardly meant, when it is written and not again', async () => {
+    const api = new TestCluster();
+    const twice = deployment('web');
+    twice.spec.template.spec.containers[0].env = [
+      { name: 'A', value: '1' },
+      { name: 'A', value: '2' },
+    ];
+    const { headers } = await api.post(DEPLOYMENTS, twice);
+    assert.equal(
+      headers.warning,
+      '299 - "spec.template.spec.containers[0].env[1]: hides previous definition of \\"A\\", which may be dropped when using apply"',
+    );
+    const labelled = await api.merge(`${DEPLOYMENTS}/web`, { metadata: { labels: { a: 'b' } } });
+    assert.equal(labelled.headers.warning, undefined);
+  });
+});
