@@ -2,7 +2,7 @@
 import { link } from './abort.ts';
 import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, NetworkError } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 
 export interface LeaseOptions {
@@ -165,7 +165,7 @@ export class LeaderElection {
       this.certain = false;
       if (this.stopping.signal.aborted) return false;
       if (isConflict(error) || isAlreadyExists(error)) this.logger.debug('another process changed the lease first');
-      else this.complain(error);
+      else this.complain(signal.aborted ? new NetworkError('no answer in time', 'ETIMEDOUT', { cause: error }) : error);
       return false;
     }
   }
