@@ -19,17 +19,17 @@ const REQUEST_TIMEOUT_MS = 4_000;
 const KEEP_ALIVE_MS = 120_000;
 const GRACE_MS = 10_000;
 
-export function createAdmissionServer(deps: AdmissionDeps): AdmissionServer {
+export function createAdmissionServer(deps: AdmissionDeps, requestTimeoutMs = REQUEST_TIMEOUT_MS): AdmissionServer {
   let draining = false;
   const server = createServer(
     {
       ...deps.tls,
       minVersion: 'TLSv1.2',
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      handshakeTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      handshakeTimeout: requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
     },
     createApp(deps, () => draining),
   );

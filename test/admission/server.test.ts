@@ -238,6 +238,22 @@ describe('the webhook server', function () {
     assert.equal((await send('/mutate', aReview(aDeployment()))).status, 200);
   });
 
+  it('does not wait for a client that does not finish its request', async () => {
+    const impatient = createAdmissionServer(deps(), 50);
+    const socket = connectTls({ host: '127.0.0.1', port: await impatient.listen(0, '127.0.0.1'), ca: ca.cert });
+    try {
+      await once(socket, 'secureConnect');
+      socket.write(
+        'POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{',
+      );
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      assert.match(answer.toString(), /^HTTP\/1\.1 408 /);
+    } finally {
+      socket.destroy();
+      await impatient.close(0);
+    }
+  });
+
   it('says when its port is taken', async () => {
     await assert.rejects(createAdmissionServer(deps()).listen(port, '127.0.0.1'), { code: 'EADDRINUSE' });
   });
