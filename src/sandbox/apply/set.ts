@@ -11,8 +11,11 @@ export const fieldEdge = (name: string): string => `f:${name}`;
 export const valueEdge = (value: unknown): string => `v:${JSON.stringify(value)}`;
 
 /** Keys in alphabetical order, as they are compared and printed. */
-export const keyEdge = (keys: Record<string, unknown>): string =>
-  `k:${JSON.stringify(Object.fromEntries(Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1))))}`;
+export function keyEdge(keys: Record<string, unknown>): string {
+  const names = Object.keys(keys);
+  if (names.length > 1) names.sort();
+  return `k:{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(keys[name])}`).join(',')}}`;
+}
 
 /** `.spec.containers[name="a"].image` */
 export const pathText = (path: Path): string => path.map(edgeText).join('');
@@ -25,6 +28,11 @@ export function edgeText(edge: string): string {
   return `[${Object.entries(keys)
     .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
     .join(',')}]`;
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 export class FieldSet {
@@ -41,9 +49,12 @@ export class FieldSet {
     const set = new FieldSet();
     for (const [edge, below] of Object.entries(fields)) {
       if (edge === '.') continue;
-      const names = Object.keys(below);
-      if (!names.length || '.' in below) set.members.add(edge);
-      if (names.some((name) => name !== '.')) set.children.set(edge, FieldSet.parse(below));
+      const isMember = '.' in below;
+      const isLeaf = isEmpty(below);
+      if (isLeaf || isMember) set.members.add(edge);
+      if (isLeaf) continue;
+      const child = FieldSet.parse(below);
+      if (!child.empty) set.children.set(edge, child);
     }
     return set;
   }
@@ -58,7 +69,9 @@ export class FieldSet {
   }
 
   get empty(): boolean {
-    return this.members.size === 0 && [...this.children.values()].every((child) => child.empty);
+    if (this.members.size) return false;
+    for (const child of this.children.values()) if (!child.empty) return false;
+    return true;
   }
 
   insert(path: Path): void {

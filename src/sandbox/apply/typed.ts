@@ -112,35 +112,38 @@ function goValue(value: unknown): string {
 /** Every field that the value has. */
 export function fieldsOf(value: unknown, type: Atom): FieldSet {
   const set = new FieldSet();
-  collect(value, type, [], set);
+  collect(value, type, set, undefined);
   return set;
 }
 
-function collect(value: unknown, type: Atom, path: Path, set: FieldSet): void {
+/** Adds the fields below an edge of a set; the whole value has no edge. */
+function collect(value: unknown, type: Atom, parent: FieldSet, edge: string | undefined): void {
   const atom = deduce(type, value);
+  const own = (): void => {
+    if (edge !== undefined) parent.members.add(edge);
+  };
+  let made: FieldSet | undefined;
+  const here = (): FieldSet => (made ??= edge === undefined ? parent : parent.descend(edge));
   if (atom.map) {
     const { map } = atom;
-    if (map.atomic) set.insert(path);
-    else
-      for (const [key, child] of Object.entries(asMap(value) ?? {})) {
-        const place = [...path, fieldEdge(key)];
-        collect(child, typeOfField(map, key), place, set);
-        if (child === null || (isObject(child) && isEmptyMap(child)) || !map.fields.has(key)) set.insert(place);
-      }
-  } else if (atom.scalar) set.insert(path);
+    if (map.atomic) return own();
+    for (const [key, child] of Object.entries(asMap(value) ?? {})) {
+      const place = fieldEdge(key);
+      collect(child, typeOfField(map, key), here(), place);
+      if (child === null || (isObject(child) && isEmptyMap(child)) || !map.fields.has(key)) here().members.add(place);
+    }
+  } else if (atom.scalar) own();
   else if (atom.list) {
     const { list } = atom;
-    if (list.atomic) {
-      set.insert(path);
-      return;
-    }
+    if (list.atomic) return own();
     const items = asList(value) ?? [];
     const edges = edgesOf(list, items);
+    const times = new Map<string, number>();
+    for (const each of edges) times.set(each, (times.get(each) ?? 0) + 1);
     items.forEach((item, i) => {
-      const place = [...path, edges[i]!];
-      set.insert(place);
-      const isDuplicate = edges.indexOf(edges[i]!) !== edges.lastIndexOf(edges[i]!);
-      if (!isDuplicate) collect(item, list.element(), place, set);
+      const place = edges[i]!;
+      here().members.add(place);
+      if (times.get(place) === 1) collect(item, list.element(), here(), place);
     });
   }
 }

@@ -56,7 +56,9 @@ export class Updater {
     const merged = mergeTyped(live, applied, type) as KubeObject;
     const fields = this.filter(fieldsOf(applied, type));
     managed.set(id, { manager, apiVersion, fields, ...(last?.time ? { time: last.time } : {}) });
-    const next = await this.prune(merged, managed, apiVersion, last);
+    // What is applied again as before leaves nothing to remove.
+    const dropsNone = !last || (last.apiVersion === apiVersion && last.fields.difference(fields).empty);
+    const next = dropsNone ? merged : await this.prune(merged, managed, apiVersion, last);
     await this.takeOver(live, next, managed, id, apiVersion, force);
     return deepEqual(live, next) ? undefined : next;
   }
@@ -109,14 +111,9 @@ export class Updater {
   }
 
   /** Removes what the applier applied last time and not this time, unless somebody else owns it. */
-  private async prune(
-    merged: KubeObject,
-    managed: Managed,
-    apiVersion: string,
-    last: Owned | undefined,
-  ): Promise<KubeObject> {
-    const type = last && this.versions.type(last.apiVersion);
-    if (!last || last.fields.empty || !type) return merged;
+  private async prune(merged: KubeObject, managed: Managed, apiVersion: string, last: Owned): Promise<KubeObject> {
+    const type = this.versions.type(last.apiVersion);
+    if (last.fields.empty || !type) return merged;
     let whole = await this.versions.convert(merged, last.apiVersion);
     const inLast = whole;
     let pruned = removeFields(whole, withNamedFields(last.fields, type), type) as KubeObject;
