@@ -150,6 +150,19 @@ describe('a work queue', () => {
     assert.deepEqual(errors, ['a', 'a', 'a', 'a', 'a']);
   });
 
+  it('waits for the earliest of the times a key was given, once', async () => {
+    const clock = new VirtualClock(1);
+    const at: number[] = [];
+    const queue = new WorkQueue(clock, () => Promise.resolve(void at.push(clock.now())));
+    const start = clock.now();
+    for (const ms of [500, 200, 900]) queue.addAfter('a', ms);
+    await clock.run(2000);
+    assert.deepEqual(
+      at.map((each) => each - start),
+      [200],
+    );
+  });
+
   it('gives up after the retries it is allowed, until the key is added again', async () => {
     const clock = new VirtualClock(1);
     let runs = 0;

@@ -80,7 +80,7 @@ const watch = (cluster: VirtualCluster): Watcher => {
 
 describe(`native rolling updates, over ${HISTORIES} histories each`, () => {
   it('keep R - maxUnavailable available and at most R + maxSurge wanted, however far caches are behind', async function () {
-    this.timeout(120_000);
+    this.timeout(30_000 + HISTORIES * 1000);
     for (let seed = 1; seed <= HISTORIES; seed++) {
       const shape = shapeOf(seed);
       const cluster = await running(shape, { seed });
@@ -99,7 +99,7 @@ describe(`native rolling updates, over ${HISTORIES} histories each`, () => {
   // Edits in the middle of an update: beyond R + maxSurge by what the controller's caches have not shown yet, as on a real control
   // plane. Where nothing is behind, the bounds hold.
   it('keep the bounds through edits at any moment, where caches are not behind', async function () {
-    this.timeout(120_000);
+    this.timeout(30_000 + HISTORIES * 1000);
     for (let seed = 1; seed <= HISTORIES; seed++) {
       const shape = shapeOf(seed);
       const cluster = await running(shape, { seed, ...NO_LAG });
@@ -116,7 +116,7 @@ describe(`native rolling updates, over ${HISTORIES} histories each`, () => {
   });
 
   it('end at the right size and version whatever edits and scaling come at any moment', async function () {
-    this.timeout(120_000);
+    this.timeout(30_000 + HISTORIES * 1000);
     for (let seed = 1; seed <= HISTORIES; seed++) {
       const shape = shapeOf(seed);
       const cluster = await running(shape, { seed });

@@ -4,8 +4,6 @@ import type { Cache, CacheEvent } from '../frame/cache.ts';
 import { claim } from '../frame/claim.ts';
 import {
   createController,
-  isAlreadyExists,
-  isNamespaceTerminating,
   isNotFound,
   type Controller,
   type ControllerOptions,
@@ -13,11 +11,9 @@ import {
 } from '../frame/controller.ts';
 import {
   controllerOf,
-  controllerReference,
   DEPLOYMENTS,
   isEmptySelector,
   keyOf,
-  pathOf,
   pathOfObject,
   PODS,
   REPLICA_SETS,
@@ -26,9 +22,10 @@ import {
   splitKey,
 } from '../frame/meta.ts';
 import type { WorkQueue } from '../frame/queue.ts';
+import { familyOf, Revisions, writeStatus, type Family } from './new-replica-set.ts';
 import { planRolling, planScale, type Resize } from './plan.ts';
-import { active, annotated, desired, DESIRED_REPLICAS, newReplicas } from './replicas.ts';
-import { newAnnotations, planCleanup, REVISION, sizeAnnotations } from './revision.ts';
+import { active, annotated, desired, DESIRED_REPLICAS } from './replicas.ts';
+import { planCleanup, sizeAnnotations } from './revision.ts';
 import {
   countStatus,
   hasDeadline,
@@ -38,20 +35,12 @@ import {
   rolloutStatus,
   setCondition,
   statusOf,
-  type DeploymentStatus,
 } from './status.ts';
-import { findNewReplicaSet, HASH_LABEL, sameTemplate, templateHash } from './template.ts';
 
 const MAX_RETRIES = 15;
 
 export const createDeploymentController = (options: ControllerOptions): Controller =>
   createController('deployment-controller', options, (session) => new DeploymentController(session));
-
-/** A Deployment's ReplicaSets, told apart. */
-interface Family {
-  newReplicaSet: KubeObject | undefined;
-  old: KubeObject[];
-}
 
 class DeploymentController {
   private readonly session: Session;
@@ -59,6 +48,7 @@ class DeploymentController {
   private readonly replicaSets: Cache;
   private readonly pods: Cache;
   private readonly queue: WorkQueue;
+  private readonly revisions: Revisions;
 
   constructor(session: Session) {
     this.session = session;
@@ -66,6 +56,7 @@ class DeploymentController {
     this.deployments = session.cache(DEPLOYMENTS, ({ object }) => this.queue.add(keyOf(object)));
     this.replicaSets = session.cache(REPLICA_SETS, (event) => this.onReplicaSet(event));
     this.pods = session.cache(PODS, (event) => this.onPod(event));
+    this.revisions = new Revisions(session, this.replicaSets);
   }
 
   private onReplicaSet({ type, object, previous }: CacheEvent): void {
@@ -102,7 +93,7 @@ class DeploymentController {
     if (!cached) return;
     if (isEmptySelector(cached.spec.selector)) return this.refuseToSelectAll(cached);
     const replicaSets = await this.claimReplicaSets(cached);
-    if (cached.metadata.deletionTimestamp) return this.syncStatus(cached, this.familyOf(cached, replicaSets));
+    if (cached.metadata.deletionTimestamp) return this.syncStatus(cached, familyOf(cached, replicaSets));
 
     const deployment = await this.notePaused(cached);
     if (deployment.spec.paused || this.isScaled(deployment, replicaSets)) return this.scale(deployment, replicaSets);
@@ -115,7 +106,7 @@ class DeploymentController {
     const message = 'This deployment is selecting all pods. A non-empty selector is required.';
     this.session.events.record(deployment, 'Warning', 'SelectingAll', message);
     if ((statusOf(deployment).observedGeneration ?? 0) < deployment.metadata.generation!) {
-      await this.writeStatus(deployment, {
+      await writeStatus(this.session, deployment, {
         ...statusOf(deployment),
         observedGeneration: deployment.metadata.generation!,
       });
@@ -146,7 +137,7 @@ class DeploymentController {
       ? { reason: 'DeploymentPaused', message: 'Deployment is paused' }
       : { reason: 'DeploymentResumed', message: 'Deployment is resumed' };
     setCondition(status, { type: 'Progressing', status: 'Unknown', ...condition }, this.session.clock.now());
-    await this.writeStatus(deployment, status);
+    await writeStatus(this.session, deployment, status);
     return { ...deployment, status };
   }
 
@@ -158,20 +149,15 @@ class DeploymentController {
     });
   }
 
-  private familyOf(deployment: KubeObject, replicaSets: readonly KubeObject[]): Family {
-    const newReplicaSet = findNewReplicaSet(deployment, replicaSets);
-    return { newReplicaSet, old: replicaSets.filter((replicaSet) => replicaSet !== newReplicaSet) };
-  }
-
   private async scale(cached: KubeObject, replicaSets: readonly KubeObject[]): Promise<void> {
-    const { deployment, family } = await this.withRevision(cached, replicaSets, false);
+    const { deployment, family } = await this.revisions.sync(cached, replicaSets, false);
     const resized = await this.resize(deployment, family, planScale(deployment, family.newReplicaSet, family.old));
     if (deployment.spec.paused) await this.cleanUp(deployment, resized.old);
     await this.syncStatus(deployment, resized);
   }
 
   private async roll(cached: KubeObject, replicaSets: readonly KubeObject[]): Promise<void> {
-    const { deployment, family } = await this.withRevision(cached, replicaSets, true);
+    const { deployment, family } = await this.revisions.sync(cached, replicaSets, true);
     const moves = planRolling(deployment, family.newReplicaSet!, family.old);
     const up = moves[0]?.replicaSet === family.newReplicaSet;
     // The real controller swallows a failed scale-down: the ReplicaSet's next event brings it back here.
@@ -186,11 +172,11 @@ class DeploymentController {
   }
 
   private async recreate(cached: KubeObject, replicaSets: readonly KubeObject[]): Promise<void> {
-    let { deployment, family } = await this.withRevision(cached, replicaSets, false);
+    let { deployment, family } = await this.revisions.sync(cached, replicaSets, false);
     const down = active(family.old).map((replicaSet) => ({ replicaSet, replicas: 0 }));
     if (down.length > 0) return this.syncRollout(deployment, await this.resize(deployment, family, down));
     if (this.hasOldPods(family)) return this.syncRollout(deployment, family);
-    if (!family.newReplicaSet) ({ deployment, family } = await this.withRevision(deployment, replicaSets, true));
+    if (!family.newReplicaSet) ({ deployment, family } = await this.revisions.sync(deployment, replicaSets, true));
     const newReplicaSet = family.newReplicaSet!;
     family = await this.resize(deployment, family, [{ replicaSet: newReplicaSet, replicas: desired(deployment) }]);
     if (isComplete(deployment, statusOf(deployment))) await this.cleanUp(deployment, family.old);
@@ -208,120 +194,6 @@ class DeploymentController {
             pod.status?.phase !== 'Succeeded',
         ),
     );
-  }
-
-  /** The new ReplicaSet with the Deployment's annotations and minReadySeconds, made if it is missing and `create` says so. */
-  private async withRevision(
-    deployment: KubeObject,
-    replicaSets: readonly KubeObject[],
-    create: boolean,
-  ): Promise<{ deployment: KubeObject; family: Family }> {
-    const { newReplicaSet, old } = this.familyOf(deployment, replicaSets);
-    if (!newReplicaSet) {
-      return create
-        ? this.createReplicaSet(deployment, old)
-        : { deployment, family: { newReplicaSet: undefined, old } };
-    }
-    const annotations = newAnnotations(deployment, old, newReplicaSet.metadata.annotations);
-    const minReadySeconds: number = deployment.spec.minReadySeconds ?? 0;
-    if (
-      annotations !== newReplicaSet.metadata.annotations ||
-      minReadySeconds !== (newReplicaSet.spec.minReadySeconds ?? 0)
-    ) {
-      const { minReadySeconds: _, ...spec } = newReplicaSet.spec;
-      const updated = await this.session.request('PUT', pathOfObject(REPLICA_SETS, newReplicaSet), {
-        body: {
-          ...newReplicaSet,
-          metadata: { ...newReplicaSet.metadata, annotations },
-          spec: minReadySeconds ? { ...spec, minReadySeconds } : spec,
-        },
-      });
-      return { deployment, family: { newReplicaSet: updated, old } };
-    }
-    let status: DeploymentStatus | undefined;
-    if (hasDeadline(deployment) && !progressing(statusOf(deployment))) {
-      status = { ...statusOf(deployment) };
-      const message = `Found new replica set "${newReplicaSet.metadata.name}"`;
-      const condition = { type: 'Progressing', status: 'True', reason: 'FoundNewReplicaSet', message } as const;
-      setCondition(status, condition, this.session.clock.now());
-    }
-    const noted = await this.noteRevision(deployment, annotations[REVISION]!, status);
-    return { deployment: noted, family: { newReplicaSet, old } };
-  }
-
-  private async createReplicaSet(
-    deployment: KubeObject,
-    old: KubeObject[],
-  ): Promise<{ deployment: KubeObject; family: Family }> {
-    const { session } = this;
-    const replicaSet = replicaSetOf(deployment, old);
-    const replicas: number = replicaSet.spec.replicas;
-    let created: KubeObject | undefined;
-    let existed = false;
-    try {
-      created = await session.request('POST', pathOf(REPLICA_SETS, deployment.metadata.namespace), {
-        body: replicaSet,
-      });
-    } catch (error) {
-      if (isAlreadyExists(error)) {
-        created = await this.existing(deployment, replicaSet, error);
-        existed = true;
-      } else {
-        if (!isNamespaceTerminating(error)) await this.noteFailedCreate(deployment, replicaSet, error);
-        throw error;
-      }
-    }
-    if (!existed && replicas > 0) {
-      const message = `Scaled up replica set ${created.metadata.name} from 0 to ${replicas}`;
-      session.events.record(deployment, 'Normal', 'ScalingReplicaSet', message);
-    }
-    let status: DeploymentStatus | undefined;
-    if (!existed && hasDeadline(deployment)) {
-      status = { ...statusOf(deployment) };
-      const message = `Created new replica set "${created.metadata.name}"`;
-      const condition = { type: 'Progressing', status: 'True', reason: 'NewReplicaSetCreated', message } as const;
-      setCondition(status, condition, session.clock.now());
-    }
-    const revision: string = replicaSet.metadata.annotations![REVISION]!;
-    const noted = await this.noteRevision(deployment, revision, status);
-    return { deployment: noted, family: { newReplicaSet: created, old } };
-  }
-
-  /** Ours from a sync whose result the cache has not seen yet; or another template with the same hash: then the next sync tries another. */
-  private async existing(deployment: KubeObject, replicaSet: KubeObject, error: unknown): Promise<KubeObject> {
-    const found = this.replicaSets.get(replicaSet.metadata.namespace, replicaSet.metadata.name);
-    if (!found) throw error;
-    const ours = controllerOf(found)?.uid === deployment.metadata.uid;
-    if (ours && sameTemplate(found.spec.template, deployment.spec.template)) return found;
-    const status = statusOf(deployment);
-    await this.writeStatus(deployment, { ...status, collisionCount: (status.collisionCount ?? 0) + 1 });
-    throw error;
-  }
-
-  private async noteFailedCreate(deployment: KubeObject, replicaSet: KubeObject, error: unknown): Promise<void> {
-    const reason = 'ReplicaSetCreateError';
-    const message = `Failed to create new replica set "${replicaSet.metadata.name}": ${String((error as Error).message)}`;
-    if (hasDeadline(deployment)) {
-      const status = { ...statusOf(deployment) };
-      setCondition(status, { type: 'Progressing', status: 'False', reason, message }, this.session.clock.now());
-      await this.writeStatus(deployment, status).catch(() => undefined);
-    }
-    this.session.events.record(deployment, 'Warning', reason, message);
-  }
-
-  private async noteRevision(
-    deployment: KubeObject,
-    revision: string,
-    status: DeploymentStatus | undefined,
-  ): Promise<KubeObject> {
-    const { annotations } = deployment.metadata;
-    if (annotations?.[REVISION] === revision && !status) return deployment;
-    const noted = {
-      ...deployment,
-      metadata: { ...deployment.metadata, annotations: { ...annotations, [REVISION]: revision } },
-    };
-    await this.writeStatus(noted, status ?? statusOf(deployment));
-    return status ? { ...noted, status } : noted;
   }
 
   /** Carries the moves out one after the other; what was written replaces what the cache had. */
@@ -363,50 +235,17 @@ class DeploymentController {
 
   private async syncStatus(deployment: KubeObject, family: Family): Promise<void> {
     const status = countStatus(deployment, allOf(family), family.newReplicaSet, this.session.clock.now());
-    if (!sameJson(status, statusOf(deployment))) await this.writeStatus(deployment, status);
+    if (!sameJson(status, statusOf(deployment))) await writeStatus(this.session, deployment, status);
   }
 
   private async syncRollout(deployment: KubeObject, family: Family): Promise<void> {
     const nowMs = this.session.clock.now();
     const status = rolloutStatus(deployment, allOf(family), family.newReplicaSet, nowMs);
-    if (!sameJson(status, statusOf(deployment))) return this.writeStatus(deployment, status);
+    if (!sameJson(status, statusOf(deployment))) return writeStatus(this.session, deployment, status);
     const checkMs = nextDeadlineCheckMs(deployment, status, nowMs);
     if (checkMs === 0) this.queue.addRateLimited(keyOf(deployment));
     else if (checkMs !== undefined) this.queue.addAfter(keyOf(deployment), checkMs);
   }
-
-  private async writeStatus(deployment: KubeObject, status: DeploymentStatus): Promise<void> {
-    await this.session.request('PUT', pathOfObject(DEPLOYMENTS, deployment, 'status'), {
-      body: { ...deployment, status },
-    });
-  }
 }
 
 const allOf = ({ newReplicaSet, old }: Family): KubeObject[] => (newReplicaSet ? [...old, newReplicaSet] : old);
-
-const replicaSetOf = (deployment: KubeObject, old: readonly KubeObject[]): KubeObject => {
-  const { template, selector, minReadySeconds } = deployment.spec;
-  const hash = templateHash(template, statusOf(deployment).collisionCount);
-  const labels = { ...template.metadata?.labels, [HASH_LABEL]: hash };
-  const replicaSet: KubeObject = {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: {
-      name: `${deployment.metadata.name}-${hash}`,
-      namespace: deployment.metadata.namespace!,
-      ownerReferences: [controllerReference(deployment)],
-      labels,
-      annotations: { ...newAnnotations(deployment, old, undefined), ...sizeAnnotations(deployment) },
-    },
-    spec: {
-      replicas: 0,
-      ...(minReadySeconds ? { minReadySeconds } : {}),
-      selector: { ...selector, matchLabels: { ...selector.matchLabels, [HASH_LABEL]: hash } },
-      template: { ...template, metadata: { ...template.metadata, labels } },
-    },
-  };
-  return {
-    ...replicaSet,
-    spec: { ...replicaSet.spec, replicas: newReplicas(deployment, [...old, replicaSet], replicaSet) },
-  };
-};

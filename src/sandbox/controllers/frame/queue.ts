@@ -18,6 +18,7 @@ export class WorkQueue {
   private readonly busy = new Set<string>();
   private readonly failures = new Map<string, number>();
   private readonly timers = new Set<() => void>();
+  private readonly delayed = new Map<string, { at: number; cancel: () => void }>();
   private readonly clock: Clock;
   private readonly work: (key: string) => Promise<void>;
   private readonly options: QueueOptions;
@@ -46,9 +47,21 @@ export class WorkQueue {
     });
   }
 
+  /** Later. A key waits for one time only, the earliest it was given. */
   addAfter(key: string, ms: number): void {
-    if (ms <= 0) this.add(key);
-    else this.later(ms, () => this.add(key));
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
+    const at = this.clock.now() + ms;
+    const before = this.delayed.get(key);
+    if (before && before.at <= at) return;
+    before?.cancel();
+    const cancel = this.later(ms, () => {
+      this.delayed.delete(key);
+      this.add(key);
+    });
+    this.delayed.set(key, { at, cancel });
   }
 
   /** Again, later the more often it was asked for since the last success. */
@@ -65,13 +78,17 @@ export class WorkQueue {
     this.waiting.clear();
   }
 
-  private later(ms: number, fn: () => void): void {
-    if (this.stopped) return;
+  private later(ms: number, fn: () => void): () => void {
+    if (this.stopped) return () => undefined;
     const cancel = this.clock.after(ms, () => {
       this.timers.delete(cancel);
       if (!this.stopped) fn();
     });
     this.timers.add(cancel);
+    return () => {
+      this.timers.delete(cancel);
+      cancel();
+    };
   }
 
   private drain(): void {
