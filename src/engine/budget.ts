@@ -13,16 +13,7 @@ import {
   settingsOf,
 } from './hold.ts';
 import type { Effect } from './snapshot.ts';
-import {
-  abandonedSets,
-  availableInAll,
-  hashOf,
-  hasUnreadyPods,
-  isActive,
-  isMarkedSet,
-  sizeOf,
-  type View,
-} from './view.ts';
+import { abandonedSets, availableInAll, hashOf, isActive, isMarkedSet, sizeOf, type View } from './view.ts';
 
 export interface Goal {
   /** T: updated Pods of the step. */
@@ -106,7 +97,7 @@ function start(view: View, held: Held, budget: NumericBudget): Move {
   const now = settingsOf(deployment);
   const abandoned = abandonedSets(view);
   // A mark is a lie about good Pods: beside truly broken ones it would cost good Pods first.
-  const marks = abandoned.length > 0 && !view.oldSets.some((set) => isActive(set) && hasUnreadyPods(set));
+  const marks = abandoned.length > 0 && view.oldAvailable;
   const flagged = marks ? { ...held, marks: true } : held;
   const needsMark = updated > 0 && !isMarked(deployment);
   if (needsMark || (marks && held.marks !== true))

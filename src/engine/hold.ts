@@ -81,6 +81,7 @@ export function writeHeld(held: Held): string {
     user: { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds },
     stable: held.stable,
     ...(held.marks ? { marks: true } : {}),
+    ...(held.bypassed ? { bypassed: held.bypassed } : {}),
     ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
   });
 }

@@ -366,17 +366,18 @@ function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decision {
 }
 
 /**
- * The user's settings of a Deployment whose record is gone. When it still looks held, the native controller's copy of the record on
- * a ReplicaSet is what is left of them.
+ * The user's settings of a Deployment whose record is gone. Where the fields still are as we left them, the native controller's copy
+ * of the record on a ReplicaSet is what is left of the user's.
  */
 function originalSettings(view: View): Settings {
   const now = settingsOf(view.deployment);
-  const looksHeld =
-    isMarked(view.deployment) || (now.paused === true && now.maxSurge === 0 && now.maxUnavailable === 1);
-  if (!looksHeld) return now;
   const sets = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
-  const copies = sets.map((set) => parseHeld(set?.metadata.annotations?.[HELD])).filter((held) => held !== undefined);
-  return copies[0]?.user ?? { ...now, paused: null };
+  const copy = sets.map((set) => parseHeld(set?.metadata.annotations?.[HELD])).find((held) => held !== undefined);
+  if (!copy) return now;
+  const asWeLeftIt = [NO_BUDGET, copy.budget].some(
+    (budget) => budget?.maxSurge === now.maxSurge && budget?.maxUnavailable === now.maxUnavailable,
+  );
+  return asWeLeftIt || isMarked(view.deployment) ? copy.user : now;
 }
 
 /** With no history to go by: what most Pods ran before. */

@@ -32,6 +32,8 @@ export interface View {
   readonly pods: readonly Pod[];
   /** a: those Ready for the user's minReadySeconds, never more than n. */
   readonly available: number;
+  /** Every Pod of the old versions is available in the same sense, whatever marks say. */
+  readonly oldAvailable: boolean;
   /** When the next Pod that is Ready becomes available; undefined when none is on its way. */
   readonly availableAt: number | undefined;
   /** What the native controller has not seen yet; undefined when it has seen everything that we see. */
@@ -74,6 +76,10 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
     old: oldSets.reduce((sum, set) => sum + sizeOf(set), 0),
     pods,
     available: Math.min(updated, dueAt.length - coming.length),
+    oldAvailable: oldSets.filter(isActive).every((set) => {
+      const owned = children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod));
+      return owned.filter((pod) => isAvailable(pod, minReadySeconds, now)).length >= sizeOf(set);
+    }),
     availableAt: coming.length > 0 ? Math.min(...coming) : undefined,
   };
   return { ...view, unsettled: unsettled(view) };
@@ -85,8 +91,6 @@ export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.lab
 export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
 export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
 const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
-
-export const hasUnreadyPods = (set: ReplicaSet): boolean => sizeOf(set) > (set.status?.readyReplicas ?? 0);
 
 /** Versions that are neither the stable one nor the one being released, and still have Pods. */
 export const abandonedSets = (view: View): readonly ReplicaSet[] =>

@@ -80,8 +80,8 @@ export class VirtualApi implements Api {
     await new Promise<void>((resolve) => {
       let arrives = 0;
       const later = (fn: () => void): void => {
-        // Lines come late, but in order.
-        arrives = Math.max(arrives, clock.now() + clock.random() * 20);
+        // Lines come late, but in order: what is due at the same moment would run in any.
+        arrives = Math.max(arrives + 0.001, clock.now() + clock.random() * 20);
         clock.after(arrives - clock.now(), () => void (this.dead || fn()));
       };
       const end = (): void => {

@@ -127,7 +127,7 @@ describe('a release in three steps', () => {
     });
     await world.untilPaused(1);
     assert.equal(world.canary.observedRolloutID, 'build-77');
-    assert.equal(world.rollout.status?.history?.[0]?.rolloutID, 'build-77');
+    assert.equal(world.history[0]?.rolloutID, 'build-77');
   });
 
   it('S6: the Pods of a batch carry the release and the number of their step', async () => {
@@ -153,7 +153,7 @@ describe('a release in three steps', () => {
     await world.untilHealthy();
     assert.deepEqual(world.sizes, { v1: 10 });
     assert.equal(world.condition('Succeeded')?.status, 'False');
-    assert.equal(world.rollout.status?.history?.[0]?.outcome, 'RolledBack');
+    assert.equal(world.history[0]?.outcome, 'RolledBack');
     assert.notEqual(world.canary.observedRolloutID, world.deployment.metadata.labels?.[ROLLOUT_ID]);
   });
 
@@ -175,7 +175,7 @@ describe('a release in three steps', () => {
     await world.until('the release starts again', () => world.canary.currentStepIndex === 1);
     await world.untilPaused(1);
     assert.deepEqual(world.sizes, { v1: 5, v2: 4, v3: 1 });
-    assert.equal(world.rollout.status?.history?.[1]?.outcome, 'Superseded');
+    assert.equal(world.history[1]?.outcome, 'Superseded');
     await world.approve();
     await world.untilPaused(2);
     assert.deepEqual(world.sizes, { v1: 5, v3: 5 });
@@ -212,6 +212,6 @@ describe('a release in three steps', () => {
     assert.deepEqual(world.sizes, { v1: 12 });
     assert.equal(world.rollout.status?.phase, 'Healthy');
     assert.equal(world.deployment.spec.paused, undefined);
-    assert.equal(world.rollout.status?.history, undefined);
+    assert.equal(world.history.length, 0);
   });
 });

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
-import type { CanaryStatus, CanaryStep, Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
+import type {
+  CanaryStatus,
+  CanaryStep,
+  Deployment,
+  HistoryEntry,
+  Pod,
+  ReplicaSet,
+  Rollout,
+} from '../../src/api/types.ts';
 import { intercept } from '../../src/engine/intercept.ts';
 import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
@@ -218,6 +226,10 @@ export class World {
 
   get canary(): Partial<CanaryStatus> {
     return this.rolloutOf()?.status?.canaryStatus ?? {};
+  }
+
+  get history(): readonly HistoryEntry[] {
+    return this.rolloutOf()?.status?.history ?? [];
   }
 
   condition(type: string): { status: string; reason?: string; message?: string } | undefined {

@@ -1,0 +1,110 @@
+// What a release costs the API server, by counting the operator's calls (docs/holding.md, "Cost").
+import assert from 'node:assert/strict';
+import type { ApiCall } from '../../src/kube/api.ts';
+import { World } from './world.ts';
+
+const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
+
+describe('the cost of a release', () => {
+  let world: World;
+  let seen = 0;
+
+  const begin = async (spec: object = {}): Promise<void> => {
+    world = await new World({ seed: 31 }).start();
+    await world.createDeployment({ spec });
+    await world.createRollout(STEPS);
+    await world.untilHealthy();
+    await world.virtual.settled();
+  };
+  afterEach(() => world.stop());
+
+  /** The calls since this was last asked. */
+  const calls = (): readonly ApiCall[] => {
+    const all = world.calls;
+    const news = all.slice(seen);
+    seen = all.length;
+    return news;
+  };
+  const writesTo = (of: readonly ApiCall[], path: RegExp): number =>
+    of.filter(({ method, path: to }) => method === 'PATCH' && path.test(to)).length;
+  const DEPLOYMENT = /\/deployments\/[^/]+$/;
+  const STATUS = /\/rollouts\/[^/]+\/status$/;
+
+  it('a batch that fits into maxUnavailable: at most 3 writes to the Deployment and 3 of the status', async () => {
+    await begin({ strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 5 } } });
+    calls();
+    await world.release('v2');
+    for (const step of [1, 2]) {
+      await world.untilPaused(step);
+      await world.virtual.settled();
+      const batch = calls();
+      assert.ok(writesTo(batch, DEPLOYMENT) <= 3, `step ${step}: ${writesTo(batch, DEPLOYMENT)} to the Deployment`);
+      assert.ok(writesTo(batch, STATUS) <= 3, `step ${step}: ${writesTo(batch, STATUS)} of the status`);
+      await world.approve();
+    }
+    await world.untilCompleted();
+    await world.virtual.settled();
+    const last = calls();
+    assert.ok(writesTo(last, DEPLOYMENT) <= 3, `last step: ${writesTo(last, DEPLOYMENT)} to the Deployment`);
+    assert.ok(writesTo(last, STATUS) <= 3, `last step: ${writesTo(last, STATUS)} of the status`);
+  });
+
+  it('any other batch: one write to the Deployment more for each further wave of Pods', async () => {
+    await begin({ strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } });
+    await world.release('v2');
+    await world.untilPaused(1);
+    await world.virtual.settled();
+    calls();
+    await world.approve();
+    await world.untilPaused(2);
+    await world.virtual.settled();
+    const batch = calls();
+    // Four further Pods, one at a time: mark, four waves and the end of the last, hold.
+    assert.ok(writesTo(batch, DEPLOYMENT) <= 7, `${writesTo(batch, DEPLOYMENT)} to the Deployment`);
+    assert.ok(writesTo(batch, STATUS) <= 3, `${writesTo(batch, STATUS)} of the status`);
+    assert.equal(writesTo(batch, /\/replicasets\//), 0);
+  });
+
+  it('idle, it costs nothing but its two watches', async () => {
+    await begin();
+    calls();
+    await world.run(3_600_000);
+    const idle = calls();
+    assert.equal(idle.filter(({ method }) => method !== 'GET').length, 0);
+    const paths = new Set(idle.map(({ path }) => path));
+    assert.deepEqual([...paths].sort(), ['/apis/apps/v1/deployments', '/apis/rollouts.kruise.io/v1beta1/rollouts']);
+    for (const { path, query } of idle)
+      if (path.endsWith('/deployments')) assert.equal(query?.['labelSelector'], 'rollouts.kruise.io/workload-type');
+  });
+
+  it('ReplicaSets and Pods are watched while a release is in motion, and no longer', async () => {
+    await begin();
+    calls();
+    await world.release('v2');
+    await world.untilPaused(1);
+    const watched = (of: readonly ApiCall[], resource: string): ApiCall[] =>
+      of.filter(({ path, query }) => path.endsWith(`/${resource}`) && query?.['watch'] === 'true');
+    const begun = calls();
+    assert.equal(watched(begun, 'pods').length, 1);
+    assert.equal(watched(begun, 'replicasets')[0]?.query?.['labelSelector'], 'app=demo');
+    await world.release('v1');
+    await world.untilHealthy();
+    await world.run(1_000);
+    calls();
+    await world.run(3_600_000);
+    assert.deepEqual(watched(calls(), 'pods'), []);
+  });
+
+  it('waiting for approval, it writes nothing and asks for nothing', async () => {
+    await begin();
+    await world.release('v2');
+    await world.untilPaused(1);
+    await world.run(30_000);
+    calls();
+    await world.run(600_000);
+    assert.deepEqual(
+      calls().filter(({ method, query }) => method !== 'GET' || (query?.['watch'] !== 'true' && !query?.['limit'])),
+      [],
+    );
+  });
+});

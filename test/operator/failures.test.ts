@@ -1,0 +1,106 @@
+// Failures (Pod signals, deadlines, onFailure, failureThreshold) and what is not a failure.
+import assert from 'node:assert/strict';
+import { World } from './world.ts';
+
+const STEPS = [{ replicas: 2 }, { replicas: '50%' }, { replicas: '100%' }];
+
+describe('a release of a version that fails', () => {
+  let world: World;
+
+  const begin = async (canary: object = {}): Promise<void> => {
+    world = await new World({ seed: 3 }).start();
+    await world.createDeployment({ spec: { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } } });
+    await world.createRollout(STEPS, { canary });
+    await world.untilHealthy();
+    await world.virtual.settled();
+  };
+  afterEach(() => world.stop());
+
+  const stalled = (reason: string) => (): boolean =>
+    world.condition('Stalled')?.status === 'True' && world.condition('Stalled')?.reason === reason;
+
+  it('stalls with the names of its Pods, spends no more, and keeps every good Pod', async () => {
+    await begin();
+    await world.release('v2:broken');
+    await world.until('stalled', stalled('PodsFailing'), 120_000);
+    await world.run(60_000);
+    assert.match(
+      world.rollout.status?.message ?? '',
+      /^step 1\/3 stalled: demo-\w+-\w+ \((ErrImagePull|ImagePullBackOff)\)/,
+    );
+    assert.deepEqual(world.sizes, { v1: 10, 'v2:broken': 1 });
+    assert.equal(world.deployment.spec.paused, true, 'held in the middle of the batch');
+    assert.equal(world.deployment.status?.availableReplicas, 10);
+    assert.ok(world.events.some(({ reason, type }) => reason === 'Stalled' && type === 'Warning'));
+  });
+
+  it('goes on when its Pods recover', async () => {
+    await begin({ stepDeadlineSeconds: 20 });
+    await world.release('v2:slow');
+    await world.virtual.client.request('PATCH', '/api/v1/nodes/n0', {
+      type: 'application/merge-patch+json',
+      body: { spec: { unschedulable: true } },
+    });
+    await world.until('stalled', stalled('StepDeadlineExceeded'), 120_000);
+    assert.equal(world.sizes['v1'], 10);
+    await world.virtual.client.request('PATCH', '/api/v1/nodes/n0', {
+      type: 'application/merge-patch+json',
+      body: { spec: { unschedulable: null } },
+    });
+    await world.untilPaused(1, 120_000);
+    assert.deepEqual(world.sizes, { v1: 8, 'v2:slow': 2 });
+    assert.equal(world.condition('Stalled')?.status, 'False');
+    assert.ok(world.events.some(({ reason }) => reason === 'Recovered'));
+  });
+
+  it('stalls at once on a Pod that restarts again and again', async () => {
+    await begin();
+    await world.release('v2:crash');
+    await world.until('stalled', stalled('PodsFailing'), 120_000);
+    assert.match(world.rollout.status?.message ?? '', /CrashLoopBackOff|restarts/);
+    assert.equal(world.sizes['v1'], 10);
+  });
+
+  it('with onFailure Rollback puts the stable version back, and says why', async () => {
+    await begin({ onFailure: 'Rollback' });
+    await world.release('v2:broken');
+    await world.until('failed', () => world.history[0]?.outcome === 'Failed', 180_000);
+    await world.virtual.settled();
+    assert.deepEqual(world.sizes, { v1: 10 });
+    assert.equal(world.runs, 'v1');
+    assert.notEqual(world.deployment.spec.paused, true);
+    assert.equal(world.condition('Succeeded')?.status, 'False');
+    const event = world.events.find(({ reason }) => reason === 'FailureRollback');
+    assert.match(event?.message ?? '', /putting the stable version back, because of demo-.*ImagePull/);
+  });
+
+  it('completes a step when no more Pods are unavailable than failureThreshold says', async () => {
+    await begin({ failureThreshold: 1, stepDeadlineSeconds: 0 });
+    await world.patch({ spec: { strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 2 } } } });
+    await world.virtual.settled();
+    await world.release('v2');
+    await world.until('two new Pods', () => world.sizes['v2'] === 2);
+    const [pod] = world.pods.filter(
+      (each) => each.metadata.labels?.['pod-template-hash'] === world.canary.canaryRevision,
+    );
+    assert.ok(pod === undefined || pod.metadata.name);
+    await world.untilPaused(1);
+    assert.equal(world.sizes['v2'], 2);
+  });
+
+  it('does not count Pods that are evicted', async () => {
+    await begin();
+    await world.release('v2');
+    await world.untilPaused(1);
+    const updated = world.pods.filter(
+      (pod) => pod.metadata.labels?.['pod-template-hash'] === world.canary.canaryRevision,
+    );
+    assert.equal(updated.length, 2);
+    for (const pod of updated)
+      await world.virtual.client.request('DELETE', `/api/v1/namespaces/default/pods/${pod.metadata.name}`);
+    await world.virtual.settled();
+    assert.notEqual(world.condition('Stalled')?.status, 'True');
+    assert.equal(world.canary.currentStepState, 'StepPaused');
+    assert.deepEqual(world.sizes, { v1: 8, v2: 2 });
+  });
+});

@@ -1,0 +1,88 @@
+// Scaling during a release, held and moving: the share holds, and nobody fights.
+import assert from 'node:assert/strict';
+import type { CanaryStep } from '../../src/api/types.ts';
+import { World } from './world.ts';
+
+describe('scaling during a release', () => {
+  let world: World;
+
+  const begin = async (steps: readonly CanaryStep[], spec: object = {}): Promise<void> => {
+    world = await new World({ seed: 21 }).start();
+    await world.createDeployment({ spec });
+    await world.createRollout(steps);
+    await world.untilHealthy();
+    await world.virtual.settled();
+    await world.release('v2');
+    await world.untilPaused(1);
+  };
+  afterEach(() => world.stop());
+
+  const share = (updated: number, replicas: number) => (): boolean =>
+    (world.sizes['v2'] ?? 0) === updated && (world.sizes['v1'] ?? 0) === replicas - updated;
+
+  it('an absolute step keeps its number: what native scaling adds is taken back', async () => {
+    await begin([{ replicas: 1 }, { replicas: '100%' }]);
+    await world.scale(20);
+    await world.until('1 of 20', share(1, 20), 120_000);
+    await world.scale(10);
+    await world.until('1 of 10', share(1, 10), 120_000);
+    assert.equal(world.canary.currentStepState, 'StepPaused');
+  });
+
+  it('drift of native rounding is corrected both ways', async () => {
+    await begin([{ replicas: '50%' }, { replicas: '100%' }]);
+    for (const replicas of [5, 10, 5, 10, 7, 10]) {
+      await world.scale(replicas);
+      await world.virtual.settled();
+    }
+    await world.until('5 of 10', share(5, 10), 120_000);
+  });
+
+  it('while a batch moves, it ends with the share of the new size', async () => {
+    await begin([{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }]);
+    await world.approve();
+    await world.until('it moves', () => (world.sizes['v2'] ?? 0) > 1);
+    await world.scale(16);
+    await world.untilPaused(2, 180_000);
+    await world.until('8 of 16', share(8, 16), 180_000);
+  });
+
+  it('scales without the operator, in proportion, and keeps both versions', async () => {
+    await begin([{ replicas: '50%' }, { replicas: '100%' }]);
+    world.crash();
+    await world.scale(20);
+    await world.virtual.settled();
+    assert.deepEqual(world.sizes, { v1: 10, v2: 10 });
+    assert.equal(world.readyPods, 20);
+  });
+
+  it('an autoscaler that oscillates for an hour leaves the share right, with few writes of ours', async () => {
+    await begin([{ replicas: '30%' }, { replicas: '100%' }]);
+    const before = world.calls.filter(({ method }) => method === 'PATCH').length;
+    for (let minute = 0; minute < 60; minute++) {
+      await world.scale(minute % 2 === 0 ? 14 : 9);
+      await world.run(60_000);
+      assert.equal((world.sizes['v1'] ?? 0) + (world.sizes['v2'] ?? 0), minute % 2 === 0 ? 14 : 9, `minute ${minute}`);
+    }
+    await world.virtual.settled();
+    assert.ok(share(3, 9)(), JSON.stringify(world.sizes));
+    const written = world.calls.filter(({ method }) => method === 'PATCH').length - before;
+    assert.ok(written <= 60 * 8, `${written} writes in 60 scalings`);
+    assert.equal(world.canary.currentStepState, 'StepPaused');
+    assert.ok(!world.events.some(({ reason }) => reason === 'TrimRefused'));
+  });
+
+  it('from all Pods updated at one replica back to the share, when it grows', async () => {
+    world = await new World({ seed: 22 }).start();
+    await world.createDeployment({ replicas: 1 });
+    await world.createRollout([{ replicas: '20%' }, { replicas: '100%' }]);
+    await world.untilHealthy();
+    await world.virtual.settled();
+    await world.release('v2');
+    await world.untilPaused(1);
+    assert.deepEqual(world.sizes, { v2: 1 });
+    await world.scale(10);
+    await world.until('2 of 10', share(2, 10), 300_000);
+    assert.equal(world.canary.currentStepState, 'StepPaused');
+  });
+});
