@@ -12,9 +12,10 @@ import { validateValue } from './values.ts';
 
 export { convertObjects } from './convert.ts';
 export type { Conversion, SendReview } from './convert.ts';
-export { defaultDefinition, establish, prepareDefinition, withCondition } from './definition.ts';
+export { defaultDefinition, prepareDefinition } from './definition.ts';
+export { establish, withCondition } from './establish.ts';
 export type { Condition, DefinitionSpec, WebhookClientConfig } from './definition.ts';
-export { validateDefinition as validateCrd } from './definition.ts';
+export { validateDefinition as validateCrd } from './validate.ts';
 export { prune } from './prune.ts';
 
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
