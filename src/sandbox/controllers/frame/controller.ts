@@ -16,7 +16,7 @@ export interface ControllerOptions {
   requestMs: Range;
   /** Write Events. */
   events: boolean;
-  /** Hears of failures that are not conflicts. */
+  /** Hears of failures that are not of being behind. */
   onError?(controller: string, key: string, error: unknown): void;
 }
 
@@ -65,8 +65,7 @@ export class Session {
       // Real caches are behind by about a millisecond: retries stay in proportion, or most would come before the news they need.
       firstBackoffMs: Math.max(FIRST_BACKOFF_MS, this.options.lagMs[1] / 2),
       onError: (key, error) => {
-        if (!isConflict(error) && !isNotFound(error) && !isAlreadyExists(error))
-          this.options.onError?.(this.name, key, error);
+        if (!isExpected(error)) this.options.onError?.(this.name, key, error);
       },
       ...options,
     });
@@ -144,3 +143,7 @@ export const isAlreadyExists = (error: unknown): boolean =>
 export const isNamespaceTerminating = (error: unknown): boolean =>
   error instanceof ApiError &&
   (error.status.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');
+
+/** What a controller that is behind runs into every day, and tries again. */
+const isExpected = (error: unknown): boolean =>
+  isConflict(error) || isNotFound(error) || isAlreadyExists(error) || isNamespaceTerminating(error);
