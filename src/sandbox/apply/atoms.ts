@@ -39,6 +39,9 @@ const deduced: Atom = {
   map: { atomic: false, fields: new Map(), element: () => deduced },
 };
 
+export const apiVersionOf = ({ group, version }: Pick<ResourceType, 'group' | 'version'>): string =>
+  group ? `${group}/${version}` : version;
+
 const OBJECT_META = '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const QUANTITY = /\.(Quantity|IntOrString)$/;
 

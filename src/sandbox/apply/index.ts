@@ -1,22 +1,23 @@
 // Server-side apply, and who owns which field (metadata.managedFields).
-import { LineCounter, parseDocument } from 'yaml';
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ManagedFieldsEntry, ResourceType } from '../core/types.ts';
-import { deepEqual, isObject } from '../patch/values.ts';
+import { deepEqual } from '../patch/values.ts';
 import { otherVersion } from '../crd/index.ts';
-import { badRequest, definitionName, parseJson, readObject } from '../schema/index.ts';
-import type { FieldValidation } from '../schema/index.ts';
+import { badRequest, definitionName, readObject } from '../schema/index.ts';
 import { zero } from '../schema/read.ts';
 import { typeOf } from '../schema/types.ts';
-import { atomOf } from './atoms.ts';
+import { apiVersionOf, atomOf } from './atoms.ts';
 import type { Atom } from './atoms.ts';
 import { conflictError, Conflicts } from './conflict.ts';
+import { withLastApplied, withoutLastApplied } from './kubectl.ts';
 import { capUpdaters, decodeManaged, encodeManaged, identify, isReset } from './managers.ts';
 import type { Managed, Manager } from './managers.ts';
 import { FieldSet } from './set.ts';
-import { compare, fieldsOf, validateTyped } from './typed.ts';
 import { Updater } from './update.ts';
 import type { Filter, Versions } from './update.ts';
+import { validateTyped } from './validate.ts';
+
+export { parseApply } from './parse.ts';
 
 export interface Change {
   type: ResourceType;
@@ -25,55 +26,6 @@ export interface Change {
   /** RFC 3339, in seconds. */
   time: string;
 }
-
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
-/** What clients send mostly is JSON, which reads much faster; undefined for what needs a closer look. */
-function asJson(text: string): KubeObject | undefined {
-  if (!text.startsWith('{')) return undefined;
-  try {
-    const { value, duplicates } = parseJson(text);
-    return duplicates.length ? undefined : (value as KubeObject);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The body of an apply patch, and a warning about keys that come twice in it. Throws ApiError (400). */
-export function parseApply(
-  body: Uint8Array | object,
-  validation: FieldValidation,
-): { applied: KubeObject; warnings: string[] } {
-  if (!(body instanceof Uint8Array)) return { applied: body as KubeObject, warnings: [] };
-  const text = new TextDecoder().decode(body);
-  const json = asJson(text);
-  if (json) return { applied: json, warnings: [] };
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const duplicates = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
-  const [broken] = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
-  const converting = 'error converting YAML to JSON: yaml: ';
-  if (broken)
-    throw badRequest(`error decoding patch: ${converting}line ${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
-  const value: unknown = document.toJS();
-  if (!isObject(value)) {
-    const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-    throw badRequest(
-      `error decoding patch: error unmarshaling JSON: json: cannot unmarshal ${what} into Go value of type map[string]interface {}`,
-    );
-  }
-  const applied = value as unknown as KubeObject;
-  if (!duplicates.length || validation === 'Ignore') return { applied, warnings: [] };
-  const told = duplicates.map(({ pos: [start] }) => {
-    const key = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^:\s]+))/.exec(text.slice(start));
-    return `\n  line ${lines.linePos(start).line}: key ${JSON.stringify(key?.[1] ?? key?.[2] ?? key?.[3] ?? '')} already set in map`;
-  });
-  const problem = `${converting}unmarshal errors:${told.join('')}`;
-  if (validation === 'Strict') throw badRequest(`error strict decoding patch: ${problem}`);
-  return { applied, warnings: [problem] };
-}
-
-const apiVersionOf = ({ group, version }: ResourceType): string => (group ? `${group}/${version}` : version);
 
 /** What a request cannot change it does not own: not the status where there is a /status, and there not the rest. */
 function filterOf(type: ResourceType, subresource: string): Filter {
@@ -230,7 +182,7 @@ export async function serverSideApply(request: Apply): Promise<KubeObject> {
     if (serious.length) throw conflictError(serious);
     ({ object: result, managed: owners } = await applyTo(request, live, new Map(managed), true));
   }
-  if (name === 'kubectl' && result.metadata?.annotations?.[LAST_APPLIED]) result = withLastApplied(result, applied);
+  if (name === 'kubectl') result = withLastApplied(result, applied);
   const object = readObject(type, result as unknown as Record<string, unknown>);
   object.apiVersion = apiVersionOf(type);
   object.kind = type.kind;
@@ -284,48 +236,4 @@ async function applyTo(
   const owned = managed.get(id);
   if (object && owned) managed.set(id, { ...owned, time });
   return { object: object ?? bare, managed };
-}
-
-/** kubectl moves from client-side to server-side apply: fields that its annotation has as they are live are no conflict. */
-function withoutLastApplied({ conflicts }: Conflicts, live: KubeObject, type: ResourceType): Conflicts['conflicts'] {
-  const annotation = live.metadata?.annotations?.[LAST_APPLIED];
-  if (!annotation) return conflicts;
-  let lastApplied: unknown;
-  try {
-    lastApplied = JSON.parse(annotation);
-  } catch {
-    return conflicts;
-  }
-  if (!isObject(lastApplied) || lastApplied['apiVersion'] !== apiVersionOf(type)) return conflicts;
-  const atom = atomOf(type);
-  const { modified, added, removed } = compare(lastApplied, live, atom);
-  const allowed = fieldsOf(lastApplied, atom).difference(modified).difference(added).difference(removed);
-  return conflicts.filter(({ path }) => !allowed.has(path));
-}
-
-/** The annotation follows what kubectl applied, so that going back to client-side apply works. */
-function withLastApplied(object: KubeObject, applied: KubeObject): KubeObject {
-  const { [LAST_APPLIED]: _, ...annotations } = applied.metadata?.annotations ?? {};
-  const { annotations: __, ...metadata } = applied.metadata ?? { name: '' };
-  const bare = {
-    ...applied,
-    metadata: { ...metadata, ...(Object.keys(annotations).length ? { annotations } : {}) },
-  };
-  return {
-    ...object,
-    metadata: {
-      ...object.metadata,
-      annotations: { ...object.metadata.annotations, [LAST_APPLIED]: `${JSON.stringify(sorted(bare))}\n` },
-    },
-  };
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key])]),
-  );
 }

@@ -2,11 +2,11 @@
 import { deepEqual, isObject } from '../patch/values.ts';
 import type { Values } from '../patch/values.ts';
 import type { Atom, ListAtom, MapAtom } from './atoms.ts';
-import { edgeText, fieldEdge, FieldSet, keyEdge, valueEdge } from './set.ts';
+import { fieldEdge, FieldSet, keyEdge, valueEdge } from './set.ts';
 import type { Path } from './set.ts';
 
 /** The one form of the type that the value has; all of them for null and for what does not fit. */
-function deduce(atom: Atom, value: unknown): Atom {
+export function deduce(atom: Atom, value: unknown): Atom {
   if (value === undefined || value === null) return atom;
   if (Array.isArray(value)) return atom.list ? { list: atom.list } : atom;
   if (isObject(value)) return atom.map ? { map: atom.map } : atom;
@@ -21,10 +21,11 @@ const isEmptyMap = (value: unknown): boolean => !asMap(value) || Object.keys(val
 const isEmptyList = (value: unknown): boolean => !asList(value)?.length;
 
 const untypedElement = (): Atom => ({});
-const typeOfField = (map: MapAtom, key: string): Atom => (map.fields.get(key)?.type ?? map.element ?? untypedElement)();
+export const typeOfField = (map: MapAtom, key: string): Atom =>
+  (map.fields.get(key)?.type ?? map.element ?? untypedElement)();
 
 /** Where an item of a set or list map is, or why it can be nowhere. */
-function edgeOf(list: ListAtom, item: unknown): { edge: string } | { problem: string } {
+export function edgeOf(list: ListAtom, item: unknown): { edge: string } | { problem: string } {
   if (!list.keys.length) {
     if (isObject(item)) return { problem: "associative list without keys has an element that's a map type" };
     if (Array.isArray(item)) return { problem: 'not supported: associative list with lists as elements' };
@@ -50,64 +51,6 @@ const edgesOf = (list: ListAtom, items: unknown[]): string[] =>
     const found = edgeOf(list, item);
     return 'edge' in found ? found.edge : `i:${i}`;
   });
-
-/** Why the value is not of the type, each with its path; nothing for one that is. */
-export function validateTyped(value: unknown, type: Atom, allowDuplicates: boolean, path = ''): string[] {
-  const problem = (text: string): string[] => [path ? `${path}: ${text}` : text];
-  if (value === null) return [];
-  const atom = deduce(type, value);
-  if (atom.map) {
-    const { map } = atom;
-    if (!isObject(value)) return problem(`expected map, got ${goValue(value)}`);
-    return Object.entries(value).flatMap(([key, child]) => {
-      const place = `${path}.${key}`;
-      if (!map.fields.has(key) && !map.element) return [`${place}: field not declared in schema`];
-      return validateTyped(child, typeOfField(map, key), allowDuplicates, place);
-    });
-  }
-  if (atom.scalar) {
-    const expected = { numeric: 'numeric (int or float)', string: 'string', boolean: 'boolean', untyped: 'any scalar' };
-    const form = typeof value === 'number' ? 'numeric' : typeof value;
-    if (atom.scalar === form || (atom.scalar === 'untyped' && typeof value !== 'object')) return [];
-    return problem(
-      `expected ${expected[atom.scalar]}, got ${atom.scalar === 'numeric' ? goTypeName(value) : goValue(value)}`,
-    );
-  }
-  if (!atom.list) return problem('schema error: invalid atom: inlined');
-  if (!Array.isArray(value)) return problem(`expected list, got ${goValue(value)}`);
-  return validateItems(value, atom.list, allowDuplicates, path);
-}
-
-function validateItems(items: unknown[], list: ListAtom, allowDuplicates: boolean, path: string): string[] {
-  const seen = new Set<string>();
-  const problems: string[] = [];
-  for (const [i, item] of items.entries()) {
-    let place = `[${i}]`;
-    if (!list.atomic) {
-      const found = edgeOf(list, item);
-      if ('problem' in found) return [...problems, `${path}: element ${i}: ${found.problem}`];
-      place = edgeText(found.edge);
-      if (seen.has(found.edge) && !allowDuplicates) problems.push(`${path}: duplicate entries for key ${place}`);
-      seen.add(found.edge);
-    }
-    problems.push(...validateTyped(item, list.element(), allowDuplicates, `${path}${place}`));
-  }
-  return problems;
-}
-
-const goTypeName = (value: unknown): string =>
-  Array.isArray(value)
-    ? '[]interface {}'
-    : isObject(value)
-      ? 'map[string]interface {}'
-      : typeof value === 'boolean'
-        ? 'bool'
-        : 'string';
-
-function goValue(value: unknown): string {
-  if (typeof value === 'string') return `"${value}"`;
-  return `&value.valueUnstructured{Value:${typeof value === 'object' ? JSON.stringify(value) : String(value)}}`;
-}
 
 /** Every field that the value has. */
 export function fieldsOf(value: unknown, type: Atom): FieldSet {
