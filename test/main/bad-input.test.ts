@@ -45,7 +45,7 @@ describe('the program refuses in one line, with exit code 2', () => {
 
   /** The process has ended: nothing of it is left running. */
   const start = (...args: string[]): Promise<Result> =>
-    run(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH }, timeoutSeconds: 20 });
+    run(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH }, timeoutSeconds: 35 });
   const refused = ({ code, stderr }: Result, line: RegExp): void => {
     assert.match(stderr, line);
     assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
@@ -135,12 +135,12 @@ describe('the program refuses in one line, with exit code 2', () => {
     );
     assert.equal(code, 2);
   });
-});
+}).timeout(40_000);
 
 describe('the program', () => {
   it('shows its flags when it is asked to', async () => {
-    const { code, stdout } = await run(process.execPath, [MAIN, '--help'], { timeoutSeconds: 20 });
+    const { code, stdout } = await run(process.execPath, [MAIN, '--help'], { timeoutSeconds: 35 });
     assert.equal(code, 0);
     assert.match(stdout, /^Usage: tranche \[flags\]\n/);
   });
-});
+}).timeout(40_000);

@@ -15,7 +15,7 @@ const DAY = 86_400_000;
 
 /** Issuing takes real time; the clock is virtual. */
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 8_000;
+  const deadline = Date.now() + 25_000;
   while (!condition()) {
     if (Date.now() > deadline) assert.fail(`did not happen: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -155,7 +155,7 @@ describe('the certificates of the replicas', () => {
     assert.equal(parseCertificates(seen[1]!.cert)[0]!.validToDate.getTime() > clock.now() + 85 * DAY, true);
     await certificates.stop();
   });
-});
+}).timeout(40_000);
 
 describe('certificate files', () => {
   let folder: string;
@@ -198,4 +198,4 @@ describe('certificate files', () => {
       await files.stop();
     }
   });
-});
+}).timeout(40_000);
