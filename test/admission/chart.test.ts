@@ -1,0 +1,154 @@
+// The chart's webhook configurations, rendered by the real helm: which edits reach us, and which never do.
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import * as keys from '../../src/api/keys.ts';
+import type { Deployment } from '../../src/api/types.ts';
+import { compile } from '../../src/sandbox/cel/index.ts';
+import { run } from '../support/processes.ts';
+import { findTool } from '../support/tools.ts';
+import { aDeployment, OPERATOR } from './support.ts';
+
+const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
+
+interface Webhook {
+  readonly name: string;
+  readonly failurePolicy: string;
+  readonly sideEffects: string;
+  readonly timeoutSeconds: number;
+  readonly rules: readonly { readonly operations: readonly string[]; readonly resources: readonly string[] }[];
+  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
+}
+
+describe('the webhook configurations of the chart', function () {
+  this.timeout(60_000);
+  let webhooks: readonly Webhook[];
+  const webhook = (name: string): Webhook => {
+    const found = webhooks.find((one) => one.name === name);
+    assert.ok(found, name);
+    return found;
+  };
+
+  before(async () => {
+    const shown = ['--show-only', 'templates/webhooks.yaml'];
+    const { code, stdout, stderr } = await run(await findTool('helm'), [
+      'template',
+      'tranche',
+      chart,
+      '-n',
+      'tranche-system',
+      ...shown,
+    ]);
+    assert.equal(code, 0, stderr);
+    webhooks = parseAllDocuments(stdout).flatMap(
+      (document) => (document.toJS() as { webhooks: Webhook[] } | null)?.webhooks ?? [],
+    );
+  });
+
+  it("fail closed for enrolled Deployments and Rollouts, and are in nobody else's way", () => {
+    assert.deepEqual(
+      webhooks.map(({ name, failurePolicy, rules }) => [
+        name,
+        failurePolicy,
+        rules.flatMap(({ operations }) => operations),
+      ]),
+      [
+        ['enrolled.deployments.tranche.dev', 'Fail', ['UPDATE']],
+        ['deployments.tranche.dev', 'Ignore', ['CREATE', 'UPDATE']],
+        ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
+        ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
+        ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
+      ],
+    );
+    for (const { name, sideEffects, timeoutSeconds, rules } of webhooks) {
+      assert.equal(sideEffects, 'None', `${name}: a dry run is answered`);
+      assert.ok(timeoutSeconds <= 5, name);
+      assert.ok(
+        !rules.some(({ resources }) => resources.some((resource) => /scale|deployments\/|\*/.test(resource))),
+        name,
+      );
+    }
+  });
+
+  /** What the API server makes of the match conditions of an update (or a creation). */
+  const calls = (next: Deployment, old: Deployment | null, username = 'alice'): boolean => {
+    const variables = ['object', 'oldObject', 'request', 'authorizer'];
+    const request = { operation: old === null ? 'CREATE' : 'UPDATE', userInfo: { username } };
+    const answers = ['enrolled.deployments.tranche.dev', 'deployments.tranche.dev'].map((name) =>
+      (webhook(name).matchConditions ?? []).every(
+        ({ expression }) =>
+          compile(expression, { variables, returns: ['bool'] }).evaluate({
+            object: next,
+            oldObject: old,
+            request,
+            authorizer: null,
+          }) === true,
+      ),
+    );
+    assert.equal(answers[0], answers[1], 'both have the same conditions');
+    return answers[0] === true;
+  };
+  const edited = (spec: object, metadata: object = {}, from = aDeployment()): Deployment => ({
+    ...from,
+    metadata: { ...from.metadata, ...metadata },
+    spec: { ...from.spec, ...spec },
+  });
+  const { labels } = aDeployment().metadata;
+  const bare = edited({ strategy: undefined, progressDeadlineSeconds: undefined }, { labels: undefined });
+
+  const table: readonly (readonly [string, boolean, Deployment, Deployment])[] = [
+    ['nothing', false, aDeployment(), aDeployment()],
+    ['nothing, of an object without any optional field', false, bare, bare],
+    ['a scale', false, edited({ replicas: 3 }), aDeployment()],
+    ['a foreign label', false, edited({}, { labels: { ...labels, team: 'a' } }), aDeployment()],
+    ['a first, foreign annotation', false, edited({}, { annotations: { note: 'b' } }), aDeployment()],
+    [
+      'a foreign label, all labels of ours in another order',
+      false,
+      edited({}, { labels: { [keys.STABLE_REVISION]: 'x', [keys.ROLLOUT_ID]: 'y', ...labels, b: 'c' } }),
+      edited({}, { labels: { ...labels, [keys.ROLLOUT_ID]: 'y', [keys.STABLE_REVISION]: 'x' } }),
+    ],
+    ['the status', false, { ...aDeployment(), status: { replicas: 3 } }, aDeployment()],
+    ['the template', true, aDeployment('v2'), aDeployment()],
+    ['a pause', true, edited({ paused: true }), aDeployment()],
+    ['a resume', true, aDeployment(), edited({ paused: true })],
+    ['the strategy', true, edited({ strategy: { type: 'Recreate' } }), aDeployment()],
+    ['minReadySeconds', true, edited({ minReadySeconds: 3 }), aDeployment()],
+    ['the deadline', true, edited({ progressDeadlineSeconds: 3 }), aDeployment()],
+    ['a label of ours taken off', true, edited({}, { labels: { app: 'web' } }), aDeployment()],
+    ['all labels taken off', true, edited({}, { labels: undefined }), aDeployment()],
+    ['a label of ours changed', true, edited({}, { labels: { ...labels, [keys.WORKLOAD_TYPE]: 'x' } }), aDeployment()],
+    ['a first annotation, of ours', true, edited({}, { annotations: { [keys.HELD]: '{}' } }), aDeployment()],
+    [
+      'an annotation of ours taken off',
+      true,
+      edited({}, { annotations: { note: 'b' } }),
+      edited({}, { annotations: { [keys.HELD]: '{}' } }),
+    ],
+    [
+      'an annotation of ours changed',
+      true,
+      edited({}, { annotations: { [keys.HELD]: '{}' } }),
+      edited({}, { annotations: { [keys.HELD]: '1' } }),
+    ],
+  ];
+  for (const [what, called, next, old] of table) {
+    it(`${called ? 'call' : 'do not call'} us for ${what}`, () => assert.equal(calls(next, old), called));
+  }
+
+  it('call us for every creation: a Rollout may name it already', () => {
+    assert.equal(calls(aDeployment(), null), true);
+    assert.equal(calls(bare, null), true);
+  });
+
+  it('never make the operator wait for itself', () => {
+    assert.equal(calls(aDeployment('v2'), aDeployment(), OPERATOR), false);
+    assert.equal(calls(aDeployment(), null, OPERATOR), false);
+  });
+
+  it('need nothing that Kubernetes 1.28 does not have', () => {
+    for (const { matchConditions = [] } of webhooks) {
+      for (const { expression } of matchConditions) assert.doesNotMatch(expression, /\.\?|optional/);
+    }
+  });
+});
