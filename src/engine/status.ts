@@ -115,10 +115,22 @@ export function report(snapshot: Snapshot, draft: Draft, events: readonly EventN
 /** As OpenKruise: the id of a release that was rolled back is not the id of what runs. */
 export const rollbackId = (id: string): string => `rollback-${id}`;
 
+const FOLLOWS_PODS = new Set([
+  'message',
+  'canaryReplicas',
+  'canaryReadyReplicas',
+  'canaryRevision',
+  'podTemplateHash',
+  'observedWorkloadGeneration',
+]);
+
 /** A status without what merely follows the Pods. */
 function essence(status: RolloutStatus): unknown {
   const { message: _, canaryStatus, conditions, ...rest } = status;
-  const { message, canaryReplicas, canaryReadyReplicas, observedWorkloadGeneration, ...canary } = canaryStatus ?? {};
-  void [message, canaryReplicas, canaryReadyReplicas, observedWorkloadGeneration];
-  return { ...rest, canary, conditions: conditions?.map(({ type, status: state, reason }) => [type, state, reason]) };
+  const canary = Object.entries(canaryStatus ?? {}).filter(([field]) => !FOLLOWS_PODS.has(field));
+  return {
+    ...rest,
+    canary: Object.fromEntries(canary),
+    conditions: conditions?.map(({ type, status: state, reason }) => [type, state, reason]),
+  };
 }

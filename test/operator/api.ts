@@ -31,6 +31,8 @@ const ALLOWED = [
 
 export class VirtualApi implements Api {
   readonly calls: ApiCall[] = [];
+  /** Calls that the server refused; a conflict is one that changed nothing. */
+  readonly refused = new Set<ApiCall>();
   /** A process that has crashed hears and does nothing more. */
   dead = false;
   private readonly virtual: VirtualCluster;
@@ -112,6 +114,7 @@ export class VirtualApi implements Api {
         ...(call.body === undefined ? {} : { body: call.body as object }),
       });
     } catch (error) {
+      this.refused.add(call);
       throw error instanceof ServerError ? asApiError(error.status.code, error.status) : error;
     }
   }

@@ -134,8 +134,9 @@ export class World {
     this.operator = undefined;
   }
 
+  /** What the operator has asked for, but for what was refused. */
   get calls(): VirtualApi['calls'] {
-    return this.apis.flatMap((api) => api.calls);
+    return this.apis.flatMap((api) => api.calls.filter((call) => !api.refused.has(call)));
   }
 
   // The users --------------------------------------------------------------------------------------------------------
