@@ -7,6 +7,7 @@ import { applyDefaults } from './default.ts';
 import { specOf } from './definition.ts';
 import type { DefinitionSpec, PrinterColumn, Version } from './definition.ts';
 import { validateEmbedded, validateLists } from './lists.ts';
+import { prune } from './prune.ts';
 import { hasRules, validateRules } from './rules.ts';
 import { validateValue } from './values.ts';
 
@@ -65,11 +66,28 @@ function resourceType(spec: DefinitionSpec, version: Version, conversion: Conver
     default: (object) => applyDefaults(object, withoutMetadata(schema)),
     validate: (object, old) => checks.validate(object, old),
     validateStatus: (object, old) => checks.validateStatus(object, old),
-    convert: (objects, toVersion) => convertObjects(spec, objects, toVersion, conversion),
+    convert: (objects, toVersion) => convertAndPrune(spec, objects, toVersion, conversion),
     fieldSelectors: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
     custom: true,
     unconditionalUpdate: false,
   };
+}
+
+/** What another version does not know is not seen in it. */
+async function convertAndPrune(
+  spec: DefinitionSpec,
+  objects: KubeObject[],
+  toVersion: string,
+  conversion: Conversion | undefined,
+): Promise<KubeObject[]> {
+  const converted = await convertObjects(spec, objects, toVersion, conversion);
+  const schema = spec.versions.find(({ name }) => name === toVersion)?.schema?.openAPIV3Schema;
+  if (!schema) return converted;
+  return converted.map((object) =>
+    objects.includes(object)
+      ? object
+      : (prune(object as unknown as Record<string, unknown>, schema, { root: true }).object as unknown as KubeObject),
+  );
 }
 
 const AGE: PrinterColumn = {

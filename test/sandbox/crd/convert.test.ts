@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { ApiError } from '../../../src/sandbox/core/types.ts';
-import type { KubeObject } from '../../../src/sandbox/core/types.ts';
-import { convertObjects } from '../../../src/sandbox/crd/index.ts';
+import type { KubeObject, Schema } from '../../../src/sandbox/core/types.ts';
+import { convertObjects, resourceTypesOf } from '../../../src/sandbox/crd/index.ts';
 import type { DefinitionSpec, SendReview } from '../../../src/sandbox/crd/index.ts';
 import { definition, gadget, version } from './support.ts';
 
@@ -55,6 +55,19 @@ describe('conversion', () => {
   it('without a webhook changes the version only', async () => {
     const [object] = await convertObjects({ ...spec, conversion: { strategy: 'None' } }, [v2('a')], 'v1', undefined);
     assert.deepEqual(object, { ...v2('a'), apiVersion: 'example.com/v1' });
+  });
+
+  it('shows in a version only what its schema knows', async () => {
+    const field = (name: string): Schema => ({ type: 'object', properties: { [name]: { type: 'string' } } });
+    const versions = [version('v1', field('old')), version('v2', field('new'), { storage: false })];
+    const [v1] = resourceTypesOf(definition(versions));
+    const stored = gadget({ old: 'o', new: 'n' });
+    const [inV2] = await v1!.convert!([stored], 'v2');
+    assert.deepEqual(
+      [inV2!.apiVersion, inV2!['spec'], inV2!.metadata],
+      ['example.com/v2', { new: 'n' }, stored.metadata],
+    );
+    assert.deepEqual(await v1!.convert!([stored], 'v1'), [stored]);
   });
 
   it('asks once for all that are not in the version yet, and keeps the order', async () => {
