@@ -49,7 +49,7 @@ test-e2e: $(INSTALLED) ## Run the acceptance tests only, against the embedded cl
 
 .PHONY: soak
 soak: $(INSTALLED) ## Run the random histories for long: make soak SECONDS=600
-	@SOAK_SECONDS=$(or $(SECONDS),600) $(NODE) node_modules/.bin/mocha 'test/property/**/*.test.ts'
+	@TRANCHE_HISTORIES=0 TRANCHE_SOAK_SECONDS=$(or $(SECONDS),600) $(NODE) node_modules/.bin/mocha --timeout 0 'test/property/**/*.test.ts'
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)
@@ -92,8 +92,8 @@ e2e: $(INSTALLED) ## Run the acceptance tests on a cluster: make e2e KUBECONFIG=
 	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' $(NODE) node_modules/.bin/mocha --require ./test/e2e/hooks.ts 'test/e2e/*.test.ts'
 
 .PHONY: certs
-certs: $(INSTALLED) ## Make a certificate pair for development in certs/
-	@$(NODE) certs/make.ts
+certs: $(INSTALLED) ## Make a certificate pair for development in certs/: make certs [NAMES="HOST ..."]
+	@$(NODE) certs/make.ts $(NAMES)
 
 # --- house-keeping ---
 
