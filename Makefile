@@ -93,7 +93,7 @@ e2e: $(INSTALLED) ## Run the acceptance tests on a cluster: make e2e KUBECONFIG=
 
 .PHONY: certs
 certs: $(INSTALLED) ## Make a certificate pair for development in certs/: make certs [NAMES="HOST ..."]
-	@$(NODE) certs/make.ts $(NAMES)
+	@$(NODE) certs/make.ts
 
 # --- house-keeping ---
 
