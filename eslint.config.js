@@ -14,12 +14,13 @@ const packageOwners = {
 const arrows = {
   api: [],
   engine: ['api'],
+  shapes: ['api', 'engine'],
   kube: ['api', 'engine'],
   tls: ['api', 'engine', 'kube'],
   telemetry: ['api', 'engine'],
   operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
-  admission: ['api', 'engine', 'kube', 'tls', 'telemetry'],
-  cli: ['api', 'engine', 'kube'],
+  admission: ['api', 'engine', 'shapes', 'kube', 'tls', 'telemetry'],
+  cli: ['api', 'engine', 'shapes', 'kube'],
   sandbox: ['api'],
 };
 

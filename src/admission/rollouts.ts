@@ -9,10 +9,11 @@ import { isApproval, restoreDropped, validateStatusWrite } from '../engine/valid
 import { unknownFields } from '../engine/validate-unknown.ts';
 import { nameInVersion, validateRollout } from '../engine/validate.ts';
 import type { Violation } from '../engine/validate-violation.ts';
+import { checkRollout } from '../shapes/rollout.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { BadRequest, parseJson } from './json.ts';
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
-import { checkRollout, type AdmissionRequest } from './shapes.ts';
+import type { AdmissionRequest } from './shapes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

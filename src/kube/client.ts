@@ -20,6 +20,8 @@ export interface ApiClientOptions {
   readonly connections?: number;
   /** Of one answer, or one line of a watch; default 64 MiB: a page of 500 large objects fits. */
   readonly maxBytes?: number;
+  /** Hears what the API server warns of, e.g. a deprecated version or what an admission webhook has to say. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface ApiClient extends Api {
@@ -75,6 +77,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
     }, timeoutMs);
     try {
       const response = await send(call, 'request', signal);
+      if (options.onWarning) warningsOf(response).forEach(options.onWarning);
       const text = await readAll(response, maxBytes);
       if (isError(response)) throw refusal(response, text);
       return text === '' ? undefined : JSON.parse(text);
@@ -158,6 +161,12 @@ async function readAll(response: IncomingMessage, maxBytes: number): Promise<str
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The texts of `Warning: 299 - "text"` headers; Node joins several with a comma. */
+function warningsOf({ headers }: IncomingMessage): string[] {
+  const quoted = String(headers['warning'] ?? '').matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
+  return [...quoted].map(([, text = '']) => text.replace(/\\(.)/g, '$1'));
 }
 
 function errorOf(response: IncomingMessage, text: string): ApiError {

@@ -5,7 +5,7 @@ import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 
 export type Source =
-  | { readonly type: 'kubeconfig'; readonly files: readonly string[] }
+  | { readonly type: 'kubeconfig'; readonly files: readonly string[]; readonly context?: string }
   | { readonly type: 'inCluster'; readonly host: string; readonly port: string };
 
 /** What a request needs besides its own; asked for before each one, because tokens and client certificates are renewed. */
@@ -44,7 +44,9 @@ export function findSource(flag: string | undefined, env: Readonly<Record<string
 }
 
 export function connect(source: Source): Promise<Connection> {
-  return source.type === 'inCluster' ? connectInCluster(source.host, source.port) : connectWith(source.files);
+  return source.type === 'inCluster'
+    ? connectInCluster(source.host, source.port)
+    : connectWith(source.files, source.context);
 }
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -85,7 +87,7 @@ export async function connectInCluster(host: string, port: string, folder = SERV
   };
 }
 
-async function connectWith(files: readonly string[]): Promise<Connection> {
+async function connectWith(files: readonly string[], context: string | undefined): Promise<Connection> {
   const { KubeConfig: Loader } = await import('@kubernetes/client-node');
   const name = files.join(':');
   const load = (): KubeConfig => {
@@ -102,6 +104,7 @@ async function connectWith(files: readonly string[]): Promise<Connection> {
         { cause: error },
       );
     }
+    if (context !== undefined) config.setCurrentContext(context);
     return config;
   };
   let config = load();
@@ -111,8 +114,8 @@ async function connectWith(files: readonly string[]): Promise<Connection> {
   if (!cluster) {
     throw new ConnectionError(
       wanted
-        ? `kubeconfig ${name}: the current context "${wanted}" or its cluster is not in the file; ` +
-            `choose one with: kubectl config use-context NAME`
+        ? `kubeconfig ${name}: the ${context === undefined ? 'current context' : 'context'} "${wanted}" or its cluster is not in the file; ` +
+            `see which there are with: kubectl config get-contexts`
         : `kubeconfig ${name}: no current-context; choose one with: kubectl config use-context NAME`,
     );
   }
