@@ -63,6 +63,8 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   const { deployment, updated, old, available, replicas } = view;
   const moving = isMoving(deployment);
   if (!moving && view.unsettled) return wait(view.unsettled);
+  const stuck = act(repair(view));
+  if (stuck) return stuck;
   // Sizes that scaling has left above the target are corrected at rest, never while moving.
   const target = Math.min(replicas, Math.max(goal.target, updated));
   const budget = budgetFor(target, view);
@@ -94,6 +96,8 @@ export function advance(view: View, held: Held, goal: Goal): Move {
 /** Marks first, then the budget: only from a state that the native controller has seen. */
 function start(view: View, held: Held, budget: NumericBudget): Move {
   const { deployment, newSet, updated } = view;
+  // Which of its Ready Pods a ReplicaSet lets go is chance: one that counts may go for one that does not yet.
+  if (view.oldAvailableAt !== undefined) return wait('the old Pods to have been Ready for minReadySeconds');
   const now = settingsOf(deployment);
   const abandoned = abandonedSets(view);
   // A mark is a lie about good Pods: beside truly broken ones it would cost good Pods first.
@@ -208,6 +212,22 @@ function trim(view: View, held: Held, target: number): Move | undefined {
     },
   );
   return { kind: 'Act', effect, trimmed: { from: updated, to } };
+}
+
+/**
+ * The native controller takes a Deployment for just scaled as long as an active ReplicaSet notes another size, and corrects that note
+ * only together with a size. When a conflict has come in between, a single ReplicaSet that has the right size stays so for ever,
+ * and nothing is rolled any more. We correct the note.
+ */
+export function repair({ deployment, newSet, oldSets, replicas, budget }: View): Effect[] {
+  const active = [newSet, ...oldSets].filter((set) => set !== undefined && isActive(set));
+  const [only] = active;
+  const noted = only?.metadata.annotations?.[DESIRED_REPLICAS];
+  const seen = (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0);
+  if (!only || !seen || active.length > 1 || noted === undefined || sizeOf(only) !== replicas) return [];
+  if (Number(noted) === replicas) return [];
+  const annotations = { [DESIRED_REPLICAS]: String(replicas), [MAX_REPLICAS]: String(replicas + budget.surge) };
+  return [patchReplicaSet('repair', only, {}, annotations)];
 }
 
 function parseTrim(set: ReplicaSet): { generation: number; to: number } | undefined {

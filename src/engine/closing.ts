@@ -3,7 +3,7 @@ import { CHANGED_BY, ON_DELETE, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } f
 import type { Outcome } from '../api/reasons.ts';
 import type { Deployment } from '../api/types.ts';
 import { podsOf } from './batch.ts';
-import { letGo, type Move } from './budget.ts';
+import { letGo, repair, type Move } from './budget.ts';
 import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, readHeld } from './hold.ts';
 import { deploymentTemplate } from './revision.ts';
@@ -36,7 +36,8 @@ export function cancel(snapshot: Snapshot, view: View, template: string): Decisi
   }
   draft.message = words.natively('rolling back', view.updated, view.replicas);
   if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, events);
-  if (!isSettledNatively(view)) return { ...report(snapshot, draft, events), needsChildren: true };
+  if (!isSettledNatively(view))
+    return { ...report(snapshot, draft, events), effects: repair(view), needsChildren: true };
   const failed = isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
   return close(snapshot, view, template, draft, failed ? 'Failed' : 'RolledBack', events);
 }
@@ -47,7 +48,7 @@ export function finalise(snapshot: Snapshot, view: View, template: string): Deci
   draft.message = words.natively('finishing', view.updated, view.replicas);
   if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, []);
   if (!isSettledNatively(view, toleratedBy(snapshot, view)))
-    return { ...report(snapshot, draft, []), needsChildren: true };
+    return { ...report(snapshot, draft, []), effects: repair(view), needsChildren: true };
   return close(snapshot, view, template, draft, 'Completed', []);
 }
 

@@ -49,7 +49,8 @@ export interface MergePatch {
 }
 
 /** What a write is for: metrics and logs. */
-export type Why = 'enrol' | 'hold' | 'mark' | 'unmark' | 'move' | 'freeze' | 'trim' | 'free' | 'leave' | 'finalizer';
+export type Why =
+  'enrol' | 'hold' | 'mark' | 'unmark' | 'move' | 'freeze' | 'trim' | 'free' | 'leave' | 'repair' | 'finalizer';
 
 export interface EventNote {
   readonly reason: EventReason;

@@ -190,7 +190,7 @@ function upgrade(run: Run, health: Health): Answer {
   const { view, held, goal, draft, name } = run;
   const move = advance(view, held, goal);
   const labels = labelPods(run);
-  const againAtMs = earliest(view.availableAt, health.changesAt);
+  const againAtMs = earliest(view.availableAt, view.oldAvailableAt, health.changesAt);
   const waitsFor =
     health.waiting.length > 0 ? words.namePods(health.waiting) : move.kind === 'Wait' ? move.waitsFor : 'the next Pods';
   draft.message = words.updating(name, Math.min(view.available, goal.target), goal.target, waitsFor);
@@ -227,7 +227,7 @@ function pause(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   // Sizes first: what a step leaves behind is what the next one builds on.
   const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
-  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, health.changesAt) };
+  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
 }
 
 function waitOrGoOn(run: Run): Answer {

@@ -34,8 +34,9 @@ export interface View {
   readonly available: number;
   /** Every Pod of the old versions is available in the same sense, whatever marks say. */
   readonly oldAvailable: boolean;
-  /** When the next Pod that is Ready becomes available; undefined when none is on its way. */
+  /** When the next Pod that is Ready becomes available; undefined when none is on its way. The new version's, and the old ones'. */
   readonly availableAt: number | undefined;
+  readonly oldAvailableAt: number | undefined;
   /** What the native controller has not seen yet; undefined when it has seen everything that we see. */
   readonly unsettled: string | undefined;
 }
@@ -57,9 +58,12 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
   const updated = sizeOf(newSet);
   const minReadySeconds = user.minReadySeconds ?? 0;
   const pods = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet) && isAlive(pod)) : [];
-  const readyAt = pods.map((pod) => readySince(pod)).filter((since) => since !== undefined);
-  const dueAt = readyAt.map((since) => since + minReadySeconds * 1000);
-  const coming = dueAt.filter((at) => at > now);
+  const dueTimes = (of: readonly Pod[]): number[] =>
+    of
+      .map((pod) => readySince(pod))
+      .filter((since) => since !== undefined)
+      .map((since) => since + minReadySeconds * 1000);
+  const dueAt = dueTimes(pods);
   const { maxSurge, maxUnavailable } = settingsOf(deployment);
   const view = {
     now,
@@ -75,12 +79,16 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
     updated,
     old: oldSets.reduce((sum, set) => sum + sizeOf(set), 0),
     pods,
-    available: Math.min(updated, dueAt.length - coming.length),
+    available: Math.min(updated, dueAt.filter((at) => at <= now).length),
     oldAvailable: oldSets.filter(isActive).every((set) => {
-      const owned = children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod));
-      return owned.filter((pod) => isAvailable(pod, minReadySeconds, now)).length >= sizeOf(set);
+      const due = dueTimes(children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod)));
+      return due.filter((at) => at <= now).length >= sizeOf(set);
     }),
-    availableAt: coming.length > 0 ? Math.min(...coming) : undefined,
+    oldAvailableAt: earliestAfter(
+      now,
+      dueTimes(children.pods.filter((pod) => isAlive(pod) && oldSets.some((set) => isOwnedBy(pod, set)))),
+    ),
+    availableAt: earliestAfter(now, dueAt),
   };
   return { ...view, unsettled: unsettled(view) };
 }
@@ -113,9 +121,9 @@ export function readySince(pod: Pod): number | undefined {
   return ready?.status === 'True' ? (parseTime(ready.lastTransitionTime) ?? 0) : undefined;
 }
 
-export function isAvailable(pod: Pod, minReadySeconds: number, now: number): boolean {
-  const since = readySince(pod);
-  return since !== undefined && since + minReadySeconds * 1000 <= now;
+function earliestAfter(now: number, times: readonly number[]): number | undefined {
+  const coming = times.filter((time) => time > now);
+  return coming.length > 0 ? Math.min(...coming) : undefined;
 }
 
 function oldestFirst(a: KubeObject, b: KubeObject): number {

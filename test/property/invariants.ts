@@ -15,6 +15,8 @@ export interface UserSettings {
 const DESIRED = 'deployment.kubernetes.io/desired-replicas';
 /** Controllers act on what they saw a moment ago: so long a change of spec.replicas may still be unknown to somebody. */
 const SCALING_MS = 3_000;
+/** So long the native controller may act on its cache of before a pause that came from outside (docs/holding.md, "beyond us"). */
+const STOPPING_MS = 500;
 
 /** Written anew, on purpose: the engine's own arithmetic is what is under test. */
 function pods(value: IntOrString, replicas: number, up: boolean): number {
@@ -46,6 +48,8 @@ export class Invariants {
   private existed = 0;
   private step = '';
   private heldSince: number | undefined;
+  /** A new template has paused the Deployment while it moved: the webhook cannot know what the native controller has not seen. */
+  private stoppedAt = -Infinity;
   private readonly end: () => void;
 
   constructor(world: World, steps: readonly CanaryStep[], settings: UserSettings) {
@@ -100,6 +104,8 @@ export class Invariants {
     const { spec, metadata } = deployment;
     if (spec.strategy?.type !== 'RollingUpdate') this.violated('I1: strategy.type was written');
     const held = metadata.annotations?.[HELD] !== undefined;
+    const stopped = before?.spec.paused !== true && spec.paused === true;
+    if (stopped && versionOf(before?.spec.template) !== versionOf(spec.template)) this.stoppedAt = this.world.now;
     if (held && this.heldSince === undefined) this.heldSince = this.world.now;
     if (!held) this.heldSince = undefined;
     if (held || before === undefined) return;
@@ -167,6 +173,7 @@ export class Invariants {
     if (!going || before?.metadata.deletionTimestamp !== undefined || !before) return;
     if (this.killed.has(pod.metadata.name) || !this.isAvailable(before)) return;
     if (this.heldSince === undefined || this.world.now < this.unguardedUntil || this.scaledLately()) return;
+    if (this.world.now - this.stoppedAt < STOPPING_MS) return;
     const left = this.world.pods.filter((other) => other !== pod && this.isAvailable(other)).length;
     const { unavailable } = this.loosest();
     const lost = [...this.killed.values()].filter((at) => at > this.world.now - SCALING_MS).length;
