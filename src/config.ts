@@ -9,6 +9,8 @@ export interface Config {
   readonly cluster: Source;
   /** Where our Lease, Secret and Service live; undefined = the kubeconfig's own, else `tranche-system`. */
   readonly namespace: string | undefined;
+  /** The namespaces whose Rollouts and Deployments we look at; empty = all. */
+  readonly watchNamespaces: readonly string[];
   /** Outside the cluster: the URL at which the API server reaches us. Undefined = through our Service. */
   readonly webhookUrl: URL | undefined;
   readonly webhookService: string;
@@ -41,6 +43,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 const FLAGS = {
   kubeconfig: ['FILE', 'the cluster; else $KUBECONFIG, else the service account of the Pod, else ~/.kube/config'],
   namespace: ['NAME', 'where the Lease, the Secret and the Service are (the namespace of the Pod or the kubeconfig)'],
+  'watch-namespaces': ['NAMES', 'the only namespaces to work in, separated by commas (all)'],
   'webhook-url': ['URL', 'https://HOST:PORT at which the API server reaches this program outside the cluster'],
   'webhook-service': ['NAME', 'the Service at which it reaches it inside (tranche-webhook)'],
   'webhook-port': ['PORT', 'port to listen on (that of --webhook-url, else 9443)'],
@@ -110,6 +113,7 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
   return Object.freeze({
     cluster,
     namespace,
+    watchNamespaces: readNamespaces(text('watch-namespaces')),
     webhookUrl,
     webhookService: name('webhook-service', 'tranche-webhook'),
     webhookPort: port('webhook-port', webhookUrl ? Number(webhookUrl.port || 443) : 9443),
@@ -139,6 +143,12 @@ function parse(args: readonly string[]): { values: Partial<Record<Flag, string>>
     const words = (error instanceof Error ? error.message : String(error)).split(/\. |\n/, 1)[0]!;
     throw new ConfigError(`${words}: see --help`, { cause: error });
   }
+}
+
+function readNamespaces(value: string | undefined): readonly string[] {
+  const names = value?.split(',') ?? [];
+  if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return [...new Set(names)];
+  throw refuse('watch-namespaces', value!, 'write names of namespaces, separated by commas and without spaces: a,b');
 }
 
 function readWebhookUrl(value: string | undefined): URL | undefined {

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, readConfig, usage, type Config } from './config.ts';
 import { ConnectionError } from './kube/connection.ts';
-import { runProgram, StartError } from './program.ts';
+import { runProgram } from './program.ts';
+import { StartError } from './starting.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
 /** What was given cannot be used: fix that first. */

@@ -1,31 +1,24 @@
 // Puts the program together: what needs what, in which order it starts, and in which order it stops.
 import { createAdmissionServer, type AdmissionServer } from './admission/index.ts';
-import { FIELD_MANAGER, GROUP, WORKLOAD_TYPE } from './api/keys.ts';
-import type { Deployment, KubeObject, Rollout } from './api/types.ts';
+import { FIELD_MANAGER, GROUP } from './api/keys.ts';
+import { notSynced, startCaches } from './caches.ts';
 import type { Config } from './config.ts';
 import { ownerOf } from './engine/owner.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
-import { backoffMs, realClock as clock, sleep } from './kube/clock.ts';
+import { realClock as clock, sleep } from './kube/clock.ts';
 import { connect } from './kube/connection.ts';
-import { ApiError, NetworkError } from './kube/errors.ts';
 import { EventSender } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { LeaderElection } from './kube/lease.ts';
-import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
-import { whoAmI } from './kube/self.ts';
 import { createOperator, type Operator } from './operator/operator.ts';
+import { bind, introduce } from './starting.ts';
 import { createHealthServer, missing, type Check } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { expiryOf } from './tls/bundle.ts';
 import { CaInjector, type Target } from './tls/inject.ts';
 import { createCertificates, type Place } from './tls/source.ts';
-
-/** The program cannot run with what it was given; the message is one line that says what to do. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-}
 
 export interface Run {
   readonly config: Config;
@@ -77,7 +70,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   stops.push(() => api.close());
   const operatorUser = await introduce(run, api, connection.server);
 
-  const caches = startCaches(api, logger, metrics);
+  const caches = startCaches({ api, namespaces: config.watchNamespaces, logger, metrics });
   stops.push(() => Promise.all([caches.rollouts.stop(), caches.deployments.stop()]));
   const notReady = (): string | undefined =>
     notSynced('Rollouts', caches.rollouts) ?? notSynced('Deployments', caches.deployments);
@@ -151,91 +144,6 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
   return stopLeading;
 }
-
-/** One clear line when a port cannot be had. */
-async function bind(
-  what: 'metrics' | 'webhook',
-  port: number,
-  listen: (port: number) => Promise<number>,
-): Promise<number> {
-  try {
-    return await listen(port);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const remedy = `pass --${what}-port PORT`;
-    if (code === 'EADDRINUSE') {
-      throw new StartError(`port ${port} is in use: stop what listens there, or ${remedy}`, { cause: error });
-    }
-    if (code === 'EACCES') {
-      throw new StartError(`not allowed to listen on port ${port}: ${remedy} with a port above 1023`, { cause: error });
-    }
-    throw error;
-  }
-}
-
-/** Who we are to the API server. Outside a cluster one that cannot be reached is a mistake; inside, we wait for it. */
-async function introduce({ config, logger, signal }: Run, api: Api, server: URL): Promise<string> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await whoAmI(api, signal);
-    } catch (error) {
-      if (error instanceof ApiError && error.code < 500 && error.code !== 429) {
-        const remedy =
-          error.code === 404
-            ? 'it is older than Kubernetes 1.28, use a newer one'
-            : 'log in again, or pass --kubeconfig FILE with credentials that kubectl can use';
-        throw new StartError(`the API server ${server.origin} answers ${error.code} (${error.message}): ${remedy}`, {
-          cause: error,
-        });
-      }
-      if (!(error instanceof ApiError || error instanceof NetworkError)) throw error;
-      if (config.cluster.type === 'kubeconfig') {
-        throw new StartError(
-          `no API server answers at ${server.origin} (${error.message}): start the cluster, or pass --kubeconfig FILE with another one`,
-          { cause: error },
-        );
-      }
-      logger.warn('the API server does not answer, will try again', { error });
-      await sleep(clock, backoffMs(failures, { baseMs: 1_000, capMs: 15_000 }, clock), signal);
-      signal.throwIfAborted();
-    }
-  }
-}
-
-interface Caches {
-  readonly rollouts: Reflector<Rollout>;
-  readonly deployments: Reflector<Deployment>;
-}
-
-/** What both the webhooks and the operator look at; on every replica, so that each can answer and the next leader knows all at once. */
-function startCaches(api: Api, logger: Logger, metrics: Metrics): Caches {
-  const make = <T extends KubeObject>(resource: string, options: Partial<ReflectorOptions<T>> & { path: string }) => {
-    const reflector = new Reflector<T>({
-      api,
-      clock,
-      logger,
-      onRestart: (reason) => metrics.watchRestart(resource, reason),
-      onDrift: (objects) => metrics.watchDrift(resource, objects),
-      ...options,
-    });
-    reflector.start();
-    return reflector;
-  };
-  return {
-    rollouts: make<Rollout>('rollouts', {
-      path: `/apis/${GROUP}/v1beta1/rollouts`,
-      indexes: {
-        workload: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workloadRef.kind}/${spec.workloadRef.name}`],
-      },
-    }),
-    deployments: make<Deployment>('deployments', { path: '/apis/apps/v1/deployments', labelSelector: WORKLOAD_TYPE }),
-  };
-}
-
-const notSynced = (
-  what: string,
-  { synced, problem }: { synced: boolean; problem: string | undefined },
-): string | undefined => (synced ? undefined : `the ${what} have not been read yet${problem ? `: ${problem}` : ''}`);
 
 function targetsOf({ webhookConfiguration: name }: Config): Target[] {
   return [

@@ -9,11 +9,12 @@ import { decide as decideRelease, standAside } from '../engine/release.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Decision, Snapshot } from '../engine/snapshot.ts';
 import type { Api, Clock } from '../kube/api.ts';
+import type { Collection } from '../kube/collection.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { silent, type Logger } from '../kube/log.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
-import type { Change, Reflector } from '../kube/reflector.ts';
+import type { Change } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
 import { Applier, deploymentPath, rolloutPath } from './apply.ts';
 import { ChildWatches } from './children.ts';
@@ -33,9 +34,9 @@ export interface OperatorDeps {
   readonly clock: Clock;
   readonly events: EventRecorder;
   /** All Rollouts in v1beta1, with an index `workload` of `<namespace>/<kind>/<name>` of the workload. */
-  readonly rollouts: Reflector<Rollout>;
+  readonly rollouts: Collection<Rollout>;
   /** Deployments that carry the label `rollouts.kruise.io/workload-type`. */
-  readonly deployments: Reflector<Deployment>;
+  readonly deployments: Collection<Deployment>;
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;

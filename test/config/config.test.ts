@@ -14,6 +14,7 @@ describe('the configuration', () => {
     assert.deepEqual(config, {
       cluster: { type: 'inCluster', host: '10.0.0.1', port: '443' },
       namespace: undefined,
+      watchNamespaces: [],
       webhookUrl: undefined,
       webhookService: 'tranche-webhook',
       webhookPort: 9443,
@@ -53,6 +54,7 @@ describe('the configuration', () => {
       const given = {
         PORT: '1234',
         NAME: 'a-name',
+        NAMES: 'a,b,a',
         FILE: '/f',
         FOLDER: '/d',
         URL: 'https://h:1',
@@ -62,7 +64,8 @@ describe('the configuration', () => {
       return `--${flag}=${given[value as keyof typeof given] ?? value!.split('|')[0]}`;
     });
     const config = read(flags.join(' '));
-    assert.equal(flags.length, 15);
+    assert.equal(flags.length, 16);
+    assert.deepEqual(config.watchNamespaces, ['a', 'b']);
     assert.deepEqual(
       [config.lease, config.tlsDir, config.warnings, config.logLevel, config.workers, config.metricsPort],
       ['a-name', '/d', false, 'error', 7, 1234],
@@ -95,6 +98,11 @@ describe('the configuration', () => {
       '--namespace Prod',
       inCluster,
       '--namespace "Prod" cannot be used: write a name of lower-case letters, digits and "-"',
+    ],
+    [
+      '--watch-namespaces a,,b',
+      inCluster,
+      '--watch-namespaces "a,,b" cannot be used: write names of namespaces, separated by commas and without spaces: a,b',
     ],
     ['--workers 0', inCluster, '--workers "0" cannot be used: write a number from 1 to 999'],
     ['--lease=', inCluster, '--lease is empty: write --lease NAME, or leave it out'],

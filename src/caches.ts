@@ -1,0 +1,61 @@
+// What every replica keeps a copy of: the Rollouts and the Deployments that they name, of all namespaces or of some.
+import { GROUP, WORKLOAD_TYPE } from './api/keys.ts';
+import type { Deployment, KubeObject, Rollout } from './api/types.ts';
+import type { Api } from './kube/api.ts';
+import { realClock as clock } from './kube/clock.ts';
+import { inNamespaces, type Collection } from './kube/collection.ts';
+import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface Caches {
+  readonly rollouts: Collection<Rollout>;
+  readonly deployments: Collection<Deployment>;
+}
+
+export interface CachesOptions {
+  readonly api: Api;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What both the webhooks and the operator look at; on every replica, so that each can answer and the next leader knows all at once. */
+export function startCaches({ api, namespaces, logger, metrics }: CachesOptions): Caches {
+  const make = <T extends KubeObject>(
+    api_: string,
+    resource: string,
+    options: Partial<ReflectorOptions<T>>,
+  ): Collection<T> => {
+    const collection = inNamespaces<T>(
+      namespaces,
+      (namespace) =>
+        new Reflector<T>({
+          api,
+          clock,
+          logger,
+          onRestart: (reason) => metrics.watchRestart(resource, reason),
+          onDrift: (objects) => metrics.watchDrift(resource, objects),
+          ...options,
+          path: namespace === undefined ? `${api_}/${resource}` : `${api_}/namespaces/${namespace}/${resource}`,
+        }),
+    );
+    collection.start();
+    return collection;
+  };
+  return {
+    rollouts: make<Rollout>(`/apis/${GROUP}/v1beta1`, 'rollouts', {
+      indexes: {
+        workload: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workloadRef.kind}/${spec.workloadRef.name}`],
+      },
+    }),
+    deployments: make<Deployment>('/apis/apps/v1', 'deployments', { labelSelector: WORKLOAD_TYPE }),
+  };
+}
+
+/** In words which of them is not complete yet. */
+export const notSynced = (
+  what: string,
+  { synced, problem }: { synced: boolean; problem: string | undefined },
+): string | undefined => (synced ? undefined : `the ${what} have not been read yet${problem ? `: ${problem}` : ''}`);

@@ -1,0 +1,41 @@
+// A copy of a kind's objects, of all namespaces or of some: one reflector, or one for each namespace, read as one.
+import type { KubeObject } from '../api/types.ts';
+import type { ChangeHandler, Reflector } from './reflector.ts';
+
+/** What a reflector tells its readers. */
+export type Collection<T extends KubeObject> = Pick<
+  Reflector<T>,
+  'synced' | 'problem' | 'whenSynced' | 'get' | 'by' | 'on' | 'start' | 'stop'
+>;
+
+/** No names: one for all namespaces. The maker is told the namespace, and `undefined` for all. */
+export function inNamespaces<T extends KubeObject>(
+  namespaces: readonly string[],
+  make: (namespace: string | undefined) => Reflector<T>,
+): Collection<T> {
+  if (namespaces.length === 0) return make(undefined);
+  const each = new Map(namespaces.map((namespace) => [namespace, make(namespace)]));
+  const all = [...each.values()];
+  return {
+    get synced() {
+      return all.every(({ synced }) => synced);
+    },
+    get problem() {
+      return all.find(({ problem }) => problem !== undefined)?.problem;
+    },
+    whenSynced: async () => (await Promise.all(all.map((one) => one.whenSynced()))).every(Boolean),
+    // A key is `namespace/name`.
+    get: (key) => each.get(key.split('/', 1)[0]!)?.get(key),
+    by: (index, value) => all.flatMap((one) => one.by(index, value)),
+    on(handler: ChangeHandler<T>) {
+      const ends = all.map((one) => one.on(handler));
+      return () => ends.map((end) => end()).every(Boolean);
+    },
+    start() {
+      for (const one of all) one.start();
+    },
+    async stop() {
+      await Promise.all(all.map((one) => one.stop()));
+    },
+  };
+}
