@@ -1,8 +1,8 @@
 // `make demo`: plays the walkthrough on the embedded cluster; every command, table and check is shown.
-import { endAll, endAllOnSignals } from '../support/processes.ts';
+import { endAll, endAllOnSignals, wasInterrupted } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { asTyped, type Client } from './harness/client.ts';
-import { startCluster } from './harness/cluster.ts';
+import { lastWords, startCluster } from './harness/cluster.ts';
 import { reportAndExit } from './harness/exit.ts';
 import { observe } from './observe.ts';
 import { walkthrough, type Stage } from './walkthrough.ts';
@@ -33,7 +33,10 @@ async function play(): Promise<void> {
   for (const [index, step] of steps.entries()) {
     await pause(`Press Enter for step ${index + 1} of ${steps.length} (Ctrl-C ends everything)`);
     say(`\n${paint(1, `${index + 1}. ${step.title}`)}\n`);
-    await step.play(stage);
+    await step.play(stage).catch((error: unknown) => {
+      process.stderr.write(wasInterrupted() ? '' : `\n${lastWords(cluster)}\n`);
+      throw error;
+    });
     await showTables();
     const promises = step.promises.length > 0 ? ` (${step.promises.join(', ')})` : '';
     say(`\n${paint(32, `✓ as promised${promises}`)}`);

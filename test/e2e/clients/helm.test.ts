@@ -109,7 +109,7 @@ describe('helm upgrade --install', function () {
 
   it('fails in time when Pods do not become Ready, and rolls back when asked to', async () => {
     const args = ['upgrade', 'web', chart, '--set', 'image=nginx:broken', '--wait', '--timeout', '5s'];
-    const { code, stderr } = await bench.attemptHelm([...args, '--rollback-on-failure']);
+    const { code, stderr } = await bench.attemptHelm([...args, '--atomic']);
     assert.equal(code, 1);
     assert.match(stderr, /UPGRADE FAILED|has been rolled back/);
     assert.equal(imageOf(await bench.get('deployment/web')), 'nginx:1');

@@ -48,7 +48,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   } else {
     await checkReachable(client);
     await refuseIfInstalled(client);
-    beforeEnd(() => uninstallChart(client));
+    const namespaceWasThere = await exists(client, `namespace/${RELEASE_NAMESPACE}`);
+    beforeEnd(() => uninstallChart(client, namespaceWasThere));
   }
   const webhookUrl = options.webhookUrl || `https://127.0.0.1:${await freePort()}`;
   say('installing the chart');
@@ -76,6 +77,12 @@ export function startProgram(kubeconfig: string, webhookUrl: string): Promise<Se
   });
 }
 
+/** What the services said last, for the report of a failure. */
+export const lastWords = ({ services }: Cluster): string =>
+  services
+    .map(({ name, output }) => `${name} said last:\n${output().trimEnd().split('\n').slice(-8).join('\n')}\n`)
+    .join('\n');
+
 /** Installs (or upgrades) the chart for a program that runs outside the cluster. */
 export async function installChart(client: Client, webhookUrl: string, namespace = RELEASE_NAMESPACE): Promise<string> {
   const chart = path.join(root, 'charts/tranche');
@@ -85,12 +92,12 @@ export async function installChart(client: Client, webhookUrl: string, namespace
   });
 }
 
-async function uninstallChart(client: Client): Promise<void> {
+async function uninstallChart(client: Client, keepNamespace: boolean): Promise<void> {
   // Rollouts first, while the program can still let go of them. helm keeps the CRD, so that an uninstall never takes
   // users' Rollouts along; this one was made by us a moment ago.
   await client.kubectl(['delete', 'crd', 'rollouts.rollouts.kruise.io', '--ignore-not-found']);
   await client.helm(['uninstall', RELEASE, '-n', RELEASE_NAMESPACE, '--ignore-not-found', '--wait']);
-  await client.kubectl(['delete', 'namespace', RELEASE_NAMESPACE, '--ignore-not-found']);
+  if (!keepNamespace) await client.kubectl(['delete', 'namespace', RELEASE_NAMESPACE, '--ignore-not-found']);
 }
 
 /** One clear line when there is no usable cluster behind a kubeconfig. */
@@ -108,12 +115,14 @@ export async function checkReachable(client: Client): Promise<void> {
 
 /** Tests that remove what they made must not start on an installation that is not theirs. */
 async function refuseIfInstalled(client: Client): Promise<void> {
-  const { stdout } = await client.attempt('kubectl', ['get', 'crd', 'rollouts.rollouts.kruise.io', '-o', 'name']);
-  if (stdout.trim())
+  if (await exists(client, 'crd/rollouts.rollouts.kruise.io'))
     throw new InputError(
       'The cluster has the CRD rollouts.rollouts.kruise.io already: the tests would remove it with all Rollouts. Use a cluster without Tranche or OpenKruise Rollouts.',
     );
 }
+
+const exists = async (client: Client, object: string): Promise<boolean> =>
+  (await client.kubectl(['get', object, '-o', 'name', '--ignore-not-found'])).trim() !== '';
 
 /** A kubeconfig with the token of the chart's service account: the program must do with the rights the chart gives. */
 async function operatorKubeconfig(client: Client, home: string): Promise<string> {
