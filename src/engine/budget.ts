@@ -41,14 +41,15 @@ const act = (effects: readonly Effect[]): Move | undefined => effects[0] && { ki
 
 /**
  * The budget towards a target: as many Pods may be missing from the old versions as new ones are available, and the user's limit on
- * top. But never less than is spent already: fewer old Pods may be missing than are, and the native controller would make that up
- * with new ones; less surge than there is, and a pause would make it take Pods from the largest ReplicaSet.
+ * top. But never less than is spent or granted already: fewer old Pods may be missing than are, and the native controller would make
+ * that up with new ones; less surge than there is, and a pause would make it take Pods from the largest ReplicaSet.
  */
 export function budgetFor(
   target: number,
   { available, updated, old, replicas, limits }: Pick<View, 'available' | 'updated' | 'old' | 'replicas' | 'limits'>,
+  granted = 0,
 ): NumericBudget {
-  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, replicas - old));
+  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, replicas - old, granted));
   const maxSurge = Math.max(Math.min(limits.surge, target - maxUnavailable), updated - maxUnavailable);
   return { maxUnavailable, maxSurge: Math.max(0, maxSurge) };
 }
@@ -67,7 +68,7 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   if (stuck) return stuck;
   // Sizes that scaling has left above the target are corrected at rest, never while moving.
   const target = Math.min(replicas, Math.max(goal.target, updated));
-  const budget = budgetFor(target, view);
+  const budget = budgetFor(target, view, moving ? view.budget.unavailable : 0);
   const enough = available >= Math.min(target, goal.target) - goal.tolerated;
   const complete = updated === target && old === replicas - target && view.budget.surge === 0;
   const exhausted =
@@ -82,6 +83,8 @@ export function advance(view: View, held: Held, goal: Goal): Move {
       return view.unsettled ? wait(view.unsettled) : act(rest(view, held, complete))!;
     }
     if (complete || sameBudget(view, budget)) return wait('Pods');
+    // Less surge only when we know all there is.
+    if (budget.maxSurge < view.budget.surge && view.unsettled) return wait(view.unsettled);
     return act(move(view, held, budget))!;
   }
   if (!atRest) return start(view, held, budget);
