@@ -48,8 +48,8 @@ test-e2e: $(INSTALLED) ## Run the acceptance tests only, against the embedded cl
 	@KUBECONFIG= WEBHOOK_URL= npm run --silent test:e2e
 
 .PHONY: soak
-soak: $(INSTALLED) ## Run the random histories for long: make soak SECONDS=600
-	@TRANCHE_HISTORIES=0 TRANCHE_SOAK_SECONDS=$(or $(SECONDS),600) $(NODE) node_modules/.bin/mocha --timeout 0 'test/property/**/*.test.ts'
+soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SECONDS=3600
+	@TRANCHE_HISTORIES=10000 TRANCHE_SOAK_SECONDS=$(or $(SECONDS),0) $(NODE) node_modules/.bin/mocha --timeout 0 'test/property/**/*.test.ts'
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)

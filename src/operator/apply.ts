@@ -40,6 +40,11 @@ export class Applier {
     return this.reported.get(rollout.metadata.uid ?? '');
   }
 
+  /** Nothing is released any more: the next report need not wait for the last. */
+  forget(rollout: Rollout): void {
+    this.reported.delete(rollout.metadata.uid ?? '');
+  }
+
   /** True when something was written. A conflict, or any other failure, is thrown: what follows from it is decided anew. */
   async carryOut(
     key: string,

@@ -124,6 +124,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const decision = decide(snapshotOf(key, owner, deployment, alone));
     if (decision.needsChildren && deployment) children.open(key, deployment);
     const written = await applier.carryOut(key, decision, owner, deployment);
+    if (!written && !decision.needsChildren) applier.forget(owner);
     return next(key, decision, written);
   }
 

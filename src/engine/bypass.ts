@@ -1,0 +1,120 @@
+// What slipped past the webhook, found by comparing what is stored: held, taken over, and reported.
+import { HELD, ROLLOUT_ID } from '../api/keys.ts';
+import type { Deployment, Held } from '../api/types.ts';
+import { freeze, type Move } from './budget.ts';
+import { patchDeployment, patchHeld } from './effects.ts';
+import {
+  HELD_ANNOTATIONS,
+  heldSettings,
+  isMarked,
+  NO_BUDGET,
+  parseHeld,
+  settingsOf,
+  takeOver,
+  type Settings,
+} from './hold.ts';
+import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import { draftOf, progressingReason, report, setCondition } from './status.ts';
+import { isActive, sizeOf, type View } from './view.ts';
+
+/** What slipped past the webhook is held at once, with everything the webhook would have written. The release follows. */
+export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decision {
+  const { rollout, digest, sha256 } = snapshot;
+  const { deployment, replicas, updated, old } = view;
+  const status = rollout.status?.canaryStatus;
+  const unfinished = rollout.status?.phase === 'Progressing' && progressingReason(rollout) !== 'Finalising';
+  const running = unfinished ? status?.stableDigest : status?.templateDigest;
+  const surge = Math.max(0, updated + old - replicas);
+  // Surge Pods that exist stay: less maxSurge would make the native controller take good old ones.
+  const budget =
+    surge > 0 ? { maxSurge: surge, maxUnavailable: Math.min(view.limits.unavailable, replicas) } : NO_BUDGET;
+  const held: Held = view.held
+    ? { ...view.held, bypassed }
+    : {
+        v: 1,
+        rollout: rollout.metadata.name,
+        user: originalSettings(view),
+        stable: running ?? stableGuess(view, digest) ?? '',
+        budget,
+        bypassed,
+      };
+  const settings = view.held ? { ...settingsOf(deployment), paused: true } : heldSettings(held);
+  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+  const announced = id !== undefined && id !== status?.observedRolloutID;
+  const template = digest(deployment.spec.template);
+  const own = sha256(`${deployment.metadata.uid}/${deployment.metadata.generation}/${template}`).slice(0, 10);
+  const labels = { [ROLLOUT_ID]: announced ? id : own };
+  const effects = patchHeld('hold', deployment, held, settings, labels);
+  return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
+}
+
+/**
+ * The user's settings of a Deployment whose record is gone. Where the fields still are as we left them, the native controller's copy
+ * of the record on a ReplicaSet is what is left of the user's.
+ */
+function originalSettings(view: View): Settings {
+  const now = settingsOf(view.deployment);
+  const sets = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
+  const copy = sets.map((set) => parseHeld(set?.metadata.annotations?.[HELD])).find((held) => held !== undefined);
+  if (!copy) return now;
+  const asWeLeftIt = [NO_BUDGET, copy.budget].some(
+    (budget) => budget?.maxSurge === now.maxSurge && budget?.maxUnavailable === now.maxUnavailable,
+  );
+  return asWeLeftIt || isMarked(view.deployment) ? copy.user : now;
+}
+
+/** With no history to go by: what most Pods ran before. */
+function stableGuess(view: View, digest: Snapshot['digest']): string | undefined {
+  const largest = [...view.oldSets].sort((a, b) => sizeOf(b) - sizeOf(a))[0];
+  return largest && digest(largest.spec.template);
+}
+
+/** An edit of the borrowed fields that no webhook saw is the user's; the budget it changed is the budget there is now. */
+export function takeOverEdits(view: View, held: Held): Decision | undefined {
+  const { deployment } = view;
+  const now = settingsOf(deployment);
+  const { minReadySeconds, progressDeadlineSeconds } = isMarked(deployment) ? now : held.user;
+  const before: Settings = { ...now, ...held.budget, minReadySeconds, progressDeadlineSeconds };
+  const edited = takeOver(held, before, now);
+  if (edited === held) return undefined;
+  const { maxSurge, maxUnavailable } = now;
+  const taken: Held = { ...edited, budget: { maxSurge: maxSurge ?? '25%', maxUnavailable: maxUnavailable ?? '25%' } };
+  return {
+    ...nothing,
+    effects: patchHeld('hold', deployment, taken, now),
+    needsChildren: true,
+  };
+}
+
+/** Un-paused while no webhook saw it. Where that has brought everything to the new version the release is done. */
+export function holdAgain(snapshot: Snapshot, view: View, held: Held): Decision {
+  const bypassed = 'the Deployment was un-paused during the release';
+  if (view.old > 0) return act(freeze(view, { ...held, bypassed }), 'Bypassed', `${bypassed}: it is held again`);
+  const draft = draftOf(snapshot.rollout);
+  setCondition(draft, snapshot.now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
+  setCondition(draft, snapshot.now, 'Progressing', 'True', 'Finalising', bypassed);
+  return { ...report(snapshot, draft, [{ reason: 'Bypassed', message: bypassed }]), needsChildren: true };
+}
+
+/**
+ * A record that says nothing about this Deployment: it cannot be read, or `kubectl rollout undo` brought it back from a ReplicaSet of
+ * an earlier release.
+ */
+export function isStale({ held, deployment }: View): boolean {
+  if (!held) return true;
+  const { maxSurge, maxUnavailable } = settingsOf(deployment);
+  const { budget = NO_BUDGET } = held;
+  const asWeLeftIt = maxSurge === budget.maxSurge && maxUnavailable === budget.maxUnavailable;
+  return deployment.spec.paused !== true && !isMarked(deployment) && !asWeLeftIt;
+}
+
+export function dropRecord(deployment: Deployment): Decision {
+  const annotations = Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null]));
+  return { ...nothing, effects: patchDeployment('leave', deployment, { annotations }), needsChildren: true };
+}
+
+/** One move as a decision; it is told only when it is made. */
+export function act(move: Move | undefined, reason: EventNote['reason'], message: string): Decision {
+  const effects = move?.kind === 'Act' ? [move.effect] : [];
+  return { effects, events: effects.length > 0 ? [{ reason, message }] : [], needsChildren: true };
+}
