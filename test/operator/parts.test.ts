@@ -1,0 +1,60 @@
+// The small parts of the operator: differences as patches, selectors as text, and what we have written ourselves.
+import assert from 'node:assert/strict';
+import type { KubeObject } from '../../src/api/types.ts';
+import { OwnWrites } from '../../src/operator/own-writes.ts';
+import { selectorText } from '../../src/operator/selector.ts';
+import { mergeDiff } from '../../src/operator/status-patch.ts';
+
+describe('the difference between two statuses', () => {
+  const cases: [string, unknown, unknown, unknown][] = [
+    ['nothing', { a: 1, b: { c: [1] } }, { a: 1, b: { c: [1] } }, undefined],
+    ['a changed field alone', { a: 1, b: { c: 2, d: 3 } }, { a: 1, b: { c: 9, d: 3 } }, { b: { c: 9 } }],
+    ['what is gone as null', { a: 1, b: 2 }, { a: 1 }, { b: null }],
+    ['a list whole', { l: [{ x: 1 }, { x: 2 }] }, { l: [{ x: 1 }, { x: 3 }] }, { l: [{ x: 1 }, { x: 3 }] }],
+    ['everything of a first status', undefined, { a: { b: 1 } }, { a: { b: 1 } }],
+    ['nothing for undefined beside absent', { a: 1 }, { a: 1, b: undefined }, undefined],
+  ];
+  for (const [name, before, after, patch] of cases)
+    it(`is ${name}`, () => assert.deepEqual(mergeDiff(before, after), patch));
+});
+
+describe('a selector', () => {
+  it('is written as the API server reads it', () =>
+    assert.equal(
+      selectorText({
+        matchLabels: { app: 'demo', tier: 'web' },
+        matchExpressions: [
+          { key: 'env', operator: 'In', values: ['a', 'b'] },
+          { key: 'old', operator: 'DoesNotExist' },
+          { key: 'zone', operator: 'NotIn', values: ['z'] },
+          { key: 'new', operator: 'Exists' },
+        ],
+      }),
+      'app=demo,tier=web,env in (a,b),!old,zone notin (z),new',
+    ));
+  it('with an operator nobody knows is refused rather than widened', () =>
+    assert.throws(() => selectorText({ matchExpressions: [{ key: 'a', operator: 'Near' }] }), /Near/));
+});
+
+describe('what we have just written', () => {
+  const at = (resourceVersion: string, uid = 'u'): KubeObject => ({ metadata: { name: 'x', uid, resourceVersion } });
+  it('is newer than the cache as long as the cache shows what was before it', () => {
+    const writes = new OwnWrites();
+    writes.remember('k', at('1'), at('5'));
+    writes.remember('k', at('5'), at('7'));
+    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7');
+    assert.equal(writes.newest('k', at('5')).metadata.resourceVersion, '7');
+    assert.equal(writes.newest('k', at('7')).metadata.resourceVersion, '7');
+    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1', 'once seen, the cache leads again');
+  });
+  it('gives way to what came after it', () => {
+    const writes = new OwnWrites();
+    writes.remember('k', at('1'), at('5'));
+    assert.equal(writes.newest('k', at('9')).metadata.resourceVersion, '9');
+  });
+  it('is about this object, not another of the same name', () => {
+    const writes = new OwnWrites();
+    writes.remember('k', at('1'), at('5'));
+    assert.equal(writes.newest('k', at('1', 'other')).metadata.resourceVersion, '1');
+  });
+});
