@@ -8,6 +8,7 @@ const packageOwners = {
   'node-forge': ['tls'],
   winston: ['telemetry'],
   'prom-client': ['telemetry'],
+  croner: ['schedule'],
 };
 
 /** What each room may import of ours. `main` is src/main.ts and src/config.ts. */
@@ -15,6 +16,7 @@ const arrows = {
   api: [],
   engine: ['api'],
   shapes: ['api', 'engine'],
+  schedule: ['api', 'engine'],
   kube: ['api', 'engine'],
   tls: ['api', 'engine', 'kube'],
   telemetry: ['api', 'engine'],

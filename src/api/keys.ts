@@ -31,8 +31,14 @@ export const CHANGED_BY = 'tranche.dev/changed-by';
 export const ON_RESTART = 'tranche.dev/on-restart';
 /** Annotation on a Rollout: `Finish` (default) | `Rollback`: what deleting it in the middle of a release does. */
 export const ON_DELETE = 'tranche.dev/on-delete';
-/** Annotation on a change: reason for going past policy. */
+/** Annotation on a change: reason for going past policy. The webhook takes it off again: it is good for one change. */
 export const BREAK_GLASS = 'tranche.dev/break-glass';
+/** Annotation that only the webhook writes: JSON {@link import('./policy.ts').BrokenGlass}, who went past policy and why. */
+export const GLASS_BROKEN = 'tranche.dev/glass-broken';
+/** Annotation on a Rollout that only the webhook writes: JSON of the approval that an edit of a waiting step's pause is. */
+export const APPROVED = 'tranche.dev/approved';
+/** Annotation on a Deployment whose new template the API server itself paused, with nobody of ours there. */
+export const PAUSED_UNSEEN = 'tranche.dev/paused-unseen';
 /** Annotation on a ReplicaSet we trimmed: `<generation of the Deployment>/<updated Pods meant>`, so that it is not tried twice. */
 export const TRIM = 'tranche.dev/trim';
 /** Annotation on a converted Rollout: JSON of what the other version cannot say. */

@@ -213,6 +213,8 @@ export interface HistoryEntry {
   readonly endTime?: string;
   readonly outcome?: string;
   readonly approvals?: readonly Approval[];
+  /** Who went past policy for this release, and why. */
+  readonly brokenGlass?: readonly { readonly user: string; readonly reason: string; readonly time: string }[];
 }
 
 export interface RolloutStatus {

@@ -63,6 +63,7 @@ const history: Names<HistoryEntry> = {
   endTime: true,
   outcome: true,
   approvals: true,
+  brokenGlass: true,
 };
 const approval: Names<Approval> = { step: true, rolloutID: true, revision: true, user: true, time: true };
 const spec: Names<RolloutSpec> = { workloadRef: true, disabled: true, strategy: true };

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
+import { POLICY_CRD_NAME, policyCrdSpec } from '../../src/api/schema/policy.ts';
 
 const path = new URL('../../charts/tranche/templates/crds.yaml', import.meta.url);
 
@@ -23,7 +24,16 @@ spec:
     webhook:
       conversionReviewVersions: [v1]
       clientConfig: {{- include "tranche.clientConfig" (dict "root" $ "path" "/convert") | nindent 8 }}
-${indent(stringify(rolloutCrdSpec, { lineWidth: 0, aliasDuplicateObjects: false }))}`;
+${indent(stringify(rolloutCrdSpec, { lineWidth: 0, aliasDuplicateObjects: false }))}---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: ${POLICY_CRD_NAME}
+  labels: {{- include "tranche.labels" . | nindent 4 }}
+  annotations:
+    helm.sh/resource-policy: keep
+spec:
+${indent(stringify(policyCrdSpec, { lineWidth: 0, aliasDuplicateObjects: false }))}`;
 
 if (process.argv.includes('--check')) {
   if ((await readFile(path, 'utf8').catch(() => '')) !== content) {

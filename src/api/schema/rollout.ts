@@ -250,6 +250,10 @@ const history = list(
       endTime: time('End.'),
       outcome: text('How it ended.'),
       approvals,
+      brokenGlass: list(
+        'Who went past policy.',
+        object('An exception.', { user: text('Who.'), reason: text('Why.'), time: time('When.') }),
+      ),
     },
     { required: ['rolloutID', 'startTime'] },
   ),
