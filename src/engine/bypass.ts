@@ -8,9 +8,9 @@ import {
   heldSettings,
   isMarked,
   NO_BUDGET,
+  noticeEdits,
   parseHeld,
   settingsOf,
-  takeOver,
   type Settings,
 } from './hold.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
@@ -70,20 +70,10 @@ function stableGuess(view: View, digest: Snapshot['digest']): string | undefined
 }
 
 /** An edit of the borrowed fields that no webhook saw is the user's; the budget it changed is the budget there is now. */
-export function takeOverEdits(view: View, held: Held): Decision | undefined {
-  const { deployment } = view;
-  const now = settingsOf(deployment);
-  const { minReadySeconds, progressDeadlineSeconds } = isMarked(deployment) ? now : held.user;
-  const before: Settings = { ...now, ...held.budget, minReadySeconds, progressDeadlineSeconds };
-  const edited = takeOver(held, before, now);
-  if (edited === held) return undefined;
-  const { maxSurge, maxUnavailable } = now;
-  const taken: Held = { ...edited, budget: { maxSurge: maxSurge ?? '25%', maxUnavailable: maxUnavailable ?? '25%' } };
-  return {
-    ...nothing,
-    effects: patchHeld('hold', deployment, taken, now),
-    needsChildren: true,
-  };
+export function takeOverEdits({ deployment }: View, held: Held): Decision | undefined {
+  const taken = noticeEdits(held, deployment);
+  if (taken === held) return undefined;
+  return { ...nothing, effects: patchHeld('hold', deployment, taken, settingsOf(deployment)), needsChildren: true };
 }
 
 /** Un-paused while no webhook saw it. Where that has brought everything to the new version the release is done. */

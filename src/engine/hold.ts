@@ -158,6 +158,17 @@ export function takeOver(held: Held, before: Settings, after: Settings): Held {
   return { ...held, user: impossible ? { ...user, maxSurge, maxUnavailable } : user };
 }
 
+/** The record with what was edited on the held Deployment while nobody saw it: what differs from how we left it is the user's. */
+export function noticeEdits(held: Held, deployment: Deployment): Held {
+  if (!held.budget) return held;
+  const now = settingsOf(deployment);
+  const { minReadySeconds, progressDeadlineSeconds } = isMarked(deployment) ? now : held.user;
+  const noticed = takeOver(held, { ...now, ...held.budget, minReadySeconds, progressDeadlineSeconds }, now);
+  if (noticed === held) return held;
+  const { maxSurge, maxUnavailable } = now;
+  return { ...noticed, budget: { maxSurge: maxSurge ?? '25%', maxUnavailable: maxUnavailable ?? '25%' } };
+}
+
 const isNone = (amount: IntOrString | null): boolean => amount === 0 || amount === '0%';
 
 /**

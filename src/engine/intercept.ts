@@ -7,6 +7,7 @@ import {
   inProgressing,
   isMarked,
   mayFreeAtOnce,
+  noticeEdits,
   readHeld,
   settingsOf,
   takeOver,
@@ -80,7 +81,9 @@ export const intercept = (edit: Edit, rollout: Rollout | undefined, options: Int
   const context: Context = { ...edit, ...options, rollout };
   if (isOperators(edit, options.operatorUser)) return pass;
   if (edit.operation === 'CREATE' || edit.old === undefined) return onCreate(context);
-  const held = readHeld(edit.old);
+  const record = readHeld(edit.old);
+  // An edit from before, when no webhook was there, counts as well.
+  const held = record && noticeEdits(record, edit.old);
   return held === undefined ? whileFree(context, edit.old) : whileHeld(context, edit.old, held);
 };
 
@@ -167,7 +170,8 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
     return { verdict: 'Refused', patch: [], warnings: [], refusal: words.strategyTypeRefusal(held, next) };
   }
   // A second call in one admission finds what the first noted; a user who edits the annotation edits their own settings.
-  const noted: Held = { ...held, user: (readHeld(next) ?? held).user };
+  const edited = annotationOf(next, keys.HELD) === annotationOf(old, keys.HELD) ? undefined : readHeld(next);
+  const noted: Held = { ...held, user: (edited ?? held).user };
   const changed = !sameTemplate(old.spec.template, next.spec.template);
   const [before, after] = [settingsOf(old), settingsOf(next)];
   // With a new template the pause is ours, as far as a second call can tell.
