@@ -10,6 +10,7 @@ import {
   mayFreeAtOnce,
   movingSettings,
   NO_BUDGET,
+  noticeEdits,
   settingsOf,
 } from './hold.ts';
 import type { Effect } from './snapshot.ts';
@@ -175,7 +176,7 @@ export function letGo(view: View, held: Held, more: Parameters<typeof freeDeploy
     if (step) return step;
     if (view.unsettled) return wait(view.unsettled);
   }
-  return act(freeDeployment(view.deployment, held, more)) ?? { kind: 'Done' };
+  return act(freeDeployment(view.deployment, noticeEdits(held, view.deployment), more)) ?? { kind: 'Done' };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Deployment } from '../api/types.ts';
 import { podsOf } from './batch.ts';
 import { letGo, repair, type Move } from './budget.ts';
 import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, readHeld } from './hold.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld } from './hold.ts';
 import { deploymentTemplate } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
@@ -176,7 +176,8 @@ export function releaseOrphan(
   if (!held) return nothing;
   const message = `it was held by Rollout "${held.rollout}", which does not exist: the Deployment is given back`;
   const events: EventNote[] = [{ reason: 'HoldReleased', message }];
-  if (held.marks !== true) return { ...nothing, effects: freeDeployment(deployment, held, nothingOfOurs), events };
+  if (held.marks !== true)
+    return { ...nothing, effects: freeDeployment(deployment, noticeEdits(held, deployment), nothingOfOurs), events };
   if (!facts.children) return { ...nothing, needsChildren: true };
   const rollout = {
     metadata: { name: held.rollout },
