@@ -1,0 +1,137 @@
+// What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
+import type { Deployment, Rollout } from '../api/types.ts';
+import { replicasOf } from '../engine/batch.ts';
+import { planRelease, type Wait } from '../engine/plan.ts';
+import type { ApiCall } from '../kube/api.ts';
+import { isConflict } from '../kube/errors.ts';
+import type { Cluster, Context, DryRun } from './context.ts';
+import { CliError } from './exit.ts';
+import { find, appsPath, getRollout, namespaceFlag, rolloutsPath } from './resources.ts';
+import { isUnreported, stateOf } from './state.ts';
+import { duration, pods } from './text.ts';
+
+export interface Target {
+  readonly rollout: Rollout;
+  readonly deployment: Deployment | undefined;
+}
+
+/** Undefined: nothing is to be written. */
+export interface Change {
+  readonly call?: ApiCall;
+  /** What was done and what follows; `answer` is what the server gave back, undefined when nothing was sent. */
+  says(answer: unknown): string;
+}
+
+const ATTEMPTS = 5;
+
+/** The operator may write the status at any moment: then everything is read and decided again. */
+export async function change(
+  context: Context,
+  name: string,
+  dryRun: DryRun,
+  decide: (target: Target) => Change | Promise<Change>,
+): Promise<Target> {
+  const cluster = await context.cluster();
+  for (let attempt = 1; ; attempt++) {
+    const target = await getTarget(cluster, name);
+    const { call, says } = await decide(target);
+    try {
+      const answer = call && dryRun !== 'client' ? await send(cluster, call, dryRun) : undefined;
+      context.io.out(`${says(answer)}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`);
+      return target;
+    } catch (error) {
+      if (!isConflict(error) || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+export async function getTarget(cluster: Cluster, name: string): Promise<Target> {
+  const rollout = await getRollout(cluster, name);
+  const path = `${appsPath('deployments', rollout.metadata.namespace)}/${rollout.spec.workloadRef.name}`;
+  return { rollout, deployment: await find<Deployment>(cluster.api, path) };
+}
+
+export const send = ({ api }: Cluster, call: ApiCall, dryRun: DryRun): Promise<unknown> =>
+  api.request(dryRun === 'server' ? { ...call, query: { ...call.query, dryRun: 'All' } } : call);
+
+const MERGE = 'application/merge-patch+json';
+const pathOf = ({ metadata }: Rollout): string => `${rolloutsPath(metadata.namespace)}/${metadata.name}`;
+
+/** With the resourceVersion it was decided on: an approval is for what its giver saw. */
+export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): ApiCall => ({
+  method: 'PATCH',
+  path: `${pathOf(rollout)}/status`,
+  contentType: MERGE,
+  body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, status: { canaryStatus } },
+});
+
+export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): ApiCall => ({
+  method: 'PATCH',
+  path: pathOf(rollout),
+  contentType: MERGE,
+  body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, spec },
+});
+
+/** The whole template is put in place: a merge patch could not take fields away. It may be held. */
+export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): ApiCall => ({
+  method: 'PATCH',
+  path: `${appsPath('deployments', deployment.metadata.namespace)}/${deployment.metadata.name}`,
+  contentType: 'application/json-patch+json',
+  body: [
+    { op: 'replace', path: '/metadata/resourceVersion', value: deployment.metadata.resourceVersion },
+    { op: 'replace', path: '/spec/template', value: template },
+  ],
+});
+
+/** Throws where there is no release to decide about. */
+export function inRelease(
+  { rollout, deployment }: Target,
+  verb: string,
+): NonNullable<Rollout['status']>['canaryStatus'] & object {
+  const name = rollout.metadata.name;
+  if (deployment && isUnreported(rollout, deployment))
+    throw new CliError(
+      `cannot ${verb}: a release of ${name} has just begun and the operator has not reported it yet; try again in a moment, ` +
+        'and if that does not help: kubectl tranche doctor',
+    );
+  const status = rollout.status?.canaryStatus;
+  if (rollout.status?.phase !== 'Progressing' || !status)
+    throw new CliError(
+      `cannot ${verb}: ${name} releases nothing (${stateOf(rollout, deployment)}: ${rollout.status?.message || 'no status yet'})`,
+    );
+  return status;
+}
+
+/** Throws where the release is over but for what the native controller does. */
+export function inSteps(target: Target, verb: string): ReturnType<typeof inRelease> {
+  const status = inRelease(target, verb);
+  const state = stateOf(target.rollout, target.deployment);
+  if (state === 'Finishing' || state === 'RollingBack' || status.currentStepState === 'Completed')
+    throw new CliError(
+      `cannot ${verb}: ${target.rollout.metadata.name} is ${state === 'RollingBack' ? 'rolling back' : 'finishing'}: ${target.rollout.status?.message}`,
+    );
+  return status;
+}
+
+/** `step 2 of 3: 5 of 10 Pods, then it waits for approval` */
+export function describeStep({ rollout, deployment }: Target, index: number): string {
+  const all = rollout.spec.strategy.canary?.steps?.length ?? 0;
+  if (!deployment) return `step ${index} of ${all}`;
+  const planned = planRelease(rollout, deployment).steps.find(({ step }) => step === index);
+  const end = `${pods(replicasOf(deployment))} and the end of the release`;
+  if (index > all) return `the rest of the ${end}`;
+  if (!planned) return `step ${index} of ${all}, with all ${end}`;
+  const then =
+    planned.updated >= replicasOf(deployment) ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
+  return `step ${index} of ${all}: ${planned.updated} of ${pods(replicasOf(deployment))}, ${then}`;
+}
+
+export const describeWait = (wait: Wait): string =>
+  wait === 'Approval'
+    ? 'waits for approval'
+    : wait === 'None'
+      ? 'goes on at once'
+      : `waits ${duration(wait.seconds * 1000)}`;
+
+export const follow = (rollout: Rollout): string =>
+  `follow it with: kubectl tranche status ${rollout.metadata.name}${namespaceFlag(rollout)} --watch`;

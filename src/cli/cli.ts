@@ -1,0 +1,66 @@
+// Arguments in, exit code out: the frame of `kubectl tranche`.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addCommands } from './commands.ts';
+import { createContext, explainFailure, type Context, type GlobalFlags } from './context.ts';
+import { EXIT } from './exit.ts';
+import type { Io } from './io.ts';
+
+/** What a command does; its answer is the exit code. */
+export type Run = (context: Context) => Promise<number>;
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 the command line or kubeconfig cannot be used, 3 timed out, 4 refused (by policy, by
+admission, or because you may not).`;
+
+/** Runs one command to its end. Throws only what is a bug. */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = createProgram(io, async (flags, run) => {
+    const context = createContext(io, flags, readVersion());
+    try {
+      exitCode = await run(context);
+    } catch (error) {
+      const failure = await explainFailure(error);
+      io.err(`error: ${failure.message}\n`);
+      exitCode = failure.exitCode;
+    } finally {
+      context.close();
+    }
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // `--help` ends well; asking for nothing, or for what is not there, does not.
+    return error.exitCode === 0 && error.code !== 'commander.help' ? EXIT.done : EXIT.usage;
+  }
+  return exitCode;
+}
+
+export type Start = (flags: GlobalFlags, run: Run) => Promise<void>;
+
+/** The commands with their help; `start` runs one. Also what docs/cli.md is made from. */
+export function createProgram(io: Pick<Io, 'out' | 'err'>, start: Start): Command {
+  const program = new Command('kubectl tranche');
+  program
+    .description('See, understand and decide releases of Deployments that go batch by batch.')
+    .option('-n, --namespace <name>', 'namespace; else that of the context')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('--kubeconfig <file>', 'kubeconfig; else $KUBECONFIG, else ~/.kube/config')
+    .option('--no-color', 'no colours; they are on a terminal only, and never with NO_COLOR')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', EXIT_CODES)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .configureHelp({ helpWidth: 100, showGlobalOptions: false })
+    .showHelpAfterError('(see --help)');
+  addCommands(program, start, readVersion());
+  return program;
+}
+
+/** The same file from src/cli/ and from dist/cli/. */
+export function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

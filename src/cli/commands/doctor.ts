@@ -1,0 +1,30 @@
+// `kubectl tranche doctor`: what is wrong, and the one command that mends it. It needs nothing of ours to be running.
+import type { Run } from '../cli.ts';
+import { EXIT } from '../exit.ts';
+import { isTable, parseFormat, printData } from '../output.ts';
+import { checkDeployments } from '../doctor/deployments.ts';
+import { checkInstallation } from '../doctor/installation.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { plural } from '../text.ts';
+
+const SIGNS = { ok: ['green', '✓'], note: ['yellow', '-'], problem: ['red', '✗'] } as const;
+
+export function doctor(flags: { systemNamespace?: string; output?: string }): Run {
+  const format = parseFormat(flags.output, ['table', 'json']);
+  return async (context) => {
+    const { io, paint } = context;
+    const cluster = await context.cluster();
+    const { findings: installation, alive } = await checkInstallation(cluster, context, flags.systemNamespace);
+    const findings: Finding[] = [...installation, ...(await checkDeployments(cluster, alive))];
+    const problems = findings.filter(({ level }) => level === 'problem').length;
+    if (!isTable(format)) await printData(context, format, findings);
+    else {
+      for (const { level, what, mend } of findings) {
+        const [colour, sign] = SIGNS[level];
+        io.out(`${paint(colour, sign)} ${what}\n${mend === undefined ? '' : `    ${paint('bold', mend)}\n`}`);
+      }
+      io.out(problems === 0 ? '\nnothing is wrong\n' : `\n${plural(problems, 'problem')}\n`);
+    }
+    return problems === 0 ? EXIT.done : EXIT.failed;
+  };
+}

@@ -1,0 +1,105 @@
+// `kubectl tranche init`: a Rollout that fits the size of a Deployment.
+import { GROUP } from '../../api/keys.ts';
+import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
+import { replicasOf, stepTarget } from '../../engine/batch.ts';
+import { validateRollout } from '../../engine/validate.ts';
+import { sentence } from '../../engine/validate-violation.ts';
+import type { Run } from '../cli.ts';
+import { send } from '../act.ts';
+import { parseDryRun, parseDuration } from '../context.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
+import { getDeployment, listRollouts, rolloutsPath } from '../resources.ts';
+import { inNamespace, pods } from '../text.ts';
+
+interface InitFlags {
+  readonly steps?: string;
+  readonly pause?: string;
+  readonly apply?: boolean;
+  readonly dryRun?: string;
+}
+
+export function init(flags: InitFlags, argument: string): Run {
+  const dryRun = parseDryRun(flags.dryRun);
+  const pauseMs = flags.pause === undefined ? undefined : parseDuration(flags.pause, '--pause');
+  const wanted = flags.steps === undefined ? undefined : parseSteps(flags.steps);
+  if (dryRun !== 'none' && flags.apply !== true)
+    throw usageError('--dry-run goes with --apply: without it nothing is changed');
+  return async (context) => {
+    const { io } = context;
+    const cluster = await context.cluster();
+    const deployment = await getDeployment(cluster, argument.replace(/^deploy(?:ment)?s?(?:\.apps)?\//, ''));
+    const { name, namespace = cluster.namespace } = deployment.metadata;
+    const replicas = replicasOf(deployment);
+    const steps = wanted ?? stepsFor(replicas);
+    const rollout = rolloutFor(name, namespace, steps, pauseMs);
+    const others = await listRollouts(cluster, namespace);
+    const other = others.find(({ spec }) => spec.workloadRef.name === name);
+    const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
+    const taken = other
+      ? [
+          `Deployment "${name}" has Rollout "${other.metadata.name}" already: change that one, with: kubectl edit rollout ${other.metadata.name}${inNamespace(namespace)}`,
+        ]
+      : [];
+    const wrong = [
+      ...taken,
+      ...violations.filter(({ field }) => !other || field !== 'spec.workloadRef.name').map(sentence),
+    ];
+    if (wrong.length > 0) throw new CliError(wrong.join('; '));
+    for (const warning of warnings) io.err(`Warning: ${warning.replace(/^tranche: /, '')}\n`);
+    const sizes = steps.map((step) => stepTarget(step, replicas)).join(' → ');
+    const { stringify } = await import('yaml');
+    if (flags.apply !== true) {
+      io.out(
+        `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0 })}`,
+      );
+      return EXIT.done;
+    }
+    if (dryRun !== 'client')
+      await send(cluster, { method: 'POST', path: rolloutsPath(namespace), body: rollout }, dryRun);
+    const suffix = dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`;
+    io.out(
+      `Rollout ${name} is made: the next change of Deployment ${name} goes out in steps, ${sizes} of ${pods(replicas)}${suffix}\n`,
+    );
+    return EXIT.done;
+  };
+}
+
+/** One Pod first where that is less than a tenth; never two steps of the same size. */
+export function stepsFor(replicas: number): IntOrString[] {
+  const wanted: IntOrString[] =
+    replicas <= 1
+      ? ['100%']
+      : replicas <= 3
+        ? [1, '100%']
+        : replicas < 20
+          ? [1, '50%', '100%']
+          : replicas < 100
+            ? ['5%', '25%', '50%', '100%']
+            : ['1%', '10%', '25%', '50%', '100%'];
+  return wanted.filter((step, i) => i === 0 || stepTarget(step, replicas) > stepTarget(wanted[i - 1], replicas));
+}
+
+function parseSteps(text: string): IntOrString[] {
+  const parts = text.split(',').map((part) => part.trim());
+  return parts.map((part) => {
+    if (/^[1-9]\d*%$/.test(part)) return part;
+    if (/^[1-9]\d*$/.test(part)) return Number(part);
+    throw usageError(`--steps "${text}": "${part}" is no step; write numbers of Pods or percents, such as 1,50%,100%`);
+  });
+}
+
+function rolloutFor(
+  name: string,
+  namespace: string,
+  sizes: readonly IntOrString[],
+  pauseMs: number | undefined,
+): Rollout {
+  const pause = pauseMs === undefined ? {} : { pause: { duration: Math.ceil(pauseMs / 1000) } };
+  const steps: CanaryStep[] = sizes.map((replicas) => (replicas === '100%' ? { replicas } : { replicas, ...pause }));
+  return {
+    apiVersion: `${GROUP}/v1beta1`,
+    kind: 'Rollout',
+    metadata: { name, namespace },
+    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, strategy: { canary: { steps } } },
+  };
+}

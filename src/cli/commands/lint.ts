@@ -1,0 +1,92 @@
+// `kubectl tranche lint`: the webhook's validation on files, with the lines of what is wrong.
+import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
+import type { Deployment, Rollout } from '../../api/types.ts';
+import { show, type Violation } from '../../engine/validate-violation.ts';
+import { nameInVersion, validateRollout } from '../../engine/validate.ts';
+import { unknownFields } from '../../engine/validate-unknown.ts';
+import type { Run } from '../cli.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit.ts';
+import { readObjects, type Contents, type Place } from '../files.ts';
+import { isTable, parseFormat, printData } from '../output.ts';
+import { asDeployment, asRollout, releases, sameNamespace, type FoundRollout } from '../rollout-files.ts';
+import { plural } from '../text.ts';
+
+const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
+
+export interface Finding extends Place {
+  readonly level: 'error' | 'warning';
+  readonly message: string;
+}
+
+export function lint(flags: { strict?: boolean; output?: string }, files: readonly string[]): Run {
+  const format = parseFormat(flags.output, ['table', 'json']);
+  return async (context) => {
+    const contents = await readObjects(context.io, files);
+    const { findings, checked } = lintContents(contents);
+    if (isTable(format)) print(context, findings, checked);
+    else await printData(context, format, findings);
+    const fails = findings.some(({ level }) => level === 'error' || flags.strict === true);
+    return fails ? EXIT.failed : EXIT.done;
+  };
+}
+
+export function lintContents({ objects, mistakes }: Contents): { findings: Finding[]; checked: number } {
+  const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
+  const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
+  const findings: Finding[] = mistakes.map(({ place, message }) => ({ ...place, level: 'error', message }));
+  const seen: Rollout[] = [];
+  for (const found of rollouts) {
+    findings.push(...lintRollout(found, seen, deployments));
+    if (found.shape.rollout) seen.push(found.shape.rollout);
+  }
+  const order = new Map(findings.map(({ file }) => file).map((file, i) => [file, i]));
+  findings.sort((a, b) => order.get(a.file)! - order.get(b.file)! || a.line - b.line || a.column - b.column);
+  return { findings, checked: rollouts.length };
+}
+
+function lintRollout(found: FoundRollout, before: readonly Rollout[], deployments: readonly Deployment[]): Finding[] {
+  const { version, shape, object } = found;
+  const { rollout } = shape;
+  const name = rollout?.spec.workloadRef.name;
+  const other = rollout && before.find((one) => one.spec.workloadRef.name === name && sameNamespace(one, rollout));
+  const deployment = rollout && deployments.find((one) => releases(rollout, one));
+  const judged = rollout ? validateRollout({ rollout, version, other, deployment }) : { violations: [], warnings: [] };
+  const said = new Set(judged.violations.map(({ field }) => field));
+  const violations = [
+    ...judged.violations,
+    ...shape.violations.map((violation) => nameInVersion(version, violation)).filter(({ field }) => !said.has(field)),
+  ];
+  return [
+    ...violations.map((violation): Finding => ({
+      ...placeOf(found, violation.field),
+      level: 'error',
+      message: sentence(violation),
+    })),
+    ...[...judged.warnings, ...unknownFields(object, SCHEMAS[version])].map((text): Finding => {
+      const message = text.replace(/^tranche: /, '');
+      return { ...placeOf(found, fieldIn(message)), level: 'warning', message };
+    }),
+  ];
+}
+
+const placeOf = (found: FoundRollout, field: string): Place => found.place(field);
+const sentence = ({ field, value, reason, remedy }: Violation): string =>
+  `${field}: ${show(value)} ${reason}; ${remedy}`;
+
+/** The field that a warning begins with or quotes. */
+const fieldIn = (message: string): string => {
+  const [, quoted, first] = /^unknown field "([^"]+)"|^((?:spec|metadata)[^\s:]*)/.exec(message) ?? [];
+  return quoted ?? first ?? 'spec';
+};
+
+function print({ io, paint }: Context, findings: readonly Finding[], checked: number): void {
+  for (const { file, line, column, level, message } of findings) {
+    const colour = level === 'error' ? 'red' : 'yellow';
+    io.out(`${file}:${line}:${column}: ${paint(colour, level)}: ${message}\n`);
+  }
+  const count = (level: string): number => findings.filter((finding) => finding.level === level).length;
+  io.err(
+    `${plural(checked, 'Rollout')} checked: ${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}\n`,
+  );
+}

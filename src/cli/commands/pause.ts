@@ -1,0 +1,53 @@
+// `kubectl tranche pause` and `resume`: freeze a release where it is, and go on.
+import { readHeld } from '../../engine/hold.ts';
+import type { Run } from '../cli.ts';
+import { change, patchSpec, send } from '../act.ts';
+import { parseDryRun } from '../context.ts';
+import { EXIT } from '../exit.ts';
+import { appsPath, namespaceFlag } from '../resources.ts';
+
+export function pause(flags: { dryRun?: string }, name: string): Run {
+  const dryRun = parseDryRun(flags.dryRun);
+  return async (context) => {
+    await change(context, name, dryRun, ({ rollout }) => {
+      const { name, ...metadata } = rollout.metadata;
+      const resume = `kubectl tranche resume ${name}${namespaceFlag({ metadata: { ...metadata, name } })}`;
+      if (rollout.spec.strategy.paused === true)
+        return { says: () => `${name} is paused already; go on with: ${resume}` };
+      const releasing = rollout.status?.phase === 'Progressing';
+      const what = releasing
+        ? 'no further Pod is replaced and no timer runs'
+        : 'it releases nothing now; the next change will be held at its first step';
+      return {
+        call: patchSpec(rollout, { strategy: { paused: true } }),
+        says: () => `${name} is paused: ${what}, until: ${resume}`,
+      };
+    });
+    return EXIT.done;
+  };
+}
+
+export function resume(flags: { dryRun?: string }, name: string): Run {
+  const dryRun = parseDryRun(flags.dryRun);
+  return async (context) => {
+    const cluster = await context.cluster();
+    await change(context, name, dryRun, async ({ rollout, deployment }) => {
+      const { name } = rollout.metadata;
+      const byRollout = rollout.spec.strategy.paused === true;
+      const byDeployment = deployment !== undefined && readHeld(deployment)?.user.paused === true;
+      if (!byRollout && !byDeployment)
+        return { says: () => `${name} is not paused; ${rollout.status?.message ?? 'it has no status yet'}` };
+      const resumeDeployment = {
+        method: 'PATCH',
+        path: `${appsPath('deployments', rollout.metadata.namespace)}/${rollout.spec.workloadRef.name}`,
+        contentType: 'application/merge-patch+json',
+        body: { spec: { paused: false } },
+      } as const;
+      const call = byRollout ? patchSpec(rollout, { strategy: { paused: false } }) : resumeDeployment;
+      if (byRollout && byDeployment && dryRun !== 'client') await send(cluster, resumeDeployment, dryRun);
+      const what = byDeployment ? `${name} goes on, and its Deployment is not paused any more` : `${name} goes on`;
+      return { call, says: () => `${what} where it was; a step that waits for approval still does` };
+    });
+    return EXIT.done;
+  };
+}

@@ -1,0 +1,172 @@
+// `kubectl tranche plan`: the release before it happens, from the cluster, from files, or from both.
+import type { Deployment, Rollout } from '../../api/types.ts';
+import { replicasOf } from '../../engine/batch.ts';
+import { readHeld } from '../../engine/hold.ts';
+import { intercept } from '../../engine/intercept.ts';
+import { experienceOf, planRelease, type Plan } from '../../engine/plan.ts';
+import { sameTemplate } from '../../engine/revision.ts';
+import { validateRollout } from '../../engine/validate.ts';
+import { sentence } from '../../engine/validate-violation.ts';
+import { describeWait } from '../act.ts';
+import type { Run } from '../cli.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
+import { isTable, parseFormat, printData } from '../output.ts';
+import { digest, getDeployment, getRollout, namespaceFlag, sha256 } from '../resources.ts';
+import { duration, plural, pods, table } from '../text.ts';
+
+interface PlanFlags {
+  readonly filename?: readonly string[];
+  readonly replicas?: string;
+  readonly output?: string;
+}
+
+interface Subject {
+  readonly rollout: Rollout;
+  /** As it will be. */
+  readonly deployment: Deployment;
+  /** As it is; undefined without a cluster. */
+  readonly live: Deployment | undefined;
+}
+
+export function plan(flags: PlanFlags, name: string | undefined): Run {
+  const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
+  if (flags.replicas !== undefined && !/^[1-9]\d{0,5}$/.test(flags.replicas))
+    throw usageError(`--replicas "${flags.replicas}" is not a size: write a number from 1`);
+  return async (context) => {
+    const subject = await subjectOf(context, flags.filename ?? [], name);
+    const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
+    const planned = planRelease(subject.rollout, subject.deployment, size);
+    const experience = experienceOf(subject.rollout.status?.history);
+    const notes = notesOf(subject, planned);
+    if (isTable(format)) print(context, subject, planned, notes);
+    else await printData(context, format, { ...planned, ...(experience ? { experience } : {}), notes });
+    return EXIT.done;
+  };
+}
+
+async function subjectOf(context: Context, files: readonly string[], name: string | undefined): Promise<Subject> {
+  const given = await fromFiles(context, files);
+  if (given.rollout && name !== undefined && given.rollout.metadata.name !== name)
+    throw usageError(
+      `the files bring Rollout "${given.rollout.metadata.name}", and "${name}" was asked for: leave one of them out`,
+    );
+  if (given.rollout && given.deployment)
+    return { rollout: given.rollout, deployment: given.deployment, live: undefined };
+  if (!given.rollout && name === undefined && !given.deployment)
+    throw usageError('which Rollout? Write its name, or -f with a file that has one');
+  const cluster = await context.cluster();
+  const rollout = given.rollout ?? (await getRollout(cluster, name ?? `deployment/${given.deployment!.metadata.name}`));
+  const live = await getDeployment(
+    { ...cluster, namespace: rollout.metadata.namespace ?? cluster.namespace },
+    rollout.spec.workloadRef.name,
+  );
+  return { rollout, deployment: given.deployment ? merged(live, given.deployment) : live, live };
+}
+
+async function fromFiles(
+  context: Context,
+  files: readonly string[],
+): Promise<{ rollout?: Rollout; deployment?: Deployment }> {
+  if (files.length === 0) return {};
+  const { readObjects } = await import('../files.ts');
+  const { asDeployment, asRollout, releases } = await import('../rollout-files.ts');
+  const { objects, mistakes } = await readObjects(context.io, files);
+  const [mistake] = mistakes;
+  if (mistake)
+    throw new CliError(`${mistake.place.file}:${mistake.place.line}:${mistake.place.column}: ${mistake.message}`);
+  const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
+  const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
+  if (rollouts.length > 1) throw usageError(`the files bring ${rollouts.length} Rollouts: plan one at a time`);
+  const [found] = rollouts;
+  if (!found) {
+    if (deployments.length > 1)
+      throw usageError(`the files bring ${deployments.length} Deployments and no Rollout: plan one at a time`);
+    const [deployment] = deployments;
+    if (!deployment) throw usageError(`there is neither a Rollout nor a Deployment in ${files.join(', ')}`);
+    return { deployment };
+  }
+  const { rollout, violations: shape } = found.shape;
+  const violations = rollout ? validateRollout({ rollout, version: found.version }).violations : shape;
+  if (!rollout || violations.length > 0)
+    throw new CliError(
+      `the Rollout would be refused: ${violations.map(sentence).join('; ')}; see kubectl tranche lint`,
+    );
+  const deployment = deployments.find((one) => releases(rollout, one));
+  return { rollout, ...(deployment ? { deployment } : {}) };
+}
+
+/** As an apply leaves it, near enough for a plan: what the file does not say stays as it is. */
+function merged(live: Deployment, next: Deployment): Deployment {
+  const settings = readHeld(live)?.user;
+  const { strategy } = next.spec;
+  const spec = { ...live.spec, ...next.spec, strategy: strategy ?? live.spec.strategy ?? {} };
+  if (next.spec.replicas === undefined && live.spec.replicas !== undefined) spec.replicas = live.spec.replicas;
+  const annotations = strategy === undefined && settings ? live.metadata.annotations : next.metadata.annotations;
+  return { ...live, metadata: { ...live.metadata, annotations: annotations ?? {} }, spec };
+}
+
+/** What its reader should know beside the numbers; the webhook's own words where it would say some. */
+function notesOf({ rollout, deployment, live }: Subject, { approvals, pauseSeconds, replicas }: Plan): string[] {
+  const notes: string[] = [];
+  if (rollout.spec.disabled === true)
+    notes.push('the Rollout is disabled: a change goes out as a normal rolling update, without these steps');
+  if (deployment.spec.strategy?.type === 'Recreate')
+    notes.push('the strategy of the Deployment is Recreate: all Pods are replaced at once, without these steps');
+  if (replicas === 0) notes.push('there are no Pods: a change goes out without steps');
+  if (live && live !== deployment) {
+    if (sameTemplate(live.spec.template, deployment.spec.template))
+      notes.push('the template is the one it has: this starts no release');
+    else if (readHeld(live)?.stable === digest(deployment.spec.template))
+      notes.push('this is the version before the release that is under way: it rolls back at once, not in steps');
+    else {
+      const edit = {
+        operation: 'UPDATE',
+        old: live,
+        next: { ...live, spec: { ...live.spec, template: deployment.spec.template } },
+        user: '',
+        fieldManager: '',
+      } as const;
+      const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
+      if (verdict === 'Bypassed' || verdict === 'Superseded')
+        notes.push(...warnings.map((text) => text.replace(/^tranche: /, '')));
+    }
+  }
+  if (approvals > 0)
+    notes.push(
+      `${plural(approvals, 'approval')}, each with: kubectl tranche approve ${rollout.metadata.name}${namespaceFlag(rollout)}`,
+    );
+  if (pauseSeconds > 0) notes.push(`the pauses take ${duration(pauseSeconds * 1000)} together`);
+  if (rollout.spec.strategy.canary?.onFailure === 'Rollback')
+    notes.push('when a step fails, the version before is put back at once');
+  const experience = experienceOf(rollout.status?.history);
+  if (experience)
+    notes.push(
+      `it may take ${duration(experience.medianSeconds * 1000)}: the median of the last ${plural(experience.releases, 'completed release')}, waiting for people included`,
+    );
+  return notes;
+}
+
+function print({ io, paint }: Context, { rollout, deployment }: Subject, plan: Plan, notes: readonly string[]): void {
+  const { replicas, limits, steps } = plan;
+  io.out(
+    `${paint('bold', rollout.metadata.name)} releases ${pods(replicas)} of Deployment ${deployment.metadata.name} in ` +
+      `${plural(steps.length, 'step')} (maxSurge ${limits.surge}, maxUnavailable ${limits.unavailable})\n\n`,
+  );
+  io.out(
+    table([
+      ['STEP', 'WRITTEN', 'REPLACES', 'NEW', 'OLD', 'SURGE AT MOST', 'UNAVAILABLE AT MOST', 'THEN'],
+      ...steps.map((step) => [
+        `${step.step ?? 'rest'}`,
+        `${step.replicas ?? '-'}`,
+        `${step.replaces}`,
+        `${step.updated}`,
+        `${step.old}`,
+        `${step.surge}`,
+        `${step.unavailable}`,
+        step.old === 0 && step.wait === 'None' ? 'is done' : describeWait(step.wait),
+      ]),
+    ]),
+  );
+  if (notes.length > 0) io.out(`\n${notes.map((note) => `- ${note}\n`).join('')}`);
+}

@@ -1,0 +1,120 @@
+// `kubectl tranche undo` and `abort`: an earlier template is put back, also on a Deployment that is held.
+import { HELD, REVISION } from '../../api/keys.ts';
+import type { Deployment, ReplicaSet } from '../../api/types.ts';
+import { readHeld } from '../../engine/hold.ts';
+import { deploymentTemplate, sameTemplate } from '../../engine/revision.ts';
+import { hashOf } from '../../engine/view.ts';
+import type { Run } from '../cli.ts';
+import { change, inRelease, replaceTemplate, type Change, type Target } from '../act.ts';
+import { parseDryRun, type Cluster, type Context, type DryRun } from '../context.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
+import { digest, gather } from '../resources.ts';
+import { stateOf } from '../state.ts';
+import { follow } from '../act.ts';
+
+export function undo(flags: { toRevision?: string; dryRun?: string }, name: string): Run {
+  const dryRun = parseDryRun(flags.dryRun);
+  const revision = flags.toRevision === undefined ? undefined : parseRevision(flags.toRevision);
+  return (context) =>
+    putBack(context, name, dryRun, (target, sets, deployment) => {
+      const releasing = readHeld(deployment) !== undefined || target.rollout.status?.phase === 'Progressing';
+      if (revision !== undefined) return byRevision(sets, revision, deployment);
+      return releasing ? stableOf(target, sets, deployment) : previous(sets, deployment);
+    });
+}
+
+export function abort(flags: { dryRun?: string }, name: string): Run {
+  const dryRun = parseDryRun(flags.dryRun);
+  return (context) =>
+    putBack(context, name, dryRun, (target, sets, deployment) => {
+      if (readHeld(deployment) === undefined) inRelease(target, 'abort');
+      if (stateOf(target.rollout, deployment) === 'RollingBack')
+        throw new CliError(
+          `${target.rollout.metadata.name} is rolling back already: ${target.rollout.status?.message}`,
+        );
+      return stableOf(target, sets, deployment);
+    });
+}
+
+type Choose = (target: Target, sets: readonly ReplicaSet[], deployment: Deployment) => ReplicaSet;
+
+async function putBack(context: Context, name: string, dryRun: DryRun, choose: Choose): Promise<number> {
+  const cluster = await context.cluster();
+  await change(context, name, dryRun, (target) => decide(context, cluster, target, choose));
+  return EXIT.done;
+}
+
+async function decide(context: Context, cluster: Cluster, target: Target, choose: Choose): Promise<Change> {
+  const { rollout, deployment } = target;
+  if (!deployment)
+    throw new CliError(
+      `Deployment "${rollout.spec.workloadRef.name}" of Rollout "${rollout.metadata.name}" does not exist`,
+    );
+  const { view } = await gather(cluster, rollout, context.io.now());
+  const sets = view ? [...(view.newSet ? [view.newSet] : []), ...view.oldSets] : [];
+  const set = choose(target, sets, deployment);
+  const held = readHeld(deployment);
+  const revision = set.metadata.annotations?.[REVISION] ?? '?';
+  const what = `Deployment ${deployment.metadata.name} has the template of revision ${revision} (${hashOf(set)}) again`;
+  const toStable = held !== undefined && digest(set.spec.template) === held.stable;
+  const follows = toStable
+    ? held.user.paused === true
+      ? 'the release is cancelled, but the Deployment stays paused, as it was set'
+      : 'the release is cancelled, and it rolls back natively, at once and not in steps'
+    : rollout.spec.disabled === true
+      ? 'the Rollout is disabled: a normal rolling update'
+      : held !== undefined
+        ? 'it is released from step 1, instead of the version before'
+        : 'it is released in steps, as any change';
+  return {
+    call: replaceTemplate(deployment, deploymentTemplate(set.spec.template)),
+    says: () => `${what}: ${follows}; ${follow(rollout)}`,
+  };
+}
+
+function stableOf({ rollout }: Target, sets: readonly ReplicaSet[], deployment: Deployment): ReplicaSet {
+  const held = readHeld(deployment);
+  const revision = rollout.status?.canaryStatus?.stableRevision;
+  const stable =
+    sets.find((set) => held !== undefined && digest(set.spec.template) === held.stable) ??
+    sets.find((set) => revision !== undefined && revision !== '' && hashOf(set) === revision);
+  if (stable === undefined)
+    throw new CliError(
+      `the version before the release is not among the ReplicaSets of ${deployment.metadata.name} any more: apply its manifest instead`,
+    );
+  if (sameTemplate(stable.spec.template, deployment.spec.template))
+    throw new CliError(`${deployment.metadata.name} has the version before the release already`);
+  return stable;
+}
+
+const revisionOf = (set: ReplicaSet): number => Number(set.metadata.annotations?.[REVISION] ?? 0);
+
+function previous(sets: readonly ReplicaSet[], deployment: Deployment): ReplicaSet {
+  if (deployment.metadata.annotations?.[HELD] !== undefined)
+    throw new CliError(`what holds ${deployment.metadata.name} cannot be read: see kubectl tranche doctor`);
+  const others = sets.filter((set) => !sameTemplate(set.spec.template, deployment.spec.template));
+  const [last] = others.sort((a, b) => revisionOf(b) - revisionOf(a));
+  if (last === undefined)
+    throw new CliError(`${deployment.metadata.name} has no earlier revision: its ReplicaSets remember none`);
+  return last;
+}
+
+function byRevision(sets: readonly ReplicaSet[], revision: number, deployment: Deployment): ReplicaSet {
+  const found = sets.find((set) => revisionOf(set) === revision);
+  const name = deployment.metadata.name;
+  if (found === undefined) {
+    const known = sets.map(revisionOf).filter((one) => one > 0);
+    throw new CliError(
+      `${name} has no revision ${revision}; there are: ${known.sort((a, b) => a - b).join(', ') || 'none'}`,
+    );
+  }
+  if (sameTemplate(found.spec.template, deployment.spec.template))
+    throw new CliError(`${name} is at revision ${revision} already`);
+  return found;
+}
+
+function parseRevision(text: string): number {
+  if (!/^[1-9]\d*$/.test(text))
+    throw usageError(`--to-revision "${text}" is not a revision: write a number from history`);
+  return Number(text);
+}

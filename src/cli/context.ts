@@ -1,0 +1,106 @@
+// What every command gets: where it runs, the flags that all have, and the cluster once it asks for it.
+import type { Api } from '../kube/api.ts';
+import { CliError, EXIT, usageError } from './exit.ts';
+import type { Io } from './io.ts';
+import { painter, type Paint } from './paint.ts';
+
+export interface GlobalFlags {
+  readonly namespace?: string;
+  readonly context?: string;
+  readonly kubeconfig?: string;
+  /** False with --no-color. */
+  readonly color: boolean;
+}
+
+export interface Cluster {
+  readonly api: Api;
+  /** From -n, the context, or `default`. */
+  readonly namespace: string;
+}
+
+export interface Context {
+  readonly io: Io;
+  readonly flags: GlobalFlags;
+  readonly paint: Paint;
+  readonly version: string;
+  /** Connects on first use: only then the Kubernetes client is loaded. Throws ConnectionError. */
+  cluster(): Promise<Cluster>;
+  close(): void;
+}
+
+/** Not `tranche`: by that name the webhooks know the operator. */
+export const FIELD_MANAGER = 'kubectl-tranche';
+
+export function createContext(io: Io, flags: GlobalFlags, version: string): Context {
+  let connected: Promise<Cluster> | undefined;
+  let close = (): void => undefined;
+
+  async function open(): Promise<Cluster> {
+    const { connect, findSource } = await import('../kube/connection.ts');
+    const { createApi } = await import('../kube/client.ts');
+    const source = findSource(flags.kubeconfig, io.env);
+    if (flags.context !== undefined && source.type === 'inCluster')
+      throw usageError('--context needs a kubeconfig: pass --kubeconfig FILE, or leave --context out');
+    const connection = await connect(
+      source.type === 'kubeconfig' && flags.context !== undefined ? { ...source, context: flags.context } : source,
+    );
+    const api = createApi({
+      connection,
+      userAgent: `kubectl-tranche/${version}`,
+      fieldManager: FIELD_MANAGER,
+      onWarning: (text) => io.err(`Warning: ${text}\n`),
+    });
+    close = () => api.close();
+    return { api, namespace: flags.namespace ?? connection.namespace ?? 'default' };
+  }
+
+  return {
+    io,
+    flags,
+    version,
+    paint: painter(io.terminal && flags.color && !io.env['NO_COLOR']),
+    cluster: () => (connected ??= open()),
+    close: () => close(),
+  };
+}
+
+/** `10m`, `90s`, `1h30m`, `500ms`; a bare number is seconds. In milliseconds. */
+export function parseDuration(text: string, flag: string): number {
+  const parts = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s?)?(?:(\d+)ms)?$/.exec(text);
+  if (text === '' || !parts) throw usageError(`${flag} "${text}" is not a duration: write 90s, 10m or 1h30m`);
+  const [hours, minutes, seconds, ms] = parts.slice(1).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms;
+}
+
+export type DryRun = 'none' | 'client' | 'server';
+
+export function parseDryRun(value: string | undefined): DryRun {
+  if (value === undefined || value === 'none') return 'none';
+  if (value === 'client' || value === 'server') return value;
+  throw usageError(`--dry-run "${value}" is not a choice: write client or server`);
+}
+
+/** What a failure is in words and as an exit code. */
+export async function explainFailure(error: unknown): Promise<{ message: string; exitCode: number }> {
+  if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode };
+  const { ApiError, NetworkError } = await import('../kube/errors.ts');
+  if (error instanceof Error && error.name === 'ConnectionError')
+    return { message: error.message, exitCode: EXIT.usage };
+  if (error instanceof NetworkError) return { message: error.message, exitCode: EXIT.failed };
+  if (error instanceof ApiError) {
+    const denied = /^admission webhook "[^"]*" denied the request: /.exec(error.message);
+    const message = denied ? error.message.slice(denied[0].length) : error.message;
+    if (denied || error.code === 403) return { message, exitCode: EXIT.refused };
+    if (error.code === 401) return { message: `${message}: log in to the cluster again`, exitCode: EXIT.usage };
+    if (message.includes('failed calling webhook')) {
+      return { message: `${message}; see what is wrong with: kubectl tranche doctor`, exitCode: EXIT.failed };
+    }
+    return { message, exitCode: EXIT.failed };
+  }
+  throw error;
+}

@@ -1,0 +1,57 @@
+// What a conversion comes to.
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface Converted {
+  /** Objects to apply, in this order. */
+  readonly objects: readonly Json[];
+  /** What has no counterpart, or means something else here: field, and what to do. */
+  readonly notes: readonly string[];
+}
+
+export const asObject = (value: unknown): Json | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+
+export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** Without what a server has written. */
+export function metadataOf(metadata: Json | undefined): Json {
+  const { name, namespace, labels, annotations } = metadata ?? {};
+  const kept = Object.entries(asObject(annotations) ?? {}).filter(
+    ([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration' && !/(?:argoproj|flagger)/.test(key),
+  );
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(kept.length > 0 ? { annotations: Object.fromEntries(kept) } : {}),
+  };
+}
+
+/** A step that goes on at once, after seconds, or (undefined) on approval. */
+export const step = (replicas: number | string, seconds: number | undefined): Json =>
+  seconds === undefined ? { replicas } : { replicas, pause: { duration: seconds } };
+
+export function rollout(metadata: Json, deployment: string, steps: readonly Json[], canary: Json = {}): Json {
+  const { name, namespace } = metadata;
+  return {
+    apiVersion: 'rollouts.kruise.io/v1beta1',
+    kind: 'Rollout',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    spec: {
+      workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment },
+      strategy: { canary: { ...canary, steps } },
+    },
+  };
+}
+
+/** `30s`, `5m`, `1h`, `1h30m`, or seconds as Argo and Go write them; undefined when it is none. */
+export function secondsOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return Math.max(0, Math.ceil(value));
+  if (typeof value !== 'string' || value === '') return undefined;
+  if (/^\d+$/.test(value)) return Number(value);
+  const parts = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(value);
+  if (!parts) return undefined;
+  const [hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0)) as [number, number, number];
+  return Math.ceil((hours * 60 + minutes) * 60 + seconds);
+}

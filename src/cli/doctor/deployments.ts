@@ -1,0 +1,198 @@
+// Deployments that are held, or have something of ours or of OpenKruise's left on them.
+import { HELD, WORKLOAD_TYPE } from '../../api/keys.ts';
+import type { Deployment, Rollout } from '../../api/types.ts';
+import { freeDeployment } from '../../engine/effects.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/hold.ts';
+import { ApiError, isNotFound } from '../../kube/errors.ts';
+import type { Cluster } from '../context.ts';
+import { appsPath, listAll, rolloutsPath } from '../resources.ts';
+import { plural } from '../text.ts';
+import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
+
+/** What OpenKruise Rollouts keeps on a Deployment while it releases it. */
+const OPENKRUISE = {
+  strategy: 'rollouts.kruise.io/deployment-strategy',
+  original: 'rollouts.kruise.io/original-deployment-strategy',
+  extraStatus: 'rollouts.kruise.io/deployment-extra-status',
+  control: 'batchrelease.rollouts.kruise.io/control-info',
+  advanced: 'rollouts.kruise.io/controlled-by-advanced-deployment-controller',
+} as const;
+
+export async function checkDeployments(cluster: Cluster, alive: boolean): Promise<Finding[]> {
+  const { api } = cluster;
+  const [where, namespace] = await scope(cluster);
+  const deployments = await listAll<Deployment>(api, appsPath('deployments', namespace));
+  const rollouts = await listAll<Rollout>(api, rolloutsPath(namespace)).catch((error: unknown) => {
+    if (isNotFound(error)) return [];
+    throw error;
+  });
+  const findings = deployments.flatMap((deployment) => {
+    const naming = rollouts.filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === deployment.metadata.namespace && spec.workloadRef.name === deployment.metadata.name,
+    );
+    return [
+      ...leftByOpenKruise(deployment),
+      ...checkHold(deployment, naming, alive),
+      ...checkRivals(deployment, naming),
+    ];
+  });
+  findings.push(...rollouts.flatMap((rollout) => checkRollout(rollout, deployments)));
+  const held = deployments.filter(({ metadata }) => metadata.annotations?.[HELD] !== undefined).length;
+  const count = `${plural(rollouts.length, 'Rollout')}, ${plural(held, 'held Deployment')} in ${where}`;
+  return [findings.some(({ level }) => level === 'problem') ? note(count) : ok(count), ...findings];
+}
+
+/** The whole cluster, or the namespace for whoever may not see it all. */
+async function scope({ api, namespace }: Cluster): Promise<[string, string | undefined]> {
+  try {
+    await api.request({ method: 'GET', path: appsPath('deployments'), query: { limit: '1' } });
+    return ['all namespaces', undefined];
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 403) throw error;
+    return [`namespace ${namespace}`, namespace];
+  }
+}
+
+const nameOf = ({ metadata }: Deployment): string => `Deployment ${metadata.namespace}/${metadata.name}`;
+const mend = ({ metadata }: Deployment, patch: object): string =>
+  patchCommand('deployment', metadata.name, metadata.namespace ?? 'default', patch);
+const gone = (keys: readonly string[]): Record<string, null> => Object.fromEntries(keys.map((key) => [key, null]));
+
+function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: boolean): Finding[] {
+  const { metadata } = deployment;
+  const name = nameOf(deployment);
+  const rollout = naming.find(({ spec }) => spec.disabled !== true);
+  if (metadata.annotations?.[HELD] === undefined) {
+    if (isMarked(deployment))
+      return [
+        problem(
+          `${name} has the minReadySeconds of a release, and is in none: its Pods never count as available`,
+          mend(deployment, { spec: { minReadySeconds: null, progressDeadlineSeconds: null } }),
+        ),
+      ];
+    if (metadata.labels?.[WORKLOAD_TYPE] !== undefined && naming.length === 0)
+      return [
+        note(
+          `${name} has the label ${WORKLOAD_TYPE}, and no Rollout names it: its changes need our webhook for nothing`,
+          `kubectl label deployment ${metadata.name} -n ${metadata.namespace} ${WORKLOAD_TYPE}-`,
+        ),
+      ];
+    return [];
+  }
+  const held = readHeld(deployment);
+  if (!held)
+    return [
+      problem(
+        `${name} is held, and its annotation ${HELD} cannot be read: what its user wrote is lost; this lets it go on`,
+        mend(deployment, {
+          metadata: { annotations: gone(HELD_ANNOTATIONS), labels: gone(HELD_LABELS) },
+          spec: { paused: false, minReadySeconds: null, progressDeadlineSeconds: null },
+        }),
+      ),
+    ];
+  if (!rollout)
+    return [
+      problem(
+        `${name} is held by Rollout ${held.rollout}, which ${naming.length > 0 ? 'is disabled' : 'does not exist'}; this gives it back as its user wrote it`,
+        mend(deployment, freePatch(deployment)),
+      ),
+    ];
+  if (!alive)
+    return [
+      note(
+        `${name} is held by Rollout ${rollout.metadata.name}, and nobody moves it while no operator leads; it is safe as it is. To go on without steps:`,
+        mend(deployment, freePatch(deployment)),
+      ),
+    ];
+  return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${rollout.status?.message ?? ''}`)];
+}
+
+/** As the operator would give it back, without its precondition: whoever copies it may do so later. */
+function freePatch(deployment: Deployment): object {
+  const held = readHeld(deployment)!;
+  const [effect] = freeDeployment(deployment, held);
+  if (effect?.kind !== 'PatchDeployment') return {};
+  const { resourceVersion: _, ...metadata } = effect.patch.metadata as Record<string, unknown>;
+  return { ...effect.patch, metadata };
+}
+
+function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Finding[] {
+  const [first, ...others] = naming.toSorted((a, b) =>
+    (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
+  );
+  return others.map((other) =>
+    problem(
+      `${nameOf(deployment)} is named by two Rollouts: ${first!.metadata.name} works, ${other.metadata.name} does not`,
+      `kubectl delete rollout ${other.metadata.name} -n ${other.metadata.namespace}`,
+    ),
+  );
+}
+
+function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Finding[] {
+  const { metadata, spec, status } = rollout;
+  const there = deployments.some(
+    (one) => one.metadata.namespace === metadata.namespace && one.metadata.name === spec.workloadRef.name,
+  );
+  if (!there)
+    return [
+      note(
+        `Rollout ${metadata.namespace}/${metadata.name} names Deployment ${spec.workloadRef.name}, which does not exist`,
+        `kubectl delete rollout ${metadata.name} -n ${metadata.namespace}`,
+      ),
+    ];
+  const stalled = status?.conditions?.find(({ type, status: state }) => type === 'Stalled' && state === 'True');
+  return stalled
+    ? [
+        note(
+          `Rollout ${metadata.namespace}/${metadata.name} is stalled: ${stalled.message}`,
+          `kubectl tranche retry ${metadata.name} -n ${metadata.namespace}`,
+        ),
+      ]
+    : [];
+}
+
+function leftByOpenKruise(deployment: Deployment): Finding[] {
+  const { annotations, labels } = deployment.metadata;
+  const kept = annotations?.[OPENKRUISE.strategy] ?? annotations?.[OPENKRUISE.original];
+  if (
+    kept === undefined &&
+    annotations?.[OPENKRUISE.control] === undefined &&
+    labels?.[OPENKRUISE.advanced] === undefined
+  )
+    return [];
+  const patch = {
+    metadata: {
+      annotations: gone(
+        [OPENKRUISE.strategy, OPENKRUISE.original, OPENKRUISE.extraStatus, OPENKRUISE.control].filter(
+          (key) => annotations?.[key] !== undefined,
+        ),
+      ),
+      ...(labels?.[OPENKRUISE.advanced] === undefined ? {} : { labels: gone([OPENKRUISE.advanced]) }),
+    },
+    spec: { ...(deployment.spec.paused === true ? { paused: false } : {}), ...strategyOf(deployment, kept) },
+  };
+  return [
+    problem(
+      `${nameOf(deployment)} has been left in the middle of a release by OpenKruise Rollouts${deployment.spec.strategy?.type === 'Recreate' ? ': un-paused with strategy Recreate it loses all Pods at once' : ''}; ` +
+        'this gives it a rolling update to the template it has',
+      mend(deployment, patch),
+    ),
+  ];
+}
+
+/** In one write with un-pausing: in between, Recreate would take every Pod. */
+function strategyOf(deployment: Deployment, kept: string | undefined): object {
+  if (deployment.spec.strategy?.type !== 'Recreate') return {};
+  return { strategy: { type: 'RollingUpdate', rollingUpdate: rollingUpdateOf(kept) } };
+}
+
+function rollingUpdateOf(kept: string | undefined): object {
+  const standard = { maxSurge: '25%', maxUnavailable: '25%' };
+  try {
+    const { rollingUpdate } = JSON.parse(kept ?? '') as { rollingUpdate?: Partial<typeof standard> };
+    return { ...standard, ...rollingUpdate };
+  } catch {
+    return standard;
+  }
+}

@@ -1,0 +1,168 @@
+// kubectl's -o jsonpath= as far as people use it: fields, indexes, [*], ..name, filters with one comparison, and {range}…{end}.
+import { usageError } from './exit.ts';
+
+type Json = unknown;
+type Node = { text: string } | { path: Step[] } | { range: Step[]; body: Node[] };
+type Step =
+  | { field: string }
+  | { index: number }
+  | { slice: [number | undefined, number | undefined] }
+  | { every: true }
+  | { deep: string }
+  | { filter: { path: Step[]; op?: string; value?: Json } };
+
+/** Throws CliError for a template that cannot be read. */
+export function jsonpath(template: string, root: Json): string {
+  const source = template.includes('{') ? template : `{${template.startsWith('.') ? '' : '.'}${template}}`;
+  const tokens = tokenize(source);
+  const nodes = parse(tokens, false, source);
+  return render(nodes, root, root);
+}
+
+function tokenize(source: string): { text?: string; code?: string }[] {
+  const tokens: { text?: string; code?: string }[] = [];
+  let at = 0;
+  while (at < source.length) {
+    const open = source.indexOf('{', at);
+    if (open < 0) {
+      tokens.push({ text: source.slice(at) });
+      break;
+    }
+    if (open > at) tokens.push({ text: source.slice(at, open) });
+    const close = closing(source, open);
+    tokens.push({ code: source.slice(open + 1, close).trim() });
+    at = close + 1;
+  }
+  return tokens;
+}
+
+/** The brace that closes, quoted ones left aside. */
+function closing(source: string, open: number): number {
+  let quote = '';
+  for (let i = open + 1; i < source.length; i++) {
+    const char = source[i]!;
+    if (quote) {
+      if (char === '\\') i++;
+      else if (char === quote) quote = '';
+    } else if (char === '"' || char === "'") quote = char;
+    else if (char === '}') return i;
+  }
+  throw wrong(source, 'a "{" is not closed');
+}
+
+function parse(tokens: { text?: string; code?: string }[], inRange: boolean, source: string): Node[] {
+  const nodes: Node[] = [];
+  for (let token = tokens.shift(); token !== undefined; token = tokens.shift()) {
+    const { text, code = '' } = token;
+    if (text !== undefined) nodes.push({ text });
+    else if (/^".*"$|^'.*'$/s.test(code)) nodes.push({ text: unquote(code) });
+    else if (code === 'end') {
+      if (!inRange) throw wrong(source, '{end} without {range}');
+      return nodes;
+    } else if (/^range\s/.test(code)) {
+      nodes.push({ range: steps(code.slice(5).trim(), source), body: parse(tokens, true, source) });
+    } else nodes.push({ path: steps(code, source) });
+  }
+  if (inRange) throw wrong(source, '{range} without {end}');
+  return nodes;
+}
+
+const STEP =
+  /^(?:\.\.([\w-]+)|\.\*|\.((?:[\w-]|\\\.)+)|\[\*\]|\[(-?\d+)\]|\[(-?\d*):(-?\d*)\]|\[(["'])(.*?)\6\]|\[\?\((.*?)\)\])/s;
+
+function steps(code: string, source: string): Step[] {
+  let rest = code.replace(/^[$@](?=[.[]|$)/, '');
+  if (/^[\w-]/.test(rest)) rest = `.${rest}`;
+  if (rest === '.') rest = '';
+  const found: Step[] = [];
+  while (rest !== '') {
+    const match = STEP.exec(rest);
+    if (!match) throw wrong(source, `"${rest}" is not understood`);
+    const [all, deep, field, index, from, to, , quoted, filter] = match;
+    if (deep !== undefined) found.push({ deep });
+    else if (field !== undefined) found.push({ field: field.replaceAll('\\.', '.') });
+    else if (index !== undefined) found.push({ index: Number(index) });
+    else if (from !== undefined || to !== undefined) found.push({ slice: [bound(from), bound(to)] });
+    else if (quoted !== undefined) found.push({ field: quoted });
+    else if (filter !== undefined) found.push({ filter: filterOf(filter, source) });
+    else found.push({ every: true });
+    rest = rest.slice(all.length);
+  }
+  return found;
+}
+
+const bound = (text: string | undefined): number | undefined => (text ? Number(text) : undefined);
+
+function filterOf(text: string, source: string): { path: Step[]; op?: string; value?: Json } {
+  const match = /^\s*(@[^\s=!<>]*)\s*(?:(==|!=|<=|>=|<|>)\s*(.+?)\s*)?$/s.exec(text);
+  if (!match) throw wrong(source, `the filter "${text}" is not understood`);
+  const [, path = '@', op, value] = match;
+  if (op === undefined) return { path: steps(path, source) };
+  return { path: steps(path, source), op, value: literal(value!, source) };
+}
+
+function literal(text: string, source: string): Json {
+  if (/^(["']).*\1$/s.test(text)) return unquote(text);
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw wrong(source, `"${text}" in a filter is neither a number nor quoted`);
+  }
+}
+
+function render(nodes: readonly Node[], root: Json, current: Json): string {
+  return nodes
+    .map((node) => {
+      if ('text' in node) return node.text;
+      if ('range' in node)
+        return walk(node.range, current)
+          .map((item) => render(node.body, root, item))
+          .join('');
+      return walk(node.path, current).map(show).join(' ');
+    })
+    .join('');
+}
+
+function walk(path: readonly Step[], from: Json): Json[] {
+  let found: Json[] = [from];
+  for (const step of path) found = found.flatMap((value) => take(step, value));
+  return found;
+}
+
+function take(step: Step, value: Json): Json[] {
+  if ('field' in step) return isObject(value) && Object.hasOwn(value, step.field) ? [value[step.field]] : [];
+  if ('every' in step) return Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
+  if ('deep' in step) return everywhere(step.deep, value);
+  if (!Array.isArray(value)) return [];
+  if ('index' in step) {
+    const item: Json = value.at(step.index);
+    return item === undefined ? [] : [item];
+  }
+  if ('slice' in step) return value.slice(step.slice[0], step.slice[1]);
+  return value.filter((item) => matches(step.filter, item));
+}
+
+function everywhere(name: string, value: Json): Json[] {
+  if (!isObject(value) && !Array.isArray(value)) return [];
+  const own = isObject(value) && Object.hasOwn(value, name) ? [value[name]] : [];
+  return [...own, ...Object.values(value).flatMap((child: Json) => everywhere(name, child))];
+}
+
+function matches({ path, op, value }: { path: Step[]; op?: string; value?: Json }, item: Json): boolean {
+  const [found] = walk(path, item);
+  if (op === undefined) return found !== undefined;
+  if (op === '==') return found === value;
+  if (op === '!=') return found !== value;
+  if (typeof found !== typeof value || (typeof found !== 'number' && typeof found !== 'string')) return false;
+  const other = value as typeof found;
+  return op === '<' ? found < other : op === '>' ? found > other : op === '<=' ? found <= other : found >= other;
+}
+
+const isObject = (value: Json): value is Record<string, Json> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const show = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const unquote = (text: string): string =>
+  text.slice(1, -1).replace(/\\(.)/gs, (_, char: string) => ({ n: '\n', t: '\t', r: '\r' })[char] ?? char);
+
+const wrong = (template: string, why: string): Error =>
+  usageError(`-o jsonpath=${template}: ${why}; write for example '{.items[*].metadata.name}'`);

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+// The entry of `kubectl tranche`: hands the process to runCli, and ends with its exit code.
+import { runCli } from './cli.ts';
+import type { Io } from './io.ts';
+
+const ending = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (ending.signal.aborted) process.exit(130);
+    ending.abort();
+  });
+}
+// `kubectl tranche list | head -1` is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+const io: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  env: process.env,
+  terminal: process.stdout.isTTY === true,
+  get columns() {
+    return process.stdout.columns ?? 80;
+  },
+  get rows() {
+    return process.stdout.rows ?? 24;
+  },
+  now: () => Date.now(),
+  async stdin() {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  },
+  signal: ending.signal,
+};
+
+process.exitCode = await runCli(process.argv.slice(2), io);

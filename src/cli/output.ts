@@ -1,0 +1,52 @@
+// -o: the same answer as a table, as the objects themselves, or as what a jsonpath takes out of them.
+import type { KubeObject } from '../api/types.ts';
+import type { Context } from './context.ts';
+import { usageError } from './exit.ts';
+
+export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name' | { readonly jsonpath: string };
+
+const NAMES = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+
+/** `allowed`: what a command has an answer for. */
+export function parseFormat(value: string | undefined, allowed: readonly (typeof NAMES)[number][] = NAMES): Format {
+  if (value === undefined) return 'table';
+  const path = /^jsonpath=(.*)$/s.exec(value);
+  if (path) return { jsonpath: path[1]! };
+  const name = allowed.find((known) => known === value);
+  if (name === undefined)
+    throw usageError(`-o "${value}" is not a choice: write ${allowed.join(', ')} or jsonpath='{...}'`);
+  return name;
+}
+
+export const isTable = (format: Format): format is 'table' | 'wide' => format === 'table' || format === 'wide';
+
+/** Everything but tables. `names`: what `-o name` prints. */
+export async function printData(
+  { io }: Context,
+  format: Exclude<Format, 'table' | 'wide'>,
+  data: unknown,
+  names: readonly string[] = [],
+): Promise<void> {
+  if (format === 'json') return io.out(`${JSON.stringify(data, null, 2)}\n`);
+  if (format === 'yaml') {
+    const { stringify } = await import('yaml');
+    return io.out(stringify(data, { lineWidth: 0, aliasDuplicateObjects: false }));
+  }
+  if (format === 'name') return io.out(names.map((name) => `${name}\n`).join(''));
+  const { jsonpath } = await import('./jsonpath.ts');
+  return io.out(`${jsonpath(format.jsonpath, data)}\n`);
+}
+
+/** As `kubectl get -o json` writes several. */
+export const listOf = (items: readonly unknown[]): object => ({
+  apiVersion: 'v1',
+  kind: 'List',
+  metadata: {},
+  items,
+});
+
+/** Without what only machines read. */
+export function tidy<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown };
+  return { ...object, metadata };
+}

@@ -1,0 +1,157 @@
+// The objects that commands read and write, and what to say when one is not there.
+import { createHash } from 'node:crypto';
+import { GROUP } from '../api/keys.ts';
+import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
+import { ownerOf } from '../engine/owner.ts';
+import { templateDigest } from '../engine/revision.ts';
+import type { Children, Snapshot } from '../engine/snapshot.ts';
+import { isOwnedBy, viewOf, type View } from '../engine/view.ts';
+import type { Api } from '../kube/api.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { Cluster } from './context.ts';
+import { CliError, usageError } from './exit.ts';
+import { inNamespace } from './text.ts';
+
+export const ROLLOUTS = 'rollouts';
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const digest = (template: Deployment['spec']['template']): string => templateDigest(template, sha256);
+
+export const rolloutsPath = (namespace?: string): string =>
+  `/apis/${GROUP}/v1beta1${namespace === undefined ? '' : `/namespaces/${namespace}`}/${ROLLOUTS}`;
+export const appsPath = (kind: 'deployments' | 'replicasets', namespace?: string): string =>
+  `/apis/apps/v1${namespace === undefined ? '' : `/namespaces/${namespace}`}/${kind}`;
+export const podsPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
+
+const PAGE = '500';
+
+/** All of a collection, page by page. */
+export async function listAll<T extends KubeObject>(
+  api: Api,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<T[]> {
+  const items: T[] = [];
+  let next = '';
+  do {
+    const answer = (await api.request({
+      method: 'GET',
+      path,
+      query: { ...query, limit: PAGE, ...(next ? { continue: next } : {}) },
+    })) as { items?: T[]; metadata?: { continue?: string } };
+    items.push(...(answer.items ?? []));
+    next = answer.metadata?.continue ?? '';
+  } while (next !== '');
+  return items;
+}
+
+/** Undefined when there is none. */
+export async function find<T extends KubeObject>(api: Api, path: string): Promise<T | undefined> {
+  try {
+    return (await api.request({ method: 'GET', path })) as T;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A kind that the server does not know is not an empty list. */
+export async function listRollouts({ api }: Cluster, namespace: string | undefined): Promise<Rollout[]> {
+  try {
+    return await listAll<Rollout>(api, rolloutsPath(namespace));
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new CliError(
+      'this cluster has no Rollouts of rollouts.kruise.io/v1beta1: install the chart, then look with: kubectl tranche doctor',
+    );
+  }
+}
+
+/** `web`, `rollout/web`, or `deployment/web` for the Rollout that names that Deployment. */
+export async function getRollout(cluster: Cluster, argument: string): Promise<Rollout> {
+  const { kind, name } = parseName(argument);
+  const { api, namespace } = cluster;
+  if (kind === 'rollout') {
+    const found = await find<Rollout>(api, `${rolloutsPath(namespace)}/${encodeURIComponent(name)}`);
+    if (found) return found;
+  }
+  const all = await listRollouts(cluster, namespace);
+  const naming = all.filter(({ spec }) => spec.workloadRef.name === name);
+  const owner = ownerOf(naming);
+  if (kind === 'deployment' && owner) return owner;
+  const hint =
+    owner !== undefined
+      ? `; Deployment "${name}" is released by Rollout "${owner.metadata.name}"`
+      : all.length === 0
+        ? '; there is none: make one with: kubectl tranche init DEPLOYMENT'
+        : `; there ${all.length === 1 ? 'is' : 'are'}: ${all.map(({ metadata }) => metadata.name).join(', ')}`;
+  const what = kind === 'rollout' ? `no Rollout "${name}"` : `no Rollout for Deployment "${name}"`;
+  throw new CliError(`${what} in namespace "${namespace}"${hint}`);
+}
+
+function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: string } {
+  const [first = '', second, ...more] = argument.split('/');
+  if (second === undefined) return { kind: 'rollout', name: first };
+  const kind = first.toLowerCase().split('.', 1)[0]!;
+  if (more.length === 0 && second !== '') {
+    if (['rollout', 'rollouts'].includes(kind)) return { kind: 'rollout', name: second };
+    if (['deployment', 'deployments', 'deploy'].includes(kind)) return { kind: 'deployment', name: second };
+  }
+  throw usageError(`"${argument}" names no Rollout: write NAME, rollout/NAME or deployment/NAME`);
+}
+
+export async function getDeployment({ api, namespace }: Cluster, name: string): Promise<Deployment> {
+  const found = await find<Deployment>(api, `${appsPath('deployments', namespace)}/${encodeURIComponent(name)}`);
+  if (!found) throw new CliError(`no Deployment "${name}" in namespace "${namespace}"`);
+  return found;
+}
+
+/** `a=b,c in (d,e)` */
+export function selectorText({ matchLabels, matchExpressions }: LabelSelector): string {
+  const equal = Object.entries(matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const others = (matchExpressions ?? []).map(({ key, operator, values = [] }) => {
+    if (operator === 'Exists') return key;
+    if (operator === 'DoesNotExist') return `!${key}`;
+    return `${key} ${operator === 'NotIn' ? 'notin' : 'in'} (${values.join(',')})`;
+  });
+  return [...equal, ...others].join(',');
+}
+
+/** Everything known about one Rollout, as the operator sees it. */
+export interface Facts {
+  readonly rollout: Rollout;
+  readonly deployment: Deployment | undefined;
+  readonly view: View | undefined;
+  readonly pods: readonly Pod[];
+}
+
+export async function gather(cluster: Cluster, rollout: Rollout, now: number): Promise<Facts> {
+  const { api } = cluster;
+  const namespace = rollout.metadata.namespace ?? cluster.namespace;
+  const { name } = rollout.spec.workloadRef;
+  const deployment = await find<Deployment>(api, `${appsPath('deployments', namespace)}/${encodeURIComponent(name)}`);
+  if (!deployment) return { rollout, deployment, view: undefined, pods: [] };
+  const labelSelector = selectorText(deployment.spec.selector);
+  const [replicaSets, pods] = await Promise.all([
+    listAll<ReplicaSet>(api, appsPath('replicasets', namespace), { labelSelector }),
+    listAll<Pod>(api, podsPath(namespace), { labelSelector }),
+  ]);
+  return factsOf(rollout, deployment, { replicaSets, pods }, now);
+}
+
+export function factsOf(rollout: Rollout, deployment: Deployment, children: Children, now: number): Facts {
+  const snapshot: Snapshot = {
+    now,
+    rollout,
+    deployment,
+    children,
+    alone: true,
+    reportedAt: undefined,
+    digest,
+    sha256,
+  };
+  return { rollout, deployment, view: viewOf(snapshot, deployment, children), pods: children.pods };
+}
+
+export const podsOfSet = (pods: readonly Pod[], set: ReplicaSet): Pod[] => pods.filter((pod) => isOwnedBy(pod, set));
+
+export const namespaceFlag = ({ metadata }: KubeObject): string => inNamespace(metadata.namespace ?? 'default');

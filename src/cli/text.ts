@@ -1,0 +1,46 @@
+// Tables, ages and numbers as kubectl writes them.
+import { plain } from './paint.ts';
+
+/** Columns as wide as their widest cell, three spaces between; trailing spaces left out. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, plain(cell).length)));
+  const pad = (cell: string, width: number): string => cell + ' '.repeat(Math.max(0, width - plain(cell).length));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => pad(cell, widths[i] ?? 0))
+          .join('   ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+/** `45s`, `12m`, `3h`, `2d`: two units while the first is small, as kubectl does. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return join(`${minutes}m`, seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 8) return join(`${hours}h`, minutes % 60, 'm');
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  return days < 8 ? join(`${days}d`, hours % 24, 'h') : `${days}d`;
+}
+
+const join = (first: string, rest: number, unit: string): string => (rest === 0 ? first : `${first}${rest}${unit}`);
+
+export const pods = (count: number): string => `${count} ${count === 1 ? 'Pod' : 'Pods'}`;
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
+/** `[######----]` */
+export function bar(done: number, all: number, width = 10): string {
+  const full = all <= 0 ? width : Math.min(width, Math.floor((done * width) / all));
+  return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
+}
+
+/** ` -n staging`, to go behind a command that is named in a sentence. */
+export const inNamespace = (namespace: string): string => (namespace === 'default' ? '' : ` -n ${namespace}`);
