@@ -33,7 +33,8 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
     : {
         v: 1,
         rollout: rollout.metadata.name,
-        user: originalSettings(view),
+        // Outside of a release nothing was borrowed: what stands there is the user's.
+        user: unfinished ? originalSettings(view) : settingsOf(deployment),
         stable: running ?? stableGuess(view, digest) ?? '',
         budget,
         bypassed,
