@@ -2,9 +2,10 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { silent } from '../kube/log.ts';
 import { convertReview } from './conversions.ts';
-import { mutateDeployment } from './deployments.ts';
+import { mutateDeployment, validateScaleToZero } from './deployments.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { BadRequest, parseJson } from './json.ts';
+import { validatePolicyRequest } from './policies.ts';
 import { pass, readReview, writeReview, type Answer } from './review.ts';
 import { mutateRollout, validateRolloutRequest } from './rollouts.ts';
 import type { AdmissionRequest } from './shapes.ts';
@@ -39,7 +40,15 @@ export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Expre
 /** What each webhook makes of a parsed body. Throws BadRequest, and nothing else but for a bug of ours. */
 export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'validate' | 'convert', Handler>> => ({
   mutate: admission({ Deployment: mutateDeployment, Rollout: mutateRollout }, deps),
-  validate: admission({ Rollout: validateRolloutRequest }, deps),
+  validate: admission(
+    {
+      Rollout: validateRolloutRequest,
+      ReleasePolicy: validatePolicyRequest,
+      Deployment: validateScaleToZero,
+      Scale: validateScaleToZero,
+    },
+    deps,
+  ),
   convert: convertReview,
 });
 

@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import { HELD, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Deployment } from '../api/types.ts';
 import { intercept, isOperators, type Edit } from '../engine/intercept.ts';
+import { judgeScaleToZero } from '../engine/policy-rules.ts';
+import { judge } from '../engine/policy.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { BadRequest } from './json.ts';
+import { judgeEdit, nothingSaid, personOf, say, standingGlass, type Said } from './policy.ts';
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
 import { explain, isDeployment, type AdmissionRequest } from './shapes.ts';
 
@@ -27,12 +30,45 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
 
   const workload = { namespace: namespace ?? '', name: name || (edit.next.metadata.name ?? '') };
   const rollout = workload.name === '' ? undefined : deps.rolloutFor(workload.namespace, 'Deployment', workload.name);
-  const { verdict, patch, warnings, refusal } = intercept(edit, rollout, { operatorUser, sha256 });
+  const options = { operatorUser, sha256 };
+  let decision = intercept(edit, rollout, options);
+  const ruled =
+    edit.old === undefined || deps.policy === undefined
+      ? nothingSaid
+      : judgeEdit({ old: edit.old, next: edit.next, verdict: decision.verdict }, rollout, request, deps.policy);
+  if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
+  if (ruled.glass !== undefined) decision = intercept(edit, rollout, { ...options, glass: ruled.glass });
+  const { verdict, patch, refusal } = decision;
+  const warnings = [...decision.warnings, ...ruled.warnings];
   if (dryRun !== true) {
     deps.onDecision?.({ verdict, ...workload, rollout: rollout?.metadata.name, user: edit.user });
   }
   if (refusal !== undefined) return refuse(verdict, [refusal]);
   return { verdict, patch, warnings: deps.warnings ? warnings : [] };
+}
+
+/** A Deployment or its scale goes to 0: in the middle of a release that would bring it up again in the new version only. */
+export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDeps): Answer {
+  const { policy } = deps;
+  const namespace = request.namespace ?? '';
+  const [before, after] = [request.oldObject, request.object].map(replicasIn);
+  if (request.operation !== 'UPDATE' || policy === undefined || after !== 0 || before === 0) return pass;
+  const deployment = deps.deploymentFor(namespace, request.name ?? '');
+  const rollout = deps.rolloutFor(namespace, 'Deployment', request.name ?? '');
+  if (deployment === undefined || deps.notReady() !== undefined) return pass;
+  const findings = judgeScaleToZero(policy.policiesFor(namespace, [deployment.metadata.labels]), rollout);
+  const person = personOf(request, standingGlass(rollout, rollout, request)?.reason);
+  const judged = judge(findings, person);
+  const dry = request.dryRun === true;
+  const said: Said = say(judged, deployment, person, policy, dry ? [] : ['denied', 'warned', 'audited', 'broken']);
+  if (said.violations.length > 0) return refuse('Denied', said.violations);
+  return { ...pass, warnings: deps.warnings ? said.warnings : [] };
+}
+
+/** Of a Deployment or a Scale. */
+function replicasIn(object: unknown): number | undefined {
+  const spec = (object as { readonly spec?: { readonly replicas?: unknown } | null } | null | undefined)?.spec;
+  return typeof spec?.replicas === 'number' ? spec.replicas : undefined;
 }
 
 /** In the old object or the new: taking the label off is itself an edit of an enrolled Deployment. */

@@ -3,6 +3,7 @@ import type { Deployment, Rollout } from '../api/types.ts';
 import type { Verdict } from '../engine/intercept.ts';
 import type { Violation } from '../engine/validate-violation.ts';
 import type { Logger } from '../kube/log.ts';
+import type { PolicyDeps } from './policy.ts';
 
 /** PEM. */
 export interface KeyPair {
@@ -42,6 +43,8 @@ export interface AdmissionDeps {
   readonly deploymentFor: (namespace: string, name: string) => Deployment | undefined;
   /** May this person approve? The one decision that may ask the API server. Without it, whoever may write the status may. */
   readonly authorize?: (approval: Approval) => Promise<readonly Violation[]>;
+  /** Without it there are no policies. */
+  readonly policy?: PolicyDeps;
   readonly onDecision?: (decided: Decided) => void;
   readonly metrics?: { readonly admission: (webhook: string, verdict: string, seconds: number) => void };
   readonly logger?: Logger;

@@ -2,7 +2,7 @@
 import { convertRollout, type Version } from '../api/convert.ts';
 import { GROUP } from '../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
-import type { Rollout } from '../api/types.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
 import { isOperators } from '../engine/intercept.ts';
 import { adviseOnLeaving } from '../engine/validate-advice.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../engine/validate-status.ts';
@@ -12,6 +12,15 @@ import type { Violation } from '../engine/validate-violation.ts';
 import { checkRollout } from '../shapes/rollout.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { BadRequest, parseJson } from './json.ts';
+import {
+  addedApproval,
+  approvalByEdit,
+  judgeApproval,
+  judgeRolloutEdit,
+  marksOf,
+  nothingSaid,
+  recordApproval,
+} from './policy.ts';
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
 import type { AdmissionRequest } from './shapes.ts';
 
@@ -22,21 +31,50 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Called before the API server looks at the schema, so that a user reads everything that is wrong, in our words. */
 export function mutateRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer {
-  if (request.subResource !== 'status') return judgeRollout(request, deps);
-  if (request.operation !== 'UPDATE' || byOperator(request, deps)) return pass;
-  const [old, next] = [asObject(request, 'oldObject'), asObject(request, 'object')];
-  const status = restoreDropped(old['status'], next['status']);
-  if (JSON.stringify(status) === JSON.stringify(next['status'])) return pass;
-  return { verdict: 'Kept', patch: [{ op: 'add', path: '/status', value: status }] };
+  return request.subResource === 'status' ? mendStatus(request, deps) : judgeRollout(request, deps, 'mutate');
 }
 
 export function validateRolloutRequest(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
-  return request.subResource === 'status' ? judgeStatus(request, deps) : judgeRollout(request, deps);
+  if (request.subResource === 'status') return judgeStatus(request, deps);
+  const answer = judgeRollout(request, deps, 'validate');
+  if (answer.status !== undefined || request.operation !== 'UPDATE' || byOperator(request, deps)) return answer;
+  const [old, next] = (['oldObject', 'object'] as const).map(
+    (where) => checkRollout(toStored(asObject(request, where)), 'v1beta1').rollout,
+  );
+  const approves = old !== undefined && next !== undefined && approvalByEdit(old, next) !== undefined;
+  return approves ? approve(old, request, deps, answer) : answer;
 }
 
-function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer {
+/** What the client dropped is put back, and an approval is put on record: one that is not the last needed leaves the step waiting. */
+function mendStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer {
+  if (request.operation !== 'UPDATE' || byOperator(request, deps)) return pass;
+  const [oldObject, object] = [asObject(request, 'oldObject'), asObject(request, 'object')];
+  let status = restoreDropped(oldObject['status'], object['status']) as Json | undefined;
+  let warning: string | undefined;
+  const { old, next } = readEdit(request, { ...object, status });
+  const approves =
+    next.status?.canaryStatus?.currentStepState === 'StepReady' &&
+    old.status?.canaryStatus?.currentStepState === 'StepPaused';
+  if (approves && deps.policy !== undefined) {
+    const violations = validateStatusWrite(old, next);
+    if (violations.length > 0) return refuse('Refused', violations);
+    const missing = deps.notReady();
+    if (missing !== undefined) return refuseNotReady(missing);
+    const record = recordApproval(old, deploymentOf(old, request, deps), request, deps.policy);
+    const before = oldObject['status'] as Json;
+    const base = (record.enough ? status : before) as Json;
+    const canaryStatus = { ...(base['canaryStatus'] as Json), approvals: record.approvals };
+    status = { ...base, canaryStatus };
+    warning = record.warning;
+  }
+  const warnings = warning === undefined || !deps.warnings ? {} : { warnings: [warning] };
+  if (JSON.stringify(status) === JSON.stringify(object['status'])) return { ...pass, ...warnings };
+  return { verdict: 'Kept', patch: [{ op: 'add', path: '/status', value: status }], ...warnings };
+}
+
+function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps, phase: 'mutate' | 'validate'): Answer {
   const { operation, subResource } = request;
-  if (operation === 'DELETE') return adviseOnDeletion(request, deps);
+  if (operation === 'DELETE') return judgeDeletion(request, deps);
   if (subResource || (operation !== 'CREATE' && operation !== 'UPDATE') || byOperator(request, deps)) return pass;
   const object = asObject(request, 'object');
   const version = asVersion(request.requestKind?.version ?? request.kind.version);
@@ -52,42 +90,97 @@ function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer {
 
   const namespace = request.namespace ?? '';
   const { kind, name } = rollout.spec.workloadRef;
+  const deployment = kind === 'Deployment' ? deps.deploymentFor(namespace, name) : undefined;
+  const before = old && checkRollout(old, 'v1beta1').rollout;
   const { violations, warnings } = validateRollout({
     rollout,
-    old: old && checkRollout(old, 'v1beta1').rollout,
+    old: before,
     version,
     other: deps.rolloutFor(namespace, kind, name),
-    deployment: kind === 'Deployment' ? deps.deploymentFor(namespace, name) : undefined,
+    deployment,
   });
   const said = new Set(violations.map(({ field }) => field));
   const all = [...violations, ...named(version, judged).filter(({ field }) => !said.has(field))];
   if (all.length > 0) return refuse('Refused', all);
-  return { verdict: 'Passed', warnings: deps.warnings ? [...warnings, ...unknownIn(object, request)] : [] };
+  const edit = { old: before, next: rollout, deployment };
+  const ruled = deps.policy ? judgeRolloutEdit(edit, request, deps.policy, phase) : nothingSaid;
+  if (ruled.violations.length > 0) return refuse('Denied', named(version, ruled.violations));
+  const patch = deps.policy && phase === 'mutate' ? marksOf(edit, request, deps.policy) : [];
+  const sentences = [...warnings, ...ruled.warnings, ...unknownIn(object, request)];
+  return {
+    verdict: 'Passed',
+    ...(patch.length > 0 && { patch }),
+    warnings: deps.warnings ? sentences : [],
+  };
 }
 
-/** Deleting is never refused; and what cannot be read has nothing to say. */
-function adviseOnDeletion(request: AdmissionRequest, deps: AdmissionDeps): Answer {
+/** Kubernetes' own, when a namespace goes, or what owns the Rollout. */
+const CLEANERS = new Set(
+  ['namespace-controller', 'generic-garbage-collector'].map((name) => `system:serviceaccount:kube-system:${name}`),
+);
+
+/** Deleting is refused where a policy protects it; and what cannot be read has nothing to say. */
+function judgeDeletion(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   const { rollout } = checkRollout(toStored(asObject(request, 'oldObject')), 'v1beta1');
-  if (!deps.warnings || rollout === undefined || rollout.metadata.deletionTimestamp != null) return pass;
-  const deployment = deps.deploymentFor(request.namespace ?? '', rollout.spec.workloadRef.name);
-  return { ...pass, warnings: adviseOnLeaving(rollout, deployment) };
+  if (rollout === undefined || rollout.metadata.deletionTimestamp != null) return pass;
+  const deployment = deploymentOf(rollout, request, deps);
+  const edit = { old: rollout, next: undefined, deployment };
+  const cleans = CLEANERS.has(request.userInfo?.username ?? '');
+  const ruled = deps.policy && !cleans ? judgeRolloutEdit(edit, request, deps.policy, 'validate') : nothingSaid;
+  if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
+  return deps.warnings ? { ...pass, warnings: [...adviseOnLeaving(rollout, deployment), ...ruled.warnings] } : pass;
 }
 
 async function judgeStatus(request: AdmissionRequest, deps: AdmissionDeps): Promise<Answer> {
   if (request.operation !== 'UPDATE' || byOperator(request, deps)) return pass;
-  const [old, next] = (['oldObject', 'object'] as const).map((where) => {
-    const { rollout } = checkRollout(toStored(asObject(request, where)), 'v1beta1');
+  const { old, next } = readEdit(request);
+  const added = deps.policy && addedApproval(old, next, request.userInfo?.username ?? '');
+  const violations = validateStatusWrite(old, added ? withApprovals(next, old) : next);
+  if (violations.length > 0) return refuse('Refused', violations);
+  if (!isApproval(old, next) && added === undefined) return pass;
+  const deployment = deploymentOf(old, request, deps);
+  const ruled = deps.policy ? judgeApproval({ old, next }, deployment, request, deps.policy) : nothingSaid;
+  if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
+  const warnings = deps.warnings && ruled.warnings.length > 0 ? { warnings: ruled.warnings } : {};
+  return approve(old, request, deps, { verdict: 'Approved', ...warnings });
+}
+
+/** The answer, if this person may approve at all. */
+async function approve(
+  rollout: Rollout,
+  request: AdmissionRequest,
+  deps: AdmissionDeps,
+  answer: Answer,
+): Promise<Answer> {
+  const { username, groups } = request.userInfo ?? {};
+  const approval = { rollout, user: username ?? '', groups: groups ?? [], dryRun: request.dryRun === true };
+  const objections = (await deps.authorize?.(approval)) ?? [];
+  return objections.length > 0 ? refuse('Refused', objections) : answer;
+}
+
+function readEdit(request: AdmissionRequest, object = asObject(request, 'object')): { old: Rollout; next: Rollout } {
+  const [old, next] = (
+    [
+      ['oldObject', asObject(request, 'oldObject')],
+      ['object', object],
+    ] as const
+  ).map(([where, json]) => {
+    const { rollout } = checkRollout(toStored(json), 'v1beta1');
     if (rollout === undefined) throw new BadRequest(`request.${where} is no Rollout`);
     return rollout;
   }) as [Rollout, Rollout];
-  const violations = validateStatusWrite(old, next);
-  if (violations.length > 0) return refuse('Refused', violations);
-  if (!isApproval(old, next)) return pass;
-  const { username, groups } = request.userInfo ?? {};
-  const approval = { rollout: old, user: username ?? '', groups: groups ?? [], dryRun: request.dryRun === true };
-  const objections = (await deps.authorize?.(approval)) ?? [];
-  return objections.length > 0 ? refuse('Refused', objections) : { verdict: 'Approved' };
+  return { old, next };
 }
+
+/** With the record of approvals as the other has it. */
+function withApprovals(next: Rollout, { status }: Rollout): Rollout {
+  const { approvals: _, ...rest } = next.status!.canaryStatus!;
+  const approvals = status?.canaryStatus?.approvals;
+  return { ...next, status: { ...next.status!, canaryStatus: { ...rest, ...(approvals && { approvals }) } } };
+}
+
+const deploymentOf = (rollout: Rollout, request: AdmissionRequest, deps: AdmissionDeps): Deployment | undefined =>
+  deps.deploymentFor(request.namespace ?? '', rollout.spec.workloadRef.name);
 
 const byOperator = ({ userInfo, options }: AdmissionRequest, { operatorUser }: AdmissionDeps): boolean =>
   isOperators({ user: userInfo?.username ?? '', fieldManager: options?.fieldManager ?? '' }, operatorUser);

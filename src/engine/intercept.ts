@@ -1,5 +1,6 @@
 // What to do with an edit of a Deployment, decided at admission: hold it, roll it back at once, keep the hold, or let it pass.
 import * as keys from '../api/keys.ts';
+import type { BrokenGlass } from '../api/policy.ts';
 import type { Deployment, Held, Rollout } from '../api/types.ts';
 import {
   firstHold,
@@ -35,6 +36,8 @@ export interface InterceptOptions {
   /** The username the operator's own requests carry. */
   readonly operatorUser: string;
   readonly sha256: Sha256;
+  /** This edit goes past policy: to be noted on the Deployment. */
+  readonly glass?: BrokenGlass | undefined;
 }
 
 export type Verdict =
@@ -94,11 +97,24 @@ export const isOperators = (by: Pick<Edit, 'user' | 'fieldManager'>, operatorUse
 const governs = (rollout: Rollout | undefined): rollout is Rollout =>
   rollout !== undefined && rollout.metadata.deletionTimestamp === undefined && rollout.spec.disabled !== true;
 
+/** With the marks that only we write: a reason to go past policy is good for one change, and what it was good for is noted. */
+const patchOf = (context: Context, wanted: Wanted): PatchOp[] => {
+  const { old, next, glass } = context;
+  const rolloutID = wanted.labels?.[keys.ROLLOUT_ID] ?? labelOf(next, keys.ROLLOUT_ID);
+  const noted = glass && JSON.stringify({ ...glass, ...(rolloutID && { rolloutID }) });
+  const marks = {
+    [keys.BREAK_GLASS]: null,
+    [keys.GLASS_BROKEN]: noted ?? annotationOf(old, keys.GLASS_BROKEN) ?? null,
+    [keys.PAUSED_UNSEEN]: null,
+  };
+  return patchFor(next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
+};
+
 const onCreate = (context: Context): Decision => {
   const { next, rollout } = context;
   const exported = withoutForeignHold(undefined, next);
   const enrol = rollout !== undefined && governs(rollout);
-  const patch = patchFor(next, {
+  const patch = patchOf(context, {
     labels: { ...exported.labels, ...(enrol && { [keys.WORKLOAD_TYPE]: WORKLOAD_TYPE_VALUE }) },
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: null },
     settings: exported.settings,
@@ -113,12 +129,21 @@ const onCreate = (context: Context): Decision => {
  */
 const withoutForeignHold = (old: Deployment | undefined, next: Deployment): Wanted => {
   // One that was there before and cannot be read is the operator's to report.
-  if (annotationOf(next, keys.HELD) === undefined || annotationOf(old, keys.HELD) !== undefined) return {};
+  if (annotationOf(next, keys.HELD) === undefined || annotationOf(old, keys.HELD) !== undefined) {
+    return withoutUnseenPause(next);
+  }
   return {
     labels: { [keys.STABLE_REVISION]: labelOf(old, keys.STABLE_REVISION) ?? null },
     annotations: { [keys.HELD]: null, [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null },
     settings: readHeld(next)?.user,
   };
+};
+
+/** The API server's own policy pauses a new template before it asks us, and notes what the pause was before. */
+const withoutUnseenPause = (next: Deployment): Wanted => {
+  const before = annotationOf(next, keys.PAUSED_UNSEEN);
+  if (before === undefined) return {};
+  return { settings: { ...settingsOf(next), paused: before === 'true' ? true : null } };
 };
 
 const whileFree = (context: Context, old: Deployment): Decision => {
@@ -127,7 +152,7 @@ const whileFree = (context: Context, old: Deployment): Decision => {
   const changed = !sameTemplate(old.spec.template, next.spec.template);
   if (!governs(rollout)) {
     const warnings = changed && rollout !== undefined ? [words.standsAside(rollout, next)] : [];
-    const patch = patchFor(next, exported);
+    const patch = patchOf(context, exported);
     return { verdict: warnings.length > 0 ? 'Bypassed' : 'Passed', patch, warnings };
   }
   const kept: Wanted = {
@@ -140,11 +165,11 @@ const whileFree = (context: Context, old: Deployment): Decision => {
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: annotationOf(old, keys.CHANGED_BY) ?? null },
   };
   if (!changed) {
-    const patch = patchFor(next, kept);
+    const patch = patchOf(context, kept);
     return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings: [] };
   }
   const bypass = words.bypassReason(rollout, old, next);
-  if (bypass !== undefined) return { verdict: 'Bypassed', patch: patchFor(next, kept), warnings: [bypass] };
+  if (bypass !== undefined) return { verdict: 'Bypassed', patch: patchOf(context, kept), warnings: [bypass] };
 
   const { held, settings } = firstHold(
     old,
@@ -161,7 +186,7 @@ const whileFree = (context: Context, old: Deployment): Decision => {
     },
     settings,
   };
-  return { verdict: 'Held', patch: patchFor(next, wanted), warnings: [words.released(rollout, old, next)] };
+  return { verdict: 'Held', patch: patchOf(context, wanted), warnings: [words.released(rollout, old, next)] };
 };
 
 const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
@@ -179,12 +204,12 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
   const back = changed && digest(context, next) === held.stable;
 
   if (back && mayFreeAtOnce(held)) {
-    const patch = patchFor(next, freed(context, old, taken, changed));
+    const patch = patchOf(context, freed(context, old, taken, changed));
     return { verdict: 'RolledBack', patch, warnings: [words.rolledBack(held, next, taken.user)] };
   }
   const unpaused = old.spec.paused === true && next.spec.paused !== true;
   if (unpaused && !governs(rollout)) {
-    const patch = patchFor(next, freed(context, old, taken, changed));
+    const patch = patchOf(context, freed(context, old, taken, changed));
     return { verdict: 'Freed', patch, warnings: [words.freed(held, next)] };
   }
   const superseded = changed && !back && governs(rollout);
@@ -210,7 +235,7 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
       paused: changed || next.spec.paused === true ? true : (old.spec.paused ?? null),
     },
   };
-  const patch = patchFor(next, wanted);
+  const patch = patchOf(context, wanted);
   if (superseded) return { verdict: 'Superseded', patch, warnings: [words.superseded(rollout, old, next)] };
   if (back) return { verdict: 'RolledBack', patch, warnings: [words.rollsBackLater(held)] };
   const warnings = changed

@@ -251,7 +251,9 @@ function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
       yield { field: `${STEPS}[${index}].replicas`, value: is.replicas, reason, remedy: `leave it, or use less` };
     }
     const [longer, shorter] = [was, is].map(({ pause }) => pause?.duration ?? Infinity) as [number, number];
-    if (shorter < longer) {
+    // In the step that waits it is an approval, and judged as one.
+    const approves = index + 1 === current && old.status?.canaryStatus?.currentStepState === 'StepPaused';
+    if (shorter < longer && !approves) {
       const reason = `waits less than before (${longer === Infinity ? 'for approval' : `${longer} s`})`;
       yield { field: `${STEPS}[${index}].pause.duration`, value: shorter, reason, remedy: 'leave it as it is' };
     }

@@ -37,11 +37,15 @@ export function matching(
       return (
         metadata.deletionTimestamp === undefined &&
         selects(namespaceSelector, subject.namespaceLabels) &&
-        subject.workloadLabels.some((labels) => selects(workloadSelector, labels))
+        // Nothing is known of a Deployment that is not there yet: then only those count that select all.
+        (isEmpty(workloadSelector) || subject.workloadLabels.some((labels) => selects(workloadSelector, labels)))
       );
     })
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }
+
+const isEmpty = (selector: LabelSelector | undefined): boolean =>
+  Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length === 0;
 
 /** As Kubernetes: an empty selector selects all; NotIn holds where the label is missing. */
 export function selects(selector: LabelSelector | undefined, labels: Labels = {}): boolean {

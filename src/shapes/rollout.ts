@@ -40,7 +40,7 @@ export const metadata = {
 };
 
 /** The published schema, and what every object has. */
-const withMetadata = (schema: JsonSchema): object => ({
+export const withMetadata = (schema: JsonSchema): object => ({
   ...schema,
   properties: { ...schema.properties, metadata },
   required: ['metadata', 'spec'],
@@ -72,7 +72,7 @@ export function checkRollout(object: unknown, version: 'v1alpha1' | 'v1beta1'): 
 }
 
 /** For a user, in our four parts. The alternatives of an int-or-string are one error. */
-function violationsOf(errors: readonly ErrorObject[]): Violation[] {
+export function violationsOf(errors: readonly ErrorObject[]): Violation[] {
   const found = new Map<string, Violation>();
   for (const error of errors) {
     const field = pathOf(error);

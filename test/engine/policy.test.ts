@@ -275,7 +275,7 @@ describe('the steps of a Rollout', () => {
 describe('a release in flight', () => {
   const policies = [policy('p', { protectInFlight: true })];
   const plan: CanaryStep[] = [{ replicas: 1 }, { replicas: '50%', pause: { duration: 60 } }, { replicas: '100%' }];
-  const old = rolloutOf(plan, { currentStepIndex: 2 });
+  const old = rolloutOf(plan, { currentStepIndex: 2, currentStepState: 'StepUpgrade' });
   const edited = (steps: CanaryStep[], spec: object = {}) => ({ ...old, spec: { ...rolloutOf(steps).spec, ...spec } });
   const fields = (next: typeof old | undefined, from = old): string[] =>
     judgeProtection(policies, from, next).map(({ field }) => field);
@@ -314,6 +314,11 @@ describe('a release in flight', () => {
       assert.deepEqual(fields(edited([...steps])), expected);
     });
   }
+
+  it('may get a shorter wait in the step that waits: that is an approval', () => {
+    const waiting = rolloutOf(plan, { currentStepIndex: 2, currentStepState: 'StepPaused' });
+    assert.deepEqual(fields(edited([plan[0]!, { replicas: '50%', pause: { duration: 0 } }, plan[2]!]), waiting), []);
+  });
 
   it('is not protected without the rule, nor when there is none', () => {
     assert.deepEqual(judgeProtection([policy('p', {})], old, undefined), []);
