@@ -28,18 +28,26 @@ const arrows = {
 
 const rooms = Object.keys(arrows);
 
-const wall = (room, extra = []) => ({
-  files: [`src/${room}/**/*.ts`],
+/** Folders within a room, at most. Leaving the room takes one `../` more than a file lies deep in it. */
+const DEPTHS = [0, 1, 2, 3];
+
+const wall = (room, extra = []) => DEPTHS.map((depth) => wallAt(room, depth, extra));
+
+const wallAt = (room, depth, extra) => ({
+  files: [`src/${room}/${'*/'.repeat(depth)}*.ts`],
   rules: {
     'no-restricted-imports': [
       'error',
       {
         patterns: [
           {
-            regex: `^(\\.\\./)+(${rooms.filter((other) => other !== room && !arrows[room].includes(other)).join('|')})/`,
+            regex: `^(\\.\\./){${depth + 1}}(${rooms.filter((other) => other !== room && !arrows[room].includes(other)).join('|')})/`,
             message: `src/${room} may import only ${['itself', ...arrows[room]].join(', ')} (docs/architecture.md, "Arrows").`,
           },
-          { regex: '^(\\.\\./)+(main|config)\\.ts$', message: 'Only main.ts composes; pass the value in.' },
+          {
+            regex: `^(\\.\\./){${depth + 1}}(main|config)\\.ts$`,
+            message: 'Only main.ts composes; pass the value in.',
+          },
           ...Object.entries(packageOwners)
             .filter(([, owners]) => !owners.includes(room))
             .map(([name, owners]) => ({
@@ -70,8 +78,8 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  ...rooms.filter((room) => room !== 'engine' && room !== 'api').map((room) => wall(room)),
-  ...['api', 'engine'].map((room) =>
+  ...rooms.filter((room) => room !== 'engine' && room !== 'api').flatMap((room) => wall(room)),
+  ...['api', 'engine'].flatMap((room) =>
     wall(room, [{ regex: '^[^.]', message: `src/${room} is pure: no node:*, no packages. Pass what it needs in.` }]),
   ),
   {
