@@ -14,7 +14,7 @@ import { discover } from './core/discovery.ts';
 import { openApi } from './openapi/index.ts';
 import { Registry, apiVersionOf, collectionOf } from './core/resources.ts';
 import { parseRequest, type RequestInfo } from './core/routes.ts';
-import { PageNotFound } from './core/errors.ts';
+import { generic, PageNotFound } from './core/errors.ts';
 import { Store, type Change } from './core/store.ts';
 import { Definitions } from './definitions.ts';
 import { newUid, timestamp } from './core/names.ts';
@@ -127,7 +127,7 @@ export class Cluster {
     try {
       response = await this.answer(request, warnings);
     } catch (error) {
-      response = errorResponse(error);
+      response = errorResponse(error instanceof PageNotFound && this.isNative(request.path) ? generic(404) : error);
     }
     if (warnings.length) {
       response.headers.warning = [...new Set(warnings)].map(warningHeader).join(', ');
@@ -178,6 +178,13 @@ export class Cluster {
         paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
       });
     throw new PageNotFound();
+  }
+
+  /** Whether the path lies within a native group: what is not found there is said in a Status, elsewhere as plain text. */
+  private isNative(path: string): boolean {
+    const [, root, group] = path.split('/');
+    if (root === 'api') return true;
+    return root === 'apis' && this.registry.all().some((type) => type.group === group && !type.custom);
   }
 
   /** Ends what goes on in the background. */

@@ -1,5 +1,5 @@
 // The kinds that are asked, not stored: may this user do that, who am I, give me a token.
-import { field, invalid, notFound } from '../core/errors.ts';
+import { badRequest, field, invalid, notFound } from '../core/errors.ts';
 import { timestamp } from '../core/names.ts';
 import type { Store } from '../core/store.ts';
 import type { Attributes, Clock, FieldError, KubeObject, User } from '../core/types.ts';
@@ -66,15 +66,18 @@ export const reviewHandlers = (dependencies: ReviewDependencies): Record<string,
       return answer(object, user, spec);
     },
     selfsubjectrulesreviews(object, { user }) {
-      const { rules, errors } = rbac.rulesFor(user, object.spec?.namespace ?? '');
+      const namespace = (object.spec?.namespace as string | undefined) ?? '';
+      if (!namespace) throw badRequest('no namespace on request');
+      const { rules, errors } = rbac.rulesFor(user, namespace);
       return { ...object, status: rulesStatus(user, rules, errors) };
     },
     selfsubjectreviews(object, { user }) {
       return { ...object, status: { userInfo: user } };
     },
     tokenreviews(object) {
+      if (!object.spec?.token) throw badRequest('token is required for TokenReview in authentication');
       const audiences = (object.spec?.audiences as string[] | undefined) ?? [ISSUER];
-      const user = tokens.verify((object.spec?.token as string | undefined) ?? '', audiences);
+      const user = tokens.verify(object.spec.token as string, audiences);
       return {
         ...object,
         status: user ? { authenticated: true, user, audiences } : { user: {}, error: 'invalid bearer token' },

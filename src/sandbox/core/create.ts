@@ -49,6 +49,7 @@ export async function createObject(
   const { metadata } = object;
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
+  delete (metadata as { selfLink?: string }).selfLink;
   if (metadata.resourceVersion && metadata.resourceVersion !== '0') {
     throw new ApiError({
       code: 500,

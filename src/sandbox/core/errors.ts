@@ -101,11 +101,12 @@ export const unsupportedMediaType = (accepted: string[]): ApiError =>
   });
 
 /** What the HTTP layer of the real server answers before a handler is reached. */
-export const generic = (code: 405 | 415 | 422): ApiError =>
+export const generic = (code: 404 | 405 | 415 | 422): ApiError =>
   new ApiError({
     code,
-    reason: { 405: 'MethodNotAllowed', 415: 'UnsupportedMediaType', 422: 'Invalid' }[code],
+    reason: { 404: 'NotFound', 405: 'MethodNotAllowed', 415: 'UnsupportedMediaType', 422: 'Invalid' }[code],
     message: {
+      404: 'the server could not find the requested resource',
       405: 'the server does not allow this method on the requested resource',
       415: '415: Unsupported Media Type',
       422: 'the server rejected our request due to an error in our request',

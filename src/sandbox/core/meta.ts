@@ -36,24 +36,24 @@ function checkOwners(owners: OwnerReference[] | undefined): FieldError[] {
   const errors: FieldError[] = [];
   const path = 'metadata.ownerReferences';
   let controller = '';
-  owners?.forEach((owner, i) => {
-    if (!owner.apiVersion)
-      errors.push(field.invalid(`${path}[${i}].apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
-    if (!owner.kind) errors.push(field.invalid(`${path}[${i}].kind`, owner.kind ?? '', 'kind must not be empty'));
-    if (!owner.name) errors.push(field.invalid(`${path}[${i}].name`, owner.name ?? '', 'name must not be empty'));
-    if (!owner.uid) errors.push(field.invalid(`${path}[${i}].uid`, owner.uid ?? '', 'uid must not be empty'));
-    if (!owner.controller) return;
+  for (const owner of owners ?? []) {
+    const { apiVersion = '' } = owner;
+    if (!apiVersion) errors.push(field.invalid(`${path}.apiVersion`, apiVersion, 'version must not be empty'));
+    for (const key of ['kind', 'name', 'uid'] as const) {
+      if (!owner[key]) errors.push(field.invalid(`${path}.${key}`, owner[key] ?? '', 'must not be empty'));
+    }
+    if (!owner.controller) continue;
+    const named = `${owner.kind}/${owner.name}`;
     if (controller) {
       errors.push(
         field.invalid(
           path,
           owners,
-          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.name}`,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${named}`,
         ),
       );
-    }
-    controller = owner.name;
-  });
+    } else controller = named;
+  }
   return errors;
 }
 

@@ -1,5 +1,5 @@
 // CreateOptions, UpdateOptions, PatchOptions and DeleteOptions: read from the query, checked as the real server does.
-import { field, invalid } from './errors.ts';
+import { badRequest, field, invalid } from './errors.ts';
 import type { Call, FieldValidation } from './call.ts';
 import type { FieldError } from './types.ts';
 
@@ -16,6 +16,14 @@ type Kind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 
 const VALIDATIONS: readonly string[] = ['Ignore', 'Warn', 'Strict', ''];
 const MAX_MANAGER_BYTES = 128;
+
+/** A number of the query; 0 when absent. */
+export function integerOf(query: URLSearchParams, key: string): number {
+  const text = query.get(key) ?? '';
+  if (!text) return 0;
+  if (!/^[-+]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
+}
 
 export function checkDryRun(values: readonly string[]): FieldError[] {
   return values.some((value) => value !== 'All') ? [field.notSupported('dryRun', values, ['All'])] : [];

@@ -4,7 +4,7 @@ import { create } from './create.ts';
 import { patch } from './patch.ts';
 import { readBody } from './body.ts';
 import { update } from './update.ts';
-import { generic, methodNotSupported, PageNotFound } from './errors.ts';
+import { generic, methodNotSupported, notFound, PageNotFound } from './errors.ts';
 import { get, list } from './read.ts';
 import { watch } from './watch.ts';
 import { getScale, patchScale, putScale } from './scale.ts';
@@ -74,7 +74,7 @@ function handlerFor(call: Call): Handler {
   } else if (subresource === 'status' && type.status) handlers = STATUS;
   else if (subresource === 'scale' && type.scale) handlers = SCALE;
   else handlers = OTHERS.get(`${type.group}/${type.plural}/${subresource}`);
-  if (!handlers) throw new PageNotFound();
+  if (!handlers) throw type.custom ? notFound({ group: type.group, resource: type.plural }, info.name) : generic(404);
   const handler = handlers[verb];
   if (handler) return handler;
   return refuse(call);

@@ -2,6 +2,7 @@
 import { badRequest, expired, notFound } from './errors.ts';
 import { checkListOptions, NO_FILTER, passes, readFilter, readRevision } from './filter.ts';
 import { apiVersionOf, collectionOf } from './resources.ts';
+import { integerOf } from './options.ts';
 import { fromStored, groupResource, type Call, type Machinery, type Result } from './call.ts';
 import { ApiError, type KubeObject } from './types.ts';
 
@@ -48,7 +49,9 @@ function decodeToken(text: string): PageToken {
   } catch {
     // Said below.
   }
-  throw badRequest(`continue key is not valid: ${JSON.stringify(text)}`);
+  const at = text.search(/[^-\w]/);
+  const why = at < 0 ? 'server does not recognize this encoded version' : `illegal base64 data at input byte ${at}`;
+  throw badRequest(`invalid continue token: continue key is not valid: ${why}`);
 }
 
 const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
@@ -78,7 +81,7 @@ export async function list(m: Machinery, call: Call): Promise<Result & { kind: '
   const token = query.size ? query.get('continue') : null;
   const asked = readRevision(call);
   // From the cache, which resourceVersion=0 asks for, lists come whole.
-  const limit = asked === 0 ? 0 : Number((query.size && query.get('limit')) || 0);
+  const limit = asked === 0 || query.size === 0 ? 0 : integerOf(query, 'limit');
   let revision = m.store.revision;
   let objects: readonly KubeObject[];
   if (token) {

@@ -5,7 +5,7 @@ import { collectionOf } from './resources.ts';
 import { fromStored, groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
 import { list } from './read.ts';
 import { admissionRequest, concerned } from './admit.ts';
-import { checkDryRun } from './options.ts';
+import { checkDryRun, integerOf } from './options.ts';
 import { timestamp } from './names.ts';
 import { clone, same } from './objects.ts';
 import type { KubeObject, ResourceType } from './types.ts';
@@ -20,7 +20,7 @@ interface DeleteOptions {
 
 /** Namespaces that NamespaceLifecycle protects. */
 const IMMORTAL = ['default', 'kube-public', 'kube-system'];
-const POLICIES = ['Background', 'Foreground', 'Orphan'];
+const POLICIES = ['Foreground', 'Background', 'Orphan'];
 
 function readDeleteOptions(call: Call): DeleteOptions {
   const { body, query } = call;
@@ -41,7 +41,7 @@ function readDeleteOptions(call: Call): DeleteOptions {
     const policy = query.get('propagationPolicy');
     const orphan = query.get('orphanDependents');
     const dryRun = query.getAll('dryRun');
-    if (grace !== null) options.gracePeriodSeconds = Number(grace);
+    if (grace !== null) options.gracePeriodSeconds = integerOf(query, 'gracePeriodSeconds');
     if (policy !== null) options.propagationPolicy = policy;
     if (orphan !== null) options.orphanDependents = orphan === 'true';
     if (dryRun.length) options.dryRun = dryRun;
@@ -96,9 +96,27 @@ export async function removeObject(m: Machinery, call: Call, options: DeleteOpti
       if (!saved) continue;
       return { kind: 'object', code: 200, object: (await fromStored(type, [saved]))[0]!, type };
     }
-    if (!dryRun) removeNow(m, type, stored, stored);
-    return answer(type, stored);
+    const last = type.graceSeconds ? withoutGrace(m, stored) : stored;
+    if (!dryRun) removeNow(m, type, stored, last);
+    return answer(type, last);
   }
+}
+
+/** A Pod that goes at once says so, as one that had time to go. */
+function withoutGrace(m: Machinery, stored: KubeObject): KubeObject {
+  const { metadata } = stored;
+  const going = metadata.deletionTimestamp;
+  const left = metadata.deletionGracePeriodSeconds ?? 0;
+  const since = going ? Date.parse(going) - left * 1000 : m.clock.now();
+  return {
+    ...stored,
+    metadata: {
+      ...metadata,
+      deletionTimestamp: timestamp(since),
+      deletionGracePeriodSeconds: 0,
+      ...(!going && metadata.generation ? { generation: metadata.generation + 1 } : {}),
+    },
+  };
 }
 
 /** Removes it from the store; `last` is what it was at the end. */

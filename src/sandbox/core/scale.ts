@@ -1,6 +1,6 @@
 // The scale subresource: autoscaling/v1 Scale as another face of a Deployment, a ReplicaSet, or a custom resource that has one.
 import { applyPatch, type PatchType } from '../patch/index.ts';
-import { badRequest, conflict, field, generic, invalid, notFound } from './errors.ts';
+import { badRequest, conflict, field, generic, internal, invalid, notFound } from './errors.ts';
 import { collectionOf } from './resources.ts';
 import { clone } from './objects.ts';
 import { readOptions } from './options.ts';
@@ -43,7 +43,12 @@ export async function getScale(m: Machinery, call: Call): Promise<Result> {
   const { type, info } = call;
   const stored = m.store.get(collectionOf(type), info.namespace, info.name);
   if (!stored) throw notFound(groupResource(type), info.name);
-  return { kind: 'object', code: 200, object: scaleOf(type, (await fromStored(type, [stored]))[0]!) };
+  const object = (await fromStored(type, [stored]))[0]!;
+  const { specReplicasPath } = type.scale!;
+  if (type.custom && at(object, specReplicasPath) === undefined) {
+    throw internal(`the spec replicas field ${JSON.stringify(specReplicasPath)} does not exist`);
+  }
+  return { kind: 'object', code: 200, object: scaleOf(type, object) };
 }
 
 export async function putScale(m: Machinery, call: Call): Promise<Result> {

@@ -2,6 +2,7 @@
 import { apiVersionOf, collectionOf } from './resources.ts';
 import { checkListOptions, NO_FILTER, passes, readFilter, readRevision, type Filter } from './filter.ts';
 import { expired } from './errors.ts';
+import { integerOf } from './options.ts';
 import { fromStored, type Call, type Machinery, type Result, type WatchStream } from './call.ts';
 import { ApiError, type KubeObject, type WatchEvent } from './types.ts';
 import type { Change } from './store.ts';
@@ -13,7 +14,8 @@ export async function watch(m: Machinery, call: Call): Promise<Result> {
   checkListOptions(call);
   const filter = readFilter(call);
   const revision = readRevision(call);
-  return { kind: 'watch', type: call.type, watch: new Watch(m, call, filter, revision) };
+  const seconds = integerOf(call.query, 'timeoutSeconds');
+  return { kind: 'watch', type: call.type, watch: new Watch(m, call, filter, revision, seconds) };
 }
 
 class Watch implements WatchStream {
@@ -21,6 +23,8 @@ class Watch implements WatchStream {
   private readonly call: Call;
   private readonly filter: Filter;
   private readonly revision: number | undefined;
+  /** How long the client wants to watch; 0 leaves it to the server. */
+  private readonly askedSeconds: number;
   private readonly cancels: (() => void)[] = [];
   private send: (event: WatchEvent) => void = () => {};
   private end: () => void = () => {};
@@ -29,11 +33,12 @@ class Watch implements WatchStream {
   private sent = 0;
   private pending: Promise<void> | undefined;
 
-  constructor(m: Machinery, call: Call, filter: Filter, revision: number | undefined) {
+  constructor(m: Machinery, call: Call, filter: Filter, revision: number | undefined, askedSeconds: number) {
     this.m = m;
     this.call = call;
     this.filter = filter;
     this.revision = revision;
+    this.askedSeconds = askedSeconds;
   }
 
   start(send: (event: WatchEvent) => void, end: () => void): void {
@@ -48,8 +53,7 @@ class Watch implements WatchStream {
     else if (!this.catchUp()) return;
     this.sent = m.store.revision;
     this.cancels.push(m.store.subscribe(collectionOf(type), (change) => this.deliver(change)));
-    const asked = Number(query.get('timeoutSeconds') ?? 0);
-    const seconds = asked > 0 ? asked : Math.round(1800 * (1 + m.clock.random()));
+    const seconds = this.askedSeconds > 0 ? this.askedSeconds : Math.round(1800 * (1 + m.clock.random()));
     this.cancels.push(m.clock.after(seconds * 1000, () => this.finish()));
     if (bookmarks) this.scheduleBookmarks(seconds);
   }

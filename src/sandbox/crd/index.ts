@@ -1,4 +1,5 @@
 // CustomResourceDefinitions: what is wrong with one, and the rows of the table of resources that it adds.
+import { compareVersions } from '../core/discovery.ts';
 import { field } from '../core/errors.ts';
 import type { Column, FieldError, KubeObject, ResourceType, Schema } from '../core/types.ts';
 import { convertObjects } from './convert.ts';
@@ -70,7 +71,17 @@ function resourceType(spec: DefinitionSpec, version: Version, conversion: Conver
     fieldSelectors: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
     custom: true,
     unconditionalUpdate: false,
+    ...(version.deprecated ? { deprecationWarning: version.deprecationWarning ?? deprecation(spec, version) } : {}),
   };
+}
+
+/** Says which version to use instead: the newest that is served and not deprecated. */
+function deprecation({ group, names, versions }: DefinitionSpec, { name }: Version): string {
+  const better = versions
+    .filter((each) => each.served && !each.deprecated && compareVersions(each.name, name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))[0];
+  const text = `${group}/${name} ${names.kind} is deprecated`;
+  return better ? `${text}; use ${group}/${better.name} ${names.kind}` : text;
 }
 
 /** What another version does not know is not seen in it. */

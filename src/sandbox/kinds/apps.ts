@@ -19,6 +19,7 @@ import {
   replicaSetColumns,
   statefulSetColumns,
 } from './columns.ts';
+import { defaultClaim } from './volumes.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import { podSpecWarnings } from './warnings.ts';
 import { validateTemplate } from './pod-validation.ts';
@@ -131,11 +132,29 @@ const STATEFUL_MUTABLE = [
   'minReadySeconds',
 ];
 
+const STATEFUL_POLICIES = ['OrderedReady', 'Parallel'] as const;
+
+const eitherOf = (path: string, choice: unknown, value: unknown, [a, b]: readonly [string, string]): FieldError[] =>
+  choice === a || choice === b ? [] : [field.invalid(path, value, `must be '${a}' or '${b}'`)];
+
+function checkStatefulStrategy(strategy: any): FieldError[] {
+  const path = 'spec.updateStrategy';
+  if (strategy.type === 'OnDelete' && strategy.rollingUpdate) {
+    const why = "only allowed for updateStrategy 'RollingUpdate'";
+    return [field.invalid(`${path}.rollingUpdate`, strategy.rollingUpdate, why)];
+  }
+  const partition = strategy.rollingUpdate?.partition;
+  return [
+    ...eitherOf(path, strategy.type, strategy, ['RollingUpdate', 'OnDelete']),
+    ...notNegative(`${path}.rollingUpdate.partition`, partition),
+  ];
+}
+
 function validateStatefulSet({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
   if (spec === old?.spec) return [];
   const errors = [
-    ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']),
-    ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['RollingUpdate', 'OnDelete']),
+    ...eitherOf('spec.podManagementPolicy', spec.podManagementPolicy, spec.podManagementPolicy, STATEFUL_POLICIES),
+    ...checkStatefulStrategy(spec.updateStrategy),
     ...notNegative('spec.replicas', spec.replicas),
     ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...checkTemplate(spec, 'statefulset'),
@@ -153,12 +172,32 @@ function validateStatefulSet({ spec = {} }: KubeObject, old: KubeObject | undefi
   return errors;
 }
 
+/** Either some Pods may be missing, or some may be too many. */
+function checkDaemonStrategy(rolling: any): FieldError[] {
+  if (!rolling) return [];
+  const path = 'spec.updateStrategy.rollingUpdate';
+  const { maxUnavailable, maxSurge } = rolling;
+  const errors = [
+    ...positiveIntOrPercent(`${path}.maxUnavailable`, maxUnavailable),
+    ...positiveIntOrPercent(`${path}.maxSurge`, maxSurge),
+    ...notMoreThan100Percent(`${path}.maxUnavailable`, maxUnavailable),
+    ...notMoreThan100Percent(`${path}.maxSurge`, maxSurge),
+  ];
+  if (isZero(maxUnavailable) && isZero(maxSurge)) {
+    errors.push(field.required(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
+  } else if (!isZero(maxUnavailable) && !isZero(maxSurge)) {
+    errors.push(field.invalid(`${path}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
+  }
+  return errors;
+}
+
 function validateDaemonSet({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
   if (spec === old?.spec) return [];
   return [
     ...checkTemplate(spec, 'daemonset'),
     ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['RollingUpdate', 'OnDelete']),
+    ...checkDaemonStrategy(spec.updateStrategy?.rollingUpdate),
     ...(old ? immutable('spec.selector', spec.selector, old.spec.selector) : []),
   ];
 }
@@ -235,6 +274,10 @@ export function appsTypes(): ResourceType[] {
           fill(spec.updateStrategy.rollingUpdate, { partition: 0 });
         }
         if (!spec.persistentVolumeClaimRetentionPolicy) spec.persistentVolumeClaimRetentionPolicy = {};
+        for (const claim of spec.volumeClaimTemplates ?? []) {
+          fill(claim, { apiVersion: 'v1', kind: 'PersistentVolumeClaim' });
+          defaultClaim(claim);
+        }
         fill(spec.persistentVolumeClaimRetentionPolicy, { whenDeleted: 'Retain', whenScaled: 'Retain' });
         defaultTemplate(object);
       },
@@ -268,7 +311,14 @@ export function appsTypes(): ResourceType[] {
       },
       validate: validateDaemonSet,
     }),
-    resource('apps', 'v1', 'ControllerRevision', 'controllerrevisions', { columns: controllerRevisionColumns }),
+    resource('apps', 'v1', 'ControllerRevision', 'controllerrevisions', {
+      columns: controllerRevisionColumns,
+      validate: ({ data, revision }, old) => [
+        ...(data === undefined || data === null ? [field.required('data', 'data is mandatory')] : []),
+        ...notNegative('revision', revision),
+        ...(old ? immutable('data', data, old.data) : []),
+      ],
+    }),
   ];
 }
 

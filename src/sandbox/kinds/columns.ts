@@ -152,25 +152,22 @@ const eventTime = (time: unknown, now: number): string => (time ? age(time, now)
 
 export const eventColumns = columns(
   column('Last Seen', doc('core.v1.Event.lastTimestamp'), (event, now) =>
-    eventTime(
-      event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp,
-      now,
-    ),
+    eventTime(event.series?.lastObservedTime ?? event.lastTimestamp ?? event.firstTimestamp ?? event.eventTime, now),
   ),
-  column('Type', doc('core.v1.Event.type'), ({ type }) => type),
-  column('Reason', doc('core.v1.Event.reason'), ({ reason }) => reason),
+  column('Type', doc('core.v1.Event.type'), ({ type }) => type ?? ''),
+  column('Reason', doc('core.v1.Event.reason'), ({ reason }) => reason ?? ''),
   column(
     'Object',
     doc('core.v1.Event.involvedObject'),
     ({ involvedObject: about }) => `${(about?.kind ?? '').toLowerCase()}/${about?.name ?? ''}`,
   ),
   wide('Subobject', doc('core.v1.ObjectReference.fieldPath'), ({ involvedObject }) => involvedObject?.fieldPath ?? ''),
-  wide('Source', doc('core.v1.Event.source'), ({ source, reportingComponent }) =>
-    source?.component ? [source.component, source.host].filter(Boolean).join(', ') : (reportingComponent ?? ''),
+  wide('Source', doc('core.v1.Event.source'), ({ source, reportingComponent, reportingInstance }) =>
+    [source?.component || reportingComponent || '', source?.host || reportingInstance || ''].filter(Boolean).join(', '),
   ),
   column('Message', doc('core.v1.Event.message'), ({ message = '' }) => String(message).trim()),
   wide('First Seen', doc('core.v1.Event.firstTimestamp'), (event, now) =>
-    eventTime(event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp, now),
+    eventTime(event.firstTimestamp ?? event.eventTime, now),
   ),
   wide('Count', doc('core.v1.Event.count'), ({ count: times, series }) => series?.count ?? times ?? 1),
 );

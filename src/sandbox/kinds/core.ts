@@ -1,7 +1,7 @@
 // The core group: namespaces, nodes, Pods, Services, ConfigMaps, Secrets, service accounts, endpoints, events.
-import { field } from '../core/errors.ts';
+import { field, forbidden } from '../core/errors.ts';
 import { resource, VERBS } from '../core/resources.ts';
-import { checkLabel, checkLabel1035, checkSubdomain } from '../core/names.ts';
+import { checkLabel, checkLabelKey, checkSubdomain } from '../core/names.ts';
 import { checkConfigKey, immutable, named } from './checks.ts';
 import {
   configMapColumns,
@@ -15,7 +15,7 @@ import {
 } from './columns.ts';
 import { podColumns } from './pod-columns.ts';
 import { same } from '../core/objects.ts';
-import { admitPod, defaultPod, qosClass } from './pod-defaults.ts';
+import { admitPod, defaultPod, qosClass, tolerateNodes } from './pod-defaults.ts';
 import { validatePodChange, validatePodSpec } from './pod-validation.ts';
 import { podSpecWarnings } from './warnings.ts';
 import { serviceRules } from './service.ts';
@@ -42,9 +42,21 @@ const EVENT_FIELDS = [
   'source',
   'type',
 ];
+const BUILT_IN_PRIORITIES: Record<string, number> = {
+  'system-cluster-critical': 2_000_000_000,
+  'system-node-critical': 2_000_001_000,
+};
 const MAX_DATA_BYTES = 1024 * 1024;
 
 type Data = Record<string, string>;
+
+interface Limit {
+  type?: string;
+  min?: Data;
+  max?: Data;
+  default?: Data;
+  defaultRequest?: Data;
+}
 
 /** Data of a ConfigMap or Secret: keys, size, and whether it may change at all. */
 function checkData(object: KubeObject, old: KubeObject | undefined, keys: string[]): FieldError[] {
@@ -53,6 +65,8 @@ function checkData(object: KubeObject, old: KubeObject | undefined, keys: string
   for (const part of keys) {
     for (const [key, value] of Object.entries((object[part] ?? {}) as Data)) {
       errors.push(...named(`${part}[${key}]`, key, checkConfigKey));
+      const other = keys.find((each) => each !== part && object[each]?.[key] !== undefined);
+      if (other) errors.push(field.invalid(`${part}[${key}]`, key, `duplicate of key present in ${other}`));
       size += value.length;
     }
   }
@@ -78,6 +92,7 @@ function validateSecret(secret: KubeObject, old: KubeObject | undefined): FieldE
   const { type, data = {}, metadata } = secret;
   for (const key of SECRET_KEYS[type] ?? []) {
     if (data[key] === undefined) errors.push(field.required(`data[${key}]`));
+    else if (key.startsWith('.docker')) errors.push(...checkJson(`data[${key}]`, data[key]));
   }
   if (type === 'kubernetes.io/basic-auth' && data.username === undefined && data.password === undefined) {
     errors.push(field.required('data[username]'), field.required('data[password]'));
@@ -89,10 +104,23 @@ function validateSecret(secret: KubeObject, old: KubeObject | undefined): FieldE
   return errors;
 }
 
+/** The content is a secret: what is wrong with it is said without it. */
+function checkJson(path: string, value: string): FieldError[] {
+  try {
+    JSON.parse(Buffer.from(value, 'base64').toString());
+    return [];
+  } catch {
+    return [field.invalid(path, '<secret contents redacted>', 'is not valid JSON')];
+  }
+}
+
 function podType(store: Store): ResourceType {
-  const priorityOf = (name: string | undefined): number => {
+  const priorityOf = (name: string | undefined, pod: string): number => {
     const found = name ? store.get('scheduling.k8s.io/priorityclasses', '', name) : undefined;
-    return found?.value ?? (name?.startsWith('system-') ? 2_000_000_000 : 0);
+    if (name && !found && !BUILT_IN_PRIORITIES[name]) {
+      throw forbidden({ group: '', resource: 'pods' }, pod, `no PriorityClass with name ${name} was found`);
+    }
+    return found?.value ?? BUILT_IN_PRIORITIES[name ?? ''] ?? 0;
   };
   return resource('', 'v1', 'Pod', 'pods', {
     status: true,
@@ -116,10 +144,13 @@ function podType(store: Store): ResourceType {
       { name: 'log', group: '', version: 'v1', kind: 'Pod', verbs: ['get'] },
     ],
     default(pod) {
-      if (pod.spec) defaultPod(pod);
+      pod.spec ??= {};
+      defaultPod(pod);
     },
     prepare(pod, old) {
-      if (old || !pod.spec) return;
+      if (old && pod.spec === old.spec) return;
+      tolerateNodes(pod.spec);
+      if (old) return;
       admitPod(pod, priorityOf);
       pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
     },
@@ -178,14 +209,35 @@ const eventsType = (group: '' | 'events.k8s.io'): ResourceType =>
     createOnUpdate: true,
     storage: { group: '', resource: 'events' },
     columns: eventColumns,
-    fieldSelectors: group === '' ? EVENT_FIELDS : ['reason', 'reportingController', 'type', ...EVENT_FIELDS],
+    fieldSelectors:
+      group === ''
+        ? EVENT_FIELDS
+        : EVENT_FIELDS.filter((each) => each !== 'source').map((each) =>
+            each.replace('involvedObject', 'regarding').replace('reportingComponent', 'reportingController'),
+          ),
     ownFieldLabels: true,
     ...(group === '' ? {} : { fromStorage: fromCoreEvent, toStorage: toCoreEvent }),
     validate(event, old) {
       const about = group === '' ? event.involvedObject : event.regarding;
       const path = group === '' ? 'involvedObject.namespace' : 'regarding.namespace';
-      if (old || (about?.namespace ?? 'default') === event.metadata.namespace) return [];
-      return [field.invalid(path, about?.namespace ?? '', 'does not match event.namespace')];
+      if (old) return [];
+      const errors: FieldError[] = [];
+      if ((about?.namespace ?? 'default') !== event.metadata.namespace) {
+        errors.push(
+          field.invalid(
+            path.replace('regarding', 'involvedObject'),
+            about?.namespace ?? '',
+            'does not match event.namespace',
+          ),
+        );
+      }
+      if (group === '') return errors;
+      // What the older group leaves to the client, the newer one wants.
+      for (const key of ['eventTime', 'reportingController', 'reportingInstance', 'action', 'reason']) {
+        if (!event[key]) errors.push(field.required(key));
+        if (key === 'reportingController') errors.push(...named(key, event[key] ?? '', checkLabelKey));
+      }
+      return errors;
     },
   });
 
@@ -233,7 +285,7 @@ export function coreTypes(store: Store): ResourceType[] {
       ownFieldLabels: true,
       createOnUpdate: true,
       returnsDeleted: true,
-      checkName: checkLabel1035,
+      checkName: checkLabel,
       ...serviceRules(store),
     }),
     resource('', 'v1', 'ConfigMap', 'configmaps', {
@@ -283,7 +335,21 @@ export function coreTypes(store: Store): ResourceType[] {
       status: true,
       shortNames: ['quota'],
       returnsDeleted: true,
+      prepare(quota, old) {
+        if (!old) quota.status = {};
+      },
     }),
-    resource('', 'v1', 'LimitRange', 'limitranges', { shortNames: ['limits'], createOnUpdate: true }),
+    resource('', 'v1', 'LimitRange', 'limitranges', {
+      shortNames: ['limits'],
+      createOnUpdate: true,
+      default(range) {
+        for (const limit of (range.spec?.limits ?? []) as Limit[]) {
+          if (limit.type !== 'Container') continue;
+          if (limit.max) limit.default = { ...limit.max, ...limit.default };
+          const request = { ...limit.min, ...limit.default, ...limit.defaultRequest };
+          if (Object.keys(request).length) limit.defaultRequest = request;
+        }
+      },
+    }),
   ];
 }

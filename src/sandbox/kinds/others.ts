@@ -72,7 +72,12 @@ function fromV1(hpa: KubeObject): KubeObject {
     ...hpa,
     apiVersion: 'autoscaling/v2',
     spec: { ...spec, metrics: [cpuMetric(percentage ?? 80)] },
-    status: { currentMetrics: null, desiredReplicas: 0, ...status },
+    status: {
+      currentMetrics: null,
+      desiredReplicas: 0,
+      ...status,
+      ...(status.currentReplicas ? {} : { currentReplicas: undefined }),
+    },
   };
 }
 

@@ -94,10 +94,15 @@ export function defaultPod(pod: any): void {
 const SECONDS = 300;
 const TOLERATED = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 
-/** Priority and DefaultTolerationSeconds, two plugins that every cluster runs. */
-export function admitPod(pod: any, priorityOf: (className: string | undefined) => number): void {
-  const { spec } = pod;
-  fill(spec, { priority: priorityOf(spec.priorityClassName), preemptionPolicy: 'PreemptLowerPriority' });
+/** Priority, a plugin that every cluster runs. */
+export function admitPod(pod: any, priorityOf: (className: string | undefined, pod: string) => number): void {
+  const { spec, metadata } = pod;
+  const priority = priorityOf(spec.priorityClassName, metadata.name ?? '');
+  fill(spec, { priority, preemptionPolicy: 'PreemptLowerPriority' });
+}
+
+/** DefaultTolerationSeconds, of new Pods and of those that change. */
+export function tolerateNodes(spec: any): void {
   const tolerations = (spec.tolerations ?? []) as { key?: string; effect?: string }[];
   const missing = TOLERATED.filter(
     (key) =>
@@ -112,7 +117,7 @@ export function admitPod(pod: any, priorityOf: (className: string | undefined) =
 
 /** Guaranteed: every container has limits for CPU and memory equal to its requests; BestEffort: none says anything. */
 export function qosClass(spec: any): string {
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
   const counts = (list: any): [string, string][] =>
     Object.entries((list ?? {}) as Record<string, string>).filter(([name]) => name === 'cpu' || name === 'memory');
   if (containers.every(({ resources }) => !counts(resources?.requests).length && !counts(resources?.limits).length)) {

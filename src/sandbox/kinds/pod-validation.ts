@@ -212,8 +212,6 @@ function mutableAside(spec: any): any {
   const {
     tolerations: _tolerations,
     activeDeadlineSeconds: _deadline,
-    terminationGracePeriodSeconds: _grace,
-    nodeName: _node,
     ephemeralContainers: _ephemeral,
     ...rest
   } = spec;
@@ -223,8 +221,18 @@ function mutableAside(spec: any): any {
 const MUTABLE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
+/** Tolerations may be added; of those that are there only the time may change. */
+function checkTolerations(added: any[], before: any[]): FieldError[] {
+  const key = ({ tolerationSeconds: _seconds, ...toleration }: any): any => toleration;
+  return before.every((old) => added.some((each) => same(key(each), key(old))))
+    ? []
+    : [field.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
+}
+
 export function validatePodChange(pod: KubeObject, old: KubeObject): FieldError[] {
-  if (pod.spec === old.spec || same(mutableAside(pod.spec), mutableAside(old.spec))) return [];
+  if (pod.spec === old.spec) return [];
+  const tolerations = checkTolerations(pod.spec.tolerations ?? [], old.spec.tolerations ?? []);
+  if (tolerations.length || same(mutableAside(pod.spec), mutableAside(old.spec))) return tolerations;
   const changed = Object.keys({ ...pod.spec, ...old.spec })
     .filter((key) => !same(pod.spec[key], old.spec[key]))
     .sort();

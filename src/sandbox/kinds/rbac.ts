@@ -58,20 +58,23 @@ const checkRules = (rules: Rule[], namespaced: boolean): FieldError[] =>
     return errors;
   });
 
-const checkSubjects = (subjects: Subject[]): FieldError[] =>
+const checkSubjects = (subjects: Subject[], namespaced: boolean): FieldError[] =>
   subjects.flatMap((subject, i) => {
     const at = `subjects[${i}]`;
     const errors: FieldError[] = [];
     if (!subject.name) errors.push(field.required(`${at}.name`));
     const group = subject.kind === 'ServiceAccount' ? '' : GROUP;
     if (!['ServiceAccount', 'User', 'Group'].includes(subject.kind)) {
-      errors.push(...oneOf(`${at}.kind`, subject.kind, ['Group', 'ServiceAccount', 'User']));
+      errors.push(...oneOf(`${at}.kind`, subject.kind, ['ServiceAccount', 'User', 'Group']));
     } else if ((subject.apiGroup ?? '') !== group) {
       errors.push(field.notSupported(`${at}.apiGroup`, subject.apiGroup ?? '', [group]));
     }
+    if (!subject.name && (subject.kind === 'User' || subject.kind === 'Group')) {
+      errors.push(field.invalid(`${at}.name`, '', `${subject.kind.toLowerCase()} name cannot be empty`));
+    }
     if (subject.kind === 'ServiceAccount') {
       if (subject.name) errors.push(...named(`${at}.name`, subject.name, checkSubdomain));
-      if (!subject.namespace) errors.push(field.required(`${at}.namespace`));
+      if (!namespaced && !subject.namespace) errors.push(field.required(`${at}.namespace`));
     }
     return errors;
   });
@@ -83,7 +86,7 @@ function validateBinding(binding: KubeObject, old: KubeObject | undefined, kinds
   errors.push(...oneOf('roleRef.kind', roleRef.kind, kinds));
   if (!roleRef.name) errors.push(field.required('roleRef.name'));
   else errors.push(...named('roleRef.name', roleRef.name, checkPathSegment));
-  errors.push(...checkSubjects(subjects as Subject[]));
+  errors.push(...checkSubjects(subjects as Subject[], binding.metadata.namespace !== undefined));
   if (old && !same(roleRef, old.roleRef)) errors.push(field.invalid('roleRef', roleRef, 'cannot change roleRef'));
   return errors;
 }

@@ -1,4 +1,5 @@
 // Services: defaults, cluster IPs and node ports from a range, and what may not change.
+import { isIP } from 'node:net';
 import { field } from '../core/errors.ts';
 import { same } from '../core/objects.ts';
 import { checkSubdomain, checkLabel } from '../core/names.ts';
@@ -13,6 +14,8 @@ const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const IP_PREFIX = '10.96.';
 const FIRST_NODE_PORT = 30000;
 const LAST_NODE_PORT = 32767;
+
+const MAX_IP = 2 ** 16 - 2;
 
 const usesNodePorts = (spec: any): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 
@@ -29,6 +32,21 @@ function defaultService(service: KubeObject): void {
   spec.internalTrafficPolicy ??= 'Cluster';
   if (usesNodePorts(spec)) spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+}
+
+/** What only another type needs goes with the type, unless it was given just now. */
+function dropOutlived(spec: any, old: any): void {
+  if (usesNodePorts(spec) || !usesNodePorts(old)) return;
+  if (spec.externalTrafficPolicy === old.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+  if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts) {
+    delete spec.allocateLoadBalancerNodePorts;
+  }
+  const given = new Set(((old.ports ?? []) as any[]).map(({ nodePort }) => nodePort as number));
+  spec.ports = ((spec.ports ?? []) as any[]).map((port) => {
+    if (!given.has(port.nodePort)) return port;
+    const { nodePort: _given, ...rest } = port;
+    return rest;
+  });
 }
 
 /** What was given once is kept by an update that leaves it out. */
@@ -61,8 +79,8 @@ class Allocator {
 
   ip(): string {
     const used = new Set(this.services().map(({ spec }) => spec.clusterIP as string));
-    for (let tries = 0; tries < 65_000; tries++) {
-      this.lastIp = (this.lastIp + 1) % 65_000;
+    for (let tries = 0; tries < MAX_IP; tries++) {
+      this.lastIp = (this.lastIp % MAX_IP) + 1;
       const ip = `${IP_PREFIX}${this.lastIp >> 8}.${this.lastIp & 255}`;
       if (!used.has(ip)) return ip;
     }
@@ -78,6 +96,42 @@ class Allocator {
       if (!used.has(this.lastPort)) return this.lastPort;
     }
     throw new Error('no node port is left');
+  }
+
+  /** What is wrong with addresses that were asked for, of a new Service or of one that changes. */
+  check({ metadata, spec }: KubeObject, old: KubeObject | undefined): FieldError[] {
+    const others = this.services().filter((each) => each.metadata.uid !== metadata.uid);
+    const errors: FieldError[] = [];
+    const ip = spec.clusterIP as string | undefined;
+    if (ip && ip !== 'None' && ip !== old?.spec.clusterIP) {
+      const path = 'spec.clusterIPs';
+      const failed = (why: string): FieldError =>
+        field.invalid(path, spec.clusterIPs, `failed to allocate IP ${ip}: ${why}`);
+      if (!isIP(ip)) {
+        errors.push(field.invalid(`${path}[0]`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
+      } else if (!ip.startsWith(IP_PREFIX)) {
+        const range = `${IP_PREFIX}0.0/16`;
+        errors.push(failed(`the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range}`));
+      } else if (others.some((each) => each.spec.clusterIP === ip))
+        errors.push(failed('provided IP is already allocated'));
+    }
+    const before = new Set(((old?.spec.ports ?? []) as any[]).map(({ nodePort }) => nodePort as number));
+    const taken = new Set(others.flatMap((each) => ((each.spec.ports ?? []) as any[]).map(({ nodePort }) => nodePort)));
+    ((spec.ports ?? []) as any[]).forEach(({ nodePort }, i) => {
+      if (!nodePort || before.has(nodePort)) return;
+      const path = `spec.ports[${i}].nodePort`;
+      if (nodePort < FIRST_NODE_PORT || nodePort > LAST_NODE_PORT) {
+        const range = `${FIRST_NODE_PORT}-${LAST_NODE_PORT}`;
+        errors.push(
+          field.invalid(
+            path,
+            nodePort,
+            `provided port is not in the valid range. The range of valid ports is ${range}`,
+          ),
+        );
+      } else if (taken.has(nodePort)) errors.push(field.invalid(path, nodePort, 'provided port is already allocated'));
+    });
+    return errors;
   }
 
   private services(): readonly KubeObject[] {
@@ -135,8 +189,10 @@ export function serviceRules(store: Store): Pick<ResourceType, 'default' | 'prep
     prepare(service, old) {
       const { spec } = service;
       if (spec === old?.spec) return;
-      if (old) keepAllocated(spec, old.spec);
-      else service.status = { loadBalancer: {} };
+      if (old) {
+        dropOutlived(spec, old.spec);
+        keepAllocated(spec, old.spec);
+      } else service.status = { loadBalancer: {} };
       if (spec.type === 'ExternalName') return;
       if (spec.clusterIP && spec.clusterIP !== spec.clusterIPs?.[0]) spec.clusterIPs = [spec.clusterIP];
       if (!spec.clusterIP) {
@@ -145,15 +201,15 @@ export function serviceRules(store: Store): Pick<ResourceType, 'default' | 'prep
       }
       spec.ipFamilies ??= ['IPv4'];
       spec.ipFamilyPolicy ??= 'SingleStack';
-      if (!usesNodePorts(spec)) {
-        if (old && usesNodePorts(old.spec)) {
-          spec.ports = ((spec.ports ?? []) as any[]).map(({ nodePort: _given, ...port }) => port);
-        }
-        return;
-      }
+      if (!usesNodePorts(spec)) return;
       if (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts === false) return;
       for (const port of spec.ports ?? []) port.nodePort ??= allocator.nodePort();
     },
-    validate: validateService,
+    validate(service, old) {
+      if (service.spec === old?.spec) return [];
+      const errors = validateService(service, old);
+      // Addresses are given out once the rest is in order.
+      return errors.length ? errors : allocator.check(service, old);
+    },
   };
 }

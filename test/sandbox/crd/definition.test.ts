@@ -302,3 +302,32 @@ describe('the rows of a definition', () => {
     );
   });
 });
+
+describe('A version that is deprecated', () => {
+  const warnings = (versions: object[]): unknown[] =>
+    resourceTypesOf(definition(versions)).map(({ deprecationWarning }) => deprecationWarning);
+  const old = { storage: false, deprecated: true };
+
+  it('warns in its own words, or points to the newest that is not', () => {
+    assert.deepEqual(
+      warnings([
+        version('v1alpha1', { type: 'object' }, old),
+        version('v1beta1', { type: 'object' }, { ...old, deprecationWarning: 'v1beta1 goes soon' }),
+        version('v1', { type: 'object' }),
+        version('v2', { type: 'object' }, { storage: false }),
+      ]),
+      [
+        'example.com/v1alpha1 Gadget is deprecated; use example.com/v2 Gadget',
+        'v1beta1 goes soon',
+        undefined,
+        undefined,
+      ],
+    );
+  });
+
+  it('points nowhere when there is nothing newer', () => {
+    assert.deepEqual(warnings([version('v1', { type: 'object' }, { deprecated: true })]), [
+      'example.com/v1 Gadget is deprecated',
+    ]);
+  });
+});

@@ -296,7 +296,9 @@ describe('Status and scale', () => {
     assert.equal((await api.get(`${DEPLOYMENTS}/web/status`)).status, 404);
     assert.equal((await api.get(`${DEPLOYMENTS}/web/scale`)).body.message, 'deployments.apps "web" not found');
     await api.post(CONFIG_MAPS, configMap('a'));
-    assert.equal((await api.get(`${CONFIG_MAPS}/a/status`)).body, '404 page not found\n');
+    const { body } = await api.get(`${CONFIG_MAPS}/a/status`);
+    assert.equal(body.reason, 'NotFound');
+    assert.equal(body.message, 'the server could not find the requested resource');
   });
 
   it('Scale shows replicas and selector, and refuses what cannot be', async () => {
