@@ -6,6 +6,12 @@ import { ConnectionError, findSource, type Source } from './kube/connection.ts';
 import { LOG_LEVELS, type LogLevel } from './telemetry/logger.ts';
 
 export interface Config {
+  /** Run until told to stop; or give every Deployment back, and end. */
+  readonly command: 'run' | 'drain';
+  /** What a drain does with releases in the middle, as the annotation tranche.dev/on-delete. */
+  readonly held: 'Finish' | 'Rollback';
+  /** How long a drain may take. */
+  readonly timeoutSeconds: number;
   readonly cluster: Source;
   /** Where our Lease, Secret and Service live; undefined = the kubeconfig's own, else `tranche-system`. */
   readonly namespace: string | undefined;
@@ -38,6 +44,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** A lease that is held by such a one means: intercept nothing more. */
+export const DRAIN_IDENTITY = 'drain_';
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 const FLAGS = {
@@ -57,6 +66,8 @@ const FLAGS = {
   'log-level': [LOG_LEVELS.join('|'), 'least important lines to write (info)'],
   warnings: ['true|false', 'tell users in admission warnings what will happen (true)'],
   workers: ['NUMBER', 'Rollouts worked on at the same time (4)'],
+  held: ['finish|rollback', 'drain only: where releases in the middle are to end (finish)'],
+  timeout: ['SECONDS', 'drain only: give up after this time, and leave all as it is (240)'],
 } as const satisfies Readonly<Record<string, readonly [value: string, meaning: string]>>;
 
 type Flag = keyof typeof FLAGS;
@@ -65,12 +76,17 @@ export const usage = (): string => {
   const lines = Object.entries(FLAGS).map(
     ([flag, [value, meaning]]) => `  ${`--${flag} ${value}`.padEnd(36)}${meaning}`,
   );
-  return ['Usage: tranche [flags]', '', ...lines, `  ${'--help'.padEnd(36)}show this`, ''].join('\n');
+  const commands = [
+    'Usage: tranche [flags]         run until a signal says stop',
+    '       tranche drain [flags]   before the program is taken out of a cluster: give every Deployment back',
+  ];
+  return [...commands, '', ...lines, `  ${'--help'.padEnd(36)}show this`, ''].join('\n');
 };
 
 /** 'help' when that was asked for. Throws ConfigError. */
 export function readConfig(args: readonly string[], env: Env): Config | 'help' {
-  const { values, help } = parse(args);
+  const command = args[0] === 'drain' ? 'drain' : 'run';
+  const { values, help } = parse(command === 'drain' ? args.slice(1) : args);
   if (help) return 'help';
   const text = (flag: Flag): string | undefined => {
     const value = values[flag];
@@ -102,15 +118,24 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
   if (!/^\d{1,3}$/.test(workers) || Number(workers) === 0) {
     throw refuse('workers', workers, 'write a number from 1 to 999');
   }
+  const held = text('held') ?? 'finish';
+  if (held !== 'finish' && held !== 'rollback') throw refuse('held', held, 'write finish or rollback');
+  const timeout = text('timeout') ?? '240';
+  if (!/^\d{1,5}$/.test(timeout) || Number(timeout) === 0) {
+    throw refuse('timeout', timeout, 'write a number of seconds from 1 to 99999');
+  }
   const namespace = text('namespace') === undefined ? undefined : name('namespace', '');
   const cluster = readSource(text('kubeconfig'), env);
-  if (!webhookUrl && cluster.type === 'kubeconfig') {
+  if (!webhookUrl && cluster.type === 'kubeconfig' && command === 'run') {
     throw new ConfigError(
       'outside a cluster --webhook-url is needed: write --webhook-url https://HOST:PORT with an address of this machine ' +
         'that the API server can reach, the same that the chart was installed with',
     );
   }
   return Object.freeze({
+    command,
+    held: held === 'rollback' ? 'Rollback' : 'Finish',
+    timeoutSeconds: Number(timeout),
     cluster,
     namespace,
     watchNamespaces: readNamespaces(text('watch-namespaces')),
@@ -125,7 +150,7 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     leaderElect: yes('leader-elect'),
     lease: name('lease', 'tranche'),
     // A Pod's name may come again (a StatefulSet's does); a process never.
-    identity: `${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`,
+    identity: `${command === 'drain' ? DRAIN_IDENTITY : ''}${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`,
     logLevel,
     warnings: yes('warnings'),
     workers: Number(workers),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, readConfig, usage, type Config } from './config.ts';
 import { ConnectionError } from './kube/connection.ts';
+import { runDrain } from './drain.ts';
 import { runProgram } from './program.ts';
 import { StartError } from './starting.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -29,7 +30,8 @@ async function run(config: Config): Promise<void> {
     });
   }
   try {
-    await runProgram({ config, version: readVersion(), logger, signal: ending.signal });
+    const what = config.command === 'drain' ? runDrain : runProgram;
+    await what({ config, version: readVersion(), logger, signal: ending.signal });
   } catch (error) {
     if (error instanceof StartError || error instanceof ConnectionError) return refuse(error);
     logger.error('cannot go on', { error });

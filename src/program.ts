@@ -2,7 +2,7 @@
 import { createAdmissionServer, type AdmissionServer } from './admission/index.ts';
 import { FIELD_MANAGER, GROUP } from './api/keys.ts';
 import { notSynced, startCaches } from './caches.ts';
-import type { Config } from './config.ts';
+import { DRAIN_IDENTITY, type Config } from './config.ts';
 import { ownerOf } from './engine/owner.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
@@ -29,7 +29,7 @@ export interface Run {
 }
 
 /** Where the chart is installed when nobody says otherwise. */
-const DEFAULT_NAMESPACE = 'tranche-system';
+export const DEFAULT_NAMESPACE = 'tranche-system';
 /** A Service's proxies go on sending requests for a moment after a Pod has begun to go. */
 const DRAIN_MS = 5_000;
 const SAY_MISSING_EVERY_MS = 10_000;
@@ -84,6 +84,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     ...(config.webhookUrl ? { url: config.webhookUrl } : {}),
   });
   let admission: AdmissionServer | undefined = undefined;
+  let leading: Leader | undefined = undefined;
   const issued = Promise.withResolvers<void>();
   const certificates = createCertificates(placeOf(config, namespace), api, {
     names: namesOf(config, namespace),
@@ -110,7 +111,9 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     operatorUser,
     warnings: config.warnings,
     notReady,
-    rolloutFor: (inNamespace, kind, name) => ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
+    // While we are being taken out of the cluster nothing more is intercepted: nobody would give it back.
+    rolloutFor: (inNamespace, kind, name) =>
+      leading?.draining() ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
     deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
     metrics,
     logger,
@@ -139,10 +142,10 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     createOperator({ api: leaderApi, clock, logger, metrics, events, workers: config.workers, ...caches });
   const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
   const allSynced = synced.then((each) => !each.includes(false));
-  const stopLeading = startLeading(run, { api, namespace, metrics, lead, synced: allSynced });
+  leading = startLeading(run, { api, namespace, metrics, lead, synced: allSynced });
 
   void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
-  return stopLeading;
+  return leading.stop;
 }
 
 function targetsOf({ webhookConfiguration: name }: Config): Target[] {
@@ -174,11 +177,15 @@ interface Leading {
   readonly lead: (api: Api) => Operator;
 }
 
-/** The operator runs while this process leads; what it writes with is taken away the moment it does not. Returns how to stop. */
-function startLeading(
-  { config, logger }: Run,
-  { api, namespace, metrics, lead, synced }: Leading,
-): () => Promise<void> {
+interface Leader {
+  /** Stops leading, and trying to. */
+  readonly stop: () => Promise<void>;
+  /** A drain has the lead, as far as we have heard. */
+  readonly draining: () => boolean;
+}
+
+/** The operator runs while this process leads; what it writes with is taken away the moment it does not. */
+function startLeading({ config, logger }: Run, { api, namespace, metrics, lead, synced }: Leading): Leader {
   let term: { operator: Operator; lost: AbortController } | undefined;
   const begin = (leads: () => boolean): void => {
     const lost = new AbortController();
@@ -195,7 +202,7 @@ function startLeading(
   };
   if (!config.leaderElect) {
     begin(() => true);
-    return () => end('stopping');
+    return { stop: () => end('stopping'), draining: () => false };
   }
   const election = new LeaderElection({
     api,
@@ -208,7 +215,7 @@ function startLeading(
     onEnd: end,
   });
   void synced.then((ok) => ok && election.start());
-  return () => election.stop();
+  return { stop: () => election.stop(), draining: () => election.holder?.startsWith(DRAIN_IDENTITY) ?? false };
 }
 
 /** One line when nothing is missing any more; until then, now and then, what is. */

@@ -109,6 +109,20 @@ function close(
   return report(snapshot, draft, [...events, ...note]);
 }
 
+/**
+ * The program leaves the cluster: as if every Rollout were disabled, and its Deployment not another's; `onDelete` as the annotation of
+ * that name.
+ */
+export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision {
+  const { rollout } = snapshot;
+  if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
+  const annotations = { ...rollout.metadata.annotations, [ON_DELETE]: onDelete };
+  return leave(
+    { ...snapshot, alone: true, rollout: { ...rollout, metadata: { ...rollout.metadata, annotations } } },
+    'Disabled',
+  );
+}
+
 /** The Rollout goes, or is disabled: first the Deployment is given back, then the finalizer or the phase follows. */
 export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   const { deployment, alone, children } = snapshot;

@@ -39,3 +39,15 @@ export function inNamespaces<T extends KubeObject>(
     },
   };
 }
+
+/** Of a kind that the cluster does not have. */
+export const noObjects = <T extends KubeObject>(): Collection<T> => ({
+  synced: true,
+  problem: undefined,
+  whenSynced: () => Promise.resolve(true),
+  get: () => undefined,
+  by: () => [],
+  on: () => () => false,
+  start: () => undefined,
+  stop: () => Promise.resolve(),
+});

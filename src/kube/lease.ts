@@ -20,6 +20,8 @@ export interface LeaseOptions {
    * sought again, or given up, when the promise resolves.
    */
   readonly onEnd: (why: 'lost' | 'stopping') => Promise<void>;
+  /** Takes the lease even from a leader that is alive; it hears of that when it next renews, and its `held` ends with its renewals. */
+  readonly overrule?: boolean;
   readonly leaseSeconds?: number;
   readonly renewSeconds?: number;
   readonly retrySeconds?: number;
@@ -44,6 +46,7 @@ export class LeaderElection {
   private readonly retryMs: number;
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
+  private keepsLease = false;
   /** The lease as last read, and when we first saw it so: other machines' clocks are not asked. */
   private seen: { object: LeaseObject; version: string; at: number } | undefined;
   /** `seen` is our own last write. */
@@ -74,8 +77,9 @@ export class LeaderElection {
     this.running ??= this.run();
   }
 
-  /** Stops the workers, then gives the lease up so that the next leader need not wait for it to expire. */
-  async stop(): Promise<void> {
+  /** Stops the workers, then gives the lease up so that the next leader need not wait for it to expire; or keeps it from others until then. */
+  async stop(then: 'release' | 'keep' = 'release'): Promise<void> {
+    this.keepsLease = then === 'keep';
     this.stopping.abort();
     await this.running;
   }
@@ -91,7 +95,7 @@ export class LeaderElection {
       if (lost) this.logger.warn('no longer leading: the lease could not be renewed in time');
       // Until the workers have stopped, nobody else should begin: then, and only then, give up the lease.
       await this.options.onEnd(lost ? 'lost' : 'stopping');
-      if (!lost) await this.release();
+      if (!lost && !this.keepsLease) await this.release();
       this.renewedAt = undefined;
       this.certain = false;
     }
@@ -150,7 +154,7 @@ export class LeaderElection {
       } else {
         const holder = current.spec?.holderIdentity;
         const expired = clock.now() - this.seen!.at >= this.leaseOf(current);
-        if (holder && holder !== identity && !expired) return false;
+        if (holder && holder !== identity && !expired && !this.options.overrule) return false;
         const { resourceVersion } = current.metadata;
         const body = { metadata: { resourceVersion }, spec: this.spec(current) };
         this.see(await this.patch(body, signal));

@@ -1,5 +1,5 @@
-// What the program counts. Every label's values come from a small fixed set: no names of users' objects.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+// What the program counts. Every label's values come from a small fixed set, or are namespaces (500 at most): no names of users' objects.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 
 export interface BuildInfo {
   readonly version: string;
@@ -18,10 +18,22 @@ export interface Metrics {
   bypass(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;
+  /** A release ended; times in seconds. */
+  release(namespace: string, outcome: string, seconds: number): void;
+  /** The Pods of a step were all replaced. */
+  step(seconds: number): void;
+  /** A step that waits for people was let go on. */
+  approvalWait(seconds: number): void;
   eventDropped(why: string): void;
   certificateExpiry(certificate: 'ca' | 'serving', atMs: number): void;
   leader(leads: boolean): void;
 }
+
+/** A release takes minutes or days. */
+const LONG_SECONDS = [10, 30, 60, 300, 900, 1800, 3600, 14_400, 43_200, 86_400, 259_200, 604_800];
+/** Namespaces beyond these count as one, so that the number of series is bounded. */
+const MAX_NAMESPACES = 500;
+const OTHER_NAMESPACES = '(others)';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -89,6 +101,30 @@ export function createMetrics(build: BuildInfo): Metrics {
     labelNames: ['resource'],
     registers,
   });
+  const releases = new Counter({
+    name: 'tranche_releases_total',
+    help: 'Releases that ended, by outcome.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const long = { buckets: LONG_SECONDS, registers };
+  const releaseSeconds = new Histogram({
+    name: 'tranche_release_duration_seconds',
+    help: 'Time from the begin of a release to its end, waits included, by outcome.',
+    labelNames: ['outcome'],
+    ...long,
+  });
+  const stepSeconds = new Histogram({
+    name: 'tranche_step_duration_seconds',
+    help: 'Time in which the Pods of a step were replaced.',
+    ...long,
+  });
+  const approvalSeconds = new Histogram({
+    name: 'tranche_approval_wait_seconds',
+    help: 'Time that a finished step waited for approval.',
+    ...long,
+  });
+  const dora = doraMetrics(registry);
   const eventsDropped = new Counter({
     name: 'tranche_events_dropped_total',
     help: 'Kubernetes Events that were left out: rate, full, refused, failed.',
@@ -126,8 +162,57 @@ export function createMetrics(build: BuildInfo): Metrics {
     bypass: () => bypasses.inc(),
     watchRestart: (resource, reason) => watchRestarts.inc({ resource, reason }),
     watchDrift: (resource, objects) => watchDrift.inc({ resource }, objects),
+    release(namespace, outcome, seconds) {
+      releases.inc({ outcome });
+      releaseSeconds.observe({ outcome }, seconds);
+      dora(namespace, outcome, seconds);
+    },
+    step: (seconds) => stepSeconds.observe(seconds),
+    approvalWait: (seconds) => approvalSeconds.observe(seconds),
     eventDropped: (why) => eventsDropped.inc({ why }),
     certificateExpiry: (certificate, atMs) => expiry.set({ certificate }, Math.floor(atMs / 1000)),
     leader: (leads) => leader.set(leads ? 1 : 0),
+  };
+}
+
+/**
+ * The four DORA figures as far as a cluster can know them: how often, how long from the admission of a change to its last Pod, how often
+ * a change fails, and how long until what ran before runs again.
+ */
+function doraMetrics(registry: Registry): (namespace: string, outcome: string, seconds: number) => void {
+  const options = { labelNames: ['namespace'], registers: [registry] };
+  const deployments = new Counter({
+    name: 'tranche_dora_deployments_total',
+    help: 'Releases that went through, by namespace.',
+    ...options,
+  });
+  const failures = new Counter({
+    name: 'tranche_dora_failures_total',
+    help: 'Releases that were rolled back, by people or by onFailure, by namespace.',
+    ...options,
+  });
+  const leadTime = new Summary({
+    name: 'tranche_dora_lead_time_seconds',
+    help: 'From the admission of a change to its last Pod, by namespace.',
+    percentiles: [],
+    ...options,
+  });
+  const restore = new Summary({
+    name: 'tranche_dora_restore_seconds',
+    help: 'From the admission of a change that was rolled back to the end of the rollback, by namespace.',
+    percentiles: [],
+    ...options,
+  });
+  const known = new Set<string>();
+  return (name, outcome, seconds) => {
+    if (known.size < MAX_NAMESPACES) known.add(name);
+    const namespace = known.has(name) ? name : OTHER_NAMESPACES;
+    if (outcome === 'Completed') {
+      deployments.inc({ namespace });
+      leadTime.observe({ namespace }, seconds);
+    } else if (outcome === 'RolledBack' || outcome === 'Failed') {
+      failures.inc({ namespace });
+      restore.observe({ namespace }, seconds);
+    }
   };
 }

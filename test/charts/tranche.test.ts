@@ -1,57 +1,12 @@
 // The chart, rendered by the real helm: what is in it, what is left out, what its values refuse, and how little it may do.
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
-import { run } from '../support/processes.ts';
-import { findTool } from '../support/tools.ts';
-
-const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
-
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels: Record<string, string> };
-  readonly spec?: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- any kind's
-  readonly rules?: readonly Rule[];
-  readonly webhooks?: readonly { readonly clientConfig: ClientConfig }[];
-}
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-  readonly resourceNames?: readonly string[];
-}
-
-interface ClientConfig {
-  readonly url?: string;
-  readonly service?: { readonly name: string; readonly namespace: string; readonly path: string };
-}
-
-const helm = async (...args: string[]) => run(await findTool('helm'), args);
-
-async function render(...set: string[]): Promise<Manifest[]> {
-  const values = set.flatMap((value) => ['--set', value]);
-  const { code, stdout, stderr } = await helm('template', 'tranche', chart, '-n', 'tranche-system', ...values);
-  assert.equal(code, 0, stderr);
-  return parseAllDocuments(stdout)
-    .map((document) => document.toJS() as Manifest | null)
-    .filter((manifest) => manifest !== null);
-}
-
-const named = (manifests: readonly Manifest[]): string[] =>
-  manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`).toSorted();
-
-const find = (manifests: readonly Manifest[], kind: string, name = 'tranche'): Manifest => {
-  const found = manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
-  assert.ok(found, `there is no ${kind} ${name} among ${named(manifests).join(', ')}`);
-  return found;
-};
+import { chart, find, helm, named, render, type ClientConfig, type Manifest } from './render.ts';
 
 const clientConfigs = (manifests: readonly Manifest[]): ClientConfig[] => [
   ...manifests.flatMap(({ webhooks }) => webhooks?.map(({ clientConfig }) => clientConfig) ?? []),
   ...manifests
     .filter(({ kind }) => kind === 'CustomResourceDefinition')
-    .map(({ spec }) => spec?.conversion.webhook.clientConfig as ClientConfig),
+    .flatMap(({ spec }) => (spec?.conversion ? [spec.conversion.webhook.clientConfig as ClientConfig] : [])),
 ];
 
 describe('The chart', function () {
@@ -82,7 +37,14 @@ describe('The chart', function () {
     const outside = named(await render('operator.enabled=false', 'webhook.url=https://127.0.0.1:9443'));
     assert.deepEqual(
       inside.filter((name) => !outside.includes(name)),
-      ['Deployment/tranche', 'NetworkPolicy/tranche', 'PodDisruptionBudget/tranche', 'Service/tranche-webhook'],
+      [
+        'Deployment/tranche',
+        'NetworkPolicy/tranche',
+        'Pod/tranche-drain',
+        'Pod/tranche-test',
+        'PodDisruptionBudget/tranche',
+        'Service/tranche-webhook',
+      ],
     );
     for (const kept of ['ServiceAccount/tranche', 'ClusterRole/tranche', 'Role/tranche'])
       assert.ok(outside.includes(kept), kept);
@@ -149,8 +111,7 @@ describe('The chart', function () {
 
   it('keeps the CRD when it is uninstalled', async () => {
     const crd = find(await render(), 'CustomResourceDefinition', 'rollouts.rollouts.kruise.io');
-    const { annotations } = crd.metadata as unknown as { annotations: Record<string, string> };
-    assert.equal(annotations['helm.sh/resource-policy'], 'keep');
+    assert.equal(crd.metadata.annotations?.['helm.sh/resource-policy'], 'keep');
   });
 
   it('takes an image by digest', async () => {
@@ -165,6 +126,9 @@ describe('The chart', function () {
   for (const [value, complaint] of [
     ['webhook.url=http://127.0.0.1:9443', /webhook\/url/],
     ['operator.replicas=0', /operator\/replicas/],
+    ['watchNamespaces={Prod}', /watchNamespaces/],
+    ['drain.held=delete', /drain\/held/],
+    ['certificates.certManager.issuerRef.kind=Secret', /issuerRef\/kind/],
     ['operator.image.digest=latest', /operator\/image\/digest/],
     ['replicaCount=3', /replicaCount/],
   ] as const) {

@@ -12,6 +12,9 @@ describe('the configuration', () => {
   it('is complete without a flag inside a cluster, and cannot be changed', () => {
     const { identity, ...config } = read('');
     assert.deepEqual(config, {
+      command: 'run',
+      held: 'Finish',
+      timeoutSeconds: 240,
       cluster: { type: 'inCluster', host: '10.0.0.1', port: '443' },
       namespace: undefined,
       watchNamespaces: [],
@@ -59,12 +62,13 @@ describe('the configuration', () => {
         FOLDER: '/d',
         URL: 'https://h:1',
         NUMBER: '7',
+        SECONDS: '30',
         'true|false': 'false',
       };
       return `--${flag}=${given[value as keyof typeof given] ?? value!.split('|')[0]}`;
     });
     const config = read(flags.join(' '));
-    assert.equal(flags.length, 16);
+    assert.equal(flags.length, 18);
     assert.deepEqual(config.watchNamespaces, ['a', 'b']);
     assert.deepEqual(
       [config.lease, config.tlsDir, config.warnings, config.logLevel, config.workers, config.metricsPort],
@@ -74,7 +78,15 @@ describe('the configuration', () => {
     assert.equal(readConfig(['-h'], {}), 'help');
   });
 
+  it('knows a drain, which needs no address of ours', () => {
+    const config = read('drain --held rollback --timeout 30 --kubeconfig /x', {});
+    assert.deepEqual([config.command, config.held, config.timeoutSeconds], ['drain', 'Rollback', 30]);
+    assert.match(config.identity, /^drain_/);
+  });
+
   for (const [args, env, message] of [
+    ['drain --held never', inCluster, '--held "never" cannot be used: write finish or rollback'],
+    ['drain --timeout 0', inCluster, '--timeout "0" cannot be used: write a number of seconds from 1 to 99999'],
     [
       '--webhook-url http://127.0.0.1:9443',
       inCluster,

@@ -37,6 +37,16 @@ app.kubernetes.io/name: tranche
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* Labels of what does one thing and ends: never those that the Service selects by. Takes (dict "root" $ "what" "drain"). */}}
+{{- define "tranche.taskLabels" -}}
+app.kubernetes.io/name: tranche-{{ .what }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- with .root.Values.extraLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{- define "tranche.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "tranche.selectorLabels" . }}
@@ -61,6 +71,44 @@ service:
   port: 443
   path: {{ .path }}
 {{- end -}}
+{{- end -}}
+
+{{/* On whatever has a caBundle: cert-manager puts it in. */}}
+{{- define "tranche.caAnnotation" -}}
+{{- if .Values.certificates.certManager.enabled -}}
+cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "tranche.fullname" . }}
+{{- end -}}
+{{- end -}}
+
+{{/* How every Pod of ours runs: Pod Security "restricted". */}}
+{{- define "tranche.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "tranche.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* Where our Pods may run, and with what. */}}
+{{- define "tranche.placement" -}}
+{{- with .Values.operator.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.operator.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "tranche.image" -}}

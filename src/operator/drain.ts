@@ -1,0 +1,130 @@
+// Gives every Deployment back, for good: before the program is taken out of a cluster.
+import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import { depart } from '../engine/closing.ts';
+import { HELD_ANNOTATIONS } from '../engine/hold.ts';
+import type { Api } from '../kube/api.ts';
+import { sleep } from '../kube/clock.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import { rolloutPath } from './apply.ts';
+import { createOperator, type OperatorDeps } from './operator.ts';
+
+export interface DrainOptions extends Omit<OperatorDeps, 'decide'> {
+  /** Where releases in the middle are to end. */
+  readonly held: 'Finish' | 'Rollback';
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  /** Gives up: rejects with what is left. */
+  readonly signal: AbortSignal;
+}
+
+/** Not everything could be given back in time; the message names what is left. */
+export class DrainError extends Error {
+  override readonly name = 'DrainError';
+}
+
+const LOOK_EVERY_MS = 1_000;
+const PAGE_SIZE = 500;
+const MAX_NAMED = 10;
+
+/** Resolves when no Deployment has anything of ours, and no Rollout our finalizer. Nobody else may lead meanwhile. */
+export async function drain(options: DrainOptions): Promise<{ deployments: number; rollouts: number }> {
+  const { api, clock, held, signal } = options;
+  const operator = createOperator({ ...options, decide: (snapshot) => depart(snapshot, held) });
+  const seen = new Set<string>();
+  let freed = 0;
+  operator.start();
+  try {
+    for (;;) {
+      const left = await leftOf(options);
+      for (const key of left) seen.add(key);
+      if (left.size === 0) {
+        const rollouts = await freeRollouts(options);
+        // Somebody may have made a Rollout, or a Deployment of one, while we looked.
+        if (rollouts === 0 && (await leftOf(options)).size === 0) return { deployments: seen.size, rollouts: freed };
+        freed += rollouts ?? 0;
+      }
+      await sleep(clock, LOOK_EVERY_MS, signal);
+      if (signal.aborted) throw new DrainError(complaint(left));
+    }
+  } finally {
+    await operator.stop();
+  }
+
+  /** Deployments that carry anything of ours, asked of the API server: a cache may be behind. */
+  async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
+    const all = await listAll<Deployment>(api, '/apis/apps/v1', 'deployments', namespaces);
+    const ours = all.filter(
+      ({ metadata }) =>
+        metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
+        HELD_ANNOTATIONS.some((key) => metadata.annotations?.[key] !== undefined),
+    );
+    return new Set(ours.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
+  }
+}
+
+/** How many were freed; undefined when one was changed under our hands. Their Deployments are free: with the finalizer gone too, they can be deleted when nobody listens any more. */
+async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number | undefined> {
+  let freed = 0;
+  for (const { metadata } of await listRollouts(api, namespaces)) {
+    const finalizers = metadata.finalizers ?? [];
+    if (!finalizers.includes(ROLLOUT_FINALIZER)) continue;
+    const rest = finalizers.filter((name) => name !== ROLLOUT_FINALIZER);
+    try {
+      await api.request({
+        method: 'PATCH',
+        path: rolloutPath(metadata.namespace ?? '', metadata.name),
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { resourceVersion: metadata.resourceVersion, finalizers: rest } },
+      });
+      freed += 1;
+    } catch (error) {
+      // Changed meanwhile: the caller looks again.
+      if (isConflict(error)) return undefined;
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  return freed;
+}
+
+async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Rollout[]> {
+  try {
+    return await listAll<Rollout>(api, '/apis/rollouts.kruise.io/v1beta1', 'rollouts', namespaces);
+  } catch (error) {
+    // Somebody has deleted the CRD already.
+    if (isNotFound(error)) return [];
+    throw error;
+  }
+}
+
+async function listAll<T extends KubeObject>(
+  api: Api,
+  group: string,
+  resource: string,
+  namespaces: readonly string[],
+): Promise<T[]> {
+  const paths =
+    namespaces.length === 0
+      ? [`${group}/${resource}`]
+      : namespaces.map((namespace) => `${group}/namespaces/${namespace}/${resource}`);
+  const found: T[] = [];
+  for (const path of paths) {
+    let next: string | undefined;
+    do {
+      const query = { limit: String(PAGE_SIZE), ...(next ? { continue: next } : {}) };
+      const page = (await api.request({ method: 'GET', path, query })) as {
+        items: T[];
+        metadata: { continue?: string };
+      };
+      found.push(...page.items);
+      next = page.metadata.continue || undefined;
+    } while (next);
+  }
+  return found;
+}
+
+function complaint(left: ReadonlySet<string>): string {
+  const names = [...left].slice(0, MAX_NAMED).join(', ');
+  const more = left.size > MAX_NAMED ? ` and ${left.size - MAX_NAMED} more` : '';
+  return `not given back in time: ${names || 'Rollouts with our finalizer'}${more}`;
+}

@@ -1,0 +1,223 @@
+// Combinations of values that matter: each is accepted, object by object, by an API server that checks every field, and has what it says.
+import assert from 'node:assert/strict';
+import { parse } from 'yaml';
+import { createApi, type ApiClient } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { temporaryFolder } from '../support/processes.ts';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { find, render, type Manifest } from './render.ts';
+
+interface PodTemplate {
+  readonly metadata: { readonly labels: Record<string, string> };
+  readonly spec: Record<string, unknown>;
+}
+
+/** Templates of Deployments, and bare Pods. */
+const podsOf = (manifests: readonly Manifest[]): PodTemplate[] =>
+  manifests.flatMap(({ kind, metadata, spec }) =>
+    kind === 'Deployment' ? [spec!['template'] as PodTemplate] : kind === 'Pod' ? [{ metadata, spec: spec! }] : [],
+  );
+
+const rulesOf = (manifests: readonly Manifest[], kind: string, name = 'tranche'): string[] =>
+  (find(manifests, kind, name).rules ?? []).flatMap(({ resources }) => resources);
+
+const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], check: (all: Manifest[]) => void])[] = [
+  [
+    'the defaults',
+    [],
+    (all) => {
+      assert.equal(find(all, 'Deployment').spec!['replicas'], 2);
+      assert.deepEqual(rulesOf(all, 'ClusterRole').toSorted(), [...new Set(rulesOf(all, 'ClusterRole'))].toSorted());
+    },
+  ],
+  [
+    'some namespaces only',
+    ['watchNamespaces={shop,pay}'],
+    (all) => {
+      for (const namespace of ['shop', 'pay']) {
+        const role = all.find(({ kind, metadata }) => kind === 'Role' && metadata.namespace === namespace);
+        assert.ok(role?.rules?.some(({ resources }) => resources.includes('deployments')));
+        assert.ok(all.some(({ kind, metadata }) => kind === 'RoleBinding' && metadata.namespace === namespace));
+      }
+      const everywhere = rulesOf(all, 'ClusterRole');
+      for (const resource of ['deployments', 'replicasets', 'pods', 'events', 'rollouts'])
+        assert.ok(!everywhere.includes(resource), `${resource} in all namespaces`);
+      const args = find(all, 'Deployment').spec!['template'].spec.containers[0].args as string[];
+      assert.ok(args.includes('--watch-namespaces=shop,pay'));
+      const ours = all
+        .flatMap(({ webhooks }) => webhooks ?? [])
+        .filter(({ name }) => /(rollouts|deployments)\.tranche\.dev$/.test(name));
+      assert.ok(ours.length >= 5);
+      for (const { name, namespaceSelector } of ours) {
+        const only = { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['shop', 'pay'] };
+        assert.ok(
+          namespaceSelector?.matchExpressions.some((one) => JSON.stringify(one) === JSON.stringify(only)),
+          name,
+        );
+      }
+    },
+  ],
+  [
+    'cert-manager',
+    ['certificates.certManager.enabled=true'],
+    (all) => {
+      const inject = { 'cert-manager.io/inject-ca-from': 'tranche-system/tranche' };
+      for (const { kind, metadata } of all) {
+        if (!/WebhookConfiguration$/.test(kind)) continue;
+        assert.deepEqual(metadata.annotations, inject, kind);
+      }
+      const crd = find(all, 'CustomResourceDefinition', 'rollouts.rollouts.kruise.io');
+      assert.equal(crd.metadata.annotations?.['cert-manager.io/inject-ca-from'], 'tranche-system/tranche');
+      const { containers, volumes } = find(all, 'Deployment').spec!['template'].spec;
+      assert.ok(containers[0].args.includes('--tls-dir=/tls') && containers[0].args.includes('--inject-ca=false'));
+      assert.equal(volumes[0].secret.secretName, find(all, 'Certificate').spec!['secretName']);
+      assert.deepEqual(find(all, 'Certificate').spec!['dnsNames'][0], 'tranche-webhook.tranche-system.svc');
+      assert.ok(!rulesOf(all, 'Role').includes('secrets'));
+      const cluster = rulesOf(all, 'ClusterRole');
+      assert.ok(!cluster.some((resource) => /webhookconfigurations|customresourcedefinitions/.test(resource)));
+    },
+  ],
+  [
+    "cert-manager with the user's issuer",
+    [
+      'certificates.certManager.enabled=true',
+      'certificates.certManager.issuerRef.name=ours',
+      'certificates.certManager.issuerRef.kind=ClusterIssuer',
+    ],
+    (all) => {
+      assert.deepEqual(find(all, 'Certificate').spec!['issuerRef'], { kind: 'ClusterIssuer', name: 'ours' });
+      assert.ok(!all.some(({ kind }) => kind === 'Issuer'));
+    },
+  ],
+  [
+    'everything for monitoring',
+    [
+      'metrics.serviceMonitor.enabled=true',
+      'metrics.serviceMonitor.labels.release=prom',
+      'metrics.alerts.enabled=true',
+      'metrics.dashboard.enabled=true',
+    ],
+    (all) => {
+      const monitor = find(all, 'ServiceMonitor');
+      assert.equal(monitor.metadata.labels['release'], 'prom');
+      const ports = find(all, 'Service', 'tranche-webhook').spec!['ports'] as { name: string }[];
+      assert.ok(ports.some(({ name }) => name === monitor.spec!['endpoints'][0].port));
+      assert.equal(find(all, 'ConfigMap', 'tranche-dashboard').metadata.labels['grafana_dashboard'], '1');
+    },
+  ],
+  [
+    'a Pod of the user’s taste',
+    [
+      'operator.nodeSelector.disk=ssd',
+      'operator.tolerations[0].operator=Exists',
+      'operator.priorityClassName=system-cluster-critical',
+      'operator.imagePullSecrets[0].name=pull',
+      'operator.podLabels.team=a',
+      'extraLabels.owner=b',
+      'operator.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
+      'operator.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].key=x',
+      'operator.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].operator=Exists',
+    ],
+    (all) => {
+      const pods = podsOf(all);
+      assert.equal(pods.length, 3);
+      for (const { spec } of pods) {
+        assert.deepEqual(spec['nodeSelector'], { disk: 'ssd' });
+        assert.deepEqual(spec['tolerations'], [{ operator: 'Exists' }]);
+        assert.equal(spec['priorityClassName'], 'system-cluster-critical');
+        assert.deepEqual(spec['imagePullSecrets'], [{ name: 'pull' }]);
+      }
+      for (const { kind, metadata } of all) assert.equal(metadata.labels?.['owner'], 'b', `${kind} ${metadata.name}`);
+    },
+  ],
+  [
+    'outside the cluster',
+    ['operator.enabled=false', 'webhook.url=https://10.0.0.1:9443'],
+    (all) => assert.equal(podsOf(all).length, 0),
+  ],
+  [
+    'nothing that can be left out',
+    ['podDisruptionBudget.enabled=false', 'networkPolicy.enabled=false', 'drain.enabled=false', 'rbac.aggregate=false'],
+    (all) => {
+      for (const kind of ['PodDisruptionBudget', 'NetworkPolicy'])
+        assert.ok(!all.some((one) => one.kind === kind), kind);
+      assert.equal(podsOf(all).length, 2);
+    },
+  ],
+];
+
+describe('The chart, for each combination of values that matters,', function () {
+  this.timeout(120_000);
+  let sandbox: Sandbox;
+  let api: ApiClient;
+
+  before(async () => {
+    sandbox = await startSandbox();
+    const kubeconfig = path.join(temporaryFolder('combinations'), 'kubeconfig');
+    await writeFile(kubeconfig, sandbox.kubeconfig, { mode: 0o600 });
+    const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
+    api = createApi({ connection, userAgent: 'test', fieldManager: 'test' });
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    for (const name of ['tranche-system', 'shop', 'pay']) {
+      const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+      await api.request({ method: 'POST', path: '/api/v1/namespaces', body });
+    }
+  });
+  after(async () => {
+    api.close();
+    await sandbox.close();
+  });
+
+  /** By an API server that knows every field, and enforces Pod Security "restricted". */
+  async function accepted(body: Manifest): Promise<void> {
+    const { apiVersion, kind, metadata } = body;
+    const plural = `${kind.toLowerCase()}s`.replace(/ys$/, 'ies');
+    const where = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+    const path = `${apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`}${where}/${plural}`;
+    await api
+      .request({ method: 'POST', path, query: { dryRun: 'All', fieldValidation: 'Strict' }, body })
+      .catch((error) => {
+        throw new Error(`${kind} ${metadata.name}: ${String(error)}`, { cause: error });
+      });
+  }
+
+  for (const [what, set, check] of COMBINATIONS) {
+    it(`is good with ${what}`, async () => {
+      const all = await render(...set);
+      check(all);
+      for (const manifest of all) {
+        // Kinds of other projects have no definition here.
+        if (!/cert-manager|monitoring\.coreos/.test(manifest.apiVersion)) await accepted(manifest);
+      }
+    });
+  }
+
+  it('lets the API server reach only the replicas, never a Pod that drains or tests', async () => {
+    const all = await render();
+    const selector = find(all, 'Service', 'tranche-webhook').spec!['selector'] as Record<string, string>;
+    const selected = podsOf(all).filter(({ metadata }) =>
+      Object.entries(selector).every(([key, value]) => metadata.labels[key] === value),
+    );
+    assert.deepEqual(selected, [find(all, 'Deployment').spec!['template']]);
+  });
+
+  it('asks in alerts and on the dashboard only for metrics that there are', async () => {
+    const all = await render('metrics.alerts.enabled=true', 'metrics.dashboard.enabled=true');
+    const groups = find(all, 'PrometheusRule').spec!['groups'] as { rules: { expr: string }[] }[];
+    const dashboard = parse(find(all, 'ConfigMap', 'tranche-dashboard').data!['tranche.json']!) as {
+      panels: { targets: { expr: string }[] }[];
+    };
+    const expressions = [
+      ...groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)),
+      ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
+    ];
+    assert.ok(expressions.length > 15);
+    const exposed = await createMetrics({ version: 'test' }).text();
+    const names = new Set([...exposed.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!));
+    const asked = expressions.flatMap((expression) => expression.match(/\btranche_\w+/g) ?? []);
+    for (const name of asked) assert.ok(names.has(name.replace(/_(bucket|sum|count)$/, '')), name);
+  });
+});

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
+import type { Deployment, Rollout } from '../../src/api/types.ts';
+import { noObjects } from '../../src/kube/collection.ts';
+import { Reflector } from '../../src/kube/reflector.ts';
+import { drain, DrainError } from '../../src/operator/drain.ts';
+import { VirtualApi } from './api.ts';
+import { NAME, ROLLOUT, template, World } from './world.ts';
+
+const STEPS = [{ replicas: 2 }, { replicas: '50%' }, { replicas: '100%' }];
+
+/** The operator is gone, and so is the webhook's interception: what `tranche drain` does once it leads. */
+async function drainOf(
+  world: World,
+  held: 'Finish' | 'Rollback',
+  options: { seconds?: number; crd?: boolean } = {},
+): Promise<{ deployments: number; rollouts: number }> {
+  world.crash();
+  world.webhook = false;
+  const api = new VirtualApi(world.virtual);
+  const { clock } = api;
+  const rollouts = new Reflector<Rollout>({
+    api,
+    clock,
+    path: `/apis/${GROUP}/v1beta1/rollouts`,
+    indexes: { workload: ({ metadata, spec }) => [`${metadata.namespace}/Deployment/${spec.workloadRef.name}`] },
+  });
+  const deployments = new Reflector<Deployment>({
+    api,
+    clock,
+    path: '/apis/apps/v1/deployments',
+    labelSelector: WORKLOAD_TYPE,
+  });
+  rollouts.start();
+  deployments.start();
+  const giveUp = new AbortController();
+  clock.after((options.seconds ?? 60) * 1000, () => giveUp.abort());
+  const done = drain({
+    api,
+    clock,
+    events: { record: () => undefined },
+    rollouts: options.crd === false ? noObjects<Rollout>() : rollouts,
+    deployments,
+    held,
+    namespaces: [],
+    signal: giveUp.signal,
+  });
+  let over = false;
+  const settled = done.then(
+    (result) => ((over = true), result),
+    (error: unknown) => {
+      over = true;
+      throw error;
+    },
+  );
+  settled.catch(() => undefined);
+  await world.until('the drain ends', () => over, 120_000);
+  void rollouts.stop();
+  void deployments.stop();
+  return settled;
+}
+
+const nothingOfOurs = (world: World): void => {
+  const { labels = {}, annotations = {} } = world.deployment.metadata;
+  assert.deepEqual(
+    [...Object.keys(labels), ...Object.keys(annotations)].filter(
+      (key) => /tranche\.dev|kruise\.io/.test(key) && !/rollout-id/.test(key),
+    ),
+    [],
+  );
+};
+
+async function inTheMiddle(): Promise<{ world: World; before: Deployment['spec'] }> {
+  const world = new World();
+  await world.start();
+  await world.createDeployment();
+  await world.createRollout(STEPS);
+  await world.untilHealthy();
+  const before = world.deployment.spec;
+  await world.release('v2');
+  await world.untilPaused(1);
+  return { world, before };
+}
+
+describe('a drain, before the program is taken out of the cluster,', () => {
+  it('lets a release in the middle finish natively, with the settings of its user', async () => {
+    const { world, before } = await inTheMiddle();
+    assert.deepEqual(await drainOf(world, 'Finish'), { deployments: 1, rollouts: 1 });
+    nothingOfOurs(world);
+    await world.until('all Pods are new', () => world.sizes['v2'] === 10 && world.readyPods === 10);
+    assert.deepEqual({ ...world.deployment.spec, template: null }, { ...before, template: null });
+    await world.stop();
+  });
+
+  it('puts the version before back, when that was chosen', async () => {
+    const { world, before } = await inTheMiddle();
+    await drainOf(world, 'Rollback');
+    nothingOfOurs(world);
+    await world.until('all Pods are old', () => world.sizes['v1'] === 10 && world.readyPods === 10);
+    assert.deepEqual(world.deployment.spec, before);
+    await world.stop();
+  });
+
+  it('leaves the Rollout as its user wrote it, free to be deleted when nobody listens any more', async () => {
+    const { world } = await inTheMiddle();
+    const { spec } = world.rollout;
+    await drainOf(world, 'Finish');
+    assert.deepEqual(world.rollout.spec, spec);
+    assert.deepEqual(world.rollout.metadata.finalizers ?? [], []);
+    await world.deleteRollout();
+    assert.equal(world.rolloutOf(), undefined);
+    await world.stop();
+  });
+
+  it('takes the label from Deployments at rest, which then go on', async () => {
+    const world = new World();
+    await world.start();
+    await world.createDeployment();
+    await world.createRollout(STEPS);
+    await world.untilHealthy();
+    await drainOf(world, 'Rollback');
+    nothingOfOurs(world);
+    await world.release('v2');
+    await world.until('it is released natively', () => world.sizes['v2'] === 10);
+    await world.stop();
+  });
+
+  it('gives back what two Rollouts name, and what none names any more', async () => {
+    const { world } = await inTheMiddle();
+    await world.createRollout(STEPS, { name: 'another' });
+    await world.run(5_000);
+    await drainOf(world, 'Finish');
+    nothingOfOurs(world);
+    assert.deepEqual(world.rolloutOf('another')?.metadata.finalizers ?? [], []);
+    await world.stop();
+  });
+
+  it('works with the CRD gone', async () => {
+    const { world } = await inTheMiddle();
+    await world.patchRollout({ metadata: { finalizers: null } });
+    await world.deleteRollout();
+    await drainOf(world, 'Finish', { crd: false });
+    nothingOfOurs(world);
+    await world.stop();
+  });
+
+  it('says what is left when time is up', async () => {
+    const { world } = await inTheMiddle();
+    // A record of a hold that nobody can read, and no Rollout's: not for us to guess what it meant.
+    world.webhook = false;
+    await world.virtual.createDeployment({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'stray', annotations: { [HELD]: 'not a record' } },
+      spec: { selector: { matchLabels: { app: NAME } }, template: template('v1') },
+    });
+    await assert.rejects(drainOf(world, 'Finish', { seconds: 20 }), (error: unknown) => {
+      assert.ok(error instanceof DrainError);
+      assert.match(error.message, /in time: default\/stray$/);
+      return true;
+    });
+    await world.stop();
+  });
+
+  it('is followed by a new installation that goes on as if nothing had been', async () => {
+    const { world } = await inTheMiddle();
+    await drainOf(world, 'Finish');
+    await world.until('finished', () => world.sizes['v2'] === 10 && world.readyPods === 10);
+    world.webhook = true;
+    world.startOperator();
+    await world.untilHealthy();
+    await world.release('v3');
+    await world.untilPaused(1);
+    assert.equal(world.sizes['v3'], 2);
+    assert.equal(world.rollout.metadata.name, ROLLOUT);
+    await world.stop();
+  });
+});
