@@ -1,7 +1,7 @@
 // What admission is asked about a write, and the one plugin that is built in: namespaces must exist and live.
 import { forbidden, notFound } from './errors.ts';
 import { groupResource, type Call, type Machinery } from './call.ts';
-import { SCALE_KIND, scaleOf, withReplicas } from './scale.ts';
+import { ownedScaleOf, SCALE_KIND, withReplicas } from './scale.ts';
 import type { AdmissionRequest, KubeObject, ResourceType } from './types.ts';
 
 /** NamespaceLifecycle: nothing is created where there is no namespace, or in one that is going. */
@@ -66,6 +66,6 @@ interface Face {
 export const wholeFace: Face = { as: {}, show: (object) => object, take: (shown) => shown };
 export const scaleFace = (type: ResourceType): Face => ({
   as: { kind: SCALE_KIND },
-  show: (object) => scaleOf(type, object),
+  show: (object) => ownedScaleOf(type, object),
   take: (shown, object) => withReplicas(type, object, shown.spec.replicas ?? 0),
 });

@@ -1,9 +1,9 @@
 // Patch: four kinds of changes, each decided from what is stored and tried again when that changes meanwhile.
 import { parseApply } from '../apply/index.ts';
 import { applyPatch, type PatchType } from '../patch/index.ts';
-import { badRequest, generic, unsupportedMediaType } from './errors.ts';
+import { badRequest, conflict, generic, unsupportedMediaType } from './errors.ts';
 import { checkName, checkNamespace, ownCopy } from './body.ts';
-import { isBytes, type Call, type Machinery, type Result } from './call.ts';
+import { groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
 import { timestamp } from './names.ts';
 import { readOptions } from './options.ts';
 import { updateObject } from './update.ts';
@@ -43,6 +43,10 @@ export async function patch(m: Machinery, call: Call): Promise<Result> {
         });
         checkNamespace(call, object);
         checkName(call, object);
+        if (!old && object.metadata.uid) {
+          const why = `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`;
+          throw conflict(groupResource(type), info.name, why);
+        }
         return { object, tracked: true };
       },
     });

@@ -1,7 +1,9 @@
 // The scale subresource: autoscaling/v1 Scale as another face of a Deployment, a ReplicaSet, or a custom resource that has one.
+import { parseApply } from '../apply/index.ts';
 import { applyPatch, type PatchType } from '../patch/index.ts';
 import { badRequest, conflict, field, generic, internal, invalid, notFound } from './errors.ts';
-import { collectionOf } from './resources.ts';
+import { apiVersionOf, collectionOf } from './resources.ts';
+import { timestamp } from './names.ts';
 import { clone } from './objects.ts';
 import { readOptions } from './options.ts';
 import { formatLabelSelector, labelSelectorOf } from './select.ts';
@@ -13,8 +15,8 @@ const PATCHES = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
 ];
+const APPLY_PATCH = 'application/apply-patch+yaml';
 export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 
 const at = (object: unknown, path: string): unknown =>
@@ -34,6 +36,35 @@ export function scaleOf(type: ResourceType, object: KubeObject): KubeObject {
     spec: { ...(at(object, specReplicasPath) ? { replicas: at(object, specReplicasPath) } : {}) },
     status: { replicas: at(object, statusReplicasPath) ?? 0, ...(selector ? { selector } : {}) },
   };
+}
+
+/** The Scale as admission sees it: with those who own its number. */
+export function ownedScaleOf(type: ResourceType, object: KubeObject): KubeObject {
+  const scale = scaleOf(type, object);
+  const owners = (object.metadata.managedFields ?? []).filter((entry) =>
+    keysOf(type).reduce<unknown>((fields, key) => (fields as Fields | undefined)?.[`f:${key}`], entry.fieldsV1),
+  );
+  if (owners.length === 0) return scale;
+  const managedFields = owners.map((entry) => ({
+    ...entry,
+    apiVersion: scale.apiVersion,
+    fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+  }));
+  return { ...scale, metadata: { ...scale.metadata, managedFields } };
+}
+
+type Fields = Record<string, unknown>;
+const keysOf = (type: ResourceType): string[] => type.scale!.specReplicasPath.split('.').filter(Boolean);
+
+/** The books of the whole object do not say when it was scaled. */
+export function withoutScaleTimes(object: KubeObject): KubeObject {
+  const { managedFields } = object.metadata;
+  if (!managedFields) return object;
+  const timeless = managedFields.map((entry) => {
+    const { time: _, ...rest } = entry;
+    return entry.subresource === 'scale' ? rest : entry;
+  });
+  return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
 }
 
 const labelSelectorText = (object: KubeObject): string =>
@@ -57,15 +88,51 @@ export async function putScale(m: Machinery, call: Call): Promise<Result> {
 
 export async function patchScale(m: Machinery, call: Call): Promise<Result> {
   const contentType = (call.headers['content-type'] ?? '').split(';')[0]!.trim();
+  if (contentType === APPLY_PATCH) return applyScale(m, call);
   if (!PATCHES.includes(contentType)) throw generic(415);
-  const patchType = (
-    contentType === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : contentType
-  ) as PatchType;
+  const patchType = contentType as PatchType;
   return writeScale(m, call, 'PatchOptions', (object) => {
     const body = call.body ?? new Uint8Array();
     const type = { ...call.type, ...SCALE_KIND, custom: false };
     return applyPatch({ type, object, patchType, body, validation: 'Ignore', trusted: !isBytes(body) }).object;
   });
+}
+
+/** Applies the number to the object itself, under the name of the applier of its Scale. */
+async function applyScale(m: Machinery, call: Call): Promise<Result> {
+  const { type, info } = call;
+  const options = readOptions(call, 'PatchOptions', true);
+  const { applied, warnings } = parseApply(call.body ?? new Uint8Array(), options.validation);
+  call.warnings.push(...warnings);
+  const { fields } = m;
+  if (!fields) throw badRequest('server-side apply is not available: this cluster does not track managed fields');
+  const [group, version] = (applied.apiVersion ?? '').split('/');
+  if (group !== SCALE_KIND.group || version !== SCALE_KIND.version || applied.kind !== SCALE_KIND.kind) {
+    throw badRequest(`invalid object type: ${group}/${version ?? ''}, Kind=${applied.kind ?? ''}`);
+  }
+  const result = await updateObject(m, call, options, {
+    createsMissing: false,
+    retries: true,
+    next: async (old) => {
+      const replicas = wantedReplicas(type, info.name, applied, old!);
+      const head = {
+        apiVersion: apiVersionOf(type.group, type.version),
+        kind: type.kind,
+        metadata: { name: info.name, namespace: old!.metadata.namespace },
+      } as KubeObject;
+      const object = await fields.apply({
+        live: old,
+        applied: withReplicas(type, head, replicas),
+        manager: options.manager,
+        force: options.force,
+        type,
+        subresource: info.subresource,
+        time: timestamp(m.clock.now()),
+      });
+      return { object, tracked: true };
+    },
+  });
+  return asScale(type, result);
 }
 
 function readScale(call: Call): KubeObject {
@@ -89,43 +156,47 @@ async function writeScale(
     createsMissing: false,
     retries: true,
     next: (old) => {
-      const before = scaleOf(type, old!);
-      const scale = next(before);
-      if (scale.metadata?.name && scale.metadata.name !== info.name) {
-        throw badRequest(
-          `the name of the object (${scale.metadata.name}) does not match the name on the URL (${info.name})`,
-        );
-      }
-      const { resourceVersion, uid } = scale.metadata ?? {};
-      if (resourceVersion && resourceVersion !== old!.metadata.resourceVersion)
-        throw conflict(groupResource(type), info.name);
-      if (uid && uid !== old!.metadata.uid) {
-        throw conflict(
-          groupResource(type),
-          info.name,
-          `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old!.metadata.uid}`,
-        );
-      }
-      const replicas: unknown = scale.spec?.replicas ?? 0;
-      if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
-        throw badRequest(`Scale in version "v1" cannot be handled as a Scale: spec.replicas must be an integer`);
-      }
-      if (replicas < 0) {
-        throw invalid({ group: 'autoscaling', kind: 'Scale' }, info.name, [
-          field.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
-        ]);
-      }
+      const replicas = wantedReplicas(type, info.name, next(scaleOf(type, old!)), old!);
       return { object: withReplicas(type, old!, replicas), tracked: false };
     },
   });
-  if (result.kind === 'object') result.object = scaleOf(type, result.object);
-  delete (result as { type?: unknown }).type;
-  return result;
+  return asScale(type, result);
+}
+
+function asScale(type: ResourceType, result: Result): Result {
+  if (result.kind !== 'object') return result;
+  return { kind: 'object', code: result.code, object: scaleOf(type, result.object) };
+}
+
+/** The number that a Scale asks for. Throws when it is another's, outdated, or no number. */
+function wantedReplicas(type: ResourceType, name: string, scale: KubeObject, old: KubeObject): number {
+  if (scale.metadata?.name && scale.metadata.name !== name) {
+    throw badRequest(`the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`);
+  }
+  const { resourceVersion, uid } = scale.metadata ?? {};
+  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw conflict(groupResource(type), name);
+  if (uid && uid !== old.metadata.uid) {
+    throw conflict(
+      groupResource(type),
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  }
+  const replicas: unknown = scale.spec?.replicas ?? 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
+    throw badRequest(`Scale in version "v1" cannot be handled as a Scale: spec.replicas must be an integer`);
+  }
+  if (replicas < 0) {
+    throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [
+      field.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
+  }
+  return replicas;
 }
 
 export function withReplicas(type: ResourceType, object: KubeObject, replicas: number): KubeObject {
   const copy: KubeObject = { ...object, metadata: { ...object.metadata } };
-  const keys = type.scale!.specReplicasPath.split('.').filter(Boolean);
+  const keys = keysOf(type);
   let parent: Record<string, unknown> = copy;
   for (const key of keys.slice(0, -1)) {
     parent[key] = { ...(parent[key] as Record<string, unknown> | undefined) };

@@ -18,6 +18,7 @@ import {
 } from './call.ts';
 import { readOptions, type WriteOptions } from './options.ts';
 import { removeNow } from './remove.ts';
+import { withoutScaleTimes } from './scale.ts';
 import { track } from './owners.ts';
 import type { KubeObject } from './types.ts';
 
@@ -149,6 +150,7 @@ async function replace(
     await m.admission.validate(request);
   }
   if (next === old) return old;
+  if (info.subresource === 'scale') next = withoutScaleTimes(next);
   const collection = collectionOf(type);
   const current = m.store.get(collection, stored.metadata.namespace ?? '', info.name);
   if (current !== stored) {
