@@ -1,5 +1,5 @@
 // What slipped past the webhook, found by comparing what is stored: held, taken over, and reported.
-import { HELD, ROLLOUT_ID } from '../api/keys.ts';
+import { HELD, PAUSED_UNSEEN, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Held } from '../api/types.ts';
 import { freeze, type Move } from './budget.ts';
 import { patchDeployment, patchHeld } from './effects.ts';
@@ -34,7 +34,7 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
         v: 1,
         rollout: rollout.metadata.name,
         // Outside of a release nothing was borrowed: what stands there is the user's.
-        user: unfinished ? originalSettings(view) : settingsOf(deployment),
+        user: unfinished ? originalSettings(view) : asUserWrote(deployment),
         stable: running ?? stableGuess(view, digest) ?? '',
         budget,
         bypassed,
@@ -49,12 +49,19 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
 }
 
+/** The API server's own policy may have paused it; it has noted what the pause was before. */
+export function asUserWrote(deployment: Deployment): Settings {
+  const before = deployment.metadata.annotations?.[PAUSED_UNSEEN];
+  const settings = settingsOf(deployment);
+  return before === undefined ? settings : { ...settings, paused: before === 'true' ? true : null };
+}
+
 /**
  * The user's settings of a Deployment whose record is gone. Where the fields still are as we left them, the native controller's copy
  * of the record on a ReplicaSet is what is left of the user's.
  */
 function originalSettings(view: View): Settings {
-  const now = settingsOf(view.deployment);
+  const now = asUserWrote(view.deployment);
   const sets = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
   const copy = sets.map((set) => parseHeld(set?.metadata.annotations?.[HELD])).find((held) => held !== undefined);
   if (!copy) return now;

@@ -1,11 +1,12 @@
 // The ways out of a release: rolled back, finished, disabled, deleted. Each gives the Deployment back as its user wrote it.
-import { CHANGED_BY, ON_DELETE, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
+import { CHANGED_BY, ON_DELETE, PAUSED_UNSEEN, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Outcome } from '../api/reasons.ts';
 import type { Deployment } from '../api/types.ts';
 import { podsOf } from './batch.ts';
+import { asUserWrote } from './bypass.ts';
 import { letGo, repair, type Move } from './budget.ts';
 import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld } from './hold.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld, type Settings } from './hold.ts';
 import { deploymentTemplate } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
@@ -89,6 +90,7 @@ function close(
   const id = view.deployment.metadata.labels?.[ROLLOUT_ID];
   const message = done ? 'Rollout progressing has been completed' : 'Rollout progressing has been canceled';
   closeHistory(draft, now, outcome);
+  dropConditions(draft, 'PolicyBlocked');
   draft.phase = 'Healthy';
   draft.message = message;
   const { keepsReplicas: _, ...canary } = withNumbers(draft.canary!, view);
@@ -129,7 +131,7 @@ export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Deci
   if (!deployment || !alone) return left(snapshot, outcome);
   const held = readHeld(deployment);
   if (!held) {
-    const effects = patchDeployment('leave', deployment, nothingOfOurs);
+    const effects = patchDeployment('leave', deployment, { ...nothingOfOurs, ...withoutUnseenPause(deployment) });
     return effects.length > 0 ? { ...nothing, effects } : left(snapshot, outcome);
   }
   if (!children) return { ...nothing, needsChildren: true };
@@ -159,9 +161,13 @@ function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'
   return giveBack(snapshot, move, draft, freed ? [{ reason: 'ReleaseEnded', message }] : []);
 }
 
+/** Paused by the API server's own policy while nobody of ours was there, and nobody's to release now. */
+const withoutUnseenPause = (deployment: Deployment): { settings?: Settings } =>
+  deployment.metadata.annotations?.[PAUSED_UNSEEN] === undefined ? {} : { settings: asUserWrote(deployment) };
+
 const nothingOfOurs = {
   labels: Object.fromEntries([WORKLOAD_TYPE, ...HELD_LABELS].map((key) => [key, null])),
-  annotations: Object.fromEntries([CHANGED_BY, ...HELD_ANNOTATIONS].map((key) => [key, null])),
+  annotations: Object.fromEntries([CHANGED_BY, PAUSED_UNSEEN, ...HELD_ANNOTATIONS].map((key) => [key, null])),
 };
 
 function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
@@ -174,7 +180,7 @@ function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   }
   const draft = draftOf(rollout);
   closeHistory(draft, now, 'Disabled');
-  dropConditions(draft, 'Progressing', 'Stalled', 'Bypassed');
+  dropConditions(draft, 'Progressing', 'Stalled', 'Bypassed', 'PolicyBlocked');
   draft.phase = 'Disabled';
   draft.message = 'Rollout is disabled';
   draft.canary = undefined;

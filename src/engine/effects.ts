@@ -1,5 +1,5 @@
 // Decisions as patches: each names only what differs, and the resourceVersion it was decided on.
-import { HELD, IN_PROGRESSING, STABLE_REVISION } from '../api/keys.ts';
+import { HELD, IN_PROGRESSING, PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, PodTemplate, ReplicaSet } from '../api/types.ts';
 import {
   freedSettings,
@@ -45,7 +45,11 @@ export function patchHeld(
   settings: Settings,
   labels: Changes = {},
 ): Effect[] {
-  const annotations = { [HELD]: writeHeld(held), [IN_PROGRESSING]: inProgressing(held.rollout) };
+  const annotations = {
+    [HELD]: writeHeld(held),
+    [IN_PROGRESSING]: inProgressing(held.rollout),
+    [PAUSED_UNSEEN]: null,
+  };
   return patchDeployment(why, deployment, { settings, labels, annotations });
 }
 

@@ -268,7 +268,7 @@ function begin(snapshot: Snapshot, view: View, template: string): Decision {
   const events: EventNote[] = [];
   closeHistory(draft, now, 'Superseded');
   openHistory(draft, historyEntry(snapshot, view));
-  dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed');
+  dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   setCondition(draft, now, 'Progressing', 'True', 'InRolling', 'Rollout is in Progressing');
   const target = stepTarget(steps[0]?.replicas ?? '100%', view.replicas);
@@ -287,7 +287,7 @@ function begin(snapshot: Snapshot, view: View, template: string): Decision {
     stableRevision,
     ...(stableDigest ? { stableDigest } : {}),
     templateDigest: template,
-    currentStepState: view.replicas === 0 ? 'BeforeStepUpgrade' : 'StepUpgrade',
+    currentStepState: view.replicas === 0 || snapshot.gate?.blocked ? 'BeforeStepUpgrade' : 'StepUpgrade',
     lastUpdateTime: formatTime(now),
   };
   const id = draft.canary.observedRolloutID ?? '';

@@ -1,6 +1,7 @@
 // What the engine is told and what it answers: facts in, effects as data out.
 import type { EventReason } from '../api/reasons.ts';
 import type { Deployment, Pod, PodTemplate, ReplicaSet, Rollout, RolloutStatus } from '../api/types.ts';
+import type { Gate } from './policy-gate.ts';
 
 /** ReplicaSets and Pods under the Deployment's selector; those of other owners may be among them. */
 export interface Children {
@@ -23,6 +24,8 @@ export interface Snapshot {
   /** Digest of a template's canonical JSON. */
   readonly digest: (template: PodTemplate) => string;
   readonly sha256: (text: string) => string;
+  /** What policies say; absent = there are none. */
+  readonly gate?: Gate;
 }
 
 /** An RFC 6902 operation. */

@@ -1,6 +1,7 @@
 // The next status: a draft that decisions change, and what of it is worth a write.
 import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.ts';
 import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
+import type { BlockedReason } from './policy-gate.ts';
 import { sameJson } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import { formatTime } from './time.ts';
@@ -38,9 +39,9 @@ export const progressingReason = (rollout: Rollout): ProgressingReason | undefin
 export function setCondition(
   draft: Draft,
   now: number,
-  type: 'Progressing' | 'Succeeded' | 'Stalled' | 'Bypassed' | 'Terminating',
+  type: 'Progressing' | 'Succeeded' | 'Stalled' | 'Bypassed' | 'PolicyBlocked' | 'Terminating',
   status: 'True' | 'False',
-  reason: ProgressingReason | StalledReason | 'Recovered' | 'NotSeenByWebhook' | 'InTerminating' | '',
+  reason: ProgressingReason | StalledReason | BlockedReason | 'Recovered' | 'NotSeenByWebhook' | 'InTerminating' | '',
   message: string,
 ): void {
   const old = conditionOf(draft.conditions, type);

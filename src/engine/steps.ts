@@ -4,10 +4,12 @@ import type { CanaryStatus, CanaryStep, Held, Pod } from '../api/types.ts';
 import { isWhole, podsOf, stepTarget } from './batch.ts';
 import { advance, freeze, type Goal, type Move } from './budget.ts';
 import { labelPod, revertDeployment } from './effects.ts';
+import { approvalsOf } from './policy-approval.ts';
+import { glassFor, withApprovalByEdit } from './policy-gate.ts';
 import { deploymentTemplate, isRestartOnly } from './revision.ts';
 import { judgePods, type Health } from './signals.ts';
 import type { Decision, Effect, EventNote, Snapshot } from './snapshot.ts';
-import { conditionOf, draftOf, progressingReason, setCondition, settle, type Draft } from './status.ts';
+import { conditionOf, draftOf, dropConditions, progressingReason, setCondition, settle, type Draft } from './status.ts';
 import { formatTime, parseTime } from './time.ts';
 import { hashOf, readySince, type View } from './view.ts';
 import * as words from './words.ts';
@@ -88,7 +90,7 @@ export const withNumbers = (status: CanaryStatus, view: View): CanaryStatus => (
 });
 
 function decideRun(run: Run): Answer {
-  const { view, draft, snapshot } = run;
+  const { view, draft } = run;
   if (view.replicas === 0) {
     draft.message = words.noReplicas;
     return {};
@@ -96,13 +98,14 @@ function decideRun(run: Run): Answer {
   const frozen = frozenBy(run);
   if (frozen) return stayFrozen(run, frozen);
   resume(run);
+  noteGlass(run);
   const state = draft.canary!.currentStepState;
   const health = healthOf(run);
   const stalled = state === 'StepReady' ? undefined : judge(run, health);
   if (stalled) return stalled;
   switch (state) {
     case 'StepReady':
-      return enterNext(run);
+      return ready(run, health);
     case 'StepUpgrade':
       return upgrade(run, health);
     case 'StepPaused':
@@ -114,8 +117,7 @@ function decideRun(run: Run): Answer {
       return finish(run);
     case 'BeforeStepUpgrade':
     case '':
-      enter(run, run.index, snapshot.now);
-      return {};
+      return beginStep(run);
   }
 }
 
@@ -240,7 +242,8 @@ function waitOrGoOn(run: Run): Answer {
       view.stableSet !== undefined &&
       isRestartOnly(view.stableSet.spec.template, view.deployment.spec.template);
     if (unattended) return enterNext(run);
-    draft.message = words.waitsForApproval(name);
+    const given = new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size;
+    draft.message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1);
     return {};
   }
   const until = (parseTime(draft.canary!.lastUpdateTime) ?? now) + seconds * 1000;
@@ -249,9 +252,70 @@ function waitOrGoOn(run: Run): Answer {
   return { againAtMs: until };
 }
 
+/** Approved. While a policy does not let the next step begin, the sizes are kept up as they are in a pause. */
+function ready(run: Run, health: Health): Answer {
+  const { view, held, goal, snapshot } = run;
+  if (snapshot.gate?.blocked === undefined) return enterNext(run);
+  const move = advance(view, held, goal);
+  noteTrim(run, move);
+  const effects = [...effectsOf(move), ...labelPods(run)];
+  const waiting = enterNext(run);
+  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
+}
+
+/** The release waits to begin. */
+function beginStep(run: Run): Answer {
+  const waiting = waitForPolicy(run);
+  if (waiting !== undefined) return waiting;
+  enter(run, run.index, run.snapshot.now);
+  return {};
+}
+
+/** Looks again when it opens, and before that when policies or other releases change. Undefined when nothing blocks. */
+function waitForPolicy({ snapshot, draft, events, name }: Run): Answer | undefined {
+  const { gate, rollout, now } = snapshot;
+  const blocked = gate?.blocked;
+  if (blocked === undefined) {
+    dropConditions(draft, 'PolicyBlocked');
+    return undefined;
+  }
+  draft.message = words.blocked(name, blocked.message);
+  const before = conditionOf(rollout.status?.conditions, 'PolicyBlocked');
+  if (before?.reason !== blocked.reason) events.push({ reason: 'PolicyBlocked', message: draft.message });
+  setCondition(draft, now, 'PolicyBlocked', 'True', blocked.reason, blocked.message);
+  return { againAtMs: blocked.opensAt };
+}
+
+/** Who went past a policy for this release is in its history, once. */
+function noteGlass({ snapshot, view, draft, events }: Run): void {
+  const [current, ...rest] = draft.history;
+  if (current === undefined || current.endTime !== undefined) return;
+  const noted = current.brokenGlass ?? [];
+  const news = glassFor(snapshot.rollout, view.deployment)
+    .map(({ user, reason, time }) => ({ user, reason, time }))
+    .filter((glass) => !noted.some((one) => one.user === glass.user && one.time === glass.time));
+  if (news.length === 0) return;
+  draft.history = [{ ...current, brokenGlass: [...noted, ...news] }, ...rest];
+  for (const { user, reason } of news) {
+    events.push({ reason: 'GlassBroken', message: `${user} went past policy: ${reason}` });
+  }
+}
+
+/** Who approved is on record before the step is left. */
+function noteApprovals({ snapshot, draft, events, name }: Run): void {
+  const approvals = withApprovalByEdit(draft.canary!, snapshot.rollout);
+  if (approvals === undefined) return;
+  draft.canary = { ...draft.canary!, approvals };
+  const users = [...new Set(approvalsOf(draft.canary).map(({ user }) => user))];
+  if (users.length > 0) events.push({ reason: 'Approved', message: `${name} approved by ${users.join(', ')}` });
+}
+
 /** To the next step, or to the one that nextStepIndex names. Only the status: the budget follows when that is written. */
 function enterNext(run: Run): Answer {
   const { snapshot, draft, index, steps } = run;
+  const waiting = waitForPolicy(run);
+  if (waiting !== undefined) return waiting;
+  noteApprovals(run);
   const usual = index < steps.length ? index + 1 : -1;
   const wanted = draft.canary!.nextStepIndex;
   const next = wanted >= 1 && wanted <= steps.length ? wanted : usual;

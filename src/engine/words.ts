@@ -15,7 +15,10 @@ export const stepOf = (index: number, steps: number): string => `step ${index}/$
 export const updating = (step: string, updated: number, target: number, waitsFor: string): string =>
   `${step}: ${updated} of ${target} Pods updated, waiting for ${waitsFor}`;
 
-export const waitsForApproval = (step: string): string => `${step} done: waiting for approval (0 of 1)`;
+export const waitsForApproval = (step: string, given: number, required: number): string =>
+  `${step} done: waiting for approval (${given} of ${required})`;
+
+export const blocked = (step: string, why: string): string => `${step} waits: ${why}`;
 
 export const waitsUntil = (step: string, time: string, seconds: number): string =>
   `${step} done: going on at ${time} (pause of ${seconds} s)`;

@@ -16,7 +16,7 @@ export interface ApplierDeps {
   readonly events: EventRecorder;
   readonly writes: OwnWrites;
   readonly logger: Logger;
-  readonly metrics?: { budgetMove(move: string): void; bypass(): void };
+  readonly metrics?: { budgetMove(move: string): void; bypass(): void; approval?(): void };
 }
 
 export const deploymentPath = (key: string): string => {
@@ -58,6 +58,7 @@ export class Applier {
       const [type] = EVENTS[reason];
       for (const about of [rollout, deployment]) if (about) this.deps.events.record({ about, type, reason, message });
       if (reason === 'Bypassed') this.deps.metrics?.bypass();
+      if (reason === 'Approved') this.deps.metrics?.approval?.();
       this.deps.logger.info('release', { key, reason, detail: message });
     }
     return decision.effects.length > 0 || decision.status !== undefined;

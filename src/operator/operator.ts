@@ -19,6 +19,7 @@ import { splitKey } from '../kube/store.ts';
 import { Applier, deploymentPath, rolloutPath } from './apply.ts';
 import { ChildWatches } from './children.ts';
 import { OwnWrites } from './own-writes.ts';
+import type { PolicyLookup } from './policies.ts';
 
 export interface OperatorMetrics {
   reconcile(controller: string, result: string, seconds: number): void;
@@ -40,6 +41,8 @@ export interface OperatorDeps {
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
+  /** Without it there are no policies. */
+  readonly policies?: PolicyLookup;
   /** The engine; tests put a worse one in its place, to see that it is missed. */
   readonly decide?: typeof decideRelease;
 }
@@ -144,7 +147,9 @@ export function createOperator(deps: OperatorDeps): Operator {
       pods: found.pods,
     };
     const reportedAt = applier.reportedAt(rollout);
-    return { now: clock.now(), rollout, deployment, children: newest, alone, reportedAt, digest, sha256 };
+    const gate = deps.policies?.gate(key, rollout, deployment);
+    const facts = { now: clock.now(), rollout, deployment, children: newest, alone, reportedAt, digest, sha256 };
+    return gate ? { ...facts, gate } : facts;
   }
 
   /** From the watch; one that is not enrolled yet is asked for by name. */
@@ -189,6 +194,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const synced = await Promise.all([rollouts.whenSynced(), deployments.whenSynced()]);
     if (stopped || synced.includes(false)) return;
     ends.push(rollouts.on(onRollout), deployments.on(onDeployment));
+    if (deps.policies) ends.push(deps.policies.onChange((key) => queue.add(key)));
     queue.start();
   }
 

@@ -7,15 +7,19 @@ import type {
   CanaryStep,
   Deployment,
   HistoryEntry,
+  KubeObject as ApiObject,
   Pod,
   ReplicaSet,
   Rollout,
 } from '../../src/api/types.ts';
+import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import { intercept } from '../../src/engine/intercept.ts';
 import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { createOperator, type Operator, type OperatorDeps } from '../../src/operator/operator.ts';
+import { PolicyLookup } from '../../src/operator/policies.ts';
+import { createCalendar } from '../../src/schedule/calendar.ts';
 import type { Admission } from '../../src/sandbox/core/call.ts';
 import { resource } from '../../src/sandbox/core/resources.ts';
 import type { Store } from '../../src/sandbox/core/store.ts';
@@ -28,12 +32,15 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   seed?: number;
   misbehaviour?: (world: World) => Misbehaviour;
   decide?: OperatorDeps['decide'];
+  /** With a cache of ReleasePolicies. */
+  policies?: boolean;
 }
 
 export const NAME = 'demo';
 export const ROLLOUT = 'demo-rollout';
 const MERGE = 'application/merge-patch+json';
 const ROLLOUTS = `/apis/${GROUP}/v1beta1/namespaces/default/rollouts`;
+const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
 const COLLECTION = `${GROUP}/rollouts`;
 
 export class World {
@@ -45,10 +52,12 @@ export class World {
   readonly apis: VirtualApi[] = [];
   private readonly misbehaviour: Misbehaviour | undefined;
   private readonly decide: OperatorDeps['decide'];
+  private readonly policies: boolean;
   private operator: { stop: () => Promise<void> } | undefined;
 
-  constructor({ seed = 1, misbehaviour, decide, ...rest }: WorldOptions = {}) {
+  constructor({ seed = 1, misbehaviour, decide, policies = false, ...rest }: WorldOptions = {}) {
     this.decide = decide;
+    this.policies = policies;
     this.virtual = new VirtualCluster({
       seed,
       admission: (store) => this.admission(store),
@@ -61,6 +70,10 @@ export class World {
         generation: true,
         strategicMerge: false,
       }),
+    );
+    const policyKind = { custom: true, status: true, generation: true, namespaced: false, strategicMerge: false };
+    this.virtual.cluster.registry.add(
+      resource('tranche.dev', 'v1alpha1', 'ReleasePolicy', 'releasepolicies', policyKind),
     );
     this.misbehaviour = misbehaviour?.(this);
   }
@@ -107,11 +120,27 @@ export class World {
       path: '/apis/apps/v1/deployments',
       labelSelector: WORKLOAD_TYPE,
     });
+    const policies = new Reflector<ReleasePolicy>({ api, clock, path: '/apis/tranche.dev/v1alpha1/releasepolicies' });
+    const namespaces = new Reflector<ApiObject>({ api, clock, path: '/api/v1/namespaces' });
+    const lookup = new PolicyLookup({
+      policies,
+      namespaces,
+      rollouts,
+      deployments,
+      clock,
+      calendar: createCalendar(),
+      exempt: new Set(['kube-system']),
+    });
+    if (this.policies) {
+      policies.start();
+      namespaces.start();
+    }
     const operator: Operator = createOperator({
       api,
       clock,
       rollouts,
       deployments,
+      ...(this.policies ? { policies: lookup } : {}),
       ...(this.decide ? { decide: this.decide } : {}),
       logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
       events: { record: (event) => void this.events.push(event) },
@@ -122,7 +151,7 @@ export class World {
     this.operator = {
       stop: async () => {
         await operator.stop();
-        await Promise.all([rollouts.stop(), deployments.stop()]);
+        await Promise.all([rollouts.stop(), deployments.stop(), policies.stop(), namespaces.stop()]);
       },
     };
   }
@@ -173,6 +202,15 @@ export class World {
         },
       },
     });
+  }
+
+  async createPolicy(name: string, spec: ReleasePolicySpec): Promise<void> {
+    const body = { apiVersion: 'tranche.dev/v1alpha1', kind: 'ReleasePolicy', metadata: { name }, spec };
+    await this.virtual.client.request('POST', POLICIES, { body });
+  }
+
+  async deletePolicy(name: string): Promise<void> {
+    await this.virtual.client.request('DELETE', `${POLICIES}/${name}`);
   }
 
   /** kubectl set image. */

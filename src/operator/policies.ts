@@ -1,0 +1,111 @@
+// Policies in the shell: the caches they are looked up in, for admission and for the operator.
+import { HELD } from '../api/keys.ts';
+import type { ReleasePolicy } from '../api/policy.ts';
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import { gateFor, hasBegun, openGate, type Gate } from '../engine/policy-gate.ts';
+import type { Calendar } from '../engine/policy-windows.ts';
+import { matching, type Labels } from '../engine/policy.ts';
+import type { Clock } from '../kube/api.ts';
+import type { Reflector } from '../kube/reflector.ts';
+import { splitKey } from '../kube/store.ts';
+
+export interface PolicyCaches {
+  readonly policies: Reflector<ReleasePolicy>;
+  readonly namespaces: Reflector<KubeObject>;
+  readonly rollouts: Reflector<Rollout>;
+  readonly deployments: Reflector<Deployment>;
+}
+
+export interface PolicyLookupDeps extends PolicyCaches {
+  readonly calendar: Calendar;
+  readonly clock: Clock;
+  /** Namespaces that no policy reaches: kube-system, and our own. */
+  readonly exempt: ReadonlySet<string>;
+}
+
+/** A release that was told it may begin counts until its status says so, at most for so long. */
+const CLAIM_MS = 60_000;
+
+export class PolicyLookup {
+  private readonly deps: PolicyLookupDeps;
+  /** Releases that were told they may begin: key → until when that counts. */
+  private readonly claims = new Map<string, number>();
+
+  constructor(deps: PolicyLookupDeps) {
+    this.deps = deps;
+  }
+
+  /** Those that select a Deployment of the namespace with any of these sets of labels. */
+  policiesFor(namespace: string, workloadLabels: readonly Labels[]): ReleasePolicy[] {
+    const { policies, namespaces, exempt } = this.deps;
+    const namespaceLabels = namespaces.get(namespace)?.metadata.labels;
+    return matching([...policies.store.values()], { namespace, namespaceLabels, workloadLabels }, exempt);
+  }
+
+  /** Deployments of the namespace in a release, but for this one. */
+  inFlight(namespace: string, except: string): number {
+    return [...this.deps.deployments.store.values()].filter(
+      ({ metadata }) =>
+        metadata.namespace === namespace && metadata.name !== except && metadata.annotations?.[HELD] !== undefined,
+    ).length;
+  }
+
+  /** What policies say about the release of this Deployment now. */
+  gate(key: string, rollout: Rollout, deployment: Deployment | undefined): Gate {
+    const { clock, calendar } = this.deps;
+    if (deployment?.metadata.annotations?.[HELD] === undefined) {
+      this.claims.delete(key);
+      return openGate;
+    }
+    const { namespace } = splitKey(key);
+    const policies = this.policiesFor(namespace, [deployment.metadata.labels]);
+    const running = (): number => this.running(namespace, key);
+    const gate = gateFor({ policies, rollout, deployment, now: clock.now(), calendar, running });
+    const limited = policies.some(({ spec }) => spec.maxConcurrentReleases !== undefined);
+    if (limited && gate.blocked === undefined && !hasBegun(rollout)) {
+      this.claims.set(key, clock.now() + CLAIM_MS);
+    }
+    return gate;
+  }
+
+  /** Tells the keys of held Deployments whenever what policies say may have changed. Returns how to stop. */
+  onChange(wake: (key: string) => void): () => void {
+    const { policies, namespaces, deployments } = this.deps;
+    const wakeAll = (inNamespace?: string): void => {
+      for (const [key, { metadata }] of deployments.store.entries()) {
+        if (metadata.annotations?.[HELD] === undefined) continue;
+        if (inNamespace === undefined || metadata.namespace === inNamespace) wake(key);
+      }
+    };
+    const ends = [
+      policies.on(({ old, object }) => {
+        if (JSON.stringify(old?.spec) !== JSON.stringify(object.spec) || old === undefined) wakeAll();
+      }),
+      namespaces.on(({ old, object }) => {
+        const changed = JSON.stringify(old?.metadata.labels) !== JSON.stringify(object.metadata.labels);
+        if (changed) wakeAll(object.metadata.name);
+      }),
+      // A release that ends makes room for another.
+      deployments.on(({ key, object, old, type }) => {
+        const ended =
+          old?.metadata.annotations?.[HELD] !== undefined && object.metadata.annotations?.[HELD] === undefined;
+        if (!ended && type !== 'deleted') return;
+        this.claims.delete(key);
+        wakeAll(object.metadata.namespace);
+      }),
+    ];
+    return () => ends.forEach((end) => end());
+  }
+
+  /** Others of the namespace whose release has begun, or was told that it may. */
+  private running(namespace: string, except: string): number {
+    const { rollouts, deployments, clock } = this.deps;
+    let count = 0;
+    for (const [key, { metadata }] of deployments.store.entries()) {
+      if (metadata.namespace !== namespace || key === except || metadata.annotations?.[HELD] === undefined) continue;
+      const claimed = (this.claims.get(key) ?? 0) > clock.now();
+      if (claimed || rollouts.by('workload', `${namespace}/Deployment/${metadata.name}`).some(hasBegun)) count += 1;
+    }
+    return count;
+  }
+}
