@@ -83,6 +83,10 @@ export const replaceTemplate = (deployment: Deployment, template: Deployment['sp
   ],
 });
 
+/** A policy wants more than one approval: this one was noted, and the step still waits. */
+export const waitsForOthers = (answer: unknown): boolean =>
+  (answer as Rollout | undefined)?.status?.canaryStatus?.currentStepState === 'StepPaused';
+
 /** Throws where there is no release to decide about. */
 export function inRelease(
   { rollout, deployment }: Target,

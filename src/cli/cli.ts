@@ -32,8 +32,8 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // `--help` ends well; asking for nothing, or for what is not there, does not.
-    return error.exitCode === 0 && error.code !== 'commander.help' ? EXIT.done : EXIT.usage;
+    // Help that was asked for ends well; asking for nothing, or for what is not there, does not.
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
   return exitCode;
 }

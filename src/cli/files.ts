@@ -68,7 +68,7 @@ export function parseObjects(file: string, text: string): Contents {
     const { line, col } = counter.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
-  for (const document of parseAllDocuments(text, { lineCounter: counter, prettyErrors: false })) {
+  for (const document of parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, logLevel: 'error' })) {
     if (!('contents' in document)) continue;
     for (const { message, pos } of document.errors) mistakes.push({ place: at(pos[0]), message });
     if (document.errors.length > 0) continue;

@@ -165,8 +165,10 @@ async function readAll(response: IncomingMessage, maxBytes: number): Promise<str
 
 /** The texts of `Warning: 299 - "text"` headers; Node joins several with a comma. */
 function warningsOf({ headers }: IncomingMessage): string[] {
-  const quoted = String(headers['warning'] ?? '').matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
-  return [...quoted].map(([, text = '']) => text.replace(/\\(.)/g, '$1'));
+  // Node reads headers as Latin-1; Kubernetes writes UTF-8.
+  const text = Buffer.from(String(headers['warning'] ?? ''), 'latin1').toString('utf8');
+  const quoted = text.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
+  return [...quoted].map(([, said = '']) => said.replace(/\\(.)/g, '$1'));
 }
 
 function errorOf(response: IncomingMessage, text: string): ApiError {

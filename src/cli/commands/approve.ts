@@ -1,9 +1,10 @@
 // `kubectl tranche approve`: the wire format is OpenKruise's, the words are ours.
 import type { Rollout } from '../../api/types.ts';
 import type { Run } from '../cli.ts';
-import { change, describeStep, follow, inSteps, patchStatus, type Target } from '../act.ts';
+import { change, describeStep, follow, inSteps, patchStatus, waitsForOthers, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
+import { namespaceFlag } from '../resources.ts';
 import { stateOf, stepsOf } from '../state.ts';
 
 export function approve(flags: { step?: string; message?: string; dryRun?: string }, name: string): Run {
@@ -25,13 +26,11 @@ export function approve(flags: { step?: string; message?: string; dryRun?: strin
       return {
         call: patchStatus(rollout, { currentStepState: 'StepReady' }),
         says: (answer) => {
-          // The webhook may take it as one of several approvals and leave the step waiting.
-          const after = (answer as Rollout | undefined)?.status?.canaryStatus?.currentStepState;
-          if (after === 'StepPaused') return `your approval of ${of} is recorded; it waits for further approvals`;
+          if (waitsForOthers(answer)) return `your approval of ${of} is recorded; it waits for further approvals`;
           approved = of;
           const frozen =
             stateOf(rollout, deployment) === 'Paused'
-              ? `, once it is resumed: kubectl tranche resume ${rollout.metadata.name}`
+              ? `, once it is resumed: kubectl tranche resume ${rollout.metadata.name}${namespaceFlag(rollout)}`
               : '';
           return `${of} is approved; next is ${describeStep(target, next)}${frozen}`;
         },

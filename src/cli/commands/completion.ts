@@ -3,7 +3,6 @@ import type { Command, Option } from 'commander';
 import type { Run } from '../cli.ts';
 import { createContext, type GlobalFlags } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
-import { listRollouts } from '../resources.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# bash completion of kubectl-tranche
@@ -62,6 +61,7 @@ export function complete(program: Command, words: readonly string[]): Run {
       const argument = command.registeredArguments[args]?.name();
       if (argument === 'shell') candidates = Object.keys(SCRIPTS);
       if (argument === 'rollout') {
+        const { listRollouts } = await import('../resources.ts');
         const context = createContext(io, flagsOf(before), version);
         const names = context
           .cluster()

@@ -3,9 +3,10 @@ import type { Run } from '../cli.ts';
 import { isWhole, replicasOf } from '../../engine/batch.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict } from '../../kube/errors.ts';
-import { describeStep, follow, getTarget, inSteps, patchStatus, send, type Target } from '../act.ts';
+import { describeStep, follow, getTarget, inSteps, patchStatus, send, waitsForOthers, type Target } from '../act.ts';
 import { parseDryRun, parseDuration } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
+import { namespaceFlag } from '../resources.ts';
 import { stateOf, stepsOf } from '../state.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -28,7 +29,9 @@ export function finish(flags: { timeout?: string; dryRun?: string }, name: strin
     for (;;) {
       const { rollout, deployment } = target;
       if (rollout.status?.canaryStatus?.observedRolloutID !== release)
-        throw new CliError(`another release of ${rollout.metadata.name} has begun meanwhile: nothing was finished`);
+        throw new CliError(
+          `the release of ${rollout.metadata.name} was rolled back or replaced meanwhile: nothing more was done`,
+        );
       if (isOutOfOurHands(target)) {
         say(`${rollout.metadata.name} releases the rest now: ${rollout.status?.message}; ${follow(rollout)}`);
         return EXIT.done;
@@ -40,7 +43,12 @@ export function finish(flags: { timeout?: string; dryRun?: string }, name: strin
         const onward = currentStepIndex < last ? { nextStepIndex: last } : {};
         try {
           const call = patchStatus(rollout, { ...onward, currentStepState: 'StepReady' });
-          if (dryRun !== 'client') await send(cluster, call, dryRun);
+          const answer = dryRun === 'client' ? undefined : await send(cluster, call, dryRun);
+          if (waitsForOthers(answer))
+            throw new CliError(
+              `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded; it waits for further approvals, and cannot be finished by one`,
+              EXIT.refused,
+            );
           say(
             `${rollout.metadata.name} goes on with ${describeStep(target, currentStepIndex < last ? last : last + 1)}`,
           );
@@ -69,7 +77,9 @@ function refuseFrozen({ rollout, deployment }: Target): void {
   const { name } = rollout.metadata;
   const state = stateOf(rollout, deployment);
   if (state === 'Paused' || rollout.spec.strategy.paused === true)
-    throw new CliError(`cannot finish: ${name} is paused; first: kubectl tranche resume ${name}`);
+    throw new CliError(
+      `cannot finish: ${name} is paused; first: kubectl tranche resume ${name}${namespaceFlag(rollout)}`,
+    );
   if (state === 'Stalled') throw new CliError(`cannot finish: ${rollout.status?.message}`);
 }
 

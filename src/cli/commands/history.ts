@@ -26,13 +26,16 @@ export function history(flags: { output?: string }, name: string): Run {
     const { view } = await gather(cluster, rollout, context.io.now());
     const sets = [...(view?.newSet ? [view.newSet] : []), ...(view?.oldSets ?? [])];
     const revisions = new Map(sets.map((set) => [hashOf(set), set.metadata.annotations?.[REVISION]]));
+    // The entry of a release gets its revision when it ends; until then the status has it.
+    const revisionOf = ({ revision, endTime }: HistoryEntry): string =>
+      (endTime === undefined && rollout.status?.canaryStatus?.canaryRevision) || revision;
     context.io.out(
       table([
         ['REVISION', 'RELEASE', 'POD TEMPLATE', 'AUTHOR', 'BEGAN', 'TOOK', 'OUTCOME', 'APPROVED BY'],
         ...entries.map((entry) => [
-          revisions.get(entry.revision) ?? '-',
+          revisions.get(revisionOf(entry)) ?? '-',
           entry.rolloutID || '-',
-          entry.revision || '-',
+          revisionOf(entry) || '-',
           entry.author ?? '-',
           ...times(entry, context.io.now()),
           entry.outcome ?? 'under way',

@@ -50,7 +50,7 @@ export function init(flags: InitFlags, argument: string): Run {
     const { stringify } = await import('yaml');
     if (flags.apply !== true) {
       io.out(
-        `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0 })}`,
+        `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
       );
       return EXIT.done;
     }

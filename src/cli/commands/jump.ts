@@ -1,6 +1,6 @@
 // `kubectl tranche jump`: another step next, forward or back.
 import type { Run } from '../cli.ts';
-import { change, describeStep, inSteps, patchStatus } from '../act.ts';
+import { change, describeStep, inSteps, patchStatus, waitsForOthers } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { stepsOf } from '../state.ts';
@@ -20,7 +20,10 @@ export function jump(flags: { dryRun?: string }, name: string, text: string): Ru
       if (status.currentStepState === 'StepPaused')
         return {
           call: patchStatus(rollout, { nextStepIndex: step, currentStepState: 'StepReady' }),
-          says: () => `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}`,
+          says: (answer) =>
+            waitsForOthers(answer)
+              ? `your approval of step ${status.currentStepIndex} of ${name} is recorded; it waits for further approvals`
+              : `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}`,
         };
       return {
         call: patchStatus(rollout, { nextStepIndex: step }),

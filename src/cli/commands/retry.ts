@@ -45,7 +45,13 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
   for (const { metadata } of bad) {
     if (dryRun === 'client') continue;
     const preconditions = { uid: metadata.uid };
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
+    // An API server that finds a body does not look at the query: a dry run has to be said there.
+    const body = {
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      preconditions,
+      ...(dryRun === 'server' ? { dryRun: ['All'] } : {}),
+    };
     try {
       await send(cluster, { method: 'DELETE', path: `${path}/${metadata.name}`, body }, dryRun);
     } catch (error) {

@@ -1,0 +1,237 @@
+// Commands that decide, against a cluster with the operator at work: what they say, and what follows.
+import assert from 'node:assert/strict';
+import { deploymentPath, golden, rollout, Stage, startPlayground, type Playground } from './support.ts';
+
+describe('kubectl tranche, deciding', function () {
+  this.timeout(90_000);
+  let playground: Playground;
+
+  before(async () => {
+    playground = await startPlayground();
+  });
+  after(() => playground.stop());
+
+  it('approves a step, keeps the message, and refuses where nothing waits', async () => {
+    const stage = await Stage.open(playground, 'approve');
+    const idle = await stage.tranche('approve', 'web');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const wrong = await stage.tranche('approve', 'web', '--step', '2');
+    const noStep = await stage.tranche('approve', 'web', '--step', 'two');
+    const client = await stage.tranche('approve', 'web', '--dry-run=client');
+    const server = await stage.tranche('approve', 'web', '--dry-run=server');
+    assert.equal((await stage.rollout()).status?.canaryStatus?.currentStepState, 'StepPaused');
+    const approved = await stage.tranche('approve', 'web', '--step', '1', '--message', 'error rate is flat');
+    await stage.waits(2);
+    golden(
+      'approve',
+      ['approve web   # at rest', idle],
+      ['approve web --step 2   # step 1 waits', wrong],
+      ['approve web --step two', noStep],
+      ['approve web --dry-run=client', client],
+      ['approve web --dry-run=server', server],
+      ['approve web --step 1 --message "error rate is flat"', approved],
+    );
+    const events = (await playground.cluster.api.request({
+      method: 'GET',
+      path: '/api/v1/namespaces/approve/events',
+    })) as {
+      items: { reason: string; message: string }[];
+    };
+    const kept = events.items.find(({ reason }) => reason === 'ApprovalMessage');
+    assert.equal(kept?.message, 'admin: step 1 of 3 of web approved: error rate is flat');
+  });
+
+  it('pauses and resumes', async () => {
+    const stage = await Stage.open(playground, 'pausing');
+    const idle = await stage.tranche('resume', 'web');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const dry = await stage.tranche('pause', 'web', '--dry-run=server');
+    const paused = await stage.tranche('pause', 'web');
+    await stage.reaches(({ status }) => status?.message?.includes('paused until') === true);
+    const again = await stage.tranche('pause', 'web');
+    const finish = await stage.tranche('finish', 'web');
+    const status = await stage.tranche('status', 'web');
+    const resumed = await stage.tranche('resume', 'web');
+    await stage.reaches(({ status }) => status?.message?.includes('waiting for approval') === true);
+    golden(
+      'pause',
+      ['resume web   # not paused', idle],
+      ['pause web --dry-run=server', dry],
+      ['pause web', paused],
+      ['pause web   # again', again],
+      ['finish web   # paused', finish],
+      ['status web', status],
+      ['resume web', resumed],
+    );
+  });
+
+  it('resumes a Deployment that its user paused', async () => {
+    const stage = await Stage.open(playground, 'paused');
+    await stage.patch(deploymentPath('paused'), { spec: { paused: true } });
+    await stage.release('web:v2');
+    await stage.reaches(({ status }) => status?.message?.includes('the Deployment is resumed') === true);
+    const resumed = await stage.tranche('resume', 'web');
+    await stage.waits(1);
+    golden('resume-deployment', ['resume web', resumed]);
+  });
+
+  it('jumps forward and back, and not beyond the steps', async () => {
+    const stage = await Stage.open(playground, 'jumping');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const beyond = await stage.tranche('jump', 'web', '4');
+    const none = await stage.tranche('jump', 'web', 'last');
+    const forward = await stage.tranche('jump', 'web', '2');
+    await stage.waits(2);
+    const back = await stage.tranche('jump', 'web', '1');
+    await stage.waits(1);
+    assert.equal((await stage.rollout()).status?.canaryStatus?.canaryReplicas, 2);
+    const whole = await stage.tranche('jump', 'web', '3');
+    await stage.ends('Completed');
+    golden(
+      'jump',
+      ['jump web 4', beyond],
+      ['jump web last', none],
+      ['jump web 2', forward],
+      ['jump web 1', back],
+      ['jump web 3', whole],
+      ['jump web 1   # at rest', await stage.tranche('jump', 'web', '1')],
+    );
+  });
+
+  it('puts the version before back while it is held, and earlier ones in steps', async () => {
+    const stage = await Stage.open(playground, 'undoing');
+    const nothing = await stage.tranche('undo', 'web');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    assert.equal((await stage.deployment()).spec.paused, true);
+    const server = await stage.tranche('undo', 'web', '--dry-run=server');
+    assert.equal(await stage.image(), 'web:v2');
+    const held = await stage.tranche('undo', 'web');
+    await stage.ends('RolledBack');
+    assert.equal(await stage.image(), 'web:v1');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const unknown = await stage.tranche('undo', 'web', '--to-revision', '99');
+    const noNumber = await stage.tranche('undo', 'web', '--to-revision', 'old');
+    const atRest = await stage.tranche('undo', 'web');
+    await stage.waits(1);
+    assert.equal(await stage.image(), 'web:v1');
+    golden(
+      'undo',
+      ['undo web   # nothing before', nothing],
+      ['undo web --dry-run=server', server],
+      ['undo web   # held', held],
+      ['undo web --to-revision 99', unknown],
+      ['undo web --to-revision old', noNumber],
+      ['undo web   # at rest', atRest],
+      ['history web', await stage.tranche('history', 'web')],
+    );
+  });
+
+  it('gives a release up, and releases it again', async () => {
+    const stage = await Stage.open(playground, 'aborting');
+    const idle = await stage.tranche('abort', 'web');
+    const nothing = await stage.tranche('retry', 'web');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const dry = await stage.tranche('abort', 'web', '--dry-run=client');
+    const watching = stage.tranche('status', 'web', '--watch', '--timeout', '60s');
+    const aborted = await stage.tranche('abort', 'web');
+    const { code } = await watching;
+    assert.equal(code, 1);
+    await stage.ends('RolledBack');
+    assert.equal(await stage.image(), 'web:v1');
+    const retried = await stage.tranche('retry', 'web');
+    await stage.waits(1);
+    assert.equal(await stage.image(), 'web:v2');
+    golden(
+      'abort',
+      ['abort web   # at rest', idle],
+      ['retry web   # nothing failed', nothing],
+      ['abort web --dry-run=client', dry],
+      ['abort web', aborted],
+      ['retry web', retried],
+    );
+  });
+
+  it('makes failing Pods anew, and only those', async () => {
+    const stage = await Stage.open(playground, 'retrying', {
+      rollout: rollout('retrying', [{ replicas: 1 }, { replicas: '100%' }], { stepDeadlineSeconds: 1 }),
+    });
+    await stage.release('web:broken');
+    await stage.reaches(
+      ({ status }) =>
+        status?.conditions?.some(({ type, status: state }) => type === 'Stalled' && state === 'True') === true,
+    );
+    const watched = await stage.tranche('status', 'web', '--watch', '--timeout', '30s');
+    assert.equal(watched.code, 1, watched.out + watched.err);
+    const finish = await stage.tranche('finish', 'web');
+    const status = await stage.tranche('status', 'web');
+    const dry = await stage.tranche('retry', 'web', '--dry-run=server');
+    const before = await podsOf('retrying');
+    const retried = await stage.tranche('retry', 'web');
+    const after = await podsOf('retrying');
+    const gone = before.filter((name) => !after.includes(name));
+    assert.equal(gone.length, 1, JSON.stringify({ before, after, retried }));
+    assert.ok(retried.out.includes(gone[0]!), retried.out);
+    golden(
+      'stalled',
+      ['status web', status],
+      ['finish web', finish],
+      ['retry web --dry-run=server', dry],
+      ['retry web', retried],
+    );
+  });
+
+  it('finishes: waits for the step that is under way, then releases the rest', async () => {
+    const stage = await Stage.open(playground, 'finishing', {
+      rollout: rollout('finishing', [{ replicas: 1 }, { replicas: '50%' }, { replicas: '75%' }]),
+    });
+    const idle = await stage.tranche('finish', 'web');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const dry = await stage.tranche('finish', 'web', '--dry-run=client');
+    const finished = await stage.tranche('finish', 'web');
+    assert.equal(finished.code, 0, finished.err);
+    await stage.ends('Completed');
+    golden('finish', ['finish web   # at rest', idle], ['finish web --dry-run=client', dry]);
+  });
+
+  it('restarts, and not in the middle of a release', async () => {
+    const stage = await Stage.open(playground, 'restarting');
+    const dry = await stage.tranche('restart', 'web', '--dry-run=server');
+    const restarted = await stage.tranche('restart', 'web');
+    await stage.waits(1);
+    const again = await stage.tranche('restart', 'web');
+    golden(
+      'restart',
+      ['restart web --dry-run=server', dry],
+      ['restart web', restarted],
+      ['restart web   # in a release', again],
+    );
+  });
+
+  it('says who may not, and ends with 4', async () => {
+    const stage = await Stage.open(playground, 'refusing');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const refused = await stage.tranche('--kubeconfig', await playground.viewer('refusing'), 'approve', 'web');
+    golden('refused', ['approve web   # as a viewer', refused]);
+    assert.equal(refused.code, 4);
+  });
+
+  const podsOf = async (namespace: string): Promise<string[]> => {
+    const { items } = (await playground.cluster.api.request({
+      method: 'GET',
+      path: `/api/v1/namespaces/${namespace}/pods`,
+    })) as { items: { metadata: { name: string; deletionTimestamp?: string } }[] };
+    return items
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.name);
+  };
+});

@@ -1,0 +1,166 @@
+// `kubectl tranche doctor`: with everything in order, with one thing wrong after the other, and with the operator gone.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { HELD } from '../../src/api/keys.ts';
+import type { Deployment } from '../../src/api/types.ts';
+import { findTool } from '../support/tools.ts';
+import { until } from '../main/cluster.ts';
+import { deployment, deploymentPath, golden, Stage, startPlayground, type Playground } from './support.ts';
+
+const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tranche';
+
+describe('kubectl tranche doctor', function () {
+  this.timeout(90_000);
+  let playground: Playground;
+  let stage: Stage;
+
+  before(async () => {
+    playground = await startPlayground();
+    stage = await Stage.open(playground, 'ward');
+    await stage.release('web:v2');
+    await stage.waits(1);
+  });
+  after(() => playground.stop());
+
+  /** The command that the doctor names, run as its reader would. */
+  const mend = async (out: string, finding: RegExp): Promise<void> => {
+    const lines = out.split('\n');
+    const command = lines[lines.findIndex((line) => finding.test(line)) + 1]?.trim() ?? '';
+    assert.match(command, /^kubectl /, out);
+    const kubectl = await findTool('kubectl');
+    const env = { ...process.env, KUBECONFIG: playground.cluster.kubeconfig };
+    await promisify(execFile)('sh', ['-c', command.replace(/^kubectl/, `"${kubectl}"`)], { env });
+  };
+
+  it('finds nothing wrong where everything is in order', async () => {
+    const result = await stage.tranche('doctor');
+    assert.equal(result.code, 0, result.out + result.err);
+    golden('doctor-well', ['doctor -n ward', result]);
+    const { what } = (JSON.parse((await stage.tranche('doctor', '-o', 'json')).out) as { what: string }[])[0]!;
+    assert.match(what, /^Kubernetes v1\./);
+  });
+
+  it('finds what OpenKruise has left behind, and its command mends it', async () => {
+    const path = '/apis/apps/v1/namespaces/ward/deployments';
+    const left = deployment('ward', 'shop:v1') as { metadata: object; spec: object };
+    await stage.post(path, {
+      ...left,
+      metadata: {
+        name: 'shop',
+        namespace: 'ward',
+        annotations: {
+          'rollouts.kruise.io/deployment-strategy':
+            '{"rollingStyle":"Partition","rollingUpdate":{"maxSurge":3},"partition":1}',
+        },
+        labels: { 'rollouts.kruise.io/controlled-by-advanced-deployment-controller': 'true' },
+      },
+      spec: { ...left.spec, paused: true, strategy: { type: 'Recreate' } },
+    });
+    const result = await stage.tranche('doctor');
+    assert.equal(result.code, 1);
+    golden('doctor-openkruise', ['doctor -n ward', result]);
+    await mend(result.out, /ward\/shop has been left/);
+    const mended = (await playground.cluster.api.request({
+      method: 'GET',
+      path: deploymentPath('ward', 'shop'),
+    })) as Deployment;
+    assert.deepEqual(mended.spec.strategy, {
+      type: 'RollingUpdate',
+      rollingUpdate: { maxSurge: 3, maxUnavailable: '25%' },
+    });
+    assert.equal(mended.spec.paused ?? false, false);
+    assert.equal((await stage.tranche('doctor')).code, 0);
+  });
+
+  it('finds webhooks without a CA', async () => {
+    const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+    const metadata = { name: 'stray' };
+    const webhooks = [
+      {
+        name: 'rollouts.tranche.dev',
+        admissionReviewVersions: ['v1'],
+        clientConfig: { url: 'https://127.0.0.1:1/validate' },
+        sideEffects: 'None',
+        failurePolicy: 'Ignore',
+        rules: [
+          { apiGroups: ['nobody.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['nothings'] },
+        ],
+      },
+    ];
+    await stage.post(path, {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata,
+      webhooks,
+    });
+    const { code, out } = await stage.tranche('doctor');
+    await playground.cluster.api.request({ method: 'DELETE', path: `${path}/stray` });
+    assert.equal(code, 1);
+    assert.match(out, /✗ validatingwebhookconfiguration stray: rollouts\.tranche\.dev has no caBundle/);
+  });
+
+  it('tells somebody with few rights what was not checked', async () => {
+    const { out, code } = await stage.tranche('doctor', '--kubeconfig', await playground.viewer('ward'));
+    assert.match(out, /- you may not read CustomResourceDefinitions: not checked/);
+    assert.match(out, /1 Rollout, 1 held Deployment in namespace ward/);
+    assert.equal(code, 0, out);
+  });
+
+  it('works when the operator is gone, and its commands give every Deployment back', async () => {
+    await playground.program.stop();
+    const alone = await stage.tranche('doctor', '--system-namespace', 'tranche-system');
+    assert.equal(alone.code, 1);
+    golden('doctor-alone', ['doctor -n ward   # the operator is gone', normalizePort(alone)]);
+    await mend(alone.out, /does not reach our webhooks/);
+    await until(
+      async () =>
+        (await playground.cluster.api.request({ method: 'GET', path: MUTATING }).catch(() => undefined)) === undefined,
+      () => 'the webhooks are still there',
+    );
+    await mend(alone.out, /ward\/web is held by Rollout web, and nobody moves it/);
+    const freed = await stage.deployment();
+    assert.equal(freed.metadata.annotations?.[HELD], undefined);
+    assert.equal(freed.spec.paused ?? false, false);
+    await until(
+      async () => (await stage.deployment()).status?.updatedReplicas === 4,
+      () => 'it does not go on natively',
+    );
+  });
+
+  it('finds a hold whose Rollout is gone', async () => {
+    const { metadata, spec } = await stage.deployment();
+    const held = JSON.stringify({
+      v: 1,
+      rollout: 'gone',
+      user: { paused: null, maxSurge: '25%', maxUnavailable: 1, minReadySeconds: null, progressDeadlineSeconds: 600 },
+      stable: 'x',
+    });
+    const name = 'orphan';
+    await stage.post('/apis/apps/v1/namespaces/ward/deployments', {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace: 'ward', annotations: { [HELD]: held } },
+      spec: {
+        ...spec,
+        paused: true,
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+      },
+    });
+    assert.equal(metadata.name, 'web');
+    const { out } = await stage.tranche('doctor');
+    await mend(out, /ward\/orphan is held by Rollout gone, which does not exist/);
+    const freed = (await playground.cluster.api.request({
+      method: 'GET',
+      path: deploymentPath('ward', name),
+    })) as Deployment;
+    assert.equal(freed.metadata.annotations?.[HELD], undefined);
+    assert.equal(freed.spec.paused ?? false, false);
+    assert.equal(freed.spec.strategy?.rollingUpdate?.maxSurge, '25%');
+  });
+
+  const normalizePort = <T extends { out: string }>(result: T): T => ({
+    ...result,
+    out: result.out.replace(/https:\/\/127\.0\.0\.1:\d+/g, 'https://HOST').replace(/127\.0\.0\.1:\d+/g, 'HOST'),
+  });
+});

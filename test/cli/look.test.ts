@@ -1,0 +1,145 @@
+// Commands that only look, against a cluster with the operator at work.
+import assert from 'node:assert/strict';
+import { golden, runPlugin, Stage, startPlayground, type Playground } from './support.ts';
+
+describe('kubectl tranche, looking at a cluster', function () {
+  this.timeout(60_000);
+  let playground: Playground;
+  let stage: Stage;
+
+  before(async () => {
+    playground = await startPlayground();
+    stage = await Stage.open(playground, 'looking');
+  });
+  after(() => playground.stop());
+
+  it('shows a Rollout at rest', async () => {
+    golden(
+      'at-rest',
+      ['list -n looking', await stage.tranche('list')],
+      ['status web -n looking', await stage.tranche('status', 'web')],
+      ['history web -n looking', await stage.tranche('history', 'web')],
+    );
+  });
+
+  it('shows a release that waits for approval', async () => {
+    await stage.release('web:v2');
+    await stage.waits(1);
+    golden(
+      'waiting',
+      ['list -A', await stage.tranche('list', '-A')],
+      ['list -o wide -n looking', await stage.tranche('list', '-o', 'wide')],
+      ['status -n looking', await stage.tranche('status')],
+      ['status deployment/web -n looking', await stage.tranche('status', 'deployment/web')],
+      ['history web -n looking', await stage.tranche('history', 'web')],
+      ['plan web -n looking', await stage.tranche('plan', 'web')],
+    );
+  });
+
+  it('gives the objects themselves to machines', async () => {
+    const json = JSON.parse((await stage.tranche('list', '-o', 'json')).out) as { kind: string; items: object[] };
+    assert.equal(json.kind, 'List');
+    assert.equal(json.items.length, 1);
+    const { metadata } = JSON.parse((await stage.tranche('status', 'web', '-o', 'json')).out) as {
+      metadata: { name: string };
+    };
+    assert.equal(metadata.name, 'web');
+    golden(
+      'machines',
+      [
+        "list -o jsonpath='{...}'",
+        await stage.tranche('list', '-o', "jsonpath={range .items[*]}{.metadata.name}={.status.phase}{'\\n'}{end}"),
+      ],
+      ['list -o name', await stage.tranche('list', '-o', 'name')],
+      ['history web -o jsonpath={[0].author}', await stage.tranche('history', 'web', '-o', 'jsonpath={[0].author}')],
+    );
+  });
+
+  it('refuses in words what is not there', async () => {
+    golden(
+      'not-there',
+      ['status wbe -n looking', await stage.tranche('status', 'wbe')],
+      ['status deployment/api -n looking', await stage.tranche('status', 'deployment/api')],
+      ['status pod/web -n looking', await stage.tranche('status', 'pod/web')],
+      ['list -n nowhere', await playground.tranche('list', '-n', 'nowhere')],
+      ['list -o xml', await stage.tranche('list', '-o', 'xml')],
+      [
+        '--context other list',
+        await playground
+          .tranche('--context', 'other', 'list')
+          .then((result) => ({ ...result, err: result.err.replace(/kubeconfig \S+:/, 'kubeconfig FILE:') })),
+      ],
+    );
+  });
+
+  it('follows a release, one line per change, and ends with its outcome', async () => {
+    const approval = await stage.tranche('status', 'web', '--watch', '--until', 'approval', '--timeout', '30s');
+    assert.equal(approval.code, 0);
+    const late = await stage.tranche('status', 'web', '--watch', '--timeout', '1s');
+    assert.equal(late.code, 3);
+    assert.match(late.err, /not over after 1 s: step 1\/3 done: waiting for approval/);
+    const watching = stage.tranche('status', 'web', '--watch', '--timeout', '60s');
+    await stage.tranche('jump', 'web', '3');
+    const { code, out, err } = await watching;
+    assert.equal(code, 0, out + err);
+    const lines = out.trimEnd().split('\n');
+    assert.match(lines[0]!, /^\d\d:\d\d:\d\d +Waiting +1\/4 +step 1\/3 done: waiting for approval/);
+    assert.match(lines.at(-1)!, /Idle +4\/4 +Rollout progressing has been completed/);
+    assert.equal(new Set(lines.map((line) => line.slice(8))).size, lines.length, 'a line came twice');
+  });
+
+  it('draws a live picture on a terminal, and colours only there and without NO_COLOR', async () => {
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const args = ['status', 'web', '-n', 'looking'];
+    const live = await runPlugin([...args, '--watch'], { env, terminal: true });
+    assert.equal(live.code, 0);
+    assert.match(live.out, /\x1b\[J/);
+    const coloured = await runPlugin(args, { env, terminal: true });
+    assert.match(coloured.out, /\x1b\[32m/);
+    for (const dull of [
+      await runPlugin(args, { env: { ...env, NO_COLOR: '1' }, terminal: true }),
+      await runPlugin([...args, '--no-color'], { env, terminal: true }),
+      await runPlugin(args, { env }),
+    ])
+      assert.doesNotMatch(dull.out, /\x1b/);
+  });
+
+  it('completes the names of Rollouts', async () => {
+    const { out } = await runPlugin(['__complete', '--', 'approve', '-n', 'looking', 'w'], {
+      env: { KUBECONFIG: playground.cluster.kubeconfig },
+    });
+    assert.equal(out, 'web\n');
+  });
+
+  it('writes a Rollout that fits a Deployment, and makes it', async () => {
+    await stage.post('/apis/apps/v1/namespaces/looking/deployments', {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'api', namespace: 'looking' },
+      spec: {
+        replicas: 40,
+        selector: { matchLabels: { app: 'api' } },
+        template: { metadata: { labels: { app: 'api' } }, spec: { containers: [{ name: 'app', image: 'api:v1' }] } },
+      },
+    });
+    golden(
+      'init',
+      ['init api -n looking', await stage.tranche('init', 'api')],
+      [
+        'init api --steps 2,50%,100% --pause 10m -n looking',
+        await stage.tranche('init', 'api', '--steps', '2,50%,100%', '--pause', '10m'),
+      ],
+      ['init api --steps 50%,10% -n looking', await stage.tranche('init', 'api', '--steps', '50%,10%')],
+      ['init api --steps half -n looking', await stage.tranche('init', 'api', '--steps', 'half')],
+      ['init web -n looking', await stage.tranche('init', 'web')],
+      ['init nothing -n looking', await stage.tranche('init', 'nothing')],
+      [
+        'init api --apply --dry-run=server -n looking',
+        await stage.tranche('init', 'api', '--apply', '--dry-run=server'),
+      ],
+      ['init api --apply -n looking', await stage.tranche('init', 'api', '--apply')],
+    );
+    const { out } = await stage.tranche('list', '-o', 'name');
+    assert.match(out, /\/api\n/);
+  });
+});

@@ -1,0 +1,171 @@
+// Commands that need no cluster: files, help, completion.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { goldenExact, runPlugin, type Result } from './support.ts';
+
+const FILES = path.relative(process.cwd(), fileURLToPath(new URL('files', import.meta.url)));
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const run = (...args: readonly string[]): Promise<Result> => runPlugin(args);
+
+describe('kubectl tranche lint', () => {
+  it('says what the webhook would say, with file, line and column', async () => {
+    goldenExact(
+      'lint',
+      ['lint test/cli/files/mistakes.yaml', await run('lint', `${FILES}/mistakes.yaml`)],
+      ['lint test/cli/files/web.yaml', await run('lint', `${FILES}/web.yaml`)],
+      ['lint --strict test/cli/files/web.yaml', await run('lint', '--strict', `${FILES}/web.yaml`)],
+      ['lint test/cli/files/no-yaml.txt', await run('lint', `${FILES}/no-yaml.txt`)],
+      ['lint not-there.yaml', await run('lint', 'not-there.yaml')],
+      ['lint   # without a file', await run('lint')],
+    );
+  });
+
+  it('points at the very line of the mistake', async () => {
+    const { out } = await run('lint', '-o', 'json', `${FILES}/mistakes.yaml`);
+    const lines = readFileSync(`${FILES}/mistakes.yaml`, 'utf8').split('\n');
+    const findings = JSON.parse(out) as { line: number; column: number; message: string }[];
+    const at = (message: RegExp): string => {
+      const found = findings.find((finding) => message.test(finding.message));
+      assert.ok(found, `${message} is not among ${out}`);
+      return lines[found.line - 1]!.slice(found.column - 1);
+    };
+    assert.match(at(/on-restart/), /^tranche.dev\/on-restart: Sometimes/);
+    assert.match(at(/steps\[1\].replicas.*40%/), /^replicas: 40%/);
+    assert.match(at(/setps/), /^setps: \[\]/);
+  });
+
+  it('reads lists, aliases and standard input, and survives what is no Rollout', async () => {
+    const list = {
+      kind: 'List',
+      items: [{ apiVersion: 'rollouts.kruise.io/v1beta1', kind: 'Rollout', metadata: { name: 'x' }, spec: {} }],
+    };
+    const { code, out } = await runPlugin(['lint', '-'], { stdin: JSON.stringify(list, null, 1) });
+    assert.equal(code, 1);
+    assert.match(out, /^stdin:10:\d+: error: spec\.workloadRef: missing must be there/m);
+    for (const stdin of [
+      '',
+      '---\n---\n',
+      'just text',
+      '[1, 2]',
+      'a: &a [*a]\n',
+      'kind: Rollout\napiVersion: 7\n',
+      'x: {{ .Values.y }}\n',
+    ]) {
+      const result = await runPlugin(['lint', '-'], { stdin });
+      assert.ok(result.code === 0 || result.code === 1, `${stdin}: ${result.code}`);
+    }
+  });
+});
+
+describe('kubectl tranche plan, on files', () => {
+  it('computes every step without a cluster', async () => {
+    goldenExact(
+      'plan-files',
+      ['plan -f test/cli/files/web.yaml', await run('plan', '-f', `${FILES}/web.yaml`)],
+      ['plan -f test/cli/files/web.yaml --replicas 3', await run('plan', '-f', `${FILES}/web.yaml`, '--replicas', '3')],
+      [
+        'plan -f test/cli/files/web.yaml -o jsonpath={.steps[*].updated}',
+        await run('plan', '-f', `${FILES}/web.yaml`, '-o', 'jsonpath={.steps[*].updated}'),
+      ],
+      [
+        'plan -f test/cli/files/web.yaml --replicas many',
+        await run('plan', '-f', `${FILES}/web.yaml`, '--replicas', 'many'),
+      ],
+      ['plan -f test/cli/files/argo.yaml', await run('plan', '-f', `${FILES}/argo.yaml`)],
+      ['plan', await run('plan')],
+    );
+  });
+});
+
+describe('kubectl tranche convert', () => {
+  it('turns Argo Rollouts and Flagger into what our own lint takes, and lists what is lost', async () => {
+    const argo = await run('convert', `${FILES}/argo.yaml`);
+    const flagger = await run('convert', `${FILES}/flagger.yaml`);
+    goldenExact(
+      'convert',
+      ['convert test/cli/files/argo.yaml', argo],
+      ['convert test/cli/files/flagger.yaml', flagger],
+      ['convert test/cli/files/web.yaml', await run('convert', `${FILES}/web.yaml`)],
+    );
+    for (const { out } of [argo, flagger]) {
+      const { code, err } = await runPlugin(['lint', '-'], { stdin: out });
+      assert.equal(code, 0, err);
+    }
+  });
+});
+
+describe('kubectl tranche, on the command line', () => {
+  it('shows its help, and refuses what it does not know with exit code 2', async () => {
+    goldenExact(
+      'usage',
+      ['', await run()],
+      ['stauts', await run('stauts')],
+      ['approve', await run('approve')],
+      ['list --al', await run('list', '--al')],
+      ['status --timeout 5m', await run('status', '--timeout', '5m')],
+      ['status --watch --timeout soon', await run('status', '--watch', '--timeout', 'soon')],
+      ['pause web --dry-run=maybe', await run('pause', 'web', '--dry-run=maybe')],
+      ['list --kubeconfig not-there', await run('list', '--kubeconfig', 'not-there')],
+      ['help jump', await run('help', 'jump')],
+    );
+    const { code, out } = await run('version');
+    assert.equal(code, 0);
+    assert.match(out, /^kubectl-tranche \d+\.\d+\.\d+\n$/);
+  });
+
+  it('completes commands, flags and their values', async () => {
+    const complete = async (...words: readonly string[]): Promise<string[]> =>
+      (await run('__complete', '--', ...words)).out.trimEnd().split('\n');
+    assert.deepEqual(await complete('re'), ['resume', 'retry', 'restart']);
+    assert.deepEqual(await complete('approve', '--dry'), ['--dry-run']);
+    assert.deepEqual(await complete('approve', '--dry-run', ''), ['client', 'server']);
+    assert.deepEqual(await complete('-n', 'shop', 'list', '-o', 'j'), ['json', 'jsonpath=']);
+    assert.deepEqual(await complete('completion', ''), ['bash', 'zsh', 'fish', 'kubectl']);
+    assert.deepEqual(await complete('status', '--name'), ['--namespace']);
+  });
+
+  it('prints completion scripts that their shells can read', async () => {
+    const { out } = await run('completion', 'bash');
+    await promisify(execFile)('bash', ['-n', '-c', out]);
+    for (const shell of ['zsh', 'fish', 'kubectl']) assert.match((await run('completion', shell)).out, /__complete/);
+    assert.equal((await run('completion', 'tcsh')).code, 2);
+    // What bash itself offers for `kubectl-tranche appr<Tab>`.
+    const script = `kubectl-tranche() { "${process.execPath}" "${MAIN}" "$@"; }\n${out}\nCOMP_WORDS=(kubectl-tranche appr); COMP_CWORD=1; _kubectl_tranche; echo "\${COMPREPLY[@]}"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', script]);
+    assert.equal(stdout, 'approve\n');
+  });
+
+  it('loads the Kubernetes client only for commands that need it', async () => {
+    const traced = async (...args: readonly string[]): Promise<string> => {
+      const hook = `import { registerHooks } from 'node:module'; registerHooks({ load(url, context, next) { process.stderr.write(url + '\\n'); return next(url, context); } });`;
+      const { stderr } = await promisify(execFile)(process.execPath, [
+        '--import',
+        `data:text/javascript,${encodeURIComponent(hook)}`,
+        MAIN,
+        ...args,
+      ]);
+      return stderr;
+    };
+    for (const args of [['--help'], ['version'], ['approve', '--help'], ['completion', 'bash']]) {
+      const loaded = await traced(...args);
+      assert.match(loaded, /commander/);
+      assert.doesNotMatch(loaded, /client-node|src\/kube\/|\/ajv\/|\/yaml\//, args.join(' '));
+    }
+  }).timeout(20_000);
+
+  it('has a golden file for nothing that no test asks for', () => {
+    const sources = readdirSync(fileURLToPath(new URL('.', import.meta.url)))
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
+      .join('\n');
+    const asked = readdirSync(fileURLToPath(new URL('golden', import.meta.url))).map((name) =>
+      name.replace('.txt', ''),
+    );
+    for (const name of asked)
+      assert.ok(sources.includes(`'${name}'`), `test/cli/golden/${name}.txt belongs to no test`);
+  });
+});
