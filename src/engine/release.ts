@@ -135,6 +135,8 @@ function govern(snapshot: Snapshot, view: View): Decision {
   const status = rollout.status?.canaryStatus;
   const template = digest(deployment.spec.template);
   const toStable = isStable(view, template, status);
+  if (held && hasNeverRun(view))
+    return act(letGo(view, held), 'HoldReleased', 'it was made held, with nothing running');
   if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, view, template);
 
   const reason = progressingReason(rollout);
@@ -166,6 +168,14 @@ function isAnnounced({ rollout }: Snapshot, deployment: Deployment): boolean {
   const moves = deployment.spec.paused !== true;
   return !moves && id !== rollout.status?.canaryStatus?.observedRolloutID;
 }
+
+/** Made from a backup, or from a manifest exported during a release: paused, it would never get its first Pod. */
+const hasNeverRun = ({ newSet, oldSets, replicas, deployment: { status, metadata } }: View): boolean =>
+  !newSet &&
+  oldSets.length === 0 &&
+  replicas > 0 &&
+  (status?.replicas ?? 0) === 0 &&
+  (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 
 /** No release is under way as far as the status knows. */
 function awake(snapshot: Snapshot, view: View, template: string): Decision {

@@ -17,6 +17,7 @@ interface Webhook {
   readonly sideEffects: string;
   readonly timeoutSeconds: number;
   readonly rules: readonly { readonly operations: readonly string[]; readonly resources: readonly string[] }[];
+  readonly objectSelector?: object;
   readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
 }
 
@@ -54,7 +55,8 @@ describe('the webhook configurations of the chart', function () {
       ]),
       [
         ['enrolled.deployments.tranche.dev', 'Fail', ['UPDATE']],
-        ['deployments.tranche.dev', 'Ignore', ['CREATE', 'UPDATE']],
+        ['deployments.tranche.dev', 'Ignore', ['UPDATE']],
+        ['created.deployments.tranche.dev', 'Ignore', ['CREATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
@@ -74,7 +76,8 @@ describe('the webhook configurations of the chart', function () {
   const calls = (next: Deployment, old: Deployment | null, username = 'alice'): boolean => {
     const variables = ['object', 'oldObject', 'request', 'authorizer'];
     const request = { operation: old === null ? 'CREATE' : 'UPDATE', userInfo: { username } };
-    const answers = ['enrolled.deployments.tranche.dev', 'deployments.tranche.dev'].map((name) =>
+    const updates = ['enrolled.deployments.tranche.dev', 'deployments.tranche.dev'];
+    const answers = (old === null ? ['created.deployments.tranche.dev'] : updates).map((name) =>
       (webhook(name).matchConditions ?? []).every(
         ({ expression }) =>
           compile(expression, { variables, returns: ['bool'] }).evaluate({
@@ -85,7 +88,7 @@ describe('the webhook configurations of the chart', function () {
           }) === true,
       ),
     );
-    assert.equal(answers[0], answers[1], 'both have the same conditions');
+    assert.equal(new Set(answers).size, 1, 'both have the same conditions');
     return answers[0] === true;
   };
   const edited = (spec: object, metadata: object = {}, from = aDeployment()): Deployment => ({
@@ -136,9 +139,10 @@ describe('the webhook configurations of the chart', function () {
     it(`${called ? 'call' : 'do not call'} us for ${what}`, () => assert.equal(calls(next, old), called));
   }
 
-  it('call us for every creation: a Rollout may name it already', () => {
+  it('call us for every creation: a Rollout may name it already, and one with our label may be a copy of a held one', () => {
     assert.equal(calls(aDeployment(), null), true);
     assert.equal(calls(bare, null), true);
+    assert.equal(webhook('created.deployments.tranche.dev').objectSelector, undefined);
   });
 
   it('never make the operator wait for itself', () => {

@@ -1,7 +1,7 @@
 // What no webhook saw is found, held, reported and taken through the steps; and upgrades start no release.
 import assert from 'node:assert/strict';
 import { HELD, ROLLOUT_ID } from '../../src/api/keys.ts';
-import { World } from './world.ts';
+import { NAME, World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
 
@@ -44,6 +44,24 @@ describe('a change that no webhook saw', () => {
     await world.virtual.settled();
     assert.equal(world.deployment.status?.availableReplicas, 10);
     await finish();
+  });
+
+  it('of a Deployment made held, from a manifest exported during a release: its Pods start', async () => {
+    await enrol();
+    await world.release('v2');
+    await world.untilPaused(1);
+    const { metadata, spec } = world.deployment;
+    const { labels, annotations } = metadata;
+    assert.equal(spec.paused, true);
+    await world.virtual.client.request('DELETE', `/apis/apps/v1/namespaces/default/deployments/${NAME}`);
+    await world.until('it is gone', () => world.rollout.status?.phase === 'Initial');
+    world.webhook = false;
+    await world.createDeployment({ spec, metadata: { labels, annotations } });
+    await world.until('they run', () => world.sizes['v2'] === 10 && world.readyPods === 10);
+    await world.untilHealthy();
+    assert.equal(world.held, false);
+    assert.deepEqual(world.deployment.spec.strategy?.rollingUpdate, { maxSurge: 1, maxUnavailable: 0 });
+    assert.ok(world.events.some(({ reason }) => reason === 'HoldReleased'));
   });
 
   it('of the template, in the middle of a release', async () => {
