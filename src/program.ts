@@ -11,6 +11,7 @@ import { connect } from './kube/connection.ts';
 import { EventSender } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { LeaderElection } from './kube/lease.ts';
+import { measureReleases } from './operator/measure.ts';
 import { createOperator, type Operator } from './operator/operator.ts';
 import { bind, introduce } from './starting.ts';
 import { createHealthServer, missing, type Check } from './telemetry/health.ts';
@@ -138,8 +139,19 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     onDropped: (why) => metrics.eventDropped(why),
   });
   stops.push(() => events.stop());
-  const lead = (leaderApi: Api): Operator =>
-    createOperator({ api: leaderApi, clock, logger, metrics, events, workers: config.workers, ...caches });
+  const lead = (leaderApi: Api): Operator => {
+    const operator = createOperator({
+      api: leaderApi,
+      clock,
+      logger,
+      metrics,
+      events,
+      workers: config.workers,
+      ...caches,
+    });
+    const end = measureReleases(caches.rollouts, metrics, clock.now);
+    return { start: operator.start, stop: () => (end(), operator.stop()) };
+  };
   const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
   const allSynced = synced.then((each) => !each.includes(false));
   leading = startLeading(run, { api, namespace, metrics, lead, synced: allSynced });

@@ -10,7 +10,7 @@ import type { Api } from '../../src/kube/api.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { runProgram } from '../../src/program.ts';
-import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/index.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { run, temporaryFolder } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
@@ -26,8 +26,8 @@ export interface TestCluster {
 }
 
 /** With the chart's objects for a program at this URL, or behind the chart's Service. */
-export async function startCluster(webhookUrl: string | undefined): Promise<TestCluster> {
-  const sandbox = await startSandbox({ readyMs: 50 });
+export async function startCluster(webhookUrl: string | undefined, options: SandboxOptions = {}): Promise<TestCluster> {
+  const sandbox = await startSandbox({ readyMs: 50, ...options });
   const kubeconfig = path.join(temporaryFolder('main'), 'kubeconfig');
   await writeFile(kubeconfig, sandbox.kubeconfig, { mode: 0o600 });
   const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
@@ -60,6 +60,7 @@ export async function startCluster(webhookUrl: string | undefined): Promise<Test
 
 /** Of the chart, what the program needs. */
 const COLLECTIONS: Readonly<Record<string, string>> = {
+  Service: `/api/v1/namespaces/${NAMESPACE}/services`,
   CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
   MutatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
   ValidatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',

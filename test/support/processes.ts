@@ -71,6 +71,8 @@ export interface Service {
   readonly name: string;
   /** The last lines that it printed, for a failure's report. */
   output(): string;
+  /** To the process itself, e.g. SIGKILL. */
+  kill(signal: NodeJS.Signals): void;
   /** SIGTERM, then SIGKILL when it does not end within some seconds. */
   stop(): Promise<void>;
 }
@@ -100,7 +102,12 @@ const KEPT_CHARACTERS = 64_000;
 export async function start(name: string, program: string, args: readonly string[], options: ServiceOptions) {
   const child = track(spawn(program, args, { env: options.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }));
   let output = '';
-  const service: Service = { name, output: () => output, stop: () => end(child) };
+  const service: Service = {
+    name,
+    output: () => output,
+    kill: (signal) => void child.kill(signal),
+    stop: () => end(child),
+  };
   await new Promise<void>((resolve, reject) => {
     const seconds = options.readySeconds ?? 60;
     const fail = (message: string, code?: number) => {

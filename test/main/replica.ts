@@ -1,0 +1,21 @@
+// A replica behind the chart's Service, as a process of its own: as in a cluster, but for where the cluster is. Arguments: a kubeconfig,
+// then flags.
+import { readConfig } from '../../src/config.ts';
+import { runProgram } from '../../src/program.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+
+const [kubeconfig, ...flags] = process.argv.slice(2);
+const ports = ['--webhook-port', '0', '--metrics-port', '0'];
+const config = readConfig([...ports, ...flags], {
+  KUBERNETES_SERVICE_HOST: '127.0.0.1',
+  POD_NAME: `pod-${process.pid}`,
+});
+if (config === 'help') throw new Error('not a run');
+const ending = new AbortController();
+process.on('SIGTERM', () => ending.abort());
+await runProgram({
+  config: { ...config, cluster: { type: 'kubeconfig', files: [kubeconfig!] } },
+  version: '0.0.0-test',
+  logger: createLogger('info'),
+  signal: ending.signal,
+});
