@@ -1,5 +1,5 @@
-// Writes what of the chart is generated (make generate): the CRDs from the schemas in src/api, the README from values.yaml; --check
-// only says whether they are up to date.
+// Writes what is generated (make generate): of the chart the CRDs from the schemas in src/api, the README from values.yaml; and
+// docs/cli.md from the help of the plugin. --check only says whether they are up to date.
 // It lives here and not in src/api because that room is pure: no files, no packages; nor is it part of the product.
 import { readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
@@ -7,8 +7,10 @@ import { stringify } from 'yaml';
 import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
 import { POLICY_CRD_NAME, policyCrdSpec } from '../../src/api/schema/policy.ts';
 import { chartReadme } from './chart-readme.ts';
+import { cliDocs } from './cli-docs.ts';
 
-const chart = new URL('../../charts/tranche/', import.meta.url);
+const root = new URL('../../', import.meta.url);
+const chart = new URL('charts/tranche/', root);
 
 const indent = (text: string): string => text.replace(/^(?=.)/gm, '  ');
 
@@ -43,14 +45,17 @@ ${indent(stringify(policyCrdSpec, { lineWidth: 0, aliasDuplicateObjects: false }
 
 const readme = await format(chartReadme(await readFile(new URL('values.yaml', chart), 'utf8')), { parser: 'markdown' });
 
+const cli = await format(cliDocs(), { parser: 'markdown' });
+
 for (const [file, content, source] of [
-  ['templates/crds.yaml', crds, 'src/api/schema says'],
-  ['README.md', readme, 'values.yaml says'],
+  ['charts/tranche/templates/crds.yaml', crds, 'src/api/schema says'],
+  ['charts/tranche/README.md', readme, 'values.yaml says'],
+  ['docs/cli.md', cli, 'the help of src/cli says'],
 ] as const) {
-  const path = new URL(file, chart);
+  const path = new URL(file, root);
   if (!process.argv.includes('--check')) await writeFile(path, content);
   else if ((await readFile(path, 'utf8').catch(() => '')) !== content) {
-    console.error(`charts/tranche/${file} is not what ${source}: run \`make generate\` and commit it.`);
+    console.error(`${file} is not what ${source}: run \`make generate\` and commit it.`);
     process.exitCode = 1;
   }
 }
