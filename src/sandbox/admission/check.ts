@@ -1,6 +1,7 @@
 // Compiles the expressions of webhook configurations and policies when they are written, so that a mistake is refused, not ignored.
 import { CelCompileError, compile, newEnvironment, type CompileOptions } from '../cel/index.ts';
 import { field } from '../core/errors.ts';
+import { checkLabelKey } from '../core/names.ts';
 import type { FieldError, KubeObject } from '../core/types.ts';
 import { POLICY_VARIABLES, WEBHOOK_VARIABLES } from './conditions.ts';
 
@@ -18,15 +19,42 @@ interface Named {
 export const policyChecks = {
   /** Of one webhook. */
   matchConditions(path: string, conditions: unknown): FieldError[] {
-    return check(conditionExpressions(path, conditions as Named[] | undefined, WEBHOOK_OPTIONS));
+    const list = conditions as Named[] | undefined;
+    return [...check(conditionExpressions(path, list, WEBHOOK_OPTIONS)), ...checkNames(path, list)];
   },
   /** Of a ValidatingAdmissionPolicy or MutatingAdmissionPolicy; expressions that `old` has too are spared. */
   policy(object: KubeObject, old?: KubeObject): FieldError[] {
     const before = new Set(old ? policyExpressions((old.spec ?? {}) as PolicyExpressions).map(({ text }) => text) : []);
-    const all = policyExpressions((object.spec ?? {}) as PolicyExpressions);
-    return check(all.filter(({ text }) => text === undefined || !before.has(text)));
+    const spec = (object.spec ?? {}) as PolicyExpressions;
+    const all = policyExpressions(spec);
+    return [
+      ...checkParts(object.kind, spec),
+      ...check(all.filter(({ text }) => text === undefined || !before.has(text))),
+      ...checkNames('spec.matchConditions', spec.matchConditions),
+    ];
   },
 };
+
+/** What a policy is about, and what it says of that. */
+function checkParts(kind: string, spec: PolicyExpressions): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!spec.matchConstraints) errors.push(field.required('spec.matchConstraints'));
+  else if (!spec.matchConstraints.resourceRules?.length)
+    errors.push(field.required('spec.matchConstraints.resourceRules'));
+  if (kind !== 'ValidatingAdmissionPolicy' || spec.validations?.length || spec.auditAnnotations?.length) return errors;
+  const why = 'validations or auditAnnotations must contain at least one item';
+  return [...errors, field.required('spec.validations', why), field.required('spec.auditAnnotations', why)];
+}
+
+/** Conditions are known by their names. */
+function checkNames(path: string, conditions: Named[] = []): FieldError[] {
+  return conditions.flatMap(({ name = '' }, i) => {
+    const at = `${path}[${i}].name`;
+    if (!name) return [field.required(at)];
+    if (conditions.findIndex((other) => other.name === name) < i) return [field.duplicate(at, name)];
+    return checkLabelKey(name).map((problem) => field.invalid(at, name, problem));
+  });
+}
 
 const check = (expressions: Expression[]): FieldError[] =>
   expressions.flatMap(({ path, text, ...options }) => {
@@ -52,6 +80,7 @@ const BOOL = ['bool'];
 
 interface PolicyExpressions {
   paramKind?: unknown;
+  matchConstraints?: { resourceRules?: unknown[] };
   matchConditions?: Named[];
   variables?: Named[];
   validations?: { expression?: string; messageExpression?: string }[];

@@ -1,5 +1,6 @@
 // Calls a webhook over TLS, as kube-apiserver's Go client does: connections kept open, and its words when something goes wrong.
 import https from 'node:https';
+import tls from 'node:tls';
 import type { Store } from '../core/store.ts';
 import type { KubeObject } from '../core/types.ts';
 import { CallError } from './review.ts';
@@ -49,10 +50,10 @@ export class Transport {
         // The other side may close an idle connection just as we use it again.
         if (error instanceof StaleConnection && attempt < 3) continue;
         const cause = error instanceof StaleConnection ? error.cause : error;
-        throw failed(
-          signal.aborted ? 'context deadline exceeded' : goError(cause as NodeJS.ErrnoException, address),
-          cause,
-        );
+        if (signal.aborted) throw failed('context deadline exceeded', cause);
+        const outdated = OUTDATED.has((cause as NodeJS.ErrnoException).code ?? '');
+        const why = outdated ? await validity(address, signal) : '';
+        throw failed(`${goError(cause as NodeJS.ErrnoException, address)}${why}`, cause);
       }
     }
   }
@@ -122,6 +123,28 @@ export class Transport {
 }
 
 class StaleConnection extends Error {}
+
+const OUTDATED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
+
+/** When the certificate there would be good, as Go says it; the failed handshake does not tell. "" when it cannot be had. */
+const validity = (address: Address, signal: AbortSignal): Promise<string> =>
+  new Promise((resolve) => {
+    // Nothing is sent: the certificate is only looked at.
+    const socket = tls.connect({ ...address, rejectUnauthorized: false }, () => {
+      const { valid_from: from, valid_to: to } = socket.getPeerCertificate();
+      const now = Date.now();
+      const text = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
+      const [relation, bound] = now < Date.parse(from) ? ['before', from] : ['after', to];
+      resolve(`: current time ${text(now)} is ${relation} ${text(Date.parse(bound))}`);
+      socket.destroy();
+    });
+    const giveUp = (): void => {
+      socket.destroy();
+      resolve('');
+    };
+    socket.on('error', giveUp);
+    signal.addEventListener('abort', giveUp, { once: true });
+  });
 
 const urlOf = ({ url, service }: ClientConfig): URL =>
   new URL(url ?? `https://${service!.name}.${service!.namespace}.svc:${service!.port ?? 443}${service!.path ?? '/'}`);

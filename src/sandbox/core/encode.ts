@@ -9,6 +9,8 @@ export type View = 'object' | 'table' | 'partial';
 export interface Wanted {
   view: View;
   include: IncludeObject;
+  /** Metadata of one object, or of a list: asked for by its own name. */
+  as?: string;
 }
 
 const VIEWS: Record<string, View> = {
@@ -35,13 +37,18 @@ export function negotiate(accept: string | undefined, query: URLSearchParams): W
     const { as, g, v } = parameters;
     if (!as) return { view: 'object', include };
     const view = VIEWS[as];
-    if (view && g === 'meta.k8s.io' && v === 'v1') return { view, include };
+    if (view && g === 'meta.k8s.io' && v === 'v1') return { view, include, as };
   }
-  throw new ApiError({
-    code: 406,
-    reason: 'NotAcceptable',
-    message: 'only the following media types are accepted: application/json',
-  });
+  throw notAcceptable('only the following media types are accepted: application/json');
+}
+
+const LIST = 'PartialObjectMetadataList';
+const notAcceptable = (message: string): ApiError => new ApiError({ code: 406, reason: 'NotAcceptable', message });
+
+/** What the Go server calls the type of a kind. */
+function goType({ group, kind, custom }: ResourceType): string {
+  if (custom) return '*unstructured.Unstructured';
+  return `*${group === '' || kind === 'Event' ? 'core' : group.split('.')[0]}.${kind}`;
 }
 
 export function encode(result: Result, wanted: Wanted, now: number): ApiResponse {
@@ -81,10 +88,12 @@ export function failure(error: ApiError): ApiResponse {
 function showObject(
   object: KubeObject,
   type: ResourceType | undefined,
-  { view, include }: Wanted,
+  { view, include, as }: Wanted,
   now: number,
 ): KubeObject {
   if (!type || object.kind === 'Status') return object;
+  if (as === LIST)
+    throw notAcceptable(`you requested ${LIST}, but the requested object is not a list (${goType(type)})`);
   if (view === 'partial') return partial(object);
   if (view === 'table') {
     return table(type, [object], { resourceVersion: object.metadata.resourceVersion }, include, now);
@@ -94,11 +103,13 @@ function showObject(
 
 function showList(
   { type, items, metadata }: Result & { kind: 'list' },
-  { view, include }: Wanted,
+  { view, include, as }: Wanted,
   now: number,
 ): object {
   if (view === 'table') return table(type, items, metadata, include, now);
   if (view === 'partial') {
+    if (as !== LIST)
+      throw notAcceptable(`you requested ${as}, but the requested object is a list (${goType(type)}List)`);
     return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: items.map(partial) };
   }
   return {

@@ -280,7 +280,7 @@ describe('Expressions of policies and webhook configurations', () => {
     apiVersion: `${GROUP}/v1`,
     kind,
     metadata: { name: 'p' },
-    spec,
+    spec: { matchConstraints: { resourceRules: [{}] }, ...spec },
   });
   const errors = (object: KubeObject, old?: KubeObject): string[] =>
     policyChecks.policy(object, old).map(({ field, message }) => `${field}: ${message}`);

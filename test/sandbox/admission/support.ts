@@ -144,9 +144,19 @@ export interface Stub {
   close(): void;
 }
 
+/** Of its certificate; by default, now. */
+export interface Validity {
+  from?: Date;
+  to?: Date;
+}
+
 /** A webhook on loopback. */
-export const aWebhook = async (answer: Answer, hosts: string[] = ['127.0.0.1']): Promise<Stub> => {
-  const pair = await certificateFor(hosts);
+export const aWebhook = async (
+  answer: Answer,
+  hosts: string[] = ['127.0.0.1'],
+  validity: Validity = {},
+): Promise<Stub> => {
+  const pair = await certificateFor(hosts, validity);
   const seen: ReviewRequest[] = [];
   const headers: Record<string, unknown>[] = [];
   let connections = 0;
@@ -191,15 +201,18 @@ export const patchOf = (...operations: object[]): Partial<ReviewResponse> => ({
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /** Self-signed, so that it is its own authority. */
-const certificateFor = async (hosts: string[]): Promise<{ certificate: string; key: string }> => {
+const certificateFor = async (
+  hosts: string[],
+  { from, to }: Validity,
+): Promise<{ certificate: string; key: string }> => {
   x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
   const keys = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=webhook',
     keys: keys as never,
     signingAlgorithm: ALGORITHM,
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3600_000),
+    notBefore: from ?? new Date(Date.now() - 60_000),
+    notAfter: to ?? new Date(Date.now() + 3600_000),
     extensions: [
       new x509.SubjectAlternativeNameExtension(
         hosts.map((value) => ({ type: /^[\d.]+$/.test(value) ? ('ip' as const) : ('dns' as const), value })),

@@ -291,6 +291,15 @@ describe('A call that fails', () => {
     );
     const another = await webhook(() => ({}), ['10.1.2.3', 'elsewhere']);
     assert.match(await failing(another.clientConfig), /x509: certificate is valid for 10\.1\.2\.3, not 127\.0\.0\.1$/);
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`;
+    for (const [validity, wrong] of [
+      [{ from: new Date('2020-01-01'), to: new Date('2020-02-01') }, 'after 2020-02-01T00:00:00Z'],
+      [{ from: new Date('2099-01-01'), to: new Date('2099-02-01') }, 'before 2099-01-01T00:00:00Z'],
+    ] as const) {
+      const outdated = await webhook(() => ({}), ['127.0.0.1'], validity);
+      const said = new RegExp(`x509: certificate has expired or is not yet valid: current time ${time} is ${wrong}$`);
+      assert.match(await failing(outdated.clientConfig), said);
+    }
   });
 
   it('says that it took too long', async () => {

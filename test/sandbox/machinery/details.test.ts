@@ -96,6 +96,27 @@ const refusals: [what: string, path: string, body: any, message: string][] = [
     'no namespace on request',
   ],
   [
+    'a policy that says nothing',
+    '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
+    { metadata: { name: 'a' }, spec: {} },
+    'ValidatingAdmissionPolicy.admissionregistration.k8s.io "a" is invalid: [spec.matchConstraints: Required value, spec.validations: Required value: validations or auditAnnotations must contain at least one item, spec.auditAnnotations: Required value: validations or auditAnnotations must contain at least one item]',
+  ],
+  [
+    'conditions without a name of their own',
+    '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
+    {
+      metadata: { name: 'a' },
+      spec: {
+        matchConstraints: {
+          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['*'], resources: ['pods'] }],
+        },
+        matchConditions: ['x', 'x', ''].map((name) => ({ name, expression: 'true' })),
+        validations: [{ expression: 'true' }],
+      },
+    },
+    'ValidatingAdmissionPolicy.admissionregistration.k8s.io "a" is invalid: [spec.matchConditions[1].name: Duplicate value: "x", spec.matchConditions[2].name: Required value]',
+  ],
+  [
     'no token',
     '/apis/authentication.k8s.io/v1/tokenreviews',
     { spec: {} },
@@ -140,6 +161,27 @@ describe('The API server refuses', () => {
       assert.equal(body.message, 'the server could not find the requested resource');
     }
     assert.equal((await api.get('/apis/nobody.example.com/v1/things')).body, '404 page not found\n');
+  });
+});
+
+describe('Metadata only', () => {
+  const partial = (as: string): { accept: string } => ({ accept: `application/json;as=${as};g=meta.k8s.io;v=v1` });
+
+  it('is asked for as that of one object, or as that of a list', async () => {
+    const api = new TestCluster();
+    await api.post(CONFIG_MAPS, configMap('a'));
+    const one = await api.get(`${CONFIG_MAPS}/a`, partial('PartialObjectMetadataList'));
+    assert.equal(one.status, 406);
+    assert.equal(
+      one.body.message,
+      'you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)',
+    );
+    const all = await api.get(CONFIG_MAPS, partial('PartialObjectMetadata'));
+    assert.equal(
+      all.body.message,
+      'you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)',
+    );
+    assert.equal((await api.get(CONFIG_MAPS, partial('PartialObjectMetadataList'))).status, 200);
   });
 });
 
