@@ -20,11 +20,12 @@ export const EVENTS = {
   ReleaseEnded: ['Normal', 'the Rollout was disabled or deleted during a release; the Deployment was given back'],
   Recovered: ['Normal', 'the Pods that stalled a step are available'],
   Trimmed: ['Normal', 'scaling had left too many Pods of the new version; some went back to the old one'],
-  Stalled: ['Warning', 'a step does not go on: its Pods fail, or are late'],
+  Advice: ['Warning', 'what the steps come to on a Deployment that admission did not know when the Rollout was made'],
+  Stalled: ['Warning', 'a release cannot begin or go on; the message says why'],
   FailureRollback: ['Warning', 'a step failed and onFailure is Rollback: the stable template was put back'],
   Bypassed: ['Warning', 'a change of the template, or of the hold, was not seen by the webhook'],
   TrimRefused: ['Warning', 'a correction of the sizes did not last; it is not tried again'],
-  HoldReleased: ['Warning', 'a Deployment was held and its Rollout is gone: it was given back'],
+  HoldReleased: ['Warning', 'a Deployment was held although nothing is released (its Rollout is gone, or nothing runs): it was given back'],
 } as const satisfies Record<string, readonly ['Normal' | 'Warning', string]>;
 
 export type EventReason = keyof typeof EVENTS;

@@ -11,6 +11,7 @@ import { canonicalJson, isRestartOnly } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
   closeHistory,
+  conditionOf,
   draftOf,
   dropConditions,
   isTrue,
@@ -23,6 +24,7 @@ import {
 } from './status.ts';
 import { atStep, proceed, withNumbers } from './steps.ts';
 import { formatTime } from './time.ts';
+import { advise } from './validate-advice.ts';
 import { hashOf, viewOf, type View } from './view.ts';
 import * as words from './words.ts';
 
@@ -36,7 +38,7 @@ export function decide(snapshot: Snapshot): Decision {
   const guarded = guard(snapshot);
   if (guarded) return guarded;
   if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
-  if (deployment.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(deployment);
+  if (deployment.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(snapshot, deployment);
   if (deployment.spec.strategy?.type === 'Recreate') return standAside(snapshot, 'RecreateStrategy');
   if (isIdle(snapshot, deployment)) return report(snapshot, rest(snapshot, deployment), []);
   if (!snapshot.children) return { ...nothing, needsChildren: true };
@@ -64,7 +66,10 @@ export function standAside(
     draft.phase = 'Initial';
   } else if (draft.phase === '') draft.phase = 'Initial';
   setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
-  const decision = report(snapshot, draft, []);
+  const before = conditionOf(rollout.status?.conditions, 'Stalled');
+  // A Deployment that comes after its Rollout is nothing to alarm anybody about.
+  const known = reason === 'WorkloadNotFound' || (before?.status === 'True' && before.reason === reason);
+  const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
   return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;
 }
 
@@ -96,9 +101,17 @@ function planOf(canary: CanaryStrategy): unknown {
   return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
 }
 
-function enrol(deployment: Deployment): Decision {
+/** Admission knows only Deployments with the label: what the steps come to on this one could not be said when the Rollout was made. */
+function enrol({ rollout }: Snapshot, deployment: Deployment): Decision {
   const effects = patchDeployment('enrol', deployment, { labels: { [WORKLOAD_TYPE]: 'deployment' } });
-  return { ...nothing, effects, events: [{ reason: 'Enrolled', message: 'changes of the template go through steps' }] };
+  if (deployment.spec.strategy?.type === 'Recreate') return { ...nothing, effects };
+  const said = new Set(advise({ rollout }));
+  const advice = advise({ rollout, deployment }).filter((sentence) => !said.has(sentence));
+  const events: EventNote[] = [
+    { reason: 'Enrolled', message: 'changes of the template go through steps' },
+    ...advice.map((sentence): EventNote => ({ reason: 'Advice', message: sentence.replace(/^tranche: /, '') })),
+  ];
+  return { ...nothing, effects, events };
 }
 
 /** Nothing has changed since the last release: no ReplicaSet need be looked at. */

@@ -5,7 +5,7 @@ import { replicasOf, stepTarget } from './batch.ts';
 import { show } from './validate-violation.ts';
 import type { RolloutEdit } from './validate.ts';
 
-export function advise({ rollout, old, deployment }: RolloutEdit): string[] {
+export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout' | 'old' | 'deployment'>): string[] {
   const canary = rollout.spec.strategy.canary;
   const steps = canary?.steps ?? [];
   const warnings: string[] = [];

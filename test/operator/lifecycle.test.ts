@@ -243,9 +243,35 @@ describe('the life of a release', () => {
     await world.createRollout(STEPS);
     await world.until('it says so', () => /Recreate/.test(world.rollout.status?.message ?? ''));
     assert.equal(world.condition('Stalled')?.reason, 'RecreateStrategy');
+    const stalled = (): string[] =>
+      world.events.filter(({ reason }) => reason === 'Stalled').map(({ message }) => message);
+    await world.until('an event says so', () => stalled().length > 0);
+    assert.match(stalled()[0] ?? '', /strategy Recreate.*set spec.strategy.type to RollingUpdate/);
+    const said = stalled().length;
+    assert.ok(!world.events.some(({ reason }) => reason === 'Enrolled'), 'no steps are promised');
+    await world.run(60_000);
+    assert.equal(stalled().length, said, 'it is said once');
     await world.patch({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } });
     await world.untilHealthy();
     assert.equal(world.condition('Stalled')?.status, 'False');
+  });
+
+  it('steps that do not fit the Deployment: an event says so when it is enrolled, for admission could not know', async () => {
+    world = await new World().start();
+    await world.createDeployment({ replicas: 4 });
+    await world.createRollout([{ replicas: 9 }, { replicas: '50%' }]);
+    await world.untilHealthy();
+    const said = world.events
+      .filter(({ reason }) => reason === 'Advice')
+      .map(({ type, message }) => `${type} ${message}`);
+    const at = 'Warning spec.strategy.canary.steps';
+    assert.deepEqual(
+      [...new Set(said)],
+      [
+        `${at}[0].replicas: 9 is more than the 4 Pods there are: the step releases all of them`,
+        `${at}[1].replicas: "50%" is 2 of the 4 Pods there are, less than the 4 of step 1: the step does nothing`,
+      ],
+    );
   });
 
   it('the Deployment’s own paused freezes the release until it is resumed', async () => {
