@@ -1,5 +1,6 @@
 // The express app: three routes, a bounded body in, one answer out. A bad request is a 4xx; a bug of ours is a 500, so that failurePolicy decides.
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import { silent } from '../kube/log.ts';
 import { convertReview } from './conversions.ts';
 import { mutateDeployment, validateScaleToZero } from './deployments.ts';
@@ -39,13 +40,13 @@ export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Expre
 
 /** What each webhook makes of a parsed body. Throws BadRequest, and nothing else but for a bug of ours. */
 export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'validate' | 'convert', Handler>> => ({
-  mutate: admission({ Deployment: mutateDeployment, Rollout: mutateRollout }, deps),
+  mutate: admission({ 'apps/Deployment': mutateDeployment, [`${GROUP}/Rollout`]: mutateRollout }, deps),
   validate: admission(
     {
-      Rollout: validateRolloutRequest,
-      ReleasePolicy: validatePolicyRequest,
-      Deployment: validateScaleToZero,
-      Scale: validateScaleToZero,
+      [`${GROUP}/Rollout`]: validateRolloutRequest,
+      [`${OWN_GROUP}/ReleasePolicy`]: validatePolicyRequest,
+      'apps/Deployment': validateScaleToZero,
+      'autoscaling/Scale': validateScaleToZero,
     },
     deps,
   ),
@@ -57,7 +58,8 @@ const admission =
   (judges: Readonly<Record<string, Judge>>, deps: AdmissionDeps): Handler =>
   async (body) => {
     const request = readReview(body);
-    const judge = Object.hasOwn(judges, request.kind.kind) ? judges[request.kind.kind] : undefined;
+    const kind = `${request.kind.group}/${request.kind.kind}`;
+    const judge = Object.hasOwn(judges, kind) ? judges[kind] : undefined;
     const result = judge === undefined ? pass : await judge(request, deps);
     return { verdict: result.verdict, review: writeReview(request.uid, result) };
   };

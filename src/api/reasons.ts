@@ -25,7 +25,10 @@ export const EVENTS = {
   FailureRollback: ['Warning', 'a step failed and onFailure is Rollback: the stable template was put back'],
   Bypassed: ['Warning', 'a change of the template, or of the hold, was not seen by the webhook'],
   TrimRefused: ['Warning', 'a correction of the sizes did not last; it is not tried again'],
-  HoldReleased: ['Warning', 'a Deployment was held although nothing is released (its Rollout is gone, or nothing runs): it was given back'],
+  HoldReleased: [
+    'Warning',
+    'a Deployment was held although nothing is released (its Rollout is gone, or nothing runs): it was given back',
+  ],
 } as const satisfies Record<string, readonly ['Normal' | 'Warning', string]>;
 
 export type EventReason = keyof typeof EVENTS;

@@ -106,7 +106,15 @@ describe('the webhook server', function () {
 
   it('answers what is not ours with nothing', async () => {
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } };
-    assert.deepEqual(responseOf(await send('/mutate', aReview(pod))), { uid: 'review-1', allowed: true });
+    const namesake = {
+      apiVersion: 'example.com/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web' },
+      spec: 'what you like',
+    };
+    for (const object of [pod, namesake]) {
+      assert.deepEqual(responseOf(await send('/mutate', aReview(object))), { uid: 'review-1', allowed: true });
+    }
   });
 
   describe('converts', () => {

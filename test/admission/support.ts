@@ -49,12 +49,11 @@ export const aV1alpha1Rollout = (annotations: Record<string, string>, ...replica
   },
 });
 
-const GROUPS: Readonly<Record<string, string>> = { Deployment: 'apps', Rollout: 'rollouts.kruise.io' };
-
 /** An AdmissionReview: an update when there is an old object. */
 export const aReview = (object: object, oldObject?: object, more: Json = {}): Json => {
   const { apiVersion, kind, metadata } = object as { apiVersion: string; kind: string; metadata: { name: string } };
-  const gvk = { group: GROUPS[kind] ?? '', version: apiVersion.split('/').at(-1), kind };
+  const [version, group = ''] = apiVersion.split('/').reverse();
+  const gvk = { group, version, kind };
   return {
     kind: 'AdmissionReview',
     apiVersion: 'admission.k8s.io/v1',
