@@ -22,7 +22,7 @@ const arrows = {
   telemetry: ['api', 'engine'],
   operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
   admission: ['api', 'engine', 'shapes', 'kube', 'tls', 'telemetry'],
-  cli: ['api', 'engine', 'shapes', 'kube'],
+  cli: ['api', 'engine', 'shapes', 'schedule', 'kube'],
   sandbox: ['api'],
 };
 

@@ -36,6 +36,32 @@ describe('kubectl tranche, looking at a cluster', function () {
     );
   });
 
+  it('says what policies ask for', async () => {
+    const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
+    await stage.post(policies, {
+      apiVersion: 'tranche.dev/v1alpha1',
+      kind: 'ReleasePolicy',
+      metadata: { name: 'careful' },
+      spec: {
+        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'looking' } } },
+        steps: { minSteps: 4 },
+        approval: { required: 2, groups: ['release-managers'], notAuthor: true },
+        windows: { timeZone: 'UTC', deny: [{ schedule: '0 0 1 1 *', durationSeconds: 60, reason: 'fireworks' }] },
+        maxConcurrentReleases: 3,
+      },
+    });
+    const plan = await stage.tranche('plan', 'web');
+    const status = await stage.tranche('status', 'web');
+    const viewer = await stage.tranche('plan', 'web', '--kubeconfig', await playground.viewer('looking'));
+    await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/careful` });
+    // How many have approved so far is the operator's to say.
+    assert.match(
+      status.out,
+      /approved by 2 people, each a member of release-managers, and not the author \(policy careful\)/,
+    );
+    golden('policies', ['plan web', plan], ['plan web   # by somebody who may not read policies', viewer]);
+  });
+
   it('gives the objects themselves to machines', async () => {
     const json = JSON.parse((await stage.tranche('list', '-o', 'json')).out) as { kind: string; items: object[] };
     assert.equal(json.kind, 'List');

@@ -38,7 +38,7 @@ export function plan(flags: PlanFlags, name: string | undefined): Run {
     const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
     const planned = planRelease(subject.rollout, subject.deployment, size);
     const experience = experienceOf(subject.rollout.status?.history);
-    const notes = notesOf(subject, planned);
+    const notes = [...notesOf(subject, planned), ...(await policyNotesOf(context, subject, size))];
     if (isTable(format)) print(context, subject, planned, notes);
     else await printData(context, format, { ...planned, ...(experience ? { experience } : {}), notes });
     return EXIT.done;
@@ -104,6 +104,21 @@ function merged(live: Deployment, next: Deployment): Deployment {
   if (next.spec.replicas === undefined && live.spec.replicas !== undefined) spec.replicas = live.spec.replicas;
   const annotations = strategy === undefined && settings ? live.metadata.annotations : next.metadata.annotations;
   return { ...live, metadata: { ...live.metadata, annotations: annotations ?? {} }, spec };
+}
+
+/** Without a cluster there are none to ask. */
+async function policyNotesOf(
+  context: Context,
+  { rollout, deployment, live }: Subject,
+  replicas: number,
+): Promise<string[]> {
+  if (!live) return [];
+  const { policiesFor, policyNotes } = await import('../policies.ts');
+  const { createCalendar } = await import('../../schedule/calendar.ts');
+  const policies = await policiesFor(await context.cluster(), rollout, deployment);
+  if (policies === undefined)
+    return ['you may not read ReleasePolicies and namespaces: what policies say about it is not known'];
+  return policyNotes(policies, rollout, replicas, context.io.now(), createCalendar());
 }
 
 /** What its reader should know beside the numbers; the webhook's own words where it would say some. */

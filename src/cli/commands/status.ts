@@ -8,6 +8,7 @@ import { parseDuration, type Cluster, type Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
 import { isTable, listOf, parseFormat, printData, tidy, type Format } from '../output.ts';
 import { appsPath, gather, getRollout, listRollouts, namespaceFlag, rolloutsPath, type Facts } from '../resources.ts';
+import { approvalRule, policiesFor } from '../policies.ts';
 import { outcomeOf, stateOf } from '../state.ts';
 import { table } from '../text.ts';
 import { tree } from '../tree.ts';
@@ -83,7 +84,9 @@ async function withAdvice(context: Context, cluster: Cluster, facts: Facts, wide
         : may
           ? ' (you may)'
           : ' (you may not: it needs the verb "approve" on rollouts, see ClusterRole tranche-approver)';
-    return `${text}  go on: kubectl tranche approve ${name}${who}   give up: kubectl tranche abort ${name}\n`;
+    const rule = approvalRule((await policiesFor(cluster, rollout, deployment)) ?? []);
+    const needs = rule === undefined ? '' : `  approved by ${rule}\n`;
+    return `${text}${needs}  go on: kubectl tranche approve ${name}${who}   give up: kubectl tranche abort ${name}\n`;
   }
   if (state === 'Paused') return `${text}  go on: kubectl tranche resume ${name}\n`;
   if (state === 'Stalled' && rollout.status?.phase === 'Progressing')

@@ -1,0 +1,80 @@
+// What the policies of the cluster say about a release, as far as its reader may see them.
+import type { ReleasePolicy } from '../api/policy.ts';
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import { enforcementOf, matching } from '../engine/policy.ts';
+import { requiredApprovals } from '../engine/policy-approval.ts';
+import { judgePlan } from '../engine/policy-rules.ts';
+import { closedPolicies, opens, type Calendar } from '../engine/policy-windows.ts';
+import { sentence } from '../engine/validate-violation.ts';
+import { ApiError } from '../kube/errors.ts';
+import type { Cluster } from './context.ts';
+import { find, listAll } from './resources.ts';
+
+const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
+const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
+
+/** Those that select the Deployment; undefined for whoever may not read them. */
+export async function policiesFor(
+  { api, namespace }: Cluster,
+  rollout: Rollout,
+  deployment: Deployment | undefined,
+): Promise<readonly ReleasePolicy[] | undefined> {
+  const name = rollout.metadata.namespace ?? namespace;
+  try {
+    const all = await listAll<ReleasePolicy>(api, POLICIES);
+    if (all.length === 0) return [];
+    const found = await find<KubeObject>(api, `/api/v1/namespaces/${name}`);
+    const namespaceLabels = found?.metadata.labels;
+    const workloadLabels = deployment ? [deployment.metadata.labels] : [];
+    return matching(all, { namespace: name, namespaceLabels, workloadLabels }, EXEMPT);
+  } catch (error) {
+    // An older chart knows no policies.
+    if (error instanceof ApiError && error.code === 404) return [];
+    if (error instanceof ApiError && error.code === 403) return undefined;
+    throw error;
+  }
+}
+
+/** What a release has to reckon with. */
+export function policyNotes(
+  policies: readonly ReleasePolicy[],
+  rollout: Rollout,
+  replicas: number,
+  now: number,
+  calendar: Calendar,
+): string[] {
+  const notes: string[] = [];
+  for (const { policy, ...violation } of judgePlan(policies, rollout, replicas)) {
+    const refused = enforcementOf(policy) === 'Deny';
+    notes.push(`policy ${policy.metadata.name}${refused ? ' refuses this' : ' warns'}: ${sentence(violation)}`);
+  }
+  for (const { policy, why, opensAt } of closedPolicies(policies, now, calendar)) {
+    const refused =
+      enforcementOf(policy) === 'Deny' ? 'no release may start, and no step goes on' : 'a release is warned of';
+    notes.push(`policy ${policy.metadata.name} is closed ${opens(opensAt)} (${why}): ${refused}`);
+  }
+  for (const { metadata, spec } of policies) {
+    if (spec.windows && !notes.some((note) => note.startsWith(`policy ${metadata.name} is closed`)))
+      notes.push(`policy ${metadata.name} has windows, and is open now`);
+    if (spec.maxConcurrentReleases !== undefined)
+      notes.push(`policy ${metadata.name}: at most ${spec.maxConcurrentReleases} at a time release in one namespace`);
+  }
+  const approvers = approvalRule(policies);
+  if (approvers !== undefined) notes.push(`a step that waits is approved by ${approvers}`);
+  return notes;
+}
+
+/** `2 people, each a member of release-managers, and not the author (policy production)`; undefined when no policy says. */
+export function approvalRule(policies: readonly ReleasePolicy[]): string | undefined {
+  const saying = policies.filter((policy) => policy.spec.approval !== undefined && enforcementOf(policy) === 'Deny');
+  if (saying.length === 0) return undefined;
+  const required = requiredApprovals(policies);
+  const who = saying.flatMap(({ spec }) => {
+    const { users = [], groups = [] } = spec.approval!;
+    const names = [...users, ...groups.map((group) => `a member of ${group}`)];
+    return names.length > 0 ? [names.join(' or ')] : [];
+  });
+  const others = saying.some(({ spec }) => spec.approval?.notAuthor === true) ? ', and not the author' : '';
+  const names = saying.map(({ metadata }) => metadata.name).join(', ');
+  return `${required === 1 ? 'one person' : `${required} people`}${who.length > 0 ? `, ${required === 1 ? '' : 'each '}${who.join(', who is also ')}` : ''}${others} (policy ${names})`;
+}
