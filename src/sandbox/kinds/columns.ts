@@ -174,6 +174,22 @@ export const eventColumns = columns(
 // `kubectl get events` begins with the time; the name is for -o wide.
 eventColumns.push({ ...eventColumns.shift()!, priority: 1 });
 
+/** `pods: 1/3` of each resource, those with limits apart. */
+const usage =
+  (limits: boolean) =>
+  ({ status }: any): string =>
+    Object.entries((status?.hard ?? {}) as Record<string, string>)
+      .filter(([name]) => name.startsWith('limits.') === limits)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, hard]) => `${name}: ${status.used?.[name] ?? '0'}/${hard}`)
+      .join(', ');
+
+export const quotaColumns = columns(
+  column('Request', 'Request represents a minimum amount of cpu/memory that a container may consume.', usage(false)),
+  column('Limit', 'Limits control the maximum amount of cpu/memory that a container may use.', usage(true)),
+  AGE,
+);
+
 export const serviceAccountColumns = columns(
   column('Secrets', doc('core.v1.ServiceAccount.secrets'), ({ secrets }) => secrets?.length ?? 0),
   AGE,

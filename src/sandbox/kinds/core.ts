@@ -9,6 +9,7 @@ import {
   eventColumns,
   namespaceColumns,
   nodeColumns,
+  quotaColumns,
   secretColumns,
   serviceAccountColumns,
   serviceColumns,
@@ -335,6 +336,7 @@ export function coreTypes(store: Store): ResourceType[] {
       status: true,
       shortNames: ['quota'],
       returnsDeleted: true,
+      columns: quotaColumns,
       prepare(quota, old) {
         if (!old) quota.status = {};
       },

@@ -33,6 +33,15 @@ const numbers: Record<string, string> = {
   RollingUpdateDeployment: 'maxUnavailable:1 maxSurge:2',
   DeploymentStatus:
     'observedGeneration:1 replicas:2 updatedReplicas:3 availableReplicas:4 unavailableReplicas:5 readyReplicas:7',
+  Job: 'metadata:1 spec:2 status:3',
+  JobSpec:
+    'parallelism:1 completions:2 activeDeadlineSeconds:3 selector:4 manualSelector:5 template:6 backoffLimit:7 ttlSecondsAfterFinished:8 completionMode:9 suspend:10 backoffLimitPerIndex:12 maxFailedIndexes:13 podReplacementPolicy:14 managedBy:15',
+  JobStatus: 'active:4 succeeded:5 failed:6 completedIndexes:7',
+  CronJob: 'metadata:1 spec:2 status:3',
+  CronJobSpec:
+    'schedule:1 startingDeadlineSeconds:2 concurrencyPolicy:3 suspend:4 jobTemplate:5 successfulJobsHistoryLimit:6 failedJobsHistoryLimit:7 timeZone:8',
+  JobTemplateSpec: 'metadata:1 spec:2',
+  CronJobStatus: '',
   PodTemplateSpec: 'metadata:1 spec:2',
   PodSpec:
     'containers:2 restartPolicy:3 terminationGracePeriodSeconds:4 activeDeadlineSeconds:5 dnsPolicy:6 nodeSelector:7 serviceAccountName:8 serviceAccount:9 nodeName:10 hostNetwork:11 hostPID:12 hostIPC:13 securityContext:14 hostname:16 subdomain:17 schedulerName:19 initContainers:20 automountServiceAccountToken:21 priorityClassName:24',

@@ -279,6 +279,18 @@ describe('Stored as the API server stores it', () => {
     assert.deepEqual(table.rows[0].cells.slice(0, 4), ['a', 'Running', '0/1', '']);
   });
 
+  it('a quota shows what is used of it', async () => {
+    const api = new TestCluster();
+    const path = `${CORE}/resourcequotas`;
+    const { body } = await api.post(path, { metadata: { name: 'a' }, spec: { hard: { pods: '3' } } });
+    assert.deepEqual(body.status, {});
+    const hard = { pods: '3', 'limits.cpu': '2' };
+    const type = 'application/merge-patch+json';
+    await api.call('PATCH', `${path}/a/status`, { status: { hard, used: { pods: '1' } } }, { type });
+    const { body: table } = await api.get(path, { accept: TABLE });
+    assert.deepEqual(table.rows[0].cells.slice(0, 3), ['a', 'pods: 1/3', 'limits.cpu: 0/2']);
+  });
+
   it('an event without a time says so', async () => {
     const api = new TestCluster();
     await api.post(`${CORE}/events`, {

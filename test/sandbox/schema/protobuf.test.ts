@@ -96,6 +96,16 @@ describe('decodeProtobuf', () => {
     assert.deepEqual(decodeProtobuf(review).spec, { user: 'anna', extra: { scopes: ['a', 'b'] } });
   });
 
+  it('reads Jobs, on their own and in a CronJob, with the empty status that clients send', () => {
+    const container = message(2, bytes(1, 'main'), bytes(2, 'busybox'));
+    const spec = message(2, message(6, message(2, container, bytes(3, 'Never'))));
+    const template = { spec: { containers: [{ name: 'main', image: 'busybox' }], restartPolicy: 'Never' } };
+    const job = body('batch/v1', 'Job', spec, message(3, int(4, 0), int(5, 0), int(6, 0), bytes(7, '')));
+    assert.deepEqual(decodeProtobuf(job).spec, { template });
+    const cron = body('batch/v1', 'CronJob', message(2, bytes(1, '0 * * * *'), message(5, spec)), message(3));
+    assert.deepEqual(decodeProtobuf(cron).spec, { schedule: '0 * * * *', jobTemplate: { spec: { template } } });
+  });
+
   it('refuses loudly a field that it does not know', () => {
     const odd = body('v1', 'ConfigMap', bytes(99, 'x'));
     assert.throws(() => decodeProtobuf(odd), /does not read protobuf field 99 of ConfigMap: send JSON/);
