@@ -1,10 +1,12 @@
 // What every replica keeps a copy of: the Rollouts and the Deployments that they name, of all namespaces or of some.
-import { GROUP, WORKLOAD_TYPE } from './api/keys.ts';
+import { GROUP, OWN_GROUP, WORKLOAD_TYPE } from './api/keys.ts';
+import type { ReleasePolicy } from './api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from './api/types.ts';
 import type { Api } from './kube/api.ts';
 import { realClock as clock } from './kube/clock.ts';
 import { inNamespaces, type Collection } from './kube/collection.ts';
 import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
+import { heldIndex } from './operator/policies.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -50,7 +52,41 @@ export function startCaches({ api, namespaces, logger, metrics }: CachesOptions)
         workload: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workloadRef.kind}/${spec.workloadRef.name}`],
       },
     }),
-    deployments: make<Deployment>('/apis/apps/v1', 'deployments', { labelSelector: WORKLOAD_TYPE }),
+    deployments: make<Deployment>('/apis/apps/v1', 'deployments', {
+      labelSelector: WORKLOAD_TYPE,
+      indexes: { held: heldIndex, enrolled: () => ['*'] },
+    }),
+  };
+}
+
+export interface PolicyCacheSet {
+  readonly policies: Reflector<ReleasePolicy>;
+  readonly namespaces: Reflector<KubeObject>;
+}
+
+/** Policies, and the labels of namespaces that they select by. */
+export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 'namespaces'>): PolicyCacheSet {
+  const make = <T extends KubeObject>(resource: string, path: string, trim?: (object: T) => T): Reflector<T> => {
+    const reflector = new Reflector<T>({
+      api,
+      clock,
+      logger,
+      path,
+      onRestart: (reason) => metrics.watchRestart(resource, reason),
+      onDrift: (objects) => metrics.watchDrift(resource, objects),
+      ...(trim && { trim }),
+    });
+    reflector.start();
+    return reflector;
+  };
+  return {
+    policies: make<ReleasePolicy>('releasepolicies', `/apis/${OWN_GROUP}/v1alpha1/releasepolicies`),
+    namespaces: make<KubeObject>('namespaces', '/api/v1/namespaces', ({ metadata }) => {
+      const { name, uid, resourceVersion, labels } = metadata;
+      return {
+        metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }), ...(labels && { labels }) },
+      };
+    }),
   };
 }
 

@@ -36,6 +36,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Admission warnings for the user. */
   readonly warnings: boolean;
+  /** To approve needs the verb `approve` on Rollouts, and not only the right to write their status. */
+  readonly approveVerb: boolean;
   readonly workers: number;
 }
 
@@ -65,6 +67,7 @@ const FLAGS = {
   lease: ['NAME', 'Lease with which they agree on it (tranche)'],
   'log-level': [LOG_LEVELS.join('|'), 'least important lines to write (info)'],
   warnings: ['true|false', 'tell users in admission warnings what will happen (true)'],
+  'approve-verb': ['true|false', 'who approves needs the verb approve on Rollouts (true)'],
   workers: ['NUMBER', 'Rollouts worked on at the same time (4)'],
   held: ['finish|rollback', 'drain only: where releases in the middle are to end (finish)'],
   timeout: ['SECONDS', 'drain only: give up after this time, and leave all as it is (240)'],
@@ -153,6 +156,7 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     identity: `${command === 'drain' ? DRAIN_IDENTITY : ''}${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`,
     logLevel,
     warnings: yes('warnings'),
+    approveVerb: yes('approve-verb'),
     workers: Number(workers),
   });
 }

@@ -11,6 +11,7 @@ import { connect } from './kube/connection.ts';
 import { EventSender } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { LeaderElection } from './kube/lease.ts';
+import { startPolicies } from './policies.ts';
 import { measureReleases } from './operator/measure.ts';
 import { createOperator, type Operator } from './operator/operator.ts';
 import { bind, introduce } from './starting.ts';
@@ -73,8 +74,20 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
 
   const caches = startCaches({ api, namespaces: config.watchNamespaces, logger, metrics });
   stops.push(() => Promise.all([caches.rollouts.stop(), caches.deployments.stop()]));
+  let events: EventSender | undefined = undefined;
+  const policies = startPolicies({
+    config,
+    api,
+    logger,
+    metrics,
+    caches,
+    namespace,
+    events: () => events,
+    draining: () => leading?.draining() ?? false,
+  });
+  stops.push(() => policies.stop());
   const notReady = (): string | undefined =>
-    notSynced('Rollouts', caches.rollouts) ?? notSynced('Deployments', caches.deployments);
+    notSynced('Rollouts', caches.rollouts) ?? notSynced('Deployments', caches.deployments) ?? policies.notReady();
   checks['caches'] = notReady;
 
   const injector = new CaInjector({
@@ -116,6 +129,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     rolloutFor: (inNamespace, kind, name) =>
       leading?.draining() ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
     deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
+    ...policies.admission,
     metrics,
     logger,
   });
@@ -130,7 +144,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     checks['webhooks'] = once(() => injector.problem);
   }
 
-  const events = new EventSender({
+  const sender = new EventSender({
     api,
     clock,
     component: FIELD_MANAGER,
@@ -138,14 +152,16 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     logger,
     onDropped: (why) => metrics.eventDropped(why),
   });
-  stops.push(() => events.stop());
+  events = sender;
+  stops.push(() => sender.stop());
   const lead = (leaderApi: Api): Operator => {
     const operator = createOperator({
       api: leaderApi,
       clock,
       logger,
       metrics,
-      events,
+      events: sender,
+      policies: policies.lookup,
       workers: config.workers,
       ...caches,
     });

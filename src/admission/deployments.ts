@@ -65,10 +65,10 @@ export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDe
   return { ...pass, warnings: deps.warnings ? said.warnings : [] };
 }
 
-/** Of a Deployment or a Scale. */
-function replicasIn(object: unknown): number | undefined {
+/** Of a Deployment or a Scale, which leaves 0 out. */
+function replicasIn(object: unknown): number {
   const spec = (object as { readonly spec?: { readonly replicas?: unknown } | null } | null | undefined)?.spec;
-  return typeof spec?.replicas === 'number' ? spec.replicas : undefined;
+  return typeof spec?.replicas === 'number' ? spec.replicas : 0;
 }
 
 /** In the old object or the new: taking the label off is itself an edit of an enrolled Deployment. */

@@ -6,15 +6,21 @@ import { gateFor, hasBegun, openGate, type Gate } from '../engine/policy-gate.ts
 import type { Calendar } from '../engine/policy-windows.ts';
 import { matching, type Labels } from '../engine/policy.ts';
 import type { Clock } from '../kube/api.ts';
+import type { Collection } from '../kube/collection.ts';
 import type { Reflector } from '../kube/reflector.ts';
-import { splitKey } from '../kube/store.ts';
+import { keyOf, splitKey } from '../kube/store.ts';
 
 export interface PolicyCaches {
   readonly policies: Reflector<ReleasePolicy>;
   readonly namespaces: Reflector<KubeObject>;
-  readonly rollouts: Reflector<Rollout>;
-  readonly deployments: Reflector<Deployment>;
+  readonly rollouts: Collection<Rollout>;
+  /** With the index {@link heldIndex}. */
+  readonly deployments: Collection<Deployment>;
 }
+
+/** Held Deployments, by namespace and under `*`. */
+export const heldIndex = ({ metadata }: Deployment): string[] =>
+  metadata.annotations?.[HELD] === undefined ? [] : ['*', metadata.namespace ?? ''];
 
 export interface PolicyLookupDeps extends PolicyCaches {
   readonly calendar: Calendar;
@@ -44,10 +50,7 @@ export class PolicyLookup {
 
   /** Deployments of the namespace in a release, but for this one. */
   inFlight(namespace: string, except: string): number {
-    return [...this.deps.deployments.store.values()].filter(
-      ({ metadata }) =>
-        metadata.namespace === namespace && metadata.name !== except && metadata.annotations?.[HELD] !== undefined,
-    ).length;
+    return this.deps.deployments.by('held', namespace).filter(({ metadata }) => metadata.name !== except).length;
   }
 
   /** What policies say about the release of this Deployment now. */
@@ -72,10 +75,7 @@ export class PolicyLookup {
   onChange(wake: (key: string) => void): () => void {
     const { policies, namespaces, deployments } = this.deps;
     const wakeAll = (inNamespace?: string): void => {
-      for (const [key, { metadata }] of deployments.store.entries()) {
-        if (metadata.annotations?.[HELD] === undefined) continue;
-        if (inNamespace === undefined || metadata.namespace === inNamespace) wake(key);
-      }
+      for (const deployment of deployments.by('held', inNamespace ?? '*')) wake(keyOf(deployment));
     };
     const ends = [
       policies.on(({ old, object }) => {
@@ -100,12 +100,11 @@ export class PolicyLookup {
   /** Others of the namespace whose release has begun, or was told that it may. */
   private running(namespace: string, except: string): number {
     const { rollouts, deployments, clock } = this.deps;
-    let count = 0;
-    for (const [key, { metadata }] of deployments.store.entries()) {
-      if (metadata.namespace !== namespace || key === except || metadata.annotations?.[HELD] === undefined) continue;
+    return deployments.by('held', namespace).filter((deployment) => {
+      const key = keyOf(deployment);
+      if (key === except) return false;
       const claimed = (this.claims.get(key) ?? 0) > clock.now();
-      if (claimed || rollouts.by('workload', `${namespace}/Deployment/${metadata.name}`).some(hasBegun)) count += 1;
-    }
-    return count;
+      return claimed || rollouts.by('workload', `${namespace}/Deployment/${deployment.metadata.name}`).some(hasBegun);
+    }).length;
   }
 }

@@ -16,6 +16,9 @@ export interface Metrics {
   /** An effect on a Deployment: mark, move, hold, trim, free. */
   budgetMove(move: string): void;
   bypass(): void;
+  /** A rule of a policy did not hold: denied, warned, audited, or broken open. */
+  policy(rule: string, outcome: string): void;
+  approval(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;
   /** A release ended; times in seconds. */
@@ -82,6 +85,17 @@ export function createMetrics(build: BuildInfo): Metrics {
     name: 'tranche_budget_moves_total',
     help: 'Writes to a Deployment that hold it, move it or give it back.',
     labelNames: ['move'],
+    registers,
+  });
+  const policyFindings = new Counter({
+    name: 'tranche_policy_findings_total',
+    help: 'Changes against a rule of a ReleasePolicy, by what came of it: denied, warned, audited, broken.',
+    labelNames: ['rule', 'outcome'],
+    registers,
+  });
+  const approvals = new Counter({
+    name: 'tranche_approvals_total',
+    help: 'Steps that went on because people approved them.',
     registers,
   });
   const bypasses = new Counter({
@@ -160,6 +174,8 @@ export function createMetrics(build: BuildInfo): Metrics {
     watchQueue: (controller, depth) => void depths.set(controller, depth),
     budgetMove: (move) => budgetMoves.inc({ move }),
     bypass: () => bypasses.inc(),
+    policy: (rule, outcome) => policyFindings.inc({ rule, outcome }),
+    approval: () => approvals.inc(),
     watchRestart: (resource, reason) => watchRestarts.inc({ resource, reason }),
     watchDrift: (resource, objects) => watchDrift.inc({ resource }, objects),
     release(namespace, outcome, seconds) {

@@ -60,11 +60,14 @@ describe('the webhook configurations of the chart', function () {
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
+        ['releasepolicies.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
+        ['scale-to-zero.tranche.dev', 'Ignore', ['UPDATE']],
       ],
     );
     for (const { name, sideEffects, timeoutSeconds, rules } of webhooks) {
       assert.equal(sideEffects, 'None', `${name}: a dry run is answered`);
       assert.ok(timeoutSeconds <= 5, name);
+      if (name === 'scale-to-zero.tranche.dev') continue;
       assert.ok(
         !rules.some(({ resources }) => resources.some((resource) => /scale|deployments\/|\*/.test(resource))),
         name,
@@ -137,6 +140,24 @@ describe('the webhook configurations of the chart', function () {
   ];
   for (const [what, called, next, old] of table) {
     it(`${called ? 'call' : 'do not call'} us for ${what}`, () => assert.equal(calls(next, old), called));
+  }
+
+  for (const [what, called, next, old] of [
+    ['a Scale to 0, which leaves it out', true, {}, { replicas: 3 }],
+    ['a Deployment to 0', true, { replicas: 0 }, { replicas: 3 }],
+    ['a Scale to less', false, { replicas: 1 }, { replicas: 3 }],
+    ['a Scale from 0', false, { replicas: 1 }, {}],
+    ['one that stays at 0', false, { replicas: 0 }, { replicas: 0 }],
+  ] as const) {
+    it(`${called ? 'call' : 'do not call'} us for the scaling of ${what}`, () => {
+      const conditions = webhook('scale-to-zero.tranche.dev').matchConditions ?? [];
+      const values = { object: { spec: next }, oldObject: { spec: old }, request: { userInfo: { username: 'a' } } };
+      const variables = ['object', 'oldObject', 'request', 'authorizer'];
+      const holds = conditions.every(({ expression }) => {
+        return compile(expression, { variables, returns: ['bool'] }).evaluate({ ...values, authorizer: null }) === true;
+      });
+      assert.equal(holds, called);
+    });
   }
 
   it('call us for every creation: a Rollout may name it already, and one with our label may be a copy of a held one', () => {

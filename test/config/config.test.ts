@@ -30,6 +30,7 @@ describe('the configuration', () => {
       lease: 'tranche',
       logLevel: 'info',
       warnings: true,
+      approveVerb: true,
       workers: 4,
     });
     assert.match(identity, /^tranche-1_[0-9a-f]{8}$/);
@@ -68,7 +69,7 @@ describe('the configuration', () => {
       return `--${flag}=${given[value as keyof typeof given] ?? value!.split('|')[0]}`;
     });
     const config = read(flags.join(' '));
-    assert.equal(flags.length, 18);
+    assert.equal(flags.length, 19);
     assert.deepEqual(config.watchNamespaces, ['a', 'b']);
     assert.deepEqual(
       [config.lease, config.tlsDir, config.warnings, config.logLevel, config.workers, config.metricsPort],

@@ -18,7 +18,7 @@ import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { createOperator, type Operator, type OperatorDeps } from '../../src/operator/operator.ts';
-import { PolicyLookup } from '../../src/operator/policies.ts';
+import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import type { Admission } from '../../src/sandbox/core/call.ts';
 import { resource } from '../../src/sandbox/core/resources.ts';
@@ -119,6 +119,7 @@ export class World {
       clock,
       path: '/apis/apps/v1/deployments',
       labelSelector: WORKLOAD_TYPE,
+      indexes: { held: heldIndex },
     });
     const policies = new Reflector<ReleasePolicy>({ api, clock, path: '/apis/tranche.dev/v1alpha1/releasepolicies' });
     const namespaces = new Reflector<ApiObject>({ api, clock, path: '/api/v1/namespaces' });

@@ -44,6 +44,8 @@ describe('the health port', () => {
       metrics.watchQueue('release', () => 7);
       metrics.budgetMove('hold');
       metrics.bypass();
+      metrics.policy('windows', 'denied');
+      metrics.approval();
       metrics.watchRestart('deployments', 'gone');
       metrics.watchDrift('deployments', 2);
       metrics.eventDropped('rate');
@@ -59,6 +61,8 @@ describe('the health port', () => {
         'tranche_queue_depth{controller="release"} 7',
         'tranche_budget_moves_total{move="hold"} 1',
         'tranche_bypasses_total 1',
+        'tranche_policy_findings_total{rule="windows",outcome="denied"} 1',
+        'tranche_approvals_total 1',
         'tranche_watch_restarts_total{resource="deployments",reason="gone"} 1',
         'tranche_watch_drift_objects_total{resource="deployments"} 2',
         'tranche_events_dropped_total{why="rate"} 1',

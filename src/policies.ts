@@ -1,0 +1,110 @@
+// Wires policies: caches and calendar for both sides, and what is reported of them.
+import { askAccess, type AdmissionDeps, type PolicyReport } from './admission/index.ts';
+import type { EventReason } from './api/reasons.ts';
+import { startPolicyCaches, notSynced, type Caches } from './caches.ts';
+import type { Config } from './config.ts';
+import { matching } from './engine/policy.ts';
+import { sentence } from './engine/validate-violation.ts';
+import type { Api } from './kube/api.ts';
+import { realClock as clock } from './kube/clock.ts';
+import type { EventRecorder } from './kube/events.ts';
+import { PolicyLookup } from './operator/policies.ts';
+import { PolicyStatusWriter } from './operator/policy-status.ts';
+import { createCalendar } from './schedule/calendar.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface PoliciesDeps {
+  readonly config: Config;
+  readonly api: Api;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly caches: Caches;
+  /** Our own. */
+  readonly namespace: string;
+  readonly events: () => EventRecorder | undefined;
+  /** While we are being taken out of the cluster no policy stands in the way. */
+  readonly draining: () => boolean;
+}
+
+export interface Policies {
+  readonly lookup: PolicyLookup;
+  readonly admission: Pick<AdmissionDeps, 'policy' | 'authorize'>;
+  /** What is missing before they can be kept. */
+  readonly notReady: () => string | undefined;
+  stop(): Promise<void>;
+}
+
+const EVENT: Readonly<Record<PolicyReport['outcome'], EventReason>> = {
+  denied: 'PolicyDenied',
+  warned: 'PolicyWarned',
+  audited: 'PolicyAudited',
+  broken: 'GlassBroken',
+};
+
+export function startPolicies(deps: PoliciesDeps): Policies {
+  const { config, api, logger, metrics, caches, namespace, events, draining } = deps;
+  const { policies, namespaces } = startPolicyCaches({ api, logger, metrics });
+  const calendar = createCalendar();
+  const exempt = new Set(['kube-system', ...(config.webhookUrl ? [] : [namespace])]);
+  const lookup = new PolicyLookup({ ...caches, policies, namespaces, calendar, clock, exempt });
+
+  const status = new PolicyStatusWriter({
+    api,
+    clock,
+    logger,
+    policies: () => policies.store.values(),
+    counts(policy) {
+      const matched = caches.deployments.by('enrolled', '*').filter(({ metadata }) => {
+        const namespaceLabels = namespaces.get(metadata.namespace ?? '')?.metadata.labels;
+        const subject = { namespace: metadata.namespace ?? '', namespaceLabels, workloadLabels: [metadata.labels] };
+        return matching([policy], subject, exempt).length > 0;
+      });
+      const rollouts = matched.filter(
+        ({ metadata }) =>
+          caches.rollouts.by('workload', `${metadata.namespace}/Deployment/${metadata.name}`).length > 0,
+      );
+      return { deployments: matched.length, rollouts: rollouts.length };
+    },
+  });
+  const ends = [
+    policies.on(({ type, old, object }) => {
+      if (type !== 'updated' || old?.metadata.generation !== object.metadata.generation) status.touch();
+    }),
+    namespaces.on(() => status.touch()),
+    caches.deployments.on(({ type }) => (type === 'updated' ? undefined : status.touch())),
+    caches.rollouts.on(({ type }) => (type === 'updated' ? undefined : status.touch())),
+  ];
+
+  const report = ({ outcome, finding, about, user, breakGlass }: PolicyReport): void => {
+    const { policy, rule } = finding;
+    const because = breakGlass === undefined ? '' : ` (${breakGlass})`;
+    const message = `policy ${policy.metadata.name}, ${user}${outcome === 'broken' ? because : ''}: ${sentence(finding)}`;
+    metrics.policy(rule, outcome);
+    events()?.record({ about, type: 'Warning', reason: EVENT[outcome], message });
+    logger.info('policy', { policy: policy.metadata.name, rule, outcome, user });
+    if (outcome !== 'denied') return;
+    const object = `${about.kind ?? ''} ${about.metadata.namespace ?? ''}/${about.metadata.name}`;
+    status.note(policy.metadata.name, { object, rule, user, message: sentence(finding) });
+  };
+
+  return {
+    lookup,
+    admission: {
+      policy: {
+        policiesFor: (inNamespace, labels) => (draining() ? [] : lookup.policiesFor(inNamespace, labels)),
+        inFlight: (inNamespace, except) => lookup.inFlight(inNamespace, except),
+        calendar,
+        now: clock.now,
+        report,
+      },
+      ...(config.approveVerb && { authorize: askAccess(api) }),
+    },
+    notReady: () => notSynced('ReleasePolicies', policies) ?? notSynced('Namespaces', namespaces),
+    async stop() {
+      for (const end of ends) end();
+      await status.stop();
+      await Promise.all([policies.stop(), namespaces.stop()]);
+    },
+  };
+}
