@@ -67,6 +67,15 @@ export const bypassReason = (rollout: Rollout, old: Deployment, next: Deployment
   return undefined;
 };
 
+/** At rest the strategy is the user's; with this one no release can be held. */
+export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): string[] =>
+  next.spec.strategy?.type === 'Recreate' && old.spec.strategy?.type !== 'Recreate'
+    ? [
+        `tranche: with the strategy Recreate ${nameOf(rollout)} releases nothing in steps: the next change of ${nameOf(next)} replaces ` +
+          'all Pods at once; write RollingUpdate',
+      ]
+    : [];
+
 /** Edits beside the release that are noted but not in force yet. */
 export const kept = (
   held: Held,

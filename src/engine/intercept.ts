@@ -166,7 +166,7 @@ const whileFree = (context: Context, old: Deployment): Decision => {
   };
   if (!changed) {
     const patch = patchOf(context, kept);
-    return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings: [] };
+    return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings: words.recreates(rollout, old, next) };
   }
   const bypass = words.bypassReason(rollout, old, next);
   if (bypass !== undefined) return { verdict: 'Bypassed', patch: patchOf(context, kept), warnings: [bypass] };

@@ -125,8 +125,8 @@ function* strategy({ rollout, version }: RolloutEdit): Generator<Violation> {
     const [value, remedy] = [steps.length, `use ${MAX_STEPS} or fewer`];
     yield { field: `${CANARY}.steps`, value, reason: 'steps are too many', remedy };
   }
-  for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, canary);
-  yield* order(steps);
+  for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, canary, version);
+  yield* order(steps, version);
 }
 
 function* canaryFields(canary: CanaryStrategy, rollout: Rollout, version: string): Generator<Violation> {
@@ -164,8 +164,15 @@ function rollingStyle(rollout: Rollout): Violation {
   };
 }
 
-function* stepFields(step: CanaryStep, at: string, canary: CanaryStrategy): Generator<Violation> {
-  if (step.replicas === undefined) {
+/** v1alpha1 may say it as a weight alone; converted, that is both. */
+const isWeight = ({ replicas, traffic }: CanaryStep, version: string): boolean =>
+  version === 'v1alpha1' && traffic !== undefined && traffic === replicas;
+
+function* stepFields(step: CanaryStep, at: string, canary: CanaryStrategy, version: string): Generator<Violation> {
+  if (isWeight(step, version)) {
+    const [field, value] = [`${at}.traffic`, step.traffic];
+    if (!isShare(value!, 1)) yield { field, value, reason: 'is not a percent of the Pods', remedy: 'use 1 to 100' };
+  } else if (step.replicas === undefined) {
     const remedy = 'add a number of Pods such as 1, or a percent such as "50%"';
     yield { field: `${at}.replicas`, value: undefined, reason: 'is what a step is made of', remedy };
   } else if (!isShare(step.replicas, 1)) {
@@ -190,17 +197,19 @@ function* stepFields(step: CanaryStep, at: string, canary: CanaryStrategy): Gene
 }
 
 /** Steps of one kind must not go back; a number and a percent are compared when the size is known (validate-advice.ts). */
-function* order(steps: readonly CanaryStep[]): Generator<Violation> {
+function* order(steps: readonly CanaryStep[], version: string): Generator<Violation> {
   const last = new Map<string, { readonly value: IntOrString; readonly number: number }>();
-  for (const [index, { replicas }] of steps.entries()) {
+  for (const [index, step] of steps.entries()) {
+    const { replicas } = step;
     if (replicas === undefined || !isShare(replicas, 1)) continue;
     const before = last.get(typeof replicas);
     if (before !== undefined && amount(replicas) < amount(before.value)) {
+      const weight = isWeight(step, version);
       yield {
-        field: `${CANARY}.steps[${index}].replicas`,
+        field: `${CANARY}.steps[${index}].${weight ? 'traffic' : 'replicas'}`,
         value: replicas,
         reason: `is less than step ${before.number}'s ${show(before.value)}: steps must not go back`,
-        remedy: `use ${typeof before.value === 'string' ? before.value : show(before.value)} or more, or remove the step`,
+        remedy: `use ${weight ? amount(before.value) : before.value} or more, or remove the step`,
       };
     } else last.set(typeof replicas, { value: replicas, number: index + 1 });
   }

@@ -155,7 +155,7 @@ describe('an edit of a Deployment that is not held', () => {
   for (const [what, spec] of Object.entries<Spec>({
     'a scale': { replicas: 20 },
     'a pause': { paused: true },
-    'another strategy': { strategy: { type: 'Recreate' } },
+    'other limits': { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: 0 } } },
     minReadySeconds: { minReadySeconds: 5 },
     'pod-template-hash in the template': {
       template: { ...idle.spec.template, metadata: { labels: { app: 'demo', 'pod-template-hash': 'x' } } },
@@ -166,6 +166,16 @@ describe('an edit of a Deployment that is not held', () => {
       assert.deepEqual({ verdict, patch, warnings }, { verdict: 'Passed', patch: [], warnings: [] });
     });
   }
+
+  it('passes with Recreate, and says what the next release will be', () => {
+    const next = edited(idle, { strategy: { type: 'Recreate' } });
+    const { verdict, patch, warnings } = edit(idle, next);
+    assert.deepEqual({ verdict, patch }, { verdict: 'Passed', patch: [] });
+    assert.deepEqual(warnings, [
+      'tranche: with the strategy Recreate rollouts-demo releases nothing in steps: the next change of demo replaces all Pods at once; write RollingUpdate',
+    ]);
+    assert.deepEqual(edit(next, edited(next, { replicas: 3 })).warnings, [], 'it is said once');
+  });
 
   it('passes where no Rollout names the Deployment', () => {
     const { verdict, warnings } = intercept(

@@ -180,6 +180,14 @@ describe('a Rollout is refused', () => {
       assert.deepEqual(inAlpha(styled('bluegreen')), [`${style}: "bluegreen" is not a style; write "partition"`]);
     });
 
+    it('for a weight that is no percent, or goes back', () => {
+      const weights = ['120%', '50%', '40%'].map((value) => ({ replicas: value, traffic: value }));
+      assert.deepEqual(judge(canary({ steps: weights }), { version: 'v1alpha1' }), [
+        `${S}[0].weight: 120 is not a percent of the Pods; use 1 to 100`,
+        `${S}[2].weight: 40 is less than step 2's "50%": steps must not go back; use 50 or more, or remove the step`,
+      ]);
+    });
+
     it('for its workload and its weights', () => {
       const odd = rollout({ canary: { steps: [{ replicas: 1, traffic: '20%' }] } }, { ref: { kind: 'X' } });
       assert.deepEqual(inAlpha(odd), [
