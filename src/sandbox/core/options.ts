@@ -29,6 +29,15 @@ export function checkDryRun(values: readonly string[]): FieldError[] {
   return values.some((value) => value !== 'All') ? [field.notSupported('dryRun', values, ['All'])] : [];
 }
 
+/** Positions are counted in bytes, as Go counts them. */
+function checkPrintable(path: string, text: string): FieldError[] {
+  return [...text.matchAll(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu)].map((found) => {
+    const code = found[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+    const at = Buffer.byteLength(text.slice(0, found.index));
+    return field.invalid(path, text, `invalid character U+${code} (at position ${at})`);
+  });
+}
+
 /** Without a fieldManager the owner is the client's product: User-Agent up to the first slash. */
 const managerOf = (call: Call): string =>
   (call.query.get('fieldManager') || (call.headers['user-agent'] ?? 'unknown').split('/')[0]!).slice(
@@ -57,6 +66,7 @@ export function readOptions(call: Call, kind: Kind, applying = false): WriteOpti
     errors.push(field.forbidden('force', 'may not be specified for non-apply patch'));
   }
   if (Buffer.byteLength(manager) > MAX_MANAGER_BYTES) errors.push(field.tooLong('fieldManager', MAX_MANAGER_BYTES));
+  errors.push(...checkPrintable('fieldManager', manager));
   if (!VALIDATIONS.includes(validation)) {
     errors.push(field.notSupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']));
   }

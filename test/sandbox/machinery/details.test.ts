@@ -153,6 +153,11 @@ describe('The API server refuses', () => {
     );
   });
 
+  it('owners whose names cannot be printed', async () => {
+    const { body } = await new TestCluster().post(`${CONFIG_MAPS}?fieldManager=%C3%A4%01b`, configMap('a'));
+    assert.match(body.message, /fieldManager: Invalid value: .*: invalid character U\+0001 \(at position 2\)$/);
+  });
+
   it('what it does not serve: with a Status in its own groups, with plain text elsewhere', async () => {
     const api = new TestCluster();
     for (const path of ['/api/v1/things', '/apis/apps/v9/deployments', `${DEPLOYMENTS}/a/b`]) {
