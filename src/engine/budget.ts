@@ -112,10 +112,16 @@ function start(view: View, held: Held, budget: NumericBudget): Move {
     return act(patchHeld('mark', deployment, flagged, { ...now, ...MARK }, stableLabel(hashOf(view.stableSet))))!;
   const marked = act(marks ? markSets(abandoned) : unmarkSets(view));
   if (marked) return marked;
-  if (updated > 0 && (newSet?.status?.availableReplicas ?? 0) > 0)
-    return wait('the Deployment controller to see the marks');
+  if (updated > 0 && !seesMark(newSet)) return wait('the Deployment controller to see the marks');
   return act(move(view, flagged, budget))!;
 }
+
+/**
+ * None of its Pods counts as available any more, and none will: the ReplicaSet itself is looked at, since its watch may be behind the
+ * Deployment's, and a Pod that becomes Ready before the mark comes would count.
+ */
+const seesMark = (set: ReplicaSet | undefined): boolean =>
+  set !== undefined && isMarkedSet(set) && (set.status?.availableReplicas ?? 0) === 0;
 
 function move(view: View, held: Held, budget: NumericBudget): Effect[] {
   const moving = { ...held, budget };
@@ -201,8 +207,7 @@ function trim(view: View, held: Held, target: number): Move | undefined {
   // A new ReplicaSet that has all Pods, all available, makes the native controller end every old one, paused or not.
   if (updated === replicas && !isMarked(deployment))
     return act(patchHeld('mark', deployment, held, { ...settingsOf(deployment), ...MARK }));
-  if (updated === replicas && (newSet.status?.availableReplicas ?? 0) > 0)
-    return wait('the Deployment controller to see the marks');
+  if (updated === replicas && !seesMark(newSet)) return wait('the Deployment controller to see the marks');
   const [set, size] = to < sizeOf(largest) ? [newSet, to] : [largest, sizeOf(largest) + updated - to];
   const effect = patchReplicaSet(
     'trim',

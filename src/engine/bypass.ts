@@ -24,8 +24,8 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
   const status = rollout.status?.canaryStatus;
   const unfinished = rollout.status?.phase === 'Progressing' && progressingReason(rollout) !== 'Finalising';
   const running = unfinished ? status?.stableDigest : status?.templateDigest;
-  const surge = Math.max(0, updated + old - replicas);
-  // Surge Pods that exist stay: less maxSurge would make the native controller take good old ones.
+  // The limits stay as they stand: with less surge the native controller, which may just be spending it, would take good old Pods.
+  const surge = Math.max(view.limits.surge, updated + old - replicas);
   const budget =
     surge > 0 ? { maxSurge: surge, maxUnavailable: Math.min(view.limits.unavailable, replicas) } : NO_BUDGET;
   const held: Held = view.held
