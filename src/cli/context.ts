@@ -34,6 +34,7 @@ export const FIELD_MANAGER = 'kubectl-tranche';
 export function createContext(io: Io, flags: GlobalFlags, version: string): Context {
   let connected: Promise<Cluster> | undefined;
   let close = (): void => undefined;
+  const warned = new Set<string>();
 
   async function open(): Promise<Cluster> {
     const { connect, findSource } = await import('../kube/connection.ts');
@@ -48,7 +49,11 @@ export function createContext(io: Io, flags: GlobalFlags, version: string): Cont
       connection,
       userAgent: `kubectl-tranche/${version}`,
       fieldManager: FIELD_MANAGER,
-      onWarning: (text) => io.err(`Warning: ${text}\n`),
+      onWarning: (text) => {
+        // A write that is tried again is warned of again.
+        if (!warned.has(text)) io.err(`Warning: ${text}\n`);
+        warned.add(text);
+      },
     });
     close = () => api.close();
     return { api, namespace: flags.namespace ?? connection.namespace ?? 'default' };
