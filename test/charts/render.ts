@@ -19,6 +19,8 @@ export interface Manifest {
   readonly spec?: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- any kind's
   readonly data?: Record<string, string>;
   readonly rules?: readonly Rule[];
+  readonly roleRef?: { readonly kind: string; readonly name: string };
+  readonly subjects?: readonly { readonly kind: string; readonly name: string }[];
   readonly webhooks?: readonly {
     readonly name: string;
     readonly clientConfig: ClientConfig;

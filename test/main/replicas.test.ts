@@ -25,6 +25,7 @@ describe('replicas behind the Service', function () {
       return chosen && { host: '127.0.0.1', port: chosen.port };
     };
     cluster = await startCluster(undefined, { resolveService });
+    await Promise.all([startReplica(), startReplica()]);
   });
   after(async () => {
     for (const replica of endpoints) replica.kill('SIGCONT');
@@ -55,7 +56,6 @@ describe('replicas behind the Service', function () {
   };
 
   it('go on with a release whose leader was killed while it moved Pods', async () => {
-    await Promise.all([startReplica(), startReplica()]);
     const workload = new Workload(cluster.api, 'killed');
     await workload.create(6, [{ replicas: 1 }, { replicas: 3 }, { replicas: '100%' }]);
     await workload.release('v2');

@@ -1,0 +1,21 @@
+# syntax=docker/dockerfile:1
+# The program alone: no sandbox, no tests, production dependencies only. It is JavaScript, so one build serves every platform.
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+# What runs there is the image's own Node, not the one that npm brings for development.
+RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev --no-audit --no-fund
+
+FROM gcr.io/distroless/nodejs24-debian12:nonroot
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY LICENSE ./
+USER 65532:65532
+EXPOSE 9443 8080
+ENTRYPOINT ["/nodejs/bin/node", "/app/dist/main.js"]

@@ -1,0 +1,43 @@
+// The chart's rules, taken apart: one grant is one verb on one resource.
+import type { Attributes } from '../../src/sandbox/core/types.ts';
+import type { Cluster } from '../../src/sandbox/cluster.ts';
+import { find, render, type Rule } from '../charts/render.ts';
+
+export interface Grant {
+  readonly group: string;
+  /** With its subresource: `rollouts/status`. */
+  readonly resource: string;
+  readonly verb: string;
+}
+
+export const show = ({ verb, resource }: Grant): string => `${verb} ${resource}`;
+
+const grantsOf = ({ apiGroups, resources, verbs }: Rule): Grant[] =>
+  apiGroups.flatMap((group) =>
+    resources.flatMap((resource) => verbs.map((verb): Grant => ({ group, resource, verb }))),
+  );
+
+/** Everything that the chart grants the program, by whatever roles are bound to its ServiceAccount. */
+export async function granted(): Promise<Grant[]> {
+  const all = await render();
+  return all
+    .filter(({ kind, subjects }) => /RoleBinding$/.test(kind) && subjects?.some(({ name }) => name === 'tranche'))
+    .flatMap(({ roleRef }) => find(all, roleRef!.kind, roleRef!.name).rules ?? [])
+    .flatMap(grantsOf);
+}
+
+export const isFor = ({ group, resource, verb }: Grant, asked: Attributes): boolean =>
+  asked.resourceRequest &&
+  asked.group === group &&
+  asked.verb === verb &&
+  (asked.subresource ? `${asked.resource}/${asked.subresource}` : asked.resource) === resource;
+
+/** Sees every request that this user makes before it is authorized; what it throws is the answer. */
+export function watchRequests(cluster: Cluster, username: string, see: (asked: Attributes) => void): void {
+  const { auth } = cluster;
+  const check = auth.check.bind(auth);
+  auth.check = (asked) => {
+    if (asked.user.username === username) see(asked);
+    check(asked);
+  };
+}

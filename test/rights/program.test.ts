@@ -1,0 +1,146 @@
+// The whole program with the chart's rights: it uses every one of them, asks for none beside them, and says so when one is missing.
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { ApiError } from '../../src/sandbox/core/types.ts';
+import { NAMESPACE, startCluster, startProgram, until, type TestCluster, type TestProgram } from '../main/cluster.ts';
+import { Workload } from '../main/workload.ts';
+import { render } from '../charts/render.ts';
+import { granted, isFor, show, watchRequests, type Grant } from './grants.ts';
+
+const USER = `system:serviceaccount:${NAMESPACE}:tranche`;
+const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/tranche`;
+const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/tranche-tls`;
+const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
+const policy = {
+  apiVersion: 'tranche.dev/v1alpha1',
+  kind: 'ReleasePolicy',
+  metadata: { name: 'steps' },
+  spec: { enforcement: 'Warn', approval: { required: 1 } },
+};
+/** Every authenticated user may ask who he is; that is not the chart's to grant. */
+const EVERYBODYS = ['selfsubjectreviews'];
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+const PATHS: Readonly<Record<string, string>> = {
+  ServiceAccount: `/api/v1/namespaces/${NAMESPACE}/serviceaccounts`,
+  ClusterRole: `${RBAC}/clusterroles`,
+  ClusterRoleBinding: `${RBAC}/clusterrolebindings`,
+  Role: `${RBAC}/namespaces/${NAMESPACE}/roles`,
+  RoleBinding: `${RBAC}/namespaces/${NAMESPACE}/rolebindings`,
+};
+
+describe('the rights of the program', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let port = 0;
+  let all: Grant[];
+  const used = new Set<Grant>();
+  const beyond = new Set<string>();
+  let without: Grant | undefined;
+
+  before(async () => {
+    cluster = await startCluster(undefined, { resolveService: () => ({ host: '127.0.0.1', port }) });
+    for (const body of await render()) {
+      const path = PATHS[body.kind];
+      if (path) await cluster.api.request({ method: 'POST', path, body });
+    }
+    all = await granted();
+    watchRequests(cluster.sandbox.cluster, USER, (asked) => {
+      const grant = all.find((one) => isFor(one, asked));
+      if (grant && grant === without)
+        throw new ApiError({ kind: 'Status', code: 403, reason: 'Forbidden', message: `no ${show(grant)}` } as never);
+      if (grant) used.add(grant);
+      else if (!EVERYBODYS.includes(asked.resource)) beyond.add(`${asked.verb} ${asked.resource}/${asked.subresource}`);
+    });
+    await useToken();
+  });
+  after(() => cluster.close());
+
+  /** From here on the kubeconfig is that of the chart's ServiceAccount. */
+  async function useToken(): Promise<void> {
+    const path = `${PATHS['ServiceAccount']}/tranche/token`;
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+    const { status } = (await cluster.api.request({ method: 'POST', path, body })) as { status: { token: string } };
+    const config = parse(await readFile(cluster.kubeconfig, 'utf8')) as object;
+    const users = [{ name: 'admin', user: { token: status.token } }];
+    await writeFile(cluster.kubeconfig, JSON.stringify({ ...config, users }));
+  }
+
+  const started = async (): Promise<TestProgram> => {
+    const program = startProgram(cluster.kubeconfig, '--webhook-port', '0');
+    ({ webhookPort: port } = await program.ready());
+    return program;
+  };
+
+  it('are all used, and none is missed', async () => {
+    const program = await started();
+    try {
+      const workload = new Workload(cluster.api, 'web');
+      await cluster.api.request({ method: 'POST', path: POLICIES, body: policy });
+      await workload.create(4, [{ replicas: 2 }, { replicas: '100%' }]);
+      await workload.release('v2');
+      await workload.untilPaused(1);
+      // A version that is abandoned: its ReplicaSet is marked.
+      await workload.release('v3');
+      await workload.untilPaused(1);
+      await workload.approve();
+      await workload.until('completed', async () => (await workload.rollout()).status?.phase === 'Healthy');
+      // Spoilt: a new certificate is put in its place.
+      const contentType = 'application/merge-patch+json';
+      await cluster.api.request({ method: 'PATCH', path: SECRET, contentType, body: { data: { 'tls.crt': 'eA==' } } });
+      await until(
+        () => all.some((grant) => show(grant) === 'patch secrets' && used.has(grant)),
+        () => 'the spoilt Secret stays',
+        40,
+      );
+      // Held, and its Rollout is gone: it asks whether that is true before it gives the Deployment back.
+      await workload.release('v4');
+      await workload.untilPaused(1);
+      const { store } = cluster.sandbox.cluster;
+      store.remove('rollouts.kruise.io/rollouts', store.get('rollouts.kruise.io/rollouts', 'default', 'web')!);
+      await until(
+        async () => (await workload.deployment()).spec.paused !== true,
+        () => 'it stays held',
+      );
+      assert.deepEqual([...beyond], [], 'asked for, and not granted');
+      const again = [...all].filter((grant) => !used.has(grant)).map(show);
+      assert.deepEqual(again, [], 'granted, and not used');
+    } finally {
+      await program.stop();
+    }
+  });
+
+  it('are each missed aloud, those beside a release: the log names the one that is not there', async () => {
+    const remove = (path: string): Promise<unknown> =>
+      cluster.api.request({ method: 'DELETE', path }).catch(() => undefined);
+    const stopped: Promise<void>[] = [];
+    const atStart = /leases|secrets|configurations|customresourcedefinitions|releasepolicies$|namespaces/;
+    // Only a certificate that is renewed is patched, which takes months.
+    for (const grant of all.filter((one) => atStart.test(one.resource) && show(one) !== 'patch secrets')) {
+      await Promise.all([remove(SECRET), remove(LEASE)]);
+      without = grant;
+      const program = startProgram(cluster.kubeconfig, '--webhook-port', '0');
+      const complaints = (): string[] =>
+        program.lines.flatMap(({ level, fields }) =>
+          level !== 'debug' && fields['error'] instanceof Error ? [fields['error'].message] : [],
+        );
+      await until(
+        () => complaints().some((message) => message.includes(`no ${show(grant)}`)),
+        () => `without ${show(grant)}: ${complaints().join('; ')}`,
+      );
+      without = undefined;
+      stopped.push(program.stop());
+    }
+    await Promise.all(stopped);
+    assert.ok(stopped.length >= 10);
+  });
+
+  it('are in docs/security.md, each with its reason, and no other', async () => {
+    const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
+    const rows = [...text.matchAll(/^\| `([a-z/]+)` +\| ([a-z, ]+?) +\|/gm)].flatMap(([, resource, verbs]) =>
+      verbs!.split(', ').map((verb) => `${verb} ${resource}`),
+    );
+    assert.deepEqual(rows.toSorted(), [...new Set(all.map(show))].toSorted());
+  });
+});
