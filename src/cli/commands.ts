@@ -235,7 +235,7 @@ export function addCommands(program: Command, start: Start, version: string): vo
     .command('lint')
     .summary('what the webhook would say to files, without a cluster')
     .description(
-      'Checks the Rollouts in files as the webhook would, without a cluster, and says file, line and column of each mistake. A Deployment beside them is ' +
+      'Checks the Rollouts and ReleasePolicies in files as the webhook would, without a cluster, and says file, line and column of each mistake. A Deployment beside them is ' +
         'taken into account. Other objects are passed over.',
     )
     .argument('<file...>', 'YAML or JSON files; "-" is standard input')

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { temporaryFolder } from '../support/processes.ts';
+import { findTool } from '../support/tools.ts';
 import { goldenExact, runPlugin, type Result } from './support.ts';
 
 const FILES = path.relative(process.cwd(), fileURLToPath(new URL('files', import.meta.url)));
@@ -18,6 +21,7 @@ describe('kubectl tranche lint', () => {
       ['lint test/cli/files/mistakes.yaml', await run('lint', `${FILES}/mistakes.yaml`)],
       ['lint test/cli/files/web.yaml', await run('lint', `${FILES}/web.yaml`)],
       ['lint --strict test/cli/files/web.yaml', await run('lint', '--strict', `${FILES}/web.yaml`)],
+      ['lint test/cli/files/policy.yaml', await run('lint', `${FILES}/policy.yaml`)],
       ['lint test/cli/files/no-yaml.txt', await run('lint', `${FILES}/no-yaml.txt`)],
       ['lint not-there.yaml', await run('lint', 'not-there.yaml')],
       ['lint   # without a file', await run('lint')],
@@ -138,6 +142,21 @@ describe('kubectl tranche, on the command line', () => {
     const { stdout } = await promisify(execFile)('bash', ['-c', script]);
     assert.equal(stdout, 'approve\n');
   });
+
+  it('is found by kubectl, which hands its completion on', async () => {
+    const folder = temporaryFolder('plugin');
+    const script = `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`;
+    await writeFile(path.join(folder, 'kubectl-tranche'), script, { mode: 0o755 });
+    await writeFile(path.join(folder, 'kubectl_complete-tranche'), (await run('completion', 'kubectl')).out, {
+      mode: 0o755,
+    });
+    const kubectl = await findTool('kubectl');
+    const env = { PATH: `${folder}:/usr/bin:/bin`, HOME: folder };
+    const { stdout } = await promisify(execFile)(kubectl, ['tranche', 'version'], { env });
+    assert.match(stdout, /^kubectl-tranche /);
+    const completed = await promisify(execFile)(kubectl, ['__complete', 'tranche', 'appr'], { env });
+    assert.match(completed.stdout, /^approve\n:4\n/);
+  }).timeout(20_000);
 
   it('loads the Kubernetes client only for commands that need it', async () => {
     const traced = async (...args: readonly string[]): Promise<string> => {

@@ -31,7 +31,7 @@ export function convert(_: object, files: readonly string[]): Run {
     const text = documents.join('---\n');
     io.out(text);
     // What we write is held to what the webhook would say, like anybody's.
-    const { findings } = lintContents(parseObjects('the result', text));
+    const { findings } = await lintContents(parseObjects('the result', text), io.now());
     for (const { level, message } of findings) io.err(`${level}: ${message}\n`);
     return findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.done;
   };

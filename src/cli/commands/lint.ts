@@ -1,13 +1,14 @@
 // `kubectl tranche lint`: the webhook's validation on files, with the lines of what is wrong.
+import { OWN_GROUP } from '../../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
-import { show, type Violation } from '../../engine/validate-violation.ts';
+import { sentence, type Violation } from '../../engine/validate-violation.ts';
 import { nameInVersion, validateRollout } from '../../engine/validate.ts';
 import { unknownFields } from '../../engine/validate-unknown.ts';
 import type { Run } from '../cli.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { readObjects, type Contents, type Place } from '../files.ts';
+import { readObjects, type Contents, type Found, type Place } from '../files.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
 import { asDeployment, asRollout, releases, sameNamespace, type FoundRollout } from '../rollout-files.ts';
 import { plural } from '../text.ts';
@@ -23,7 +24,7 @@ export function lint(flags: { strict?: boolean; output?: string }, files: readon
   const format = parseFormat(flags.output, ['table', 'json']);
   return async (context) => {
     const contents = await readObjects(context.io, files);
-    const { findings, checked } = lintContents(contents);
+    const { findings, checked } = await lintContents(contents, context.io.now());
     if (isTable(format)) print(context, findings, checked);
     else await printData(context, format, findings);
     const fails = findings.some(({ level }) => level === 'error' || flags.strict === true);
@@ -31,7 +32,10 @@ export function lint(flags: { strict?: boolean; output?: string }, files: readon
   };
 }
 
-export function lintContents({ objects, mistakes }: Contents): { findings: Finding[]; checked: number } {
+export async function lintContents(
+  { objects, mistakes }: Contents,
+  now: number,
+): Promise<{ findings: Finding[]; checked: number }> {
   const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
   const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
   const findings: Finding[] = mistakes.map(({ place, message }) => ({ ...place, level: 'error', message }));
@@ -40,9 +44,11 @@ export function lintContents({ objects, mistakes }: Contents): { findings: Findi
     findings.push(...lintRollout(found, seen, deployments));
     if (found.shape.rollout) seen.push(found.shape.rollout);
   }
+  const policies = objects.filter(isPolicy);
+  for (const found of policies) findings.push(...(await lintPolicy(found, now)));
   const order = new Map(findings.map(({ file }) => file).map((file, i) => [file, i]));
   findings.sort((a, b) => order.get(a.file)! - order.get(b.file)! || a.line - b.line || a.column - b.column);
-  return { findings, checked: rollouts.length };
+  return { findings, checked: rollouts.length + policies.length };
 }
 
 function lintRollout(found: FoundRollout, before: readonly Rollout[], deployments: readonly Deployment[]): Finding[] {
@@ -57,22 +63,39 @@ function lintRollout(found: FoundRollout, before: readonly Rollout[], deployment
     ...judged.violations,
     ...shape.violations.map((violation) => nameInVersion(version, violation)).filter(({ field }) => !said.has(field)),
   ];
+  return findingsOf(found, violations, [...judged.warnings, ...unknownFields(object, SCHEMAS[version])]);
+}
+
+const isPolicy = ({ object }: Found): boolean =>
+  object['kind'] === 'ReleasePolicy' && String(object['apiVersion']).startsWith(`${OWN_GROUP}/`);
+
+/** The calendar is loaded only for policies. */
+async function lintPolicy(found: Found, now: number): Promise<Finding[]> {
+  const { checkPolicy } = await import('../../shapes/policy.ts');
+  const { validatePolicy } = await import('../../engine/policy-validate.ts');
+  const { createCalendar } = await import('../../schedule/calendar.ts');
+  const { releasePolicy } = await import('../../api/schema/policy.ts');
+  const { policy, violations: shape } = checkPolicy(found.object);
+  const judged = policy ? validatePolicy(policy, now, createCalendar()) : { violations: [], warnings: [] };
+  const said = new Set(judged.violations.map(({ field }) => field));
+  return findingsOf(
+    found,
+    [...judged.violations, ...shape.filter(({ field }) => !said.has(field))],
+    [...judged.warnings, ...unknownFields(found.object, releasePolicy)],
+  );
+}
+
+function findingsOf(found: Found, violations: readonly Violation[], warnings: readonly string[]): Finding[] {
   return [
-    ...violations.map((violation): Finding => ({
-      ...placeOf(found, violation.field),
-      level: 'error',
-      message: sentence(violation),
-    })),
-    ...[...judged.warnings, ...unknownFields(object, SCHEMAS[version])].map((text): Finding => {
+    ...violations.map((violation): Finding => {
+      return { ...found.place(violation.field), level: 'error', message: sentence(violation) };
+    }),
+    ...warnings.map((text): Finding => {
       const message = text.replace(/^tranche: /, '');
-      return { ...placeOf(found, fieldIn(message)), level: 'warning', message };
+      return { ...found.place(fieldIn(message)), level: 'warning', message };
     }),
   ];
 }
-
-const placeOf = (found: FoundRollout, field: string): Place => found.place(field);
-const sentence = ({ field, value, reason, remedy }: Violation): string =>
-  `${field}: ${show(value)} ${reason}; ${remedy}`;
 
 /** The field that a warning begins with or quotes. */
 const fieldIn = (message: string): string => {
@@ -87,6 +110,6 @@ function print({ io, paint }: Context, findings: readonly Finding[], checked: nu
   }
   const count = (level: string): number => findings.filter((finding) => finding.level === level).length;
   io.err(
-    `${plural(checked, 'Rollout')} checked: ${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}\n`,
+    `${plural(checked, 'object')} checked: ${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}\n`,
   );
 }
