@@ -1,0 +1,85 @@
+// All our processes are dead, and the release is still held: what the API server does by itself, with the chart's policies.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Deployment } from '../../src/api/types.ts';
+import { temporaryFolder } from '../support/processes.ts';
+import { Client } from './harness/client.ts';
+import { startSandbox } from './harness/cluster.ts';
+import { changeVersion, deploymentManifest } from './walkthrough.ts';
+
+const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
+
+describe('With none of our processes alive', function () {
+  this.timeout(120_000);
+  let client: Client;
+  const NAME = ['deployment/workload-demo', '-n', 'default'];
+  const deployment = (): Promise<Deployment> => client.json<Deployment>(['get', ...NAME]);
+
+  before('a cluster with the chart, whose webhook nobody answers', async () => {
+    const home = temporaryFolder('nobody');
+    client = new Client(path.join(home, 'kubeconfig'), home);
+    await startSandbox(client.kubeconfig);
+    const values = [
+      'operator.enabled=false',
+      'webhook.url=https://127.0.0.1:1',
+      'admissionPolicies.hold=true',
+      'webhook.enrolledFailurePolicy=Ignore',
+    ];
+    await client.helm(
+      ['install', 'tranche', chart, '-n', 'tranche-system', '--create-namespace', '--set', values.join(',')],
+      { timeoutSeconds: 60 },
+    );
+    await client.kubectl(['apply', '-f', '-'], { input: deploymentManifest('default') });
+    // As the operator does for a Deployment that a Rollout names.
+    await client.kubectl(['label', ...NAME, 'rollouts.kruise.io/workload-type=deployment']);
+    await client.kubectl(['rollout', 'status', ...NAME, '--timeout=60s']);
+  });
+
+  it('a new template of an enrolled Deployment is held by the API server', async () => {
+    await client.kubectl(changeVersion('default', 'version-2'));
+    const { spec, metadata } = await deployment();
+    assert.equal(spec.paused, true);
+    assert.equal(metadata.annotations?.['tranche.dev/paused-unseen'], 'false', 'and whose pause it is is noted');
+    await client.kubectl(changeVersion('default', 'version-3'));
+    assert.equal(
+      (await deployment()).metadata.annotations?.['tranche.dev/paused-unseen'],
+      'false',
+      'the first time counts',
+    );
+    const sets = await client.json<{ items: unknown[] }>(['get', 'replicasets', '-n', 'default']);
+    assert.equal(sets.items.length, 1, 'no Pod of the new version is made');
+  });
+
+  it('scaling goes on working', async () => {
+    await client.kubectl(['scale', ...NAME, '--replicas=3']);
+    assert.equal((await deployment()).spec.replicas, 3);
+  });
+
+  it('the enrolment cannot be taken off, nor the record of a release', async () => {
+    const unlabel = await client.attempt('kubectl', ['label', ...NAME, 'rollouts.kruise.io/workload-type-']);
+    assert.notEqual(unlabel.code, 0);
+    assert.match(unlabel.stderr, /says that a Rollout releases this Deployment: delete the Rollout instead/);
+    await client.kubectl(['annotate', ...NAME, 'tranche.dev/held={}']);
+    const forget = await client.attempt('kubectl', ['annotate', ...NAME, 'tranche.dev/held-']);
+    assert.notEqual(forget.code, 0);
+    assert.match(forget.stderr, /is the record of a release in flight: leave it, or roll back first/);
+  });
+
+  it('a Deployment that no Rollout names is changed as if we were not there', async () => {
+    const other = deploymentManifest('default').replaceAll('demo', 'other');
+    await client.kubectl(['apply', '-f', '-'], { input: other });
+    await client.kubectl(['set', 'env', 'deployment/workload-other', '-n', 'default', 'VERSION=version-2']);
+    const { spec } = await client.json<Deployment>(['get', 'deployment/workload-other', '-n', 'default']);
+    assert.equal(spec.paused ?? false, false);
+  });
+
+  it('the chart refuses Ignore without what makes it safe', async () => {
+    const args = ['template', 't', chart, '--set', 'webhook.enrolledFailurePolicy=Ignore'];
+    const { code, stderr } = await client.attempt('helm', args);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /it needs admissionPolicies\.hold: true/);
+    assert.match(readFileSync(path.join(chart, 'values.yaml'), 'utf8'), /enrolledFailurePolicy: Fail/);
+  });
+});
