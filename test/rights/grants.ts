@@ -18,8 +18,8 @@ const grantsOf = ({ apiGroups, resources, verbs }: Rule): Grant[] =>
   );
 
 /** Everything that the chart grants the program, by whatever roles are bound to its ServiceAccount. */
-export async function granted(): Promise<Grant[]> {
-  const all = await render();
+export async function granted(...set: string[]): Promise<Grant[]> {
+  const all = await render(...set);
   return all
     .filter(({ kind, subjects }) => /RoleBinding$/.test(kind) && subjects?.some(({ name }) => name === 'tranche'))
     .flatMap(({ roleRef }) => find(all, roleRef!.kind, roleRef!.name).rules ?? [])
