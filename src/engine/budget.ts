@@ -93,7 +93,8 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   const settle =
     (overfull ? trim(view, held, goal.target) : undefined) ?? act(rest(view, held, complete)) ?? unmark(view, held);
   if (settle) return settle;
-  if (overfull && availableInAll(view) < replicas) return wait('all Pods, to correct the sizes after scaling');
+  // Old Pods may never come: a release that mends a broken version does not wait for them. It is corrected later, in the pause.
+  if (overfull && available < updated) return wait('all its Pods, to correct the sizes after scaling');
   return enough ? { kind: 'Done' } : wait('Pods');
 }
 
@@ -178,6 +179,8 @@ export function freeze(view: View, held: Held): Move | undefined {
  */
 export function letGo(view: View, held: Held, more: Parameters<typeof freeDeployment>[2] = {}): Move {
   if (!mayFreeAtOnce(held) && view.old > 0) {
+    // As in freeze().
+    if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);
     const step = act(rest(view, held, false)) ?? act(unmarkSets(view));
     if (step) return step;
     if (view.unsettled) return wait(view.unsettled);

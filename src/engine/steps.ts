@@ -66,7 +66,9 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, status: Cana
     events: [],
   };
   const { effects = [], againAtMs } = decideRun(run);
-  const settled = settle(rollout, draft, now, snapshot.reportedAt);
+  // What is written now is looked at again at once: its progress is told then.
+  const acts = effects.some(({ kind }) => kind !== 'LabelPod');
+  const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);
   const again = [settled.againAfterMs, againAtMs === undefined ? undefined : Math.max(0, againAtMs - now)];
   const waits = again.filter((ms) => ms !== undefined);
   return {

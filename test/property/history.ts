@@ -1,7 +1,7 @@
 // Plays a plan in virtual time, lets it end, and says what was wrong with it.
 import type { ApiCall } from '../../src/kube/api.ts';
 import type { Fault, Misbehaviour } from '../operator/api.ts';
-import { World, type WorldOptions } from '../operator/world.ts';
+import { versionOf, World, type WorldOptions } from '../operator/world.ts';
 import { Invariants, type UserSettings } from './invariants.ts';
 import { randomOf, type Action, type Plan } from './plan.ts';
 
@@ -90,13 +90,23 @@ class Driver {
   }
 
   async prepare(): Promise<void> {
-    const { maxSurge, maxUnavailable, minReadySeconds, replicas, steps } = this.plan;
+    const { maxSurge, maxUnavailable, minReadySeconds, replicas } = this.plan;
     const strategy = { rollingUpdate: { maxSurge, maxUnavailable } };
     await this.world.createDeployment({ replicas, spec: { strategy, minReadySeconds } });
-    await this.world.createRollout(steps, { canary: { stepDeadlineSeconds: 60 } });
+    await this.createRollout();
     await this.world.untilHealthy(PATIENCE_MS);
     await this.world.until('all Pods run', () => this.world.deployment.status?.availableReplicas === replicas);
   }
+
+  private createRollout(): Promise<void> {
+    return this.world.createRollout(this.plan.steps, { canary: { stepDeadlineSeconds: 60 } });
+  }
+
+  /** The one that is deleted may still be on its way out. */
+  private readonly createAgain = (): void => {
+    if (this.world.rolloutOf()) this.world.virtual.clock.after(500, this.createAgain);
+    else void this.createRollout();
+  };
 
   async act(action: Action): Promise<void> {
     const { world, invariants } = this;
@@ -133,7 +143,21 @@ class Driver {
         await world.patch({ spec: { strategy: { rollingUpdate: { maxSurge, maxUnavailable } } } });
         return;
       }
+      case 'delete':
+        if (!world.rolloutOf()) return;
+        this.paused = false;
+        await world.deleteRollout();
+        world.virtual.clock.after(action.forMs, this.createAgain);
+        return;
+      case 'disable':
+        if (!world.rolloutOf()) return;
+        await world.patchRollout({ spec: { disabled: true } });
+        world.virtual.clock.after(action.forMs, () => {
+          if (world.rolloutOf()) void world.patchRollout({ spec: { disabled: null } });
+        });
+        return;
       case 'pause':
+        if (!world.rolloutOf()) return;
         this.paused = !this.paused;
         await world.patchRollout({ spec: { strategy: { paused: this.paused } } });
         return;
@@ -173,6 +197,11 @@ class Driver {
   async finish(): Promise<string> {
     const { world, plan } = this;
     await world.until('the operator runs', () => world.running);
+    const isThere = (): boolean => {
+      const rollout = world.rolloutOf();
+      return rollout !== undefined && !rollout.metadata.deletionTimestamp && rollout.spec.disabled !== true;
+    };
+    await world.until('the Rollout is there', isThere, PATIENCE_MS);
     if (this.paused) await this.act({ do: 'pause' });
     if (plan.ending === 'rollback') await this.act({ do: 'rollback' });
     if (world.runs.endsWith('broken')) await this.act({ do: 'release', broken: false });
@@ -184,9 +213,15 @@ class Driver {
       !world.held &&
       world.sizes[wanted] === replicas &&
       Object.keys(world.sizes).length === 1 &&
+      // By the ReplicaSet: in the Deployment's count old Pods on their way out are available to the last.
+      world.replicaSets.some(
+        (set) => versionOf(set.spec.template) === wanted && set.status?.availableReplicas === replicas,
+      ) &&
       world.deployment.status?.availableReplicas === replicas &&
       { complete: 'Healthy', rollback: 'Healthy', delete: undefined, disable: 'Disabled' }[plan.ending] ===
         world.rolloutOf()?.status?.phase;
+    // What has just happened has to show before anybody says that it is over.
+    await world.run(1_000);
     const deadline = world.now + PATIENCE_MS;
     while (!done() && world.now < deadline) {
       const waits = (): boolean => world.canary.currentStepState === 'StepPaused' && world.now > approvedAt + 2_000;

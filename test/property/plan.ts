@@ -11,7 +11,10 @@ export type Action =
   | { readonly do: 'jump'; readonly to: number }
   | { readonly do: 'kill' }
   | { readonly do: 'crash' }
-  | { readonly do: 'noWebhook'; readonly forMs: number };
+  | { readonly do: 'noWebhook'; readonly forMs: number }
+  /** The Rollout is deleted, or disabled, and so long afterwards made anew, or enabled. */
+  | { readonly do: 'delete'; readonly forMs: number }
+  | { readonly do: 'disable'; readonly forMs: number };
 
 export interface Plan {
   readonly seed: number;
@@ -61,7 +64,9 @@ export function planOf(seed: number): Plan {
   };
   const action = (): Action => {
     const dice = below(100);
-    if (dice < 40) return { do: 'approve' };
+    if (dice < 36) return { do: 'approve' };
+    if (dice < 38) return { do: 'delete', forMs: below(4000) };
+    if (dice < 40) return { do: 'disable', forMs: below(4000) };
     if (dice < 52) return { do: 'release', broken: random() < 0.4 };
     if (dice < 58) return { do: 'rollback' };
     if (dice < 72) return { do: 'scale', by: (random() < 0.5 ? -1 : 1) * (1 + below(5)) };
@@ -81,7 +86,7 @@ export function planOf(seed: number): Plan {
     seed,
     replicas: 1 + below(12),
     ...limits(),
-    minReadySeconds: oneOf([0, 0, 2]),
+    minReadySeconds: oneOf([0, 0, 2, 30]),
     steps: oneOf(STEPS),
     actions,
     trouble: oneOf([0, 0.02, 0.06]),
