@@ -4,7 +4,7 @@ import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStat
 import type { BlockedReason } from './policy-gate.ts';
 import { sameJson } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
-import { formatTime } from './time.ts';
+import { formatTime, parseTime } from './time.ts';
 
 export interface Draft {
   phase: Phase | '';
@@ -15,8 +15,12 @@ export interface Draft {
 }
 
 const HISTORY_LENGTH = 10;
-/** Numbers and messages that follow Pods are written at most so often; what a client waits for is written at once. */
+/**
+ * Numbers and messages that follow Pods are written at most so often; what a client waits for is written at once. In a batch that
+ * takes longer they are written ever more rarely: 10 and 40 seconds after it began, then once a minute.
+ */
 const QUIET_MS = 10_000;
+const LONGEST_QUIET_MS = 60_000;
 
 export const draftOf = ({ status }: Rollout): Draft => ({
   phase: status?.phase ?? '',
@@ -97,9 +101,14 @@ export function settle(
   };
   const old = rollout.status;
   if (sameJson(status, old)) return {};
-  const againAfterMs = (reportedAt ?? -Infinity) + QUIET_MS - now;
+  const againAfterMs = reportedAt === undefined ? 0 : reportedAt + quietMs(canary, reportedAt) - now;
   const canWait = old !== undefined && sameJson(essence(status), essence(old));
   return canWait && againAfterMs > 0 ? { againAfterMs } : { status };
+}
+
+function quietMs(canary: CanaryStatus | undefined, reportedAt: number): number {
+  const since = canary?.currentStepState === 'StepUpgrade' ? parseTime(canary.lastUpdateTime) : undefined;
+  return since === undefined ? QUIET_MS : Math.min(Math.max(3 * (reportedAt - since), QUIET_MS), LONGEST_QUIET_MS);
 }
 
 /** A decision that only tells. */

@@ -2,10 +2,10 @@
 // failures wait longer each time.
 import type { Clock } from './api.ts';
 import { backoffMs, type Backoff } from './clock.ts';
-import { ApiError, isConflict } from './errors.ts';
+import { ApiError, isConflict, isNotFound } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 
-/** How a piece of work ended; a thrown error is a retry too, and is logged (but for a conflict, which is none). */
+/** How a piece of work ended; a thrown error is a retry too, and is logged (but for a conflict, or a first few 404, which are none). */
 export interface Outcome {
   /** Look again after this time, unless something happens before. Replaces what was asked for earlier. */
   readonly againAfterMs?: number;
@@ -28,6 +28,9 @@ export interface QueueOptions {
   /** For metrics: after each piece of work. */
   readonly onDone?: (result: WorkResult, ms: number) => void;
 }
+
+/** What is gone since it was decided on is gone from the cache in a moment as well. */
+const QUIET_NOT_FOUND = 3;
 
 export type WorkResult = 'done' | 'later' | 'retry' | 'conflict' | 'error' | 'terminal';
 
@@ -146,7 +149,7 @@ export class WorkQueue {
         return 'terminal';
       }
       const failures = this.addRateLimited(key, error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0);
-      if (isConflict(error)) return 'conflict';
+      if (isConflict(error) || (isNotFound(error) && failures <= QUIET_NOT_FOUND)) return 'conflict';
       this.logger.error('work failed, will try again', { key, failures, error });
       return 'error';
     }

@@ -45,15 +45,19 @@ export class Applier {
     this.reported.delete(rollout.metadata.uid ?? '');
   }
 
-  /** True when something was written. A conflict, or any other failure, is thrown: what follows from it is decided anew. */
+  /**
+   * True when something has changed by it, so that the next decision is another one. (A server whose CRD does not know a field drops it
+   * at each write; labels of Pods come back by their watch.) A conflict, or any other failure, is thrown: what follows from it is decided anew.
+   */
   async carryOut(
     key: string,
     decision: Decision,
     rollout: Rollout | undefined,
     deployment: Deployment | undefined,
   ): Promise<boolean> {
-    for (const effect of decision.effects) await this.apply(key, effect, rollout, deployment);
-    if (decision.status && rollout) await this.report(key, rollout, decision.status);
+    let changed = false;
+    for (const effect of decision.effects) if (await this.apply(key, effect, rollout, deployment)) changed = true;
+    if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
       const [type] = EVENTS[reason];
       for (const about of [rollout, deployment]) if (about) this.deps.events.record({ about, type, reason, message });
@@ -61,7 +65,7 @@ export class Applier {
       if (reason === 'Approved') this.deps.metrics?.approval?.();
       this.deps.logger.info('release', { key, reason, detail: message });
     }
-    return decision.effects.length > 0 || decision.status !== undefined;
+    return changed;
   }
 
   private async apply(
@@ -69,30 +73,36 @@ export class Applier {
     effect: Effect,
     rollout: Rollout | undefined,
     deployment: Deployment | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { namespace } = splitKey(key);
+    let changed = false;
     switch (effect.kind) {
       case 'PatchDeployment':
-        await this.write(key, deployment, { path: deploymentPath(key), body: effect.patch });
+        changed = await this.write(key, deployment, { path: deploymentPath(key), body: effect.patch });
         break;
       case 'RevertDeployment': {
         const contentType = 'application/json-patch+json';
-        await this.write(key, deployment, { path: deploymentPath(key), body: effect.ops, contentType });
+        changed = await this.write(key, deployment, { path: deploymentPath(key), body: effect.ops, contentType });
         break;
       }
       case 'PatchReplicaSet': {
         const path = `/apis/apps/v1/namespaces/${namespace}/replicasets/${effect.before.metadata.name}`;
-        await this.write(key, effect.before, { path, body: effect.patch });
+        changed = await this.write(key, effect.before, { path, body: effect.patch });
         break;
       }
       case 'PatchRollout':
-        await this.write(key, rollout, { path: rolloutPath(namespace, rollout!.metadata.name), body: effect.patch });
+        changed = await this.write(key, rollout, {
+          path: rolloutPath(namespace, rollout!.metadata.name),
+          body: effect.patch,
+        });
         break;
       case 'LabelPod':
-        return this.label(`/api/v1/namespaces/${namespace}/pods/${effect.name}`, effect.patch);
+        await this.label(`/api/v1/namespaces/${namespace}/pods/${effect.name}`, effect.patch);
+        return false;
     }
     this.deps.metrics?.budgetMove(effect.why);
     this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
+    return changed;
   }
 
   /** Labels are for logs and metrics: a Pod that is gone by now needs none. */
@@ -104,19 +114,21 @@ export class Applier {
     }
   }
 
-  private async report(key: string, rollout: Rollout, status: RolloutStatus): Promise<void> {
+  private async report(key: string, rollout: Rollout, status: RolloutStatus): Promise<boolean> {
     const diff = mergeDiff(rollout.status, status);
-    if (!diff) return;
+    if (!diff) return false;
     const current = this.deps.writes.newest(key, rollout);
     const body = { metadata: { resourceVersion: current.metadata.resourceVersion }, status: diff };
     const path = `${rolloutPath(rollout.metadata.namespace ?? '', rollout.metadata.name)}/status`;
-    await this.write(key, current, { path, body });
+    const changed = await this.write(key, current, { path, body });
     this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
+    return changed;
   }
 
-  private async write(key: string, object: KubeObject | undefined, call: Omit<ApiCall, 'method'>): Promise<void> {
+  private async write(key: string, object: KubeObject | undefined, call: Omit<ApiCall, 'method'>): Promise<boolean> {
     const contentType = call.contentType ?? 'application/merge-patch+json';
     const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as KubeObject;
     if (object) this.deps.writes.remember(key, object, freeze(answer));
+    return answer.metadata.resourceVersion !== object?.metadata.resourceVersion;
   }
 }

@@ -135,6 +135,16 @@ describe('the work queue', () => {
     assert.equal([...keys()].sort().join(''), 'cclrrt');
   });
 
+  it('takes an object that is gone for a conflict, unless it stays so', async () => {
+    const { clock, queue, results } = setUp(1, (_, nth) => {
+      if (nth <= 4) throw new ApiError(404, { reason: 'NotFound', message: 'rollouts "demo" not found' });
+    });
+    queue.start();
+    queue.add('a');
+    await clock.run(20_000);
+    assert.deepEqual(results, ['conflict', 'conflict', 'conflict', 'error', 'done']);
+  });
+
   it('drains: finishes what it has begun and begins nothing more', async () => {
     const { clock, queue, keys } = setUp();
     queue.start();

@@ -14,6 +14,7 @@ describe('the cost of a release', () => {
     await world.createDeployment({ spec });
     await world.createRollout(STEPS);
     await world.untilHealthy();
+    await world.until('all Pods count', () => world.deployment.status?.availableReplicas === 10, 120_000);
     await world.virtual.settled();
   };
   afterEach(() => world.stop());
@@ -63,6 +64,37 @@ describe('the cost of a release', () => {
     assert.ok(writesTo(batch, DEPLOYMENT) <= 7, `${writesTo(batch, DEPLOYMENT)} to the Deployment`);
     assert.ok(writesTo(batch, STATUS) <= 3, `${writesTo(batch, STATUS)} of the status`);
     assert.equal(writesTo(batch, /\/replicasets\//), 0);
+  });
+
+  it('a batch whose Pods take half a minute costs no more than a quick one', async () => {
+    await begin({ minReadySeconds: 30, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 5 } } });
+    calls();
+    await world.release('v2');
+    for (const step of [1, 2]) {
+      await world.untilPaused(step, 120_000);
+      await world.virtual.settled();
+      const batch = calls();
+      assert.ok(writesTo(batch, DEPLOYMENT) <= 3, `step ${step}: ${writesTo(batch, DEPLOYMENT)} to the Deployment`);
+      assert.ok(writesTo(batch, STATUS) <= 3, `step ${step}: ${writesTo(batch, STATUS)} of the status`);
+      await world.approve();
+    }
+  });
+
+  it('a batch of minutes tells its progress ever more rarely', async () => {
+    await begin({ minReadySeconds: 30, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } });
+    await world.release('v2');
+    await world.untilPaused(1, 120_000);
+    await world.virtual.settled();
+    calls();
+    const began = world.now;
+    await world.approve();
+    await world.untilPaused(2, 600_000);
+    await world.virtual.settled();
+    const minutes = (world.now - began) / 60_000;
+    const written = writesTo(calls(), STATUS);
+    assert.ok(minutes > 2, `${minutes} minutes`);
+    // It begins, tells after 10 and 40 seconds, then once a minute, and ends.
+    assert.ok(written <= 5 + minutes, `${written} of the status in ${minutes} minutes`);
   });
 
   it('idle, it costs nothing but its two watches', async () => {

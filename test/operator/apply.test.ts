@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import type { Rollout } from '../../src/api/types.ts';
+import type { Decision } from '../../src/engine/snapshot.ts';
+import type { ApiCall } from '../../src/kube/api.ts';
+import { silent } from '../../src/kube/log.ts';
+import { Applier } from '../../src/operator/apply.ts';
+import { OwnWrites } from '../../src/operator/own-writes.ts';
+
+const rollout = {
+  apiVersion: 'rollouts.kruise.io/v1beta1',
+  kind: 'Rollout',
+  metadata: { name: 'demo', namespace: 'default', uid: '1', resourceVersion: '7' },
+  spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'demo' }, strategy: {} },
+} as Rollout;
+const decision = { effects: [], events: [], needsChildren: false, status: { phase: 'Healthy' } } as unknown as Decision;
+
+describe('carrying out a decision', () => {
+  const calls: ApiCall[] = [];
+  const applierThatHears = (resourceVersion: string): Applier =>
+    new Applier({
+      api: {
+        request: (call) => {
+          calls.push(call);
+          return Promise.resolve({ ...rollout, metadata: { ...rollout.metadata, resourceVersion } });
+        },
+        watch: () => Promise.resolve(),
+      },
+      clock: { now: () => 0, random: () => 0, after: () => () => {} },
+      events: { record: () => {} },
+      writes: new OwnWrites(),
+      logger: silent,
+    });
+
+  it('has changed something when the object has a new resourceVersion', async () => {
+    assert.equal(await applierThatHears('8').carryOut('default/demo', decision, rollout, undefined), true);
+  });
+
+  it('has changed nothing when the server dropped what was written: nobody looks again until something happens', async () => {
+    const before = calls.length;
+    assert.equal(await applierThatHears('7').carryOut('default/demo', decision, rollout, undefined), false);
+    assert.equal(calls.length, before + 1);
+  });
+});
