@@ -8,6 +8,7 @@ import { count, gateOf, approvalBy, judgeApprover, judgeSingleHanded } from '../
 import { isInFlight, judgeChange, judgePlan, judgeProtection } from '../engine/policy-rules.ts';
 import type { Calendar } from '../engine/policy-windows.ts';
 import {
+  breakableBy,
   judge,
   mayBreak,
   readGlass,
@@ -134,7 +135,12 @@ export function judgeEdit(
   return {
     ...said,
     ...(said.broken && {
-      glass: { user: person.user, reason: written!.trim(), time: formatTime(deps.now()) },
+      glass: {
+        user: person.user,
+        reason: written!.trim(),
+        time: formatTime(deps.now()),
+        policies: breakableBy(policies, person.groups),
+      },
     }),
   };
 }
@@ -273,7 +279,8 @@ function misuseOf(
 }
 
 /** The marks that only we write, as they must be after this edit: ours when there is reason for it, else as they were. */
-export function marksOf({ old, next }: RolloutEdit, request: AdmissionRequest, deps: PolicyDeps): PatchOp[] {
+export function marksOf(edit: RolloutEdit, request: AdmissionRequest, deps: PolicyDeps): PatchOp[] {
+  const { old, next, deployment } = edit;
   if (next === undefined) return [];
   const status = old?.status?.canaryStatus;
   const reason = annotation(next, keys.BREAK_GLASS)?.trim();
@@ -282,7 +289,8 @@ export function marksOf({ old, next }: RolloutEdit, request: AdmissionRequest, d
   let glass = annotation(old, keys.GLASS_BROKEN);
   if (reason !== undefined && reason !== '' && status !== undefined) {
     const { rolloutID, step } = gateOf(status);
-    glass = JSON.stringify({ user, reason, time: formatTime(now), rolloutID, step } satisfies BrokenGlass);
+    const policies = breakableBy(policiesOf(request, deployment, deps), request.userInfo?.groups ?? []);
+    glass = JSON.stringify({ user, reason, time: formatTime(now), policies, rolloutID, step } satisfies BrokenGlass);
   }
   const approved =
     approvalByEdit(old, next) !== undefined && status !== undefined
@@ -328,11 +336,11 @@ export function recordApproval(
   deps: PolicyDeps,
 ): { readonly approvals: readonly Approval[]; readonly enough: boolean; readonly warning: string | undefined } {
   const user = request.userInfo?.username ?? '';
-  const policies = policiesOf(request, deployment, deps);
-  const { approvals, given, required, again } = count(old, policies, user, deps.now());
-  const glass = standingGlass(old, old, request);
-  const breaks = policies.some((policy) => glass !== undefined && mayBreak(policy, personOf(request, '').groups));
-  const enough = given >= required || breaks;
+  const broken = standingGlass(old, old, request) !== undefined;
+  const groups = request.userInfo?.groups ?? [];
+  const asked = policiesOf(request, deployment, deps).filter((policy) => !(broken && mayBreak(policy, groups)));
+  const { approvals, given, required, again } = count(old, asked, user, deps.now());
+  const enough = given >= required;
   const people = `${given} of ${required} approvals`;
   const warning = again
     ? `tranche: you have approved this step already: ${people}`

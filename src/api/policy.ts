@@ -77,6 +77,8 @@ export interface BrokenGlass {
   readonly user: string;
   readonly reason: string;
   readonly time: string;
+  /** Names of those whose group they were in when they broke it: it opens these, and no other. */
+  readonly policies: readonly string[];
   /** On a Rollout: the release and the step it is good for. On a Deployment it is about the change it came with. */
   readonly rolloutID?: string;
   readonly step?: number;

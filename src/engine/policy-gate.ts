@@ -46,8 +46,8 @@ function closed(
   { rollout, deployment, now, calendar }: GateFacts,
   policies: readonly ReleasePolicy[],
 ): Blocked | undefined {
-  const broken = glassFor(rollout, deployment).length > 0;
-  const asked = policies.filter(({ spec }) => !(broken && spec.breakGlass !== undefined));
+  const opened = new Set(glassFor(rollout, deployment).flatMap((glass) => glass.policies));
+  const asked = policies.filter(({ metadata, spec }) => spec.breakGlass === undefined || !opened.has(metadata.name));
   const longest = closedPolicies(asked, now, calendar)[0];
   if (longest === undefined) return undefined;
   const { policy, why, opensAt } = longest;

@@ -93,6 +93,10 @@ const BREAKABLE: ReadonlySet<Rule> = new Set(['requireRollout', 'approval', 'win
 export const mayBreak = (policy: ReleasePolicy, groups: readonly string[]): boolean =>
   policy.spec.breakGlass?.groups.some((group) => groups.includes(group)) ?? false;
 
+/** Names of the policies that this person may go past. */
+export const breakableBy = (policies: readonly ReleasePolicy[], groups: readonly string[]): string[] =>
+  policies.filter((policy) => mayBreak(policy, groups)).map(({ metadata }) => metadata.name);
+
 /** Per rule and field the strictest finding counts: Deny before Warn before Audit, then the one that asks for more. */
 export function judge(findings: readonly Finding[], person: Person): Judgement {
   const reason = person.breakGlass?.trim() ?? '';
@@ -142,7 +146,8 @@ export function readGlass(annotation: string | undefined): BrokenGlass | undefin
   try {
     const value = JSON.parse(annotation) as Partial<BrokenGlass> | null;
     const ours = typeof value?.user === 'string' && typeof value.reason === 'string' && typeof value.time === 'string';
-    return ours ? (value as BrokenGlass) : undefined;
+    const policies = Array.isArray(value?.policies) ? value.policies : [];
+    return ours ? { ...(value as BrokenGlass), policies } : undefined;
   } catch {
     return undefined;
   }

@@ -7,9 +7,9 @@ import type { PolicyReport } from '../../src/admission/policy.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollouts.ts';
 import * as keys from '../../src/api/keys.ts';
-import type { ReleasePolicySpec } from '../../src/api/policy.ts';
+import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import type { Approval, Deployment, Rollout } from '../../src/api/types.ts';
-import { matching } from '../../src/engine/policy.ts';
+import { matching, readGlass } from '../../src/engine/policy.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { policy, rolloutOf } from '../engine/policy-support.ts';
@@ -24,9 +24,14 @@ interface World {
   readonly reports: PolicyReport[];
 }
 
-const withPolicy = (spec: ReleasePolicySpec, caches: Caches = {}, more: Partial<AdmissionDeps> = {}): World => {
+const withPolicy = (
+  spec: ReleasePolicySpec,
+  caches: Caches = {},
+  more: Partial<AdmissionDeps> = {},
+  others: readonly ReleasePolicy[] = [],
+): World => {
   const reports: PolicyReport[] = [];
-  const policies = [policy('production', spec)];
+  const policies = [policy('production', spec), ...others];
   const deps = someDeps(caches, {
     policy: {
       policiesFor: (namespace, workloadLabels) =>
@@ -163,6 +168,7 @@ describe('a template change under a policy', () => {
         user: 'eve',
         reason: 'outage 7',
         time: '2026-01-05T10:05:00Z',
+        policies: ['production'],
         rolloutID: stored.metadata.labels?.[keys.ROLLOUT_ID],
       });
       assert.deepEqual(
@@ -179,6 +185,20 @@ describe('a template change under a policy', () => {
         edit(world, aReview(again, stored, as('eve', 'sre'))).status?.message ?? '',
         /was the reason of an earlier change: it is good for one/,
       );
+    });
+
+    it('opens the policies that name the group, and no other', () => {
+      const dba = policy('databases', { breakGlass: { groups: ['dba'] } });
+      const sre = policy('also-sre', { breakGlass: { groups: ['sre'] } });
+      const answer = edit(
+        withPolicy(spec, { rollouts }, {}, [dba, sre, policy('no-glass', {})]),
+        aReview(broken('outage 7'), bare('v1'), as('eve', 'sre')),
+      );
+      const stored = applyOps(broken('outage 7'), answer.patch ?? []);
+      assert.deepEqual(readGlass(stored.metadata.annotations?.[keys.GLASS_BROKEN])?.policies, [
+        'also-sre',
+        'production',
+      ]);
     });
 
     for (const [what, reason, groups, expected] of [
@@ -308,8 +328,9 @@ describe('a Rollout under a policy', () => {
       const world = withPolicy(spec, caches);
       const marked = { ...old, metadata: { ...old.metadata, annotations: { [keys.BREAK_GLASS]: 'outage 7' } } };
       const answer = await judge(world, aReview(marked, old, as('eve', 'sre')));
-      const stored = applyOps(marked, answer.patch ?? []);
+      const stored: Rollout = applyOps<Rollout>(marked, answer.patch ?? []);
       assert.deepEqual(Object.keys(stored.metadata.annotations ?? {}), [keys.GLASS_BROKEN]);
+      assert.deepEqual(readGlass(stored.metadata.annotations?.[keys.GLASS_BROKEN])?.policies, ['production']);
       const remove = async (object: Rollout, who: Json): Promise<string> =>
         validateAnswer(await validateRolloutRequest(readReview(deletion(object, who)), world.deps));
       assert.equal(await remove(stored, as('eve', 'sre')), '');
@@ -519,6 +540,16 @@ describe('an approval under a policy', () => {
     assert.deepEqual(stateOf((await approve(world, marked, as('eve', 'sre'))).stored), ['StepReady', ['eve']]);
     assert.deepEqual(outcomes(world), ['broken approval']);
     assert.match((await approve(world, marked, as('dave', 'sre'))).said, /may not approve under policy/);
+    const other = policy('databases', { approval: { required: 2 }, breakGlass: { groups: ['dba'] } });
+    const both = withPolicy(
+      { approval: { required: 3, groups: ['managers'] }, breakGlass: { groups: ['sre'] } },
+      caches,
+      {},
+      [other],
+    );
+    const { stored, said } = await approve(both, marked, as('eve', 'sre'));
+    assert.deepEqual(stateOf(stored), ['StepPaused', ['eve']], 'the other policy still wants two');
+    assert.match(said, /1 of 2 approvals/);
   });
 
   it('is nothing that the operator is asked about', async () => {

@@ -132,8 +132,9 @@ describe('what findings come to', () => {
   });
 
   it('reads its own record of broken glass, and nobody else’s', () => {
-    const glass = { user: 'u', reason: 'r', time: 't' };
+    const glass = { user: 'u', reason: 'r', time: 't', policies: ['p'] };
     assert.deepEqual(readGlass(JSON.stringify(glass)), glass);
+    assert.deepEqual(readGlass(JSON.stringify({ ...glass, policies: 'p' }))?.policies, [], 'opens nothing');
     for (const text of [undefined, '', 'null', '[]', '{"user":1}', '{']) assert.equal(readGlass(text), undefined);
   });
 });

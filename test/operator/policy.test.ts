@@ -115,7 +115,12 @@ describe('a release under a policy', () => {
     await world.approve();
     await world.until('it is blocked', () => world.condition('PolicyBlocked')?.status === 'True');
     const glass = { user: 'eve', reason: 'outage 7', time: '2026-01-05T10:00:00Z' };
-    const mark = { ...glass, rolloutID: world.deployment.metadata.labels?.[ROLLOUT_ID], step: 1 };
+    const mark = {
+      ...glass,
+      policies: ['production'],
+      rolloutID: world.deployment.metadata.labels?.[ROLLOUT_ID],
+      step: 1,
+    };
     await world.patchRollout({ metadata: { annotations: { [GLASS_BROKEN]: JSON.stringify(mark) } } });
     await world.untilPaused(2);
     assert.deepEqual(world.history[0]?.brokenGlass, [glass]);
@@ -123,6 +128,27 @@ describe('a release under a policy', () => {
     await world.approve();
     await world.until('it is blocked again', () => world.condition('PolicyBlocked')?.status === 'True');
     assert.equal(world.canary.currentStepIndex, 2, 'it was good for one step');
+  });
+
+  it('is held by a policy that was not opened, whatever else was', async () => {
+    await closeSoon({ breakGlass: { groups: ['sre'] } });
+    await world.release('v2');
+    await world.untilPaused(1);
+    await world.run(2 * 60_000);
+    await world.approve();
+    await world.until('it is blocked', () => world.condition('PolicyBlocked')?.status === 'True');
+    const rolloutID = world.deployment.metadata.labels?.[ROLLOUT_ID];
+    const markFor = (policies: string[]): Promise<unknown> => {
+      const mark = { user: 'eve', reason: 'outage 7', time: '2026-01-05T10:00:00Z', policies, rolloutID, step: 1 };
+      return world.patchRollout({ metadata: { annotations: { [GLASS_BROKEN]: JSON.stringify(mark) } } });
+    };
+    await markFor(['databases']);
+    await world.until('the mark is seen', () => messages('GlassBroken').length > 0);
+    await world.run(60_000);
+    assert.equal(world.canary.currentStepIndex, 1);
+    assert.equal(world.condition('PolicyBlocked')?.reason, 'WindowClosed');
+    await markFor(['databases', 'production']);
+    await world.untilPaused(2);
   });
 
   it('waits for as many approvals as the policy says, and keeps them', async () => {
