@@ -28,7 +28,8 @@ help: ## List the targets
 .PHONY: test
 test: $(INSTALLED) ## Lint, type-check and run every test (the acceptance tests against the embedded cluster)
 	@$(NODE) test/support/tools.ts
-	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-unit lint typecheck generated
+	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-unit test-e2e lint typecheck generated
+	@$(MAKE) --no-print-directory test-property
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style and the import arrows
@@ -39,8 +40,13 @@ typecheck: $(INSTALLED) ## Check the types
 	@npm run --silent typecheck
 
 .PHONY: test-unit
-test-unit: $(INSTALLED) ## Run the unit and property tests only
+test-unit: $(INSTALLED) ## Run the unit tests only
 	@npm run --silent test:unit
+
+# By itself in `make test`: it plays on every core.
+.PHONY: test-property
+test-property: $(INSTALLED) ## Run the random histories only
+	@npm run --silent test:property
 
 # The embedded cluster always: a KUBECONFIG that happens to be set in your shell is never touched by `make test`.
 .PHONY: test-e2e
