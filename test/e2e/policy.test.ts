@@ -236,6 +236,46 @@ spec:
     assert.match((await attempt(change)).stderr, /only warns: spec\.template: "changed" would be release 2/);
   });
 
+  it('protectInFlight: what is refused in the middle of a release is warned of under Warn, and told under Audit', async () => {
+    await healthy();
+    await release('version-2');
+    const remove = ['delete', 'rollout', 'rollouts-demo', '-n', namespace];
+    const disable = ['patch', 'rollout', 'rollouts-demo', '-n', namespace, '--type=merge', '-p'];
+    const disabled = [...disable, '{"spec":{"disabled":true}}'];
+    const scaled = ['scale', 'deployment/workload-demo', '-n', namespace, '--replicas=0'];
+    const dry = (args: readonly string[]): string[] => [...args, '--dry-run=server'];
+    await withPolicy({ protectInFlight: true });
+    const denied = [
+      [
+        remove,
+        /metadata\.name: "rollouts-demo" cannot be deleted in the middle of its release, and policy \S+ protects/,
+      ],
+      [disabled, /spec\.disabled: true cannot be set in the middle of a release, and policy \S+ protects/],
+      [
+        scaled,
+        /spec\.replicas: 0 in the middle of a release would bring it up again in the new version only, and policy/,
+      ],
+    ] as const;
+    for (const [args, expected] of denied) await refused(args, expected);
+    await withPolicy({ protectInFlight: true, enforcement: 'Warn' });
+    for (const [args, expected] of denied) {
+      const { code, stderr } = await attempt(dry(args));
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /Warning: tranche: policy \S+ only warns: /);
+      assert.match(stderr, expected);
+    }
+    await withPolicy({ protectInFlight: true, enforcement: 'Audit' });
+    for (const [args] of denied) {
+      const { code, stderr } = await attempt(dry(args));
+      assert.equal(code, 0, stderr);
+      assert.doesNotMatch(stderr, /tranche: policy|only warns/);
+    }
+    const events = async (): Promise<string> => kubectl(['get', 'events', '-n', namespace]);
+    assert.doesNotMatch(await events(), /PolicyAudited/, 'a dry run is told to nobody');
+    await kubectl(disabled);
+    await until('the event is there', async () => /PolicyAudited.*spec\.disabled: true/.test(await events()));
+  });
+
   it('an admin of the namespace cannot get a release in flight out of its steps', async () => {
     await healthy();
     await withPolicy({ requireRollout: true, protectInFlight: true, approval: { groups: ['managers'] } });
