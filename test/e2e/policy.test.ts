@@ -197,6 +197,41 @@ spec:
     );
   });
 
+  it('approval: two at the very same instant are both counted, or one is told to try again; one person twice is one', async () => {
+    await kubectl(['apply', '-f', '-'], rollout('[1, 2, 3, 4, "100%"]'.replace(/[^[\], ]+/g, '{ replicas: $& }')));
+    await expectSoon(() => observe(client(), namespace), {
+      expected: 'a Healthy Rollout',
+      reached: (seen) => seen.rollout?.status?.phase === 'Healthy',
+    });
+    await withPolicy({ approval: { required: 2, groups: ['managers'] } });
+    await release('version-2');
+    const together = (users: readonly string[]): Promise<Result[]> =>
+      Promise.all(users.map((user) => attempt(approve(...as(user, 'managers')))));
+    const recordedFor = async (step: number): Promise<string[]> =>
+      ((await state()).status?.canaryStatus?.approvals ?? [])
+        .filter((approval) => approval.step === step)
+        .map(({ user }) => user)
+        .toSorted();
+    const people = ['mia', 'mo'];
+    for (const step of [1, 2, 3]) {
+      const results = await together(people);
+      const told = people.filter((_, index) => results[index]!.code !== 0);
+      for (const { code, stderr } of results) if (code !== 0) assert.match(stderr, /conflict|has been modified/i);
+      assert.ok(told.length < 2, 'one of them is first');
+      const counted = people.filter((user) => !told.includes(user));
+      assert.deepEqual(await recordedFor(step), counted, `of step ${step}`);
+      // The API server asks again after a conflict: then the second one is told what both attempts were told.
+      assert.ok(results.some(({ stderr }) => /1 of 2 approvals/.test(stderr)));
+      // Whoever was told to try again does.
+      for (const user of told) await kubectl(approve(...as(user, 'managers')));
+      await expectSoon(() => observe(client(), namespace), batchDone(step + 1, step + 1, 'version-2'));
+      assert.deepEqual(await recordedFor(step), people);
+    }
+    await together(['mia', 'mia', 'mia']);
+    assert.deepEqual(await recordedFor(4), ['mia']);
+    assert.equal((await state()).status?.canaryStatus?.currentStepState, 'StepPaused', 'one person is not two');
+  });
+
   it('the verb approve is needed, and the right to write the status is not enough', async () => {
     await healthy();
     await release('version-2');
