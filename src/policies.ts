@@ -4,6 +4,7 @@ import type { EventReason } from './api/reasons.ts';
 import { startPolicyCaches, notSynced, type Caches } from './caches.ts';
 import type { Config } from './config.ts';
 import { matching } from './engine/policy.ts';
+import { sameJson } from './engine/revision.ts';
 import { sentence } from './engine/validate-violation.ts';
 import type { Api } from './kube/api.ts';
 import { realClock as clock } from './kube/clock.ts';
@@ -72,8 +73,13 @@ export function startPolicies(deps: PoliciesDeps): Policies {
       if (type !== 'updated' || old?.metadata.generation !== object.metadata.generation) status.touch();
     }),
     namespaces.on(() => status.touch()),
-    caches.deployments.on(({ type }) => (type === 'updated' ? undefined : status.touch())),
-    caches.rollouts.on(({ type }) => (type === 'updated' ? undefined : status.touch())),
+    // Most updates are the progress of a release, which changes nothing that is counted.
+    caches.deployments.on(({ type, old, object }) => {
+      if (type !== 'updated' || !sameJson(old?.metadata.labels, object.metadata.labels)) status.touch();
+    }),
+    caches.rollouts.on(({ type, old, object }) => {
+      if (type !== 'updated' || !sameJson(old?.spec.workloadRef, object.spec.workloadRef)) status.touch();
+    }),
   ];
 
   const report = ({ outcome, finding, about, user, breakGlass }: PolicyReport): void => {

@@ -382,6 +382,33 @@ spec:
     assert.equal((seen.deployment as Deployment).metadata.annotations?.['tranche.dev/glass-broken'], undefined);
   });
 
+  it('tells how many Deployments and Rollouts it matches, as they come, change and go', async () => {
+    const counts = (deployments: number, rollouts: number): Promise<void> =>
+      until(`it matches ${deployments} and ${rollouts}`, async () => {
+        const { status } = await client().json<ReleasePolicy>(['get', 'releasepolicy', namespace]);
+        return status?.matchedDeployments === deployments && status.matchedRollouts === rollouts;
+      });
+    const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };
+    const workloadSelector = { matchLabels: { tier: 'gold' } };
+    await withPolicy({ match: { namespaceSelector, workloadSelector } });
+    await counts(0, 0);
+    await kubectl(['label', 'deployment/workload-demo', '-n', namespace, 'tier=gold']);
+    await healthy();
+    await counts(1, 1);
+    await kubectl(['label', 'deployment/workload-demo', '-n', namespace, 'tier-']);
+    await counts(0, 0);
+    await withPolicy({});
+    await counts(1, 1);
+    const other = deploymentManifest(namespace).replaceAll('workload-demo', 'other').replaceAll('demo', 'other');
+    await kubectl(['apply', '-f', '-'], other);
+    const second = rollout(STEPS).replaceAll('workload-demo', 'other').replace('rollouts-demo', 'other');
+    await kubectl(['apply', '-f', '-'], second);
+    await counts(2, 2);
+    assert.match(await kubectl(['get', 'releasepolicy', namespace]), /\b2\b/);
+    await kubectl(['delete', 'rollout', 'other', '-n', namespace]);
+    await counts(1, 1);
+  });
+
   it('a policy that cannot be kept is refused when it is written', async () => {
     const policy = (spec: object): string =>
       JSON.stringify({
