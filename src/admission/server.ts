@@ -1,6 +1,6 @@
 // The webhook server: TLS that takes up a new certificate without a restart, and an orderly end.
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createApp } from './app.ts';
 import type { AdmissionDeps, KeyPair } from './deps.ts';
 
@@ -33,6 +33,12 @@ export function createAdmissionServer(deps: AdmissionDeps, requestTimeoutMs = RE
     },
     createApp(deps, () => draining),
   );
+  // Node's closeAllConnections does not know those that are still shaking hands.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
 
   return {
     listen: (port, host) =>
@@ -51,7 +57,7 @@ export function createAdmissionServer(deps: AdmissionDeps, requestTimeoutMs = RE
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+      const cutOff = setTimeout(() => sockets.forEach((socket) => socket.destroy()), graceMs);
       await closed;
       clearTimeout(cutOff);
     },
