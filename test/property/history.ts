@@ -152,9 +152,13 @@ class Driver {
       case 'disable':
         if (!world.rolloutOf()) return;
         await world.patchRollout({ spec: { disabled: true } });
-        world.virtual.clock.after(action.forMs, () => {
-          if (world.rolloutOf()) void world.patchRollout({ spec: { disabled: null } });
-        });
+        {
+          // One made anew meanwhile is not the one that was disabled.
+          const { uid } = world.rolloutOf()?.metadata ?? {};
+          world.virtual.clock.after(action.forMs, () => {
+            if (world.rolloutOf()?.metadata.uid === uid) void world.patchRollout({ spec: { disabled: null } });
+          });
+        }
         return;
       case 'pause':
         if (!world.rolloutOf()) return;
@@ -231,7 +235,7 @@ class Driver {
     }
     await world.until(`all ${replicas} Pods run ${wanted}, and the Deployment is its user's again`, done, 1);
     await world.run(5_000);
-    if (!done()) throw new Error('it did not last');
+    if (!done()) throw new Error(`it did not last: ${JSON.stringify(world.rolloutOf()?.status)}`);
     // Which version that is depends on what a rollback found; that there is one, whole and free, does not.
     return JSON.stringify({
       replicas,
