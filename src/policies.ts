@@ -82,13 +82,13 @@ export function startPolicies(deps: PoliciesDeps): Policies {
     }),
   ];
 
-  const report = ({ outcome, finding, about, user, breakGlass }: PolicyReport): void => {
+  const report = ({ outcome, finding, about, user, request, breakGlass }: PolicyReport): void => {
     const { policy, rule } = finding;
     const because = breakGlass === undefined ? '' : ` (${breakGlass})`;
     const message = `policy ${policy.metadata.name}, ${user}${outcome === 'broken' ? because : ''}: ${sentence(finding)}`;
     metrics.policy(rule, outcome);
     events()?.record({ about, type: 'Warning', reason: EVENT[outcome], message });
-    logger.info('policy', { policy: policy.metadata.name, rule, outcome, user });
+    logger.info('policy', { request, policy: policy.metadata.name, rule, outcome, user });
     if (outcome !== 'denied') return;
     const object = `${about.kind ?? ''} ${about.metadata.namespace ?? ''}/${about.metadata.name}`;
     status.note(policy.metadata.name, { object, rule, user, message: sentence(finding) });

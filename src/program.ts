@@ -1,5 +1,5 @@
 // Puts the program together: what needs what, in which order it starts, and in which order it stops.
-import { createAdmissionServer, type AdmissionServer } from './admission/index.ts';
+import { createAdmissionServer, type AdmissionServer, type Decided } from './admission/index.ts';
 import { FIELD_MANAGER, GROUP } from './api/keys.ts';
 import { notSynced, startCaches } from './caches.ts';
 import { DRAIN_IDENTITY, type Config } from './config.ts';
@@ -35,6 +35,8 @@ export const DEFAULT_NAMESPACE = 'tranche-system';
 /** A Service's proxies go on sending requests for a moment after a Pod has begun to go. */
 const DRAIN_MS = 5_000;
 const SAY_MISSING_EVERY_MS = 10_000;
+/** Edits that begin, end or change no release. */
+const QUIET: ReadonlySet<Decided['verdict']> = new Set(['Passed', 'Kept', 'Enrolled']);
 
 /** Runs until the signal; resolves when everything is stopped. Rejects, with everything stopped, when it cannot start. */
 export async function runProgram(run: Run): Promise<void> {
@@ -130,6 +132,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       leading?.draining() ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
     deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
     ...policies.admission,
+    onDecision: (decided) => logger[QUIET.has(decided.verdict) ? 'debug' : 'info']('admission', { ...decided }),
     metrics,
     logger,
   });

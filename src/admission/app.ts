@@ -13,6 +13,7 @@ import type { AdmissionRequest } from './shapes.ts';
 
 /** An AdmissionReview holds two objects of up to 3 MiB each. */
 const MAX_BODY_BYTES = 7 * 1024 * 1024;
+const MAX_UID = 64;
 
 export interface Reply {
   readonly verdict: string;
@@ -77,19 +78,28 @@ const answer =
   async (request, response) => {
     const start = performance.now();
     let verdict = 'Error';
+    let body: unknown;
     try {
-      const reply = await handler(parseJson(bodyOf(request)));
+      body = parseJson(bodyOf(request));
+      const reply = await handler(body);
       verdict = reply.verdict;
       // Asked only now: a connection that was busy when the server began to close would stay open otherwise.
       if (isDraining()) response.set('Connection', 'close');
       response.json(reply.review);
     } catch (error) {
       if (error instanceof BadRequest) verdict = 'BadRequest';
+      response.locals['request'] = uidOf(body);
       throw error;
     } finally {
       metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
     }
   };
+
+/** For the log, of a body that may be anything. */
+const uidOf = (body: unknown): string | undefined => {
+  const uid = (body as { readonly request?: { readonly uid?: unknown } | null } | null | undefined)?.request?.uid;
+  return typeof uid === 'string' ? uid.slice(0, MAX_UID) : undefined;
+};
 
 const bodyOf = (request: Request): Uint8Array => {
   const body: unknown = request.body;
@@ -111,8 +121,9 @@ const answerError =
       return;
     }
     const status = error instanceof BadRequest ? error.status : (statusOf(error) ?? 500);
-    if (status === 500) logger.error('admission failed', { path: request.path, error });
-    else logger.debug('admission refused a request', { path: request.path, status, error });
+    const about = { request: response.locals['request'] as string | undefined, path: request.path };
+    if (status === 500) logger.error('admission failed', { ...about, error });
+    else logger.debug('admission refused a request', { ...about, status, error });
     const message = status === 500 ? 'internal error: see the log of tranche' : (error as Error).message;
     // What is left of a body that was not read would be taken for the next request.
     response.status(status).set('Connection', 'close').json({ message });

@@ -5,7 +5,7 @@ import type { Deployment } from '../api/types.ts';
 import { intercept, isOperators, type Edit } from '../engine/intercept.ts';
 import { judgeScaleToZero } from '../engine/policy-rules.ts';
 import { judge } from '../engine/policy.ts';
-import type { AdmissionDeps } from './deps.ts';
+import type { AdmissionDeps, Decided } from './deps.ts';
 import { BadRequest } from './json.ts';
 import { judgeEdit, nothingSaid, personOf, say, standingGlass, type Said } from './policy.ts';
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
@@ -36,13 +36,18 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
     edit.old === undefined || deps.policy === undefined
       ? nothingSaid
       : judgeEdit({ old: edit.old, next: edit.next, verdict: decision.verdict }, rollout, request, deps.policy);
-  if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
+  const tell = (verdict: Decided['verdict']): void => {
+    if (dryRun === true) return;
+    deps.onDecision?.({ request: request.uid, verdict, ...workload, rollout: rollout?.metadata.name, user: edit.user });
+  };
+  if (ruled.violations.length > 0) {
+    tell('Denied');
+    return refuse('Denied', ruled.violations);
+  }
   if (ruled.glass !== undefined) decision = intercept(edit, rollout, { ...options, glass: ruled.glass });
   const { verdict, patch, refusal } = decision;
   const warnings = [...decision.warnings, ...ruled.warnings];
-  if (dryRun !== true) {
-    deps.onDecision?.({ verdict, ...workload, rollout: rollout?.metadata.name, user: edit.user });
-  }
+  tell(verdict);
   if (refusal !== undefined) return refuse(verdict, [refusal]);
   return { verdict, patch, warnings: deps.warnings ? warnings : [] };
 }

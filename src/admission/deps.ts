@@ -13,7 +13,10 @@ export interface KeyPair {
 
 /** What became of an edit of a Deployment; not called for a dry run. */
 export interface Decided {
-  readonly verdict: Verdict;
+  /** The review's uid. */
+  readonly request: string;
+  /** Denied: by a policy. */
+  readonly verdict: Verdict | 'Denied';
   readonly namespace: string;
   readonly name: string;
   readonly rollout: string | undefined;

@@ -31,6 +31,8 @@ export interface PolicyReport {
   readonly finding: Finding;
   readonly about: KubeObject;
   readonly user: string;
+  /** The review's uid. */
+  readonly request: string;
   /** The reason of whoever went past it. */
   readonly breakGlass: string | undefined;
 }
@@ -47,7 +49,13 @@ export interface PolicyDeps {
   readonly report?: (report: PolicyReport) => void;
 }
 
-export const personOf = ({ userInfo }: AdmissionRequest, breakGlass: string | undefined): Person => ({
+/** A person in one request, by the review's uid. */
+export interface Asker extends Person {
+  readonly request: string;
+}
+
+export const personOf = ({ uid, userInfo }: AdmissionRequest, breakGlass: string | undefined): Asker => ({
+  request: uid,
   user: userInfo?.username ?? '',
   groups: userInfo?.groups ?? [],
   breakGlass,
@@ -71,14 +79,14 @@ export const nothingSaid: Said = { violations: [], warnings: [], broken: false }
 export function say(
   { denied, warned, audited, broken }: Judgement,
   about: KubeObject,
-  person: Person,
+  { request, user, breakGlass }: Asker,
   deps: PolicyDeps,
   reported: readonly Outcome[],
 ): Said {
   const byOutcome = { denied, warned, audited, broken };
   for (const outcome of reported) {
     for (const finding of byOutcome[outcome]) {
-      deps.report?.({ outcome, finding, about, user: person.user, breakGlass: person.breakGlass });
+      deps.report?.({ outcome, finding, about, user, request, breakGlass });
     }
   }
   const warnings = [

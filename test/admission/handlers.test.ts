@@ -33,7 +33,8 @@ describe('the webhook for Deployments', () => {
     const deps = someDeps({ rollouts }, { onDecision: (one) => decided.push(one) });
     const real = edit(aReview(aDeployment('v2'), aDeployment()), deps);
     assert.deepEqual(edit(aReview(aDeployment('v2'), aDeployment(), { dryRun: true }), deps), real);
-    assert.deepEqual(decided, [{ verdict: 'Held', namespace: 'default', name: 'web', rollout: 'demo', user: 'alice' }]);
+    const web = { namespace: 'default', name: 'web', rollout: 'demo', user: 'alice' };
+    assert.deepEqual(decided, [{ request: 'review-1', verdict: 'Held', ...web }]);
   });
 
   for (const [what, more] of Object.entries({

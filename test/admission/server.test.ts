@@ -210,7 +210,7 @@ describe('the webhook server', function () {
     const reply = await send('/mutate', aReview(aDeployment('v2'), aDeployment()));
     assert.equal(reply.status, 500);
     assert.deepEqual(reply.body, { message: 'internal error: see the log of tranche' });
-    assert.deepEqual(errors, [{ path: '/mutate', error: fail }]);
+    assert.deepEqual(errors, [{ request: 'review-1', path: '/mutate', error: fail }]);
     assert.deepEqual(counted, ['mutate Error']);
   });
 
