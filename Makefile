@@ -54,8 +54,13 @@ test-e2e: $(INSTALLED) ## Run the acceptance tests only, against the embedded cl
 	@KUBECONFIG= WEBHOOK_URL= npm run --silent test:e2e
 
 .PHONY: soak
-soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SECONDS=3600
+soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SECONDS=3600 (for leaks: make bench ONLY=soak)
 	@TRANCHE_HISTORIES=10000 TRANCHE_SOAK_SECONDS=$(or $(SECONDS),0) $(NODE) node_modules/.bin/mocha --timeout 0 'test/property/**/*.test.ts'
+
+# By itself, on a machine that does nothing else.
+.PHONY: bench
+bench: $(INSTALLED) ## Measure, and write docs/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
+	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --expose-gc test/bench/main.ts
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)

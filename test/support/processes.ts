@@ -69,6 +69,7 @@ export function run(program: string, args: readonly string[], options: RunOption
 /** A program that runs until it is told to stop. */
 export interface Service {
   readonly name: string;
+  readonly pid: number;
   /** The last lines that it printed, for a failure's report. */
   output(): string;
   /** To the process itself, e.g. SIGKILL. */
@@ -104,6 +105,7 @@ export async function start(name: string, program: string, args: readonly string
   let output = '';
   const service: Service = {
     name,
+    pid: child.pid ?? 0, // 0 when it could not be started; then nobody gets the service.
     output: () => output,
     kill: (signal) => void child.kill(signal),
     stop: () => end(child),
