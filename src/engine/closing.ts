@@ -20,7 +20,7 @@ import {
   setCondition,
   type Draft,
 } from './status.ts';
-import { withNumbers } from './steps.ts';
+import { withNumbers } from './step-run.ts';
 import { formatTime } from './time.ts';
 import { hashOf, viewOf, type View } from './view.ts';
 import * as words from './words.ts';

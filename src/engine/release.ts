@@ -1,30 +1,27 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
-import { CHANGED_BY, HELD, ON_RESTART, PLAN_HASH, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { CanaryStatus, CanaryStrategy, Deployment } from '../api/types.ts';
-import { stepTarget } from './batch.ts';
+import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
+import type { CanaryStatus, Deployment } from '../api/types.ts';
+import { adopt, begin } from './begin.ts';
 import { letGo } from './budget.ts';
 import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './bypass.ts';
 import { cancel, finalise, leave } from './closing.ts';
-import { patchDeployment, patchRollout } from './effects.ts';
+import { enrol, guard } from './enrol.ts';
 import { isMarked } from './hold.ts';
-import { canonicalJson, isRestartOnly } from './revision.ts';
-import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import { isRestartOnly } from './revision.ts';
+import { nothing, type Decision, type Snapshot } from './snapshot.ts';
 import {
   closeHistory,
   conditionOf,
   draftOf,
   dropConditions,
   isTrue,
-  openHistory,
   progressingReason,
   report,
   rollbackId,
   setCondition,
   type Draft,
 } from './status.ts';
-import { atStep, proceed, withNumbers } from './steps.ts';
-import { formatTime } from './time.ts';
-import { advise } from './validate-advice.ts';
+import { proceed } from './steps.ts';
 import { hashOf, viewOf, type View } from './view.ts';
 import * as words from './words.ts';
 
@@ -71,47 +68,6 @@ export function standAside(
   const known = reason === 'WorkloadNotFound' || (before?.status === 'True' && before.reason === reason);
   const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
   return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;
-}
-
-/** Before anything is held: the finalizer, so that no Deployment stays held without an owner; and the plan's digest for clients. */
-function guard({ rollout, sha256 }: Snapshot): Decision | undefined {
-  const finalizers = rollout.metadata.finalizers ?? [];
-  const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
-  const wanted = {
-    ...(finalizers.includes(ROLLOUT_FINALIZER) ? {} : { finalizers: [...finalizers, ROLLOUT_FINALIZER] }),
-    ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { annotations: { [PLAN_HASH]: hash } }),
-  };
-  if (Object.keys(wanted).length === 0) return undefined;
-  return { ...nothing, effects: [patchRollout('finalizer', rollout, wanted)] };
-}
-
-const NO_PLAN: CanaryStrategy = {};
-/** Stored objects are frozen, so the digest of a plan is worked out once. */
-const planHashes = new WeakMap<CanaryStrategy, string>();
-
-function planHash(canary: CanaryStrategy, sha256: Snapshot['sha256']): string {
-  let hash = planHashes.get(canary);
-  if (hash === undefined) planHashes.set(canary, (hash = sha256(canonicalJson(planOf(canary)))));
-  return hash;
-}
-
-/** As OpenKruise: pauses and the threshold may be edited without being another plan. */
-function planOf(canary: CanaryStrategy): unknown {
-  const { failureThreshold: _, steps, ...rest } = canary;
-  return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
-}
-
-/** Admission knows only Deployments with the label: what the steps come to on this one could not be said when the Rollout was made. */
-function enrol({ rollout }: Snapshot, deployment: Deployment): Decision {
-  const effects = patchDeployment('enrol', deployment, { labels: { [WORKLOAD_TYPE]: 'deployment' } });
-  if (deployment.spec.strategy?.type === 'Recreate') return { ...nothing, effects };
-  const said = new Set(advise({ rollout }));
-  const advice = advise({ rollout, deployment }).filter((sentence) => !said.has(sentence));
-  const events: EventNote[] = [
-    { reason: 'Enrolled', message: 'changes of the template go through steps' },
-    ...advice.map((sentence): EventNote => ({ reason: 'Advice', message: sentence.replace(/^tranche: /, '') })),
-  ];
-  return { ...nothing, effects, events };
 }
 
 /** Nothing has changed since the last release: no ReplicaSet need be looked at. */
@@ -227,99 +183,6 @@ function restartsNatively({ rollout }: Snapshot, view: View): boolean {
     running !== undefined &&
     isRestartOnly(running.spec.template, view.deployment.spec.template)
   );
-}
-
-/** What runs is the stable version from now on. */
-function adopt(snapshot: Snapshot, view: View, template: string, bypassed: string | undefined): Decision {
-  const { rollout, now } = snapshot;
-  const draft = draftOf(rollout);
-  const before = draft.canary;
-  const revision = hashOf(view.newSet);
-  const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
-  const events: EventNote[] = [];
-  if (bypassed !== undefined) {
-    openHistory(draft, historyEntry(snapshot, view));
-    closeHistory(draft, now, 'Bypassed');
-    setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
-    events.push({ reason: 'Bypassed', message: bypassed });
-  }
-  draft.phase = 'Healthy';
-  draft.message = words.idle;
-  draft.canary = {
-    ...withNumbers(blank, view),
-    rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
-    stableRevision: revision,
-    currentStepIndex: steps,
-    nextStepIndex: -1,
-    currentStepState: 'Completed',
-    templateDigest: template,
-    stableDigest: template,
-    lastUpdateTime: before?.templateDigest === template ? before.lastUpdateTime : formatTime(now),
-  };
-  if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
-  return report(snapshot, draft, events);
-}
-
-const blank: CanaryStatus = {
-  podTemplateHash: '',
-  canaryReplicas: 0,
-  canaryReadyReplicas: 0,
-  currentStepIndex: 0,
-  nextStepIndex: -1,
-  currentStepState: '',
-  finalisingStep: '',
-};
-
-const historyEntry = ({ now }: Snapshot, { deployment, newSet }: View): Draft['history'][number] => {
-  const author = deployment.metadata.annotations?.[CHANGED_BY];
-  return {
-    rolloutID: deployment.metadata.labels?.[ROLLOUT_ID] ?? '',
-    revision: hashOf(newSet),
-    ...(author ? { author } : {}),
-    startTime: formatTime(now),
-  };
-};
-
-/** A release begins at step 1. Only the status: no budget is spent before it says so. */
-function begin(snapshot: Snapshot, view: View, template: string): Decision {
-  const { rollout, now } = snapshot;
-  const { held, stableSet } = view;
-  const draft = draftOf(rollout);
-  const steps = rollout.spec.strategy.canary?.steps ?? [];
-  const before = draft.canary;
-  const again = draft.phase === 'Progressing';
-  const events: EventNote[] = [];
-  closeHistory(draft, now, 'Superseded');
-  openHistory(draft, historyEntry(snapshot, view));
-  dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
-  if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
-  setCondition(draft, now, 'Progressing', 'True', 'InRolling', 'Rollout is in Progressing');
-  const target = stepTarget(steps[0]?.replicas ?? '100%', view.replicas);
-  const stableDigest = held?.stable ?? (again ? before?.stableDigest : before?.templateDigest);
-  const stableRevision =
-    (stableSet && hashOf(stableSet)) || (again ? before?.stableRevision : before?.canaryRevision) || '';
-  draft.phase = 'Progressing';
-  draft.message =
-    view.replicas === 0
-      ? words.noReplicas
-      : words.updating(words.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
-  draft.canary = {
-    ...withNumbers(blank, view),
-    ...atStep(1, steps.length, view.updated > target),
-    rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
-    stableRevision,
-    ...(stableDigest ? { stableDigest } : {}),
-    templateDigest: template,
-    currentStepState: view.replicas === 0 || snapshot.gate?.blocked ? 'BeforeStepUpgrade' : 'StepUpgrade',
-    lastUpdateTime: formatTime(now),
-  };
-  const id = draft.canary.observedRolloutID ?? '';
-  events.push(
-    again
-      ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
-      : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
-  );
-  return { ...report(snapshot, draft, events), needsChildren: true };
 }
 
 function reportMessage(snapshot: Snapshot, message: string): Decision {
