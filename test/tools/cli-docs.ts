@@ -13,6 +13,7 @@ that you could make yourself, with your own rights; it needs nothing of ours to 
 
 \`\`\`sh
 make build
+mkdir -p ~/.local/bin
 printf '#!/bin/sh\\nexec %s/node_modules/.bin/node %s/dist/cli/main.js "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
 chmod +x ~/.local/bin/kubectl-tranche
 \`\`\`
@@ -28,6 +29,26 @@ chmod +x ~/.local/bin/kubectl-tranche
 | 4    | the cluster refuses it: by policy, by admission, or because you may not                            |
 
 ## In a pipeline
+
+<!-- The files, and what is there before.
+
+\`\`\`yaml
+# rollout.yaml
+apiVersion: rollouts.kruise.io/v1beta1
+kind: Rollout
+metadata: { name: web }
+spec:
+  workloadRef: { apiVersion: apps/v1, kind: Deployment, name: web }
+  strategy: { canary: { steps: [{ replicas: 1 }, { replicas: 100% }] } }
+\`\`\`
+
+\`\`\`sh
+kubectl create deployment web --image=web:v1 --replicas=4
+kubectl apply -f rollout.yaml
+kubectl create deployment web --image=web:v2 --replicas=4 --dry-run=client -o yaml > deployment.yaml
+\`\`\`
+
+-->
 
 \`\`\`sh
 kubectl tranche lint rollout.yaml                                  # before the merge: what the webhook would say, with lines

@@ -1,0 +1,37 @@
+// What the pages show and the test does not run, each with the reason; and the values that stand for a page's placeholders.
+
+interface Unrun {
+  /** The page, where it is for one page alone. */
+  readonly page?: string;
+  readonly command: RegExp;
+  readonly why: string;
+}
+
+/** Commands that are not run. One that fits no command of any page fails the test. */
+export const UNRUN: readonly Unrun[] = [
+  { command: /^git clone /, why: 'there is no published repository' },
+  { command: /^make (test|demo|help|test-unit|test-e2e)\b/, why: 'is what runs these tests, or is tested by test/e2e' },
+  { command: /^make (install|run|e2e) /, why: 'test/e2e does the same with the embedded cluster' },
+  { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
+  { command: /deployment-strategy/, page: 'docs/install.md', why: 'mends what OpenKruise left on Deployments' },
+];
+
+/** Kinds of other products: their manifests are read, and not sent to the server, which does not know them. */
+export const FOREIGN_GROUPS: readonly RegExp[] = [
+  /^argoproj\.io\//,
+  /^flagger\.app\//,
+  /^(kustomize|helm|source)\.toolkit\.fluxcd\.io\//,
+  /^cert-manager\.io\//,
+  /^monitoring\.coreos\.com\//,
+];
+
+/** Words in capitals in commands stand for something of the reader's. */
+export const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  REGISTRY: 'registry.example',
+};
+
+/** Pages that begin with an empty cluster, because they install. The others share one on which the chart is. */
+export const EMPTY_CLUSTER: readonly string[] = ['docs/install.md'];
+
+/** Pages without anything to run, for contributors: their blocks are not for a shell. */
+export const PAGES_BESIDE_DOCS: readonly string[] = ['README.md'];
