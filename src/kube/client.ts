@@ -38,7 +38,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
     const credentials = await connection.credentials();
     const url = urlOf(connection.server, call, options.fieldManager);
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
-    const headers: Record<string, string> = {
+    const headers: Record<string, string | string[]> = {
       ...credentials.headers,
       accept: 'application/json',
       'user-agent': options.userAgent,

@@ -3,14 +3,15 @@ import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { loadKubeconfig, type Overrides } from './kubeconfig.ts';
 
 export type Source =
-  | { readonly type: 'kubeconfig'; readonly files: readonly string[]; readonly context?: string }
+  | { readonly type: 'kubeconfig'; readonly files: readonly string[] }
   | { readonly type: 'inCluster'; readonly host: string; readonly port: string };
 
 /** What a request needs besides its own; asked for before each one, because tokens and client certificates are renewed. */
 export interface Credentials {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: Readonly<
     Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'servername' | 'rejectUnauthorized'>
   >;
@@ -43,11 +44,30 @@ export function findSource(flag: string | undefined, env: Readonly<Record<string
   throw new ConnectionError('no cluster: pass --kubeconfig FILE, or set KUBECONFIG');
 }
 
-export function connect(source: Source): Promise<Connection> {
-  return source.type === 'inCluster'
-    ? connectInCluster(source.host, source.port)
-    : connectWith(source.files, source.context);
+/** `overrides`: what a command line says instead of the kubeconfig. Throws ConnectionError. */
+export async function connect(source: Source, overrides: Overrides = {}): Promise<Connection> {
+  if (source.type === 'kubeconfig') return connectWith(source.files, overrides);
+  const connection = await connectInCluster(source.host, source.port);
+  const { token, as, asGroup: _group, asUid: _uid, ...others } = overrides;
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (other !== undefined) {
+    const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new ConnectionError(`--${flag} needs a kubeconfig: pass --kubeconfig FILE, or leave --${flag} out`);
+  }
+  return {
+    ...connection,
+    async credentials() {
+      const { headers, tls } = await connection.credentials();
+      const own = { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...impersonate(overrides) };
+      return { headers: { ...headers, ...own, ...(as === undefined ? {} : { 'impersonate-user': as }) }, tls };
+    },
+  };
 }
+
+const impersonate = ({ asGroup = [], asUid }: Overrides): Record<string, string | string[]> => ({
+  ...(asGroup.length > 0 ? { 'impersonate-group': [...asGroup] } : {}),
+  ...(asUid === undefined ? {} : { 'impersonate-uid': asUid }),
+});
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The kubelet renews the token in the file long before the old one ends; client-go reads it once a minute too. */
@@ -87,27 +107,20 @@ export async function connectInCluster(host: string, port: string, folder = SERV
   };
 }
 
-async function connectWith(files: readonly string[], context: string | undefined): Promise<Connection> {
-  const { KubeConfig: Loader } = await import('@kubernetes/client-node');
+async function connectWith(files: readonly string[], overrides: Overrides): Promise<Connection> {
   const name = files.join(':');
-  const load = (): KubeConfig => {
-    const config = new Loader();
+  const { context } = overrides;
+  const load = async (): Promise<KubeConfig> => {
     try {
-      for (const [i, file] of files.entries()) {
-        const one = i === 0 ? config : new Loader();
-        one.loadFromFile(file);
-        if (i > 0) config.mergeConfig(one, true);
-      }
+      return await loadKubeconfig(files, overrides);
     } catch (error) {
       throw new ConnectionError(
         `kubeconfig ${name}: ${reasonOf(error)}; pass --kubeconfig FILE with a file that kubectl can use`,
         { cause: error },
       );
     }
-    if (context !== undefined) config.setCurrentContext(context);
-    return config;
   };
-  let config = load();
+  let config = await load();
   let stale = false;
   const cluster = config.getCurrentCluster();
   const wanted = config.getCurrentContext();
@@ -125,7 +138,7 @@ async function connectWith(files: readonly string[], context: string | undefined
   const credentials = async (): Promise<Credentials> => {
     const options: RequestOptions = {};
     // A new KubeConfig asks the plugin again, and reads what a login has written since.
-    if (stale) config = load();
+    if (stale) config = await load();
     stale = false;
     try {
       await config.applyToHTTPSOptions(options);
@@ -133,7 +146,7 @@ async function connectWith(files: readonly string[], context: string | undefined
       throw new ConnectionError(`kubeconfig ${name}: cannot get credentials: ${reasonOf(error)}`, { cause: error });
     }
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized, auth } = options;
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string | string[]> = { ...impersonate(overrides) };
     for (const [header, value] of Object.entries((options.headers as Record<string, unknown>) ?? {})) {
       headers[header.toLowerCase()] = String(value);
     }

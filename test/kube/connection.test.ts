@@ -79,6 +79,69 @@ describe('a connection', () => {
       assert.equal((await from(first, second)).server.host, '10.0.0.1:6443');
     });
 
+    it('takes what stands in several files from the first, passes over a file that is not there, and any may say what is current', async () => {
+      const none = { ...config({ token: 'first' }), 'current-context': undefined };
+      const first = await kubeconfig(none, 'first');
+      const second = await kubeconfig({ ...config({ token: 'second' }, { server: 'https://other:1' }) }, 'second');
+      const connection = await from(path.join(folder, 'gone'), first, second);
+      assert.equal(connection.server.host, '10.0.0.1:6443');
+      assert.equal((await connection.credentials()).headers['authorization'], 'Bearer first');
+      await assert.rejects(from(path.join(folder, 'gone'), path.join(folder, 'too')), /no such file/);
+    });
+
+    describe('with flags', () => {
+      const two = {
+        ...config({ 'client-certificate-data': 'Q0VSVA==', 'client-key-data': 'S0VZ' }),
+        users: [
+          ...config({ 'client-certificate-data': 'Q0VSVA==', 'client-key-data': 'S0VZ' }).users,
+          { name: 'other', user: { token: 'theirs' } },
+        ],
+      };
+      const withFlags = async (overrides: Parameters<typeof connect>[1]) =>
+        connect({ type: 'kubeconfig', files: [await kubeconfig(two)] }, overrides);
+
+      it('takes another user, another server, and keeps the namespace of the context', async () => {
+        const connection = await withFlags({ user: 'other', server: 'https://proxy:8443', tlsServerName: 'real' });
+        assert.equal(connection.server.href, 'https://proxy:8443/');
+        assert.equal(connection.namespace, 'team');
+        const { headers, tls } = await connection.credentials();
+        assert.deepEqual([headers, tls.servername, String(tls.ca)], [{ authorization: 'Bearer theirs' }, 'real', 'CA']);
+      });
+
+      it('sends a token instead of the certificate of the kubeconfig, and whom to act as', async () => {
+        const connection = await withFlags({ token: 'mine', as: 'anna', asGroup: ['a', 'b'], asUid: '7' });
+        const { headers, tls } = await connection.credentials();
+        assert.deepEqual(headers, {
+          authorization: 'Bearer mine',
+          'impersonate-user': 'anna',
+          'impersonate-group': ['a', 'b'],
+          'impersonate-uid': '7',
+        });
+        assert.equal(tls.cert, undefined);
+      });
+
+      it('trusts whoever answers, or the CA in a file', async () => {
+        assert.equal(
+          (await (await withFlags({ insecureSkipTlsVerify: true })).credentials()).tls.rejectUnauthorized,
+          false,
+        );
+        const certificateAuthority = await kubeconfig('CA 2', 'ca.crt');
+        assert.equal(String((await (await withFlags({ certificateAuthority })).credentials()).tls.ca), 'CA 2');
+      });
+
+      it('needs no kubeconfig where the server is given', async () => {
+        const files = [path.join(folder, 'gone')];
+        const connection = await connect({ type: 'kubeconfig', files }, { server: 'https://10.0.0.9:1', token: 't' });
+        assert.equal(connection.server.host, '10.0.0.9:1');
+        assert.equal((await connection.credentials()).headers['authorization'], 'Bearer t');
+      });
+
+      it('refuses a user and a cluster that are not in the kubeconfig', async () => {
+        await assert.rejects(withFlags({ user: 'nobody' }), /there is no user "nobody"/);
+        await assert.rejects(withFlags({ cluster: 'nowhere' }), /there is no cluster "nowhere"/);
+      });
+    });
+
     for (const [what, content, message] of [
       [
         'is not there',
