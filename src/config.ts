@@ -82,6 +82,7 @@ export const usage = (): string => {
   const commands = [
     'Usage: tranche [flags]         run until a signal says stop',
     '       tranche drain [flags]   before the program is taken out of a cluster: give every Deployment back',
+    '       tranche COMMAND ...     what kubectl tranche does, without kubectl: see tranche help',
   ];
   return [...commands, '', ...lines, `  ${'--help'.padEnd(36)}show this`, ''].join('\n');
 };

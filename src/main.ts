@@ -1,11 +1,9 @@
-// The program's entry: reads the configuration, runs until a signal, and is the only place that exits.
+#!/usr/bin/env node
+// The program's entry: reads the configuration, runs until a signal, and is the only place that exits. With a command of
+// `kubectl tranche` it is that program.
 import { readFileSync } from 'node:fs';
-import { ConfigError, readConfig, usage, type Config } from './config.ts';
-import { ConnectionError } from './kube/connection.ts';
-import { runDrain } from './drain.ts';
-import { runProgram } from './program.ts';
-import { StartError } from './starting.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
+import type { Config } from './config.ts';
+import type { Logger } from './telemetry/logger.ts';
 
 /** What was given cannot be used: fix that first. */
 const EXIT_USAGE = 2;
@@ -19,6 +17,9 @@ function refuse(error: Error): void {
 }
 
 async function run(config: Config): Promise<void> {
+  const { createLogger } = await import('./telemetry/logger.ts');
+  const { StartError } = await import('./starting.ts');
+  const { ConnectionError } = await import('./kube/connection.ts');
   const logger = createLogger(config.logLevel);
   const ending = new AbortController();
   endOnSignals(ending, logger);
@@ -30,7 +31,8 @@ async function run(config: Config): Promise<void> {
     });
   }
   try {
-    const what = config.command === 'drain' ? runDrain : runProgram;
+    const what =
+      config.command === 'drain' ? (await import('./drain.ts')).runDrain : (await import('./program.ts')).runProgram;
     await what({ config, version: readVersion(), logger, signal: ending.signal });
   } catch (error) {
     if (error instanceof StartError || error instanceof ConnectionError) return refuse(error);
@@ -61,11 +63,19 @@ function readVersion(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-try {
-  const config = readConfig(process.argv.slice(2), process.env);
-  if (config === 'help') process.stdout.write(usage());
-  else await run(config);
-} catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  refuse(error);
+async function start(args: readonly string[]): Promise<void> {
+  const { ConfigError, readConfig, usage } = await import('./config.ts');
+  try {
+    const config = readConfig(args, process.env);
+    if (config === 'help') process.stdout.write(usage());
+    else await run(config);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    refuse(error);
+  }
 }
+
+const args = process.argv.slice(2);
+const [first] = args;
+if (first === undefined || first === 'drain' || first.startsWith('-')) await start(args);
+else await import('./cli/main.ts');
