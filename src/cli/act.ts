@@ -6,6 +6,7 @@ import type { ApiCall } from '../kube/api.ts';
 import { isConflict } from '../kube/errors.ts';
 import type { Cluster, Context, DryRun } from './context.ts';
 import { CliError } from './exit.ts';
+import { oneLine } from './paint.ts';
 import { find, appsPath, getRollout, namespaceFlag, rolloutsPath } from './resources.ts';
 import { isUnreported, stateOf } from './state.ts';
 import { duration, pods } from './text.ts';
@@ -37,7 +38,9 @@ export async function change(
     const { call, says } = await decide(target);
     try {
       const answer = call && dryRun !== 'client' ? await send(cluster, call, dryRun) : undefined;
-      context.io.out(`${says(answer)}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`);
+      context.io.out(
+        `${oneLine(says(answer))}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`,
+      );
       return target;
     } catch (error) {
       if (!isConflict(error) || attempt >= ATTEMPTS) throw error;

@@ -5,6 +5,7 @@ import { addCommands } from './commands.ts';
 import { createContext, explainFailure, type Context, type GlobalFlags } from './context.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
+import { guarded } from './paint.ts';
 
 /** What a command does; its answer is the exit code. */
 export type Run = (context: Context) => Promise<number>;
@@ -14,7 +15,8 @@ Exit codes: 0 done, 1 failed, 2 the command line or kubeconfig cannot be used, 3
 admission, or because you may not).`;
 
 /** Runs one command to its end. Throws only what is a bug. */
-export async function runCli(args: readonly string[], io: Io): Promise<number> {
+export async function runCli(args: readonly string[], terminal: Io): Promise<number> {
+  const io = guarded(terminal);
   let exitCode: number = EXIT.done;
   const program = createProgram(io, async (flags, run) => {
     const context = createContext(io, flags, readVersion());
@@ -38,6 +40,8 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   return exitCode;
 }
 
+const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
 export type Start = (flags: GlobalFlags, run: Run) => Promise<void>;
 
 /** The commands with their help; `start` runs one. Also what docs/cli.md is made from. */
@@ -46,9 +50,24 @@ export function createProgram(io: Pick<Io, 'out' | 'err'>, start: Start): Comman
   program
     .description('See, understand and decide releases of Deployments that go batch by batch.')
     .option('-n, --namespace <name>', 'namespace; else that of the context')
-    .option('--context <name>', 'context of the kubeconfig')
-    .option('--kubeconfig <file>', 'kubeconfig; else $KUBECONFIG, else ~/.kube/config')
     .option('--no-color', 'no colours; they are on a terminal only, and never with NO_COLOR')
+    .helpOption('-h, --help', 'show this')
+    .optionsGroup('As in kubectl:')
+    .option('--kubeconfig <file>', 'kubeconfig; else the files of $KUBECONFIG, else ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('--cluster <name>', 'cluster of the kubeconfig')
+    .option('--user <name>', 'user of the kubeconfig')
+    .option('-s, --server <url>', 'address of the API server')
+    .option('--token <token>', 'bearer token')
+    .option('--as <user>', 'act as somebody else')
+    .option('--as-group <group>', 'as a member of this group; may be repeated', repeated)
+    .option('--as-uid <uid>', 'with this UID')
+    .option('--certificate-authority <file>', 'whom to trust')
+    .option('--client-certificate <file>', 'who you are')
+    .option('--client-key <file>', 'and its key')
+    .option('--insecure-skip-tls-verify', 'trust whoever answers')
+    .option('--tls-server-name <name>', 'name that the certificate of the server has')
+    .option('--request-timeout <time>', 'for one request, such as 5s; 0 is no limit (default: "30s")')
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', EXIT_CODES)
     .exitOverride()

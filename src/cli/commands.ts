@@ -31,6 +31,10 @@ const DRY_RUN = [
 ] as const;
 const ROLLOUT = ['<rollout>', 'its name; or deployment/NAME for the Rollout of that Deployment'] as const;
 
+/** Commands that ask no cluster. */
+const OFFLINE: ReadonlySet<string> = new Set(['lint', 'convert', 'completion', 'version']);
+const COMMON = '\n-n, --namespace, --context and what else every command takes: kubectl tranche --help';
+
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 
 export function addCommands(program: Command, start: Start, version: string): void {
@@ -50,10 +54,16 @@ export function addCommands(program: Command, start: Start, version: string): vo
     .summary('every Rollout: step, share, state, what it waits for')
     .description('Lists Rollouts with their step, their share of new Pods, their state, and what they wait for.')
     .option('-A, --all-namespaces', 'of all namespaces')
+    .option('-w, --watch', 'go on: in place on a terminal, else a line for each Rollout that has changed')
+    .option('--timeout <time>', 'with --watch: end with 3 after that time, such as 90s or 10m')
     .option(OUTPUT, FORMATS)
     .addHelpText(
       'after',
-      examples('kubectl tranche list -A', "kubectl tranche list -o jsonpath='{.items[*].status.phase}'"),
+      examples(
+        'kubectl tranche list -A',
+        'kubectl tranche list --watch',
+        "kubectl tranche list -o jsonpath='{.items[*].status.phase}'",
+      ),
     )
     .action(act(async (flags) => (await import('./commands/list.ts')).list(flags)));
 
@@ -290,6 +300,8 @@ export function addCommands(program: Command, start: Start, version: string): vo
         return 0;
       }),
     );
+
+  for (const command of program.commands) if (!OFFLINE.has(command.name())) command.addHelpText('after', COMMON);
 
   program
     .command('__complete', { hidden: true })

@@ -1,13 +1,14 @@
 // What every command gets: where it runs, the flags that all have, and the cluster once it asks for it.
 import type { Api } from '../kube/api.ts';
+import type { Overrides } from '../kube/kubeconfig.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
 import type { Io } from './io.ts';
-import { painter, type Paint } from './paint.ts';
+import { oneLine, painter, type Paint } from './paint.ts';
 
-export interface GlobalFlags {
+export interface GlobalFlags extends Overrides {
   readonly namespace?: string;
-  readonly context?: string;
   readonly kubeconfig?: string;
+  readonly requestTimeout?: string;
   /** False with --no-color. */
   readonly color: boolean;
 }
@@ -40,13 +41,13 @@ export function createContext(io: Io, flags: GlobalFlags, version: string): Cont
     const { connect, findSource } = await import('../kube/connection.ts');
     const { createApi } = await import('../kube/client.ts');
     const source = findSource(flags.kubeconfig, io.env);
-    if (flags.context !== undefined && source.type === 'inCluster')
-      throw usageError('--context needs a kubeconfig: pass --kubeconfig FILE, or leave --context out');
-    const connection = await connect(
-      source.type === 'kubeconfig' && flags.context !== undefined ? { ...source, context: flags.context } : source,
-    );
+    const connection = await connect(source, overridesOf(flags));
+    const timeoutMs =
+      flags.requestTimeout === undefined ? undefined : parseDuration(flags.requestTimeout, '--request-timeout');
     const api = createApi({
       connection,
+      // As kubectl: 0 is no limit.
+      ...(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs === 0 ? LONGEST_TIMER_MS : timeoutMs }),
       userAgent: `kubectl-tranche/${version}`,
       fieldManager: FIELD_MANAGER,
       onWarning: (text) => {
@@ -69,6 +70,20 @@ export function createContext(io: Io, flags: GlobalFlags, version: string): Cont
   };
 }
 
+/** A longer one ends at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function overridesOf(flags: GlobalFlags): Overrides {
+  // Commander puts the flags of the command beside them.
+  const { context, cluster, user, server, token, as, asGroup, asUid, certificateAuthority } = flags;
+  const { clientCertificate, clientKey, insecureSkipTlsVerify, tlsServerName } = flags;
+  const all = {
+    ...{ context, cluster, user, server, token, as, asGroup, asUid, certificateAuthority },
+    ...{ clientCertificate, clientKey, insecureSkipTlsVerify, tlsServerName },
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
 /** `10m`, `90s`, `1h30m`, `500ms`; a bare number is seconds. In milliseconds. */
 export function parseDuration(text: string, flag: string): number {
   const parts = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s?)?(?:(\d+)ms)?$/.exec(text);
@@ -82,6 +97,15 @@ export function parseDuration(text: string, flag: string): number {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms;
 }
 
+export interface Timeout {
+  /** As it was written. */
+  readonly text: string;
+  readonly ms: number;
+}
+
+export const parseTimeout = (text: string | undefined): Timeout | undefined =>
+  text === undefined ? undefined : { text, ms: parseDuration(text, '--timeout') };
+
 export type DryRun = 'none' | 'client' | 'server';
 
 export function parseDryRun(value: string | undefined): DryRun {
@@ -92,7 +116,7 @@ export function parseDryRun(value: string | undefined): DryRun {
 
 /** What a failure is in words and as an exit code. */
 export async function explainFailure(error: unknown): Promise<{ message: string; exitCode: number }> {
-  if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode };
+  if (error instanceof CliError) return { message: oneLine(error.message), exitCode: error.exitCode };
   const { ApiError, NetworkError } = await import('../kube/errors.ts');
   if (error instanceof Error && error.name === 'ConnectionError')
     return { message: error.message, exitCode: EXIT.usage };

@@ -12,6 +12,8 @@ export const EXIT = {
   timedOut: 3,
   /** The cluster refuses it: by policy, by admission, or because you may not. */
   refused: 4,
+  /** Ctrl-C, as shells count it. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

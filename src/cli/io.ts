@@ -3,6 +3,8 @@
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** To standard output, for machines. */
+  data(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Standard output is a terminal: pictures that change in place, and colours. */
   readonly terminal: boolean;

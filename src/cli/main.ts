@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 // The entry of `kubectl tranche`: hands the process to runCli, and ends with its exit code.
 import { runCli } from './cli.ts';
+import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 
+const STOP_WITHIN_MS = 500;
 const ending = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (ending.signal.aborted) process.exit(130);
+    if (ending.signal.aborted) process.exit(EXIT.interrupted);
     ending.abort();
+    // What waits for an answer of the cluster does not look.
+    setTimeout(() => process.exit(EXIT.interrupted), STOP_WITHIN_MS).unref();
   });
 }
 // `kubectl tranche list | head -1` is not an error.
@@ -18,6 +22,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),
+  data: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   env: process.env,
   terminal: process.stdout.isTTY === true,

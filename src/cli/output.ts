@@ -1,4 +1,5 @@
 // -o: the same answer as a table, as the objects themselves, or as what a jsonpath takes out of them.
+import { GROUP } from '../api/keys.ts';
 import type { KubeObject } from '../api/types.ts';
 import type { Context } from './context.ts';
 import { usageError } from './exit.ts';
@@ -27,15 +28,18 @@ export async function printData(
   data: unknown,
   names: readonly string[] = [],
 ): Promise<void> {
-  if (format === 'json') return io.out(`${JSON.stringify(data, null, 2)}\n`);
+  if (format === 'json') return io.data(`${JSON.stringify(data, null, 2)}\n`);
   if (format === 'yaml') {
     const { stringify } = await import('yaml');
-    return io.out(stringify(data, { lineWidth: 0, aliasDuplicateObjects: false }));
+    return io.data(stringify(data, { lineWidth: 0, aliasDuplicateObjects: false }));
   }
-  if (format === 'name') return io.out(names.map((name) => `${name}\n`).join(''));
+  if (format === 'name') return io.data(names.map((name) => `${name}\n`).join(''));
   const { jsonpath } = await import('./jsonpath.ts');
-  return io.out(`${jsonpath(format.jsonpath, data)}\n`);
+  return io.data(`${jsonpath(format.jsonpath, data)}\n`);
 }
+
+/** What `-o name` prints. */
+export const rolloutName = ({ metadata }: KubeObject): string => `rollout.${GROUP}/${metadata.name}`;
 
 /** As `kubectl get -o json` writes several. */
 export const listOf = (items: readonly unknown[]): object => ({

@@ -1,8 +1,9 @@
 // Tables, ages and numbers as kubectl writes them.
-import { plain } from './paint.ts';
+import { oneLine, plain } from './paint.ts';
 
 /** Columns as wide as their widest cell, three spaces between; trailing spaces left out. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(oneLine));
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, plain(cell).length)));
   const pad = (cell: string, width: number): string => cell + ' '.repeat(Math.max(0, width - plain(cell).length));

@@ -7,7 +7,7 @@ import { parseTime } from '../engine/time.ts';
 import { hashOf, sizeOf } from '../engine/view.ts';
 import { describeWait } from './act.ts';
 import { COLOURS } from './commands/list.ts';
-import type { Paint } from './paint.ts';
+import { oneLine, type Paint } from './paint.ts';
 import { podsOfSet, type Facts } from './resources.ts';
 import { sinceOf, stateOf } from './state.ts';
 import { bar, duration, pods as podsText, table } from './text.ts';
@@ -35,7 +35,7 @@ export function tree(facts: Facts, options: TreeOptions): string {
   const lines = [
     `${paint('bold', rollout.metadata.name)}   ${colour ? paint(colour, state) : state}` +
       `${since === undefined ? '' : ` for ${duration(now - since)}`}   Deployment ${rollout.spec.workloadRef.name}, namespace ${rollout.metadata.namespace}\n`,
-    `  ${rollout.status?.message || 'the operator has not looked at it yet'}\n`,
+    `  ${oneLine(rollout.status?.message || 'the operator has not looked at it yet')}\n`,
   ];
   const releasing = rollout.status?.phase === 'Progressing';
   if (deployment && releasing) {
@@ -44,7 +44,7 @@ export function tree(facts: Facts, options: TreeOptions): string {
     const author = deployment.metadata.annotations?.[CHANGED_BY];
     const began = parseTime(last?.startTime);
     lines.push(
-      `  release ${id}${author ? ` by ${author}` : ''}${began === undefined ? '' : `, began ${duration(now - began)} ago`}\n`,
+      `  release ${oneLine(id)}${author ? ` by ${oneLine(author)}` : ''}${began === undefined ? '' : `, began ${duration(now - began)} ago`}\n`,
     );
   }
   const nodes: Node[] = [];

@@ -1,6 +1,8 @@
 // Commands that only look, against a cluster with the operator at work.
 import assert from 'node:assert/strict';
-import { golden, runPlugin, Stage, startPlayground, type Playground } from './support.ts';
+import { EXIT } from '../../src/cli/exit.ts';
+import { until } from '../main/cluster.ts';
+import { golden, rolloutPath, runPlugin, Stage, startPlayground, type Playground, type Result } from './support.ts';
 
 describe('kubectl tranche, looking at a cluster', function () {
   this.timeout(60_000);
@@ -103,7 +105,7 @@ describe('kubectl tranche, looking at a cluster', function () {
     assert.equal(approval.code, 0);
     const late = await stage.tranche('status', 'web', '--watch', '--timeout', '1s');
     assert.equal(late.code, 3);
-    assert.match(late.err, /not over after 1 s: step 1\/3 done: waiting for approval/);
+    assert.match(late.err, /not over after 1s: step 1\/3 done: waiting for approval/);
     const watching = stage.tranche('status', 'web', '--watch', '--timeout', '60s');
     await stage.tranche('jump', 'web', '3');
     const { code, out, err } = await watching;
@@ -112,6 +114,39 @@ describe('kubectl tranche, looking at a cluster', function () {
     assert.match(lines[0]!, /^\d\d:\d\d:\d\d +Waiting +1\/4 +step 1\/3 done: waiting for approval/);
     assert.match(lines.at(-1)!, /Idle +4\/4 +Rollout progressing has been completed/);
     assert.equal(new Set(lines.map((line) => line.slice(8))).size, lines.length, 'a line came twice');
+  });
+
+  it('follows a list, one line per change, until Ctrl-C', async () => {
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const ctrlC = new AbortController();
+    const heard = ['', ''];
+    const follow = (i: number, ...args: readonly string[]): Promise<Result> =>
+      runPlugin(['list', '--watch', '-n', 'looking', ...args], {
+        env,
+        signal: ctrlC.signal,
+        hear: (out) => void (heard[i] = out),
+      });
+    const both = [follow(0), follow(1, '-o', 'jsonpath={.spec.disabled}')];
+    const hears = (...patterns: readonly [RegExp, RegExp]): Promise<void> =>
+      until(
+        () => patterns.every((pattern, i) => pattern.test(heard[i]!)),
+        () => JSON.stringify(heard),
+      );
+    await hears(/^NAME +DEPLOYMENT +STEP.*\nweb .* Idle .*\n/, /^\n/);
+    await stage.patch(rolloutPath('looking'), { spec: { disabled: true } });
+    await hears(/\nweb .* Disabled /, /\ntrue\n/);
+    await stage.patch(rolloutPath('looking'), { spec: { disabled: false } });
+    await hears(/Disabled [^]*\nweb .* Idle .*\n$/, /true\n[^]*false\n/);
+    ctrlC.abort();
+    for (const { code, err } of await Promise.all(both)) assert.deepEqual([code, err], [EXIT.interrupted, '']);
+    const late = await stage.tranche('list', '--watch', '--timeout', '1ms');
+    assert.deepEqual([late.code, late.err.split(':')[1]], [3, ' not over after 1ms']);
+  });
+
+  it('says at once who may not follow it', async () => {
+    const { code, err } = await playground.tranche('list', '-w', '-A', '--as', 'nobody');
+    assert.equal(code, 4);
+    assert.match(err, /User "nobody" cannot list resource "rollouts"/);
   });
 
   it('draws a live picture on a terminal, and colours only there and without NO_COLOR', async () => {

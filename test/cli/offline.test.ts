@@ -12,6 +12,8 @@ import { goldenExact, runPlugin, type Result } from './support.ts';
 
 const FILES = path.relative(process.cwd(), fileURLToPath(new URL('files', import.meta.url)));
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** What the image starts. */
+const IMAGE = MAIN.replace('cli/main.ts', 'main.ts');
 const run = (...args: readonly string[]): Promise<Result> => runPlugin(args);
 
 describe('kubectl tranche lint', () => {
@@ -156,6 +158,22 @@ describe('kubectl tranche, on the command line', () => {
     assert.match(stdout, /^kubectl-tranche /);
     const completed = await promisify(execFile)(kubectl, ['__complete', 'tranche', 'appr'], { env });
     assert.match(completed.stdout, /^approve\n:4\n/);
+  }).timeout(20_000);
+
+  it('is in the package of npm under the names that kubectl looks for, and in the image as tranche', async () => {
+    const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+    const { bin, files } = JSON.parse(read('package.json')) as { bin: Record<string, string>; files: string[] };
+    assert.deepEqual(Object.keys(bin), ['kubectl-tranche', 'kubectl_complete-tranche']);
+    assert.deepEqual(files, ['dist']);
+    for (const file of [...Object.values(bin), 'dist/main.js'])
+      assert.match(read(file.replace('dist/', 'src/').replace('.js', '.ts')), /^#!\/usr\/bin\/env node\n/);
+    const { stdout } = await promisify(execFile)(process.execPath, [IMAGE, 'version']);
+    assert.match(stdout, /^kubectl-tranche /);
+    const completed = await promisify(execFile)(process.execPath, [
+      MAIN.replace('main.ts', 'kubectl-complete.ts'),
+      'appr',
+    ]);
+    assert.equal(completed.stdout, 'approve\n:4\n');
   }).timeout(20_000);
 
   it('loads the Kubernetes client only for commands that need it', async () => {

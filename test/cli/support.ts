@@ -22,13 +22,18 @@ export interface Terminal {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly terminal?: boolean;
+  /** Ctrl-C. */
   readonly signal?: AbortSignal;
+  /** Hears everything that was printed so far. */
+  readonly hear?: (out: string) => void;
 }
 
 export async function runPlugin(args: readonly string[], terminal: Terminal = {}): Promise<Result> {
   let [out, err] = ['', ''];
+  const hear = terminal.hear ?? ((): void => undefined);
   const io: Io = {
-    out: (text) => void (out += text),
+    out: (text) => hear((out += text)),
+    data: (text) => hear((out += text)),
     err: (text) => void (err += text),
     env: terminal.env ?? {},
     terminal: terminal.terminal === true,

@@ -35,7 +35,7 @@ export function completion(shell: string): Run {
   if (!Object.hasOwn(SCRIPTS, shell) || script === undefined)
     throw usageError(`no completion for "${shell}": write ${Object.keys(SCRIPTS).join(', ')}`);
   return async ({ io }) => {
-    io.out(script);
+    io.data(script);
     return EXIT.done;
   };
 }

@@ -29,7 +29,7 @@ export function convert(_: object, files: readonly string[]): Run {
         `nothing to convert in ${files.join(', ')}: a Rollout of argoproj.io or a Canary of flagger.app is looked for`,
       );
     const text = documents.join('---\n');
-    io.out(text);
+    io.data(text);
     // What we write is held to what the webhook would say, like anybody's.
     const { findings } = await lintContents(parseObjects('the result', text), io.now());
     for (const { level, message } of findings) io.err(`${level}: ${message}\n`);

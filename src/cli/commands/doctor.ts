@@ -2,6 +2,7 @@
 import type { Run } from '../cli.ts';
 import { EXIT } from '../exit.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
+import { oneLine } from '../paint.ts';
 import { checkDeployments } from '../doctor/deployments.ts';
 import { checkInstallation } from '../doctor/installation.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -21,7 +22,7 @@ export function doctor(flags: { systemNamespace?: string; output?: string }): Ru
     else {
       for (const { level, what, mend } of findings) {
         const [colour, sign] = SIGNS[level];
-        io.out(`${paint(colour, sign)} ${what}\n${mend === undefined ? '' : `    ${paint('bold', mend)}\n`}`);
+        io.out(`${paint(colour, sign)} ${oneLine(what)}\n${mend === undefined ? '' : `    ${paint('bold', mend)}\n`}`);
       }
       io.out(problems === 0 ? '\nnothing is wrong\n' : `\n${plural(problems, 'problem')}\n`);
     }

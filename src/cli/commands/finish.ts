@@ -67,7 +67,7 @@ export function finish(flags: { timeout?: string; dryRun?: string }, name: strin
         );
         return EXIT.timedOut;
       }
-      if (!(await sleep(realClock, LOOK_EVERY_MS, io.signal))) return EXIT.failed;
+      if (!(await sleep(realClock, LOOK_EVERY_MS, io.signal))) return EXIT.interrupted;
       target = await getTarget(cluster, name);
     }
   };

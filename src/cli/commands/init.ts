@@ -49,7 +49,7 @@ export function init(flags: InitFlags, argument: string): Run {
     const sizes = steps.map((step) => stepTarget(step, replicas)).join(' → ');
     const { stringify } = await import('yaml');
     if (flags.apply !== true) {
-      io.out(
+      io.data(
         `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
       );
       return EXIT.done;

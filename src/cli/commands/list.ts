@@ -1,11 +1,11 @@
 // `kubectl tranche list`: one line per Rollout.
-import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import { replicasOf } from '../../engine/batch.ts';
 import { parseTime } from '../../engine/time.ts';
 import type { Run } from '../cli.ts';
-import type { Context } from '../context.ts';
-import { EXIT } from '../exit.ts';
-import { isTable, listOf, parseFormat, printData, tidy } from '../output.ts';
+import { parseTimeout, type Context } from '../context.ts';
+import { EXIT, usageError } from '../exit.ts';
+import { isTable, listOf, parseFormat, printData, rolloutName, tidy } from '../output.ts';
 import type { Colour } from '../paint.ts';
 import { appsPath, listAll, listRollouts } from '../resources.ts';
 import { sinceOf, stateOf, stepsOf, waitingFor, type State } from '../state.ts';
@@ -22,47 +22,74 @@ export const COLOURS: Partial<Record<State, Colour>> = {
   RollingBack: 'cyan',
 };
 
-export function list(flags: { allNamespaces?: boolean; output?: string }): Run {
+interface ListFlags {
+  readonly allNamespaces?: boolean;
+  readonly output?: string;
+  readonly timeout?: string;
+  readonly watch?: boolean;
+}
+
+export function list(flags: ListFlags): Run {
   const format = parseFormat(flags.output);
+  const timeout = parseTimeout(flags.timeout);
+  if (timeout && flags.watch !== true) throw usageError('--timeout goes with --watch: add it, or leave it out');
   return async (context) => {
     const cluster = await context.cluster();
     const namespace = flags.allNamespaces === true ? undefined : cluster.namespace;
+    // Also before a watch: a kind that is not there, or a right that is missing, is said at once.
     const rollouts = await listRollouts(cluster, namespace);
-    rollouts.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    if (flags.watch === true) {
+      const { watchList } = await import('./list-watch.ts');
+      return watchList(context, cluster, { namespace, format, timeout });
+    }
+    rollouts.sort(byKey);
     if (!isTable(format)) {
-      const names = rollouts.map(({ metadata }) => `rollout.rollouts.kruise.io/${metadata.name}`);
-      await printData(context, format, listOf(rollouts.map((rollout) => tidy(rollout))), names);
+      await printData(context, format, listOf(rollouts.map((rollout) => tidy(rollout))), rollouts.map(rolloutName));
       return EXIT.done;
     }
     if (rollouts.length === 0) {
-      const where = namespace === undefined ? 'the cluster' : `namespace "${namespace}"`;
-      context.io.err(`no Rollouts in ${where}; make one with: kubectl tranche init DEPLOYMENT\n`);
+      context.io.err(none(namespace));
       return EXIT.done;
     }
     const deployments = await listAll<Deployment>(cluster.api, appsPath('deployments', namespace));
-    const byName = new Map(deployments.map((deployment) => [key(deployment), deployment]));
-    const rows = rollouts.map((rollout) => {
-      const name = `${rollout.metadata.namespace}/${rollout.spec.workloadRef.name}`;
-      return row(context, rollout, byName.get(name), namespace === undefined, format === 'wide');
-    });
-    const head = ['NAME', 'DEPLOYMENT', 'STEP', 'NEW PODS', 'STATE', 'FOR', 'AGE', 'WHAT NEXT'];
-    const wide = ['RELEASE', 'AUTHOR'];
-    context.io.out(
-      table([
-        [
-          ...(namespace === undefined ? ['NAMESPACE'] : []),
-          ...head.slice(0, -1),
-          ...(format === 'wide' ? wide : []),
-          ...head.slice(-1),
-        ],
-        ...rows,
-      ]),
-    );
+    context.io.out(table(rowsOf(context, rollouts, deployments, { namespace, wide: format === 'wide' })));
     return EXIT.done;
   };
 }
 
-const key = ({ metadata }: Rollout | Deployment): string => `${metadata.namespace}/${metadata.name}`;
+export const none = (namespace: string | undefined): string =>
+  `no Rollouts in ${namespace === undefined ? 'the cluster' : `namespace "${namespace}"`}; make one with: kubectl tranche init DEPLOYMENT\n`;
+
+export interface Shape {
+  /** Undefined: of all namespaces, which then have a column. */
+  readonly namespace: string | undefined;
+  readonly wide: boolean;
+}
+
+/** The head, and a row for each. */
+export function rowsOf(
+  context: Context,
+  rollouts: readonly Rollout[],
+  deployments: readonly Deployment[],
+  { namespace, wide }: Shape,
+): string[][] {
+  const byName = new Map(deployments.map((deployment) => [key(deployment), deployment]));
+  return [
+    [
+      ...(namespace === undefined ? ['NAMESPACE'] : []),
+      ...['NAME', 'DEPLOYMENT', 'STEP', 'NEW PODS', 'STATE', 'FOR', 'AGE'],
+      ...(wide ? ['RELEASE', 'AUTHOR'] : []),
+      'WHAT NEXT',
+    ],
+    ...rollouts.map((rollout) => {
+      const deployment = byName.get(`${rollout.metadata.namespace}/${rollout.spec.workloadRef.name}`);
+      return row(context, rollout, deployment, namespace === undefined, wide);
+    }),
+  ];
+}
+
+export const key = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;
+export const byKey = (a: KubeObject, b: KubeObject): number => (key(a) < key(b) ? -1 : 1);
 
 function row(
   { io, paint }: Context,
