@@ -34,7 +34,7 @@ export const EVENTS = {
 export type EventReason = keyof typeof EVENTS;
 
 /** Condition `Progressing`. */
-export type ProgressingReason = 'Initializing' | 'InRolling' | 'Paused' | 'Finalising' | 'Cancelling' | 'Completed';
+export type ProgressingReason = 'InRolling' | 'Paused' | 'Finalising' | 'Cancelling' | 'Completed';
 
 /** Condition `Stalled`, when True. */
 export type StalledReason =
