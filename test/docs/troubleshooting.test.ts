@@ -126,7 +126,7 @@ describe(PAGE, () => {
     it(`has an entry for every ${what}`, () => {
       assert.ok(all.length > 2, 'some are found in the source');
       const missing = all.filter((text) => !entries.some((entry) => covers(entry.text, text)));
-      assert.deepEqual(missing, []);
+      assert.deepEqual(missing, [], `${PAGE} says nothing about these: add them, or take them to an entry that fits`);
     });
   }
 
@@ -134,7 +134,7 @@ describe(PAGE, () => {
     const idle = entries.filter(
       ({ text, section }) => section !== NOT_OURS && !anything.some((message) => fits(text, message)),
     );
-    assert.deepEqual(idle, []);
+    assert.deepEqual(idle, [], `nobody says these any more: change the entries in ${PAGE}`);
   });
 
   it('is read right: an entry that is gone is missed', () => {
