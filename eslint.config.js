@@ -8,6 +8,7 @@ const packageOwners = {
   'node-forge': ['tls'],
   winston: ['telemetry'],
   'prom-client': ['telemetry'],
+  '@opentelemetry/[^/]+': ['telemetry'],
   croner: ['schedule'],
 };
 

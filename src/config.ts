@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { readTracing, type TracingConfig } from './config-tracing.ts';
 import { ConnectionError, findSource, type Source } from './kube/connection.ts';
 import { LOG_LEVELS, type LogLevel } from './telemetry/logger.ts';
 
@@ -39,6 +40,8 @@ export interface Config {
   /** To approve needs the verb `approve` on Rollouts, and not only the right to write their status. */
   readonly approveVerb: boolean;
   readonly workers: number;
+  /** Where releases are told as traces; undefined = nowhere. */
+  readonly tracing: TracingConfig | undefined;
 }
 
 /** What was given cannot be used; the message names the flag, the value, and what to write. */
@@ -159,6 +162,7 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     warnings: yes('warnings'),
     approveVerb: yes('approve-verb'),
     workers: Number(workers),
+    tracing: command === 'run' ? readTracing(env, refuseVariable) : undefined,
   });
 }
 
@@ -203,6 +207,9 @@ function readSource(kubeconfig: string | undefined, env: Env): Source {
 }
 
 const isLogLevel = (value: string): value is LogLevel => LOG_LEVELS.some((level) => level === value);
+
+const refuseVariable = (variable: string, value: string | undefined, remedy: string): ConfigError =>
+  new ConfigError(`$${variable}${value === undefined ? '' : ` "${value}"`} cannot be used: ${remedy}`);
 
 const refuse = (flag: Flag, value: string, remedy: string): ConfigError =>
   new ConfigError(`--${flag} "${value}" cannot be used: ${remedy}`);

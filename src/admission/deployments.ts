@@ -30,7 +30,8 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
 
   const workload = { namespace: namespace ?? '', name: name || (edit.next.metadata.name ?? '') };
   const rollout = workload.name === '' ? undefined : deps.rolloutFor(workload.namespace, 'Deployment', workload.name);
-  const options = { operatorUser, sha256 };
+  const tracing = deps.sampling && { ...deps.sampling, admitted: new Date().toISOString() };
+  const options = { operatorUser, sha256, tracing };
   let decision = intercept(edit, rollout, options);
   const ruled =
     edit.old === undefined || deps.policy === undefined

@@ -1,6 +1,7 @@
 // What the admission server needs of the rest of the program: lookups in the watch cache, who we are, and where to report.
 import type { Deployment, Rollout } from '../api/types.ts';
 import type { Verdict } from '../engine/intercept.ts';
+import type { Sampling } from '../engine/trace.ts';
 import type { Violation } from '../engine/validate-violation.ts';
 import type { Logger } from '../kube/log.ts';
 import type { PolicyDeps } from './policy.ts';
@@ -48,6 +49,8 @@ export interface AdmissionDeps {
   readonly authorize?: (approval: Approval) => Promise<readonly Violation[]>;
   /** Without it there are no policies. */
   readonly policy?: PolicyDeps;
+  /** Which releases are traced; without it none is. */
+  readonly sampling?: Sampling;
   readonly onDecision?: (decided: Decided) => void;
   readonly metrics?: { readonly admission: (webhook: string, verdict: string, seconds: number) => void };
   readonly logger?: Logger;

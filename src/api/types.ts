@@ -205,6 +205,16 @@ export interface CanaryStatus {
   readonly keepsReplicas?: boolean;
 }
 
+/** The trace of a release, made at admission. */
+export interface TraceContext {
+  /** W3C traceparent of the span of the whole release. */
+  readonly traceparent: string;
+  /** Id of the span it is a child of, in the same trace: that of whoever asked for the change. */
+  readonly parent?: string;
+  /** When the change was admitted: RFC 3339 with milliseconds. */
+  readonly admitted: string;
+}
+
 export interface HistoryEntry {
   readonly rolloutID: string;
   readonly revision: string;
@@ -215,6 +225,7 @@ export interface HistoryEntry {
   readonly approvals?: readonly Approval[];
   /** Who went past policy for this release, and why. */
   readonly brokenGlass?: readonly { readonly user: string; readonly reason: string; readonly time: string }[];
+  readonly trace?: TraceContext;
 }
 
 export interface RolloutStatus {
@@ -254,4 +265,6 @@ export interface Held {
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
   /** What no webhook saw, when the operator had to hold the Deployment itself. */
   readonly bypassed?: string;
+  /** Absent where nothing is traced, and where no webhook saw the change. */
+  readonly trace?: TraceContext;
 }

@@ -59,13 +59,14 @@ const blank: CanaryStatus = {
   finalisingStep: '',
 };
 
-const historyEntry = ({ now }: Snapshot, { deployment, newSet }: View): Draft['history'][number] => {
+const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Draft['history'][number] => {
   const author = deployment.metadata.annotations?.[CHANGED_BY];
   return {
     rolloutID: deployment.metadata.labels?.[ROLLOUT_ID] ?? '',
     revision: hashOf(newSet),
     ...(author ? { author } : {}),
     startTime: formatTime(now),
+    ...(held?.trace ? { trace: held.trace } : {}),
   };
 };
 

@@ -29,7 +29,7 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
   const budget =
     surge > 0 ? { maxSurge: surge, maxUnavailable: Math.min(view.limits.unavailable, replicas) } : NO_BUDGET;
   const held: Held = view.held
-    ? { ...view.held, bypassed }
+    ? { ...ofNewRelease(view.held), bypassed }
     : {
         v: 1,
         rollout: rollout.metadata.name,
@@ -47,6 +47,11 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
   const labels = { [ROLLOUT_ID]: announced ? id : own };
   const effects = patchHeld('hold', deployment, held, settings, labels);
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
+}
+
+/** The trace on record is that of a release which the webhook saw begin. */
+function ofNewRelease({ trace: _, ...held }: Held): Held {
+  return held;
 }
 
 /** The API server's own policy may have paused it; it has noted what the pause was before. */

@@ -7,6 +7,7 @@ import {
   STABLE_REVISION,
 } from '../api/keys.ts';
 import type { Deployment, Held, IntOrString } from '../api/types.ts';
+import { readTrace } from './trace.ts';
 
 /** The five fields we borrow from a Deployment; `null` where absent. */
 export type Settings = Held['user'];
@@ -49,9 +50,11 @@ export function parseHeld(text: string | undefined): Held | undefined {
   if (!text) return undefined;
   try {
     const held = JSON.parse(text) as Partial<Held> | null;
-    return held?.v === 1 && typeof held.rollout === 'string' && typeof held.stable === 'string' && isSettings(held.user)
-      ? (held as Held)
-      : undefined;
+    if (held?.v !== 1 || typeof held.rollout !== 'string' || typeof held.stable !== 'string') return undefined;
+    if (!isSettings(held.user)) return undefined;
+    const { trace, ...rest } = held as Held;
+    const known = readTrace(trace);
+    return known ? { ...rest, trace: known } : rest;
   } catch {
     return undefined;
   }
@@ -83,6 +86,7 @@ export function writeHeld(held: Held): string {
     ...(held.marks ? { marks: true } : {}),
     ...(held.bypassed ? { bypassed: held.bypassed } : {}),
     ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
+    ...(held.trace ? { trace: held.trace } : {}),
   });
 }
 

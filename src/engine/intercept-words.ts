@@ -1,5 +1,5 @@
 // The sentences a user reads at the moment of an edit: what will happen to it, and how to go on.
-import { ON_RESTART } from '../api/keys.ts';
+import { ON_RESTART, TRACEPARENT } from '../api/keys.ts';
 import type { CanaryStep, Deployment, Held, Rollout } from '../api/types.ts';
 import { isWhole, replicasOf, stepTarget } from './batch.ts';
 import type { Settings } from './hold.ts';
@@ -146,3 +146,6 @@ const wait = (step: CanaryStep, withApproval: boolean): string => {
   if (waitsForApproval(step)) return withApproval ? 'step 1 waits for approval' : 'no step waits for approval';
   return step.pause?.duration === 0 ? 'step 1 does not wait' : `step 1 waits ${step.pause?.duration}s`;
 };
+
+export const noTraceparent = (value: string): string =>
+  `tranche: metadata.annotations[${TRACEPARENT}] "${value.slice(0, 80)}" is no W3C traceparent, so the release is a trace of its own: write 00-TRACE-SPAN-01 with 32 and 16 hex digits in lower case`;

@@ -18,6 +18,7 @@ import {
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
 import * as words from './intercept-words.ts';
 import { sameTemplate, templateDigest, type Sha256 } from './revision.ts';
+import { newTrace, parseTraceparent, type Tracing } from './trace.ts';
 import type { Violation } from './validate-violation.ts';
 
 export interface Edit {
@@ -38,6 +39,8 @@ export interface InterceptOptions {
   readonly sha256: Sha256;
   /** This edit goes past policy: to be noted on the Deployment. */
   readonly glass?: BrokenGlass | undefined;
+  /** Releases are traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export type Verdict =
@@ -177,16 +180,19 @@ const whileFree = (context: Context, old: Deployment): Decision => {
     rollout.metadata.name,
     digest(context, old),
   );
+  const id = rolloutId(context, old);
+  const traced = traceOf(context, old, id);
   const wanted: Wanted = {
-    labels: { ...kept.labels, [keys.ROLLOUT_ID]: rolloutId(context, old) },
+    labels: { ...kept.labels, [keys.ROLLOUT_ID]: id },
     annotations: {
-      [keys.HELD]: writeHeld(held),
+      [keys.HELD]: writeHeld({ ...held, ...traced.record }),
       [keys.IN_PROGRESSING]: inProgressing(rollout.metadata.name),
       [keys.CHANGED_BY]: context.user,
     },
     settings,
   };
-  return { verdict: 'Held', patch: patchOf(context, wanted), warnings: [words.released(rollout, old, next)] };
+  const warnings = [words.released(rollout, old, next), ...traced.warnings];
+  return { verdict: 'Held', patch: patchOf(context, wanted), warnings };
 };
 
 const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
@@ -213,14 +219,17 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
     return { verdict: 'Freed', patch, warnings: [words.freed(held, next)] };
   }
   const superseded = changed && !back && governs(rollout);
+  const id = superseded ? rolloutId(context, old) : '';
+  const traced = superseded ? traceOf(context, old, id) : untraced;
+  const { trace: _, ...untilNow } = taken;
   const wanted: Wanted = {
     labels: {
       ...(governs(rollout) && { [keys.WORKLOAD_TYPE]: WORKLOAD_TYPE_VALUE }),
       ...keepLabels(old, next, [keys.STABLE_REVISION, keys.ROLLOUT_ID]),
-      ...(superseded && { [keys.ROLLOUT_ID]: rolloutId(context, old) }),
+      ...(superseded && { [keys.ROLLOUT_ID]: id }),
     },
     annotations: {
-      [keys.HELD]: writeHeld(superseded ? { ...taken, rollout: rollout.metadata.name } : taken),
+      [keys.HELD]: writeHeld(superseded ? { ...untilNow, ...traced.record, rollout: rollout.metadata.name } : taken),
       [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
       [keys.CHANGED_BY]: changed ? context.user : (annotationOf(old, keys.CHANGED_BY) ?? null),
     },
@@ -236,7 +245,9 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
     },
   };
   const patch = patchOf(context, wanted);
-  if (superseded) return { verdict: 'Superseded', patch, warnings: [words.superseded(rollout, old, next)] };
+  if (superseded) {
+    return { verdict: 'Superseded', patch, warnings: [words.superseded(rollout, old, next), ...traced.warnings] };
+  }
   if (back) return { verdict: 'RolledBack', patch, warnings: [words.rollsBackLater(held)] };
   const warnings = changed
     ? [words.heldByNobody(held, next)]
@@ -290,4 +301,33 @@ const rolloutId = (context: Context, old: Deployment): string => {
   const uid = next.metadata.uid || old.metadata.uid || '';
   const before = labelOf(old, keys.ROLLOUT_ID) ?? '';
   return sha256([uid, before, digest(context, old), digest(context, next)].join('\n')).slice(0, 16);
+};
+
+const untraced: { readonly record: Pick<Held, 'trace'>; readonly warnings: readonly string[] } = {
+  record: {},
+  warnings: [],
+};
+
+/**
+ * The trace of a release that begins with this edit: a part of the trace that the same edit names, or one of its own. A traceparent that
+ * stood there before, or that a release had already (`kubectl rollout undo` brings old annotations back), is of another change.
+ */
+const traceOf = (context: Context, old: Deployment, id: string): typeof untraced => {
+  const { next, rollout, tracing, sha256 } = context;
+  if (tracing === undefined) return untraced;
+  const written = annotationOf(next, keys.TRACEPARENT);
+  const fresh = written !== annotationOf(old, keys.TRACEPARENT) ? written : undefined;
+  const parent = parseTraceparent(fresh);
+  const known = (rollout?.status?.history ?? []).some(
+    ({ trace }) =>
+      trace?.parent === parent?.spanId && parseTraceparent(trace?.traceparent)?.traceId === parent?.traceId,
+  );
+  const facts = [next.metadata.uid || old.metadata.uid || '', old.metadata.resourceVersion ?? '', id];
+  const trace = newTrace(facts, tracing, known ? undefined : parent, sha256);
+  // Called again on what we have just written: it was admitted then.
+  const before = readHeld(next)?.trace;
+  return {
+    record: { trace: before?.traceparent === trace.traceparent ? before : trace },
+    warnings: fresh !== undefined && parent === undefined ? [words.noTraceparent(fresh)] : [],
+  };
 };

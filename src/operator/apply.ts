@@ -16,7 +16,7 @@ export interface ApplierDeps {
   readonly events: EventRecorder;
   readonly writes: OwnWrites;
   readonly logger: Logger;
-  readonly metrics?: { budgetMove(move: string): void; bypass(): void; approval?(): void };
+  readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
 }
 
 export const deploymentPath = (key: string): string => {
@@ -100,7 +100,7 @@ export class Applier {
         await this.label(`/api/v1/namespaces/${namespace}/pods/${effect.name}`, effect.patch);
         return false;
     }
-    this.deps.metrics?.budgetMove(effect.why);
+    this.deps.metrics?.budgetMove(effect.why, key);
     this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
     return changed;
   }

@@ -24,7 +24,8 @@ import type { PolicyLookup } from './policies.ts';
 export interface OperatorMetrics {
   reconcile(controller: string, result: string, seconds: number): void;
   watchQueue(controller: string, depth: () => number): void;
-  budgetMove(move: string): void;
+  /** `key`: `namespace/name` of the Deployment. */
+  budgetMove(move: string, key: string): void;
   bypass(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;

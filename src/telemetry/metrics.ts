@@ -28,6 +28,8 @@ export interface Metrics {
   /** A step that waits for people was let go on. */
   approvalWait(seconds: number): void;
   eventDropped(why: string): void;
+  /** Spans of traces that are not sent: full, failed. */
+  spansDropped(why: string, spans: number): void;
   certificateExpiry(certificate: 'ca' | 'serving', atMs: number): void;
   leader(leads: boolean): void;
 }
@@ -145,6 +147,12 @@ export function createMetrics(build: BuildInfo): Metrics {
     labelNames: ['why'],
     registers,
   });
+  const spansDropped = new Counter({
+    name: 'tranche_spans_dropped_total',
+    help: 'Spans of traces that were left out: full, failed.',
+    labelNames: ['why'],
+    registers,
+  });
   const expiry = new Gauge({
     name: 'tranche_certificate_expiry_timestamp_seconds',
     help: 'When the certificate ends, in seconds since the epoch.',
@@ -186,6 +194,7 @@ export function createMetrics(build: BuildInfo): Metrics {
     step: (seconds) => stepSeconds.observe(seconds),
     approvalWait: (seconds) => approvalSeconds.observe(seconds),
     eventDropped: (why) => eventsDropped.inc({ why }),
+    spansDropped: (why, spans) => spansDropped.inc({ why }, spans),
     certificateExpiry: (certificate, atMs) => expiry.set({ certificate }, Math.floor(atMs / 1000)),
     leader: (leads) => leader.set(leads ? 1 : 0),
   };

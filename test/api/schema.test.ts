@@ -64,6 +64,7 @@ const history: Names<HistoryEntry> = {
   outcome: true,
   approvals: true,
   brokenGlass: true,
+  trace: true,
 };
 const approval: Names<Approval> = { step: true, rolloutID: true, revision: true, user: true, time: true };
 const spec: Names<RolloutSpec> = { workloadRef: true, disabled: true, strategy: true };

@@ -1,6 +1,7 @@
 // Combinations of values that matter: each is accepted, object by object, by an API server that checks every field, and has what it says.
 import assert from 'node:assert/strict';
 import { parse } from 'yaml';
+import { readConfig } from '../../src/config.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -13,6 +14,12 @@ import { find, render, type Manifest } from './render.ts';
 interface PodTemplate {
   readonly metadata: { readonly labels: Record<string, string> };
   readonly spec: Record<string, unknown>;
+}
+
+interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: object;
 }
 
 /** Templates of Deployments, and bare Pods. */
@@ -106,6 +113,29 @@ const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], ch
       const ports = find(all, 'Service', 'tranche-webhook').spec!['ports'] as { name: string }[];
       assert.ok(ports.some(({ name }) => name === monitor.spec!['endpoints'][0].port));
       assert.equal(find(all, 'ConfigMap', 'tranche-dashboard').metadata.labels['grafana_dashboard'], '1');
+    },
+  ],
+  [
+    'traces for a collector',
+    [
+      'tracing.endpoint=https://otel.example.org/otlp',
+      'tracing.headersSecret.name=otel',
+      'tracing.resourceAttributes.k8s\\.cluster\\.name=west + 1',
+    ],
+    (all) => {
+      const { env } = find(all, 'Deployment').spec!['template'].spec.containers[0] as { env: EnvVar[] };
+      const variables = Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? valueFrom]));
+      assert.equal(variables['OTEL_EXPORTER_OTLP_ENDPOINT'], 'https://otel.example.org/otlp');
+      assert.deepEqual(variables['OTEL_EXPORTER_OTLP_HEADERS'], { secretKeyRef: { name: 'otel', key: 'headers' } });
+      const config = readConfig([], {
+        KUBERNETES_SERVICE_HOST: '10.0.0.1',
+        ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+      });
+      assert.ok(config !== 'help');
+      assert.equal(config.tracing?.resource['k8s.cluster.name'], 'west + 1');
+      assert.deepEqual([config.tracing.ratio, config.tracing.parentBased], [1, true]);
+      const { egress } = find(all, 'NetworkPolicy').spec as { egress: { ports: object[] }[] };
+      assert.ok(egress.some(({ ports }) => JSON.stringify(ports) === '[{"protocol":"TCP","port":443}]'));
     },
   ],
   [

@@ -130,6 +130,8 @@ describe('The chart', function () {
     ['drain.held=delete', /drain\/held/],
     ['certificates.certManager.issuerRef.kind=Secret', /issuerRef\/kind/],
     ['operator.image.digest=latest', /operator\/image\/digest/],
+    ['tracing.endpoint=otel:4318', /tracing\/endpoint/],
+    ['tracing.samplingRatio=25', /tracing\/samplingRatio/],
     ['replicaCount=3', /replicaCount/],
   ] as const) {
     it(`refuses ${value}`, async () => {

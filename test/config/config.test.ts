@@ -32,6 +32,7 @@ describe('the configuration', () => {
       warnings: true,
       approveVerb: true,
       workers: 4,
+      tracing: undefined,
     });
     assert.match(identity, /^tranche-1_[0-9a-f]{8}$/);
     assert.notEqual(identity, read('').identity);

@@ -1,5 +1,5 @@
 // A replica behind the chart's Service, as a process of its own: as in a cluster, but for where the cluster is. Arguments: a kubeconfig,
-// then flags.
+// then flags. OpenTelemetry's variables are taken from the environment.
 import { readConfig } from '../../src/config.ts';
 import { runProgram } from '../../src/program.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -7,6 +7,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 const [kubeconfig, ...flags] = process.argv.slice(2);
 const ports = ['--webhook-port', '0', '--metrics-port', '0'];
 const config = readConfig([...ports, ...flags], {
+  ...process.env,
   KUBERNETES_SERVICE_HOST: '127.0.0.1',
   POD_NAME: `pod-${process.pid}`,
 });
@@ -16,6 +17,6 @@ process.on('SIGTERM', () => ending.abort());
 await runProgram({
   config: { ...config, cluster: { type: 'kubeconfig', files: [kubeconfig!] } },
   version: '0.0.0-test',
-  logger: createLogger('info'),
+  logger: createLogger(config.logLevel),
   signal: ending.signal,
 });

@@ -14,11 +14,14 @@ import type {
 } from '../../src/api/types.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import { intercept } from '../../src/engine/intercept.ts';
+import type { Span } from '../../src/engine/spans.ts';
+import type { Sampling } from '../../src/engine/trace.ts';
 import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
-import { createOperator, type Operator, type OperatorDeps } from '../../src/operator/operator.ts';
+import { createOperator, type Operator, type OperatorDeps, type OperatorMetrics } from '../../src/operator/operator.ts';
 import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
+import { traceReleases } from '../../src/operator/trace.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import type { Admission } from '../../src/sandbox/core/call.ts';
 import { resource } from '../../src/sandbox/core/resources.ts';
@@ -34,7 +37,11 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   decide?: OperatorDeps['decide'];
   /** With a cache of ReleasePolicies. */
   policies?: boolean;
+  /** Releases are traced, and their spans put here. */
+  spans?: Span[];
 }
+
+const ALL_TRACES: Sampling = { ratio: 1, parentBased: true };
 
 export const NAME = 'demo';
 export const ROLLOUT = 'demo-rollout';
@@ -53,9 +60,11 @@ export class World {
   private readonly misbehaviour: Misbehaviour | undefined;
   private readonly decide: OperatorDeps['decide'];
   private readonly policies: boolean;
+  private readonly spans: Span[] | undefined;
   private operator: { stop: () => Promise<void> } | undefined;
 
-  constructor({ seed = 1, misbehaviour, decide, policies = false, ...rest }: WorldOptions = {}) {
+  constructor({ seed = 1, misbehaviour, decide, policies = false, spans, ...rest }: WorldOptions = {}) {
+    this.spans = spans;
     this.decide = decide;
     this.policies = policies;
     this.virtual = new VirtualCluster({
@@ -136,6 +145,10 @@ export class World {
       policies.start();
       namespaces.start();
     }
+    const { spans } = this;
+    const emit = (ended: readonly Span[]): void => void spans?.push(...ended);
+    const tracer = spans && traceReleases({ rollouts, sampling: ALL_TRACES, emit, now: clock.now });
+    const note = { budgetMove: (move: string, key: string) => tracer?.note(key, move) };
     const operator: Operator = createOperator({
       api,
       clock,
@@ -143,6 +156,7 @@ export class World {
       deployments,
       ...(this.policies ? { policies: lookup } : {}),
       ...(this.decide ? { decide: this.decide } : {}),
+      ...(tracer ? { metrics: { ...noMetrics, ...note } } : {}),
       logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
       events: { record: (event) => void this.events.push(event) },
     });
@@ -373,11 +387,24 @@ export class World {
         fieldManager: String(options['fieldManager'] ?? ''),
       },
       rollout,
-      { operatorUser: OPERATOR.username, sha256 },
+      {
+        operatorUser: OPERATOR.username,
+        sha256,
+        tracing: this.spans && { ...ALL_TRACES, admitted: new Date(this.now).toISOString() },
+      },
     );
     if (decision.patch.length > 0) request.object = applyOps(request.object!, decision.patch);
   }
 }
+
+const noMetrics: OperatorMetrics = {
+  reconcile() {},
+  watchQueue() {},
+  budgetMove() {},
+  bypass() {},
+  watchRestart() {},
+  watchDrift() {},
+};
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -254,6 +254,11 @@ const history = list(
         'Who went past policy.',
         object('An exception.', { user: text('Who.'), reason: text('Why.'), time: time('When.') }),
       ),
+      trace: object('Its trace in OpenTelemetry.', {
+        traceparent: text('W3C traceparent of the span of the whole release.'),
+        parent: text('Id of the span that asked for the change.'),
+        admitted: time('When the change was admitted.'),
+      }),
     },
     { required: ['rolloutID', 'startTime'] },
   ),

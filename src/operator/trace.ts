@@ -1,0 +1,60 @@
+// Releases as traces: told by the leader alone, as each part of a release ends.
+import { createHash } from 'node:crypto';
+import type { Rollout } from '../api/types.ts';
+import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine/spans.ts';
+import type { Sampling } from '../engine/trace.ts';
+import type { Collection } from '../kube/collection.ts';
+
+export interface TraceOptions {
+  readonly rollouts: Pick<Collection<Rollout>, 'on'>;
+  readonly sampling: Sampling;
+  readonly emit: (spans: readonly Span[]) => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface ReleaseTracer {
+  /** A write to the Deployment `namespace/name`: an event of the span it falls into. What is noted is lost with the process. */
+  note(key: string, move: string): void;
+  stop(): void;
+}
+
+/** Of a step that goes wrong and is corrected again and again, the first say enough. */
+const MOVES_PER_SPAN = 20;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): ReleaseTracer {
+  const moves = new Map<string, SpanEvent[]>();
+  const keyOf = ({ metadata, spec }: Rollout): string => `${metadata.namespace ?? ''}/${spec.workloadRef.name}`;
+
+  const end = rollouts.on(({ type, object, old }) => {
+    const spans =
+      type === 'deleted'
+        ? spansOfDeleted(object, now(), sampling, sha256)
+        : old
+          ? endedSpans(old, object, now(), sampling, sha256)
+          : [];
+    const key = keyOf(object);
+    if (spans.length > 0) emit(withMoves(spans, moves.get(key) ?? []));
+    if (spans.length > 0 || object.status?.phase !== 'Progressing') moves.delete(key);
+  });
+
+  return {
+    note(key, move) {
+      const noted = moves.get(key) ?? [];
+      if (noted.length < MOVES_PER_SPAN) noted.push({ name: move, atMs: now(), attributes: {} });
+      moves.set(key, noted);
+    },
+    stop: () => {
+      end();
+      moves.clear();
+    },
+  };
+}
+
+/** Moves go with the steps, which are the first of the spans that carry a step. */
+function withMoves(spans: readonly Span[], moves: readonly SpanEvent[]): readonly Span[] {
+  const at = spans.findIndex(({ attributes }) => attributes['tranche.step'] !== undefined);
+  return at < 0 ? spans : spans.with(at, { ...spans[at]!, events: [...spans[at]!.events, ...moves] });
+}
