@@ -21,6 +21,22 @@ export const PLAN_HASH = 'rollouts.kruise.io/hash';
 /** Finalizer on a Rollout, so that a Deployment is never left held when its Rollout goes. */
 export const ROLLOUT_FINALIZER = 'rollouts.kruise.io/rollout';
 
+/** What OpenKruise's own controllers keep on a Deployment while they release it. We only read them, to take such a release over. */
+/** Annotation, JSON: the rolling update that the user wrote, while the strategy itself is Recreate. */
+export const KRUISE_STRATEGY = 'rollouts.kruise.io/deployment-strategy';
+/** Annotation, JSON: numbers for its own use. */
+export const KRUISE_EXTRA_STATUS = 'rollouts.kruise.io/deployment-extra-status';
+/** Annotation, JSON: the user's settings during a blue-green release. */
+export const KRUISE_ORIGINAL_STRATEGY = 'rollouts.kruise.io/original-deployment-strategy';
+/** Annotation, JSON: the BatchRelease that has claimed the Deployment. */
+export const KRUISE_CONTROL_INFO = 'batchrelease.rollouts.kruise.io/control-info';
+/** Label: its own Deployment controller resizes the ReplicaSets. */
+export const KRUISE_ADVANCED = 'rollouts.kruise.io/controlled-by-advanced-deployment-controller';
+/** Label on the extra Deployment of a canary release: the name of the Deployment that is released. */
+export const KRUISE_CANARY = 'rollouts.kruise.io/canary-deployment';
+/** Finalizer on a BatchRelease. */
+export const KRUISE_BATCH_FINALIZER = 'rollouts.kruise.io/batch-release-finalizer';
+
 /** Our own keys. */
 export const OWN_GROUP = 'tranche.dev';
 /** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the stable template's digest. */

@@ -4,6 +4,7 @@
 export const EVENTS = {
   Enrolled: ['Normal', 'the Deployment got the label by which its changes are intercepted'],
   ReleaseStarted: ['Normal', 'a new template was held and goes through the steps'],
+  TakenOver: ['Normal', 'a release that OpenKruise Rollouts had begun goes on at its step'],
   ReleaseSuperseded: ['Normal', 'a newer template came during a release; it starts again at step 1'],
   PolicyBlocked: ['Normal', 'a policy does not let the next step begin now'],
   Approved: ['Normal', 'a step was approved; the message says by whom'],
@@ -44,6 +45,8 @@ export type StalledReason =
   | 'StepDeadlineExceeded'
   /** The Deployment's strategy is Recreate: two versions cannot run side by side. */
   | 'RecreateStrategy'
+  /** OpenKruise Rollouts has left the Deployment in the middle of a release: it is to be taken over first. */
+  | 'LeftByOpenKruise'
   /** An older Rollout names the same Deployment. */
   | 'WorkloadTaken'
   /** The Deployment does not exist. */

@@ -9,10 +9,12 @@ interface Flags extends GlobalFlags {
   readonly apply?: boolean;
   readonly dryRun?: string;
   readonly filename?: readonly string[];
+  readonly finish?: boolean;
   readonly message?: string;
   readonly output?: string;
   readonly pause?: string;
   readonly replicas?: string;
+  readonly rollback?: boolean;
   readonly step?: string;
   readonly steps?: string;
   readonly strict?: boolean;
@@ -263,6 +265,35 @@ export function addCommands(program: Command, start: Start, version: string): vo
     .option('--system-namespace <name>', 'where the chart is installed; else as the webhooks say')
     .option(OUTPUT, 'table or json')
     .action(act(async (flags) => (await import('./commands/doctor.ts')).doctor(flags)));
+
+  program
+    .command('takeover')
+    .summary('take over what OpenKruise Rollouts left in the middle of a release')
+    .description(
+      'Takes over Deployments that OpenKruise Rollouts has left in the middle of a release: paused, mostly with strategy Recreate, under which un-pausing ends all Pods at once. ' +
+        'In one write each becomes held as by Tranche, and its Rollout goes on with the step it was in; no Pod is started or ended by that. Deployments that no Rollout names, or ' +
+        'whose release Tranche cannot go on with, need --finish or --rollback. OpenKruise must not run any more. What it left of BatchReleases is removed. ' +
+        'It needs nothing of ours to be running.',
+    )
+    .argument('[deployment...]', 'their names; all of the namespace that were left behind when left out')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .option('--finish', 'where no Rollout goes on with it: a normal rolling update to the template it has')
+    .option('--rollback', 'where no Rollout goes on with it: a normal rolling update to the version before')
+    .option('--timeout <time>', 'how long to wait for the Deployment controller to be at rest', '1m')
+    .option(...DRY_RUN)
+    .addHelpText(
+      'after',
+      examples(
+        'kubectl tranche takeover -A --dry-run=server',
+        'kubectl tranche takeover web',
+        'kubectl tranche takeover web --finish',
+      ),
+    )
+    .action(
+      act(async (flags, [names]) =>
+        (await import('./commands/takeover.ts')).takeover(flags, (names as string[]) ?? []),
+      ),
+    );
 
   program
     .command('convert')

@@ -2,6 +2,7 @@
 import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../api/keys.ts';
 import type { CanaryStatus } from '../api/types.ts';
 import { stepTarget } from './batch.ts';
+import { isOurs } from './openkruise.ts';
 import type { Decision, EventNote, Snapshot } from './snapshot.ts';
 import {
   closeHistory,
@@ -105,7 +106,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   };
   const id = draft.canary.observedRolloutID ?? '';
   events.push(
-    again
+    again && isOurs(rollout)
       ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
       : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
   );

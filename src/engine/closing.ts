@@ -7,10 +7,12 @@ import { asUserWrote } from './bypass.ts';
 import { letGo, repair, type Move } from './budget.ts';
 import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld, type Settings } from './hold.ts';
+import { isLeftBehind } from './openkruise.ts';
 import { deploymentTemplate } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
   closeHistory,
+  conditionOf,
   draftOf,
   dropConditions,
   isTrue,
@@ -116,7 +118,9 @@ function close(
  * that name.
  */
 export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision {
-  const { rollout } = snapshot;
+  const { rollout, deployment } = snapshot;
+  // Left as it is: OpenKruise, should it come back, goes on with it.
+  if (deployment && isLeftBehind(deployment)) return nothing;
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   const annotations = { ...rollout.metadata.annotations, [ON_DELETE]: onDelete };
   return leave(
@@ -129,6 +133,7 @@ export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Dec
 export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   const { deployment, alone, children } = snapshot;
   if (!deployment || !alone) return left(snapshot, outcome);
+  if (isLeftBehind(deployment, snapshot.rollout)) return waitForTakeover(snapshot, outcome);
   const held = readHeld(deployment);
   if (!held) {
     const effects = patchDeployment('leave', deployment, { ...nothingOfOurs, ...withoutUnseenPause(deployment) });
@@ -137,6 +142,18 @@ export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Deci
   if (!children) return { ...nothing, needsChildren: true };
   const view = viewOf(snapshot, deployment, children);
   return { ...leaving(snapshot, view, outcome), needsChildren: true };
+}
+
+/** We cannot give back what OpenKruise has left in Recreate, and whoever lets go of it now leaves it paused for ever. */
+function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
+  const { rollout, now } = snapshot;
+  const draft = draftOf(rollout);
+  const before = conditionOf(draft.conditions, 'Stalled');
+  draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
+  draft.message = words.leftByOpenKruise(rollout);
+  setCondition(draft, now, 'Stalled', 'True', 'LeftByOpenKruise', draft.message);
+  const known = before?.status === 'True' && before.message === draft.message;
+  return report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
 }
 
 function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'): Decision {

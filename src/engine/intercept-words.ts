@@ -67,6 +67,18 @@ export const bypassReason = (rollout: Rollout, old: Deployment, next: Deployment
   return undefined;
 };
 
+/** A new template of a Deployment that OpenKruise left in the middle of a release. */
+export const leftBehind = (rollout: Rollout, next: Deployment): string =>
+  `tranche: OpenKruise Rollouts left ${nameOf(next)} in the middle of a release: this starts nothing until it is taken over, and then ` +
+  `${nameOf(rollout)} releases it in steps; take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}`;
+
+export const unpausingRefusal = (next: Deployment): Violation => ({
+  field: 'spec.paused',
+  value: next.spec.paused ?? null,
+  reason: 'would end all Pods at once: OpenKruise Rollouts has left this Deployment with strategy Recreate',
+  remedy: `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}, or write strategy RollingUpdate in the same change`,
+});
+
 /** At rest the strategy is the user's; with this one no release can be held. */
 export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): string[] =>
   next.spec.strategy?.type === 'Recreate' && old.spec.strategy?.type !== 'Recreate'

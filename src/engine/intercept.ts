@@ -17,6 +17,7 @@ import {
 } from './hold.ts';
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
 import * as words from './intercept-words.ts';
+import { isLeftBehind, tracesOf } from './openkruise.ts';
 import { sameTemplate, templateDigest, type Sha256 } from './revision.ts';
 import { newTrace, parseTraceparent, type Tracing } from './trace.ts';
 import type { Violation } from './validate-violation.ts';
@@ -149,8 +150,35 @@ const withoutUnseenPause = (next: Deployment): Wanted => {
   return { settings: { ...settingsOf(next), paused: before === 'true' ? true : null } };
 };
 
+/**
+ * OpenKruise has left it in the middle of a release, and nobody moves it before it is taken over. Undefined: as any other that is not
+ * held; un-pausing it with a rolling update is the way out, as ever.
+ */
+const whileLeftBehind = (context: Context, old: Deployment): Decision | undefined => {
+  const { next, rollout } = context;
+  if (old.spec.paused === true && next.spec.paused !== true && next.spec.strategy?.type === 'Recreate') {
+    return { verdict: 'Refused', patch: [], warnings: [], refusal: words.unpausingRefusal(next) };
+  }
+  if (!governs(rollout)) return undefined;
+  const { paused, strategy, template } = next.spec;
+  if (!sameTemplate(old.spec.template, template)) {
+    const kept = tracesOf(old).annotations;
+    const annotations = Object.fromEntries(
+      [...Object.keys(kept), keys.IN_PROGRESSING].map((key) => [key, annotationOf(old, key) ?? null]),
+    );
+    const labels = keepLabels(old, next, [keys.WORKLOAD_TYPE, keys.STABLE_REVISION, keys.KRUISE_ADVANCED]);
+    const patch = patchOf(context, { annotations, labels, settings: { ...settingsOf(next), paused: true } });
+    return { verdict: 'Bypassed', patch, warnings: [words.leftBehind(rollout, next)] };
+  }
+  // Taken over: the record is written by whoever does it, since the strategy is not ours to write.
+  const taken = readHeld(next)?.rollout === rollout.metadata.name && paused === true;
+  return taken && strategy?.type === 'RollingUpdate' ? pass : undefined;
+};
+
 const whileFree = (context: Context, old: Deployment): Decision => {
   const { next, rollout } = context;
+  const leftBehind = isLeftBehind(old, rollout) ? whileLeftBehind(context, old) : undefined;
+  if (leftBehind !== undefined) return leftBehind;
   const exported = withoutForeignHold(old, next);
   const changed = !sameTemplate(old.spec.template, next.spec.template);
   if (!governs(rollout)) {

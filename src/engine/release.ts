@@ -7,6 +7,7 @@ import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './b
 import { cancel, finalise, leave } from './closing.ts';
 import { enrol, guard } from './enrol.ts';
 import { isMarked } from './hold.ts';
+import { isLeftBehind, isOurs } from './openkruise.ts';
 import { isRestartOnly } from './revision.ts';
 import { nothing, type Decision, type Snapshot } from './snapshot.ts';
 import {
@@ -36,6 +37,7 @@ export function decide(snapshot: Snapshot): Decision {
   if (guarded) return guarded;
   if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
   if (deployment.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(snapshot, deployment);
+  if (isLeftBehind(deployment, rollout)) return standAside(snapshot, 'LeftByOpenKruise');
   if (deployment.spec.strategy?.type === 'Recreate') return standAside(snapshot, 'RecreateStrategy');
   if (isIdle(snapshot, deployment)) return report(snapshot, rest(snapshot, deployment), []);
   if (!snapshot.children) return { ...nothing, needsChildren: true };
@@ -45,7 +47,7 @@ export function decide(snapshot: Snapshot): Decision {
 /** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
 export function standAside(
   snapshot: Snapshot,
-  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'WorkloadTaken',
+  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'LeftByOpenKruise' | 'WorkloadTaken',
   by = '',
 ): Decision {
   const { rollout, now } = snapshot;
@@ -54,6 +56,7 @@ export function standAside(
   draft.message = {
     WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
     RecreateStrategy: `Deployment "${name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`,
+    LeftByOpenKruise: words.leftByOpenKruise(rollout),
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
   }[reason];
   if (reason === 'WorkloadNotFound') {
@@ -109,8 +112,7 @@ function govern(snapshot: Snapshot, view: View): Decision {
   if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, view, template);
 
   const reason = progressingReason(rollout);
-  const same =
-    status.templateDigest === template || (hashOf(view.newSet) !== '' && hashOf(view.newSet) === status.canaryRevision);
+  const same = status.templateDigest === template || isKnown(hashOf(view.newSet), status);
   if (toStable && (held || reason !== 'Finalising')) return cancel(snapshot, view, template);
   if (same && reason === 'Finalising') return finalise(snapshot, view, template);
   if (!held && view.replicas === 0)
@@ -123,6 +125,10 @@ function govern(snapshot: Snapshot, view: View): Decision {
   if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
   return takeOverEdits(view, held) ?? proceed(snapshot, view, held, status);
 }
+
+/** OpenKruise works its own hash of the template out, which need not be the one that Kubernetes has. */
+const isKnown = (hash: string, { canaryRevision, podTemplateHash }: CanaryStatus): boolean =>
+  hash !== '' && (hash === canaryRevision || hash === podTemplateHash);
 
 /** Back to what ran before the release: by the record on the Deployment, else by the ReplicaSet as it is stored. */
 function isStable(view: View, template: string, status: CanaryStatus | undefined): boolean {
@@ -159,13 +165,12 @@ function awake(snapshot: Snapshot, view: View, template: string): Decision {
   const adopting = rollout.status?.phase !== 'Healthy' || !status;
   if (!newSet && view.old === 0 && deployment.spec.paused !== true && view.replicas > 0) return waitForChildren;
   if (view.old === 0 && view.replicas > 0) {
-    const known = adopting || !status.canaryRevision || hashOf(newSet) === status.canaryRevision;
+    const known = adopting || !status.canaryRevision || !isOurs(rollout) || isKnown(hashOf(newSet), status);
     return adopt(snapshot, view, template, known ? undefined : 'a new template went out without being held');
   }
   if (adopting && view.replicas === 0) return adopt(snapshot, view, template, undefined);
   if (view.replicas === 0) return begin(snapshot, view, template);
-  if (hashOf(newSet) !== '' && hashOf(newSet) === status?.canaryRevision && !adopting)
-    return adopt(snapshot, view, template, undefined);
+  if (!adopting && isKnown(hashOf(newSet), status)) return adopt(snapshot, view, template, undefined);
   if (restartsNatively(snapshot, view)) return newSet ? adopt(snapshot, view, template, undefined) : waitForChildren;
   return catchUp(
     snapshot,

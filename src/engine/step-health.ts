@@ -52,7 +52,7 @@ export function healthOf({ snapshot, view, draft }: Run): Health {
 export function judge(run: Run, health: Health): Answer | undefined {
   const { snapshot, view, held, goal, draft, name, events } = run;
   const { now, rollout } = snapshot;
-  const before = conditionOf(rollout.status?.conditions, 'Stalled');
+  const before = conditionOf(draft.conditions, 'Stalled');
   const upgrading = draft.canary!.currentStepState === 'StepUpgrade';
   const failing = health.failing.length > goal.tolerated;
   if (!failing && !(upgrading && health.late.length > goal.tolerated)) {

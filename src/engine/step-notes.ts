@@ -6,7 +6,10 @@ import { labelPod } from './effects.ts';
 import { approvalsOf } from './policy-approval.ts';
 import { glassFor, withApprovalByEdit } from './policy-gate.ts';
 import type { Effect } from './snapshot.ts';
+import { conditionOf, dropConditions, openHistory } from './status.ts';
 import type { Run } from './step-run.ts';
+import { formatTime, parseTime } from './time.ts';
+import { hashOf } from './view.ts';
 
 /** Pods labelled in one go. */
 const LABELS_AT_ONCE = 50;
@@ -20,6 +23,19 @@ export function noteTrim({ draft, events, name }: Run, move: Move): void {
     const message = `${name}: the correction of the sizes did not last; they are left as they are`;
     events.push({ reason: 'TrimRefused', message });
   }
+}
+
+/** OpenKruise began this release: it is in the history from then on, and nothing is wrong with it any more. */
+export function noteTakeover({ snapshot, view, draft, events, name }: Run): void {
+  const began = parseTime(conditionOf(draft.conditions, 'Progressing')?.lastUpdateTime) ?? snapshot.now;
+  openHistory(draft, {
+    rolloutID: draft.canary!.observedRolloutID ?? '',
+    revision: hashOf(view.newSet),
+    startTime: formatTime(began),
+  });
+  dropConditions(draft, 'Stalled');
+  draft.message = `${name}: the release that OpenKruise Rollouts began goes on`;
+  events.push({ reason: 'TakenOver', message: draft.message });
 }
 
 /** Who went past a policy for this release is in its history, once. */

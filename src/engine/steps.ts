@@ -4,25 +4,30 @@ import type { CanaryStatus, Held } from '../api/types.ts';
 import { isWhole, podsOf, stepTarget } from './batch.ts';
 import { advance } from './budget.ts';
 import { approvalsOf } from './policy-approval.ts';
+import { isOurs } from './openkruise.ts';
 import { isRestartOnly } from './revision.ts';
 import type { Health } from './signals.ts';
 import type { Decision, Snapshot } from './snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from './status.ts';
 import { frozenBy, healthOf, judge, resume, stayFrozen } from './step-health.ts';
-import { labelPods, noteApprovals, noteGlass, noteTrim } from './step-notes.ts';
+import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './step-notes.ts';
 import { atStep, effectsOf, withNumbers, type Answer, type Run } from './step-run.ts';
 import { formatTime, parseTime } from './time.ts';
 import type { View } from './view.ts';
 import * as words from './words.ts';
 
 /** One decision about a release that goes through its steps. */
-export function proceed(snapshot: Snapshot, view: View, held: Held, status: CanaryStatus): Decision {
+export function proceed(snapshot: Snapshot, view: View, held: Held, before: CanaryStatus): Decision {
   const { rollout, now } = snapshot;
   const canary = rollout.spec.strategy.canary;
   const steps = canary?.steps ?? [];
-  const index = Math.max(1, Math.min(status.currentStepIndex, steps.length));
+  const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
   const target = stepTarget(step.replicas, view.replicas);
+  const name = words.stepOf(index, Math.max(steps.length, 1));
+  const foreign = !isOurs(rollout);
+  // As after a jump back: what OpenKruise has brought stays.
+  const status = foreign ? { ...before, stableDigest: held.stable, keepsReplicas: view.updated > target } : before;
   const threshold = canary?.failureThreshold;
   const goal = {
     target,
@@ -41,11 +46,12 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, status: Cana
     steps,
     index,
     step,
-    name: words.stepOf(index, Math.max(steps.length, 1)),
+    name,
     goal,
     draft,
     events: [],
   };
+  if (foreign) noteTakeover(run);
   const { effects = [], againAtMs } = decideRun(run);
   // What is written now is looked at again at once: its progress is told then.
   const acts = effects.some(({ kind }) => kind !== 'LabelPod');

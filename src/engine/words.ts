@@ -1,4 +1,5 @@
 // The sentences of status.message and events: what happens next, and what it waits for, by name.
+import type { Rollout } from '../api/types.ts';
 import type { Trouble } from './signals.ts';
 
 const NAMED = 3;
@@ -33,3 +34,13 @@ export const noReplicas =
 
 export const natively = (what: string, updated: number, replicas: number): string =>
   `${what} natively: ${updated} of ${replicas} Pods updated`;
+
+/** Without steps when its Rollout will not take it through them. */
+export const leftByOpenKruise = ({ metadata, spec }: Rollout): string => {
+  const { namespace } = metadata;
+  const ends = metadata.deletionTimestamp !== undefined || spec.disabled === true ? ' --finish' : '';
+  return (
+    `OpenKruise Rollouts left Deployment "${spec.workloadRef.name}" in the middle of a release; nothing moves until it is taken over: ` +
+    `kubectl tranche takeover ${spec.workloadRef.name}${namespace && namespace !== 'default' ? ` -n ${namespace}` : ''}${ends}`
+  );
+};

@@ -3,6 +3,7 @@ import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { depart } from '../engine/closing.ts';
 import { HELD_ANNOTATIONS } from '../engine/hold.ts';
+import { isLeftBehind } from '../engine/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
@@ -55,9 +56,10 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
   async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
     const all = await listAll<Deployment>(api, '/apis/apps/v1', 'deployments', namespaces);
     const ours = all.filter(
-      ({ metadata }) =>
-        metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
-        HELD_ANNOTATIONS.some((key) => metadata.annotations?.[key] !== undefined),
+      (deployment) =>
+        !isLeftBehind(deployment) &&
+        (deployment.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
+          HELD_ANNOTATIONS.some((key) => deployment.metadata.annotations?.[key] !== undefined)),
     );
     return new Set(ours.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
   }

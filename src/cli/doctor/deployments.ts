@@ -1,22 +1,16 @@
 // Deployments that are held, or have something of ours or of OpenKruise's left on them.
 import { HELD, WORKLOAD_TYPE } from '../../api/keys.ts';
+import type { StalledReason } from '../../api/reasons.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { freeDeployment } from '../../engine/effects.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/hold.ts';
+import { leftoverOf } from '../../engine/openkruise.ts';
+import { ownerOf } from '../../engine/owner.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
 import type { Cluster } from '../context.ts';
 import { appsPath, listAll, rolloutsPath } from '../resources.ts';
 import { plural } from '../text.ts';
 import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
-
-/** What OpenKruise Rollouts keeps on a Deployment while it releases it. */
-const OPENKRUISE = {
-  strategy: 'rollouts.kruise.io/deployment-strategy',
-  original: 'rollouts.kruise.io/original-deployment-strategy',
-  extraStatus: 'rollouts.kruise.io/deployment-extra-status',
-  control: 'batchrelease.rollouts.kruise.io/control-info',
-  advanced: 'rollouts.kruise.io/controlled-by-advanced-deployment-controller',
-} as const;
 
 export async function checkDeployments(cluster: Cluster, alive: boolean): Promise<Finding[]> {
   const { api } = cluster;
@@ -32,7 +26,7 @@ export async function checkDeployments(cluster: Cluster, alive: boolean): Promis
         metadata.namespace === deployment.metadata.namespace && spec.workloadRef.name === deployment.metadata.name,
     );
     return [
-      ...leftByOpenKruise(deployment),
+      ...leftByOpenKruise(deployment, ownerOf(naming)),
       ...checkHold(deployment, naming, alive),
       ...checkRivals(deployment, naming),
     ];
@@ -142,7 +136,9 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
       ),
     ];
   const stalled = status?.conditions?.find(({ type, status: state }) => type === 'Stalled' && state === 'True');
-  return stalled
+  // What is to be done about it is said of the Deployment.
+  const told: StalledReason = 'LeftByOpenKruise';
+  return stalled && stalled.reason !== told
     ? [
         note(
           `Rollout ${metadata.namespace}/${metadata.name} is stalled: ${stalled.message}`,
@@ -152,47 +148,31 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
     : [];
 }
 
-function leftByOpenKruise(deployment: Deployment): Finding[] {
-  const { annotations, labels } = deployment.metadata;
-  const kept = annotations?.[OPENKRUISE.strategy] ?? annotations?.[OPENKRUISE.original];
-  if (
-    kept === undefined &&
-    annotations?.[OPENKRUISE.control] === undefined &&
-    labels?.[OPENKRUISE.advanced] === undefined
-  )
-    return [];
-  const patch = {
-    metadata: {
-      annotations: gone(
-        [OPENKRUISE.strategy, OPENKRUISE.original, OPENKRUISE.extraStatus, OPENKRUISE.control].filter(
-          (key) => annotations?.[key] !== undefined,
-        ),
-      ),
-      ...(labels?.[OPENKRUISE.advanced] === undefined ? {} : { labels: gone([OPENKRUISE.advanced]) }),
-    },
-    spec: { ...(deployment.spec.paused === true ? { paused: false } : {}), ...strategyOf(deployment, kept) },
-  };
+const LEFT = {
+  Partition: 'between two versions',
+  Paused: 'paused before its first step, or beside an extra Deployment',
+  BlueGreen: 'in a blue-green release',
+} as const;
+
+function leftByOpenKruise(deployment: Deployment, owner: Rollout | undefined): Finding[] {
+  const leftover = leftoverOf(deployment, owner);
+  if (leftover === undefined) return [];
+  const { name, namespace } = deployment.metadata;
+  const command = `kubectl tranche takeover ${name} -n ${namespace}`;
+  if (leftover === 'Traces')
+    return [note(`${nameOf(deployment)} has annotations that OpenKruise Rollouts left; they do nothing`, command)];
+  const goesOn = owner !== undefined && owner.metadata.deletionTimestamp === undefined && owner.spec.disabled !== true;
+  const deadly =
+    deployment.spec.strategy?.type === 'Recreate'
+      ? ', with strategy Recreate: un-paused it loses all Pods at once'
+      : '';
+  const how = goesOn
+    ? `this lets Rollout ${owner.metadata.name} go on with it`
+    : 'no Rollout goes on with it, and this gives it a rolling update to the template it has (or, with --rollback, to the one before)';
   return [
     problem(
-      `${nameOf(deployment)} has been left in the middle of a release by OpenKruise Rollouts${deployment.spec.strategy?.type === 'Recreate' ? ': un-paused with strategy Recreate it loses all Pods at once' : ''}; ` +
-        'this gives it a rolling update to the template it has',
-      mend(deployment, patch),
+      `${nameOf(deployment)} was left by OpenKruise Rollouts ${LEFT[leftover]}${deadly}; ${how}`,
+      goesOn ? command : `${command} --finish`,
     ),
   ];
-}
-
-/** In one write with un-pausing: in between, Recreate would take every Pod. */
-function strategyOf(deployment: Deployment, kept: string | undefined): object {
-  if (deployment.spec.strategy?.type !== 'Recreate') return {};
-  return { strategy: { type: 'RollingUpdate', rollingUpdate: rollingUpdateOf(kept) } };
-}
-
-function rollingUpdateOf(kept: string | undefined): object {
-  const standard = { maxSurge: '25%', maxUnavailable: '25%' };
-  try {
-    const { rollingUpdate } = JSON.parse(kept ?? '') as { rollingUpdate?: Partial<typeof standard> };
-    return { ...standard, ...rollingUpdate };
-  } catch {
-    return standard;
-  }
 }

@@ -125,7 +125,7 @@ const exists = async (client: Client, object: string): Promise<boolean> =>
   (await client.kubectl(['get', object, '-o', 'name', '--ignore-not-found'])).trim() !== '';
 
 /** A kubeconfig with the token of the chart's service account: the program must do with the rights the chart gives. */
-async function operatorKubeconfig(client: Client, home: string): Promise<string> {
+export async function operatorKubeconfig(client: Client, home: string): Promise<string> {
   const token = await client.kubectl(['create', 'token', RELEASE, '-n', RELEASE_NAMESPACE, '--duration=24h']);
   const view = await client.json<{ clusters: unknown[]; contexts: { name: string; context: { cluster: string } }[] }>([
     'config',
@@ -147,7 +147,7 @@ async function operatorKubeconfig(client: Client, home: string): Promise<string>
   return file;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {

@@ -1,0 +1,69 @@
+// Is OpenKruise Rollouts still at work? Then it would write over whatever we write.
+import type { KubeObject } from '../../api/types.ts';
+import { parseTime } from '../../engine/time.ts';
+import { ApiError } from '../../kube/errors.ts';
+import type { Cluster } from '../context.ts';
+import { listAll } from '../resources.ts';
+
+interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly renewTime?: string;
+    readonly leaseDurationSeconds?: number;
+  };
+}
+
+interface WebhookConfiguration extends KubeObject {
+  readonly webhooks?: readonly { readonly name: string }[];
+}
+
+/** By this name its replicas choose the one that works. */
+const LEASE = '71ddec2c.kruise.io';
+/** In its mutating webhook configuration. */
+const WEBHOOKS = new Set(['mdeployment.kb.io', 'munifiedworkload.kb.io']);
+
+export interface Running {
+  /** Why nothing may be taken over yet; undefined when OpenKruise does not work. */
+  readonly why?: string;
+  readonly remedy?: string;
+  /** What could not be looked at. */
+  readonly unknown: readonly string[];
+}
+
+export async function findRunning({ api }: Cluster, now: number): Promise<Running> {
+  const unknown: string[] = [];
+  const look = async <T extends KubeObject>(what: string, path: string, query = {}): Promise<T[]> => {
+    try {
+      return await listAll<T>(api, path, query);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 403) throw error;
+      unknown.push(what);
+      return [];
+    }
+  };
+  const leases = await look<Lease>('Leases', '/apis/coordination.k8s.io/v1/leases', {
+    fieldSelector: `metadata.name=${LEASE}`,
+  });
+  for (const { metadata, spec } of leases) {
+    const { holderIdentity = '', renewTime, leaseDurationSeconds = 15 } = spec ?? {};
+    const left = (parseTime(renewTime) ?? 0) + leaseDurationSeconds * 1000 - now;
+    if (holderIdentity !== '' && left > 0)
+      return {
+        why: `OpenKruise Rollouts still works: its Lease ${LEASE} in namespace ${metadata.namespace} was renewed a moment ago`,
+        remedy:
+          `kubectl scale deployment kruise-rollout-controller-manager -n ${metadata.namespace} --replicas=0, ` +
+          `and try again in ${Math.ceil(left / 1000)} s`,
+        unknown,
+      };
+  }
+  const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+  const configurations = await look<WebhookConfiguration>('webhook configurations', path);
+  const still = configurations.find(({ webhooks }) => webhooks?.some(({ name }) => WEBHOOKS.has(name)));
+  return still
+    ? {
+        why: `the webhooks of OpenKruise Rollouts are still called: mutatingwebhookconfiguration ${still.metadata.name}`,
+        remedy: `kubectl delete mutatingwebhookconfiguration ${still.metadata.name}`,
+        unknown,
+      }
+    : { unknown };
+}
