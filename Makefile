@@ -60,7 +60,7 @@ soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SEC
 # By itself, on a machine that does nothing else.
 .PHONY: bench
 bench: $(INSTALLED) ## Measure, and write docs/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
-	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --expose-gc test/bench/main.ts
+	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)

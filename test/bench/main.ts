@@ -2,12 +2,13 @@
 // QUICK=1 is short and writes to .cache/bench; SECONDS=N is how long the soak takes.
 import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../support/processes.ts';
+import { admissionBench } from './admission/bench.ts';
 import type { Bench, Report } from './bench.ts';
 import { readMachine } from './machine.ts';
 import { writePage, writeReport } from './write.ts';
 
 /** In the order of the page. */
-const benches: readonly Bench<unknown>[] = [];
+const benches: readonly Bench<unknown>[] = [admissionBench];
 
 const folderOf = (quick: boolean): string =>
   fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs', import.meta.url));

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
@@ -10,6 +9,7 @@ import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { runCli } from '../../src/cli/cli.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { startCluster, startProgram, until, type TestCluster, type TestProgram } from '../main/cluster.ts';
+import { freePort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/processes.ts';
 
 export interface Result {
@@ -103,14 +103,6 @@ export interface Playground {
   viewer(namespace: string): Promise<string>;
   stop(): Promise<void>;
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 /** An embedded cluster with the chart on it and the operator at work. */
 export async function startPlayground(): Promise<Playground> {

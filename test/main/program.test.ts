@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createServer, type AddressInfo } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Deployment } from '../../src/api/types.ts';
+import { freePort } from '../support/ports.ts';
 import { NAMESPACE, startCluster, startProgram, until, type TestCluster, type TestProgram } from './cluster.ts';
 
 type Json = Record<string, unknown>;
@@ -9,14 +9,6 @@ const HOOKS = '/apis/admissionregistration.k8s.io/v1';
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/tranche`;
 const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/tranche-tls`;
 const WEB = '/apis/apps/v1/namespaces/default/deployments/web';
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 const readyz = async (port: number): Promise<{ code: number; body: string }> => {
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);

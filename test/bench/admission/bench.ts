@@ -1,0 +1,142 @@
+// The admission bench: the program as it is in its image, next to a bare express handler, on one core each.
+import type { Bench, BenchContext } from '../bench.ts';
+import { canPin } from '../child.ts';
+import { sample } from '../watch.ts';
+import { bodyOf, KINDS, type Kind } from './bodies.ts';
+import { describeAdmission } from './describe.ts';
+import { sharesOf, type CpuProfile, type Share } from './profile.ts';
+import { CONNECTIONS, load, POLICIES, ROLLOUTS, startSetting, type Run, type Server, type Setting } from './setting.ts';
+
+/** The servers that are compared: Tranche is one process, with and without policies. */
+export const SERVERS = ['bare express', 'tranche', 'tranche, policies'] as const;
+export type ServerName = (typeof SERVERS)[number];
+export type Mix = Kind | 'mix';
+
+export type Measured = Omit<Run, 'wrong'>;
+export interface ThroughputRun extends Measured {
+  readonly server: ServerName;
+  readonly body: Mix;
+}
+export interface RateRun extends Measured {
+  readonly server: ServerName;
+  readonly rate: number;
+}
+export interface SizeRun extends Measured {
+  readonly server: ServerName;
+  readonly bytes: number;
+}
+
+export interface AdmissionData {
+  readonly pinned: boolean;
+  readonly connections: number;
+  readonly rollouts: number;
+  readonly policies: number;
+  readonly bodies: readonly { readonly kind: Kind; readonly bytes: number }[];
+  readonly secondsEach: number;
+  readonly throughput: readonly ThroughputRun[];
+  readonly rates: readonly RateRun[];
+  readonly sizes: readonly SizeRun[];
+  readonly shares: readonly Share[];
+  /** Before any load, and after all of it and a collection of garbage. */
+  readonly rssBytes: Readonly<Record<'bareBefore' | 'bareAfter' | 'before' | 'after', number>>;
+}
+
+interface Extent {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly rates: readonly number[];
+  readonly sizes: readonly number[];
+  readonly rollouts: number;
+}
+const FULL: Extent = {
+  seconds: 4,
+  rounds: 3,
+  rates: [100, 250, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000],
+  sizes: [9_000, 14_000, 30_000, 100_000, 300_000, 1_000_000],
+  rollouts: ROLLOUTS,
+};
+const QUICK: Extent = { seconds: 1, rounds: 1, rates: [100, 500], sizes: [9_000, 30_000], rollouts: 50 };
+
+const bodiesOf = (mix: Mix, bytes?: number): { text: string; answer: string }[] =>
+  (mix === 'mix' ? KINDS : [mix]).map((kind) => bodyOf(kind, bytes));
+
+async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
+  const extent = quick ? QUICK : FULL;
+  progress(`starts a cluster with ${extent.rollouts} Rollouts, the program, and a bare express server`);
+  const setting = await startSetting(extent.rollouts);
+  const { bare, tranche, program } = setting;
+  const rssBefore = { bareBefore: sample(bare.pid).rssBytes, before: sample(tranche.pid).rssBytes };
+  const measure = measurer(setting, progress);
+
+  // The compiler has seen everything before anything counts.
+  for (const server of SERVERS) await measure(server, { bodies: bodiesOf('mix'), rate: null, seconds: 1 }, 'warms up');
+
+  const throughput: ThroughputRun[] = [];
+  const rates: RateRun[] = [];
+  const sizes: SizeRun[] = [];
+  const { seconds } = extent;
+  for (let round = 1; round <= extent.rounds; round++) {
+    // One after the other, again and again: what else the machine does then hits all of them.
+    for (const server of SERVERS) {
+      for (const body of ['mix', ...KINDS] as const) {
+        const result = await measure(
+          server,
+          { bodies: bodiesOf(body), rate: null, seconds },
+          `${body}, round ${round}`,
+        );
+        throughput.push({ server, body, ...result });
+      }
+    }
+  }
+  for (const rate of extent.rates) {
+    for (const server of SERVERS) {
+      const behind = rates.findLast((one) => one.server === server);
+      // Once it cannot keep up, a higher rate tells nothing more.
+      if (behind && behind.perSecond < 0.95 * behind.rate) continue;
+      rates.push({ server, rate, ...(await measure(server, { bodies: bodiesOf('mix'), rate, seconds }, `${rate}/s`)) });
+    }
+  }
+  for (const bytes of extent.sizes) {
+    for (const server of SERVERS.slice(0, 2)) {
+      const result = await measure(server, { bodies: bodiesOf('hold', bytes), rate: null, seconds }, `${bytes} bytes`);
+      sizes.push({ server, bytes, ...result });
+    }
+  }
+  progress('profiles');
+  await setting.policies(true);
+  const profile = await program.profile(() => load(tranche, { bodies: bodiesOf('mix'), rate: null, seconds }));
+  await program.memory();
+  return {
+    pinned: canPin(),
+    connections: CONNECTIONS,
+    rollouts: extent.rollouts,
+    policies: POLICIES,
+    bodies: KINDS.map((kind) => ({ kind, bytes: Buffer.byteLength(bodyOf(kind).text) })),
+    secondsEach: seconds,
+    throughput,
+    rates,
+    sizes,
+    shares: sharesOf(profile as CpuProfile),
+    rssBytes: { ...rssBefore, bareAfter: sample(bare.pid).rssBytes, after: sample(tranche.pid).rssBytes },
+  };
+}
+
+type Measure = (server: ServerName, what: Parameters<typeof load>[1], words: string) => Promise<Measured>;
+
+/** Turns policies on and off as the server that is asked for has them. */
+const measurer = ({ bare, tranche, policies }: Setting, progress: (line: string) => void): Measure => {
+  return async (name, what, words) => {
+    const server: Server = name === 'bare express' ? bare : tranche;
+    if (server === tranche) await policies(name === 'tranche, policies');
+    const { wrong: _, ...result } = await load(server, what);
+    progress(`${name}, ${words}: ${result.perSecond.toFixed(0)}/s, p99 ${result.latencyMs.p99.toFixed(2)} ms`);
+    return result;
+  };
+};
+
+export const admissionBench: Bench<AdmissionData> = {
+  name: 'admission',
+  title: 'Admission',
+  run,
+  describe: describeAdmission,
+};

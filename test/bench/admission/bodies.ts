@@ -1,0 +1,91 @@
+// The reviews that are sent: recorded ones (test/admission/fixtures), of a Deployment that a Rollout names.
+import { readFileSync } from 'node:fs';
+import * as keys from '../../../src/api/keys.ts';
+import type { Deployment } from '../../../src/api/types.ts';
+import { mutateDeployment } from '../../../src/admission/deployments.ts';
+import { readReview } from '../../../src/admission/review.ts';
+import { aRollout, someDeps, type Json } from '../../admission/support.ts';
+import { applyOps } from '../../support/json-patch.ts';
+
+export type Kind = 'pass' | 'hold' | 'refuse';
+export const KINDS: readonly Kind[] = ['pass', 'hold', 'refuse'];
+
+/** As large as the reviews of Deployments in real clusters mostly are. */
+export const BODY_BYTES = 14_000;
+
+/** The Deployment that the recorded reviews are about, and what its Rollout must be like for them to be what they are called. */
+export const WORKLOAD = 'workload-demo';
+export const rolloutFor = (name: string, namespace: string): Json => ({
+  apiVersion: 'rollouts.kruise.io/v1beta1',
+  kind: 'Rollout',
+  metadata: { name, namespace },
+  spec: {
+    workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+    strategy: { canary: { steps: [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }] } },
+  },
+});
+
+interface Review {
+  readonly request: { readonly object: Deployment; readonly oldObject: Deployment };
+}
+
+const recorded = (file: string): Review => {
+  const { reviews } = JSON.parse(
+    readFileSync(new URL(`../../admission/fixtures/${file}.json`, import.meta.url), 'utf8'),
+  ) as { reviews: Review[] };
+  return reviews[0]!;
+};
+
+type Edit = (deployment: Deployment, which: 'object' | 'oldObject') => Deployment;
+
+const edited = (review: Review, edit: Edit): Review => ({
+  ...review,
+  request: {
+    ...review.request,
+    oldObject: edit(review.request.oldObject, 'oldObject'),
+    object: edit(review.request.object, 'object'),
+  },
+});
+
+const enrolled: Edit = (deployment) => ({
+  ...deployment,
+  metadata: { ...deployment.metadata, labels: { ...deployment.metadata.labels, [keys.WORKLOAD_TYPE]: 'deployment' } },
+});
+
+/** The same with more environment variables, old and new, until it is that large. */
+function grown(review: Review, bytes: number): Review {
+  const extra: Json[] = [];
+  const withExtra = (): Review =>
+    edited(review, (deployment) => {
+      const copy = structuredClone(deployment) as unknown as {
+        spec: { template: { spec: { containers: { env?: Json[] }[] } } };
+      };
+      const [container] = copy.spec.template.spec.containers;
+      container!.env = [...(container!.env ?? []), ...extra];
+      return copy as unknown as Deployment;
+    });
+  const missing = bytes - JSON.stringify(review).length;
+  for (let added = 0; added < missing; added += 2 * JSON.stringify(extra.at(-1)).length + 2) {
+    const i = extra.length;
+    extra.push({ name: `SETTING_${i}`, value: `https://service-${i}.example.com:8443/path?timeout=${i}s` });
+  }
+  return withExtra();
+}
+
+/** A review of about so many bytes, as the API server sends it. */
+export function bodyOf(kind: Kind, bytes: number = BODY_BYTES): { text: string; answer: string } {
+  const file = kind === 'pass' ? '10-kubectl-label' : '02-kubectl-patch-strategic-env';
+  const review = grown(edited(recorded(file), enrolled), bytes);
+  const text = JSON.stringify(kind === 'refuse' ? refused(review) : review);
+  return { text, answer: kind === 'hold' ? '"patch"' : `"allowed":${kind === 'pass'}` };
+}
+
+/** In the middle of the release, somebody asks for the strategy Recreate. */
+function refused(review: Review): Review {
+  const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(WORKLOAD, 'default') };
+  const { patch = [] } = mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] }));
+  const held = applyOps(review.request.object, patch);
+  return edited(review, (_, which) =>
+    which === 'oldObject' ? held : { ...held, spec: { ...held.spec, strategy: { type: 'Recreate' } } },
+  );
+}

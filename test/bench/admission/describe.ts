@@ -1,0 +1,197 @@
+// What the admission bench's numbers mean; pure.
+import type { Goal, Plot, Section } from '../bench.ts';
+import { median } from '../stats.ts';
+import { MIB, shown } from '../text.ts';
+import type { AdmissionData, Mix, RateRun, ServerName } from './bench.ts';
+
+const BARE: ServerName = 'bare express';
+const OURS: readonly ServerName[] = ['tranche', 'tranche, policies'];
+const ALL: readonly ServerName[] = [BARE, ...OURS];
+const MIXES: readonly Mix[] = ['mix', 'pass', 'hold', 'refuse'];
+const SHARE = 0.6;
+const WITHIN_MS = 2;
+
+const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+
+export function describeAdmission(data: AdmissionData): Section[] {
+  return [setting(data), throughput(data), latency(data), time(data), growth(data)];
+}
+
+function setting({ bodies, rollouts, policies, connections, pinned, secondsEach, rssBytes }: AdmissionData): Section {
+  const sizes = bodies.map(({ kind, bytes }) => `${kind} ${shown(bytes)} bytes`).join(', ');
+  const mib = (bytes: number): string => `${shown(bytes / MIB)} MiB`;
+  return {
+    heading: 'What is measured',
+    text: [
+      `Reviews as the API server sends them (recorded on the embedded cluster, \`test/admission/fixtures\`, and filled up with environment
+variables to a common size: ${sizes}), one third each: an edit that is let pass, one that starts a release, one that is refused. A separate
+process sends them over ${connections} TLS connections that stay open, with HTTP/1.1: our server does not offer HTTP/2, so Go's client, which the
+API server uses, does not speak it with us either.`,
+      `The program is the one of the image: compiled, with ${shown(rollouts)} Rollouts in its caches, leader, its log and metrics on; _policies_ means that
+${policies} ReleasePolicies exist, of which one with every kind of rule reaches the Deployment. Next to it a bare express handler parses the same bodies
+with \`express.json()\` and says \`allowed: true\`. ${pinned ? 'Server and load each have a core of their own.' : '**Nothing was pinned to a core.**'} Each number is of ${secondsEach} s after
+one second of warm-up; the servers take turns. Every answer is checked.`,
+      `Memory (RSS): ${mib(rssBytes.before)} before any load and ${mib(rssBytes.after)} after all of it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
+    ],
+  };
+}
+
+function throughput(data: AdmissionData): Section {
+  const of = (server: ServerName, body: Mix, field: 'perSecond' | 'cpuMicros' | 'cores' | 'serverCores'): number =>
+    median(data.throughput.filter((run) => run.server === server && run.body === body).map((run) => run[field]));
+  const p99 = (server: ServerName, body: Mix): number =>
+    median(
+      data.throughput.filter((run) => run.server === server && run.body === body).map(({ latencyMs }) => latencyMs.p99),
+    );
+  const rows = MIXES.flatMap((body) =>
+    ALL.map((server) => [
+      body,
+      server,
+      of(server, body, 'perSecond'),
+      percent(of(server, body, 'perSecond') / of(BARE, body, 'perSecond')),
+      of(server, body, 'cpuMicros'),
+      p99(server, body),
+      of(server, body, 'serverCores'),
+      of(server, body, 'cores'),
+    ]),
+  );
+  const goals = OURS.map((server): Goal => {
+    const share = of(server, 'mix', 'perSecond') / of(BARE, 'mix', 'perSecond');
+    return {
+      what: `throughput of ${server}, next to bare express`,
+      goal: `at least ${percent(SHARE)}`,
+      measured: percent(share),
+      met: share >= SHARE,
+    };
+  });
+  return {
+    heading: 'Throughput on one core',
+    text: ['Every connection asks again as soon as it is answered.'],
+    table: {
+      head: [
+        'reviews',
+        'server',
+        'per second',
+        'of bare express',
+        'CPU each (µs)',
+        'p99 (ms)',
+        'server cores',
+        'load cores',
+      ],
+      rows,
+    },
+    goals,
+    after: ['Where _load cores_ is near 1, the load was the limit and the server could do more.'],
+  };
+}
+
+/** Up to half of what it can do: beyond, requests wait for each other. */
+const comparable = (data: AdmissionData, server: ServerName): RateRun[] => {
+  const most = median(
+    data.throughput.filter((run) => run.server === server && run.body === 'mix').map((run) => run.perSecond),
+  );
+  return data.rates.filter((run) => run.server === server && run.rate <= most / 2);
+};
+
+function latency(data: AdmissionData): Section {
+  const rows = data.rates.map(({ server, rate, perSecond, latencyMs, latenessMs, serverCores }) => [
+    rate,
+    server,
+    perSecond,
+    latencyMs.p50,
+    latencyMs.p95,
+    latencyMs.p99,
+    latencyMs.max,
+    serverCores,
+    latenessMs.p99,
+  ]);
+  const goals = OURS.map((server): Goal => {
+    const behind = comparable(data, server).map(({ rate, latencyMs }) => {
+      const bare = data.rates.find((run) => run.server === BARE && run.rate === rate);
+      return latencyMs.p99 - (bare?.latencyMs.p99 ?? NaN);
+    });
+    const worst = Math.max(...behind);
+    return {
+      what: `p99 of ${server}, behind bare express, at any rate up to half of what it can do`,
+      goal: `at most ${WITHIN_MS} ms`,
+      measured: behind.length > 0 ? `${shown(worst)} ms` : 'no such rate',
+      met: worst <= WITHIN_MS,
+    };
+  });
+  const plot = (file: string, title: string, pick: (run: RateRun) => number): Plot => ({
+    file,
+    title,
+    x: { name: 'requests per second', min: 0 },
+    y: { name: 'ms', log: true },
+    series: ALL.map((server) => ({
+      name: server,
+      points: data.rates.filter((run) => run.server === server).map((run) => [run.rate, pick(run)]),
+    })),
+  });
+  return {
+    heading: 'Latency at a rate',
+    text: [
+      `Requests go out at fixed times, whether or not earlier ones were answered, and latency counts from the time at which a request should have
+gone out. _Late_ is how much of that is the load's own (p99). A server is left out above the first rate it cannot keep up with.`,
+    ],
+    table: {
+      head: ['rate (1/s)', 'server', 'answered (1/s)', 'p50 (ms)', 'p95', 'p99', 'max', 'server cores', 'late (ms)'],
+      rows,
+    },
+    goals,
+    plots: [
+      plot('admission-p50', 'Admission: median latency by rate', ({ latencyMs }) => latencyMs.p50),
+      plot('admission-p99', 'Admission: p99 of the latency by rate', ({ latencyMs }) => latencyMs.p99),
+    ],
+  };
+}
+
+function time({ shares, throughput: runs }: AdmissionData): Section {
+  const cpu = median(
+    runs.filter(({ server, body }) => server === 'tranche, policies' && body === 'mix').map((run) => run.cpuMicros),
+  );
+  return {
+    heading: 'Where the time goes',
+    text: [
+      "By V8's CPU profile of the whole process under full load, with policies; microseconds are the share of the CPU that a request takes without profiler.",
+    ],
+    table: {
+      head: ['part', 'share', 'µs'],
+      rows: shares
+        .filter(({ share }) => share >= 0.002)
+        .map(({ part, share }) => [part, `${(share * 100).toFixed(1)} %`, share * cpu]),
+    },
+  };
+}
+
+function growth({ sizes }: AdmissionData): Section {
+  const servers = [...new Set(sizes.map(({ server }) => server))];
+  return {
+    heading: 'Growth with the size of a review',
+    text: [
+      'A new template of a Deployment with ever more environment variables. Each byte is read, decoded and parsed once, and each template is written once more for its digest: linear.',
+    ],
+    table: {
+      head: ['review (kB)', 'server', 'CPU each (µs)', 'CPU per kB (µs)', 'p99 (ms)'],
+      rows: sizes.map(({ bytes, server, cpuMicros, latencyMs }) => [
+        bytes / 1000,
+        server,
+        cpuMicros,
+        cpuMicros / (bytes / 1000),
+        latencyMs.p99,
+      ]),
+    },
+    plots: [
+      {
+        file: 'admission-size',
+        title: 'Admission: CPU by size of a review',
+        x: { name: 'size of the review (kB)', log: true },
+        y: { name: 'CPU per review (µs)', log: true },
+        series: servers.map((server) => ({
+          name: server,
+          points: sizes.filter((run) => run.server === server).map(({ bytes, cpuMicros }) => [bytes / 1000, cpuMicros]),
+        })),
+      },
+    ],
+  };
+}

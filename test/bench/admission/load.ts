@@ -1,0 +1,182 @@
+// Sends reviews as an API server does (TLS, HTTP/1.1, connections that stay open), from a process of its own. At a fixed rate each request
+// has a time at which it should go out, and its latency counts from there, however late it really goes: a server that is stuck cannot
+// hold back the requests that would show it. Argument: a file with a LoadPlan; prints a LoadResult.
+import { readFileSync } from 'node:fs';
+import { connect, type TLSSocket } from 'node:tls';
+import { summarize, type Summary } from '../stats.ts';
+import { coresBetween, sample } from '../watch.ts';
+
+export interface LoadPlan {
+  readonly port: number;
+  /** Of the server. */
+  readonly pid: number;
+  /** PEM. */
+  readonly ca: string;
+  /** Sent one after the other, again and again; what must be in each answer. */
+  readonly bodies: readonly { readonly text: string; readonly answer: string }[];
+  /** Requests per second; null: each connection asks again as soon as it is answered. */
+  readonly rate: number | null;
+  readonly connections: number;
+  readonly warmSeconds: number;
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  /** Answered per second, after the warm-up. */
+  readonly perSecond: number;
+  readonly latencyMs: Summary;
+  /** How late requests were given to a connection or its queue: what of the latency is our own. */
+  readonly latenessMs: Summary;
+  /** Cores that this process used, and the server. */
+  readonly cores: number;
+  readonly serverCores: number;
+  readonly serverRssBytes: number;
+  /** Answers that were not 200, or not what must be in them; and connections that broke. */
+  readonly wrong: number;
+  /** Still without an answer at the end. */
+  readonly waiting: number;
+}
+
+interface Request {
+  readonly index: number;
+  readonly intendedMs: number;
+}
+
+const plan = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as LoadPlan;
+const requests = plan.bodies.map(({ text, answer }) => ({
+  bytes: Buffer.from(
+    [
+      'POST /mutate?timeout=5s HTTP/1.1',
+      `host: 127.0.0.1:${plan.port}`,
+      'user-agent: kube-apiserver-admission',
+      `content-length: ${Buffer.byteLength(text)}`,
+      'accept: application/json, */*',
+      'content-type: application/json',
+      '',
+      text,
+    ].join('\r\n'),
+  ),
+  answer,
+}));
+
+const latencies: number[] = [];
+const lateness: number[] = [];
+const idle: Connection[] = [];
+const queue: Request[] = [];
+let wrong = 0;
+let next = 0;
+let measuring = false;
+let ending = false;
+
+class Connection {
+  private readonly socket: TLSSocket;
+  private current: Request | undefined;
+  private received: Buffer = Buffer.alloc(0);
+  private length = -1;
+  readonly ready: Promise<void>;
+
+  constructor() {
+    const { port, ca } = plan;
+    this.socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['http/1.1'] });
+    this.socket.setNoDelay(true);
+    this.ready = new Promise((resolve, reject) => this.socket.once('secureConnect', resolve).once('error', reject));
+    this.socket.on('data', (data) => this.receive(data));
+    this.socket.on('close', () => {
+      if (!ending) wrong++;
+    });
+  }
+
+  send(request: Request): void {
+    this.current = request;
+    this.socket.write(requests[request.index % requests.length]!.bytes);
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+
+  private receive(data: Buffer): void {
+    this.received = this.received.length === 0 ? data : Buffer.concat([this.received, data]);
+    if (this.length < 0) {
+      const end = this.received.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const head = this.received.toString('latin1', 0, end);
+      this.length = end + 4 + Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+      if (!head.startsWith('HTTP/1.1 200 ')) wrong++;
+    }
+    if (this.received.length >= this.length) this.answered();
+  }
+
+  private answered(): void {
+    const now = performance.now();
+    const { index, intendedMs } = this.current!;
+    if (!this.received.includes(requests[index % requests.length]!.answer)) wrong++;
+    if (measuring) latencies.push(now - intendedMs);
+    this.received = Buffer.alloc(0);
+    this.length = -1;
+    this.current = undefined;
+    if (plan.rate === null) {
+      this.send({ index: next++, intendedMs: now });
+      return;
+    }
+    const waiting = queue.shift();
+    if (waiting) this.send(waiting);
+    else idle.push(this);
+  }
+}
+
+/** Gives out what is due by now. */
+function giveOut(beganMs: number, rate: number): void {
+  const now = performance.now();
+  for (;;) {
+    const intendedMs = beganMs + (next / rate) * 1000;
+    if (intendedMs > now) return;
+    if (measuring) lateness.push(now - intendedMs);
+    const request = { index: next++, intendedMs };
+    const connection = idle.pop();
+    if (connection) connection.send(request);
+    else queue.push(request);
+  }
+}
+
+const connections = Array.from({ length: plan.connections }, () => new Connection());
+await Promise.all(connections.map(({ ready }) => ready));
+
+const beganMs = performance.now();
+const { rate } = plan;
+if (rate === null) {
+  for (const connection of connections) connection.send({ index: next++, intendedMs: performance.now() });
+} else {
+  idle.push(...connections);
+  const tick = (): void => {
+    giveOut(beganMs, rate);
+    if (ending) return;
+    // A timer comes a millisecond late or more; so it only covers most of a long wait.
+    if (beganMs + (next / rate) * 1000 - performance.now() > 2) setTimeout(tick, 1);
+    else setImmediate(tick);
+  };
+  tick();
+}
+
+const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+await sleep(plan.warmSeconds);
+measuring = true;
+const began = { ms: performance.now(), cpu: process.cpuUsage(), server: sample(plan.pid) };
+await sleep(plan.seconds);
+measuring = false;
+const server = sample(plan.pid);
+const seconds = (performance.now() - began.ms) / 1000;
+const { user, system } = process.cpuUsage(began.cpu);
+ending = true;
+const result: LoadResult = {
+  perSecond: latencies.length / seconds,
+  latencyMs: summarize(latencies),
+  latenessMs: summarize(lateness),
+  cores: (user + system) / 1e6 / seconds,
+  serverCores: coresBetween(began.server, server),
+  serverRssBytes: server.rssBytes,
+  wrong,
+  waiting: queue.length,
+};
+for (const connection of connections) connection.end();
+process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -1,0 +1,156 @@
+// What the admission server is measured in: the program with full caches next to a bare express handler, and runs of load on either.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Api } from '../../../src/kube/api.ts';
+import { issueCa, issueLeaf } from '../../../src/tls/issue.ts';
+import { until } from '../../main/cluster.ts';
+import { run, temporaryFolder } from '../../support/processes.ts';
+import { command, startChild } from '../child.ts';
+import { plain } from '../plain.ts';
+import { freePort } from '../../support/ports.ts';
+import { startClusterProcess, startProgramProcess, type ProgramProcess } from '../program.ts';
+import { coresBetween, sample } from '../watch.ts';
+import { rolloutFor, WORKLOAD } from './bodies.ts';
+import type { LoadPlan, LoadResult } from './load.ts';
+
+/** The server has a core of its own, and the load another; the cluster, which is idle, has the load's. */
+const SERVER_CORE = 0;
+const LOAD_CORE = 1;
+/** What Go's client keeps open to one host. */
+export const CONNECTIONS = 25;
+
+export const BARE = 'bare express';
+
+export interface Server {
+  readonly name: string;
+  readonly pid: number;
+  readonly port: number;
+  readonly ca: string;
+}
+
+export interface Setting {
+  readonly bare: Server;
+  readonly tranche: Server;
+  readonly program: ProgramProcess;
+  /** Makes the policies, or takes them away again. */
+  policies(on: boolean): Promise<void>;
+}
+
+export const ROLLOUTS = 1_000;
+export const POLICIES = 20;
+
+export async function startSetting(rollouts: number): Promise<Setting> {
+  const port = await freePort();
+  const cluster = await startClusterProcess(port, 50, { core: LOAD_CORE });
+  const { api } = cluster;
+  const program = await startProgramProcess(cluster, port, { core: SERVER_CORE });
+  await makeRollouts(api, rollouts);
+  await untilQuiet(program.pid);
+  const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+  interface Configuration {
+    readonly webhooks: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
+  }
+  const { webhooks } = (await api.request({ method: 'GET', path: `${configurations}/tranche` })) as Configuration;
+  const ca = Buffer.from(webhooks[0]!.clientConfig.caBundle!, 'base64').toString();
+  const tranche = { name: 'tranche', pid: program.pid, port, ca };
+  let has = false;
+  const policies = async (on: boolean): Promise<void> => {
+    if (on !== has) await makePolicies(api, on);
+    if (on !== has) await untilQuiet(program.pid);
+    has = on;
+  };
+  return { bare: await startBare(), tranche, program, policies };
+}
+
+async function startBare(): Promise<Server> {
+  const ca = await issueCa(Date.now(), 1);
+  const pair = await issueLeaf(ca, ['127.0.0.1'], Date.now(), 1);
+  const file = path.join(temporaryFolder('bare'), 'pair.json');
+  writeFileSync(file, JSON.stringify(pair), { mode: 0o600 });
+  const script = plain(new URL('./bare.ts', import.meta.url));
+  const options = { core: SERVER_CORE, env: { NODE_ENV: 'production' } };
+  const { pid, said } = await startChild<{ port: number }>('bare express', script, [file], options);
+  return { name: BARE, pid, port: said.port, ca: ca.cert };
+}
+
+async function makeRollouts(api: Api, count: number): Promise<void> {
+  const names = [WORKLOAD, ...Array.from({ length: count - 1 }, (_, i) => `web-${i}`)];
+  const path_ = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
+  for (let i = 0; i < names.length; i += 20) {
+    const some = names.slice(i, i + 20);
+    await Promise.all(
+      some.map((name) => api.request({ method: 'POST', path: path_, body: rolloutFor(name, 'default') })),
+    );
+  }
+}
+
+/** Until the operator has looked at everything. */
+async function untilQuiet(pid: number): Promise<void> {
+  let before = sample(pid);
+  const quiet = async (): Promise<boolean> => {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const now = sample(pid);
+    const cores = coresBetween(before, now);
+    before = now;
+    return cores < 0.05;
+  };
+  await until(quiet, () => 'the program is still busy', 120);
+}
+
+/** One that reaches the Deployment and that it keeps; the others are for namespaces that there are not. */
+async function makePolicies(api: Api, on: boolean): Promise<void> {
+  const collection = '/apis/tranche.dev/v1alpha1/releasepolicies';
+  for (let i = 0; i < POLICIES; i++) {
+    const name = `policy-${i}`;
+    if (!on) {
+      await api.request({ method: 'DELETE', path: `${collection}/${name}` });
+      continue;
+    }
+    const spec = {
+      ...(i > 0 && { match: { namespaceSelector: { matchLabels: { team: name } } } }),
+      enforcement: 'Deny',
+      requireRollout: true,
+      steps: { maxFirstStep: '10%', minSteps: 3, manual: 'First' },
+      approval: { required: 1, notAuthor: true },
+      windows: {
+        timeZone: 'Europe/Berlin',
+        deny: [{ schedule: '0 3 1 1 *', durationSeconds: 60, reason: 'the first minute of inventory' }],
+      },
+      maxConcurrentReleases: 100,
+    };
+    const body = { apiVersion: 'tranche.dev/v1alpha1', kind: 'ReleasePolicy', metadata: { name }, spec };
+    await api.request({ method: 'POST', path: collection, body });
+  }
+  const left = async (): Promise<number> =>
+    ((await api.request({ method: 'GET', path: collection })) as { items: unknown[] }).items.length;
+  await until(
+    async () => (await left()) === (on ? POLICIES : 0),
+    () => 'policies',
+  );
+}
+
+export interface Run extends LoadResult {
+  /** CPU of the server for each answer. */
+  readonly cpuMicros: number;
+}
+
+export type Load = Pick<LoadPlan, 'bodies' | 'rate' | 'seconds'>;
+
+/** Sends load to one server; rejects when an answer was wrong. */
+export async function load({ name, port, pid, ca }: Server, { bodies, rate, seconds }: Load): Promise<Run> {
+  // What express does not know, it cannot answer.
+  const expected = name === BARE ? bodies.map(({ text }) => ({ text, answer: '"allowed":true' })) : bodies;
+  const plan: LoadPlan = {
+    ...{ port, pid, ca, rate, seconds, bodies: expected },
+    connections: CONNECTIONS,
+    warmSeconds: 1,
+  };
+  const file = path.join(temporaryFolder('load'), 'plan.json');
+  writeFileSync(file, JSON.stringify(plan));
+  const [program, ...args] = command(new URL('./load.ts', import.meta.url), [file], { core: LOAD_CORE });
+  const { code, stdout, stderr } = await run(program!, args, { timeoutSeconds: seconds + 60 });
+  if (code !== 0) throw new Error(`the load on ${name} failed: ${stderr}`);
+  const result = JSON.parse(stdout) as LoadResult;
+  if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} answers were not what they must be`);
+  return { ...result, cpuMicros: (result.serverCores / result.perSecond) * 1e6 };
+}
