@@ -1,5 +1,5 @@
 // JSON from the wire.
-import { MAX_DEPTH, nestsTooDeep } from '../api/nesting.ts';
+import { isTooDeep, MAX_DEPTH, nestsTooDeep } from '../api/nesting.ts';
 
 /** The request cannot be answered; `status` is its HTTP status. */
 export class BadRequest extends Error {
@@ -12,10 +12,22 @@ export class BadRequest extends Error {
   }
 }
 
+/** Of larger texts, depth is looked at before anything is built: what a small one can make us build does no harm. */
+const SMALL_LENGTH = 256 * 1024;
+
 /** Throws BadRequest. */
 export function parseJson(bytes: Uint8Array): unknown {
   const text = decode(bytes);
-  if (nestsTooDeep(text)) throw new BadRequest(`the body nests deeper than ${MAX_DEPTH} levels`);
+  const small = text.length <= SMALL_LENGTH;
+  if (!small && nestsTooDeep(text)) throw tooDeep();
+  const value = parse(text);
+  if (small && isTooDeep(value)) throw tooDeep();
+  return value;
+}
+
+const tooDeep = (): BadRequest => new BadRequest(`the body nests deeper than ${MAX_DEPTH} levels`);
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

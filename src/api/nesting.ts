@@ -1,4 +1,4 @@
-// How deep a JSON text nests, told before anything is built from it: everything that walks the value afterwards may then recurse.
+// How deep JSON nests: everything that walks a value which passed here may recurse.
 
 /** Ours go to about 25 (managedFields of a Deployment), nothing Kubernetes has goes past 60. */
 export const MAX_DEPTH = 128;
@@ -6,6 +6,7 @@ export const MAX_DEPTH = 128;
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
+/** Of a text, told before anything is built from it. */
 export function nestsTooDeep(json: string): boolean {
   let depth = 0;
   let inText = false;
@@ -20,4 +21,12 @@ export function nestsTooDeep(json: string): boolean {
     } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--;
   }
   return false;
+}
+
+/** Of a value that was built already: a fifth of the time, since most of a text is no bracket. */
+export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  const children: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return children.some((child) => isTooDeep(child, levels - 1));
 }

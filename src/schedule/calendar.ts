@@ -6,27 +6,48 @@ import type { Calendar } from '../engine/policy-windows.ts';
 /** Policies are few and asked again and again. */
 const MAX_KEPT = 1_000;
 
+interface Starts {
+  readonly askedAt: number;
+  readonly before: number;
+  /** Infinity: never again. */
+  readonly after: number;
+}
+
+interface Kept {
+  readonly cron: Cron;
+  last: Starts | undefined;
+}
+
 export function createCalendar(): Calendar {
-  const kept = new Map<string, Cron>();
-  const cronOf = (schedule: string, timezone: string): Cron => {
+  const kept = new Map<string, Kept>();
+  const keptOf = (schedule: string, timezone: string): Kept => {
     const key = `${timezone} ${schedule}`;
-    let cron = kept.get(key);
-    if (cron === undefined) {
+    let found = kept.get(key);
+    if (found === undefined) {
       if (kept.size >= MAX_KEPT) kept.clear();
-      kept.set(key, (cron = new Cron(schedule, { timezone, paused: true, mode: '5-part' })));
+      found = { cron: new Cron(schedule, { timezone, paused: true, mode: '5-part' }), last: undefined };
+      kept.set(key, found);
     }
-    return cron;
+    return found;
+  };
+  /** The starts around this moment; they stay the same until the next one comes. */
+  const startsAround = (schedule: string, timeZone: string, now: number): Starts => {
+    const found = keptOf(schedule, timeZone);
+    if (found.last === undefined || now < found.last.askedAt || now >= found.last.after) {
+      const second = Math.floor(now / 1000) * 1000;
+      const [start] = found.cron.previousRuns(1, new Date(second + 1000));
+      const next = found.cron.nextRun(new Date(second));
+      found.last = { askedAt: second, before: start?.getTime() ?? -Infinity, after: next?.getTime() ?? Infinity };
+    }
+    return found.last;
   };
 
   return {
     windowAt({ schedule, durationSeconds }: Window, timeZone, now) {
-      const cron = cronOf(schedule, timeZone);
-      const second = Math.floor(now / 1000) * 1000;
-      const [start] = cron.previousRuns(1, new Date(second + 1000));
-      const until = start === undefined ? -Infinity : start.getTime() + durationSeconds * 1000;
+      const { before, after } = startsAround(schedule, timeZone, now);
+      const until = before + durationSeconds * 1000;
       if (until > now) return { until };
-      const next = cron.nextRun(new Date(second));
-      return next === null ? {} : { opensAt: next.getTime() };
+      return after === Infinity ? {} : { opensAt: after };
     },
 
     scheduleProblem(schedule) {

@@ -1,6 +1,7 @@
 // The log: one line of JSON per event, with a constant message and fields.
 import winston from 'winston';
 import { plain } from './plain.ts';
+import { OncePerTurn } from './turn.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -14,8 +15,8 @@ export interface Logger {
   child(fields: Fields): Logger;
 }
 
-/** Writes to the stream, by default stdout. */
-export function createLogger(level: LogLevel, stream: NodeJS.WritableStream = process.stdout): Logger {
+/** Writes to the stream, by default stdout; there once a turn of the event loop, but warnings and errors at once: the process may end. */
+export function createLogger(level: LogLevel, stream: NodeJS.WritableStream = new OncePerTurn(process.stdout)): Logger {
   const sink = winston.createLogger({
     level,
     levels: { error: 0, warn: 1, info: 2, debug: 3 },
@@ -31,6 +32,7 @@ export function createLogger(level: LogLevel, stream: NodeJS.WritableStream = pr
         const all = plain({ ...bound, ...fields }) as object;
         const line = JSON.stringify({ time: new Date().toISOString(), level: name, message, ...all });
         sink.log({ level: name, message: '', line });
+        if (stream instanceof OncePerTurn && (name === 'error' || name === 'warn')) stream.flush();
       };
     return {
       debug: write('debug'),

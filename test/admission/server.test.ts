@@ -179,6 +179,7 @@ describe('the webhook server', function () {
       'what is no JSON': ['/mutate', 'apiVersion: v1', 400],
       'what is no UTF-8': ['/mutate', Buffer.from([0x22, 0xff, 0x22]), 400],
       'deeply nested JSON': ['/mutate', `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 400],
+      'deeply nested JSON that is small': ['/mutate', `{"a":${'['.repeat(128)}${']'.repeat(128)}}`, 400],
       'more than 7 MiB': ['/mutate', `"${'x'.repeat(7 * 1024 * 1024)}"`, 413],
       'another content type': ['/mutate', good, 415, { headers: { 'content-type': 'application/yaml' } }],
       'a compressed body': ['/mutate', good, 415, { headers: { 'content-encoding': 'gzip' } }],

@@ -19,6 +19,27 @@ const state = (rules: WindowRules, at: string): string => {
   return `${closed.why}: ${closed.opensAt === undefined ? 'for good' : new Date(closed.opensAt).toISOString().replace('.000', '')}`;
 };
 
+describe('a calendar', () => {
+  it('answers the same whatever it was asked before', () => {
+    const asked = createCalendar();
+    const schedules = ['0 16 * * FRI', '30 2 * * *', '*/7 * * * *', '0 0 29 2 *'];
+    const from = Date.parse('2026-10-24T12:00:00Z');
+    for (let i = 0; i < 400; i++) {
+      // Mostly forward, in steps that fit into no schedule, and now and then back; over the change to winter time.
+      const now = from + i * 397_003 - (i % 10 === 9 ? 9 * HOUR * 1000 : 0);
+      for (const schedule of schedules) {
+        const window = { schedule, durationSeconds: 1_800 };
+        const fresh = createCalendar().windowAt(window, 'Europe/Berlin', now);
+        assert.deepEqual(
+          asked.windowAt(window, 'Europe/Berlin', now),
+          fresh,
+          `${schedule} ${new Date(now).toISOString()}`,
+        );
+      }
+    }
+  });
+});
+
 describe('windows', () => {
   const table: readonly (readonly [string, WindowRules, string, string])[] = [
     ['before a freeze', berlin({ deny: [weekend] }), '2026-01-09T14:59:59Z', 'open'],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { createLogger, type LogLevel } from '../../src/telemetry/logger.ts';
+import { OncePerTurn } from '../../src/telemetry/turn.ts';
 
 function setUp(level: LogLevel = 'info') {
   const lines: Record<string, unknown>[] = [];
@@ -101,5 +102,25 @@ describe('the log', () => {
     assert.ok(raw[0]!.length < 40_000);
     assert.equal((lines[0]!['many'] as unknown[]).at(-1), '… 980 more');
     assert.equal(lines[0]!['big'], '10');
+  });
+
+  it('goes to a pipe once a turn, in order, and at once where the process may end', async () => {
+    const written: string[] = [];
+    const target = new Writable({
+      write(chunk: Buffer, _, done) {
+        written.push(chunk.toString().replaceAll(/.*"message":"(\w+)".*\n/g, '$1 '));
+        done();
+      },
+    });
+    const log = createLogger('info', new OncePerTurn(target));
+    log.info('one');
+    log.info('two');
+    assert.deepEqual(written, []);
+    log.error('three');
+    assert.deepEqual(written, ['one two three ']);
+    log.info('four');
+    log.info('five');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(written, ['one two three ', 'four five ']);
   });
 });
