@@ -27,6 +27,8 @@ export function nestsTooDeep(json: string): boolean {
 export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
-  const children: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return children.some((child) => isTooDeep(child, levels - 1));
+  for (const child of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+    if (typeof child === 'object' && isTooDeep(child, levels - 1)) return true;
+  }
+  return false;
 }

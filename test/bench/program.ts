@@ -48,16 +48,16 @@ export interface ProgramProcess {
   stop(): Promise<void>;
 }
 
-/** Compiled, as it is in the image. Resolves when it is ready. */
+/** Compiled, as it is in the image, from here or (to compare two versions) from another dist/. Resolves when it is ready. */
 export async function startProgramProcess(
   { kubeconfig }: Pick<ClusterProcess, 'kubeconfig'>,
   webhookPort: number,
-  { nodeFlags = [], ...options }: ChildOptions = {},
+  { nodeFlags = [], main, ...options }: ChildOptions & { readonly main?: URL | undefined } = {},
 ): Promise<ProgramProcess> {
   const flags = ['--kubeconfig', kubeconfig, '--webhook-url', `https://127.0.0.1:${webhookPort}`];
   const args = [...flags, '--namespace', NAMESPACE, '--metrics-port', '0'];
   const inside = ['--expose-gc', '--import', plain(new URL('./inside.ts', import.meta.url)).href];
-  const child = await startChild<{ controlPort: number }>('program', await builtProgram(), args, {
+  const child = await startChild<{ controlPort: number }>('program', main ?? (await builtProgram()), args, {
     ...options,
     nodeFlags: [...inside, ...nodeFlags],
     env: { NODE_ENV: 'production', ...options.env },

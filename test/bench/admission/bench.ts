@@ -42,6 +42,7 @@ export interface AdmissionData {
 }
 
 interface Extent {
+  readonly warmSeconds: number;
   readonly seconds: number;
   readonly rounds: number;
   readonly rates: readonly number[];
@@ -49,13 +50,21 @@ interface Extent {
   readonly rollouts: number;
 }
 const FULL: Extent = {
+  warmSeconds: 10,
   seconds: 4,
   rounds: 3,
   rates: [100, 250, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000],
   sizes: [9_000, 14_000, 30_000, 100_000, 300_000, 1_000_000],
   rollouts: ROLLOUTS,
 };
-const QUICK: Extent = { seconds: 1, rounds: 1, rates: [100, 500], sizes: [9_000, 30_000], rollouts: 50 };
+const QUICK: Extent = {
+  warmSeconds: 1,
+  seconds: 1,
+  rounds: 1,
+  rates: [100, 500],
+  sizes: [9_000, 30_000],
+  rollouts: 50,
+};
 
 const bodiesOf = (mix: Mix, bytes?: number): { text: string; answer: string }[] =>
   (mix === 'mix' ? KINDS : [mix]).map((kind) => bodyOf(kind, bytes));
@@ -68,8 +77,9 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const rssBefore = { bareBefore: sample(bare.pid).rssBytes, before: sample(tranche.pid).rssBytes };
   const measure = measurer(setting, progress);
 
-  // The compiler has seen everything before anything counts.
-  for (const server of SERVERS) await measure(server, { bodies: bodiesOf('mix'), rate: null, seconds: 1 }, 'warms up');
+  // The compiler has seen everything before anything counts: that takes it some ten thousand requests.
+  const warm = { bodies: bodiesOf('mix'), rate: null, seconds: extent.warmSeconds };
+  for (const server of SERVERS) await measure(server, warm, 'warms up');
 
   const throughput: ThroughputRun[] = [];
   const rates: RateRun[] = [];

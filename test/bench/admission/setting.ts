@@ -39,11 +39,11 @@ export interface Setting {
 export const ROLLOUTS = 1_000;
 export const POLICIES = 20;
 
-export async function startSetting(rollouts: number): Promise<Setting> {
+export async function startSetting(rollouts: number, main?: URL): Promise<Setting> {
   const port = await freePort();
   const cluster = await startClusterProcess(port, 50, { core: LOAD_CORE });
   const { api } = cluster;
-  const program = await startProgramProcess(cluster, port, { core: SERVER_CORE });
+  const program = await startProgramProcess(cluster, port, { core: SERVER_CORE, main });
   await makeRollouts(api, rollouts);
   await untilQuiet(program.pid);
   const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
