@@ -30,7 +30,11 @@ export function convertArgo(object: Json): Converted {
   for (const field of Object.keys(canary))
     if (!CANARY_KNOWN.has(field))
       notes.push(`spec.strategy.canary.${field}: ${CANARY_NOTES[field] ?? 'has no counterpart'}`);
-  const steps = stepsOf(asList(canary['steps']), notes);
+  const written = asList(canary['steps']);
+  if (strategy['canary'] !== undefined && written.length === 0)
+    notes.push('spec.strategy.canary: it has no steps; all Pods are released in one: write steps that suit you');
+  const full = asObject(canary['trafficRouting'])?.['maxTrafficWeight'];
+  const steps = stepsOf(written, typeof full === 'number' && full > 0 ? full : 100, notes);
   const deployment = deploymentOf(metadata, spec, canary, notes);
   return {
     objects: [...(deployment.object ? [deployment.object] : []), rollout(metadata, deployment.name, steps)],
@@ -49,26 +53,29 @@ const CANARY_NOTES: Readonly<Record<string, string>> = {
   trafficRouting:
     'traffic is not routed: a weight becomes that share of the Pods, and the Service spreads requests over all of them',
   canaryService: 'there is no second Service; Pods of a release have the label rollouts.kruise.io/rollout-id',
-  stableService: 'there is no second Service',
+  stableService:
+    'there is no second Service; when Argo Rollouts is gone, take the selector rollouts-pod-template-hash off the one that stays',
   analysis: 'there is no analysis by metrics; failing Pods stop a step by themselves (stepDeadlineSeconds, onFailure)',
   antiAffinity: 'write it into the Pod template',
   canaryMetadata: 'Pods of a release have the labels rollouts.kruise.io/rollout-id and rollout-batch-id',
   dynamicStableScale: 'is always so: old Pods go as new ones come',
+  replicaProgressThreshold: 'every Pod of a step is to be available; use failureThreshold',
   scaleDownDelaySeconds: 'old Pods go as soon as new ones are available',
 };
 
-/** A setWeight and the pauses behind it are one step. */
-function stepsOf(written: readonly unknown[], notes: string[]): Json[] {
+/** A setWeight and the pauses behind it are one step. `full` is the weight that means all of the traffic. */
+function stepsOf(written: readonly unknown[], full: number, notes: string[]): Json[] {
   const steps: { weight: number; seconds: number | undefined }[] = [];
   for (const [i, raw] of written.entries()) {
     const at = `spec.strategy.canary.steps[${i}]`;
     const [kind = '', value] = Object.entries(asObject(raw) ?? {})[0] ?? [];
     const last = steps.at(-1);
     if (kind === 'setWeight' && typeof value === 'number') {
+      const weight = Math.min(100, Math.ceil((value * 100) / full));
       if (value <= 0) notes.push(`${at}: setWeight 0 is left out: before the first step no Pod is new`);
-      else if (last && value <= last.weight)
+      else if (last && weight <= last.weight)
         notes.push(`${at}: setWeight ${value} is left out: steps cannot go back or stand still`);
-      else steps.push({ weight: Math.min(100, value), seconds: 0 });
+      else steps.push({ weight, seconds: 0 });
     } else if (kind === 'pause') {
       const given = asObject(value)?.['duration'];
       const seconds = secondsOf(given);

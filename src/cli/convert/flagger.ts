@@ -15,9 +15,11 @@ export function convertFlagger(object: Json): Converted {
   notes.push(
     `Deployment "${name}" takes the requests again that Flagger sends to "${name}-primary": delete the Canary first, with spec.revertOnDeletion: true`,
   );
-  for (const field of Object.keys(spec)) if (SPEC_NOTES[field]) notes.push(`spec.${field}: ${SPEC_NOTES[field]}`);
+  for (const field of Object.keys(spec))
+    if (!SPEC_KNOWN.has(field)) notes.push(`spec.${field}: ${SPEC_NOTES[field] ?? 'has no counterpart'}`);
   for (const field of Object.keys(analysis))
-    if (ANALYSIS_NOTES[field]) notes.push(`spec.analysis.${field}: ${ANALYSIS_NOTES[field]}`);
+    if (!ANALYSIS_KNOWN.has(field))
+      notes.push(`spec.analysis.${field}: ${ANALYSIS_NOTES[field] ?? 'has no counterpart'}`);
   const gates = hooksOf(asList(analysis['webhooks']), notes);
   const interval = secondsOf(analysis['interval'] ?? '60s');
   const weights = weightsOf(analysis, notes);
@@ -35,10 +37,22 @@ export function convertFlagger(object: Json): Converted {
   };
 }
 
+/** They are here in another place, or have no effect to lose. */
+const SPEC_KNOWN = new Set([
+  'targetRef',
+  'analysis',
+  'canaryAnalysis',
+  'progressDeadlineSeconds',
+  'skipAnalysis',
+  'revertOnDeletion',
+]);
+const ANALYSIS_KNOWN = new Set(['interval', 'stepWeight', 'stepWeights', 'maxWeight', 'webhooks']);
+
 const SPEC_NOTES: Readonly<Record<string, string>> = {
   autoscalerRef:
     'the autoscaler stays with the Deployment: its target is the Deployment itself, and a release follows it',
   ingressRef: 'traffic is not routed: a weight becomes that share of the Pods',
+  provider: 'traffic is not routed: a weight becomes that share of the Pods',
   routeRef: 'traffic is not routed: a weight becomes that share of the Pods',
   service: 'Services stay as you write them: make one for the Deployment, Flagger makes no more of them',
   suspend: 'use spec.disabled of the Rollout',
