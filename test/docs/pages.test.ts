@@ -154,7 +154,7 @@ async function play(
 }
 
 /** What a page may leave behind outside its namespace. */
-const CLUSTER_WIDE = 'namespaces,releasepolicies,clusterroles,clusterrolebindings';
+const CLUSTER_WIDE = 'namespaces,releasepolicies,clusterroles,clusterrolebindings,customresourcedefinitions';
 
 const clusterWide = async (client: Client): Promise<Set<string>> =>
   new Set((await client.kubectl(['get', CLUSTER_WIDE, '-o', 'name'])).split('\n').filter(Boolean));

@@ -13,7 +13,7 @@ export function convertFlagger(object: Json): Converted {
   if (target['kind'] !== undefined && target['kind'] !== 'Deployment')
     notes.push(`spec.targetRef: a ${String(target['kind'])} cannot be released: name a Deployment`);
   notes.push(
-    `Deployment "${name}" takes the requests again that Flagger sends to "${name}-primary": delete the Canary first, with spec.revertOnDeletion: true`,
+    `Deployment "${name}" takes the requests again that Flagger sends to "${name}-primary": scale it up, and let the Service select it, before you delete the Canary`,
   );
   for (const field of Object.keys(spec))
     if (!SPEC_KNOWN.has(field)) notes.push(`spec.${field}: ${SPEC_NOTES[field] ?? 'has no counterpart'}`);
