@@ -38,6 +38,10 @@ export const ADMIN: User = { username: 'admin', groups: ['system:masters', 'syst
 
 export interface ClusterOptions {
   clock: Clock;
+  /** What is stored already; absent = nothing. */
+  store?: Store;
+  /** PEM: signs the tokens of service accounts; absent = a new one. */
+  signingKey?: string;
   /** Takes the place of webhooks and policies: for tests that decide in process. */
   admission?: (store: Store, registry: Registry) => Admission;
   /** Webhooks in this process, called after those that are configured. */
@@ -52,7 +56,7 @@ export interface ClusterOptions {
 
 export class Cluster {
   readonly clock: Clock;
-  readonly store = new Store();
+  readonly store: Store;
   readonly registry = new Registry();
   readonly auth: Auth;
   private readonly machinery: Machinery;
@@ -62,9 +66,10 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.clock = options.clock;
+    this.store = options.store ?? new Store();
     this.serverAddress = options.serverAddress ?? '127.0.0.1:6443';
     this.registry.add(...nativeTypes(this.store, policyChecks));
-    this.auth = createAuth({ store: this.store, clock: options.clock });
+    this.auth = createAuth({ store: this.store, clock: options.clock, signingKey: options.signingKey });
     const { inProcess, resolveService } = options;
     const { store, registry, clock, auth } = this;
     this.webhooks = createAdmission({ store, registry, clock, auth, inProcess, resolveService });

@@ -31,6 +31,8 @@ export class Definitions {
       if (type === 'DELETED') this.drop(object.metadata.name);
       else this.clock.after(ESTABLISH_MS, () => this.look(object.metadata.name));
     });
+    // Those of an earlier life of the server.
+    for (const { metadata } of this.store.list(COLLECTION)) this.look(metadata.name);
   }
 
   stop(): void {

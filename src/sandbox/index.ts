@@ -4,6 +4,7 @@ import { fieldTracker } from './apply/index.ts';
 import { bootstrapObjects, startAggregation } from './auth/index.ts';
 import { Cluster } from './cluster.ts';
 import { Controllers } from './controllers/index.ts';
+import { openData } from './data.ts';
 import { realClock } from './core/clock.ts';
 import { createAuthority } from './server/certificates.ts';
 import { listen } from './server/https.ts';
@@ -15,6 +16,8 @@ import type { User } from './core/types.ts';
 export interface SandboxOptions {
   /** 0: any free one. */
   port?: number;
+  /** A folder to keep everything in: who starts again with the same one finds the same cluster. Absent: in memory only. */
+  data?: string;
   /** From a Pod being scheduled to being Ready. */
   readyMs?: number;
   /** Where Services listen in reality, so that webhooks registered by service can be called. */
@@ -34,13 +37,15 @@ export interface Sandbox {
 
 export async function startSandbox({
   port = 0,
+  data,
   readyMs = 300,
   resolveService,
   inProcess,
 }: SandboxOptions = {}): Promise<Sandbox> {
   const clock = realClock;
-  const cluster = new Cluster({ clock, inProcess, resolveService, fields: fieldTracker });
-  const authority = await createAuthority();
+  const kept = data === undefined ? undefined : await openData(data);
+  const cluster = new Cluster({ clock, inProcess, resolveService, fields: fieldTracker, ...kept?.cluster });
+  const authority = kept?.authority ?? (await createAuthority());
   const server = await listen((request) => cluster.handle(request), authority, port);
   const url = `https://127.0.0.1:${server.port}`;
   bootstrap(cluster);
@@ -65,6 +70,7 @@ export async function startSandbox({
       stopAggregation();
       cluster.close();
       await server.close();
+      kept?.close();
     },
   };
 }

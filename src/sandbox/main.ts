@@ -1,9 +1,10 @@
-// `npm run sandbox -- --port 6443 --kubeconfig FILE [--ready-ms 300]`: the embedded cluster as a program.
+// `npm run sandbox -- --port 6443 --kubeconfig FILE [--ready-ms 300] [--data FOLDER]`: the embedded cluster as a program.
 import { parseArgs } from 'node:util';
+import { DataError } from './data.ts';
 import { startSandbox, type Sandbox } from './index.ts';
 import { writeKubeconfig } from './server/kubeconfig.ts';
 
-const USAGE = 'usage: npm run sandbox -- --kubeconfig FILE [--port 6443] [--ready-ms 300]';
+const USAGE = 'usage: npm run sandbox -- --kubeconfig FILE [--port 6443] [--ready-ms 300] [--data FOLDER]';
 
 class UserError extends Error {}
 
@@ -11,6 +12,7 @@ interface Arguments {
   kubeconfig: string;
   port: number;
   readyMs: number;
+  data: string | undefined;
 }
 
 function readArguments(args: string[]): Arguments {
@@ -22,6 +24,7 @@ function readArguments(args: string[]): Arguments {
         kubeconfig: { type: 'string' },
         port: { type: 'string', default: '6443' },
         'ready-ms': { type: 'string', default: '300' },
+        data: { type: 'string' },
       },
     }));
   } catch (error) {
@@ -35,6 +38,7 @@ function readArguments(args: string[]): Arguments {
     kubeconfig,
     port: readNumber('--port', values.port, 0, 65535),
     readyMs: readNumber('--ready-ms', values['ready-ms'], 0, 3_600_000),
+    data: values.data as string | undefined,
   };
 }
 
@@ -44,11 +48,12 @@ function readNumber(name: string, text: unknown, min: number, max: number): numb
   throw new UserError(`${name} is ${JSON.stringify(text)}, but must be a whole number from ${min} to ${max}`);
 }
 
-async function start({ port, readyMs }: Arguments): Promise<Sandbox> {
+async function start({ port, readyMs, data }: Arguments): Promise<Sandbox> {
   try {
-    return await startSandbox({ port, readyMs });
+    return await startSandbox({ port, readyMs, ...(data ? { data } : {}) });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof DataError) throw new UserError(error.message);
     if (code === 'EADDRINUSE') {
       throw new UserError(
         `port ${port} is in use: end what uses it, or choose another with --port (0 picks a free one)`,

@@ -12,7 +12,7 @@ export { userFromCertificate, type ClientCertificate } from './authenticate.ts';
 export { bootstrapObjects } from './bootstrap.ts';
 export type { Decision } from './rbac.ts';
 export type { ReviewContext, ReviewHandler } from './reviews.ts';
-export { serviceAccountUser } from './tokens.ts';
+export { serviceAccountUser, signingKeyText } from './tokens.ts';
 
 export interface Auth {
   /** The user a request counts as: impersonation included. Throws 401, or 403 when the impersonation is not allowed. */
@@ -26,10 +26,16 @@ export interface Auth {
   readonly reviews: Readonly<Record<string, ReviewHandler>>;
 }
 
-export const createAuth = (options: { store: Pick<Store, 'get' | 'list'>; clock: Clock }): Auth => {
-  const { store, clock } = options;
+export interface AuthOptions {
+  store: Pick<Store, 'get' | 'list'>;
+  clock: Clock;
+  /** PEM: signs the tokens of service accounts; absent = a new one. */
+  signingKey?: string;
+}
+
+export const createAuth = ({ store, clock, signingKey }: AuthOptions): Auth => {
   const rbac = new Rbac(store);
-  const tokens = new Tokens(store, clock);
+  const tokens = new Tokens(store, clock, signingKey);
   const authorize = (attributes: Attributes): Decision => rbac.authorize(attributes);
   return {
     authenticate: (request) => impersonate(request, authenticate(request, tokens), authorize),

@@ -1,5 +1,13 @@
 // Tokens of service accounts: signed JWTs as a real API server issues them, bound to the account and, if asked, to a Pod.
-import { createHash, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
 import { newUid } from '../core/names.ts';
 import type { Store } from '../core/store.ts';
 import type { Clock, KubeObject, User } from '../core/types.ts';
@@ -36,9 +44,11 @@ export class Tokens {
   private readonly clock: Clock;
   private keys: { privateKey: KeyObject; publicKey: KeyObject; id: string } | undefined;
 
-  constructor(objects: Pick<Store, 'get'>, clock: Clock) {
+  /** Signed with this key (PEM), or with one of its own. */
+  constructor(objects: Pick<Store, 'get'>, clock: Clock, signingKey?: string) {
     this.objects = objects;
     this.clock = clock;
+    if (signingKey) this.keys = withId(createPrivateKey(signingKey));
   }
 
   issue(account: KubeObject, audiences: string[], expirationSeconds: number, bound?: BoundObject): string {
@@ -114,15 +124,22 @@ export class Tokens {
   }
 
   private key(): { privateKey: KeyObject; publicKey: KeyObject; id: string } {
-    if (!this.keys) {
-      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const id = createHash('sha256')
-        .update(pair.publicKey.export({ type: 'spki', format: 'der' }))
-        .digest('base64url');
-      this.keys = { ...pair, id };
-    }
+    this.keys ??= withId(newSigningKey());
     return this.keys;
   }
+}
+
+const newSigningKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+
+/** PEM, to be kept. */
+export const signingKeyText = (): string => newSigningKey().export({ type: 'pkcs8', format: 'pem' }) as string;
+
+function withId(privateKey: KeyObject): { privateKey: KeyObject; publicKey: KeyObject; id: string } {
+  const publicKey = createPublicKey(privateKey);
+  const id = createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64url');
+  return { privateKey, publicKey, id };
 }
 
 /** A service account as the API server sees whoever holds its token. */

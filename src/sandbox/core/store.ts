@@ -14,6 +14,12 @@ export interface Change {
 
 export type Listener = (change: Change) => void;
 
+/** What a store held when it was left. */
+export interface Kept {
+  revision: number;
+  objects: readonly { collection: string; object: KubeObject }[];
+}
+
 interface Collection {
   /** namespace ("" for cluster-scoped) → name → object. */
   byNamespace: Map<string, Map<string, KubeObject>>;
@@ -38,8 +44,20 @@ export class Store {
   private readonly undelivered: Change[] = [];
   private delivering = false;
 
-  constructor(options: { window?: number } = {}) {
+  constructor(options: { window?: number; kept?: Kept } = {}) {
     this.window = options.window ?? 20_000;
+    if (options.kept) this.restore(options.kept);
+  }
+
+  /** As after a restart of a real API server: everything is there, and what was watched from before is too old. */
+  private restore({ revision, objects }: Kept): void {
+    this.revisionCounter = this.compactedTo = revision;
+    for (const { collection, object } of objects) {
+      const { name, namespace = '' } = object.metadata;
+      const { byNamespace } = this.collection(collection);
+      const names = byNamespace.get(namespace) ?? new Map<string, KubeObject>();
+      byNamespace.set(namespace, names.set(name, freeze(object)));
+    }
   }
 
   get revision(): number {

@@ -10,6 +10,8 @@ export interface Pair {
 
 export interface Authority {
   certificate: string;
+  /** Its own certificate and key, from which it can be had again. */
+  pair: Pair;
   /** For a server on loopback. */
   server(): Promise<Pair>;
   /** For a client: common name and organizations are user name and groups. */
@@ -27,12 +29,13 @@ const HOSTS = [
 
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
-export async function createAuthority(): Promise<Authority> {
+const NAME = 'CN=sandbox-ca';
+
+async function createRoot(): Promise<Pair> {
   const keys = await newKeys();
-  const name = 'CN=sandbox-ca';
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity(),
-    name,
+    name: NAME,
     keys,
     signingAlgorithm: ALGORITHM,
     extensions: [
@@ -41,18 +44,26 @@ export async function createAuthority(): Promise<Authority> {
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
+  return { certificate: root.toString('pem'), key: await keyText(keys.privateKey) };
+}
+
+/** A new one, or the one of this pair. */
+export async function createAuthority(pair?: Pair): Promise<Authority> {
+  const own = pair ?? (await createRoot());
+  const [der] = x509.PemConverter.decode(own.key);
+  const signingKey = (await webcrypto.subtle.importKey('pkcs8', der!, ALGORITHM, false, ['sign'])) as SigningKey;
   const issue = async (
     subject: x509.JsonName,
     usage: x509.ExtendedKeyUsage,
     extensions: x509.Extension[],
   ): Promise<Pair> => {
-    const own = await newKeys();
+    const keys = await newKeys();
     const certificate = await x509.X509CertificateGenerator.create({
       ...validity(),
       subject,
-      issuer: name,
-      publicKey: own.publicKey,
-      signingKey: keys.privateKey,
+      issuer: NAME,
+      publicKey: keys.publicKey,
+      signingKey,
       signingAlgorithm: ALGORITHM,
       extensions: [
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -60,11 +71,11 @@ export async function createAuthority(): Promise<Authority> {
         ...extensions,
       ],
     });
-    const exported = await webcrypto.subtle.exportKey('pkcs8', own.privateKey as webcrypto.CryptoKey);
-    return { certificate: certificate.toString('pem'), key: x509.PemConverter.encode(exported, 'PRIVATE KEY') };
+    return { certificate: certificate.toString('pem'), key: await keyText(keys.privateKey) };
   };
   return {
-    certificate: root.toString('pem'),
+    certificate: own.certificate,
+    pair: own,
     server: () =>
       issue([{ CN: ['sandbox'] }], x509.ExtendedKeyUsage.serverAuth, [
         new x509.SubjectAlternativeNameExtension([...HOSTS]),
@@ -81,6 +92,10 @@ export async function createAuthority(): Promise<Authority> {
 const newKeys = (): Promise<CryptoKeyPair> =>
   webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as unknown as Promise<CryptoKeyPair>;
 
+const keyText = async (key: SigningKey): Promise<string> =>
+  x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key as webcrypto.CryptoKey), 'PRIVATE KEY');
+
+type SigningKey = CryptoKeyPair['privateKey'];
 type CryptoKeyPair = x509.X509CertificateCreateSelfSignedParams extends { keys: infer K } ? K : never;
 
 const validity = (): { notBefore: Date; notAfter: Date; serialNumber: string } => ({

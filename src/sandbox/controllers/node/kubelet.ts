@@ -62,6 +62,9 @@ class Kubelet {
       if (type === 'DELETED') this.forget(object.metadata.uid!);
       else if (object.spec.nodeName) this.queue.add(keyOf(object));
     });
+    // After a restart no address is given twice.
+    for (const { status } of this.pods.objects.values())
+      this.addresses = Math.max(this.addresses, numberOf(status?.podIP as string | undefined));
   }
 
   private forget(uid: string): void {
@@ -206,6 +209,12 @@ class Kubelet {
     this.session.events.record(pod, type, reason, message, pod.spec.nodeName as string);
   }
 }
+
+/** The count behind an address 10.244.x.y. */
+const numberOf = (address = ''): number => {
+  const [, , high = 0, low = 0] = address.split('.').map(Number);
+  return address.startsWith('10.244.') ? high * 256 + low : 0;
+};
 
 const containersOf = (pod: KubeObject): Container[] => pod.spec.containers as Container[];
 
