@@ -50,7 +50,14 @@ export function createApi(options: ApiClientOptions): ApiClient {
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const { request: open } = connection.server.protocol === 'http:' ? http : https;
-        const request = open(url, { method: call.method, headers, agent, signal }, resolve);
+        let answer: IncomingMessage | undefined;
+        const request = open(url, { method: call.method, headers, agent }, (response) => resolve((answer = response)));
+        // Not by the option `signal`: whoever is told to stop by the very last line would destroy a connection that has gone back to
+        // the pool already, where nobody listens for its error, and that ends the process.
+        const giveUp = (): void => void (answer?.complete || request.destroy(signal.reason as Error));
+        if (signal.aborted) giveUp();
+        signal.addEventListener('abort', giveUp, { once: true });
+        request.on('close', () => signal.removeEventListener('abort', giveUp));
         request.on('error', (error: NodeJS.ErrnoException) => {
           // The server closed a kept connection just as we used it again. Only a read may be sent twice without asking.
           if (request.reusedSocket && error.code === 'ECONNRESET' && call.method === 'GET' && !signal.aborted) {

@@ -20,6 +20,8 @@ export interface SandboxOptions {
   data?: string;
   /** From a Pod being scheduled to being Ready. */
   readyMs?: number;
+  /** How many nodes there are, each with room for 110 Pods. Default 3. */
+  nodes?: number;
   /** Where Services listen in reality, so that webhooks registered by service can be called. */
   resolveService?: ResolveService;
   /** Webhooks in this process. */
@@ -39,6 +41,7 @@ export async function startSandbox({
   port = 0,
   data,
   readyMs = 300,
+  nodes,
   resolveService,
   inProcess,
 }: SandboxOptions = {}): Promise<Sandbox> {
@@ -57,6 +60,7 @@ export async function startSandbox({
     clientOf: (user) => cluster.client(user, programOf(user)),
     caBundle: authority.certificate,
     readyMs,
+    nodes,
   });
   await controllers.start();
   const client = await authority.client('admin', ['system:masters']);

@@ -298,6 +298,16 @@ describe('the API client', () => {
       for (const { error } of await watches) assert.equal(error, undefined);
     });
 
+    it('may be ended by what it says, also when the server ends it in the same breath', async () => {
+      const ending = new AbortController();
+      handler = (_, response) => void response.end(line('ERROR', 'gone'));
+      open();
+      const call = { method: 'GET', path: '/w', signal: ending.signal } as const;
+      await api.watch(call, () => ending.abort());
+      // What is thrown where nobody listens would end the process a moment later.
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+
     it('refuses a line without end', async () => {
       handler = (_, response) => {
         response.on('error', () => undefined);

@@ -82,6 +82,8 @@ export interface ServiceOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Has the program said that it is ready? Asked with everything it has printed so far. */
   readonly ready: (output: string) => boolean;
+  /** Has it as soon as it runs, ready or not. */
+  readonly onStart?: (service: Service) => void;
   readonly readySeconds?: number;
 }
 
@@ -110,6 +112,7 @@ export async function start(name: string, program: string, args: readonly string
     kill: (signal) => void child.kill(signal),
     stop: () => end(child),
   };
+  options.onStart?.(service);
   await new Promise<void>((resolve, reject) => {
     const seconds = options.readySeconds ?? 60;
     const fail = (message: string, code?: number) => {

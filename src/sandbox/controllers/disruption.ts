@@ -44,10 +44,7 @@ class DisruptionController {
   constructor(session: Session) {
     this.session = session;
     this.queue = session.queue((key) => this.sync(key));
-    this.budgets = session.cache(BUDGETS, ({ object }) => {
-      this.pods ??= session.cache(PODS, (event) => this.onPod(event));
-      this.queue.add(keyOf(object));
-    });
+    this.budgets = session.cache(BUDGETS, ({ object }) => this.queue.add(keyOf(object)));
   }
 
   private onPod({ object }: CacheEvent): void {
@@ -60,7 +57,8 @@ class DisruptionController {
     const { namespace, name } = splitKey(key);
     const budget = this.budgets.get(namespace, name);
     if (!budget) return;
-    const pods = [...this.pods!.inNamespace(namespace)].filter((pod) =>
+    this.pods ??= this.session.cache(PODS, (event) => this.onPod(event));
+    const pods = [...this.pods.inNamespace(namespace)].filter((pod) =>
       selects(budget.spec.selector, pod.metadata.labels),
     );
     const nowMs = this.session.clock.now();

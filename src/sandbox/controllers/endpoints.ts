@@ -60,10 +60,7 @@ class EndpointsController {
     this.session = session;
     this.form = form;
     this.queue = session.queue((key) => this.sync(key));
-    this.services = session.cache(SERVICES, ({ object }) => {
-      this.pods ??= session.cache(PODS, (event) => this.onPod(event));
-      this.queue.add(keyOf(object));
-    });
+    this.services = session.cache(SERVICES, ({ object }) => this.queue.add(keyOf(object)));
   }
 
   private onPod({ object }: CacheEvent): void {
@@ -78,8 +75,9 @@ class EndpointsController {
     const { namespace, name } = splitKey(key);
     const service = this.services.get(namespace, name);
     if (!service) return this.drop(namespace, name);
+    this.pods ??= this.session.cache(PODS, (event) => this.onPod(event));
     if (!service.spec.selector || service.spec.type === 'ExternalName') return;
-    const pods = [...this.pods!.inNamespace(namespace)]
+    const pods = [...this.pods.inNamespace(namespace)]
       .filter((pod) => selects({ matchLabels: service.spec.selector }, pod.metadata.labels) && pod.status?.podIP)
       .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
     await this.put(await this.form.find(this.session, namespace, name), this.form.of(service, pods));

@@ -12,6 +12,11 @@ import { temporaryFolder } from '../../support/processes.ts';
 import { until } from '../../main/cluster.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+interface Body {
+  subsets?: { addresses?: unknown[] }[];
+  status?: { disruptionsAllowed?: number };
+}
 const WIDGETS = '/apis/example.com/v1/namespaces/default/widgets';
 const widgets = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -93,6 +98,50 @@ describe('a cluster in a folder', function () {
     assert.equal(told.status?.authenticated, true);
     const later = await post(CONFIG_MAPS, configMap('later'));
     assert.ok(Number(later.metadata.resourceVersion) > Number(gone.metadata.resourceVersion) + 1);
+  });
+
+  it('goes on looking after what there is', async () => {
+    const labels = { app: 'web' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'app:v1' }] } };
+    const spec = { replicas: 2, selector: { matchLabels: labels }, template };
+    await post(DEPLOYMENTS, { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec });
+    const service = { selector: labels, ports: [{ port: 80 }] };
+    await post('/api/v1/namespaces/default/services', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: service,
+    });
+    const budget = { minAvailable: 1, selector: { matchLabels: labels } };
+    const BUDGETS = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
+    await post(BUDGETS, {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'web' },
+      spec: budget,
+    });
+    const all = async (count: number): Promise<void> => {
+      const state = async (): Promise<unknown[]> => {
+        const endpoints = (await get('/api/v1/namespaces/default/endpoints/web')) as Body;
+        const { status } = (await get(`${BUDGETS}/web`)) as Body;
+        return [endpoints.subsets?.[0]?.addresses?.length, status?.disruptionsAllowed];
+      };
+      let last: unknown;
+      const reached = async (): Promise<boolean> => {
+        last = await state().catch(String);
+        return JSON.stringify(last) === JSON.stringify([count, count - 1]);
+      };
+      await until(reached, () => JSON.stringify(last));
+    };
+    await all(2);
+    await again();
+    await api.request({
+      method: 'PATCH',
+      path: `${DEPLOYMENTS}/web`,
+      contentType: 'application/merge-patch+json',
+      body: { spec: { replicas: 3 } },
+    });
+    await all(3);
   });
 
   it('has forgotten what was watched from before, as a restarted API server has', async () => {

@@ -1,0 +1,83 @@
+// A client that edits, approves, scales, rolls back and breaks images all the time, as its seed says.
+import type { Chance } from './chance.ts';
+import { pause, type Stage } from './stage.ts';
+import type { Subject } from './subject.ts';
+
+/** Shares, so that nothing the user writes stands there already while the Deployment is held (docs/holding.md). */
+const LIMITS = [
+  { maxSurge: '25%', maxUnavailable: '25%' },
+  { maxSurge: '30%', maxUnavailable: '20%' },
+  { maxSurge: '50%', maxUnavailable: '17%' },
+  { maxSurge: '10%', maxUnavailable: '34%' },
+] as const;
+const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
+const MAX_WAIT_MS = 900;
+
+export class Client {
+  /** What was done, and what was refused. */
+  done = 0;
+  refused = 0;
+  private readonly stage: Stage;
+  private readonly chance: Chance;
+  private readonly subjects: readonly Subject[];
+  private running: Promise<unknown> | undefined;
+  private stopped = false;
+  private version = 0;
+
+  static async start(stage: Stage, chance: Chance, count = 2): Promise<Client> {
+    const subjects: Subject[] = [];
+    for (let i = 0; i < count; i++) subjects.push(await stage.subject(4, STEPS));
+    const client = new Client(stage, chance, subjects);
+    client.running = Promise.all(subjects.map((subject) => client.work(subject)));
+    return client;
+  }
+
+  private constructor(stage: Stage, chance: Chance, subjects: readonly Subject[]) {
+    this.stage = stage;
+    this.chance = chance;
+    this.subjects = subjects;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Stops, brings all to a good end, and sees that it is one. */
+  async finish(): Promise<void> {
+    this.stop();
+    await this.running;
+    await Promise.all(
+      this.subjects.map(async (subject) => {
+        const spec = { disabled: false, strategy: { paused: false } };
+        await this.stage.persist(`${subject.name}: enabled`, () => this.stage.patch(subject.rolloutPath, { spec }));
+        await this.stage.persist(`${subject.name}: the last edit`, () => subject.release('end'));
+        await subject.toEnd('end');
+      }),
+    );
+  }
+
+  private async work(subject: Subject): Promise<void> {
+    while (!this.stopped) {
+      await this.act(subject).then(
+        () => (this.done += 1),
+        () => (this.refused += 1),
+      );
+      await pause(this.chance.between(100, MAX_WAIT_MS));
+    }
+  }
+
+  private async act(subject: Subject): Promise<unknown> {
+    const { chance } = this;
+    const dice = chance.next();
+    if (dice < 0.4) return (await subject.waits()) ? subject.approve() : undefined;
+    if (dice < 0.6) return subject.release(`v${++this.version}`);
+    if (dice < 0.65) return subject.release('broken');
+    if (dice < 0.75) return subject.release(`v${Math.max(0, this.version - chance.between(1, 2))}`);
+    if (dice < 0.87) return subject.edit({ replicas: chance.between(2, 6) });
+    if (dice < 0.95)
+      return subject.edit({ settings: { ...chance.pick(LIMITS), minReadySeconds: chance.between(0, 1) } });
+    if (dice < 0.98)
+      return this.stage.patch(subject.rolloutPath, { spec: { strategy: { paused: chance.next() < 0.5 } } });
+    return this.stage.patch(subject.rolloutPath, { spec: { disabled: chance.next() < 0.3 } });
+  }
+}

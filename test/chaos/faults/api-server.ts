@@ -1,0 +1,58 @@
+// The API server goes: killed and started again, or slow.
+import type { Fault, Run } from '../fault.ts';
+import { pause, type Stage } from '../stage.ts';
+
+/** Killed as soon as the batch of a step has begun; comes back after a while. */
+const killed = (downMs: number, short = false): Run => ({
+  what: `down for ${downMs / 1000} s in the middle of a batch`,
+  short,
+  async play(stage, recovered) {
+    const subject = await stage.subject();
+    await subject.release('v2');
+    await subject.stands(1);
+    await stage.trouble(async () => {
+      await subject.approve();
+      await subject.until('moving', async () => (await subject.deployment()).spec.paused !== true);
+      stage.killServer();
+      await pause(downMs);
+      await stage.startServer();
+    });
+    recovered(await subject.stands(2));
+    await subject.toEnd('v2');
+  },
+});
+
+export const apiServerKilled: Fault = {
+  name: 'api-server-killed',
+  title: 'kill -9 of the API server, and its restart',
+  runs: [killed(0, true), killed(1_000), killed(5_000), killed(20_000), killed(0), killed(40_000)],
+};
+
+/** Half of all answers come within 500 ms, one in a hundred after five seconds and more. */
+export const longTail = (stage: Stage) => (): number => Math.min(500 * Math.exp(1.0 * normal(stage)), 20_000);
+
+function normal({ chance }: Stage): number {
+  return Math.sqrt(-2 * Math.log(1 - chance.next())) * Math.cos(2 * Math.PI * chance.next());
+}
+
+export const apiServerSlow: Fault = {
+  name: 'api-server-slow',
+  title: 'every answer to the operator late: 500 ms in the median, 5 s and more for one in a hundred',
+  stage: { tapped: true },
+  runs: Array.from({ length: 3 }, (_, i): Run => ({
+    what: `release ${i + 1}`,
+    async play(stage, recovered) {
+      const subject = await stage.subject();
+      await stage.trouble(async () => {
+        for (const { tap } of stage.replicas) tap!.delayMs = longTail(stage);
+        await subject.release('v2');
+        await subject.stands(1, 120);
+        await subject.approve();
+        await subject.stands(2, 120);
+        for (const { tap } of stage.replicas) tap!.delayMs = undefined;
+      });
+      await subject.approve();
+      recovered(await subject.toEnd('v2'));
+    },
+  })),
+};

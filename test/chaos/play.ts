@@ -1,0 +1,152 @@
+// Plays faults, each on a cluster of its own, and gathers what came of them.
+import { availableParallelism } from 'node:os';
+import { Chance } from './chance.ts';
+import { Client } from './client.ts';
+import type { Fault, Run } from './fault.ts';
+import { Stage } from './stage.ts';
+
+/** One line of the report. */
+export interface Outcome {
+  readonly fault: string;
+  readonly title: string;
+  /** How often the harm was done. */
+  strikes: number;
+  /** Seconds. */
+  readonly recovered: number[];
+  /** What did not go on, or did not end right. */
+  readonly failures: string[];
+  /** Of I1–I6, in words. */
+  readonly violations: string[];
+  /** Changes that the observer judged. */
+  judged: number;
+  /** What a client did meanwhile, and what was refused it. */
+  client: { done: number; refused: number };
+  seconds: number;
+  readonly seed: number;
+}
+
+export interface Plan {
+  readonly faults: readonly Fault[];
+  readonly seed: number;
+  /** How many runs of each; absent = each of its runs once. */
+  readonly runs?: number;
+  /** How many faults are played side by side, each on a cluster of its own. */
+  readonly lanes?: number;
+  readonly say: (line: string) => void;
+}
+
+/** Resolves with one outcome a fault, in their order, whatever happens. */
+export async function play({
+  faults,
+  seed,
+  runs,
+  say,
+  lanes = Math.min(3, availableParallelism() + 1),
+}: Plan): Promise<Outcome[]> {
+  const outcomes = faults.map((fault): Outcome => {
+    const { name, title } = fault;
+    const common = {
+      recovered: [],
+      failures: [],
+      violations: [],
+      judged: 0,
+      client: { done: 0, refused: 0 },
+      seconds: 0,
+    };
+    return { fault: name, title, strikes: 0, ...common, seed };
+  });
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let i = next++; i < faults.length; i = next++) {
+      const chosen = runs === undefined ? faults[i]!.runs : repeat(faults[i]!.runs, runs);
+      await playFault(faults[i]!, chosen, outcomes[i]!, say);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return outcomes;
+}
+
+const repeat = (runs: readonly Run[], count: number): Run[] =>
+  Array.from({ length: count }, (_, i) => runs[i % runs.length]!);
+
+async function playFault(fault: Fault, runs: readonly Run[], outcome: Outcome, say: Plan['say']): Promise<void> {
+  const began = Date.now();
+  let place: Place | undefined;
+  try {
+    for (const [i, run] of runs.entries()) {
+      const at = Date.now();
+      place ??= await Place.open(fault, outcome.seed + i, outcome);
+      try {
+        await run.play(place.stage, (seconds) => {
+          outcome.strikes += 1;
+          outcome.recovered.push(seconds);
+        });
+        say(`${fault.name}: ${run.what}: ${((Date.now() - at) / 1000).toFixed(1)} s`);
+      } catch (error) {
+        outcome.strikes += 1;
+        outcome.failures.push(`${run.what} (seed ${outcome.seed}): ${(error as Error).message}`);
+        say(`${fault.name}: ${run.what}: FAILED: ${(error as Error).stack}\n${place.lastWords()}`);
+        // What is left of it is no place for another run.
+        await place.close(false);
+        place = undefined;
+      }
+    }
+    await place?.close(true);
+  } catch (error) {
+    outcome.failures.push(`seed ${outcome.seed}: ${(error as Error).message}`);
+    say(`${fault.name}: FAILED: ${(error as Error).stack}\n${place?.lastWords() ?? ''}`);
+    await place?.close(false).catch(() => undefined);
+  }
+  outcome.seconds = (Date.now() - began) / 1000;
+}
+
+/** A stage with a client on it. */
+class Place {
+  readonly stage: Stage;
+  private readonly client: Client | undefined;
+  private readonly outcome: Outcome;
+  private closed = false;
+
+  static async open(fault: Fault, seed: number, outcome: Outcome): Promise<Place> {
+    const stage = await Stage.start({ ...fault.stage, seed });
+    try {
+      const client = fault.client === false ? undefined : await Client.start(stage, new Chance(seed ^ 0x5eed));
+      return new Place(stage, client, outcome);
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+  }
+
+  private constructor(stage: Stage, client: Client | undefined, outcome: Outcome) {
+    this.stage = stage;
+    this.client = client;
+    this.outcome = outcome;
+  }
+
+  lastWords(): string {
+    return this.stage.replicas
+      .map(({ service }) => `${service.pid}: ${service.output().split('\n').slice(-12).join('\n')}`)
+      .join('\n');
+  }
+
+  async close(well: boolean): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    const { stage, client, outcome } = this;
+    try {
+      if (well) await client?.finish();
+      else client?.stop();
+      if (well) await stage.observer.caughtUp();
+    } finally {
+      if (client) {
+        outcome.client.done += client.done;
+        outcome.client.refused += client.refused;
+      }
+      await stage.close();
+      const { judge } = stage.observer;
+      outcome.violations.push(...judge.violations);
+      outcome.judged += judge.seen;
+    }
+  }
+}
