@@ -29,7 +29,7 @@ help: ## List the targets
 test: $(INSTALLED) ## Lint, type-check and run every test (the acceptance tests against the embedded cluster)
 	@$(NODE) test/support/tools.ts
 	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-unit test-e2e lint typecheck generated
-	@$(MAKE) --no-print-directory test-property
+	@$(MAKE) --no-print-directory --keep-going test-property test-chaos
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style and the import arrows
@@ -48,6 +48,11 @@ test-unit: $(INSTALLED) ## Run the unit tests only
 test-property: $(INSTALLED) ## Run the random histories only
 	@npm run --silent test:property
 
+# By itself too, for the same reason.
+.PHONY: test-chaos
+test-chaos: $(INSTALLED) ## Run the short form of the faults only
+	@npm run --silent test:chaos
+
 # The embedded cluster always: a KUBECONFIG that happens to be set in your shell is never touched by `make test`.
 .PHONY: test-e2e
 test-e2e: $(INSTALLED) ## Run the acceptance tests only, against the embedded cluster
@@ -61,6 +66,11 @@ soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SEC
 .PHONY: bench
 bench: $(INSTALLED) ## Measure, and write docs/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
 	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts
+
+.PHONY: chaos
+chaos: $(INSTALLED) ## Break everything around real processes, and write docs/reliability.md: make chaos [ONLY=FAULT] [RUNS=N] [SEED=S]
+	@$(NODE) test/support/tools.ts >/dev/null
+	@ONLY='$(ONLY)' RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) test/chaos/main.ts
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)

@@ -60,9 +60,9 @@ export function createApi(options: ApiClientOptions): ApiClient {
         request.on('close', () => signal.removeEventListener('abort', giveUp));
         request.on('error', (error: NodeJS.ErrnoException) => {
           // The server closed a kept connection just as we used it again. Only a read may be sent twice without asking.
-          if (request.reusedSocket && error.code === 'ECONNRESET' && call.method === 'GET' && !signal.aborted) {
-            return resolve(attempt());
-          }
+          // And only once: an error while the answer is read is told to whoever reads it.
+          const unheard = answer === undefined && request.reusedSocket && error.code === 'ECONNRESET';
+          if (unheard && call.method === 'GET' && !signal.aborted) return resolve(attempt());
           reject(error);
         });
         request.end(body);

@@ -4,8 +4,8 @@ import type { Stage, StageOptions } from './stage.ts';
 export interface Run {
   /** What is different about this run, e.g. "silence for 60 s". */
   readonly what: string;
-  /** Also played in `make test`. */
-  readonly short?: boolean;
+  /** Also played in `make test`; `only`: nowhere else. */
+  readonly short?: boolean | 'only';
   /**
    * Does the harm and sees that the release goes on and ends right; rejects when it does not. `recovered` hears, each time, how many
    * seconds it took from the moment nothing was broken from outside any more until the release had gone on: its batch was done, or

@@ -32,6 +32,9 @@ const STOPPING_MS = 500;
 /** So long a Deployment may stay held, with nothing in the way, without a Rollout that says so: a lease and some seconds. */
 export const ORPHAN_MS = 40_000;
 
+/** So long after the webhooks are asked again something from before may still be put right. */
+const UNGUARDED_MS = 10_000;
+
 interface Since<T> {
   readonly value: T;
   readonly at: number;
@@ -114,12 +117,16 @@ export class Judge {
   /** Something is broken from outside: what must happen in time need not happen now. */
   private troubled = false;
   private quietSince = 0;
+  /** Nobody asks the webhooks: what users write takes effect at once, and the operator notices a moment later. */
+  private unguardedUntil = 0;
   private now = 0;
 
   /** A fault begins, or is over. */
-  trouble(yes: boolean, at: number): void {
+  trouble(yes: boolean, at: number, unguarded = false): void {
     if (this.troubled && !yes) this.quietSince = at;
     this.troubled = yes;
+    if (unguarded) this.unguardedUntil = Infinity;
+    else if (!yes && this.unguardedUntil === Infinity) this.unguardedUntil = at + UNGUARDED_MS;
   }
 
   /** The user asks for these settings; whether the API server takes them is not known yet. */
@@ -260,7 +267,8 @@ export class Judge {
       file.existed = Math.max(file.existed, updated);
       return;
     }
-    if (file.heldSince === undefined || this.lately(file.stopped, STOPPING_MS)) return;
+    if (file.heldSince === undefined || this.lately(file.stopped, STOPPING_MS) || this.now < this.unguardedUntil)
+      return;
     const rollout = this.rolloutOf(file);
     const canary = rollout?.status?.canaryStatus;
     const about = canary?.observedRolloutID === deployment.metadata.labels?.[RELEASE_ID];
@@ -291,7 +299,7 @@ export class Judge {
     const going = type === 'DELETED' || object.metadata.deletionTimestamp !== undefined;
     if (gap || !going || !before || before.metadata.deletionTimestamp || !this.isAvailable(file, before)) return;
     if (file.heldSince === undefined || this.lately(file.scaled, MOMENT_MS)) return;
-    if (this.lately(file.stopped, STOPPING_MS)) return;
+    if (this.lately(file.stopped, STOPPING_MS) || this.now < this.unguardedUntil) return;
     const left = [...file.pods.values()].filter((pod) => pod !== object && this.isAvailable(file, pod)).length;
     const least = Math.min(...this.recentSizes(file).map((size) => size - this.mostUnavailable(file, size)));
     if (left < least) this.violated(file, `I3: ${left} available Pods left, at least ${least} are promised`);

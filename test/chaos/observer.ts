@@ -1,5 +1,6 @@
 // Watches every change of Deployments, ReplicaSets, Pods and Rollouts over connections of its own, puts them in the order in which
 // they were stored, and lets the judge see them. Nothing of src/ is used here.
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { parse } from 'yaml';
 import { Judge, type Seen } from './judge.ts';
@@ -163,7 +164,7 @@ export class Observer {
     });
   }
 
-  private open(path: string, answer: (response: import('node:http').IncomingMessage) => void) {
+  private open(path: string, answer: (response: IncomingMessage) => void): ClientRequest {
     return https.get(new URL(path, this.server), { ...this.tls, signal: this.ending.signal }, answer);
   }
 }

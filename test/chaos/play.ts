@@ -1,5 +1,4 @@
 // Plays faults, each on a cluster of its own, and gathers what came of them.
-import { availableParallelism } from 'node:os';
 import { Chance } from './chance.ts';
 import { Client } from './client.ts';
 import type { Fault, Run } from './fault.ts';
@@ -31,18 +30,15 @@ export interface Plan {
   /** How many runs of each; absent = each of its runs once. */
   readonly runs?: number;
   /** How many faults are played side by side, each on a cluster of its own. */
-  readonly lanes?: number;
+  readonly lanes: number;
   readonly say: (line: string) => void;
 }
 
+/** Most of the time is spent waiting, for a lease or a network. */
+export const LANES = 3;
+
 /** Resolves with one outcome a fault, in their order, whatever happens. */
-export async function play({
-  faults,
-  seed,
-  runs,
-  say,
-  lanes = Math.min(3, availableParallelism() + 1),
-}: Plan): Promise<Outcome[]> {
+export async function play({ faults, seed, runs, say, lanes }: Plan): Promise<Outcome[]> {
   const outcomes = faults.map((fault): Outcome => {
     const { name, title } = fault;
     const common = {
@@ -58,7 +54,8 @@ export async function play({
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let i = next++; i < faults.length; i = next++) {
-      const chosen = runs === undefined ? faults[i]!.runs : repeat(faults[i]!.runs, runs);
+      const own = faults[i]!.runs;
+      const chosen = runs === undefined ? own : repeat(own, runs);
       await playFault(faults[i]!, chosen, outcomes[i]!, say);
     }
   };

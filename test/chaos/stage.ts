@@ -247,6 +247,11 @@ export class Stage {
     this.replicas = this.replicas.filter((one) => one !== replica);
   }
 
+  /** It answers again. */
+  putBack(replica: Replica): void {
+    if (!this.replicas.includes(replica)) this.replicas.push(replica);
+  }
+
   /** The one whose name is on the lease. */
   async leader(): Promise<Replica> {
     let found: Replica | undefined;
@@ -296,13 +301,14 @@ export class Stage {
     return this.until(what, () => action().then(() => true), seconds);
   }
 
-  /** While it lasts, what has to happen in time need not. */
-  async trouble<T>(work: () => Promise<T>): Promise<T> {
-    this.observer.judge.trouble(true, Date.now());
+  /** While it lasts, what has to happen in time need not; unguarded, nobody asks the webhooks. */
+  async trouble<T>(work: () => Promise<T>, unguarded = false): Promise<T> {
+    const { judge } = this.observer;
+    judge.trouble(true, Date.now(), unguarded);
     try {
       return await work();
     } finally {
-      this.observer.judge.trouble(false, Date.now());
+      judge.trouble(false, Date.now());
     }
   }
 }

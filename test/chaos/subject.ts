@@ -52,7 +52,8 @@ export class Subject extends Workload {
     const next = {
       ...this.written,
       ...(replicas === undefined ? {} : { replicas }),
-      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+      // An API server does not store a 0.
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds: minReadySeconds || undefined }),
       strategy: { ...strategy, rollingUpdate: { ...strategy.rollingUpdate, ...rollingUpdate } },
     };
     const wanted = settingsOf({ spec: next });
@@ -65,7 +66,7 @@ export class Subject extends Workload {
     for (let tries = 0; ; tries++) {
       try {
         await this.patch({ spec });
-        this.written = next;
+        this.written = JSON.parse(JSON.stringify(next)) as typeof next;
         return;
       } catch (error) {
         // An answer of the API server is certain; no answer is not.

@@ -1,5 +1,5 @@
 // Between one replica and the API server: sees each call, can be slow, and can strike before a call is sent on or before its answer is heard.
-import http from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createBundle } from '../../src/tls/bundle.ts';
@@ -54,7 +54,7 @@ export class Tap {
     this.ca = ca;
     this.port = (server.address() as AddressInfo).port;
     this.agent = new https.Agent({ ca: options.ca, keepAlive: true });
-    server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.serve(request, response).catch(() => request.socket.destroy());
     });
     server.on('tlsClientError', () => undefined);
@@ -66,7 +66,7 @@ export class Tap {
     this.agent.destroy();
   }
 
-  private async serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
     for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
     const body = Buffer.concat(parts);
@@ -89,7 +89,7 @@ export class Tap {
     answer.pipe(response);
   }
 
-  private struck(call: Call, moment: Moment, request: http.IncomingMessage): boolean {
+  private struck(call: Call, moment: Moment, request: IncomingMessage): boolean {
     const act = this.strike?.(call, moment);
     act?.();
     if (act) request.socket.destroy();
@@ -98,10 +98,10 @@ export class Tap {
 
   private forward(
     url: URL,
-    { method, headers }: http.IncomingMessage,
+    { method, headers }: IncomingMessage,
     body: Buffer,
-    response: http.ServerResponse,
-  ): Promise<http.IncomingMessage> {
+    response: ServerResponse,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const options = { method, headers: { ...headers, host: url.host }, agent: this.agent };
       const sent = https.request(url, options, resolve);

@@ -308,6 +308,25 @@ describe('the API client', () => {
       await new Promise((resolve) => setImmediate(resolve));
     });
 
+    it('that breaks on a kept connection is told once, and not opened again behind our back', async () => {
+      let watched = 0;
+      let raw: Socket | undefined;
+      server.on('connection', (socket: Socket) => (raw = socket));
+      handler = (_, response) => {
+        // Its end gives the connection back, to be used for the next one.
+        if (++watched === 1) return void response.end(line('ADDED', 'a'));
+        response.write(line('ADDED', 'b'));
+        setTimeout(() => raw!.resetAndDestroy(), 10);
+      };
+      open();
+      assert.equal((await collect()).error, undefined);
+      const { lines, error } = await collect();
+      assert.deepEqual(lines, ['ADDED b']);
+      assert.ok(error instanceof NetworkError);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.deepEqual([watched, sockets.size], [2, 1]);
+    });
+
     it('refuses a line without end', async () => {
       handler = (_, response) => {
         response.on('error', () => undefined);

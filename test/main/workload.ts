@@ -17,6 +17,12 @@ export class Workload {
 
   /** Made, and enrolled by whoever leads. */
   async create(replicas: number, steps: readonly object[]): Promise<void> {
+    await this.createDeployment(replicas);
+    await this.createRollout(steps);
+    await this.until('Healthy', async () => (await this.rollout()).status?.phase === 'Healthy');
+  }
+
+  private async createDeployment(replicas: number): Promise<void> {
     const { name } = this;
     const labels = { app: name };
     const spec = { containers: [{ name: 'app', image: 'app:v1' }] };
@@ -30,6 +36,10 @@ export class Workload {
         spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
       },
     });
+  }
+
+  async createRollout(steps: readonly object[]): Promise<void> {
+    const { name } = this;
     const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name };
     await this.api.request({
       method: 'POST',
@@ -41,7 +51,6 @@ export class Workload {
         spec: { workloadRef, strategy: { canary: { steps } } },
       },
     });
-    await this.until('Healthy', async () => (await this.rollout()).status?.phase === 'Healthy');
   }
 
   release(version: string): Promise<unknown> {

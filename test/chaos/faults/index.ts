@@ -1,5 +1,49 @@
 // Every fault, those that take longest first, so that lanes end together.
-import type { Fault } from '../fault.ts';
+import type { Fault, Run } from '../fault.ts';
 import { apiServerKilled, apiServerSlow } from './api-server.ts';
+import { certificates, crdDeletedFault, webhooksDeleted } from './installation.ts';
+import { killedAtCalls, leaderKilled } from './kills.ts';
+import { clocks, twoLeaders } from './leadership.ts';
+import { everythingAtOnce, fullQueue } from './load.ts';
+import { apiServerCut, leaderCut, webhooksCut } from './network.ts';
 
-export const faults: readonly Fault[] = [apiServerKilled, apiServerSlow];
+export const faults: readonly Fault[] = [
+  killedAtCalls,
+  apiServerCut,
+  webhooksCut,
+  leaderKilled,
+  everythingAtOnce,
+  apiServerKilled,
+  twoLeaders,
+  leaderCut,
+  fullQueue,
+  certificates,
+  apiServerSlow,
+  clocks,
+  crdDeletedFault,
+  webhooksDeleted,
+];
+
+const shortRuns = (...of: readonly Fault[]): Run[] => of.flatMap(({ runs }) => runs.filter(({ short }) => short));
+
+/** For `make test`: of each family something that is quick, on three clusters side by side. */
+export const shortFaults: readonly Fault[] = [
+  {
+    name: 'short-operator',
+    title: 'the leader killed, its lease deleted, clocks that jump',
+    stage: { clock: true, tapped: true },
+    runs: shortRuns(leaderKilled, twoLeaders, clocks),
+  },
+  {
+    name: 'short-cluster',
+    title: 'the API server killed, networks cut, certificates deleted, many releases at once',
+    stage: { nodes: 8 },
+    runs: shortRuns(apiServerKilled, apiServerCut, webhooksCut, certificates, fullQueue),
+  },
+  {
+    ...killedAtCalls,
+    name: 'short-calls',
+    title: 'kill -9 of the operator before and after one of its API calls',
+    runs: shortRuns(killedAtCalls),
+  },
+];

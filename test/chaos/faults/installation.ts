@@ -1,0 +1,202 @@
+// What was installed is taken away or spoilt: certificates, webhook configurations, the CRD.
+import type { KubeObject } from '../../../src/api/types.ts';
+import { createBundle, type Bundle } from '../../../src/tls/bundle.ts';
+import type { Fault, Run } from '../fault.ts';
+import { chartObjects, collectionOf, CRDS, HOOKS, NAMESPACE, pause, SECRET, type Stage } from '../stage.ts';
+import type { Subject } from '../subject.ts';
+
+const NAMES = [`tranche-webhook.${NAMESPACE}.svc`, `tranche-webhook.${NAMESPACE}.svc.cluster.local`];
+const YEAR_MS = 365 * 86_400_000;
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const dataOf = ({ ca, caKey, cert, key }: Bundle): Record<string, string> => ({
+  'ca.crt': base64(ca),
+  'ca.key': base64(caKey),
+  'tls.crt': base64(cert),
+  'tls.key': base64(key),
+});
+
+/** Releases; the harm; then an edit that asks the webhook must be taken, and the release goes on. */
+async function releaseAround(
+  stage: Stage,
+  harm: () => Promise<unknown>,
+  recovered: (seconds: number) => void,
+  mended: () => Promise<boolean>,
+): Promise<void> {
+  const [subject, other] = [await stage.subject(), await stage.subject()];
+  await subject.release('v2');
+  await subject.stands(1);
+  await harm();
+  const began = Date.now();
+  await stage.until('mended', mended);
+  await stage.persist('an edit', () => other.release('v2'));
+  recovered((Date.now() - began) / 1000);
+  await subject.toEnd('v2');
+  await other.toEnd('v2');
+}
+
+const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = false): Run => ({
+  what,
+  short,
+  async play(stage, recovered) {
+    const before = (await stage.get(SECRET)) as KubeObject & { data: Record<string, string> };
+    let spoilt: string | undefined;
+    await releaseAround(
+      stage,
+      async () => {
+        await harm(stage);
+        const now = (await stage.get(SECRET).catch(() => undefined)) as typeof before | undefined;
+        spoilt = now?.data['tls.crt'] === before.data['tls.crt'] ? undefined : now?.data['tls.crt'];
+      },
+      recovered,
+      async () => {
+        const { data } = (await stage.get(SECRET)) as typeof before;
+        const complete = ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'].every((key) => data[key]);
+        return complete && data['tls.crt'] !== spoilt;
+      },
+    );
+  },
+});
+
+const write = (stage: Stage, data: Record<string, string | null>): Promise<unknown> => stage.patch(SECRET, { data });
+
+export const certificates: Fault = {
+  name: 'certificates',
+  title:
+    'the Secret with the certificates deleted, emptied, spoilt; an expired certificate, one of a wrong CA, of a wrong name',
+  runs: [
+    secret('the Secret deleted', (stage) => stage.remove(SECRET), true),
+    secret('emptied', (stage) => write(stage, { 'ca.crt': null, 'ca.key': null, 'tls.crt': '', 'tls.key': '' })),
+    secret('spoilt', (stage) => write(stage, { 'tls.crt': base64('no certificate'), 'ca.key': base64('no key') })),
+    secret('expired', async (stage) => write(stage, dataOf(await createBundle(NAMES, Date.now() - 3 * YEAR_MS)))),
+    secret('not valid yet', async (stage) => write(stage, dataOf(await createBundle(NAMES, Date.now() + 3 * YEAR_MS)))),
+    secret('of a wrong CA', async (stage) => {
+      const { ca, caKey } = await createBundle(NAMES, Date.now());
+      await write(stage, { 'ca.crt': base64(ca), 'ca.key': base64(caKey) });
+    }),
+    secret('of a wrong name', async (stage) => write(stage, dataOf(await createBundle(['example.com'], Date.now())))),
+  ],
+};
+
+const KINDS = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'];
+
+const chartHooks = async (): Promise<KubeObject[]> =>
+  (await chartObjects()).filter(({ kind }) => KINDS.includes(kind!));
+
+/** Deleted for a while; an edit slips past meanwhile, is noticed, held, and released in steps. */
+const hooksDeleted = (seconds: number, edit: boolean): Run => ({
+  what: `deleted for ${seconds} s${edit ? ', and an edit that nobody sees' : ''}`,
+  async play(stage, recovered) {
+    const [subject, other] = [await stage.subject(), await stage.subject()];
+    await subject.release('v2');
+    await subject.stands(1);
+    const hooks = await chartHooks();
+    await stage.trouble(async () => {
+      for (const hook of hooks) await stage.remove(`${collectionOf(hook)}/${hook.metadata.name}`);
+      if (edit) await other.release('v2');
+      await pause(seconds * 1000);
+      for (const hook of hooks) await stage.post(collectionOf(hook), hook);
+    }, true);
+    const began = Date.now();
+    await stage.until('the CA is in them again', async () => {
+      const found = (await stage.get(`${HOOKS}/mutatingwebhookconfigurations/tranche`)) as KubeObject & {
+        webhooks: { clientConfig: { caBundle?: string } }[];
+      };
+      return found.webhooks.every(({ clientConfig }) => clientConfig.caBundle);
+    });
+    await stage.persist('an edit', () => other.release(edit ? 'v3' : 'v2'));
+    recovered((Date.now() - began) / 1000);
+    await subject.toEnd('v2');
+    await other.toEnd(edit ? 'v3' : 'v2');
+  },
+});
+
+export const webhooksDeleted: Fault = {
+  name: 'webhook-configuration-deleted',
+  title: 'both webhook configurations deleted, and made again as the chart makes them',
+  runs: [hooksDeleted(1, false), hooksDeleted(10, false), hooksDeleted(3, true)],
+};
+
+const CRD = 'rollouts.rollouts.kruise.io';
+const CRD_PATH = `${CRDS}/${CRD}`;
+
+async function isGone(stage: Stage): Promise<boolean> {
+  return stage.get(CRD_PATH).then(
+    () => false,
+    (error: { code?: number }) => error.code === 404,
+  );
+}
+
+const makeAgain = async (stage: Stage): Promise<void> => {
+  const crd = (await chartObjects()).find(({ metadata }) => metadata.name === CRD)!;
+  await stage.persist('the CRD made again', () => stage.post(CRDS, crd));
+};
+
+const isFree = async (subject: Subject): Promise<boolean> => {
+  const { metadata, spec, status } = await subject.deployment();
+  const held = metadata.annotations?.['tranche.dev/held'] !== undefined;
+  return !held && !spec.paused && status?.updatedReplicas === spec.replicas && status?.replicas === spec.replicas;
+};
+
+/** All Rollouts go with it: what is held must be given back. Resolves with what is to be done when the CRD is there again. */
+type Lose = (stage: Stage) => Promise<(() => Promise<unknown>) | void>;
+
+const crdDeleted = (what: string, lose: Lose): Run => ({
+  what,
+  async play(stage, recovered) {
+    const subject = await stage.subject();
+    await subject.release('v2');
+    await subject.stands(1);
+    await stage.trouble(async () => {
+      const after = await lose(stage);
+      await stage.until('the CRD is gone', () => isGone(stage));
+      await makeAgain(stage);
+      await after?.();
+    });
+    recovered(await stage.until('given back', () => isFree(subject)));
+    await subject.checkWritten();
+    // And a new Rollout works.
+    await stage.persist('a new Rollout', () => subject.createRollout([{ replicas: 1 }, { replicas: '100%' }]));
+    await subject.until('Healthy', async () => (await subject.rollout()).status?.phase === 'Healthy');
+    await subject.release('v3');
+    await subject.stands(1);
+    await subject.toEnd('v3');
+    await stage.remove(subject.rolloutPath);
+  },
+});
+
+/** As somebody does who will not wait: takes the finalizers off every Rollout until the CRD is gone. */
+async function force(stage: Stage): Promise<void> {
+  await stage.remove(CRD_PATH);
+  await stage.until('the CRD is gone', async () => {
+    if (await isGone(stage)) return true;
+    const list = (await stage.get('/apis/rollouts.kruise.io/v1beta1/rollouts')) as unknown as { items: KubeObject[] };
+    for (const { metadata } of list.items)
+      await stage
+        .patch(`/apis/rollouts.kruise.io/v1beta1/namespaces/${metadata.namespace}/rollouts/${metadata.name}`, {
+          metadata: { finalizers: null },
+        })
+        .catch(() => undefined);
+    return false;
+  });
+}
+
+export const crdDeletedFault: Fault = {
+  name: 'crd-deleted',
+  title: 'the CRD deleted with all Rollouts in the middle of a release, and made again without them',
+  client: false,
+  runs: [
+    crdDeleted('deleted', async (stage) => void (await stage.remove(CRD_PATH))),
+    crdDeleted('deleted, finalizers taken off by force', force),
+    crdDeleted('deleted by force, webhooks and all, while no replica runs', async (stage) => {
+      const count = stage.replicas.length;
+      for (const replica of [...stage.replicas]) replica.kill();
+      const hooks = await chartHooks();
+      for (const hook of hooks) await stage.remove(`${collectionOf(hook)}/${hook.metadata.name}`);
+      await force(stage);
+      return async () => {
+        for (const hook of hooks) await stage.post(collectionOf(hook), hook);
+        await Promise.all(Array.from({ length: count }, () => stage.startReplica()));
+      };
+    }),
+  ],
+};

@@ -1,0 +1,99 @@
+// Two that believe they lead, a lease that is taken away, and clocks that jump.
+import type { KubeObject } from '../../../src/api/types.ts';
+import type { Fault, Run } from '../fault.ts';
+import { LEASE, pause, type Replica, type Stage } from '../stage.ts';
+import type { Subject } from '../subject.ts';
+
+const HOUR_MS = 3_600_000;
+/** After so long without an answer a kubelet takes a Pod out of its Service. */
+const UNREADY_MS = 10_000;
+
+/** A subject whose second batch has just begun, and who leads. */
+async function inBatch(stage: Stage): Promise<{ subject: Subject; leader: Replica }> {
+  const subject = await stage.subject();
+  await subject.release('v2');
+  await subject.stands(1);
+  const leader = await stage.leader();
+  await subject.approve();
+  await subject.until('moving', async () => (await subject.deployment()).spec.paused !== true);
+  return { subject, leader };
+}
+
+/** Stopped for longer than the lease lasts, it wakes up believing that it leads, in the middle of whatever it was doing. */
+const stopped = (seconds: number): Run => ({
+  what: `the leader stopped for ${seconds} s`,
+  async play(stage, recovered) {
+    const { subject, leader } = await inBatch(stage);
+    leader.service.kill('SIGSTOP');
+    const waking = pause(seconds * 1000).then(() => leader.service.kill('SIGCONT'));
+    const unready = pause(UNREADY_MS).then(() => stage.takeOut(leader));
+    const took = await subject.stands(2, 90);
+    recovered(took);
+    await Promise.all([waking, unready]);
+    stage.putBack(leader);
+    await subject.toEnd('v2');
+  },
+});
+
+interface Lease extends KubeObject {
+  readonly spec: { readonly holderIdentity: string; readonly leaseTransitions?: number };
+}
+const readLease = (stage: Stage): Promise<Lease> => stage.get(LEASE) as Promise<Lease>;
+
+const stolen: Run = {
+  what: 'the lease in the name of somebody who is not there',
+  async play(stage, recovered) {
+    const { subject } = await inBatch(stage);
+    const renewTime = new Date().toISOString().replace('Z', '000Z');
+    await stage.patch(LEASE, { spec: { holderIdentity: 'nobody_12345678', renewTime, leaseDurationSeconds: 15 } });
+    recovered(await subject.stands(2, 90));
+    await subject.toEnd('v2');
+  },
+};
+
+const deleted: Run = {
+  what: 'the lease deleted',
+  short: true,
+  async play(stage, recovered) {
+    const { subject } = await inBatch(stage);
+    await stage.remove(LEASE);
+    recovered(await subject.stands(2, 90));
+    await subject.toEnd('v2');
+  },
+};
+
+export const twoLeaders: Fault = {
+  name: 'two-leaders',
+  title: 'the leader stopped (SIGSTOP) past its lease and woken up; its lease stolen, and deleted',
+  runs: [deleted, stolen, stopped(25), stopped(40)],
+};
+
+/** Who leads keeps the lead: clocks have no say in it. */
+const jump = (who: 'leader' | 'standby', hours: number): Run => ({
+  what: `the ${who}'s clock ${hours > 0 ? 'forward' : 'back'} ${Math.abs(hours)} h`,
+  short: who === 'standby',
+  async play(stage, recovered) {
+    const { subject, leader } = await inBatch(stage);
+    const before = await readLease(stage);
+    const jumping = who === 'leader' ? leader : stage.replicas.find((one) => one !== leader)!;
+    await jumping.setClock(hours * HOUR_MS);
+    recovered(await subject.stands(2));
+    // Longer than it takes to renew the lease, or to take it.
+    await pause(6_000);
+    const after = await readLease(stage);
+    if (after.spec.holderIdentity !== before.spec.holderIdentity)
+      throw new Error(`${before.spec.holderIdentity} led, and ${after.spec.holderIdentity} has taken the lease`);
+    await subject.toEnd('v2');
+    await jumping.setClock(0);
+    const again = await stage.subject();
+    await again.release('v2');
+    await again.toEnd('v2');
+  },
+});
+
+export const clocks: Fault = {
+  name: 'clock-jumps',
+  title: "one replica's clock jumps by hours, forward and back, and back again",
+  stage: { clock: true },
+  runs: [jump('standby', 5), jump('leader', 5), jump('standby', -5), jump('leader', -5)],
+};
