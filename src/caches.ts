@@ -3,7 +3,7 @@ import { GROUP, OWN_GROUP, WORKLOAD_TYPE } from './api/keys.ts';
 import type { ReleasePolicy } from './api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from './api/types.ts';
 import type { Api } from './kube/api.ts';
-import { realClock as clock } from './kube/clock.ts';
+import { steadyClock as clock } from './kube/clock.ts';
 import { inNamespaces, type Collection } from './kube/collection.ts';
 import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
 import { heldIndex } from './operator/policies.ts';

@@ -4,7 +4,7 @@ import type { Rollout } from './api/types.ts';
 import { notSynced, startCaches } from './caches.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
-import { realClock as clock, sleep } from './kube/clock.ts';
+import { realClock as clock, sleep, steadyClock } from './kube/clock.ts';
 import { noObjects } from './kube/collection.ts';
 import { connect } from './kube/connection.ts';
 import { isNotFound } from './kube/errors.ts';
@@ -47,7 +47,7 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
     const lost = new AbortController();
     const election = new LeaderElection({
       api,
-      clock,
+      clock: steadyClock,
       namespace,
       name: config.lease,
       identity: config.identity,

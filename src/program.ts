@@ -6,7 +6,7 @@ import { DRAIN_IDENTITY, type Config } from './config.ts';
 import { ownerOf } from './engine/owner.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
-import { realClock as clock, sleep } from './kube/clock.ts';
+import { realClock as clock, sleep, steadyClock } from './kube/clock.ts';
 import { connect } from './kube/connection.ts';
 import { EventSender } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
@@ -264,7 +264,8 @@ function startLeading({ config, logger }: Run, { api, namespace, metrics, lead, 
   }
   const election = new LeaderElection({
     api,
-    clock,
+    // A clock that is set must not end our own lease too late, nor another's too early.
+    clock: steadyClock,
     namespace,
     name: config.lease,
     identity: config.identity,

@@ -13,6 +13,12 @@ export const realClock: Clock = {
   random: () => Math.random(),
 };
 
+/**
+ * For whoever only measures how long something lasts: it goes on evenly when somebody sets the clock. Its time of day is that of the
+ * process's start, plus what has passed since.
+ */
+export const steadyClock: Clock = { ...realClock, now: () => performance.timeOrigin + performance.now() };
+
 /** Resolves after ms, or as soon as the signal says so: true when the time has passed. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {

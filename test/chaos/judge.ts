@@ -32,6 +32,7 @@ const STOPPING_MS = 500;
 /** So long a Deployment may stay held, with nothing in the way, without a Rollout that says so: a lease and some seconds. */
 export const ORPHAN_MS = 40_000;
 
+const TRACE_LINES = 25;
 /** So long after the webhooks are asked again something from before may still be put right. */
 const UNGUARDED_MS = 10_000;
 
@@ -57,6 +58,8 @@ interface File {
   existed: number;
   unowned: number | undefined;
   silent: number | undefined;
+  /** What it looked like lately, for the report of a violation. */
+  readonly trace: string[];
 }
 
 interface Awaited {
@@ -156,8 +159,17 @@ export class Judge {
   }
 
   private violated(file: File, what: string): void {
-    const time = new Date(this.now).toISOString().slice(11, 23);
-    this.violations.push(`${what} at ${time} [${this.describe(file)}]`);
+    this.note(file);
+    const before = file.trace.slice(-TRACE_LINES).join('\n  ');
+    this.violations.push(`${what} at ${this.time()} [${this.describe(file)}]\n  ${before}`);
+  }
+
+  private time = (): string => new Date(this.now).toISOString().slice(11, 23);
+
+  private note(file: File): void {
+    const line = this.describe(file);
+    if (!file.trace.at(-1)?.endsWith(line)) file.trace.push(`${this.time()} ${line}`);
+    if (file.trace.length > 4 * TRACE_LINES) file.trace.splice(0, TRACE_LINES);
   }
 
   private seeDeployment({ type, object, at, gap }: Seen): void {
@@ -196,6 +208,7 @@ export class Judge {
     if (!held && before) this.checkSettings(file, gap === true);
     this.noteStep(file);
     this.checkOwner(file);
+    this.note(file);
   }
 
   /** I5: who is not held has what its user wrote. */
@@ -257,6 +270,7 @@ export class Judge {
       this.bySet.set(object.metadata.uid, file);
       this.adopt(object.metadata.uid);
     }
+    this.note(file);
     const [updated, was] = [object.spec.replicas ?? 0, before?.spec.replicas ?? 0];
     const { deployment } = file;
     if (type === 'DELETED' || updated <= was) return;
@@ -367,7 +381,9 @@ export class Judge {
       );
     const canary = this.rolloutOf(file)?.status?.canaryStatus;
     const state = `${file.heldSince === undefined ? '' : 'held '}${paused ? 'paused ' : ''}${minReadySeconds > 1e6 ? 'marked ' : ''}`;
-    return `${keyOf(deployment)} ${state}R${deployment.spec.replicas} s${maxSurge}/u${maxUnavailable} ${sets.join(' ')} step ${canary?.currentStepIndex ?? '-'} ${canary?.currentStepState ?? '-'}`;
+    const user = file.wanted.at(-1)!.value;
+    const asked = `user s${user.maxSurge}/u${user.maxUnavailable}/m${user.minReadySeconds}`;
+    return `${keyOf(deployment)} ${asked} ${state}R${deployment.spec.replicas} s${maxSurge}/u${maxUnavailable} ${sets.join(' ')} step ${canary?.currentStepIndex ?? '-'} ${canary?.currentStepState ?? '-'}`;
   }
 }
 
@@ -384,4 +400,5 @@ const newFile = (deployment: any, at: number): File => ({
   existed: 0,
   unowned: undefined,
   silent: undefined,
+  trace: [],
 });

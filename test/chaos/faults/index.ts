@@ -32,12 +32,14 @@ export const shortFaults: readonly Fault[] = [
     name: 'short-operator',
     title: 'the leader killed, its lease deleted, clocks that jump',
     stage: { clock: true, tapped: true },
+    client: false,
     runs: shortRuns(leaderKilled, twoLeaders, clocks),
   },
   {
     name: 'short-cluster',
     title: 'the API server killed, networks cut, certificates deleted, many releases at once',
     stage: { nodes: 8 },
+    client: false,
     runs: shortRuns(apiServerKilled, apiServerCut, webhooksCut, certificates, fullQueue),
   },
   {
