@@ -1,14 +1,15 @@
 // What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
 import type { Deployment, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/batch.ts';
+import { ownerOf } from '../engine/owner.ts';
 import { planRelease, type Wait } from '../engine/plan.ts';
 import type { ApiCall } from '../kube/api.ts';
-import { isConflict } from '../kube/errors.ts';
+import { ApiError, isConflict } from '../kube/errors.ts';
 import type { Cluster, Context, DryRun } from './context.ts';
 import { CliError } from './exit.ts';
 import { oneLine } from './paint.ts';
-import { find, appsPath, getRollout, namespaceFlag, rolloutsPath } from './resources.ts';
-import { isUnreported, stateOf } from './state.ts';
+import { find, appsPath, getRollout, listRollouts, namespaceFlag, rolloutsPath } from './resources.ts';
+import { isUnreported, standing, stateOf } from './state.ts';
 import { duration, pods } from './text.ts';
 
 export interface Target {
@@ -20,7 +21,7 @@ export interface Target {
 export interface Change {
   readonly call?: ApiCall;
   /** What was done and what follows; `answer` is what the server gave back, undefined when nothing was sent. */
-  says(answer: unknown): string;
+  says(answer: Rollout | undefined): string | Promise<string>;
 }
 
 const ATTEMPTS = 5;
@@ -39,7 +40,7 @@ export async function change(
     try {
       const answer = call && dryRun !== 'client' ? await send(cluster, call, dryRun) : undefined;
       context.io.out(
-        `${oneLine(says(answer))}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`,
+        `${oneLine(await says(answer as Rollout | undefined))}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`,
       );
       return target;
     } catch (error) {
@@ -51,7 +52,22 @@ export async function change(
 export async function getTarget(cluster: Cluster, name: string): Promise<Target> {
   const rollout = await getRollout(cluster, name);
   const path = `${appsPath('deployments', rollout.metadata.namespace)}/${rollout.spec.workloadRef.name}`;
-  return { rollout, deployment: await find<Deployment>(cluster.api, path) };
+  const [deployment] = await Promise.all([find<Deployment>(cluster.api, path), refuseRival(cluster, rollout)]);
+  return { rollout, deployment };
+}
+
+/** Of two Rollouts for one Deployment only the first works: a word to the other would go to nobody, or to the wrong one. */
+async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promise<void> {
+  const all = await listRollouts(cluster, metadata.namespace).catch((error: unknown) => {
+    if (error instanceof ApiError && error.code === 403) return [];
+    throw error;
+  });
+  const owner = ownerOf(all.filter((one) => one.spec.workloadRef.name === spec.workloadRef.name));
+  if (owner === undefined || owner.metadata.name === metadata.name) return;
+  throw new CliError(
+    `Deployment "${spec.workloadRef.name}" is released by Rollout "${owner.metadata.name}", and "${metadata.name}" does nothing: ` +
+      `delete it with: kubectl delete rollout ${metadata.name}${namespaceFlag({ metadata })}`,
+  );
 }
 
 export const send = ({ api }: Cluster, call: ApiCall, dryRun: DryRun): Promise<unknown> =>
@@ -86,10 +102,6 @@ export const replaceTemplate = (deployment: Deployment, template: Deployment['sp
   ],
 });
 
-/** A policy wants more than one approval: this one was noted, and the step still waits. */
-export const waitsForOthers = (answer: unknown): boolean =>
-  (answer as Rollout | undefined)?.status?.canaryStatus?.currentStepState === 'StepPaused';
-
 /** Throws where there is no release to decide about. */
 export function inRelease(
   { rollout, deployment }: Target,
@@ -103,9 +115,7 @@ export function inRelease(
     );
   const status = rollout.status?.canaryStatus;
   if (rollout.status?.phase !== 'Progressing' || !status)
-    throw new CliError(
-      `cannot ${verb}: ${name} releases nothing (${stateOf(rollout, deployment)}: ${rollout.status?.message || 'no status yet'})`,
-    );
+    throw new CliError(`cannot ${verb}: ${name} releases nothing (${standing(rollout, deployment)})`);
   return status;
 }
 
@@ -139,6 +149,12 @@ export const describeWait = (wait: Wait): string =>
     : wait === 'None'
       ? 'goes on at once'
       : `waits ${duration(wait.seconds * 1000)}`;
+
+/** What has to be done beside it where the release is frozen. */
+export const whileFrozen = ({ rollout, deployment }: Target): string =>
+  stateOf(rollout, deployment) === 'Paused'
+    ? `, once it is resumed: kubectl tranche resume ${rollout.metadata.name}${namespaceFlag(rollout)}`
+    : '';
 
 export const follow = (rollout: Rollout): string =>
   `follow it with: kubectl tranche status ${rollout.metadata.name}${namespaceFlag(rollout)} --watch`;

@@ -2,13 +2,15 @@
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { enforcementOf, matching } from '../engine/policy.ts';
-import { requiredApprovals } from '../engine/policy-approval.ts';
+import { approvalsOf, requiredApprovals } from '../engine/policy-approval.ts';
 import { judgePlan } from '../engine/policy-rules.ts';
 import { closedPolicies, opens, type Calendar } from '../engine/policy-windows.ts';
 import { sentence } from '../engine/validate-violation.ts';
 import { ApiError } from '../kube/errors.ts';
 import type { Cluster } from './context.ts';
+import { oneLine } from './paint.ts';
 import { find, listAll } from './resources.ts';
+import { plural } from './text.ts';
 
 const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
 const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
@@ -62,6 +64,34 @@ export function policyNotes(
   const approvers = approvalRule(policies);
   if (approvers !== undefined) notes.push(`a step that waits is approved by ${approvers}`);
   return notes;
+}
+
+/** What is known of an approval that was one of several: `1 of 2 approvals, ...`; undefined when it was the last needed. */
+export async function furtherApprovals(
+  cluster: Cluster,
+  rollout: Rollout,
+  deployment: Deployment | undefined,
+  /** The Rollout as the server gave it back; undefined when nothing was sent: then this would be one more. */
+  answer: Rollout | undefined,
+): Promise<string | undefined> {
+  const { canaryStatus } = (answer ?? rollout).status ?? {};
+  if (!canaryStatus || (answer !== undefined && canaryStatus.currentStepState !== 'StepPaused')) return undefined;
+  const policies = await policiesFor(cluster, rollout, deployment);
+  const people = new Set(approvalsOf(canaryStatus).map(({ user }) => user)).size;
+  const given = answer === undefined ? people + 1 : people;
+  const required = policies && requiredApprovals(policies);
+  if (answer === undefined && (required === undefined || given >= required)) return undefined;
+  const rule = approvalRule(policies ?? []);
+  const count = required === undefined ? plural(given, 'approval') : `${given} of ${plural(required, 'approval')}`;
+  return `${count}; the step goes on when it is approved by ${rule ?? 'as many people as the policies want'}`;
+}
+
+/** `1 of 2 approvals: anna`, a line; nothing where nobody has approved. */
+export function approvalsSoFar(rollout: Rollout, policies: readonly ReleasePolicy[]): string {
+  const status = rollout.status?.canaryStatus;
+  const people = [...new Set(status ? approvalsOf(status).map(({ user }) => user) : [])];
+  if (people.length === 0) return '';
+  return `  ${people.length} of ${plural(requiredApprovals(policies), 'approval')}: ${oneLine(people.join(', '))}\n`;
 }
 
 /** `2 people, each a member of release-managers, and not the author (policy production)`; undefined when no policy says. */

@@ -78,15 +78,23 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
   const naming = all.filter(({ spec }) => spec.workloadRef.name === name);
   const owner = ownerOf(naming);
   if (kind === 'deployment' && owner) return owner;
+  const there = owner === undefined && (await hasDeployment(cluster, name));
   const hint =
     owner !== undefined
       ? `; Deployment "${name}" is released by Rollout "${owner.metadata.name}"`
-      : all.length === 0
-        ? '; there is none: make one with: kubectl tranche init DEPLOYMENT'
-        : `; there ${all.length === 1 ? 'is' : 'are'}: ${all.map(({ metadata }) => metadata.name).join(', ')}`;
+      : there
+        ? `; Deployment "${name}" has none: make one with: kubectl tranche init ${name}${inNamespace(namespace)}`
+        : all.length === 0
+          ? '; there is none: make one with: kubectl tranche init DEPLOYMENT'
+          : `; there ${all.length === 1 ? 'is' : 'are'}: ${all.map(({ metadata }) => metadata.name).join(', ')}`;
   const what = kind === 'rollout' ? `no Rollout "${name}"` : `no Rollout for Deployment "${name}"`;
   throw new CliError(`${what} in namespace "${namespace}"${hint}`);
 }
+
+/** Only to say so: whoever may not look gets another hint. */
+const hasDeployment = async ({ api, namespace }: Cluster, name: string): Promise<boolean> =>
+  (await find(api, `${appsPath('deployments', namespace)}/${encodeURIComponent(name)}`).catch(() => undefined)) !==
+  undefined;
 
 function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: string } {
   const [first = '', second, ...more] = argument.split('/');

@@ -42,6 +42,11 @@ export function stateOf(rollout: Rollout, deployment: Deployment | undefined): S
   return status?.phase === 'Healthy' ? 'Idle' : 'Pending';
 }
 
+/** `Waiting: step 1/3 done: ...` */
+export function standing(rollout: Rollout, deployment: Deployment | undefined): string {
+  return `${stateOf(rollout, deployment)}: ${messageOf(rollout) ?? 'no status yet'}`;
+}
+
 /** A release that the webhook has begun and the status does not tell of yet: the status is about another one. */
 export function isUnreported({ status }: Rollout, { metadata }: Deployment): boolean {
   const id = metadata.labels?.[ROLLOUT_ID];
@@ -69,5 +74,11 @@ export const sinceOf = ({ status }: Rollout): string | undefined =>
 
 export const stepsOf = ({ spec }: Rollout): number => spec.strategy.canary?.steps?.length ?? 0;
 
-/** The message without the step before the colon, which has a column of its own. */
-export const waitingFor = (rollout: Rollout): string => rollout.status?.message ?? '';
+/** What the operator says of it; undefined when it has said nothing. */
+export function messageOf({ metadata, status }: Rollout): string | undefined {
+  const closing = status?.phase === 'Progressing' || isTerminating(status);
+  return metadata.deletionTimestamp !== undefined && !closing ? 'it is being deleted' : status?.message || undefined;
+}
+
+const isTerminating = (status: Rollout['status']): boolean =>
+  conditionOf(status?.conditions, 'Terminating') !== undefined;

@@ -9,7 +9,7 @@ import { describeWait } from './act.ts';
 import { COLOURS } from './commands/list.ts';
 import { oneLine, type Paint } from './paint.ts';
 import { podsOfSet, type Facts } from './resources.ts';
-import { sinceOf, stateOf } from './state.ts';
+import { messageOf, sinceOf, stateOf } from './state.ts';
 import { bar, duration, pods as podsText, table } from './text.ts';
 
 /** Pods named under a ReplicaSet; those that are not available come first. */
@@ -35,7 +35,7 @@ export function tree(facts: Facts, options: TreeOptions): string {
   const lines = [
     `${paint('bold', rollout.metadata.name)}   ${colour ? paint(colour, state) : state}` +
       `${since === undefined ? '' : ` for ${duration(now - since)}`}   Deployment ${rollout.spec.workloadRef.name}, namespace ${rollout.metadata.namespace}\n`,
-    `  ${oneLine(rollout.status?.message || 'the operator has not looked at it yet')}\n`,
+    `  ${oneLine(messageOf(rollout) ?? 'the operator has not looked at it yet')}\n`,
   ];
   const releasing = rollout.status?.phase === 'Progressing';
   if (deployment && releasing) {

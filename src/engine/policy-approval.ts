@@ -71,7 +71,7 @@ export function judgeApprover(
         ...common,
         field: 'approval by the author',
         reason: `changed the template, and policy ${name} wants another person to approve it`,
-        remedy: anybody ? 'ask somebody else' : `ask another of ${whoMay(users, allowed)}`,
+        remedy: anybody ? 'ask somebody else' : `ask another person: ${whoMay(users, allowed)}`,
       });
     }
     return found;

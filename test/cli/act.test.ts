@@ -225,6 +225,58 @@ describe('kubectl tranche, deciding', function () {
     assert.equal(refused.code, 4);
   });
 
+  it('counts the approvals that a policy asks for, and refuses whom it does not let approve', async () => {
+    const stage = await Stage.open(playground, 'several');
+    const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
+    await stage.post(policies, {
+      apiVersion: 'tranche.dev/v1alpha1',
+      kind: 'ReleasePolicy',
+      metadata: { name: 'four-eyes' },
+      spec: {
+        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'several' } } },
+        approval: { required: 2, groups: ['release-managers'], notAuthor: true },
+      },
+    });
+    const as = (user: string, group = 'release-managers'): string[] => [
+      ...['--as', user, '--as-group', group, '--as-group', 'system:masters'],
+    ];
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const own = await stage.tranche('approve', 'web', ...as('admin'));
+    const stranger = await stage.tranche('approve', 'web', ...as('eve', 'visitors'));
+    const client = await stage.tranche('approve', 'web', ...as('anna'), '--dry-run=client');
+    const server = await stage.tranche('approve', 'web', ...as('anna'), '--dry-run=server');
+    const first = await stage.tranche('approve', 'web', ...as('anna'));
+    const again = await stage.tranche('approve', 'web', ...as('anna'));
+    // At once, and not when the operator writes its next status.
+    assert.match((await stage.tranche('status', 'web')).out, /1 of 2 approvals: anna\n/);
+    const finish = await stage.tranche('finish', 'web', ...as('anna'));
+    const second = await stage.tranche('approve', 'web', ...as('ben'));
+    await stage.waits(2);
+    const jumped = await stage.tranche('jump', 'web', '3', ...as('ben'));
+    await stage.tranche('jump', 'web', '3', ...as('anna'));
+    await stage.ends('Completed');
+    const history = await stage.tranche('history', 'web');
+    await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/four-eyes` });
+    golden(
+      'several',
+      ['approve web   # as the author', own],
+      ['approve web   # as somebody else', stranger],
+      ['approve web --dry-run=client   # as anna', client],
+      ['approve web --dry-run=server   # as anna', server],
+      ['approve web   # as anna', first],
+      ['approve web   # as anna, again', again],
+      ['finish web   # as anna', finish],
+      ['approve web   # as ben', second],
+      ['jump web 3   # as ben', jumped],
+      ['history web', history],
+    );
+    assert.deepEqual(
+      [own, stranger, first, finish, second].map(({ code }) => code),
+      [4, 4, 0, 4, 0],
+    );
+  });
+
   const podsOf = async (namespace: string): Promise<string[]> => {
     const { items } = (await playground.cluster.api.request({
       method: 'GET',

@@ -90,6 +90,7 @@ function normalize(text: string): string {
     .replace(/\b\d+[smhd](?:\d+[smh])?\b(?= ago|$|   )/gm, 'AGE')
     .replace(/(for|began|take|another) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
     .replace(/\b[\w-]+_[0-9a-f]{8}\b/g, 'IDENTITY')
+    .replace(/127\.0\.0\.1:\d+/g, 'HOST')
     .replace(/\bErrImagePull\b/g, 'ImagePullBackOff')
     .replace(/(?<=[^\s│├└─]) {3,}/g, '   ');
 }

@@ -45,7 +45,7 @@ describe('who may approve', () => {
       judged({ notAuthor: true }, 'alice'),
       /"alice" changed the template, and policy p wants another person/,
     );
-    assert.match(judged({ notAuthor: true, groups: ['m'] }, 'alice', ['m']), /ask another of a member of m/);
+    assert.match(judged({ notAuthor: true, groups: ['m'] }, 'alice', ['m']), /ask another person: a member of m/);
     assert.equal(judged({ notAuthor: true }, 'bob'), '');
     assert.equal(judged({}, 'alice'), '');
   });

@@ -1,11 +1,11 @@
 // `kubectl tranche approve`: the wire format is OpenKruise's, the words are ours.
 import type { Rollout } from '../../api/types.ts';
 import type { Run } from '../cli.ts';
-import { change, describeStep, follow, inSteps, patchStatus, waitsForOthers, type Target } from '../act.ts';
+import { change, describeStep, follow, inSteps, patchStatus, whileFrozen, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
-import { namespaceFlag } from '../resources.ts';
-import { stateOf, stepsOf } from '../state.ts';
+import { furtherApprovals } from '../policies.ts';
+import { stepsOf } from '../state.ts';
 
 export function approve(flags: { step?: string; message?: string; dryRun?: string }, name: string): Run {
   const dryRun = parseDryRun(flags.dryRun);
@@ -25,14 +25,11 @@ export function approve(flags: { step?: string; message?: string; dryRun?: strin
       const next = status.nextStepIndex >= 1 ? status.nextStepIndex : index + 1;
       return {
         call: patchStatus(rollout, { currentStepState: 'StepReady' }),
-        says: (answer) => {
-          if (waitsForOthers(answer)) return `your approval of ${of} is recorded; it waits for further approvals`;
+        says: async (answer) => {
+          const further = await furtherApprovals(await context.cluster(), rollout, deployment, answer);
+          if (further !== undefined) return `your approval of ${of} is recorded: ${further}`;
           approved = of;
-          const frozen =
-            stateOf(rollout, deployment) === 'Paused'
-              ? `, once it is resumed: kubectl tranche resume ${rollout.metadata.name}${namespaceFlag(rollout)}`
-              : '';
-          return `${of} is approved; next is ${describeStep(target, next)}${frozen}`;
+          return `${of} is approved; next is ${describeStep(target, next)}${whileFrozen(target)}`;
         },
       };
     });

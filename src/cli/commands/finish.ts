@@ -1,11 +1,13 @@
 // `kubectl tranche finish`: through the last step at once, waiting for the step that is under way.
+import type { Rollout } from '../../api/types.ts';
 import type { Run } from '../cli.ts';
 import { isWhole, replicasOf } from '../../engine/batch.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict } from '../../kube/errors.ts';
-import { describeStep, follow, getTarget, inSteps, patchStatus, send, waitsForOthers, type Target } from '../act.ts';
+import { describeStep, follow, getTarget, inSteps, patchStatus, send, type Target } from '../act.ts';
 import { parseDryRun, parseDuration } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
+import { furtherApprovals } from '../policies.ts';
 import { namespaceFlag } from '../resources.ts';
 import { stateOf, stepsOf } from '../state.ts';
 
@@ -44,9 +46,10 @@ export function finish(flags: { timeout?: string; dryRun?: string }, name: strin
         try {
           const call = patchStatus(rollout, { ...onward, currentStepState: 'StepReady' });
           const answer = dryRun === 'client' ? undefined : await send(cluster, call, dryRun);
-          if (waitsForOthers(answer))
+          const further = await furtherApprovals(cluster, rollout, deployment, answer as Rollout | undefined);
+          if (further !== undefined)
             throw new CliError(
-              `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded; it waits for further approvals, and cannot be finished by one`,
+              `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded, and it cannot be finished by one: ${further}`,
               EXIT.refused,
             );
           say(

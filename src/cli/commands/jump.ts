@@ -1,8 +1,9 @@
 // `kubectl tranche jump`: another step next, forward or back.
 import type { Run } from '../cli.ts';
-import { change, describeStep, inSteps, patchStatus, waitsForOthers } from '../act.ts';
+import { change, describeStep, inSteps, patchStatus, whileFrozen } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
+import { furtherApprovals } from '../policies.ts';
 import { stepsOf } from '../state.ts';
 import { parseStep } from './approve.ts';
 
@@ -20,10 +21,12 @@ export function jump(flags: { dryRun?: string }, name: string, text: string): Ru
       if (status.currentStepState === 'StepPaused')
         return {
           call: patchStatus(rollout, { nextStepIndex: step, currentStepState: 'StepReady' }),
-          says: (answer) =>
-            waitsForOthers(answer)
-              ? `your approval of step ${status.currentStepIndex} of ${name} is recorded; it waits for further approvals`
-              : `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}`,
+          says: async (answer) => {
+            const further = await furtherApprovals(await context.cluster(), rollout, target.deployment, answer);
+            return further === undefined
+              ? `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}${whileFrozen(target)}`
+              : `your approval of step ${status.currentStepIndex} of ${name} is recorded: ${further}`;
+          },
         };
       return {
         call: patchStatus(rollout, { nextStepIndex: step }),

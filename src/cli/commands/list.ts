@@ -8,7 +8,7 @@ import { EXIT, usageError } from '../exit.ts';
 import { isTable, listOf, parseFormat, printData, rolloutName, tidy } from '../output.ts';
 import type { Colour } from '../paint.ts';
 import { appsPath, listAll, listRollouts } from '../resources.ts';
-import { sinceOf, stateOf, stepsOf, waitingFor, type State } from '../state.ts';
+import { messageOf, sinceOf, stateOf, stepsOf, type State } from '../state.ts';
 import { duration, table } from '../text.ts';
 
 export const COLOURS: Partial<Record<State, Colour>> = {
@@ -117,6 +117,6 @@ function row(
     since(sinceOf(rollout)),
     since(metadata.creationTimestamp),
     ...(wide ? [canary?.observedRolloutID || '-', status?.history?.[0]?.author ?? '-'] : []),
-    waitingFor(rollout),
+    messageOf(rollout) ?? '',
   ];
 }

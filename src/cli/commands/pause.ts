@@ -1,15 +1,18 @@
 // `kubectl tranche pause` and `resume`: freeze a release where it is, and go on.
+import type { Rollout } from '../../api/types.ts';
 import { readHeld } from '../../engine/hold.ts';
 import type { Run } from '../cli.ts';
 import { change, patchSpec, send } from '../act.ts';
 import { parseDryRun } from '../context.ts';
-import { EXIT } from '../exit.ts';
+import { CliError, EXIT } from '../exit.ts';
 import { appsPath, namespaceFlag } from '../resources.ts';
+import { stateOf } from '../state.ts';
 
 export function pause(flags: { dryRun?: string }, name: string): Run {
   const dryRun = parseDryRun(flags.dryRun);
   return async (context) => {
-    await change(context, name, dryRun, ({ rollout }) => {
+    await change(context, name, dryRun, ({ rollout, deployment }) => {
+      refuseDeleted(rollout, 'pause');
       const { name, ...metadata } = rollout.metadata;
       const resume = `kubectl tranche resume ${name}${namespaceFlag({ metadata: { ...metadata, name } })}`;
       if (rollout.spec.strategy.paused === true)
@@ -17,7 +20,9 @@ export function pause(flags: { dryRun?: string }, name: string): Run {
       const releasing = rollout.status?.phase === 'Progressing';
       const what = releasing
         ? 'no further Pod is replaced and no timer runs'
-        : 'it releases nothing now; the next change will be held at its first step';
+        : stateOf(rollout, deployment) === 'Disabled'
+          ? 'it is disabled, so this counts from when it is enabled; then a change will be held at its first step'
+          : 'it releases nothing now; the next change will be held at its first step';
       return {
         call: patchSpec(rollout, { strategy: { paused: true } }),
         says: () => `${name} is paused: ${what}, until: ${resume}`,
@@ -32,6 +37,7 @@ export function resume(flags: { dryRun?: string }, name: string): Run {
   return async (context) => {
     const cluster = await context.cluster();
     await change(context, name, dryRun, async ({ rollout, deployment }) => {
+      refuseDeleted(rollout, 'resume');
       const { name } = rollout.metadata;
       const byRollout = rollout.spec.strategy.paused === true;
       const byDeployment = deployment !== undefined && readHeld(deployment)?.user.paused === true;
@@ -50,4 +56,9 @@ export function resume(flags: { dryRun?: string }, name: string): Run {
     });
     return EXIT.done;
   };
+}
+
+function refuseDeleted({ metadata }: Rollout, verb: string): void {
+  if (metadata.deletionTimestamp !== undefined)
+    throw new CliError(`cannot ${verb}: ${metadata.name} is being deleted, and its Deployment is given back`);
 }

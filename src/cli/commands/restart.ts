@@ -28,7 +28,8 @@ export function restart(flags: { dryRun?: string }, name: string): Run {
             `finish or abort it first`,
         );
       const how = rollout.metadata.annotations?.[ON_RESTART] ?? 'Release';
-      const follows = rollout.spec.disabled === true ? FOLLOWS['Native'] : (FOLLOWS[how] ?? FOLLOWS['Release']);
+      const native = rollout.spec.disabled === true || state === 'Deleting';
+      const follows = native ? FOLLOWS['Native'] : (FOLLOWS[how] ?? FOLLOWS['Release']);
       const annotations = { [RESTARTED_AT]: formatTime(context.io.now()) };
       return {
         call: {

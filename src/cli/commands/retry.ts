@@ -9,7 +9,7 @@ import { change, follow, getTarget, replaceTemplate, send, type Target } from '.
 import { parseDryRun, type Cluster, type Context, type DryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { gather, podsPath } from '../resources.ts';
-import { stateOf } from '../state.ts';
+import { standing, stateOf } from '../state.ts';
 import { plural } from '../text.ts';
 
 const UNDONE = new Set<string | undefined>(['RolledBack', 'Failed']);
@@ -26,8 +26,8 @@ export function retry(flags: { dryRun?: string }, name: string): Run {
     if (stateOf(rollout, deployment) === 'Idle' && last && UNDONE.has(last.outcome))
       return releaseAgain(context, cluster, name, last, dryRun);
     throw new CliError(
-      `nothing to retry: ${rollout.metadata.name} is neither stalled nor rolled back ` +
-        `(${stateOf(rollout, deployment)}: ${rollout.status?.message ?? 'no status yet'})`,
+      `nothing to retry: ${rollout.metadata.name} has neither a release that is stalled nor one that was rolled back ` +
+        `(${standing(rollout, deployment)})`,
     );
   };
 }

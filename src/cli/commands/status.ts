@@ -7,7 +7,7 @@ import { parseTimeout, type Cluster, type Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { isTable, listOf, parseFormat, printData, rolloutName, tidy, type Format } from '../output.ts';
 import { gather, getRollout, listRollouts, namespaceFlag, type Facts } from '../resources.ts';
-import { approvalRule, policiesFor } from '../policies.ts';
+import { approvalRule, approvalsSoFar, policiesFor } from '../policies.ts';
 import { stateOf } from '../state.ts';
 import { tree } from '../tree.ts';
 
@@ -78,8 +78,9 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment }: Facts
         : may
           ? ' (you may)'
           : ' (you may not: it needs the verb "approve" on rollouts, see ClusterRole tranche-approver)';
-    const rule = approvalRule((await policiesFor(cluster, rollout, deployment)) ?? []);
-    const needs = rule === undefined ? '' : `  approved by ${rule}\n`;
+    const policies = (await policiesFor(cluster, rollout, deployment)) ?? [];
+    const rule = approvalRule(policies);
+    const needs = `${rule === undefined ? '' : `  approved by ${rule}\n`}${approvalsSoFar(rollout, policies)}`;
     return `${needs}  go on: kubectl tranche approve ${name}${who}\n  give up: kubectl tranche abort ${name}\n`;
   }
   if (state === 'Paused') return `  go on: kubectl tranche resume ${name}\n`;

@@ -61,8 +61,8 @@ async function decide(context: Context, cluster: Cluster, target: Target, choose
     ? held.user.paused === true
       ? 'the release is cancelled, but the Deployment stays paused, as it was set'
       : 'the release is cancelled, and it rolls back natively, at once and not in steps'
-    : rollout.spec.disabled === true
-      ? 'the Rollout is disabled: a normal rolling update'
+    : rollout.spec.disabled === true || rollout.metadata.deletionTimestamp !== undefined
+      ? `the Rollout is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: a normal rolling update`
       : held !== undefined
         ? 'it is released from step 1, instead of the version before'
         : 'it is released in steps, as any change';
