@@ -214,7 +214,7 @@ export function addCommands(program: Command, start: Start, version: string): vo
     .summary('the last releases')
     .description('The last ten releases: who, when, how long, with which outcome, approved by whom.')
     .argument(...ROLLOUT)
-    .option(OUTPUT, "table, wide, json, yaml, or jsonpath='{...}'")
+    .option(OUTPUT, FORMATS)
     .action(act(async (flags, [name]) => (await import('./commands/history.ts')).history(flags, name as string)));
 
   program
@@ -252,7 +252,7 @@ export function addCommands(program: Command, start: Start, version: string): vo
     )
     .argument('<file...>', 'YAML or JSON files; "-" is standard input')
     .option('--strict', 'warnings fail too')
-    .option(OUTPUT, 'table or json')
+    .option(OUTPUT, "table, json, yaml, or jsonpath='{...}'")
     .action(act(async (flags, [files]) => (await import('./commands/lint.ts')).lint(flags, files as string[])));
 
   program
@@ -263,7 +263,7 @@ export function addCommands(program: Command, start: Start, version: string): vo
         'command that mends it. It needs nothing of ours to be running. Exit code 1 when something is wrong.',
     )
     .option('--system-namespace <name>', 'where the chart is installed; else as the webhooks say')
-    .option(OUTPUT, 'table or json')
+    .option(OUTPUT, "table, json, yaml, or jsonpath='{...}'")
     .action(act(async (flags) => (await import('./commands/doctor.ts')).doctor(flags)));
 
   program

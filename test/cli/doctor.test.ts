@@ -4,9 +4,10 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
+import { issueCa } from '../../src/tls/issue.ts';
 import { findTool } from '../support/tools.ts';
 import { until } from '../main/cluster.ts';
-import { deployment, deploymentPath, golden, Stage, startPlayground, type Playground } from './support.ts';
+import { deployment, deploymentPath, golden, rolloutPath, Stage, startPlayground, type Playground } from './support.ts';
 
 const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tranche';
 
@@ -78,31 +79,79 @@ describe('kubectl tranche doctor', function () {
     assert.equal((await stage.tranche('doctor')).code, 0);
   });
 
-  it('finds webhooks without a CA', async () => {
+  it('finds webhooks without a CA, with one that has ended, one that ends soon, and one that is none', async () => {
     const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
-    const metadata = { name: 'stray' };
-    const webhooks = [
-      {
-        name: 'rollouts.tranche.dev',
-        admissionReviewVersions: ['v1'],
-        clientConfig: { url: 'https://127.0.0.1:1/validate' },
-        sideEffects: 'None',
-        failurePolicy: 'Ignore',
-        rules: [
-          { apiGroups: ['nobody.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['nothings'] },
+    const now = Date.now();
+    const days = (from: number, count: number) => issueCa(now + from * 86_400_000, count);
+    const encode = (text: string): string => Buffer.from(text).toString('base64');
+    const runs: Parameters<typeof golden>[1][] = [];
+    for (const [what, caBundle] of [
+      ['no CA', undefined],
+      ['a CA that has ended', encode((await days(-30, 10)).cert)],
+      ['a CA that ends soon', encode((await days(-30, 35)).cert)],
+      ['both', encode((await days(-30, 10)).cert + (await days(0, 100)).cert)],
+      ['what is no certificate', encode('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')],
+    ] as const) {
+      const rules = [
+        { apiGroups: ['nobody.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['nothings'] },
+      ];
+      await stage.post(path, {
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: 'ValidatingWebhookConfiguration',
+        metadata: { name: 'stray' },
+        webhooks: [
+          {
+            name: 'rollouts.tranche.dev',
+            admissionReviewVersions: ['v1'],
+            clientConfig: { url: 'https://127.0.0.1:1/validate', ...(caBundle === undefined ? {} : { caBundle }) },
+            sideEffects: 'None',
+            failurePolicy: 'Ignore',
+            rules,
+          },
         ],
-      },
-    ];
+      });
+      const result = await stage.tranche('doctor');
+      await playground.cluster.api.request({ method: 'DELETE', path: `${path}/stray` });
+      const lines = result.out.split('\n');
+      const at = lines.findIndex((line) => line.includes('stray:') || line.includes('stray trusts'));
+      const found = lines.slice(at).filter((line, i) => i === 0 || (i === 1 && line.startsWith('    ')));
+      runs.push([`doctor   # ${what}`, { ...result, out: `${found.join('\n')}\n` }]);
+    }
+    golden('doctor-ca', ...runs);
+    assert.deepEqual(
+      runs.map(([, { code }]) => code),
+      [1, 1, 0, 0, 1],
+    );
+  });
+
+  it('finds an operator of another version than the rest, with another image, and without Pods', async () => {
+    const labels = { 'app.kubernetes.io/name': 'tranche', 'app.kubernetes.io/version': '0.0.9' };
+    const path = '/apis/apps/v1/namespaces/tranche-system/deployments';
     await stage.post(path, {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingWebhookConfiguration',
-      metadata,
-      webhooks,
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'tranche', namespace: 'tranche-system', labels },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'x' } },
+        template: {
+          metadata: { labels: { app: 'x' } },
+          spec: { containers: [{ name: 'x', image: 'registry.example:5000/tranche:broken' }] },
+        },
+      },
     });
-    const { code, out } = await stage.tranche('doctor');
-    await playground.cluster.api.request({ method: 'DELETE', path: `${path}/stray` });
+    const { out, code } = await stage.tranche('doctor');
+    await playground.cluster.api.request({ method: 'DELETE', path: `${path}/tranche` });
     assert.equal(code, 1);
-    assert.match(out, /✗ validatingwebhookconfiguration stray: rollouts\.tranche\.dev has no caBundle/);
+    assert.match(
+      out,
+      /✗ parts of the installation are of different versions: the CustomResourceDefinition 0\.1\.0, .*the operator 0\.0\.9\n +helm upgrade/,
+    );
+    assert.match(out, /✗ 0 of 2 Pods of the operator are available\n +kubectl get pods -n tranche-system/);
+    assert.match(
+      out,
+      /- the operator runs image registry\.example:5000\/tranche:broken, and its chart is for version 0\.0\.9/,
+    );
   });
 
   it('tells somebody with few rights what was not checked', async () => {
@@ -110,6 +159,14 @@ describe('kubectl tranche doctor', function () {
     assert.match(out, /- you may not read CustomResourceDefinitions: not checked/);
     assert.match(out, /1 Rollout, 1 held Deployment in namespace ward/);
     assert.equal(code, 0, out);
+  });
+
+  it('tells somebody with no rights at all that nothing could be checked, and does not fail', async () => {
+    const nobody = await stage.tranche('doctor', '--as', 'nobody', '--as-group', 'system:authenticated');
+    golden('doctor-nobody', ['doctor   # as nobody', nobody]);
+    assert.equal(nobody.code, 0, nobody.out);
+    const elsewhere = await playground.tranche('doctor', '-n', 'not-there');
+    assert.match(elsewhere.out, /- namespace not-there does not exist: name another with -n/);
   });
 
   it('works when the operator is gone, and its commands give every Deployment back', async () => {
@@ -162,5 +219,19 @@ describe('kubectl tranche doctor', function () {
     assert.equal(freed.metadata.annotations?.[HELD], undefined);
     assert.equal(freed.spec.paused ?? false, false);
     assert.equal(freed.spec.strategy?.rollingUpdate?.maxSurge, '25%');
+  });
+
+  it('works when the CRDs are gone', async () => {
+    const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    await stage.patch(rolloutPath('ward'), { metadata: { finalizers: null } });
+    for (const name of ['rollouts.rollouts.kruise.io', 'releasepolicies.tranche.dev'])
+      await playground.cluster.api.request({ method: 'DELETE', path: `${path}/${name}` });
+    await until(
+      async () => (await stage.tranche('list')).code !== 0,
+      () => 'the CRD is still there',
+    );
+    const gone = await stage.tranche('doctor');
+    golden('doctor-no-crd', ['list', await stage.tranche('list')], ['doctor   # without CRDs', gone]);
+    assert.equal(gone.code, 1);
   });
 });

@@ -5,18 +5,18 @@ import { parseTime } from '../../engine/time.ts';
 import { hashOf } from '../../engine/view.ts';
 import type { Run } from '../cli.ts';
 import { EXIT } from '../exit.ts';
-import { isTable, parseFormat, printData } from '../output.ts';
+import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
 import { gather, getRollout } from '../resources.ts';
 import { duration, table } from '../text.ts';
 
 export function history(flags: { output?: string }, name: string): Run {
-  const format = parseFormat(flags.output, ['table', 'wide', 'json', 'yaml']);
+  const format = parseFormat(flags.output);
   return async (context) => {
     const cluster = await context.cluster();
     const rollout = await getRollout(cluster, name);
     const entries = rollout.status?.history ?? [];
     if (!isTable(format)) {
-      await printData(context, format, entries);
+      await printData(context, format, entries, [rolloutName(rollout)]);
       return EXIT.done;
     }
     if (entries.length === 0) {

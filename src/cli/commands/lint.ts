@@ -21,7 +21,7 @@ export interface Finding extends Place {
 }
 
 export function lint(flags: { strict?: boolean; output?: string }, files: readonly string[]): Run {
-  const format = parseFormat(flags.output, ['table', 'json']);
+  const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
   return async (context) => {
     const contents = await readObjects(context.io, files);
     const { findings, checked } = await lintContents(contents, context.io.now());

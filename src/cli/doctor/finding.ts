@@ -1,5 +1,7 @@
 // What the doctor says about one thing.
 
+export const INSTALL = 'helm upgrade --install tranche charts/tranche --namespace tranche-system --create-namespace';
+
 export interface Finding {
   readonly level: 'ok' | 'note' | 'problem';
   readonly what: string;

@@ -1,0 +1,86 @@
+// The operator: does it lead, is it there, and of which version is it?
+import type { KubeObject } from '../../api/types.ts';
+import { parseTime } from '../../engine/time.ts';
+import type { Cluster } from '../context.ts';
+import { listAll } from '../resources.ts';
+import { duration } from '../text.ts';
+import { attempt, FORBIDDEN } from './attempt.ts';
+import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
+
+interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly renewTime?: string;
+    readonly leaseDurationSeconds?: number;
+  };
+}
+
+interface OperatorDeployment extends KubeObject {
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly template?: { readonly spec?: { readonly containers?: readonly { readonly image?: string }[] } };
+  };
+  readonly status?: { readonly availableReplicas?: number };
+}
+
+export interface Examination {
+  readonly findings: readonly Finding[];
+  /** The operator works, as far as its lease says. */
+  readonly alive: boolean;
+  /** That it runs in; undefined outside the cluster, and for whoever may not look. */
+  readonly deployment: OperatorDeployment | undefined;
+}
+
+export async function checkOperator({ api }: Cluster, namespace: string, now: number): Promise<Examination> {
+  const findings: Finding[] = [];
+  const leases = await attempt(findings, `Leases in ${namespace}`, () =>
+    listAll<Lease>(api, `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`),
+  );
+  const deployments = await attempt(findings, `Deployments in ${namespace}`, () =>
+    listAll<OperatorDeployment>(api, `/apis/apps/v1/namespaces/${namespace}/deployments`, {
+      labelSelector: 'app.kubernetes.io/name=tranche',
+    }),
+  );
+  const [deployment] = deployments === FORBIDDEN ? [] : deployments;
+  const restart = deployment
+    ? `kubectl rollout restart deployment/${deployment.metadata.name} -n ${namespace}`
+    : INSTALL;
+  if (deployment) findings.push(...checkPods(deployment, namespace));
+  if (leases === FORBIDDEN) return { findings, alive: true, deployment };
+  const lease = leases.find(({ metadata }) => metadata.name.includes('tranche'));
+  if (!lease) {
+    findings.push(problem(`no operator leads: there is no Lease of it in ${namespace}; releases stand still`, restart));
+    return { findings, alive: false, deployment };
+  }
+  const { holderIdentity = '', renewTime, leaseDurationSeconds = 15 } = lease.spec ?? {};
+  const renewed = parseTime(renewTime);
+  const age = renewed === undefined ? Infinity : now - renewed;
+  const alive = holderIdentity !== '' && age < leaseDurationSeconds * 2000;
+  findings.push(
+    alive
+      ? ok(`the operator leads: ${holderIdentity}`)
+      : problem(
+          `no operator leads: Lease ${lease.metadata.name} in ${namespace} ${holderIdentity === '' ? 'was given up' : `was last renewed ${Number.isFinite(age) ? duration(age) : 'never'} ago`}; releases stand still`,
+          restart,
+        ),
+  );
+  return { findings, alive, deployment };
+}
+
+function checkPods({ metadata, spec, status }: OperatorDeployment, namespace: string): Finding[] {
+  const available = status?.availableReplicas ?? 0;
+  const wanted = spec?.replicas ?? 1;
+  const version = metadata.labels?.['app.kubernetes.io/version'];
+  const image = spec?.template?.spec?.containers?.[0]?.image ?? '';
+  // A digest says nothing that could be compared.
+  const tag = image.includes('@') ? undefined : /:([\w.-]+)$/.exec(image)?.[1];
+  const findings: Finding[] = [];
+  if (available < wanted) {
+    const what = `${available} of ${wanted} Pods of the operator are available`;
+    const look = `kubectl get pods -n ${namespace} -l app.kubernetes.io/name=tranche`;
+    findings.push(available === 0 ? problem(what, look) : note(what, look));
+  }
+  if (version !== undefined && tag !== undefined && tag.replace(/^v/, '') !== version)
+    findings.push(note(`the operator runs image ${image}, and its chart is for version ${version}`));
+  return findings;
+}
