@@ -13,7 +13,11 @@ export const UNRUN: readonly Unrun[] = [
   { command: /^make (test|demo|help|test-unit|test-e2e)\b/, why: 'is what runs these tests, or is tested by test/e2e' },
   { command: /^make (install|run|e2e) /, why: 'test/e2e does the same with the embedded cluster' },
   { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
-  { command: /deployment-strategy/, page: 'docs/install.md', why: 'mends what OpenKruise left on Deployments' },
+  {
+    command: /./,
+    page: 'docs/migrating-from-openkruise.md',
+    why: 'test/e2e/takeover.test.ts goes the whole path, with a stand-in for OpenKruise',
+  },
 ];
 
 /** Kinds of other products: their manifests are read, and not sent to the server, which does not know them. */

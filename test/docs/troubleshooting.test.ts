@@ -82,6 +82,8 @@ const NOT_SAID = new Set([
   '… policy … allows',
   'spec.strategy.canary.steps[…].replicas',
   '… and … more',
+  'no Rollout names it',
+  'Rollout … is …',
 ]);
 
 const groups: Readonly<Record<string, readonly string[]>> = {
@@ -101,6 +103,9 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   ),
   'word of a status': saidIn(/^src\/engine\/(words|view)\.ts$/, () => true),
   'error of the plugin': saidIn(/^src\/cli\//, given('CliError', 'usageError')),
+  'refusal of a takeover': saidIn(/^src\/cli\/takeover\//, given('refuse', 'why')).filter(
+    (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
+  ),
   'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
     (text) => !text.startsWith('kubectl '),
   ),
