@@ -12,19 +12,16 @@ import { EventSender } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { LeaderElection } from './kube/lease.ts';
 import { startPolicies } from './policies.ts';
-import type { TracingConfig } from './config-tracing.ts';
-import type { Span } from './engine/spans.ts';
 import { measureReleases } from './operator/measure.ts';
 import { createOperator, type Operator } from './operator/operator.ts';
-import { traceReleases } from './operator/trace.ts';
 import { bind, introduce } from './starting.ts';
 import { createHealthServer, missing, type Check } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { startSpanSender, type SpanSender } from './telemetry/tracing.ts';
 import { expiryOf } from './tls/bundle.ts';
 import { CaInjector, type Target } from './tls/inject.ts';
 import { createCertificates, type Place } from './tls/source.ts';
+import { startTracing } from './tracing.ts';
 
 export interface Run {
   readonly config: Config;
@@ -72,9 +69,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   const metricsPort = await bind('metrics', config.metricsPort, (port) => health.listen(port, host));
   stops.push(() => health.close());
 
-  const spans = config.tracing && (await startTracing(run, config.tracing, metrics));
-  if (spans) stops.push(() => spans.stop());
-  const emit = (ended: readonly Span[]): void => spans?.emit(ended);
+  const tracing = config.tracing && (await startTracing(run, config.tracing, metrics, clock.now));
+  if (tracing) stops.push(() => tracing.stop());
 
   const connection = await connect(config.cluster);
   const namespace = config.namespace ?? connection.namespace ?? DEFAULT_NAMESPACE;
@@ -167,7 +163,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   events = sender;
   stops.push(() => sender.stop());
   const lead = (leaderApi: Api): Operator => {
-    const tracer = config.tracing && traceReleases({ ...caches, sampling: config.tracing, now: clock.now, emit });
+    const tracer = tracing?.lead(caches.rollouts);
     const operator = createOperator({
       api: leaderApi,
       clock,
@@ -194,16 +190,6 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
 
   void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
   return leading.stop;
-}
-
-function startTracing(
-  { version, logger, config }: Run,
-  { url, headers, resource }: TracingConfig,
-  metrics: Metrics,
-): Promise<SpanSender> {
-  const instance = { 'service.instance.id': config.identity };
-  const onDropped = (why: string, dropped: number): void => metrics.spansDropped(why, dropped);
-  return startSpanSender({ url, headers, resource: { ...instance, ...resource } }, { version, logger, onDropped });
 }
 
 function targetsOf({ webhookConfiguration: name }: Config): Target[] {

@@ -1,6 +1,6 @@
 // The webhook server: TLS that takes up a new certificate without a restart, and an orderly end.
 import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { listening } from '../telemetry/listening.ts';
 import { createApp } from './app.ts';
 import type { AdmissionDeps, KeyPair } from './deps.ts';
 
@@ -33,33 +33,14 @@ export function createAdmissionServer(deps: AdmissionDeps, requestTimeoutMs = RE
     },
     createApp(deps, () => draining),
   );
-  // Node's closeAllConnections does not know those that are still shaking hands.
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  const { listen, close } = listening(server);
 
   return {
-    listen: (port, host) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => {
-          server.off('error', reject);
-          resolve((server.address() as AddressInfo).port);
-        });
-      }),
-
+    listen,
     reload: ({ key, cert }) => server.setSecureContext({ key, cert, minVersion: 'TLSv1.2' }),
-
-    async close(graceMs = GRACE_MS) {
+    close(graceMs = GRACE_MS) {
       draining = true;
-      if (!server.listening) return;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const cutOff = setTimeout(() => sockets.forEach((socket) => socket.destroy()), graceMs);
-      await closed;
-      clearTimeout(cutOff);
+      return close(graceMs);
     },
   };
 }

@@ -16,10 +16,11 @@ import {
   type Settings,
 } from './hold.ts';
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
+import { traceOf, untraced } from './intercept-trace.ts';
 import * as words from './intercept-words.ts';
 import { isLeftBehind, tracesOf } from './openkruise.ts';
 import { sameTemplate, templateDigest, type Sha256 } from './revision.ts';
-import { newTrace, parseTraceparent, type Tracing } from './trace.ts';
+import type { Tracing } from './trace.ts';
 import type { Violation } from './validate-violation.ts';
 
 export interface Edit {
@@ -329,33 +330,4 @@ const rolloutId = (context: Context, old: Deployment): string => {
   const uid = next.metadata.uid || old.metadata.uid || '';
   const before = labelOf(old, keys.ROLLOUT_ID) ?? '';
   return sha256([uid, before, digest(context, old), digest(context, next)].join('\n')).slice(0, 16);
-};
-
-const untraced: { readonly record: Pick<Held, 'trace'>; readonly warnings: readonly string[] } = {
-  record: {},
-  warnings: [],
-};
-
-/**
- * The trace of a release that begins with this edit: a part of the trace that the same edit names, or one of its own. A traceparent that
- * stood there before, or that a release had already (`kubectl rollout undo` brings old annotations back), is of another change.
- */
-const traceOf = (context: Context, old: Deployment, id: string): typeof untraced => {
-  const { next, rollout, tracing, sha256 } = context;
-  if (tracing === undefined) return untraced;
-  const written = annotationOf(next, keys.TRACEPARENT);
-  const fresh = written !== annotationOf(old, keys.TRACEPARENT) ? written : undefined;
-  const parent = parseTraceparent(fresh);
-  const known = (rollout?.status?.history ?? []).some(
-    ({ trace }) =>
-      trace?.parent === parent?.spanId && parseTraceparent(trace?.traceparent)?.traceId === parent?.traceId,
-  );
-  const facts = [next.metadata.uid || old.metadata.uid || '', old.metadata.resourceVersion ?? '', id];
-  const trace = newTrace(facts, tracing, known ? undefined : parent, sha256);
-  // Called again on what we have just written: it was admitted then.
-  const before = readHeld(next)?.trace;
-  return {
-    record: { trace: before?.traceparent === trace.traceparent ? before : trace },
-    warnings: fresh !== undefined && parent === undefined ? [words.noTraceparent(fresh)] : [],
-  };
 };

@@ -1,6 +1,6 @@
 // /healthz, /readyz (which says what is missing) and /metrics, on a port of their own.
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listening } from './listening.ts';
 
 /** In words what is missing; undefined when nothing is. */
 export type Check = () => string | undefined;
@@ -50,19 +50,6 @@ export function createHealthServer(options: HealthOptions): HealthServer {
       () => send(500, 'the metrics cannot be read\n'),
     );
   });
-  return {
-    listen: (port, host) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => {
-          server.off('error', reject);
-          resolve((server.address() as AddressInfo).port);
-        });
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const { listen, close } = listening(server);
+  return { listen, close: () => close(0) };
 }

