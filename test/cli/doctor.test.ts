@@ -1,10 +1,12 @@
 // `kubectl tranche doctor`: with everything in order, with one thing wrong after the other, and with the operator gone.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
 import { issueCa } from '../../src/tls/issue.ts';
+import { run } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { until } from '../main/cluster.ts';
 import { deployment, deploymentPath, golden, rolloutPath, Stage, startPlayground, type Playground } from './support.ts';
@@ -233,5 +235,72 @@ describe('kubectl tranche doctor', function () {
     const gone = await stage.tranche('doctor');
     golden('doctor-no-crd', ['list', await stage.tranche('list')], ['doctor   # without CRDs', gone]);
     assert.equal(gone.code, 1);
+  });
+
+  it('names the one command that frees a Deployment when everything of ours is gone, the CRD with every Rollout too', async () => {
+    const { api } = playground.cluster;
+    const crd = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rollouts.rollouts.kruise.io';
+    assert.equal(await api.request({ method: 'GET', path: crd }).catch(() => undefined), undefined);
+    const validating = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/tranche';
+    await api.request({ method: 'DELETE', path: validating }).catch(() => undefined);
+    const user = { paused: null, maxSurge: '25%', maxUnavailable: 0, minReadySeconds: 5, progressDeadlineSeconds: 90 };
+    const left = {
+      resting: {
+        budget: { maxSurge: 0, maxUnavailable: 1 },
+        spec: { paused: true, minReadySeconds: 5, progressDeadlineSeconds: 90 },
+      },
+      moving: {
+        budget: { maxSurge: 0, maxUnavailable: 2 },
+        spec: { paused: false, minReadySeconds: 2147483646, progressDeadlineSeconds: 2147483647 },
+      },
+      byhand: {
+        budget: { maxSurge: 0, maxUnavailable: 1 },
+        spec: { paused: true, minReadySeconds: 5, progressDeadlineSeconds: 90 },
+      },
+    };
+    const get = (name: string): Promise<Deployment> =>
+      api.request({ method: 'GET', path: deploymentPath('ward', name) }) as Promise<Deployment>;
+    const make = async (name: keyof typeof left): Promise<void> => {
+      const { budget, spec } = left[name];
+      const held = JSON.stringify({ v: 1, rollout: 'web', user, stable: 'x', budget });
+      const base = deployment('ward', 'web:v1') as Deployment;
+      await stage.post('/apis/apps/v1/namespaces/ward/deployments', {
+        ...base,
+        metadata: { name, namespace: 'ward', annotations: { [HELD]: held } },
+        spec: { ...base.spec, ...spec, strategy: { type: 'RollingUpdate', rollingUpdate: budget } },
+      });
+    };
+    const isAsWritten = async (name: string): Promise<void> => {
+      const { metadata, spec } = await get(name);
+      assert.equal(metadata.annotations?.[HELD], undefined);
+      assert.equal(spec.paused ?? false, false);
+      assert.equal(spec.minReadySeconds, 5);
+      assert.equal(spec.progressDeadlineSeconds, 90);
+      assert.deepEqual(spec.strategy?.rollingUpdate, { maxSurge: '25%', maxUnavailable: 0 });
+    };
+    await make('resting');
+    await make('moving');
+    const gone = await stage.tranche('doctor', '--system-namespace', 'tranche-system');
+    assert.equal(gone.code, 1);
+    golden('doctor-gone', ['doctor -n ward   # everything of ours is gone', gone]);
+    for (const name of ['resting', 'moving']) {
+      await mend(gone.out, new RegExp(`ward/${name} is held by Rollout web, which does not exist`));
+      await isAsWritten(name);
+    }
+    // The same without the plugin, as docs/install.md says it.
+    const page = await readFile(new URL('../../docs/install.md', import.meta.url), 'utf8');
+    const byHand = /```sh\n(kubectl get deployment NAME[^`]*)```/.exec(page)?.[1];
+    assert.ok(byHand, 'docs/install.md says how');
+    if ((await run('sh', ['-c', 'command -v jq'], { env: process.env })).code !== 0) return;
+    await make('byhand');
+    const command = byHand.replaceAll('NAMESPACE', 'ward').replaceAll('NAME', 'byhand');
+    const env = { ...process.env, KUBECONFIG: playground.cluster.kubeconfig };
+    const { code, stderr } = await run(
+      'sh',
+      ['-c', command.replaceAll('kubectl ', `"${await findTool('kubectl')}" `)],
+      { env },
+    );
+    assert.equal(code, 0, stderr);
+    await isAsWritten('byhand');
   });
 });

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Deployment } from '../../src/api/types.ts';
-import { temporaryFolder } from '../support/processes.ts';
+import { parse } from 'yaml';
+import { runPlugin } from '../cli/support.ts';
+import { run, temporaryFolder } from '../support/processes.ts';
+import { findTool } from '../support/tools.ts';
 import { Client } from './harness/client.ts';
 import { startSandbox } from './harness/cluster.ts';
 import { changeVersion, deploymentManifest } from './walkthrough.ts';
@@ -73,6 +76,38 @@ describe('With none of our processes alive', function () {
     await client.kubectl(['set', 'env', 'deployment/workload-other', '-n', 'default', 'VERSION=version-2']);
     const { spec } = await client.json<Deployment>(['get', 'deployment/workload-other', '-n', 'default']);
     assert.equal(spec.paused ?? false, false);
+  });
+
+  it('one whose Pods are just being replaced is given back by the command that doctor names', async () => {
+    const moving = JSON.parse(
+      JSON.stringify(parse(deploymentManifest('default').replaceAll('demo', 'moving'))),
+    ) as Deployment;
+    const user = { paused: null, maxSurge: 2, maxUnavailable: 0, minReadySeconds: 3, progressDeadlineSeconds: 120 };
+    const budget = { maxSurge: 0, maxUnavailable: 1 };
+    const held = JSON.stringify({ v: 1, rollout: 'gone', user, stable: 'x', budget });
+    const { metadata, spec } = moving;
+    const labels = { ...metadata.labels, 'rollouts.kruise.io/workload-type': 'deployment' };
+    const input = JSON.stringify({
+      ...moving,
+      metadata: { ...metadata, labels, annotations: { ...metadata.annotations, 'tranche.dev/held': held } },
+      spec: {
+        ...spec,
+        minReadySeconds: 2147483646,
+        progressDeadlineSeconds: 2147483647,
+        strategy: { type: 'RollingUpdate', rollingUpdate: budget },
+      },
+    });
+    await client.kubectl(['create', '-f', '-'], { input });
+    const { out } = await runPlugin(['doctor'], { env: { KUBECONFIG: client.kubeconfig } });
+    const lines = out.split('\n');
+    const command = lines[lines.findIndex((line) => /default\/workload-moving is held by/.test(line)) + 1]!.trim();
+    const kubectl = await findTool('kubectl');
+    const shell = await run('sh', ['-c', command.replace(/^kubectl/, `"${kubectl}"`)], { env: client.environment() });
+    assert.equal(shell.code, 0, shell.stderr);
+    const freed = await client.json<Deployment>(['get', 'deployment/workload-moving', '-n', 'default']);
+    assert.equal(freed.metadata.annotations?.['tranche.dev/held'], undefined);
+    assert.deepEqual(freed.spec.strategy?.rollingUpdate, { maxSurge: 2, maxUnavailable: 0 });
+    assert.equal(freed.spec.minReadySeconds, 3);
   });
 
   it('the chart refuses Ignore without what makes it safe', async () => {
