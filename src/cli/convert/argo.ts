@@ -20,6 +20,11 @@ export function convertArgo(object: Json): Converted {
   const spec = asObject(object['spec']) ?? {};
   const strategy = asObject(spec['strategy']) ?? {};
   const notes: string[] = [];
+  for (const key of Object.keys(asObject(asObject(object['metadata'])?.['annotations']) ?? {}))
+    if (key.startsWith('notifications.argoproj.io/'))
+      notes.push(
+        `metadata.annotations[${key}]: see the Events of the Rollout, and the metrics and alerts of the chart`,
+      );
   const canary = asObject(strategy['canary']) ?? {};
   if (strategy['blueGreen'] !== undefined)
     notes.push(
@@ -37,7 +42,15 @@ export function convertArgo(object: Json): Converted {
   const steps = stepsOf(written, typeof full === 'number' && full > 0 ? full : 100, notes);
   const deployment = deploymentOf(metadata, spec, canary, notes);
   return {
-    objects: [...(deployment.object ? [deployment.object] : []), rollout(metadata, deployment.name, steps)],
+    objects: [
+      ...(deployment.object ? [deployment.object] : []),
+      rollout(
+        metadata,
+        deployment.name,
+        steps,
+        spec['progressDeadlineAbort'] === true ? { onFailure: 'Rollback' } : {},
+      ),
+    ],
     notes,
   };
 }
@@ -46,7 +59,7 @@ const SPEC_NOTES: Readonly<Record<string, string>> = {
   analysis: 'there is no analysis by metrics; failing Pods stop a step by themselves (stepDeadlineSeconds, onFailure)',
   restartAt: 'restart with: kubectl tranche restart',
   rollbackWindow: 'a rollback is always at once, not in steps',
-  progressDeadlineAbort: 'use spec.strategy.canary.onFailure: Rollback',
+  progressDeadlineAbort: 'becomes spec.strategy.canary.onFailure: Rollback',
 };
 
 const CANARY_NOTES: Readonly<Record<string, string>> = {
@@ -87,8 +100,13 @@ function stepsOf(written: readonly unknown[], full: number, notes: string[]): Js
       } else last.seconds += seconds;
     } else notes.push(`${at}: ${kind || 'it'} ${STEP_NOTES[kind] ?? 'has no counterpart'}`);
   }
+  const final = steps.at(-1);
+  if (final?.weight === 100 && final.seconds !== 0)
+    notes.push(
+      'spec.strategy.canary.steps: the wait at the end is left out: every Pod is new by then, and the release is done',
+    );
   const converted = steps.map(({ weight, seconds }) => step(`${weight}%`, weight === 100 ? undefined : seconds));
-  return steps.at(-1)?.weight === 100 ? converted : [...converted, step('100%', undefined)];
+  return final?.weight === 100 ? converted : [...converted, step('100%', undefined)];
 }
 
 const STEP_NOTES: Readonly<Record<string, string>> = {
@@ -112,6 +130,8 @@ function deploymentOf(metadata: Json, spec: Json, canary: Json, notes: string[])
   const fields = Object.fromEntries(
     DEPLOYMENT_FIELDS.filter((field) => spec[field] !== undefined).map((field) => [field, spec[field]]),
   );
+  const template = asObject(fields['template']);
+  if (template) fields['template'] = { ...template, metadata: withoutTimestamp(asObject(template['metadata'])) };
   const limits = Object.fromEntries(
     (['maxSurge', 'maxUnavailable'] as const)
       .filter((field) => canary[field] !== undefined)
@@ -122,4 +142,10 @@ function deploymentOf(metadata: Json, spec: Json, canary: Json, notes: string[])
     name: String(metadata['name']),
     object: { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { ...fields, ...strategy } },
   };
+}
+
+/** Servers write `creationTimestamp: null` into templates. */
+function withoutTimestamp(metadata: Json | undefined): Json {
+  const { creationTimestamp: _, ...rest } = metadata ?? {};
+  return rest;
 }

@@ -14,12 +14,14 @@ export const asObject = (value: unknown): Json | undefined =>
 
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
+/** Annotations that the controllers left behind keep, or that mean nothing without them. Argo CD's own, such as sync waves, stay. */
+const LEFT_BEHIND =
+  /^(kubectl\.kubernetes\.io\/last-applied-configuration|argocd\.argoproj\.io\/tracking-id|rollouts?\.argoproj\.io\/.*|notifications\.argoproj\.io\/.*|.*flagger.*)$/;
+
 /** Without what a server has written. */
 export function metadataOf(metadata: Json | undefined): Json {
   const { name, namespace, labels, annotations } = metadata ?? {};
-  const kept = Object.entries(asObject(annotations) ?? {}).filter(
-    ([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration' && !/(?:argoproj|flagger)/.test(key),
-  );
+  const kept = Object.entries(asObject(annotations) ?? {}).filter(([key]) => !LEFT_BEHIND.test(key));
   return {
     name,
     ...(namespace === undefined ? {} : { namespace }),
