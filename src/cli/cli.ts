@@ -1,7 +1,7 @@
 // Arguments in, exit code out: the frame of `kubectl tranche`.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addCommands } from './commands.ts';
+import { addCommands, repeated } from './commands.ts';
 import { createContext, explainFailure, type Context, type GlobalFlags } from './context.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
@@ -39,8 +39,6 @@ export async function runCli(args: readonly string[], terminal: Io): Promise<num
   }
   return exitCode;
 }
-
-const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 export type Start = (flags: GlobalFlags, run: Run) => Promise<void>;
 

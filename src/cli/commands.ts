@@ -25,6 +25,8 @@ interface Flags extends GlobalFlags {
   readonly watch?: boolean;
 }
 
+export const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
 const OUTPUT = '-o, --output <format>';
 const FORMATS = "table, wide, json, yaml, name, or jsonpath='{...}'";
 const DRY_RUN = [
@@ -106,11 +108,12 @@ export function addCommands(program: Command, start: Start, version: string): vo
     )
     .argument('[rollout]', 'its name, or deployment/NAME; not needed when -f brings the Rollout')
     .option(
-      '-f, --filename <file...>',
-      'YAML or JSON files with a new Deployment, a Rollout, or both; "-" is standard input',
+      '-f, --filename <file>',
+      'a YAML or JSON file with a new Deployment, a Rollout, or both; "-" is standard input; may be repeated',
+      repeated,
     )
     .option('--replicas <number>', 'at another size')
-    .option(OUTPUT, "table, json, yaml, or jsonpath='{...}'")
+    .option(OUTPUT, FORMATS)
     .addHelpText(
       'after',
       examples(
@@ -339,5 +342,5 @@ export function addCommands(program: Command, start: Start, version: string): vo
     .argument('[words...]')
     .allowUnknownOption()
     .helpOption(false)
-    .action(act(async (_, [words]) => (await import('./commands/completion.ts')).complete(program, words as string[])));
+    .action(act(async (_, [words]) => (await import('./commands/complete.ts')).complete(program, words as string[])));
 }

@@ -124,7 +124,9 @@ export async function explainFailure(error: unknown): Promise<{ message: string;
   if (error instanceof ApiError) {
     const denied = /^admission webhook "[^"]*" denied the request: /.exec(error.message);
     const message = denied ? error.message.slice(denied[0].length) : error.message;
-    if (denied || error.code === 403) return { message, exitCode: EXIT.refused };
+    // A ValidatingAdmissionPolicy answers 422.
+    const byPolicy = message.includes("ValidatingAdmissionPolicy '") && message.includes('denied request');
+    if (denied || byPolicy || error.code === 403) return { message, exitCode: EXIT.refused };
     if (error.code === 401) return { message: `${message}: log in to the cluster again`, exitCode: EXIT.usage };
     if (message.includes('failed calling webhook')) {
       return { message: `${message}; see what is wrong with: kubectl tranche doctor`, exitCode: EXIT.failed };

@@ -34,7 +34,7 @@ export function tree(facts: Facts, options: TreeOptions): string {
   const since = parseTime(sinceOf(rollout));
   const lines = [
     `${paint('bold', rollout.metadata.name)}   ${colour ? paint(colour, state) : state}` +
-      `${since === undefined ? '' : ` for ${duration(now - since)}`}   Deployment ${rollout.spec.workloadRef.name}, namespace ${rollout.metadata.namespace}\n`,
+      `${since === undefined ? '' : ` for ${duration(now - since)}`}   Deployment ${oneLine(rollout.spec.workloadRef.name)}, namespace ${rollout.metadata.namespace}\n`,
     `  ${oneLine(messageOf(rollout) ?? 'the operator has not looked at it yet')}\n`,
   ];
   const releasing = rollout.status?.phase === 'Progressing';

@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { EXIT } from '../../src/cli/exit.ts';
 import { until } from '../main/cluster.ts';
-import { golden, rolloutPath, runPlugin, Stage, startPlayground, type Playground, type Result } from './support.ts';
+import { stringify } from 'yaml';
+import {
+  deployment,
+  golden,
+  rollout,
+  rolloutPath,
+  runPlugin,
+  Stage,
+  startPlayground,
+  type Playground,
+  type Result,
+} from './support.ts';
 
 describe('kubectl tranche, looking at a cluster', function () {
   this.timeout(60_000);
@@ -62,6 +73,58 @@ describe('kubectl tranche, looking at a cluster', function () {
       /approved by 2 people, each a member of release-managers, and not the author \(policy careful\)/,
     );
     golden('policies', ['plan web', plan], ['plan web   # by somebody who may not read policies', viewer]);
+  });
+
+  it('plans a changed Deployment, another size, and says what starts no release', async () => {
+    const manifest = (image: string, spec: object = {}): string => {
+      const made = deployment('looking', image) as { spec: object };
+      return stringify({ ...made, spec: { ...made.spec, ...spec } });
+    };
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const plan = (stdin: string, ...args: readonly string[]): Promise<Result> =>
+      runPlugin(['plan', '-f', '-', '-n', 'looking', ...args], { env, stdin });
+    golden(
+      'plan-cluster',
+      ['plan -f new.yaml   # another image', await plan(manifest('web:v3'), 'web')],
+      [
+        'plan -f big.yaml   # 20 Pods, maxSurge 5',
+        await plan(manifest('web:v3', { replicas: 20, strategy: { rollingUpdate: { maxSurge: 5 } } })),
+      ],
+      ['plan -f same.yaml   # the template it has', await plan(manifest('web:v2'))],
+      ['plan -f old.yaml   # the version before the release', await plan(manifest('web:v1'))],
+      [
+        'plan -f recreate.yaml   # strategy Recreate',
+        await plan(manifest('web:v3', { strategy: { type: 'Recreate' } })),
+      ],
+      ['plan api -f new.yaml', await plan(manifest('web:v3'), 'api')],
+      ['plan web --replicas 1 -o wide', await stage.tranche('plan', 'web', '--replicas', '1', '-o', 'wide')],
+      ['plan web -o name', await stage.tranche('plan', 'web', '-o', 'name')],
+    );
+  });
+
+  it('lets nothing that an object says reach the terminal', async () => {
+    const text = 'mallory\x1b[2J\x1b]0;owned\x07\n✓ nothing is wrong\u202e';
+    const made = rollout('looking') as { metadata: object; spec: object };
+    const evil = '/apis/rollouts.kruise.io/v1beta1/namespaces/looking/rollouts';
+    await stage.post(evil, {
+      ...made,
+      metadata: { name: 'evil', namespace: 'looking' },
+      spec: { ...made.spec, workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: text } },
+    });
+    const env = { KUBECONFIG: playground.cluster.kubeconfig, NO_COLOR: '1' };
+    for (const args of [
+      ['status', 'evil'],
+      ['list'],
+      ['list', '-o', 'yaml'],
+      ['list', '-o', 'jsonpath={..name}'],
+      ['doctor'],
+    ]) {
+      const { out, err } = await runPlugin([...args, '-n', 'looking'], { env, terminal: true });
+      assert.doesNotMatch(out + err, /[\x1b\x07\x9b\u202e]/, args.join(' '));
+      assert.match(out, /mallory/, args.join(' '));
+      if (args.length < 3) assert.doesNotMatch(out, /^✓ nothing/m, args.join(' '));
+    }
+    await playground.cluster.api.request({ method: 'DELETE', path: `${evil}/evil` });
   });
 
   it('gives the objects themselves to machines', async () => {
@@ -165,11 +228,17 @@ describe('kubectl tranche, looking at a cluster', function () {
       assert.doesNotMatch(dull.out, /\x1b/);
   });
 
-  it('completes the names of Rollouts', async () => {
-    const { out } = await runPlugin(['__complete', '--', 'approve', '-n', 'looking', 'w'], {
-      env: { KUBECONFIG: playground.cluster.kubeconfig },
-    });
-    assert.equal(out, 'web\n');
+  it('completes the names of Rollouts, Deployments, namespaces and contexts, and the numbers of steps', async () => {
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const complete = async (...words: readonly string[]): Promise<string[]> =>
+      (await runPlugin(['__complete', '--', ...words], { env })).out.trimEnd().split('\n');
+    assert.deepEqual(await complete('approve', '-n', 'looking', 'w'), ['web']);
+    assert.deepEqual(await complete('init', '-n', 'looking', ''), ['web']);
+    assert.deepEqual(await complete('jump', '-n', 'looking', 'web', ''), ['1', '2', '3']);
+    assert.deepEqual(await complete('approve', 'web', '--namespace=looking', '--step', ''), ['1', '2', '3']);
+    assert.deepEqual(await complete('-n', 'look'), ['looking']);
+    assert.equal((await complete('--context', '')).length, 1);
+    assert.deepEqual(await complete('approve', '--kubeconfig', 'not-there', ''), ['']);
   });
 
   it('writes a Rollout that fits a Deployment, and makes it', async () => {
@@ -183,6 +252,31 @@ describe('kubectl tranche, looking at a cluster', function () {
         template: { metadata: { labels: { app: 'api' } }, spec: { containers: [{ name: 'app', image: 'api:v1' }] } },
       },
     });
+    for (const [name, replicas] of [
+      ['none', 0],
+      ['one', 1],
+      ['three', 3],
+      ['hundred', 100],
+    ] as const)
+      await stage.post('/apis/apps/v1/namespaces/looking/deployments', {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name, namespace: 'looking' },
+        spec: {
+          replicas,
+          selector: { matchLabels: { app: name } },
+          template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'app', image: 'api:v1' }] } },
+        },
+      });
+    golden(
+      'init-sizes',
+      ['init none --apply --dry-run=server', await stage.tranche('init', 'none', '--apply', '--dry-run=server')],
+      ['init none', await stage.tranche('init', 'none')],
+      ['init one', await stage.tranche('init', 'one')],
+      ['init three', await stage.tranche('init', 'three')],
+      ['init hundred --apply', await stage.tranche('init', 'hundred', '--apply')],
+      ['init hundred --dry-run=client   # without --apply', await stage.tranche('init', 'hundred', '--dry-run=client')],
+    );
     golden(
       'init',
       ['init api -n looking', await stage.tranche('init', 'api')],

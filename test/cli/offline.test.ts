@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { parse } from 'yaml';
 import { temporaryFolder } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { goldenExact, runPlugin, type Result } from './support.ts';
@@ -42,6 +43,34 @@ describe('kubectl tranche lint', () => {
     assert.match(at(/on-restart/), /^tranche.dev\/on-restart: Sometimes/);
     assert.match(at(/steps\[1\].replicas.*40%/), /^replicas: 40%/);
     assert.match(at(/setps/), /^setps: \[\]/);
+  });
+
+  it('points at the line in several documents, behind anchors, in JSON, and with the line ends of Windows', async () => {
+    const rollout = (steps: string): string =>
+      `apiVersion: rollouts.kruise.io/v1beta1\nkind: Rollout\nmetadata: { name: x }\nspec:\n  workloadRef: { apiVersion: apps/v1, kind: Deployment, name: x }\n  strategy:\n    canary:\n${steps}`;
+    const bad = '      steps:\n        - replicas: 0%\n        - replicas: 100%\n';
+    const lint = async (stdin: string): Promise<string> => (await runPlugin(['lint', '-'], { stdin })).out;
+    const one = /^stdin:(\d+):(\d+): error: spec\.strategy\.canary\.steps\[0\]\.replicas/m;
+    const at = (out: string): number[] => [...(one.exec(out) ?? [])].slice(1).map(Number);
+    assert.deepEqual(at(await lint(rollout(bad))), [9, 11]);
+    assert.deepEqual(at(await lint(rollout(bad).replaceAll('\n', '\r\n'))), [9, 11]);
+    assert.deepEqual(at(await lint(`\uFEFF${rollout(bad)}`)), [9, 11]);
+    assert.deepEqual(
+      at(await lint(`kind: ConfigMap\napiVersion: v1\n---\n# a comment\n---\n${rollout(bad)}`)),
+      [14, 11],
+    );
+    const anchored = `x-steps: &steps\n  - replicas: 0%\n  - replicas: 100%\n${rollout('      steps: *steps\n')}`;
+    assert.deepEqual(at(await lint(anchored)), [2, 5]);
+    const json = JSON.stringify(parse(rollout(bad)), null, 2);
+    const line = json.split('\n').findIndex((text) => text.includes('"0%"')) + 1;
+    assert.equal(at(await lint(json))[0], line);
+    // What Helm has not rendered yet, and what is no manifest at all, is not taken for a Rollout without mistakes.
+    for (const [text, found] of [
+      ['{{- if .Values.x }}\nkind: Rollout\n{{- end }}\n', /^stdin:\d+:\d+: error: /],
+      ['- a\n- b\n', /this is no Kubernetes object/],
+      ['a: 1\na: 2\n', /^stdin:2:1: error: .*unique/i],
+    ] as const)
+      assert.match(await lint(text), found);
   });
 
   it('reads lists, aliases and standard input, and survives what is no Rollout', async () => {
@@ -132,6 +161,11 @@ describe('kubectl tranche, on the command line', () => {
     assert.deepEqual(await complete('-n', 'shop', 'list', '-o', 'j'), ['json', 'jsonpath=']);
     assert.deepEqual(await complete('completion', ''), ['bash', 'zsh', 'fish', 'kubectl']);
     assert.deepEqual(await complete('status', '--name'), ['--namespace']);
+    // As one word, and as bash takes it apart.
+    assert.deepEqual(await complete('approve', '--dry-run=c'), ['--dry-run=client']);
+    assert.deepEqual(await complete('approve', '--dry-run', '=', 's'), ['server']);
+    assert.deepEqual(await complete('approve', '--dry-run', '='), ['client', 'server']);
+    assert.deepEqual(await complete('approve', '--message=x'), ['']);
   });
 
   it('prints completion scripts that their shells can read', async () => {

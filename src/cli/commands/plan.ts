@@ -4,15 +4,16 @@ import { replicasOf } from '../../engine/batch.ts';
 import { readHeld } from '../../engine/hold.ts';
 import { intercept } from '../../engine/intercept.ts';
 import { experienceOf, planRelease, type Plan } from '../../engine/plan.ts';
-import { sameTemplate } from '../../engine/revision.ts';
+import { deploymentTemplate, sameTemplate } from '../../engine/revision.ts';
 import { validateRollout } from '../../engine/validate.ts';
 import { sentence } from '../../engine/validate-violation.ts';
 import { describeWait } from '../act.ts';
 import type { Run } from '../cli.ts';
-import type { Context } from '../context.ts';
+import type { Cluster, Context } from '../context.ts';
+import { isWritten } from '../defaults.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
-import { isTable, parseFormat, printData } from '../output.ts';
-import { digest, getDeployment, getRollout, namespaceFlag, sha256 } from '../resources.ts';
+import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
+import { digest, gather, getDeployment, getRollout, namespaceFlag, sha256 } from '../resources.ts';
 import { duration, plural, pods, table } from '../text.ts';
 
 interface PlanFlags {
@@ -30,7 +31,7 @@ interface Subject {
 }
 
 export function plan(flags: PlanFlags, name: string | undefined): Run {
-  const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
+  const format = parseFormat(flags.output);
   if (flags.replicas !== undefined && !/^[1-9]\d{0,5}$/.test(flags.replicas))
     throw usageError(`--replicas "${flags.replicas}" is not a size: write a number from 1`);
   return async (context) => {
@@ -39,8 +40,9 @@ export function plan(flags: PlanFlags, name: string | undefined): Run {
     const planned = planRelease(subject.rollout, subject.deployment, size);
     const experience = experienceOf(subject.rollout.status?.history);
     const notes = [...notesOf(subject, planned), ...(await policyNotesOf(context, subject, size))];
-    if (isTable(format)) print(context, subject, planned, notes);
-    else await printData(context, format, { ...planned, ...(experience ? { experience } : {}), notes });
+    const data = { ...planned, ...(experience ? { experience } : {}), notes };
+    if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
+    else await printData(context, format, data, [rolloutName(subject.rollout)]);
     return EXIT.done;
   };
 }
@@ -61,7 +63,23 @@ async function subjectOf(context: Context, files: readonly string[], name: strin
     { ...cluster, namespace: rollout.metadata.namespace ?? cluster.namespace },
     rollout.spec.workloadRef.name,
   );
-  return { rollout, deployment: given.deployment ? merged(live, given.deployment) : live, live };
+  if (!given.deployment) return { rollout, deployment: live, live };
+  const next = merged(live, given.deployment);
+  const template = await keptTemplate(context, cluster, rollout, live, next);
+  return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live };
+}
+
+/** The template as the cluster has it already, with its defaults, where it is one that it has; else as it was written. */
+async function keptTemplate(
+  context: Context,
+  cluster: Cluster,
+  rollout: Rollout,
+  live: Deployment,
+  next: Deployment,
+): Promise<Deployment['spec']['template']> {
+  const { view } = await gather(cluster, rollout, context.io.now());
+  const kept = (view?.oldSets ?? []).map(({ spec }) => deploymentTemplate(spec.template));
+  return [live.spec.template, ...kept].find((one) => isWritten(next.spec.template, one)) ?? next.spec.template;
 }
 
 async function fromFiles(
@@ -162,7 +180,13 @@ function notesOf({ rollout, deployment, live }: Subject, { approvals, pauseSecon
   return notes;
 }
 
-function print({ io, paint }: Context, { rollout, deployment }: Subject, plan: Plan, notes: readonly string[]): void {
+function print(
+  { io, paint }: Context,
+  { rollout, deployment }: Subject,
+  plan: Plan,
+  notes: readonly string[],
+  wide: boolean,
+): void {
   const { replicas, limits, steps } = plan;
   io.out(
     `${paint('bold', rollout.metadata.name)} releases ${pods(replicas)} of Deployment ${deployment.metadata.name} in ` +
@@ -170,13 +194,24 @@ function print({ io, paint }: Context, { rollout, deployment }: Subject, plan: P
   );
   io.out(
     table([
-      ['STEP', 'WRITTEN', 'REPLACES', 'NEW', 'OLD', 'SURGE AT MOST', 'UNAVAILABLE AT MOST', 'THEN'],
+      [
+        'STEP',
+        'WRITTEN',
+        'REPLACES',
+        'NEW',
+        'OLD',
+        ...(wide ? ['SHARE'] : []),
+        'SURGE AT MOST',
+        'UNAVAILABLE AT MOST',
+        'THEN',
+      ],
       ...steps.map((step) => [
         `${step.step ?? 'rest'}`,
         `${step.replicas ?? '-'}`,
         `${step.replaces}`,
         `${step.updated}`,
         `${step.old}`,
+        ...(wide ? [`${replicas === 0 ? 100 : Math.round((step.updated * 100) / replicas)}%`] : []),
         `${step.surge}`,
         `${step.unavailable}`,
         step.old === 0 && step.wait === 'None' ? 'is done' : describeWait(step.wait),

@@ -1,0 +1,157 @@
+// What may come next on the command line: one answer for all shells.
+import type { Command, Option } from 'commander';
+import type { Deployment } from '../../api/types.ts';
+import type { Run } from '../cli.ts';
+import { createContext, type Context, type GlobalFlags } from '../context.ts';
+import { EXIT } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { stepsOf } from '../state.ts';
+import { SHELLS } from './completion.ts';
+
+const NAMES_WITHIN_MS = 3000;
+
+/** One candidate a line. `typed` are the words so far; the last is the one to complete. */
+export function complete(program: Command, typed: readonly string[]): Run {
+  return async ({ io, version }) => {
+    // bash takes `--flag=value` for three words.
+    const words = typed.filter((word, i) => word !== '=' || !typed[i - 1]?.startsWith('--'));
+    const written = typed.at(-1) === '=' && words.length < typed.length ? '' : (words.at(-1) ?? '');
+    const before = typed.at(-1) === '=' && words.length < typed.length ? words : words.slice(0, -1);
+    const [, joined, value] = /^(--[\w-]+=)(.*)$/.exec(written) ?? [];
+    const current = value ?? written;
+    const { command, args } = parseWords(program, before);
+    const pending = optionOf(program, command, joined?.slice(0, -1) ?? before.at(-1) ?? '');
+    const ask: Ask = (what) => names(io, version, before, what);
+    let candidates: readonly string[] = [];
+    if (pending && (joined !== undefined || takesValue(pending))) candidates = await valuesOf(pending, ask, args);
+    else if (joined !== undefined) candidates = [];
+    else if (current.startsWith('-')) candidates = options(program, command).map(({ long }) => long ?? '');
+    else if (command === program)
+      candidates = program
+        .createHelp()
+        .visibleCommands(program)
+        .map((one) => one.name());
+    else candidates = await argumentsOf(command.registeredArguments[args.length]?.name(), ask, args);
+    const found = candidates.filter((candidate) => candidate.startsWith(current));
+    io.out(found.map((candidate) => `${joined ?? ''}${candidate}\n`).join(''));
+    return EXIT.done;
+  };
+}
+
+type Look = (context: Context) => Promise<readonly string[]>;
+type Ask = (look: Look) => Promise<readonly string[]>;
+
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  '--output': ['table', 'wide', 'json', 'yaml', 'name', 'jsonpath='],
+  '--dry-run': ['client', 'server'],
+  '--until': ['done', 'approval'],
+};
+
+async function valuesOf({ long = '' }: Option, ask: Ask, args: readonly string[]): Promise<readonly string[]> {
+  if (long === '--step') return ask(steps(args[0]));
+  if (long === '--namespace' || long === '--system-namespace') return ask(namespaces);
+  if (long === '--context' || long === '--cluster' || long === '--user') return ask(entries(`${long.slice(2)}s`));
+  return VALUES[long] ?? [];
+}
+
+async function argumentsOf(name: string | undefined, ask: Ask, args: readonly string[]): Promise<readonly string[]> {
+  if (name === 'shell') return SHELLS;
+  if (name === 'rollout') return ask(rollouts);
+  if (name === 'deployment') return ask(deployments);
+  return name === 'step' ? ask(steps(args[0])) : [];
+}
+
+/** Whoever presses Tab does not wait for a cluster that is not there, and wants no word about it. */
+async function names(io: Io, version: string, before: readonly string[], look: Look): Promise<readonly string[]> {
+  const context = createContext(io, flagsOf(before), version);
+  const late = new Promise<string[]>((resolve) => setTimeout(resolve, NAMES_WITHIN_MS, []).unref());
+  const found = await Promise.race([look(context).catch(() => []), late]);
+  context.close();
+  return found;
+}
+
+const rollouts: Look = async (context) => {
+  const { listRollouts } = await import('../resources.ts');
+  const cluster = await context.cluster();
+  return (await listRollouts(cluster, cluster.namespace)).map(({ metadata }) => metadata.name);
+};
+
+const deployments: Look = async (context) => {
+  const { appsPath, listAll } = await import('../resources.ts');
+  const { api, namespace } = await context.cluster();
+  return (await listAll<Deployment>(api, appsPath('deployments', namespace))).map(({ metadata }) => metadata.name);
+};
+
+const namespaces: Look = async (context) => {
+  const { listAll } = await import('../resources.ts');
+  return (await listAll((await context.cluster()).api, '/api/v1/namespaces')).map(({ metadata }) => metadata.name);
+};
+
+const steps =
+  (name: string | undefined): Look =>
+  async (context) => {
+    if (name === undefined) return [];
+    const { getRollout } = await import('../resources.ts');
+    const all = stepsOf(await getRollout(await context.cluster(), name));
+    return Array.from({ length: all }, (_, i) => `${i + 1}`);
+  };
+
+const entries =
+  (kind: string): Look =>
+  async ({ flags, io }) => {
+    const { findSource } = await import('../../kube/connection.ts');
+    const { loadKubeconfig } = await import('../../kube/kubeconfig.ts');
+    const source = findSource(flags.kubeconfig, io.env);
+    if (source.type !== 'kubeconfig') return [];
+    const config = await loadKubeconfig(source.files, {});
+    const all = { contexts: config.contexts, clusters: config.clusters, users: config.users }[kind] ?? [];
+    return all.map(({ name }) => name);
+  };
+
+const options = (program: Command, command: Command): readonly Option[] => [
+  ...command.createHelp().visibleOptions(command),
+  ...(command === program ? [] : program.options),
+];
+
+const optionOf = (program: Command, command: Command, word: string): Option | undefined =>
+  word.startsWith('-')
+    ? options(program, command).find(({ long, short }) => long === word || short === word)
+    : undefined;
+
+const takesValue = (option: Option): boolean => option.required || option.optional;
+
+/** Which command the words are of, and which of its arguments are there already. */
+function parseWords(program: Command, words: readonly string[]): { command: Command; args: readonly string[] } {
+  let command = program;
+  const args: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    const option = optionOf(program, command, word);
+    if (option) i += takesValue(option) ? 1 : 0;
+    else if (word.startsWith('-')) continue;
+    else if (command === program)
+      command = program.commands.find((one) => one.name() === word || one.aliases().includes(word)) ?? program;
+    else args.push(word);
+  }
+  return { command, args };
+}
+
+function flagsOf(words: readonly string[]): GlobalFlags {
+  const value = (...names: string[]): string | undefined => {
+    const joined = words.find((word) => names.some((name) => word.startsWith(`${name}=`)));
+    if (joined) return joined.slice(joined.indexOf('=') + 1);
+    const at = words.findIndex((word) => names.includes(word));
+    return at < 0 ? undefined : words[at + 1];
+  };
+  const given = {
+    namespace: value('-n', '--namespace'),
+    kubeconfig: value('--kubeconfig'),
+    context: value('--context'),
+    cluster: value('--cluster'),
+    user: value('--user'),
+    server: value('-s', '--server'),
+    token: value('--token'),
+    as: value('--as'),
+  };
+  return { color: false, ...Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined)) };
+}
