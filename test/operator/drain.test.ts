@@ -4,6 +4,7 @@ import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { noObjects } from '../../src/kube/collection.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { drain, DrainError } from '../../src/operator/drain.ts';
+import * as kruise from '../support/openkruise.ts';
 import { VirtualApi } from './api.ts';
 import { NAME, ROLLOUT, template, World } from './world.ts';
 
@@ -173,6 +174,32 @@ describe('a drain, before the program is taken out of the cluster,', () => {
     await world.untilPaused(1);
     assert.equal(world.sizes['v3'], 2);
     assert.equal(world.rollout.metadata.name, ROLLOUT);
+    await world.stop();
+  });
+
+  it('leaves what OpenKruise left as it is: whoever goes back to OpenKruise needs it', async () => {
+    const world = await new World({ seed: 4 }).start();
+    await world.createDeployment();
+    await world.createRollout(STEPS);
+    await world.untilHealthy();
+    world.webhook = false;
+    world.crash();
+    const { labels, annotations } = kruise.onDeployment(
+      { name: ROLLOUT, stable: 'old', updated: 0 },
+      { partition: 0, rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+    );
+    const strategy = { type: 'Recreate', rollingUpdate: null };
+    await world.patch({
+      metadata: { labels, annotations },
+      spec: { paused: true, strategy, template: template('v2') },
+    });
+    const { spec, metadata } = world.deployment;
+    await drainOf(world, 'Finish');
+    assert.deepEqual(world.deployment.spec, spec);
+    assert.deepEqual(
+      [world.deployment.metadata.labels, world.deployment.metadata.annotations],
+      [metadata.labels, metadata.annotations],
+    );
     await world.stop();
   });
 });
