@@ -25,10 +25,10 @@ const answers: Readonly<Record<string, () => unknown>> = {
     session.disconnect();
     return profile;
   },
-  /** A planted leak: so many bytes are kept for ever. To prove that leaks are found. */
+  /** A planted leak: 1 MB is kept for ever. To prove that leaks are found. */
   '/leak'() {
     const kept = ((globalThis as { leaked?: unknown[] }).leaked ??= []);
-    kept.push(Array.from({ length: 12_500 }, (_, i) => i + Math.random()));
+    kept.push(Array.from({ length: 125_000 }, (_, i) => i + Math.random()));
     return { pieces: kept.length };
   },
 };

@@ -43,7 +43,7 @@ export interface ProgramProcess {
   memory(): Promise<Memory>;
   /** V8's CPU profile of what happens meanwhile. */
   profile(meanwhile: () => Promise<unknown>): Promise<unknown>;
-  /** Keeps 100 kB for ever. */
+  /** Keeps 1 MB for ever. */
   leak(): Promise<unknown>;
   stop(): Promise<void>;
 }

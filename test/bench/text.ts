@@ -69,7 +69,7 @@ export function pageText(parts: readonly Part[], faster: readonly Faster[]): str
 const INTRO = `What Tranche costs, measured on one machine that is named with each part, and how to measure it again:
 
 \`\`\`sh
-make bench                          # all of it, about half an hour; writes this page
+make bench                          # all of it, about half an hour, writes this page
 make bench ONLY=admission           # or operator, or soak: refreshes that part only
 make bench ONLY=soak SECONDS=3600   # an hour of releases
 make bench QUICK=1                  # some minutes: does it run? Writes to .cache/bench, not here
@@ -94,7 +94,7 @@ function machineText({ startedAt, seconds, quick, machine }: Report): string {
 
 const fasterText = (faster: readonly Faster[]): string[] => [
   '## What was made faster',
-  'The worst numbers that these benches found, and what was done. Before and after were measured one after the other on the same machine.',
+  'The worst numbers that these benches found, and what was done. Before and after were measured in turns on the same machine, with 14 kB reviews; times of functions are the lowest of 500.',
   tableText({
     head: ['number', 'before', 'after', 'how', 'commit'],
     rows: faster.map(({ what, before, after, how, commit }) => [what, before, after, how, commit]),

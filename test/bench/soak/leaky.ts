@@ -1,0 +1,13 @@
+// A process that keeps 100 kB with each piece of work, if it is told to ("leak"), and prints its heap after each, garbage collected.
+const { gc } = globalThis as { gc?: () => void };
+const kept: number[][] = [];
+const heap: number[] = [];
+for (let i = 0; i < 30; i++) {
+  const piece = Array.from({ length: 12_500 }, (_, n) => n + 0.5);
+  if (process.argv[2] === 'leak') kept.push(piece);
+  gc!();
+  heap.push(process.memoryUsage().heapUsed);
+}
+process.stdout.write(JSON.stringify({ kept: kept.length, heap }));
+
+export {};
