@@ -51,7 +51,7 @@ export function judgePods(pods: readonly Pod[], rules: HealthRules): Health {
   const { now } = rules;
   for (const pod of [...pods].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))) {
     const name = pod.metadata.name;
-    const since = readySince(pod);
+    const since = readySince(pod, now);
     if (since !== undefined && since + rules.minReadySeconds * 1000 <= now && !isRestless(pod, since, now)) continue;
     const signal = signalOf(pod);
     waiting.push({ pod: name, why: signal?.why ?? whyNotAvailable(pod, rules) });
@@ -102,7 +102,7 @@ function signalOf(pod: Pod): { why: string; from: number } | undefined {
 }
 
 function whyNotAvailable(pod: Pod, { minReadySeconds, now }: HealthRules): string {
-  const since = readySince(pod);
+  const since = readySince(pod, now);
   if (since !== undefined) return `Ready for ${Math.max(0, Math.floor((now - since) / 1000))} of ${minReadySeconds} s`;
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False') return 'Unschedulable';

@@ -60,7 +60,7 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
   const pods = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet) && isAlive(pod)) : [];
   const dueTimes = (of: readonly Pod[]): number[] =>
     of
-      .map((pod) => readySince(pod))
+      .map((pod) => readySince(pod, now))
       .filter((since) => since !== undefined)
       .map((since) => since + minReadySeconds * 1000);
   const dueAt = dueTimes(pods);
@@ -115,10 +115,13 @@ export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
 const isAlive = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded';
 
-/** Since when the Pod is Ready; undefined when it is not. */
-export function readySince(pod: Pod): number | undefined {
+/**
+ * Since when the Pod is Ready; undefined when it is not. Never later than now: who is Ready is so already, and our clock is behind the
+ * kubelet's.
+ */
+export function readySince(pod: Pod, now: number): number | undefined {
   const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' ? (parseTime(ready.lastTransitionTime) ?? 0) : undefined;
+  return ready?.status === 'True' ? Math.min(parseTime(ready.lastTransitionTime) ?? 0, now) : undefined;
 }
 
 function earliestAfter(now: number, times: readonly number[]): number | undefined {

@@ -77,6 +77,7 @@ async function playFault(fault: Fault, runs: readonly Run[], outcome: Outcome, s
         await run.play(place.stage, (seconds) => {
           outcome.strikes += 1;
           outcome.recovered.push(seconds);
+          if (outcome.strikes % 10 === 0) say(`${fault.name}: ${run.what}: ${outcome.strikes} so far`);
         });
         say(`${fault.name}: ${run.what}: ${((Date.now() - at) / 1000).toFixed(1)} s`);
       } catch (error) {

@@ -66,6 +66,14 @@ describe('a Pod of the new version', () => {
   for (const [name, sketch, why] of failing)
     it(`fails when it ${name}`, () => assert.deepEqual(judge(sketch).failing, [{ pod: 'demo-1', why }]));
 
+  it('is waited for until it has been Ready for long enough, and no longer because our clock is behind', () => {
+    const names = (sketch: Sketch, minReadySeconds: number): string[] =>
+      judge(sketch, { minReadySeconds }).waiting.map(({ pod }) => pod);
+    assert.deepEqual(names({ readySeconds: 5 }, 10), ['demo-1']);
+    assert.deepEqual(names({ readySeconds: 10 }, 10), []);
+    assert.deepEqual(names({ readySeconds: -18_000 }, 0), []);
+  });
+
   const fine: [string, Sketch][] = [
     ['it crashed a moment ago', { unreadySeconds: 20, container: waiting('CrashLoopBackOff') }],
     ['it is starting', { ageSeconds: 300, container: waiting('ContainerCreating') }],

@@ -36,7 +36,7 @@ export function retry(flags: { dryRun?: string }, name: string): Run {
 async function startAnew(context: Context, cluster: Cluster, target: Target, dryRun: DryRun): Promise<number> {
   const { rollout } = target;
   const { view } = await gather(cluster, rollout, context.io.now());
-  const bad = (view?.pods ?? []).filter((pod) => readySince(pod) === undefined);
+  const bad = (view?.pods ?? []).filter((pod) => readySince(pod, Infinity) === undefined);
   if (!view || bad.length === 0)
     throw new CliError(
       `nothing to retry: every Pod of the new version of ${rollout.metadata.name} is ready; it goes on by itself`,

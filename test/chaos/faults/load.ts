@@ -121,7 +121,12 @@ const everything: Run = {
     try {
       await stage.trouble(async () => {
         while (Date.now() < until) {
-          await stage.chance.pick(HARMS)(stage);
+          // What is gone already cannot be taken away once more.
+          await stage.chance
+            .pick(HARMS)(stage)
+            .catch((error: { code?: number }) => {
+              if (error.code !== 404) throw error;
+            });
           await pause(stage.chance.between(500, 5_000));
         }
       });
