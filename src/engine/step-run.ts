@@ -32,7 +32,10 @@ export const withNumbers = (status: CanaryStatus, view: View): CanaryStatus => (
   canaryRevision: hashOf(view.newSet) || (status.canaryRevision ?? ''),
   podTemplateHash: hashOf(view.newSet) || status.podTemplateHash,
   canaryReplicas: view.updated,
-  canaryReadyReplicas: Math.min(view.updated, view.pods.filter((pod) => readySince(pod, view.now) !== undefined).length),
+  canaryReadyReplicas: Math.min(
+    view.updated,
+    view.pods.filter((pod) => readySince(pod, view.now) !== undefined).length,
+  ),
 });
 
 /** The fields of a status that has just come to a step. */

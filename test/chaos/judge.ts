@@ -214,10 +214,7 @@ export class Judge {
   /** I5: who is not held has what its user wrote. */
   private checkSettings(file: File, gap: boolean): void {
     const now = settingsOf(file.deployment);
-    const last = file.wanted.length - 1;
-    const good = file.wanted
-      .filter((_, i) => i === last || gap || (file.wanted[i + 1]?.at ?? 0) > this.now - 2 * MOMENT_MS)
-      .map(({ value }) => value);
+    const good = gap ? file.wanted.map(({ value }) => value) : this.recentlyWanted(file);
     const fields = Object.keys(now) as (keyof Settings)[];
     if (good.some((settings) => fields.every((field) => settings[field] === now[field]))) return;
     const wanted = good.at(-1)!;
@@ -311,31 +308,37 @@ export class Judge {
     if (type === 'DELETED') file.pods.delete(object.metadata.uid);
     else file.pods.set(object.metadata.uid, object);
     const going = type === 'DELETED' || object.metadata.deletionTimestamp !== undefined;
-    if (gap || !going || !before || before.metadata.deletionTimestamp || !this.isAvailable(file, before)) return;
+    if (gap || !going || !before || before.metadata.deletionTimestamp) return;
+    const minReady = this.recentlyWanted(file).map(({ minReadySeconds }) => minReadySeconds);
+    if (!this.isAvailable(before, Math.max(...minReady))) return;
     if (file.heldSince === undefined || this.lately(file.scaled, MOMENT_MS)) return;
     if (this.lately(file.stopped, STOPPING_MS) || this.now < this.unguardedUntil) return;
-    const left = [...file.pods.values()].filter((pod) => pod !== object && this.isAvailable(file, pod)).length;
+    const others = [...file.pods.values()].filter((pod) => pod !== object);
+    const left = others.filter((pod) => this.isAvailable(pod, Math.min(...minReady))).length;
     const least = Math.min(...this.recentSizes(file).map((size) => size - this.mostUnavailable(file, size)));
     if (left < least) this.violated(file, `I3: ${left} available Pods left, at least ${least} are promised`);
   }
 
-  /** Ready for as long as its user asks; times are in whole seconds. */
-  private isAvailable(file: File, pod: any): boolean {
+  /** Ready for so long; times are in whole seconds. */
+  private isAvailable(pod: any, minReadySeconds: number): boolean {
     const ready = pod.status?.conditions?.find((one: any) => one.type === 'Ready');
     if (pod.metadata.deletionTimestamp || ready?.status !== 'True') return false;
-    const { minReadySeconds } = file.wanted.at(-1)!.value;
     return minReadySeconds === 0 || Date.parse(ready.lastTransitionTime) + minReadySeconds * 1000 <= this.now;
   }
 
-  private mostUnavailable(file: File, size: number): number {
+  /** What the user wants, and wanted in the last moments: any of it may be what was acted upon. */
+  private recentlyWanted(file: File): Settings[] {
     const last = file.wanted.length - 1;
     const recent = file.wanted.filter((_, i) => i === last || file.wanted[i + 1]!.at > this.now - 2 * MOMENT_MS);
-    return Math.max(
-      ...recent.map(({ value: { maxSurge, maxUnavailable } }) => {
-        const [surge, unavailable] = [inPods(maxSurge, size, true), inPods(maxUnavailable, size, false)];
-        return Math.min(size, surge === 0 && unavailable === 0 ? 1 : unavailable);
-      }),
-    );
+    return recent.map(({ value }) => value);
+  }
+
+  private mostUnavailable(file: File, size: number): number {
+    const each = this.recentlyWanted(file).map(({ maxSurge, maxUnavailable }) => {
+      const [surge, unavailable] = [inPods(maxSurge, size, true), inPods(maxUnavailable, size, false)];
+      return Math.min(size, surge === 0 && unavailable === 0 ? 1 : unavailable);
+    });
+    return Math.max(...each);
   }
 
   private recentSizes(file: File): number[] {

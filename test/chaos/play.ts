@@ -72,12 +72,12 @@ async function playFault(fault: Fault, runs: readonly Run[], outcome: Outcome, s
   try {
     for (const [i, run] of runs.entries()) {
       const at = Date.now();
-      place ??= await Place.open(fault, outcome.seed + i, outcome);
+      place ??= await Place.open(fault, outcome.seed + i, outcome, (line) => say(`${fault.name}: ${line}`));
       try {
         await run.play(place.stage, (seconds) => {
           outcome.strikes += 1;
           outcome.recovered.push(seconds);
-          if (outcome.strikes % 10 === 0) say(`${fault.name}: ${run.what}: ${outcome.strikes} so far`);
+          if (outcome.strikes % 5 === 0) say(`${fault.name}: ${run.what}: ${outcome.strikes} so far`);
         });
         say(`${fault.name}: ${run.what}: ${((Date.now() - at) / 1000).toFixed(1)} s`);
       } catch (error) {
@@ -103,20 +103,22 @@ class Place {
   readonly stage: Stage;
   private readonly client: Client | undefined;
   private readonly outcome: Outcome;
+  private readonly say: Plan['say'];
   private closed = false;
 
-  static async open(fault: Fault, seed: number, outcome: Outcome): Promise<Place> {
+  static async open(fault: Fault, seed: number, outcome: Outcome, say: Plan['say']): Promise<Place> {
     const stage = await Stage.start({ ...fault.stage, seed });
     try {
       const client = fault.client === false ? undefined : await Client.start(stage, new Chance(seed ^ 0x5eed));
-      return new Place(stage, client, outcome);
+      return new Place(stage, client, outcome, say);
     } catch (error) {
       await stage.close();
       throw error;
     }
   }
 
-  private constructor(stage: Stage, client: Client | undefined, outcome: Outcome) {
+  private constructor(stage: Stage, client: Client | undefined, outcome: Outcome, say: Plan['say']) {
+    this.say = say;
     this.stage = stage;
     this.client = client;
     this.outcome = outcome;
@@ -131,7 +133,7 @@ class Place {
   async close(well: boolean): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    const { stage, client, outcome } = this;
+    const { stage, client, outcome, say } = this;
     try {
       if (well) await client?.finish();
       else client?.stop();
@@ -144,6 +146,7 @@ class Place {
       await stage.close();
       const { judge } = stage.observer;
       outcome.violations.push(...judge.violations);
+      for (const violation of judge.violations) say(`VIOLATION (seed ${outcome.seed}): ${violation}`);
       outcome.judged += judge.seen;
     }
   }

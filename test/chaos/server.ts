@@ -1,4 +1,5 @@
 // The embedded cluster as a process that can be killed and started again: everything it knows is in a folder. One line when it is ready.
+import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { startSandbox } from '../../src/sandbox/index.ts';
 import { writeKubeconfig } from '../../src/sandbox/server/kubeconfig.ts';
@@ -22,4 +23,6 @@ const sandbox = await startSandbox({
   resolveService: () => ({ host: '127.0.0.1', port: Number(values.service) }),
 });
 writeKubeconfig(values.kubeconfig!, sandbox.kubeconfig);
+// Who is killed writes nothing at its end.
+flushCompileCache();
 process.stdout.write(`ready at ${sandbox.url}\n`);

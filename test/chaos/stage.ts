@@ -63,6 +63,10 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   ValidatingWebhookConfiguration: `${HOOKS}/validatingwebhookconfigurations`,
 };
 
+/** Many processes of the same program: what the first has compiled the others need not. */
+const compiled = temporaryFolder('chaos-compiled');
+const environment = { PATH: process.env.PATH, NODE_COMPILE_CACHE: compiled };
+
 let chart: Promise<KubeObject[]> | undefined;
 
 /** What the chart installs, without what only helm's hooks bring. */
@@ -160,7 +164,7 @@ export class Stage {
     args.push('--port', this.serverUrl?.port ?? '0', '--service', String(this.toWebhooks.port));
     args.push('--ready-ms', String(readyMs), '--nodes', String(nodes));
     this.server = await start('the API server', process.execPath, [SERVER, ...args], {
-      env: { PATH: process.env.PATH },
+      env: environment,
       ready: (output) => /ready at \S+\n/.test(output),
     });
     this.serverUrl ??= new URL(/ready at (\S+)\n/.exec(this.server.output())![1]!);
@@ -213,7 +217,7 @@ export class Stage {
     prepare({ tap, kill });
     try {
       service = await start('a replica', process.execPath, [...args, ...(this.options.flags ?? [])], {
-        env: { PATH: process.env.PATH, CHAOS_CLOCK: clock },
+        env: { ...environment, CHAOS_CLOCK: clock },
         ready: (output) => /"message":"ready"/.test(output),
         onStart: (started) => {
           service = started;
@@ -292,7 +296,7 @@ export class Stage {
       }
       if (Date.now() - began > seconds * 1000)
         throw new Error(`${what}: not within ${seconds} s (last failure: ${last})`);
-      await pause(50);
+      await pause(100);
     }
   }
 

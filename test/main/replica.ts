@@ -1,5 +1,6 @@
 // A replica behind the chart's Service, as a process of its own: as in a cluster, but for where the cluster is. Arguments: a kubeconfig,
 // then flags. OpenTelemetry's variables are taken from the environment.
+import { flushCompileCache } from 'node:module';
 import { readConfig } from '../../src/config.ts';
 import { runProgram } from '../../src/program.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -12,6 +13,8 @@ const config = readConfig([...ports, ...flags], {
   POD_NAME: `pod-${process.pid}`,
 });
 if (config === 'help') throw new Error('not a run');
+// Who is killed writes nothing at its end: with NODE_COMPILE_CACHE the next one starts in half the time.
+flushCompileCache();
 const ending = new AbortController();
 process.on('SIGTERM', () => ending.abort());
 await runProgram({

@@ -4,7 +4,7 @@ import { apiServerKilled, apiServerSlow } from './api-server.ts';
 import { certificates, crdDeletedFault, webhooksDeleted } from './installation.ts';
 import { killedAtCalls, leaderKilled } from './kills.ts';
 import { clocks, twoLeaders } from './leadership.ts';
-import { everythingAtOnce, fullQueue } from './load.ts';
+import { busyClient, everythingAtOnce, fullQueue } from './load.ts';
 import { apiServerCut, leaderCut, webhooksCut } from './network.ts';
 
 export const faults: readonly Fault[] = [
@@ -22,6 +22,7 @@ export const faults: readonly Fault[] = [
   clocks,
   crdDeletedFault,
   webhooksDeleted,
+  busyClient,
 ];
 
 const shortRuns = (...of: readonly Fault[]): Run[] => of.flatMap(({ runs }) => runs.filter(({ short }) => short));

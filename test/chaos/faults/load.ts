@@ -112,9 +112,9 @@ async function cutFor(
   for (const wire of wires) await wire.heal();
 }
 
-/** One harm after the other, as chance has it, while a client works on four Deployments. */
-const everything: Run = {
-  what: `${SECONDS} s of one harm after the other`,
+/** A client works on four Deployments, and all of them end well; meanwhile, one harm after the other as chance has it, or none. */
+const busy = (what: string, harms: readonly Harm[]): Run => ({
+  what,
   async play(stage, recovered) {
     const client = await Client.start(stage, stage.chance, 4);
     const until = Date.now() + SECONDS * 1000;
@@ -122,11 +122,12 @@ const everything: Run = {
       await stage.trouble(async () => {
         while (Date.now() < until) {
           // What is gone already cannot be taken away once more.
-          await stage.chance
-            .pick(HARMS)(stage)
-            .catch((error: { code?: number }) => {
-              if (error.code !== 404) throw error;
-            });
+          if (harms.length > 0)
+            await stage.chance
+              .pick(harms)(stage)
+              .catch((error: { code?: number }) => {
+                if (error.code !== 404) throw error;
+              });
           await pause(stage.chance.between(500, 5_000));
         }
       });
@@ -137,11 +138,21 @@ const everything: Run = {
       client.stop();
     }
   },
-};
+});
+
+const storm = busy(`${SECONDS} s of one harm after the other`, HARMS);
+const calm = busy(`${SECONDS} s`, []);
 
 export const everythingAtOnce: Fault = {
   name: 'everything',
   title: 'all of these as chance has it, while a client edits, approves, scales, rolls back and breaks images',
   client: false,
-  runs: [everything, everything, everything],
+  runs: [storm, storm, storm],
+};
+
+export const busyClient: Fault = {
+  name: 'busy-client',
+  title: 'such a client, and nothing else',
+  client: false,
+  runs: [calm, calm],
 };
