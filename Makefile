@@ -106,7 +106,7 @@ install: $(INSTALLED) ## Install the chart for a program outside the cluster: ma
 
 .PHONY: run
 run: $(INSTALLED) ## Run the program outside the cluster: make run KUBECONFIG=FILE WEBHOOK_URL=https://... [ARGS="--log-level debug"]
-	@exec $(NODE) src/main.ts $(if $(KUBECONFIG),--kubeconfig '$(KUBECONFIG)') $(if $(WEBHOOK_URL),--webhook-url '$(WEBHOOK_URL)') --namespace '$(RELEASE_NAMESPACE)' $(ARGS)
+	@KUBECONFIG='$(KUBECONFIG)' WEBHOOK_URL='$(WEBHOOK_URL)' RELEASE_NAMESPACE='$(RELEASE_NAMESPACE)' exec $(NODE) test/e2e/run.ts $(ARGS)
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the acceptance tests on a cluster: make e2e KUBECONFIG=FILE WEBHOOK_URL=https://...

@@ -7,6 +7,9 @@ import { run, start, temporaryFolder, type Result, type Service } from '../suppo
 import { findTool } from '../support/tools.ts';
 import { root } from './page.ts';
 
+/** What a page's `make run` is given: no fixed port for its metrics. */
+const ARGS = '--metrics-port 0';
+
 /** Would the shell begin to work on this, and not ask for another line? */
 export function isComplete(text: string): boolean {
   if (text.endsWith('\\')) return false;
@@ -57,7 +60,16 @@ export class PageShell {
     config.contexts[0]!.context.namespace = namespace;
     mkdirSync(path.join(home, '.kube'));
     writeFileSync(path.join(home, '.kube', 'config'), JSON.stringify(config), { mode: 0o600 });
-    const own = { HOME: home, PATH: `${programs}:${process.env.PATH}`, KUBECONFIG: undefined, NO_COLOR: '1' };
+    // Half of what the plugin takes to start is reading its own source.
+    const NODE_COMPILE_CACHE = path.join(programs, 'cache');
+    const own = {
+      HOME: home,
+      PATH: `${programs}:${process.env.PATH}`,
+      KUBECONFIG: undefined,
+      NO_COLOR: '1',
+      ARGS,
+      NODE_COMPILE_CACHE,
+    };
     const env: NodeJS.ProcessEnv = { ...client.environment(), ...own };
     writeFileSync(path.join(state, 'env'), '');
     writeFileSync(path.join(state, 'cwd'), folder);

@@ -1,5 +1,5 @@
 // Writes what is generated (make generate): of the chart the CRDs from the schemas in src/api, the README from values.yaml; and
-// docs/cli.md from the help of the plugin. --check only says whether they are up to date.
+// docs/cli.md from the help of the plugin; docs/fields.md from the schemas. --check only says whether they are up to date.
 // It lives here and not in src/api because that room is pure: no files, no packages; nor is it part of the product.
 import { readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
@@ -8,6 +8,7 @@ import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
 import { POLICY_CRD_NAME, policyCrdSpec } from '../../src/api/schema/policy.ts';
 import { chartReadme } from './chart-readme.ts';
 import { cliDocs } from './cli-docs.ts';
+import { fieldsDocs } from './fields-docs.ts';
 
 const root = new URL('../../', import.meta.url);
 const chart = new URL('charts/tranche/', root);
@@ -47,10 +48,13 @@ const readme = await format(chartReadme(await readFile(new URL('values.yaml', ch
 
 const cli = await format(cliDocs(), { parser: 'markdown' });
 
+const fields = await format(fieldsDocs(), { parser: 'markdown' });
+
 for (const [file, content, source] of [
   ['charts/tranche/templates/crds.yaml', crds, 'src/api/schema says'],
   ['charts/tranche/README.md', readme, 'values.yaml says'],
   ['docs/cli.md', cli, 'the help of src/cli says'],
+  ['docs/fields.md', fields, 'src/api/schema says'],
 ] as const) {
   const path = new URL(file, root);
   if (!process.argv.includes('--check')) await writeFile(path, content);

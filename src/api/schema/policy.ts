@@ -1,6 +1,17 @@
 // JSON Schema of ReleasePolicy v1alpha1 and its CustomResourceDefinition.
 import { OWN_GROUP } from '../keys.ts';
-import { flag, int32, int64, intOrString, list, object, text, time, type JsonSchema } from './json-schema.ts';
+import {
+  flag,
+  int32,
+  int64,
+  intOrString,
+  list,
+  object,
+  stringMap,
+  text,
+  time,
+  type JsonSchema,
+} from './json-schema.ts';
 
 const MAX_WINDOWS = 50;
 const SHARE = '^([1-9][0-9]?|100)%$';
@@ -9,15 +20,17 @@ const MAX_SECONDS = 31_622_400;
 
 const selector = (what: string): JsonSchema =>
   object(`Label selector of ${what}; empty selects all.`, {
-    matchLabels: { type: 'object', additionalProperties: { type: 'string' } },
+    matchLabels: stringMap('The object has each of these labels.'),
     matchExpressions: list(
       'Each must hold.',
       object(
-        'An expression.',
+        'A condition on one label.',
         {
-          key: text('Label.', { minLength: 1, maxLength: 317 }),
-          operator: text('How.', { enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }),
-          values: list('Values.', { type: 'string' }, { maxItems: 100 }),
+          key: text('The label.', { minLength: 1, maxLength: 317 }),
+          operator: text('How the label is compared with the values.', {
+            enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+          }),
+          values: list('For In and NotIn.', { type: 'string' }, { maxItems: 100 }),
         },
         { required: ['key', 'operator'] },
       ),
@@ -59,7 +72,7 @@ const spec = object('What releases must be like.', {
   enforcement: text('Deny refuses, Warn warns, Audit only tells by event and metric. Default Deny.', {
     enum: ['Deny', 'Warn', 'Audit'],
   }),
-  requireRollout: flag('true: a template may change only in the steps of a Rollout.'),
+  requireRollout: flag('true: a template may change only in the steps of a Rollout. Default false.'),
   steps: object('What the steps of a Rollout must be like.', {
     maxFirstStep: share('The first step releases at most so many Pods (integer, or percent).'),
     maxIncrement: share('No step releases more than so many Pods at once (integer, or percent).'),
@@ -76,7 +89,7 @@ const spec = object('What releases must be like.', {
     required: int32('So many different people per step. Default 1.', { minimum: 1, maximum: 10 }),
     users: names('These users may.'),
     groups: names('Members of these groups may. Without users and groups: whoever has the verb approve on Rollouts.'),
-    notAuthor: flag('true: not who changed the template.'),
+    notAuthor: flag('true: not who changed the template. Default false.'),
   }),
   windows: object('When releases start, and steps go on.', {
     timeZone: text('IANA name, e.g. Europe/Berlin. Default UTC.', { minLength: 1, maxLength: 64 }),
@@ -85,7 +98,7 @@ const spec = object('What releases must be like.', {
   }),
   maxConcurrentReleases: int32('At most so many releases at the same time in one namespace.', { minimum: 1 }),
   protectInFlight: flag(
-    'true: during a release its Rollout may not be deleted, disabled or loosened, nor the Deployment scaled to 0.',
+    'true: during a release its Rollout may not be deleted, disabled or loosened, nor the Deployment scaled to 0. Default false.',
   ),
   breakGlass: object(
     'Who may go past this policy, with the annotation tranche.dev/break-glass: "<reason>" on the change.',

@@ -39,11 +39,13 @@ const stepReplicas = intOrString(
 );
 
 const pause = object('What the step waits for once its Pods are available.', {
-  duration: int32('Seconds; 0 goes on at once. Absent: the step waits for approval.', { minimum: 0 }),
+  duration: int32('Seconds, at most a year (31536000); 0 goes on at once. Default none: the step waits for approval.', {
+    minimum: 0,
+  }),
 });
 
 const failureThreshold = intOrString(
-  "How many of a step's Pods (integer, or percent rounded up) may be unavailable when it completes.",
+  "How many of a step's Pods (integer, or percent rounded up) may be unavailable when it completes. Default 0.",
   { minimum: 0, pattern: '^([1-9]?[0-9]|100)%$' },
 );
 
@@ -93,9 +95,12 @@ const stepV1alpha1 = object('A step.', {
 
 /** Ours, beside OpenKruise's fields. */
 const failurePolicy = {
-  stepDeadlineSeconds: int32('Seconds a step has until its Pods are available; 0 = no deadline. Default 600.', {
-    minimum: 0,
-  }),
+  stepDeadlineSeconds: int32(
+    'Seconds, at most a year, that a step has until its Pods are available; 0 = no deadline. Default 600.',
+    {
+      minimum: 0,
+    },
+  ),
   onFailure: text(
     'When a step misses its deadline or its Pods fail: Hold stops there, Rollback puts the stable version back. Default Hold.',
     { enum: ['Hold', 'Rollback'] },
@@ -129,11 +134,13 @@ const specV1beta1 = object(
   'What to release, and in which steps.',
   {
     workloadRef,
-    disabled: flag('true: changes of the workload are let through, a release that runs is finished natively.'),
+    disabled: flag(
+      'true: changes of the workload are let through, a release that runs is finished natively. Default false.',
+    ),
     strategy: object(
       'How to release.',
       {
-        paused: flag('true: the release stops where it is until this is false again.'),
+        paused: flag('true: the release stops where it is until this is false again. Default false.'),
         canary: canaryV1beta1,
         blueGreen,
       },
@@ -154,11 +161,13 @@ const specV1alpha1 = object(
     rolloutID: text('Without effect; write the label rollouts.kruise.io/rollout-id on the Deployment.', {
       maxLength: 253,
     }),
-    disabled: flag('true: changes of the workload are let through, a release that runs is finished natively.'),
+    disabled: flag(
+      'true: changes of the workload are let through, a release that runs is finished natively. Default false.',
+    ),
     strategy: object(
       'How to release.',
       {
-        paused: flag('true: the release stops where it is until this is false again.'),
+        paused: flag('true: the release stops where it is until this is false again. Default false.'),
         canary: object(
           'Releases batch by batch.',
           {

@@ -100,6 +100,20 @@ async function uninstallChart(client: Client, keepNamespace: boolean): Promise<v
   if (!keepNamespace) await client.kubectl(['delete', 'namespace', RELEASE_NAMESPACE, '--ignore-not-found']);
 }
 
+/** Where a target of the Makefile works. */
+export function readTarget(target: string): { kubeconfig: string; webhookUrl: string; namespace: string } {
+  const { KUBECONFIG, WEBHOOK_URL, RELEASE_NAMESPACE: namespace } = process.env;
+  if (!KUBECONFIG || !WEBHOOK_URL)
+    throw new InputError(
+      `KUBECONFIG and WEBHOOK_URL are both needed: make ${target} KUBECONFIG=FILE WEBHOOK_URL=https://127.0.0.1:9443`,
+    );
+  if (!/^https:\/\/[^/?#]+\/?$/.test(WEBHOOK_URL))
+    throw new InputError(
+      `WEBHOOK_URL is ${WEBHOOK_URL}: write https://HOST:PORT, as the API server reaches this machine.`,
+    );
+  return { kubeconfig: KUBECONFIG, webhookUrl: WEBHOOK_URL, namespace: namespace || RELEASE_NAMESPACE };
+}
+
 /** One clear line when there is no usable cluster behind a kubeconfig. */
 export async function checkReachable(client: Client): Promise<void> {
   const file = client.kubeconfig;
@@ -125,8 +139,8 @@ const exists = async (client: Client, object: string): Promise<boolean> =>
   (await client.kubectl(['get', object, '-o', 'name', '--ignore-not-found'])).trim() !== '';
 
 /** A kubeconfig with the token of the chart's service account: the program must do with the rights the chart gives. */
-export async function operatorKubeconfig(client: Client, home: string): Promise<string> {
-  const token = await client.kubectl(['create', 'token', RELEASE, '-n', RELEASE_NAMESPACE, '--duration=24h']);
+export async function operatorKubeconfig(client: Client, home: string, namespace = RELEASE_NAMESPACE): Promise<string> {
+  const token = await client.kubectl(['create', 'token', RELEASE, '-n', namespace, '--duration=24h']);
   const view = await client.json<{ clusters: unknown[]; contexts: { name: string; context: { cluster: string } }[] }>([
     'config',
     'view',
@@ -147,6 +161,7 @@ export async function operatorKubeconfig(client: Client, home: string): Promise<
   return file;
 }
 
+/** A port that nothing uses at the moment. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);

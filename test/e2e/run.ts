@@ -1,0 +1,30 @@
+// `make run`: runs the program outside the cluster with the token of the chart's ServiceAccount: with the rights that it has in the
+// cluster and no others, and as the user that the chart's admission policies know.
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { endAll, temporaryFolder } from '../support/processes.ts';
+import { Client } from './harness/client.ts';
+import { checkReachable, InputError, operatorKubeconfig, readTarget } from './harness/cluster.ts';
+import { reportAndExit } from './harness/exit.ts';
+
+try {
+  const { kubeconfig, webhookUrl, namespace } = readTarget('run');
+  const home = temporaryFolder('run');
+  const client = new Client(kubeconfig, home);
+  await checkReachable(client);
+  const own = await operatorKubeconfig(client, home, namespace).catch((error: Error) => {
+    throw new InputError(
+      `${error.message}\nNo token of the chart's ServiceAccount can be had: \`make install\` comes first.`,
+    );
+  });
+  const args = ['--kubeconfig', own, '--webhook-url', webhookUrl, '--namespace', namespace, ...process.argv.slice(2)];
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url)), ...args], {
+    stdio: 'inherit',
+  });
+  // A Ctrl-C in the terminal reaches the program by itself; to be told twice would end it the hard way.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.once('exit', (code) => void endAll().finally(() => process.exit(code ?? 1)));
+} catch (error) {
+  await reportAndExit(error);
+}
