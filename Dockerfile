@@ -23,4 +23,5 @@ COPY --from=build /app/tranche /usr/local/bin/tranche
 COPY LICENSE ./
 USER 65532:65532
 EXPOSE 9443 8080
-ENTRYPOINT ["/nodejs/bin/node", "/app/dist/main.js"]
+# Most of what is read lives for a moment: a small nursery for it halves the memory and costs no time (docs/performance.md).
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=2", "/app/dist/main.js"]

@@ -7,6 +7,7 @@ import { steadyClock as clock } from './kube/clock.ts';
 import { inNamespaces, type Collection } from './kube/collection.ts';
 import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
 import { heldIndex } from './operator/policies.ts';
+import { trimDeployment } from './operator/trim.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -54,6 +55,7 @@ export function startCaches({ api, namespaces, logger, metrics }: CachesOptions)
     }),
     deployments: make<Deployment>('/apis/apps/v1', 'deployments', {
       labelSelector: WORKLOAD_TYPE,
+      trim: trimDeployment,
       indexes: { held: heldIndex, enrolled: () => ['*'] },
     }),
   };

@@ -77,12 +77,11 @@ const known = new WeakMap<PodTemplate, string>();
 /** The template as one text, `pod-template-hash` left aside: equal texts are equal templates. */
 export function canonicalTemplate(template: PodTemplate): string {
   let text = known.get(template);
-  if (text === undefined) {
-    text = canonical(without(template, 'labels', POD_TEMPLATE_HASH), '') ?? '{}';
-    known.set(template, text);
-  }
+  if (text === undefined) known.set(template, (text = textOf(template)));
   return text;
 }
+
+const textOf = (template: PodTemplate): string => canonical(without(template, 'labels', POD_TEMPLATE_HASH), '') ?? '{}';
 
 export const sameTemplate = (a: PodTemplate, b: PodTemplate): boolean =>
   a === b ||
@@ -90,8 +89,9 @@ export const sameTemplate = (a: PodTemplate, b: PodTemplate): boolean =>
   (!(known.has(a) && known.has(b)) && sameJson(a, b)) ||
   canonicalTemplate(a) === canonicalTemplate(b);
 
-/** What the annotation and the status keep of a template. */
-export const templateDigest = (template: PodTemplate, sha256: Sha256): string => sha256(canonicalTemplate(template));
+/** What the annotation and the status keep of a template. The text, kilobytes of it, is not kept: of most templates the digest is all that is ever asked. */
+export const templateDigest = (template: PodTemplate, sha256: Sha256): string =>
+  sha256(known.get(template) ?? textOf(template));
 
 /** The templates differ in nothing but when `kubectl rollout restart` was called. */
 export const isRestartOnly = (before: PodTemplate, after: PodTemplate): boolean =>

@@ -1,5 +1,7 @@
 // The port to an API server: one request, one watch. The real one is kube/client.ts; tests have one in virtual time that misbehaves.
 
+import type { OnItem } from './items.ts';
+
 /** Time and chance as the shell sees them. */
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -26,6 +28,8 @@ export interface ApiCall {
   readonly contentType?: PatchType | 'application/json';
   /** Gives up: rejects with an AbortError. */
   readonly signal?: AbortSignal;
+  /** Of a list: may be given the items one by one, in order, while they arrive; those that it was given are not in the answer. */
+  readonly onItem?: OnItem;
 }
 
 /** A line of a watch: Kubernetes' {type, object}. */

@@ -6,6 +6,7 @@ import { link } from './abort.ts';
 import type { Api, ApiCall, WatchLine } from './api.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { ApiError, NetworkError, type Status } from './errors.ts';
+import { readItems } from './items.ts';
 import { linesOf } from './lines.ts';
 
 export interface ApiClientOptions {
@@ -85,8 +86,9 @@ export function createApi(options: ApiClientOptions): ApiClient {
     try {
       const response = await send(call, 'request', signal);
       if (options.onWarning) warningsOf(response).forEach(options.onWarning);
-      const text = await readAll(response, maxBytes);
-      if (isError(response)) throw refusal(response, text);
+      if (isError(response)) throw refusal(response, await readAll(response, maxBytes));
+      const { onItem } = call;
+      const text = await (onItem ? readItems(response, maxBytes, onItem) : readAll(response, maxBytes));
       return text === '' ? undefined : JSON.parse(text);
     } catch (error) {
       throw explain(error, call, connection.server, timedOut ? timeoutMs : undefined);

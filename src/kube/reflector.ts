@@ -27,8 +27,11 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly indexes?: Readonly<Record<string, Index<T>>>;
-  /** Drops what nobody will read before it is kept; default: managedFields and kubectl's last-applied annotation. */
-  readonly trim?: (object: T) => T;
+  /**
+   * Drops what nobody will read before it is kept; default: managedFields and kubectl's last-applied annotation. `before` is what is kept
+   * now: parts of it may be kept on.
+   */
+  readonly trim?: (object: T, before: T | undefined) => T;
   readonly logger?: Logger;
   /** For metrics: a watch was opened again after this, or a comparison found this many differences. */
   readonly onRestart?: (reason: RestartReason) => void;
@@ -168,6 +171,11 @@ export class Reflector<T extends KubeObject> {
 
   private async pages(first: Record<string, string>): Promise<{ resourceVersion: string; objects: Map<string, T> }> {
     const objects = new Map<string, T>();
+    // Items of a list do not say what they are; those of a watch do.
+    const take = (item: T, { apiVersion, kind }: { apiVersion?: string; kind?: string }): void => {
+      const object = this.keep(item.kind ? item : { apiVersion, kind: kind?.replace(/List$/, ''), ...item });
+      objects.set(keyOf(object), object);
+    };
     let next: Record<string, string> = first;
     for (;;) {
       const page = asList<T>(
@@ -176,15 +184,11 @@ export class Reflector<T extends KubeObject> {
           path: this.options.path,
           query: { ...this.selectors(), limit: String(PAGE_SIZE), ...next },
           signal: this.stopping.signal,
+          onItem: (item, list) => take(item as T, list),
         }),
         this.options.path,
       );
-      const kind = page.kind?.replace(/List$/, '');
-      for (const item of page.items) {
-        // Items of a list do not say what they are; those of a watch do.
-        const object = this.keep(item.kind ? item : { apiVersion: page.apiVersion, kind, ...item });
-        objects.set(keyOf(object), object);
-      }
+      for (const item of page.items) take(item, page);
       if (!page.metadata.continue) return { resourceVersion: page.metadata.resourceVersion ?? '', objects };
       next = { continue: page.metadata.continue };
     }
@@ -267,7 +271,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   private keep(object: T): T {
-    return freeze((this.options.trim ?? trimBallast)(object));
+    return freeze((this.options.trim ?? trimBallast)(object, this.store.get(keyOf(object))));
   }
 
   /** True when it was one: an event seen twice, or an object that is listed as we have it, is none. */

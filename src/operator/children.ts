@@ -4,8 +4,9 @@ import type { Children } from '../engine/snapshot.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { splitKey, trimBallast } from '../kube/store.ts';
+import { splitKey } from '../kube/store.ts';
 import { selectorText } from './selector.ts';
+import { trimPod, trimReplicaSet } from './trim.ts';
 
 export interface ChildWatchesDeps {
   readonly api: Api;
@@ -47,7 +48,7 @@ export class ChildWatches {
         'replicasets',
         `/apis/apps/v1/namespaces/${namespace}/replicasets`,
         labelSelector,
-        trimBallast,
+        trimReplicaSet,
       ),
       pods: this.reflector<Pod>('pods', `/api/v1/namespaces/${namespace}/pods`, labelSelector, trimPod),
     };
@@ -85,7 +86,7 @@ export class ChildWatches {
     resource: string,
     path: string,
     labelSelector: string,
-    trim: (object: T) => T,
+    trim: (object: T, before?: T) => T,
   ): Reflector<T> {
     const { api, clock, logger, metrics } = this.deps;
     return new Reflector<T>({
@@ -99,29 +100,4 @@ export class ChildWatches {
       onDrift: (objects) => metrics?.watchDrift(resource, objects),
     });
   }
-}
-
-/** Of a Pod we read who owns it, how it is and its labels; most of its bytes are elsewhere. */
-function trimPod(pod: Pod): Pod {
-  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels, ownerReferences } =
-    pod.metadata;
-  const metadata = {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
-    creationTimestamp,
-    deletionTimestamp,
-    labels,
-    ownerReferences,
-  };
-  const { phase, reason, conditions, containerStatuses, initContainerStatuses } = pod.status ?? {};
-  return {
-    ...(pod.apiVersion ? { apiVersion: pod.apiVersion } : {}),
-    ...(pod.kind ? { kind: pod.kind } : {}),
-    metadata: Object.fromEntries(
-      Object.entries(metadata).filter(([, value]) => value !== undefined),
-    ) as typeof metadata,
-    status: { phase, reason, conditions, containerStatuses, initContainerStatuses },
-  } as Pod;
 }

@@ -79,13 +79,15 @@ export function createOperator(deps: OperatorDeps): Operator {
     wake: (key) => queue.add(key),
     ...(metrics ? { metrics } : {}),
   });
+  /** Of templates in a release. What is asked once, of each Deployment at the start, would make old garbage of all of them by being remembered. */
   const digests = new WeakMap<PodTemplate, string>();
   const ends: (() => void)[] = [];
   let stopped = false;
 
-  function digest(template: PodTemplate): string {
+  const digest = (template: PodTemplate): string => templateDigest(template, sha256);
+  function rememberedDigest(template: PodTemplate): string {
     let text = digests.get(template);
-    if (text === undefined) digests.set(template, (text = templateDigest(template, sha256)));
+    if (text === undefined) digests.set(template, (text = digest(template)));
     return text;
   }
 
@@ -149,7 +151,17 @@ export function createOperator(deps: OperatorDeps): Operator {
     };
     const reportedAt = applier.reportedAt(rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
-    const facts = { now: clock.now(), rollout, deployment, children: newest, alone, reportedAt, digest, sha256 };
+    const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
+    const facts = {
+      now: clock.now(),
+      rollout,
+      deployment,
+      children: newest,
+      alone,
+      reportedAt,
+      digest: inRelease ? rememberedDigest : digest,
+      sha256,
+    };
     return gate ? { ...facts, gate } : facts;
   }
 

@@ -3,7 +3,7 @@ import type { InProcessWebhook, ResolveService } from './admission/index.ts';
 import { fieldTracker } from './apply/index.ts';
 import { bootstrapObjects, startAggregation } from './auth/index.ts';
 import { Cluster } from './cluster.ts';
-import { Controllers } from './controllers/index.ts';
+import { Controllers, type ControllersOptions } from './controllers/index.ts';
 import { openData } from './data.ts';
 import { realClock } from './core/clock.ts';
 import { createAuthority } from './server/certificates.ts';
@@ -26,6 +26,8 @@ export interface SandboxOptions {
   resolveService?: ResolveService;
   /** Webhooks in this process. */
   inProcess?: readonly InProcessWebhook[];
+  /** How the controllers and the kubelet behave, where it is not as in a quiet cluster. */
+  controllers?: Pick<ControllersOptions, 'verbose' | 'jitter' | 'stopMs' | 'onError'>;
 }
 
 export interface Sandbox {
@@ -44,6 +46,7 @@ export async function startSandbox({
   nodes,
   resolveService,
   inProcess,
+  controllers: manner = {},
 }: SandboxOptions = {}): Promise<Sandbox> {
   const clock = realClock;
   const kept = data === undefined ? undefined : await openData(data);
@@ -61,6 +64,7 @@ export async function startSandbox({
     caBundle: authority.certificate,
     readyMs,
     nodes,
+    ...manner,
   });
   await controllers.start();
   const client = await authority.client('admin', ['system:masters']);

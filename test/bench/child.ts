@@ -19,7 +19,7 @@ export interface ChildOptions {
   readonly readySeconds?: number;
 }
 
-const TASKSET = '/usr/bin/taskset';
+export const TASKSET = '/usr/bin/taskset';
 const READY = 'ready ';
 
 /** Pinning needs Linux and a second core. */

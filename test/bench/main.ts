@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../support/processes.ts';
 import { admissionBench } from './admission/bench.ts';
 import type { Bench, Report } from './bench.ts';
+import { operatorBench } from './operator/bench.ts';
 import { readMachine } from './machine.ts';
 import { soakBench } from './soak/bench.ts';
 import { writePage, writeReport } from './write.ts';
 
 /** In the order of the page. */
-const benches: readonly Bench<unknown>[] = [admissionBench, soakBench];
+const benches: readonly Bench<unknown>[] = [admissionBench, operatorBench, soakBench];
 
 const folderOf = (quick: boolean): string =>
   fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs', import.meta.url));

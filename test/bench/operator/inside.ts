@@ -1,0 +1,43 @@
+// Loaded before the program, into its process: shows it a service account as a Pod has it, and answers what it costs.
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+
+const IN_POD = '/var/run/secrets/kubernetes.io/serviceaccount';
+const account = process.env['BENCH_SERVICE_ACCOUNT']!;
+const { readFile } = fs.promises;
+fs.promises.readFile = ((file: string, ...rest: []) =>
+  readFile(typeof file === 'string' ? file.replace(IN_POD, account) : file, ...rest)) as typeof readFile;
+syncBuiltinESMExports();
+
+const delay = monitorEventLoopDelay({ resolution: 10 });
+delay.enable();
+let utilization = performance.eventLoopUtilization();
+
+process.on('message', ({ id, method }: { id: number; method: 'usage' | 'collect' }) => {
+  if (method === 'collect') (globalThis as { gc?: () => void }).gc?.();
+  const now = performance.eventLoopUtilization();
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
+  const result = {
+    cpuMs: (user + system) / 1000,
+    rss,
+    heapUsed,
+    heapTotal,
+    arrayBuffers,
+    external,
+    peakRss: process.resourceUsage().maxRSS * 1024,
+    utilization: performance.eventLoopUtilization(now, utilization).utilization,
+    handles: process.getActiveResourcesInfo().length,
+    delayMs: {
+      p50: delay.percentile(50) / 1e6,
+      p95: delay.percentile(95) / 1e6,
+      p99: delay.percentile(99) / 1e6,
+      max: delay.max / 1e6,
+    },
+  };
+  utilization = now;
+  delay.reset();
+  process.send!({ id, result });
+});
+process.channel?.unref();

@@ -1,0 +1,190 @@
+// Runs the program against the cluster, idle and with many releases at once, and gives what was counted.
+import { summarize, type Summary } from '../stats.ts';
+import type { ReleaseResults } from './observer.ts';
+import { startClusterProcess, startProgramProcess, type Delay, type Usage } from './processes.ts';
+
+type Say = (line: string) => void;
+type Calls = Readonly<Record<string, number>>;
+
+const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+/** The lead is taken, and every Rollout looked at once, within this time. */
+const SETTLE_SECONDS = 10;
+
+interface Counted {
+  readonly calls: Calls;
+  readonly mostWatches: number;
+  readonly utilization: number;
+  readonly requestMs: Summary;
+  readonly delayMs: Delay;
+}
+
+export interface IdleFigure {
+  readonly deployments: number;
+  /** From the start of the process until it is ready. */
+  readonly readyMs: number;
+  /** Until it was ready and had looked at every Rollout. */
+  readonly startCpuMs: number;
+  readonly startCalls: Calls;
+  readonly rssBytes: number;
+  readonly peakRssBytes: number;
+  /** What is left of the heap when all garbage is collected. */
+  readonly heapBytes: number;
+  readonly cpuMsPerMinute: number;
+  readonly callsPerMinute: Calls;
+}
+
+export interface IdleData {
+  /** JSON of one, as the API server sends it. */
+  readonly bytes: Readonly<Record<string, number>>;
+  readonly figures: readonly IdleFigure[];
+}
+
+/** One program after the other, with ever more Deployments. */
+export async function measureIdle(sizes: readonly number[], seconds: number, say: Say): Promise<IdleData> {
+  const cluster = await startClusterProcess(20, [1, 1]);
+  const figures: IdleFigure[] = [];
+  try {
+    const maker = await startProgramProcess(cluster);
+    const bytes = (await cluster.call('makeSeed', 30)) as Record<string, number>;
+    await maker.stop();
+    await cluster.call('stopControllers');
+    let made = 0;
+    for (const size of sizes) {
+      await cluster.call('copy', made, size - 1);
+      made = size - 1;
+      await cluster.call('reset');
+      const program = await startProgramProcess(cluster);
+      await sleep(SETTLE_SECONDS);
+      const { calls: startCalls } = (await cluster.call('counted')) as Counted;
+      await cluster.call('reset');
+      const before = await program.usage();
+      await sleep(seconds);
+      const after = await program.usage();
+      const { calls } = (await cluster.call('counted')) as Counted;
+      const collected = await program.usage('collect');
+      await program.stop();
+      const figure: IdleFigure = {
+        deployments: size,
+        readyMs: program.readyMs,
+        startCpuMs: before.cpuMs,
+        startCalls,
+        rssBytes: after.rss,
+        peakRssBytes: after.peakRss,
+        heapBytes: collected.heapUsed,
+        cpuMsPerMinute: ((after.cpuMs - before.cpuMs) / seconds) * 60,
+        callsPerMinute: Object.fromEntries(
+          Object.entries(calls).map(([call, count]) => [call, Math.round((count / seconds) * 60)]),
+        ),
+      };
+      say(`${size} idle: RSS ${mib(figure.rssBytes)}, ready in ${(figure.readyMs / 1000).toFixed(1)} s`);
+      figures.push(figure);
+    }
+    return { bytes, figures };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+export interface ReleaseOptions {
+  readonly releases: number;
+  /** Three steps of a third of them. */
+  readonly replicas: number;
+  /** From a Pod being scheduled to being Ready, and the range that it is multiplied by. */
+  readonly readyMs: number;
+  readonly jitter: readonly [number, number];
+  readonly timeoutSeconds: number;
+}
+
+export interface ReleaseFigure extends ReleaseOptions {
+  readonly finished: number;
+  /** First patch → last release done. */
+  readonly wallMs: number;
+  readonly eachMs: Summary;
+  /** Of one release: its slowest Pod of each batch, from being made to being Ready, added up. */
+  readonly podsOwnMs: Summary;
+  readonly reactionMs: Summary;
+  readonly clustersPartMs: Summary;
+  readonly beginMs: Summary;
+  readonly cpuMsPerBatch: number;
+  readonly callsPerBatch: Calls;
+  readonly mostWatches: number;
+  readonly rssBytes: { readonly before: number; readonly most: number; readonly after: number };
+  /** The worst two seconds. */
+  readonly operatorDelayMs: Delay;
+  /** Share of the time that its event loop was busy: median and most of all spans of two seconds. */
+  readonly operatorBusy: { readonly median: number; readonly most: number };
+  readonly clusterBusy: number;
+  readonly clusterDelayMs: Delay;
+  readonly clusterRequestMs: Summary;
+}
+
+export async function measureReleases(options: ReleaseOptions, say: Say): Promise<ReleaseFigure> {
+  const { releases, replicas, readyMs, jitter, timeoutSeconds } = options;
+  const cluster = await startClusterProcess(readyMs, jitter);
+  try {
+    const maker = await startProgramProcess(cluster);
+    await cluster.call('makeSeed', replicas);
+    await maker.stop();
+    await cluster.call('copy', 0, releases);
+    const program = await startProgramProcess(cluster);
+    await sleep(SETTLE_SECONDS);
+    say(`${releases} Deployments of ${replicas} Pods are there: a new version of each`);
+    await cluster.call('reset');
+    const before = await program.usage('collect');
+    const releasing = cluster.call('release', releases, replicas, 'v2');
+    // What goes wrong is thrown where it is awaited.
+    releasing.catch(() => undefined);
+    const usages: Usage[] = [];
+    const deadline = Date.now() + timeoutSeconds * 1000;
+    for (let finished = 0, saidAt = Date.now(); finished < releases && Date.now() < deadline;) {
+      await sleep(2);
+      usages.push(await program.usage());
+      const progress = (await cluster.call('progress')) as { finished: number; batches: number };
+      finished = progress.finished;
+      if (Date.now() - saidAt < 10_000) continue;
+      saidAt = Date.now();
+      say(`${progress.batches} of ${releases * 3} batches, RSS ${mib(usages.at(-1)!.rss)}`);
+    }
+    await releasing;
+    const after = await program.usage('collect');
+    const counted = (await cluster.call('counted')) as Counted;
+    const results = (await cluster.call('results')) as ReleaseResults;
+    const { batches } = (await cluster.call('progress')) as { batches: number };
+    await program.stop();
+    const perBatch = (count: number): number => Math.round((count / batches) * 100) / 100;
+    const busy = usages.map(({ utilization }) => utilization);
+    say(`${results.finished} of ${releases} releases done in ${(results.wall / 1000).toFixed(0)} s`);
+    return {
+      ...options,
+      finished: results.finished,
+      wallMs: results.wall,
+      eachMs: summarize(results.each),
+      podsOwnMs: summarize(results.podsOwn),
+      reactionMs: summarize(results.reaction),
+      clustersPartMs: summarize(results.counted),
+      beginMs: summarize(results.begin),
+      cpuMsPerBatch: (after.cpuMs - before.cpuMs) / batches,
+      callsPerBatch: Object.fromEntries(Object.entries(counted.calls).map(([call, n]) => [call, perBatch(n)])),
+      mostWatches: counted.mostWatches,
+      rssBytes: { before: before.rss, most: Math.max(...usages.map(({ rss }) => rss)), after: after.rss },
+      operatorDelayMs: worst(usages),
+      operatorBusy: { median: summarize(busy).p50, most: Math.max(...busy) },
+      clusterBusy: counted.utilization,
+      clusterDelayMs: counted.delayMs,
+      clusterRequestMs: counted.requestMs,
+    };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const worst = (usages: readonly Usage[]): Delay => {
+  const most = (of: (delay: Delay) => number): number => Math.max(...usages.map(({ delayMs }) => of(delayMs)));
+  return {
+    p50: most(({ p50 }) => p50),
+    p95: most(({ p95 }) => p95),
+    p99: most(({ p99 }) => p99),
+    max: most(({ max }) => max),
+  };
+};
