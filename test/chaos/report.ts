@@ -67,7 +67,7 @@ export function troublesOf({ outcomes }: Report): string {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-export function markdownOf(report: Report): string {
+function lastReport(report: Report): string {
   const { date, machine, versions, seconds, seed, lanes, outcomes } = report;
   const judged = sum(outcomes.map((outcome) => outcome.judged));
   const [done, refused] = [
@@ -75,16 +75,6 @@ export function markdownOf(report: Report): string {
     sum(outcomes.map(({ client }) => client.refused)),
   ];
   return `\
-<!-- Written by \`make chaos\` (test/chaos/report.ts): change it there. -->
-
-# Reliability
-
-\`make chaos\` breaks things around real processes of the program, over real sockets, and watches whether releases go on and end right.
-This page is its last report; \`make chaos\` writes it anew, and fails when there is a violation or a release that did not go on. The figures
-behind it are in [reliability.json](reliability.json).
-
-## Last report
-
 ${date}, seed ${seed}, ${Math.round(seconds / 60)} minutes with ${lanes} faults side by side, on ${machine}.
 ${Object.entries(versions)
   .map(([name, version]) => `${name} ${version}`)
@@ -96,18 +86,34 @@ The observer judged ${judged} changes; a client did ${done} things meanwhile and
 
 What went wrong:
 
-${troublesOf(report)}
+${troublesOf(report)}`;
+}
+
+export function markdownOf(report: Report): string {
+  const { outcomes } = report;
+  return `\
+<!-- Written by \`make chaos\` (test/chaos/report.ts): change it there. -->
+
+# Reliability
+
+\`make chaos\` breaks things around real processes of the program, over real sockets, and watches whether releases go on and end right.
+This page is its last report; \`make chaos\` writes it anew, and fails when there is a violation or a release that did not go on. The figures
+behind it are in [reliability.json](reliability.json).
+
+## Last report
+
+${outcomes.length > 0 ? lastReport(report) : 'None yet: `make chaos` writes it here.'}
 
 ## How to make it
 
 \`\`\`sh
-make chaos                                    # everything, at most 25 minutes on two cores
+make chaos                                    # everything; how long it took is above
 make chaos ONLY=leader-killed                 # one fault, or several: ONLY=a,b
 make chaos ONLY=everything RUNS=10 SEED=42    # so many runs, from this seed
 \`\`\`
 
 A run prints its seed. The same seed gives the same choices of the client and of chance; what processes and timers make of them differs from run to
-run. \`make test\` plays a short form of it.
+run. \`make test\` plays a short form of it, without the client.
 
 ## What is played
 

@@ -71,7 +71,7 @@ export const twoLeaders: Fault = {
 /** Who leads keeps the lead: clocks have no say in it. */
 const jump = (who: 'leader' | 'standby', hours: number): Run => ({
   what: `the ${who}'s clock ${hours > 0 ? 'forward' : 'back'} ${Math.abs(hours)} h`,
-  short: who === 'standby',
+  short: who === 'standby' && hours > 0,
   async play(stage, recovered) {
     const { subject, leader } = await inBatch(stage);
     const before = await readLease(stage);
