@@ -3,10 +3,11 @@ import { EVENTS } from '../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/log.ts';
 import { freeze, splitKey } from '../kube/store.ts';
+import { disownOps } from './disown.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { mergeDiff } from './status-patch.ts';
 
@@ -18,6 +19,8 @@ export interface ApplierDeps {
   readonly logger: Logger;
   readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
 }
+
+const DISOWN_TRIES = 3;
 
 export const deploymentPath = (key: string): string => {
   const { namespace, name } = splitKey(key);
@@ -85,6 +88,8 @@ export class Applier {
     switch (effect.kind) {
       case 'PatchDeployment':
         changed = await this.write(key, deployment, { path: deploymentPath(key), body: effect.patch });
+        // A mark is followed by a move at once.
+        if (deployment && effect.why !== 'mark') await this.disown(key, deployment);
         break;
       case 'RevertDeployment': {
         const contentType = 'application/json-patch+json';
@@ -129,6 +134,25 @@ export class Applier {
     const changed = await this.write(key, current, { path, body });
     this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
     return changed;
+  }
+
+  /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
+  private async disown(key: string, before: KubeObject): Promise<void> {
+    const path = deploymentPath(key);
+    let written = this.deps.writes.newest(key, before);
+    for (let tries = 0; tries < DISOWN_TRIES; tries++) {
+      const ops = disownOps(written);
+      if (!ops) return;
+      try {
+        await this.write(key, written, { path, body: ops, contentType: 'application/json-patch+json' });
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
+        if (error.code !== 422) return;
+        // Somebody else has written meanwhile, and our entry has moved.
+        written = (await this.deps.api.request({ method: 'GET', path })) as KubeObject;
+      }
+    }
   }
 
   private async write(key: string, object: KubeObject | undefined, call: Omit<ApiCall, 'method'>): Promise<boolean> {
