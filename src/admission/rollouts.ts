@@ -5,6 +5,7 @@ import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { isOperators } from '../engine/intercept.ts';
 import { adviseOnLeaving } from '../engine/validate-advice.ts';
+import { sameJson } from '../engine/revision.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../engine/validate-status.ts';
 import { unknownFields } from '../engine/validate-unknown.ts';
 import { nameInVersion, validateRollout } from '../engine/validate.ts';
@@ -101,7 +102,7 @@ function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps, phase: 'mu
   });
   const said = new Set(violations.map(({ field }) => field));
   const all = [...violations, ...named(version, judged).filter(({ field }) => !said.has(field))];
-  if (all.length > 0) return refuse('Refused', all);
+  if (all.length > 0 && !onlyTurnsOff(old, stored)) return refuse('Refused', all);
   const edit = { old: before, next: rollout, deployment };
   const ruled = deps.policy ? judgeRolloutEdit(edit, request, deps.policy, phase) : nothingSaid;
   if (ruled.violations.length > 0) return refuse('Denied', named(version, ruled.violations));
@@ -113,6 +114,12 @@ function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps, phase: 'mu
     warnings: deps.warnings ? sentences : [],
   };
 }
+
+/** One that came from elsewhere, and asks for what we do not do, can be turned off as it is. */
+const onlyTurnsOff = (old: Json | undefined, next: Json): boolean => {
+  const [before, after] = [old?.['spec'], next['spec']] as (Json | undefined)[];
+  return after?.['disabled'] === true && before !== undefined && sameJson({ ...before, disabled: true }, after);
+};
 
 /** Kubernetes' own, when a namespace goes, or what owns the Rollout. */
 const CLEANERS = new Set(

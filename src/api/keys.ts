@@ -1,6 +1,6 @@
 // Every label, annotation, finalizer and field manager we read or write, in one place.
 
-/** OpenKruise Rollouts' keys, kept so that its clients and habits work (docs/openkruise.md). */
+/** OpenKruise Rollouts' keys, kept so that its clients and habits work (docs/migrating-from-openkruise.md). */
 export const GROUP = 'rollouts.kruise.io';
 /** Label on an enrolled Deployment; its value is `deployment`. Selects what the webhook intercepts and the operator watches. */
 export const WORKLOAD_TYPE = 'rollouts.kruise.io/workload-type';

@@ -233,6 +233,22 @@ describe('the webhook for Rollouts', () => {
     assert.equal(judge(aReview(leaving, aRollout(1))).verdict, 'Passed');
   });
 
+  it('lets one that asks for what we do not do be disabled as it is, and nothing else of it be changed', () => {
+    const rollout = aRollout(1);
+    const { canary } = rollout.spec.strategy;
+    const strategy = { canary: { ...canary, trafficRoutings: [{ service: 'web' }] } };
+    const stored = { ...rollout, spec: { ...rollout.spec, strategy } };
+    const disabled = { ...stored, spec: { disabled: true, ...stored.spec } };
+    assert.equal(judge(aReview(disabled, stored)).verdict, 'Passed');
+    assert.match(
+      message(aReview({ ...disabled, spec: { ...disabled.spec, disabled: false } }, disabled)) ?? '',
+      /traffic/,
+    );
+    const steps = [{ replicas: 2 }];
+    const changed = { ...disabled, spec: { ...disabled.spec, strategy: { canary: { ...strategy.canary, steps } } } };
+    assert.match(message(aReview(changed, stored)) ?? '', /traffic/);
+  });
+
   it('passes what the operator writes', () => {
     assert.equal(judge(aReview(aRollout('50%', '40%'), aRollout(1), own)).verdict, 'Passed');
   });
