@@ -59,13 +59,7 @@ export class Applier {
     deployment: Deployment | undefined,
   ): Promise<boolean> {
     let changed = false;
-    const labels = decision.effects.filter((effect) => effect.kind === 'LabelPod');
-    for (const effect of decision.effects) {
-      if (effect.kind !== 'LabelPod' && (await this.apply(key, effect, rollout, deployment))) changed = true;
-    }
-    // No one of them needs the others: ten Pods are labelled in the time of one.
-    const labelled = await Promise.allSettled(labels.map((effect) => this.apply(key, effect, rollout, deployment)));
-    for (const result of labelled) if (result.status === 'rejected') throw result.reason;
+    for (const effect of decision.effects) if (await this.apply(key, effect, rollout, deployment)) changed = true;
     if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
       const [type] = EVENTS[reason];
