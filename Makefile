@@ -16,8 +16,8 @@ RELEASE_NAMESPACE ?= tranche-system
 PORT ?= 6443
 SANDBOX_KUBECONFIG ?= .cache/sandbox.kubeconfig
 
-# Two jobs at once; the output of each in one piece, where make can do that.
-PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+# Three jobs at once, since tests of processes mostly wait; the output of each in one piece, where make can do that.
+PARALLEL := -j3 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
 
 .PHONY: help
 help: ## List the targets
@@ -28,7 +28,7 @@ help: ## List the targets
 .PHONY: test
 test: $(INSTALLED) ## Lint, type-check and run every test (the acceptance tests against the embedded cluster)
 	@$(NODE) test/support/tools.ts
-	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-unit test-e2e lint typecheck generated
+	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-program test-docs test-unit lint typecheck generated
 	@$(MAKE) --no-print-directory --keep-going test-property test-chaos
 
 .PHONY: lint
@@ -40,8 +40,16 @@ typecheck: $(INSTALLED) ## Check the types
 	@npm run --silent typecheck
 
 .PHONY: test-unit
-test-unit: $(INSTALLED) ## Run the unit tests only
+test-unit: $(INSTALLED) ## Run the tests of the rooms only: those of all parts but the ones below
 	@npm run --silent test:unit
+
+.PHONY: test-program
+test-program: $(INSTALLED) ## Run the tests of the program and the plugin as a whole only
+	@npm run --silent test:program
+
+.PHONY: test-docs
+test-docs: $(INSTALLED) ## Run every command of the documentation only
+	@npm run --silent test:docs
 
 # By itself in `make test`: it plays on every core.
 .PHONY: test-property

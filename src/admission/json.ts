@@ -1,4 +1,5 @@
 // JSON from the wire.
+import { isUtf8 } from 'node:buffer';
 import { isTooDeep, MAX_DEPTH, nestsTooDeep } from '../api/nesting.ts';
 
 /** The request cannot be answered; `status` is its HTTP status. */
@@ -35,10 +36,8 @@ function parse(text: string): unknown {
   }
 }
 
+/** Without a TextDecoder: one for each body makes more work for the garbage collector than all else here (measured). */
 function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new BadRequest('the body is not UTF-8');
-  }
+  if (!isUtf8(bytes)) throw new BadRequest('the body is not UTF-8');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

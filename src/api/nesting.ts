@@ -27,7 +27,13 @@ export function nestsTooDeep(json: string): boolean {
 export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
-  for (const child of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+  if (Array.isArray(value)) {
+    for (const child of value) if (typeof child === 'object' && isTooDeep(child, levels - 1)) return true;
+    return false;
+  }
+  // Not Object.values, which makes a list of each object.
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key];
     if (typeof child === 'object' && isTooDeep(child, levels - 1)) return true;
   }
   return false;

@@ -26,3 +26,9 @@ async function build(): Promise<URL> {
   if (code !== 0) throw new Error(`the program does not compile:\n${stdout}${stderr}`);
   return pathToFileURL(path.join(root, 'dist/main.js'));
 }
+
+/** What the image gives Node. */
+export function imageFlags(): string[] {
+  const entry = /^ENTRYPOINT (.*)$/m.exec(readFileSync(path.join(root, 'Dockerfile'), 'utf8'))![1]!;
+  return (JSON.parse(entry) as string[]).filter((word) => word.startsWith('--'));
+}

@@ -3,7 +3,7 @@ import { connect } from '../../src/kube/connection.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { NAMESPACE, until } from '../main/cluster.ts';
 import { startChild, type ChildOptions } from './child.ts';
-import { builtProgram, plain } from './plain.ts';
+import { builtProgram, imageFlags, plain } from './plain.ts';
 
 export interface ClusterProcess {
   readonly kubeconfig: string;
@@ -59,7 +59,7 @@ export async function startProgramProcess(
   const inside = ['--expose-gc', '--import', plain(new URL('./inside.ts', import.meta.url)).href];
   const child = await startChild<{ controlPort: number }>('program', main ?? (await builtProgram()), args, {
     ...options,
-    nodeFlags: [...inside, ...nodeFlags],
+    nodeFlags: [...imageFlags(), ...inside, ...nodeFlags],
     env: { NODE_ENV: 'production', ...options.env },
   });
   const { service, pid, said } = child;

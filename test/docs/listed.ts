@@ -12,10 +12,17 @@ export const UNRUN: readonly Unrun[] = [
   { command: /^git clone /, why: 'there is no published repository' },
   { command: /^make (test|demo|help|test-unit|test-e2e)\b/, why: 'is what runs these tests, or is tested by test/e2e' },
   { command: /^make bench\b/, why: 'takes long, and a machine of its own; test/bench has tests of its parts' },
+  { command: /^make chaos\b/, why: 'takes long; make test plays its short form, test/chaos/chaos.test.ts' },
   { command: /^make (install|run|e2e) +KUBECONFIG=FILE/, why: 'the quickstart runs them, and test/e2e is the last' },
+  { command: /^npm install && npm pack/, why: 'installs from the registry' },
+  {
+    command: /^kubectl get deployment NAME -n NAMESPACE -o json \| jq/,
+    why: 'test/cli takes it from the page, and runs it',
+  },
   { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
   {
-    command: /./,
+    command:
+      /^kubectl (scale|wait|delete) .*kruise-rollout|^helm install .* --take-ownership|^kubectl tranche takeover -A|^kubectl delete crd batchreleases|^kubectl get clusterroles.*kruise-rollout/,
     page: 'docs/migrating-from-openkruise.md',
     why: 'test/e2e/takeover.test.ts goes the whole path, with a stand-in for OpenKruise',
   },

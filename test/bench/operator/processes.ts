@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../../support/processes.ts';
 import { canPin, TASKSET } from '../child.ts';
+import { imageFlags } from '../plain.ts';
 import { caller } from './rpc.ts';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
@@ -117,12 +118,6 @@ async function makeInside(): Promise<string> {
   return file;
 }
 
-/** What the image gives Node. */
-async function imageFlags(): Promise<string[]> {
-  const entry = /^ENTRYPOINT (.*)$/m.exec(await readFile(here('../../../Dockerfile'), 'utf8'))![1]!;
-  return (JSON.parse(entry) as string[]).filter((word) => word.startsWith('--'));
-}
-
 /** The program as in its image: compiled, in a Pod, with a service account. */
 export async function startProgramProcess(cluster: ClusterProcess, ...flags: string[]): Promise<ProgramProcess> {
   const { port, folder } = cluster.account;
@@ -134,7 +129,7 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
     BENCH_SERVICE_ACCOUNT: folder,
   };
   const args = [
-    ...(await imageFlags()),
+    ...imageFlags(),
     '--expose-gc',
     '--import',
     await insideFile(),
