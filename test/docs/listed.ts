@@ -19,6 +19,7 @@ export const UNRUN: readonly Unrun[] = [
     command: /^kubectl get deployment NAME -n NAMESPACE -o json \| jq/,
     why: 'test/cli takes it from the page, and runs it',
   },
+  { command: /^kubectl exec /, why: 'the embedded cluster runs no containers' },
   { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
   {
     command:
