@@ -16,8 +16,8 @@ RELEASE_NAMESPACE ?= tranche-system
 PORT ?= 6443
 SANDBOX_KUBECONFIG ?= .cache/sandbox.kubeconfig
 
-# Three jobs at once, since tests of processes mostly wait; the output of each in one piece, where make can do that.
-PARALLEL := -j3 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+# Four jobs at once, since tests of processes mostly wait; the output of each in one piece, where make can do that.
+PARALLEL := -j4 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
 
 .PHONY: help
 help: ## List the targets
@@ -28,8 +28,8 @@ help: ## List the targets
 .PHONY: test
 test: $(INSTALLED) ## Lint, type-check and run every test (the acceptance tests against the embedded cluster)
 	@$(NODE) test/support/tools.ts
-	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-program test-docs test-unit lint typecheck generated
-	@$(MAKE) --no-print-directory --keep-going test-property test-chaos
+	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-program test-docs test-chaos test-unit lint typecheck generated
+	@$(MAKE) --no-print-directory test-property
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style and the import arrows
@@ -56,7 +56,6 @@ test-docs: $(INSTALLED) ## Run every command of the documentation only
 test-property: $(INSTALLED) ## Run the random histories only
 	@npm run --silent test:property
 
-# By itself too, for the same reason.
 .PHONY: test-chaos
 test-chaos: $(INSTALLED) ## Run the short form of the faults only
 	@npm run --silent test:chaos

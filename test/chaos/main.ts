@@ -35,7 +35,7 @@ const outcomes = await play({ faults: chosen, seed, say, lanes, ...(runs && { ru
 await endAll();
 const report = reportOf(outcomes, seed, (Date.now() - began) / 1000, lanes);
 process.stdout.write(`\n${tableOf(report)}\n\nWhat went wrong: ${troublesOf(report)}\n`);
-if (!ONLY && !RUNS) {
+if (!ONLY) {
   await write(report);
   process.stdout.write('\nThe report is in docs/reliability.md.\n');
 }

@@ -52,9 +52,9 @@ interface Extent {
 const FULL: Extent = {
   warmSeconds: 10,
   seconds: 4,
-  rounds: 3,
-  rates: [100, 250, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000],
-  sizes: [9_000, 14_000, 30_000, 100_000, 300_000, 1_000_000],
+  rounds: 2,
+  rates: [250, 500, 1000, 1500, 2000, 3000, 4000],
+  sizes: [9_000, 14_000, 100_000, 1_000_000],
   rollouts: ROLLOUTS,
 };
 const QUICK: Extent = {

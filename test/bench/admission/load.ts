@@ -133,7 +133,8 @@ function giveOut(beganMs: number, rate: number): void {
     if (intendedMs > now) return;
     if (measuring) lateness.push(now - intendedMs);
     const request = { index: next++, intendedMs };
-    const connection = idle.pop();
+    // In turn: a connection on which nothing was asked for some seconds is closed.
+    const connection = idle.shift();
     if (connection) connection.send(request);
     else queue.push(request);
   }

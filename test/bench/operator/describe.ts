@@ -20,7 +20,7 @@ function idleSection({ bytes, figures }: IdleData): Section {
   return {
     heading: 'Idle',
     text: [
-      `The compiled program with the flags of its image, in a process of its own that sees a service account as in a Pod. Each Deployment has a Rollout and is healthy; as the API server sends them they are ${shown((bytes['Deployment'] ?? 0) / 1000)} and ${shown((bytes['Rollout'] ?? 0) / 1000)} kB of JSON (two containers, probes, environment, managedFields, kubectl's copy of the manifest). RSS is read after a minute of rest, with no collection forced; calls are counted by the server.`,
+      `The compiled program with the flags of its image, in a process of its own that sees a service account as in a Pod. Each Deployment has a Rollout and is healthy; as the API server sends them they are ${shown((bytes['Deployment'] ?? 0) / 1000)} and ${shown((bytes['Rollout'] ?? 0) / 1000)} kB of JSON (two containers, probes, environment, managedFields, kubectl's copy of the manifest). RSS is read after half a minute of rest, with no collection forced; calls are counted by the server.`,
     ],
     table: {
       head: [
