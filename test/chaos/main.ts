@@ -33,7 +33,7 @@ const chosen = faults
 const lanes = Math.min(LANES, chosen.length);
 const outcomes = await play({ faults: chosen, seed, say, lanes, ...(runs && { runs }) });
 await endAll();
-const report = reportOf(outcomes, seed, (Date.now() - began) / 1000, lanes);
+const report = reportOf(outcomes, seed, (Date.now() - began) / 1000, lanes, runs);
 process.stdout.write(`\n${tableOf(report)}\n\nWhat went wrong: ${troublesOf(report)}\n`);
 if (!ONLY) {
   await write(report);

@@ -14,9 +14,17 @@ export interface Report {
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly outcomes: readonly Outcome[];
+  /** Only so many of each fault's variants were played (RUNS=n). */
+  readonly runs?: number;
 }
 
-export function reportOf(outcomes: readonly Outcome[], seed: number, seconds: number, lanes: number): Report {
+export function reportOf(
+  outcomes: readonly Outcome[],
+  seed: number,
+  seconds: number,
+  lanes: number,
+  runs?: number,
+): Report {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
@@ -29,6 +37,7 @@ export function reportOf(outcomes: readonly Outcome[], seed: number, seconds: nu
     machine: `${os.availableParallelism()} cores (${cpus[0]?.model ?? 'unknown'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()}`,
     versions: { tranche: version, node: process.version, 'embedded cluster': VERSION.gitVersion },
     outcomes,
+    ...(runs && { runs }),
   };
 }
 
@@ -78,7 +87,9 @@ function lastReport(report: Report): string {
 ${date}, seed ${seed}, ${Math.round(seconds / 60)} minutes with ${lanes} faults side by side, on ${machine}.
 ${Object.entries(versions)
   .map(([name, version]) => `${name} ${version}`)
-  .join(', ')}.
+  .join(
+    ', ',
+  )}.${report.runs ? ` A short run (\`RUNS=${report.runs}\`): only the first of each fault's variants, so for the network one second.` : ''}
 
 ${tableOf(report)}
 
