@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000;
 const UNREADY_MS = 10_000;
 
 /** A subject whose second batch has just begun, and who leads. */
-async function inBatch(stage: Stage): Promise<{ subject: Subject; leader: Replica }> {
+export async function inBatch(stage: Stage): Promise<{ subject: Subject; leader: Replica }> {
   const subject = await stage.subject();
   await subject.release('v2');
   await subject.stands(1);

@@ -2,6 +2,7 @@
 import type { Fault, Run } from '../fault.ts';
 import { pause, type Stage } from '../stage.ts';
 import type { Cut, Wire } from '../wire.ts';
+import { inBatch } from './leadership.ts';
 
 const CUTS: readonly (readonly [how: Cut, seconds: number])[] = [
   ['silence', 60],
@@ -55,12 +56,7 @@ export const apiServerCut: Fault = {
 const partition = (how: Cut, seconds: number): Run => ({
   what: `the leader: ${WORDS[how]} for ${seconds} s`,
   async play(stage, recovered) {
-    const subject = await stage.subject();
-    await subject.release('v2');
-    await subject.stands(1);
-    const leader = await stage.leader();
-    await subject.approve();
-    await subject.until('moving', async () => (await subject.deployment()).spec.paused !== true);
+    const { subject, leader } = await inBatch(stage);
     leader.wire.cut(how);
     // Nothing else is wrong: from here on the time counts.
     const healing = pause(seconds * 1000).then(() => leader.wire.heal());
