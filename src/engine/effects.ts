@@ -95,7 +95,7 @@ export const patchReplicaSet = (
 
 export const labelPod = (pod: Pod, labels: Changes): Effect => ({
   kind: 'LabelPod',
-  name: pod.metadata.name,
+  before: pod,
   // Without resourceVersion: labels do no harm to a newer state of the same Pod, and its status changes all the time.
   patch: { metadata: { uid: pod.metadata.uid, labels } },
 });

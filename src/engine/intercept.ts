@@ -203,13 +203,9 @@ const whileFree = (context: Context, old: Deployment): Decision => {
   const bypass = words.bypassReason(rollout, old, next);
   if (bypass !== undefined) return { verdict: 'Bypassed', patch: patchOf(context, kept), warnings: [bypass] };
 
-  const { held, settings } = firstHold(
-    old,
-    exported.settings ?? settingsOf(next),
-    rollout.metadata.name,
-    digest(context, old),
-  );
-  const id = rolloutId(context, old);
+  const stable = digest(context, old);
+  const { held, settings } = firstHold(old, exported.settings ?? settingsOf(next), rollout.metadata.name, stable);
+  const id = rolloutId(context, old, stable);
   const traced = traceOf(context, old, id);
   const wanted: Wanted = {
     labels: { ...kept.labels, [keys.ROLLOUT_ID]: id },
@@ -248,7 +244,7 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
     return { verdict: 'Freed', patch, warnings: [words.freed(held, next)] };
   }
   const superseded = changed && !back && governs(rollout);
-  const id = superseded ? rolloutId(context, old) : '';
+  const id = superseded ? rolloutId(context, old, digest(context, old)) : '';
   const traced = superseded ? traceOf(context, old, id) : untraced;
   const { trace: _, ...untilNow } = taken;
   const wanted: Wanted = {
@@ -319,7 +315,7 @@ const digest = ({ sha256 }: Context, d: Deployment): string => templateDigest(d.
  * does not name this one. Otherwise a digest of facts that the same edit has again when it is retried or was a dry run:
  * the object, the id before it, and both templates. The id before it makes v1 → v2 → v1 → v2 three different releases.
  */
-const rolloutId = (context: Context, old: Deployment): string => {
+const rolloutId = (context: Context, old: Deployment, digestOfOld: string): string => {
   const { next, sha256 } = context;
   const set = [
     [labelOf(next, keys.ROLLOUT_ID), labelOf(old, keys.ROLLOUT_ID)],
@@ -329,5 +325,5 @@ const rolloutId = (context: Context, old: Deployment): string => {
   // Federation tools send an object without uid: the old one has it.
   const uid = next.metadata.uid || old.metadata.uid || '';
   const before = labelOf(old, keys.ROLLOUT_ID) ?? '';
-  return sha256([uid, before, digest(context, old), digest(context, next)].join('\n')).slice(0, 16);
+  return sha256([uid, before, digestOfOld, digest(context, next)].join('\n')).slice(0, 16);
 };

@@ -43,7 +43,7 @@ export type Effect =
   | { readonly kind: 'PatchDeployment'; readonly why: Why; readonly patch: MergePatch }
   | { readonly kind: 'RevertDeployment'; readonly why: 'revert'; readonly ops: readonly JsonPatchOp[] }
   | { readonly kind: 'PatchReplicaSet'; readonly why: Why; readonly before: ReplicaSet; readonly patch: MergePatch }
-  | { readonly kind: 'LabelPod'; readonly name: string; readonly patch: MergePatch }
+  | { readonly kind: 'LabelPod'; readonly before: Pod; readonly patch: MergePatch }
   | { readonly kind: 'PatchRollout'; readonly why: Why; readonly patch: MergePatch };
 
 export interface MergePatch {

@@ -2,9 +2,22 @@
 
 const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?Z$/;
 
+/** The Pods of a batch are Ready in the same few seconds, and are looked at again and again. */
+const MAX_KNOWN = 1_000;
+const known = new Map<string, number>();
+
 /** Milliseconds since the epoch of an RFC 3339 time in UTC; undefined when absent or something else. */
 export function parseTime(text: string | undefined): number | undefined {
-  const parts = text === undefined ? null : PATTERN.exec(text);
+  if (text === undefined) return undefined;
+  const ms = known.get(text) ?? readTime(text);
+  if (ms === undefined) return undefined;
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(text, ms);
+  return ms;
+}
+
+function readTime(text: string): number | undefined {
+  const parts = PATTERN.exec(text);
   if (!parts) return undefined;
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
     number,

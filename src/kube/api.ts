@@ -35,6 +35,7 @@ export interface ApiCall {
 /** A line of a watch: Kubernetes' {type, object}. */
 export interface WatchLine {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  /** Without `metadata.managedFields`, as the items of `onItem`: whoever wants it asks for the object by name. */
   readonly object: unknown;
 }
 

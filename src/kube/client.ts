@@ -7,6 +7,7 @@ import type { Api, ApiCall, WatchLine } from './api.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { ApiError, NetworkError, type Status } from './errors.ts';
 import { readItems } from './items.ts';
+import { parseLean } from './lean.ts';
 import { linesOf } from './lines.ts';
 
 export interface ApiClientOptions {
@@ -105,7 +106,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
       if (isError(response)) throw refusal(response, await readAll(response, maxBytes));
       for await (const line of linesOf(response, maxBytes)) {
         if (signal.aborted) return;
-        onLine(JSON.parse(line) as WatchLine);
+        onLine(parseLean(line) as WatchLine);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -121,7 +122,7 @@ class Pools {
   private readonly protocol: string;
   private readonly connections: number;
   private readonly made: http.Agent[] = [];
-  private current: { id: string; request: http.Agent; watch: http.Agent } | undefined;
+  private current: { id: string; tls: Credentials['tls']; request: http.Agent; watch: http.Agent } | undefined;
 
   constructor(protocol: string, connections: number) {
     this.protocol = protocol;
@@ -129,6 +130,7 @@ class Pools {
   }
 
   get(kind: 'request' | 'watch', { tls }: Credentials): http.Agent {
+    if (this.current?.tls === tls) return this.current[kind];
     const id = createHash('sha256').update(JSON.stringify(tls)).digest('hex');
     if (this.current?.id !== id) {
       const make = (maxSockets: number): http.Agent => {
@@ -137,7 +139,7 @@ class Pools {
         this.made.push(agent);
         return agent;
       };
-      this.current = { id, request: make(this.connections), watch: make(Infinity) };
+      this.current = { id, tls, request: make(this.connections), watch: make(Infinity) };
     }
     return this.current[kind];
   }

@@ -93,10 +93,10 @@ export async function connectInCluster(host: string, port: string, folder = SERV
       token = (await read('token')).trim();
       readAt = Date.now();
     }
-    return { headers: { authorization: `Bearer ${token}` }, tls: { ca } };
+    return { headers: { authorization: `Bearer ${token}` }, tls };
   };
   const renew = (): void => void (readAt = -Infinity);
-  const ca = await read('ca.crt');
+  const tls = { ca: await read('ca.crt') };
   await credentials();
   const namespace = (await read('namespace')).trim();
   return {

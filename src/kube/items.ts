@@ -1,5 +1,6 @@
 // Takes the items out of a list while it arrives: one at a time is in memory, and not a page of them as bytes, as text and as objects at once.
 import { NetworkError } from './errors.ts';
+import { parseLean } from './lean.ts';
 
 export type OnItem = (item: unknown, list: { readonly apiVersion?: string; readonly kind?: string }) => void;
 
@@ -9,7 +10,7 @@ const TOP = 1;
 const ITEMS = 2;
 
 /**
- * Resolves with the list without its items, as JSON. `onItem` hears each item in order, and the list's own fields as far as they came
+ * Resolves with the list without its items, as JSON. `onItem` hears each item in order, without `metadata.managedFields`, and the list's own fields as far as they came
  * before the items (of kinds whose items do not say what they are, they do). Throws SyntaxError, and NetworkError for what is longer
  * than `maxBytes`: an item, or all the rest.
  */
@@ -23,7 +24,7 @@ export async function readItems(stream: AsyncIterable<Buffer>, maxBytes: number,
   let name = '';
   const give = (): void => {
     list ??= JSON.parse(`${Buffer.concat(rest).toString('utf8')}]}`) as Parameters<OnItem>[1];
-    onItem(JSON.parse(Buffer.concat(item).toString('utf8')), list);
+    onItem(parseLean(Buffer.concat(item)), list);
     item = [];
     bytes = 0;
   };

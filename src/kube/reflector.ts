@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/types.ts';
 import { link } from './abort.ts';
 import type { Api, Clock, WatchLine } from './api.ts';
 import { backoffMs, sleep, type Backoff } from './clock.ts';
-import { ApiError, isGone, isNotFound } from './errors.ts';
+import { ApiError, isGone, isNotFound, NetworkError } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 import { freeze, keyOf, Store, trimBallast, type Index } from './store.ts';
 
@@ -48,6 +48,8 @@ const SILENCE_MS = 150_000;
 /** A watch that ends sooner than this, having said nothing, counts as a failure, lest we open it in a tight loop. */
 const SHORT_MS = 5_000;
 const BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
+/** Nobody is there to be spared, and releases stand still until we see that somebody is again. */
+const BACKOFF_AWAY: Backoff = { baseMs: 800, capMs: 10_000 };
 /** A kind that is not there yet may come at any moment: whoever installs its CRD looks on. */
 const BACKOFF_UNKNOWN_KIND: Backoff = { baseMs: 800, capMs: 5_000 };
 
@@ -64,6 +66,8 @@ export class Reflector<T extends KubeObject> {
   private resourceVersion: string | undefined;
   private comparedAt = 0;
   private failures = 0;
+  /** What the last pause was for. */
+  private lastReason: RestartReason | undefined;
   private lastProblem: string | undefined;
 
   constructor(options: ReflectorOptions<T>) {
@@ -121,7 +125,7 @@ export class Reflector<T extends KubeObject> {
         if (this.resourceVersion === undefined) await this.list();
         else if (clock.now() - this.comparedAt >= COMPARE_EVERY_MS) await this.compare(this.resourceVersion);
         const heard = await this.watch(this.resourceVersion!);
-        if (heard) this.failures = 0;
+        if (heard) this.calm();
         else await this.pause('short');
       } catch (error) {
         if (this.stopping.signal.aborted) return;
@@ -131,17 +135,27 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
-  /** Waits after a failure: not at all after the first 410, which is a server's way of saying "list again". */
+  /**
+   * Waits after a failure: not at all after the first 410, which is a server's way of saying "list again". It may be the first that a
+   * server says when it comes back, after many failures.
+   */
   private async pause(reason: RestartReason, error?: unknown): Promise<void> {
     const { clock, onRestart } = this.options;
-    this.failures += 1;
+    const firstGone = reason === 'gone' && this.lastReason !== 'gone';
+    this.failures = firstGone ? 1 : this.failures + 1;
+    this.lastReason = reason;
     if (error) this.lastProblem = error instanceof Error ? error.message : String(error);
     onRestart?.(reason);
-    if (reason === 'gone' && this.failures === 1) return;
+    if (firstGone) return;
     const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const ms = Math.max(wanted, backoffMs(this.failures, isNotFound(error) ? BACKOFF_UNKNOWN_KIND : BACKOFF, clock));
+    const ms = Math.max(wanted, backoffMs(this.failures, backoffOf(error), clock));
     if (error) this.logger.warn('watch interrupted, will try again', { failures: this.failures, waitMs: ms, error });
     await sleep(clock, ms, this.stopping.signal);
+  }
+
+  private calm(): void {
+    this.failures = 0;
+    this.lastReason = undefined;
   }
 
   private async list(): Promise<void> {
@@ -260,7 +274,7 @@ export class Reflector<T extends KubeObject> {
     }
     const object = line.object as T;
     const { resourceVersion } = object.metadata;
-    this.failures = 0;
+    this.calm();
     if (line.type !== 'BOOKMARK') {
       const kept = this.keep(object);
       this.change(keyOf(kept), line.type === 'DELETED' ? undefined : kept, kept);
@@ -312,6 +326,9 @@ export class Reflector<T extends KubeObject> {
     return { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}) };
   }
 }
+
+const backoffOf = (error: unknown): Backoff =>
+  isNotFound(error) ? BACKOFF_UNKNOWN_KIND : error instanceof NetworkError ? BACKOFF_AWAY : BACKOFF;
 
 interface ListPage<T> {
   readonly apiVersion?: string;

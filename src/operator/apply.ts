@@ -10,6 +10,7 @@ import { freeze, splitKey } from '../kube/store.ts';
 import { disownOps } from './disown.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { mergeDiff } from './status-patch.ts';
+import { trimPod } from './trim.ts';
 
 export interface ApplierDeps {
   readonly api: Api;
@@ -59,7 +60,12 @@ export class Applier {
     deployment: Deployment | undefined,
   ): Promise<boolean> {
     let changed = false;
-    for (const effect of decision.effects) if (await this.apply(key, effect, rollout, deployment)) changed = true;
+    const labels: Promise<void>[] = [];
+    for (const effect of decision.effects) {
+      if (effect.kind === 'LabelPod') labels.push(this.label(key, effect));
+      else if (await this.apply(key, effect, rollout, deployment)) changed = true;
+    }
+    await Promise.all(labels);
     if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
       const [type] = EVENTS[reason];
@@ -73,7 +79,7 @@ export class Applier {
 
   private async apply(
     key: string,
-    effect: Effect,
+    effect: Exclude<Effect, { kind: 'LabelPod' }>,
     rollout: Rollout | undefined,
     deployment: Deployment | undefined,
   ): Promise<boolean> {
@@ -101,9 +107,6 @@ export class Applier {
           body: effect.patch,
         });
         break;
-      case 'LabelPod':
-        await this.label(`/api/v1/namespaces/${namespace}/pods/${effect.name}`, effect.patch);
-        return false;
     }
     this.deps.metrics?.budgetMove(effect.why, key);
     this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
@@ -111,9 +114,11 @@ export class Applier {
   }
 
   /** Labels are for logs and metrics: a Pod that is gone by now needs none. */
-  private async label(path: string, body: unknown): Promise<void> {
+  private async label(key: string, { before, patch }: Effect & { kind: 'LabelPod' }): Promise<void> {
+    const { namespace } = splitKey(key);
+    const path = `/api/v1/namespaces/${namespace}/pods/${before.metadata.name}`;
     try {
-      await this.deps.api.request({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json' });
+      await this.write(key, before, { path, body: patch }, trimPod);
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
@@ -149,10 +154,15 @@ export class Applier {
     }
   }
 
-  private async write(key: string, object: KubeObject | undefined, call: Omit<ApiCall, 'method'>): Promise<boolean> {
+  private async write<T extends KubeObject>(
+    key: string,
+    object: T | undefined,
+    call: Omit<ApiCall, 'method'>,
+    trim: (answer: T) => T = (answer) => answer,
+  ): Promise<boolean> {
     const contentType = call.contentType ?? 'application/merge-patch+json';
-    const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as KubeObject;
-    if (object) this.deps.writes.remember(key, object, freeze(answer));
+    const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as T;
+    if (object) this.deps.writes.remember(key, object, freeze(trim(answer)));
     return answer.metadata.resourceVersion !== object?.metadata.resourceVersion;
   }
 }

@@ -55,6 +55,8 @@ export interface Operator {
 }
 
 const CONTROLLER = 'rollout';
+/** Pods of a batch come and go in crowds: looked at once for all that happened within this time. */
+const TOGETHER_MS = 15;
 /** A cache may be a little behind the webhook's. */
 const LOOK_AGAIN_MS = 5_000;
 
@@ -76,7 +78,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     api,
     clock,
     logger,
-    wake: (key) => queue.add(key),
+    wake: (key) => queue.addAfter(key, TOGETHER_MS),
     ...(metrics ? { metrics } : {}),
   });
   /** Of templates in a release. What is asked once, of each Deployment at the start, would make old garbage of all of them by being remembered. */
@@ -147,7 +149,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const found = deployment && children.get(key, deployment);
     const newest = found && {
       replicaSets: found.replicaSets.map((set) => writes.newest(key, set)!),
-      pods: found.pods,
+      pods: found.pods.map((pod) => writes.newest(key, pod)),
     };
     const reportedAt = applier.reportedAt(rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);

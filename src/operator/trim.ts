@@ -13,17 +13,23 @@ export function trimDeployment(deployment: Deployment, before?: Deployment): Dep
   const { spec, status, ...rest } = trimBallast(deployment);
   const { conditions: _, ...numbers } = status ?? {};
   const held = rest.metadata.annotations?.[HELD] !== undefined;
-  return { ...rest, spec: held ? sharing(spec, before?.spec) : packed(spec, 'template'), status: numbers };
+  return { ...rest, spec: held ? sharing(deployment, before) : packed(spec, 'template'), status: numbers };
 }
 
 /** With the template of before, where it is the same. */
 export function trimReplicaSet(set: ReplicaSet, before?: ReplicaSet): ReplicaSet {
-  const { spec, ...rest } = trimBallast(set);
-  return { ...rest, spec: sharing(spec, before?.spec) };
+  return { ...trimBallast(set), spec: sharing(set, before) };
 }
 
-function sharing<S extends { readonly template: PodTemplate }>(spec: S, before: S | undefined): S {
-  return before && sameJson(before.template, spec.template) ? freeze({ ...spec, template: before.template }) : spec;
+type Templated<S> = KubeObject & { readonly spec: S };
+
+/** Of one generation all specs are the same; in another, the template is compared. */
+function sharing<S extends { readonly template: PodTemplate }>(now: Templated<S>, before: Templated<S> | undefined): S {
+  if (!before) return now.spec;
+  const { uid, generation } = now.metadata;
+  const same = generation !== undefined && generation === before.metadata.generation && uid === before.metadata.uid;
+  const { template } = before.spec;
+  return same || sameJson(template, now.spec.template) ? freeze({ ...now.spec, template }) : now.spec;
 }
 
 /** Of a Pod we read who owns it, how it is and its labels; most of its bytes are elsewhere. */

@@ -190,15 +190,38 @@ describe('the judge of the invariants', () => {
       const others = { maxUnavailable: '25%', minReadySeconds: 0, progressDeadlineSeconds: 600 };
       return { paused: false, maxSurge, ...others };
     };
-    history.judge.wants('default/web', settings('50%'), history.now);
+    const taken = settings('50%');
+    history.judge.wants('default/web', taken);
+    history.judge.wantsIndeed('default/web', taken, history.now);
     const refused = settings('75%');
-    history.judge.wants('default/web', refused, history.now);
+    history.judge.wants('default/web', refused);
     history.judge.wantsNot('default/web', refused);
     history.release();
     history.pass(60_000);
     history.write({ spec: { paused: false, ...history.limits('50%', '25%') }, annotations: {} });
     assert.deepEqual(history.violations, []);
     history.write({ spec: { ...history.limits('75%', '25%') } });
+    assert.deepEqual(history.violations, ['I5']);
+  });
+
+  it('takes the old settings and the new ones while nobody knows whether an edit was taken', () => {
+    const history = new History();
+    const edit = {
+      paused: false,
+      maxSurge: '50%',
+      maxUnavailable: '25%',
+      minReadySeconds: 0,
+      progressDeadlineSeconds: 600,
+    };
+    history.judge.wants('default/web', edit);
+    history.release();
+    history.pass(60_000);
+    history.write({ spec: { paused: false, ...history.limits('25%', '25%') }, annotations: {} });
+    history.write({ spec: { ...history.limits('50%', '25%') } });
+    history.judge.wantsIndeed('default/web', edit, history.now);
+    assert.deepEqual(history.violations, []);
+    history.pass(60_000);
+    history.write({ spec: { ...history.limits('25%', '25%') } });
     assert.deepEqual(history.violations, ['I5']);
   });
 

@@ -132,9 +132,15 @@ export class Judge {
     else if (!yes && this.unguardedUntil === Infinity) this.unguardedUntil = at + UNGUARDED_MS;
   }
 
-  /** The user asks for these settings; whether the API server takes them is not known yet. */
-  wants(key: string, settings: Settings, at: number): void {
-    this.files.get(key)?.wanted.push({ value: settings, at });
+  /** The user asks for these settings; until the API server has answered, they and those before may be there. */
+  wants(key: string, settings: Settings): void {
+    this.files.get(key)?.wanted.push({ value: settings, at: Infinity });
+  }
+
+  /** It has taken them. */
+  wantsIndeed(key: string, settings: Settings, at: number): void {
+    const file = this.files.get(key);
+    if (file) file.wanted = file.wanted.map((one) => (one.value === settings ? { ...one, at } : one));
   }
 
   /** It was refused. */

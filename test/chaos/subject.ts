@@ -57,7 +57,7 @@ export class Subject extends Workload {
       strategy: { ...strategy, rollingUpdate: { ...strategy.rollingUpdate, ...rollingUpdate } },
     };
     const wanted = settingsOf({ spec: next });
-    if (settings) judge.wants(this.key, wanted, Date.now());
+    if (settings) judge.wants(this.key, wanted);
     const spec = {
       ...(replicas === undefined ? {} : { replicas }),
       ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
@@ -67,10 +67,11 @@ export class Subject extends Workload {
       try {
         await this.patch({ spec });
         this.written = JSON.parse(JSON.stringify(next)) as typeof next;
+        if (settings) judge.wantsIndeed(this.key, wanted, Date.now());
         return;
       } catch (error) {
-        // An answer of the API server is certain; no answer is not.
-        const refused = (error as { name?: string }).name === 'ApiError';
+        // An answer of the API server is certain, unless an earlier attempt, of which nobody knows, has taken effect.
+        const refused = tries === 0 && (error as { name?: string }).name === 'ApiError';
         if (refused && settings) judge.wantsNot(this.key, wanted);
         if (refused || tries > 300) throw error;
         await pause(300);
@@ -91,9 +92,20 @@ export class Subject extends Workload {
     return canary?.currentStepState === 'StepPaused' && (step === undefined || canary.currentStepIndex === step);
   };
 
+  /** The batch of this step has begun; on a slow machine, or a quick cluster, it may be over before we look. */
+  moves(step: number): Promise<void> {
+    return this.until('moving', async () => (await this.deployment()).spec.paused !== true || this.waits(step));
+  }
+
   /** Step so and so is done and waits; returns the seconds that took. */
   async stands(step: number, seconds = 60): Promise<number> {
-    return this.stage.until(`${this.name}: step ${step} done`, () => this.waits(step), seconds);
+    const what = `${this.name}: step ${step} done`;
+    return this.stage
+      .until(what, () => this.waits(step), seconds)
+      .catch(async (error: Error) => {
+        const { status } = await this.rollout();
+        throw new Error(`${error.message}; it says: ${status?.message}`, { cause: error });
+      });
   }
 
   isReleased = async (image?: string): Promise<boolean> => {

@@ -216,16 +216,39 @@ describe('a reflector', () => {
     await reflector.stop();
   });
 
-  it('waits longer and longer, up to half a minute, while the server is away', async () => {
+  it('waits longer and longer, up to ten seconds, while the server is away', async () => {
     const { clock, api, reflector } = setUp();
-    api.failures.push(...Array.from({ length: 40 }, () => new NetworkError('connect ECONNREFUSED', 'ECONNREFUSED')));
+    api.failures.push(...Array.from({ length: 80 }, () => new NetworkError('connect ECONNREFUSED', 'ECONNREFUSED')));
     reflector.start();
     await clock.run(60_000);
     const first = api.lists.length;
-    assert.ok(first >= 6 && first <= 10, `${first} tries in the first minute`);
+    assert.ok(first >= 9 && first <= 14, `${first} tries in the first minute`);
     await clock.run(300_000);
     const later = api.lists.length - first;
-    assert.ok(later >= 10 && later <= 20, `${later} tries in the next five minutes`);
+    assert.ok(later >= 30 && later <= 60, `${later} tries in the next five minutes`);
+    await reflector.stop();
+  });
+
+  it('waits longer, up to half a minute, while the server says that it cannot', async () => {
+    const { clock, api, reflector } = setUp();
+    api.failures.push(...Array.from({ length: 40 }, () => new ApiError(500, { message: 'etcd is away' })));
+    reflector.start();
+    await clock.run(360_000);
+    assert.ok(api.lists.length >= 16 && api.lists.length <= 30, `${api.lists.length} tries in six minutes`);
+    await reflector.stop();
+  });
+
+  it('lists at once when its place is gone as the server comes back, however often it had failed', async () => {
+    const { clock, api, reflector } = setUp();
+    reflector.start();
+    await clock.run(100);
+    const away = Array.from({ length: 6 }, () => new NetworkError('connect ECONNREFUSED', 'ECONNREFUSED'));
+    api.failures.push(...away, new ApiError(410, { reason: 'Expired' }));
+    api.endWatches(new NetworkError('socket hang up', 'ECONNRESET'));
+    const { length } = api.lists;
+    while (api.failures.length > 0) await clock.run(100);
+    await clock.run(100);
+    assert.equal(api.lists.length, length + 1);
     await reflector.stop();
   });
 

@@ -35,9 +35,12 @@ function isEmpty(object: object): boolean {
   return true;
 }
 
+/** A value once it is made: the operations give a set that is there already where that is the result. */
 export class FieldSet {
   readonly members = new Set<string>();
   readonly children = new Map<string, FieldSet>();
+  /** The stored JSON that it was read from: what did not change need not be written, compared and frozen again. */
+  private source: FieldsV1 | undefined;
 
   static of(...paths: Path[]): FieldSet {
     const set = new FieldSet();
@@ -47,6 +50,7 @@ export class FieldSet {
 
   static parse(fields: FieldsV1): FieldSet {
     const set = new FieldSet();
+    if (Object.isFrozen(fields) && !('.' in fields)) set.source = fields;
     for (const [edge, below] of Object.entries(fields)) {
       if (edge === '.') continue;
       const isMember = '.' in below;
@@ -60,10 +64,12 @@ export class FieldSet {
   }
 
   toJSON(): FieldsV1 {
+    if (this.source) return this.source;
     const fields: FieldsV1 = {};
     for (const edge of [...new Set([...this.members, ...this.children.keys()])].sort()) {
       const child = this.children.get(edge);
-      fields[edge] = child ? { ...(this.members.has(edge) ? { '.': {} } : {}), ...child.toJSON() } : {};
+      const below = child?.toJSON();
+      fields[edge] = below && this.members.has(edge) ? { '.': {}, ...below } : (below ?? {});
     }
     return fields;
   }
@@ -100,7 +106,7 @@ export class FieldSet {
         result.children.set(edge, known ? known.union(child) : child);
       }
     }
-    return result;
+    return result.is(other) ? other : result;
   }
 
   intersection(other: FieldSet): FieldSet {
@@ -115,13 +121,14 @@ export class FieldSet {
 
   /** What is in this set and not in the other. */
   difference(other: FieldSet): FieldSet {
+    if (other.empty) return this;
     const result = new FieldSet();
     for (const edge of this.members) if (!other.members.has(edge)) result.members.add(edge);
     for (const [edge, child] of this.children) {
       const match = other.children.get(edge);
       result.keep(edge, match ? child.difference(match) : child);
     }
-    return result;
+    return result.is(this) ? this : result;
   }
 
   /** As difference; a member of the other takes all that is below it along. */
@@ -160,6 +167,13 @@ export class FieldSet {
       const child = this.children.get(edge);
       if (child) yield* child.paths([...prefix, edge]);
     }
+  }
+
+  /** The same members, and the very same children; each member of one of the two is known to be in the other. */
+  private is(other: FieldSet): boolean {
+    if (this.members.size !== other.members.size || this.children.size !== other.children.size) return false;
+    for (const [edge, child] of this.children) if (other.children.get(edge) !== child) return false;
+    return true;
   }
 
   private keep(edge: string, child: FieldSet): void {

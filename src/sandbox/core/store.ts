@@ -25,7 +25,8 @@ interface Collection {
   byNamespace: Map<string, Map<string, KubeObject>>;
   /** Sorted lists handed out since the last change, by namespace; "*" is all. */
   lists: Map<string, readonly KubeObject[]>;
-  listeners: Set<Listener>;
+  /** By the namespace whose changes they want; "*" is all. */
+  listeners: Map<string, Set<Listener>>;
 }
 
 const ALL = '*';
@@ -137,11 +138,12 @@ export class Store {
     return true;
   }
 
-  /** Every later change of a kind, in order, within the commit. Returns a function that ends it. */
-  subscribe(collection: string, listener: Listener): () => void {
+  /** Every later change of a kind (in a namespace), in order, within the commit. Returns a function that ends it. */
+  subscribe(collection: string, listener: Listener, namespace = ALL): () => void {
     const { listeners } = this.collection(collection);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    const some = listeners.get(namespace) ?? new Set();
+    listeners.set(namespace, some.add(listener));
+    return () => void (some.delete(listener) && some.size === 0 && listeners.delete(namespace));
   }
 
   /** Every later change of every kind. */
@@ -193,7 +195,9 @@ export class Store {
     try {
       for (let next = this.undelivered.shift(); next; next = this.undelivered.shift()) {
         for (const listener of this.everything) listener(next);
-        for (const listener of this.collections.get(next.collection)!.listeners) listener(next);
+        const { listeners } = this.collections.get(next.collection)!;
+        for (const namespace of [ALL, next.object.metadata.namespace ?? ''])
+          for (const listener of listeners.get(namespace) ?? []) listener(next);
       }
     } finally {
       this.delivering = false;
@@ -201,7 +205,7 @@ export class Store {
   }
 }
 
-const newCollection = (): Collection => ({ byNamespace: new Map(), lists: new Map(), listeners: new Set() });
+const newCollection = (): Collection => ({ byNamespace: new Map(), lists: new Map(), listeners: new Map() });
 const stamped = (object: KubeObject, revision: number): KubeObject =>
   freeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
 const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;

@@ -52,7 +52,8 @@ class Watch implements WatchStream {
     if (fromNow) this.sendState(initial === 'true' && bookmarks);
     else if (!this.catchUp()) return;
     this.sent = m.store.revision;
-    this.cancels.push(m.store.subscribe(collectionOf(type), (change) => this.deliver(change)));
+    const deliver = (change: Change): void => this.deliver(change);
+    this.cancels.push(m.store.subscribe(collectionOf(type), deliver, this.namespace()));
     const seconds = this.askedSeconds > 0 ? this.askedSeconds : Math.round(1800 * (1 + m.clock.random()));
     this.cancels.push(m.clock.after(seconds * 1000, () => this.finish()));
     if (bookmarks) this.scheduleBookmarks(seconds);

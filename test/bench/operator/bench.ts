@@ -10,14 +10,18 @@ export interface OperatorData {
   readonly releases: readonly ReleaseFigure[];
 }
 
-const STEPS = { replicas: 30, jitter: [0.5, 1.5] } as const;
-/** Pods of many releases take longer: the cluster, one process as well, has to keep up. */
+const STEPS = { replicas: 30, jitter: [0.25, 1.75] } as const;
+/** As pipelines start them; the cluster, one process as well, has to keep up. */
+const PACE = 4;
 const FULL: readonly ReleaseOptions[] = [
-  { ...STEPS, releases: 10, readyMs: 5_000, timeoutSeconds: 60 },
-  { ...STEPS, releases: 100, readyMs: 10_000, timeoutSeconds: 120 },
-  { ...STEPS, releases: 1_000, readyMs: 60_000, timeoutSeconds: 330 },
+  { ...STEPS, releases: 10, perSecond: PACE, readyMs: 10_000, timeoutSeconds: 120 },
+  { ...STEPS, releases: 100, perSecond: PACE, readyMs: 45_000, timeoutSeconds: 420 },
+  { ...STEPS, releases: 1_000, perSecond: PACE, readyMs: 90_000, timeoutSeconds: 1_200 },
+  { ...STEPS, releases: 100, perSecond: 0, readyMs: 10_000, timeoutSeconds: 180 },
 ];
-const QUICK: readonly ReleaseOptions[] = [{ ...STEPS, releases: 10, readyMs: 2_000, timeoutSeconds: 60 }];
+const QUICK: readonly ReleaseOptions[] = [
+  { ...STEPS, releases: 10, perSecond: PACE, readyMs: 2_000, timeoutSeconds: 60 },
+];
 
 const root = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 

@@ -27,6 +27,7 @@ const PATHS: Readonly<Record<string, string>> = {
 
 let sandbox: Sandbox;
 let webhookPort = 0;
+let seedMs = 60_000;
 let seed: KubeObject[] = [];
 let observer: Observer | undefined;
 const calls = new Map<string, number>();
@@ -54,8 +55,13 @@ function measure(): void {
     const { watch } = response;
     if (!watch) return response;
     mostWatches = Math.max(mostWatches, ++openWatches);
-    const counted = {
-      start: watch.start.bind(watch),
+    const event = `event of ${resourceOf(request.path)}`;
+    const counted: typeof watch = {
+      start: (send, end) =>
+        watch.start((told) => {
+          calls.set(event, (calls.get(event) ?? 0) + 1);
+          send(told);
+        }, end),
       stop: () => {
         openWatches -= 1;
         watch.stop();
@@ -83,11 +89,13 @@ const resourceOf = (path: string): string => {
 const delay = monitorEventLoopDelay({ resolution: 10 });
 delay.enable();
 let utilization = performance.eventLoopUtilization();
+let lately = utilization;
 
 serve({
   /** Returns what the program needs to find it. */
   async start(readyMs: number, jitter: [number, number]) {
     const resolveService = () => ({ host: '127.0.0.1', port: webhookPort });
+    seedMs += readyMs * jitter[1];
     sandbox = await startSandbox({ readyMs, resolveService, controllers: { verbose: false, jitter } });
     measure();
     await api('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
@@ -175,22 +183,32 @@ serve({
       rss: process.memoryUsage().rss,
     };
   },
-  /** A new version of each of the first so many, all at once. */
-  async release(count: number, replicas: number, version: string) {
+  /** A new version of each of the first so many, at so many a second; 0: as fast as they are taken. */
+  async release(count: number, replicas: number, version: string, perSecond: number) {
     observer?.stop();
     observer = new Observer(sandbox.cluster.store, replicas, 3);
     let next = 0;
+    const began = performance.now();
     // As many clients as this send one patch after the other: more would only wait for each other, and for admission.
     const client = async (): Promise<void> => {
       while (next < count) {
-        const { namespace, name } = placeOf(next++);
+        const index = next++;
+        const { namespace, name } = placeOf(index);
+        const due = perSecond > 0 ? began + (index * 1000) / perSecond : 0;
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
         observer!.begin(namespace, name);
         await api('PATCH', `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`, newVersion(version));
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));
   },
-  progress: () => observer!.progress(),
+  /** `busy`: share of the time since it was asked last. */
+  progress() {
+    const now = performance.eventLoopUtilization();
+    const busy = performance.eventLoopUtilization(now, lately).utilization;
+    lately = now;
+    return { ...observer!.progress(), busy };
+  },
   results: () => observer!.results(),
 });
 
@@ -200,7 +218,7 @@ async function makeNamespace(name: string): Promise<void> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + seedMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error('the first Deployment did not become healthy');
     await new Promise((resolve) => setTimeout(resolve, 20));

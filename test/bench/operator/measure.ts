@@ -94,6 +94,8 @@ export interface ReleaseOptions {
   readonly readyMs: number;
   readonly jitter: readonly [number, number];
   readonly timeoutSeconds: number;
+  /** How many of them begin in a second; 0: as many as are taken. */
+  readonly perSecond: number;
 }
 
 export interface ReleaseFigure extends ReleaseOptions {
@@ -114,13 +116,13 @@ export interface ReleaseFigure extends ReleaseOptions {
   readonly operatorDelayMs: Delay;
   /** Share of the time that its event loop was busy: median and most of all spans of two seconds. */
   readonly operatorBusy: { readonly median: number; readonly most: number };
-  readonly clusterBusy: number;
+  readonly clusterBusy: { readonly mean: number; readonly most: number };
   readonly clusterDelayMs: Delay;
   readonly clusterRequestMs: Summary;
 }
 
 export async function measureReleases(options: ReleaseOptions, say: Say): Promise<ReleaseFigure> {
-  const { releases, replicas, readyMs, jitter, timeoutSeconds } = options;
+  const { releases, replicas, readyMs, jitter, timeoutSeconds, perSecond } = options;
   const cluster = await startClusterProcess(readyMs, jitter);
   try {
     const maker = await startProgramProcess(cluster);
@@ -132,15 +134,17 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
     say(`${releases} Deployments of ${replicas} Pods are there: a new version of each`);
     await cluster.call('reset');
     const before = await program.usage('collect');
-    const releasing = cluster.call('release', releases, replicas, 'v2');
+    const releasing = cluster.call('release', releases, replicas, 'v2', perSecond);
     // What goes wrong is thrown where it is awaited.
     releasing.catch(() => undefined);
     const usages: Usage[] = [];
+    const clusterBusy: number[] = [];
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (let finished = 0, saidAt = Date.now(); finished < releases && Date.now() < deadline;) {
       await sleep(2);
       usages.push(await program.usage());
-      const progress = (await cluster.call('progress')) as { finished: number; batches: number };
+      const progress = (await cluster.call('progress')) as { finished: number; batches: number; busy: number };
+      clusterBusy.push(progress.busy);
       finished = progress.finished;
       if (Date.now() - saidAt < 10_000) continue;
       saidAt = Date.now();
@@ -170,7 +174,7 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
       rssBytes: { before: before.rss, most: Math.max(...usages.map(({ rss }) => rss)), after: after.rss },
       operatorDelayMs: worst(usages),
       operatorBusy: { median: summarize(busy).p50, most: Math.max(...busy) },
-      clusterBusy: counted.utilization,
+      clusterBusy: { mean: counted.utilization, most: Math.max(...clusterBusy) },
       clusterDelayMs: counted.delayMs,
       clusterRequestMs: counted.requestMs,
     };

@@ -130,6 +130,7 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
   };
   const args = [
     ...imageFlags(),
+    ...(process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
     '--expose-gc',
     '--import',
     await insideFile(),

@@ -12,7 +12,7 @@ const killed = (downMs: number, short = false): Run => ({
     await subject.stands(1);
     await stage.trouble(async () => {
       await subject.approve();
-      await subject.until('moving', async () => (await subject.deployment()).spec.paused !== true);
+      await subject.moves(2);
       stage.killServer();
       await pause(downMs);
       await stage.startServer();

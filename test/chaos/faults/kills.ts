@@ -62,7 +62,8 @@ const atOneCall = (moment: Moment): Run => ({
 export const killedAtCalls: Fault = {
   name: 'operator-killed-at-calls',
   title: 'kill -9 of the operator before and after each of its API calls',
-  stage: { tapped: true, replicas: 1, flags: ['--leader-elect', 'false'] },
+  // Each strike leaves its Deployment behind.
+  stage: { tapped: true, replicas: 1, nodes: 16, flags: ['--leader-elect', 'false'] },
   client: false,
   runs: [...atCalls('before'), ...atCalls('after'), atOneCall('before'), atOneCall('after')],
 };

@@ -15,7 +15,7 @@ export async function inBatch(stage: Stage): Promise<{ subject: Subject; leader:
   await subject.stands(1);
   const leader = await stage.leader();
   await subject.approve();
-  await subject.until('moving', async () => (await subject.deployment()).spec.paused !== true);
+  await subject.moves(2);
   return { subject, leader };
 }
 

@@ -33,7 +33,7 @@ const cutOff = ([how, seconds]: (typeof CUTS)[number], short = false): Run => ({
     await subject.release('v2');
     await subject.stands(1);
     await subject.approve();
-    await subject.until('moving', async () => (await subject.deployment()).spec.paused !== true);
+    await subject.moves(2);
     await whileCut(
       stage,
       stage.replicas.map(({ wire }) => wire),
