@@ -10,11 +10,16 @@ interface Written {
 export class OwnWrites {
   private readonly keys = new Map<string, Map<string, Written>>();
 
-  /** Our writes carry the resourceVersion they were decided on: after it comes ours, and only then anybody else's. */
+  /**
+   * Our writes carry the resourceVersion they were decided on: after it comes ours, and only then anybody else's. Labels of Pods carry none:
+   * what was written in between is told apart by the number, which Kubernetes lets clients compare (since 1.35 by contract). Of nothing else:
+   * numbers go back when a cluster is restored from a backup, and a label too few is all the harm there may be.
+   */
   newest<T extends KubeObject>(key: string, cached: T): T {
     const written = this.keys.get(key)?.get(cached.metadata.uid ?? '');
     if (!written) return cached;
-    if (written.before.has(cached.metadata.resourceVersion ?? '')) return written.object as T;
+    const { resourceVersion = '' } = cached.metadata;
+    if (written.before.has(resourceVersion) || isOlder(resourceVersion, written.object)) return written.object as T;
     this.keys.get(key)?.delete(cached.metadata.uid ?? '');
     return cached;
   }
@@ -32,4 +37,10 @@ export class OwnWrites {
   forget(key: string): void {
     this.keys.delete(key);
   }
+}
+
+/** Of decimal numbers of any length. */
+function isOlder(version: string, { kind, metadata: { resourceVersion: ours = '' } }: KubeObject): boolean {
+  if (kind !== 'Pod' || !/^\d+$/.test(version) || !/^\d+$/.test(ours)) return false;
+  return version.length === ours.length ? version < ours : version.length < ours.length;
 }

@@ -94,7 +94,7 @@ function machineText({ startedAt, seconds, quick, machine }: Report): string {
 
 const fasterText = (faster: readonly Faster[]): string[] => [
   '## What was made faster',
-  'The worst numbers that these benches found, and what was done. Before and after were measured in turns on the same machine, with 14 kB reviews; times of functions are the lowest of 500.',
+  'The worst numbers that these benches found, and what was done. Times of functions are the lowest of many, before and after in turns on the same machine (admission with 14 kB reviews); memory is that of whole runs, one before the change and one after it.',
   tableText({
     head: ['number', 'before', 'after', 'how', 'commit'],
     rows: faster.map(({ what, before, after, how, commit }) => [what, before, after, how, commit]),

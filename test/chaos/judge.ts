@@ -32,7 +32,7 @@ const STOPPING_MS = 500;
 /** So long a Deployment may stay held, with nothing in the way, without a Rollout that says so: a lease and some seconds. */
 export const ORPHAN_MS = 40_000;
 
-const TRACE_LINES = 25;
+const TRACE_LINES = 80;
 /** So long after the webhooks are asked again something from before may still be put right. */
 const UNGUARDED_MS = 10_000;
 

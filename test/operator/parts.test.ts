@@ -47,6 +47,15 @@ describe('what we have just written', () => {
     assert.equal(writes.newest('k', at('7')).metadata.resourceVersion, '7');
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1', 'once seen, the cache leads again');
   });
+  it('of a Pod, is newer than what came before it from somebody else', () => {
+    const writes = new OwnWrites();
+    const pod = (resourceVersion: string): KubeObject => ({ ...at(resourceVersion), kind: 'Pod' });
+    writes.remember('k', pod('97'), pod('101'));
+    assert.equal(writes.newest('k', pod('99')).metadata.resourceVersion, '101');
+    assert.equal(writes.newest('k', pod('102')).metadata.resourceVersion, '102');
+    writes.remember('k', at('97', 'd'), at('101', 'd'));
+    assert.equal(writes.newest('k', at('99', 'd')).metadata.resourceVersion, '99', 'of other kinds nothing is assumed');
+  });
   it('gives way to what came after it', () => {
     const writes = new OwnWrites();
     writes.remember('k', at('1'), at('5'));

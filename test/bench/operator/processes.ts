@@ -130,6 +130,7 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
   };
   const args = [
     ...imageFlags(),
+    // To look closer, e.g. BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'.
     ...(process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
     '--expose-gc',
     '--import',
