@@ -86,7 +86,7 @@ describe('the rights of a release', function () {
       'patch rollouts/status': 'the Rollout becomes Healthy',
       'get deployments': 'the Rollout becomes Healthy',
       'list deployments': 'the Rollout becomes Healthy',
-      'watch deployments': 'a newer version replaces the Pods of a broken one first',
+      'watch deployments': 'what is held for nobody is given back',
       'patch deployments': 'the Rollout becomes Healthy',
       'list replicasets': 'the Rollout becomes Healthy',
       'watch replicasets': 'the Rollout becomes Healthy',
