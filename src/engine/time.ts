@@ -9,7 +9,9 @@ const known = new Map<string, number>();
 /** Milliseconds since the epoch of an RFC 3339 time in UTC; undefined when absent or something else. */
 export function parseTime(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const ms = known.get(text) ?? readTime(text);
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const ms = readTime(text);
   if (ms === undefined) return undefined;
   if (known.size >= MAX_KNOWN) known.clear();
   known.set(text, ms);

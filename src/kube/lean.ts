@@ -3,7 +3,8 @@
 const FIELD = Buffer.from('"managedFields":[');
 /** What comes after the metadata. In a string these quotes would be escaped. */
 const SPEC = Buffer.from('"spec":{');
-const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [...'"\\{}[]'].map((char) => char.charCodeAt(0));
+/** Bytes of JSON. */
+export const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [...'"\\{}[]'].map((char) => char.charCodeAt(0));
 
 /** The JSON with an empty list for `metadata.managedFields`, also as an item or in an event of a watch. Throws SyntaxError. */
 export function parseLean(bytes: Buffer): unknown {

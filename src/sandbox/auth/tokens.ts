@@ -80,12 +80,10 @@ export class Tokens {
 
   /** Whose token it is; undefined for one that is forged, expired, for another audience, or whose account or Pod is gone. */
   verify(token: string, audiences: readonly string[]): User | undefined {
-    const claims = this.genuine.get(token) ?? this.read(token);
+    const claims = this.read(token);
     if (!claims || !claims.aud.some((audience) => audiences.includes(audience))) return undefined;
     const now = this.clock.now() / 1000;
     if (now >= claims.exp || now < claims.nbf) return undefined;
-    if (this.genuine.size >= MAX_REMEMBERED) this.genuine.clear();
-    this.genuine.set(token, claims);
     const about = claims['kubernetes.io'];
     const alive = (collection: string, object: { name: string; uid: string } | undefined): boolean =>
       !object || this.objects.get(collection, about.namespace, object.name)?.metadata.uid === object.uid;
@@ -113,6 +111,8 @@ export class Tokens {
   }
 
   private read(token: string): Claims | undefined {
+    const known = this.genuine.get(token);
+    if (known) return known;
     const [header, payload, signature, ...more] = token.split('.');
     if (!header || !payload || !signature || more.length > 0 || !this.keys) return undefined;
     try {
@@ -123,7 +123,11 @@ export class Tokens {
         { key: this.keys.publicKey, dsaEncoding: 'ieee-p1363' },
         Buffer.from(signature, 'base64url'),
       );
-      return valid ? (decode(payload) as Claims) : undefined;
+      if (!valid) return undefined;
+      const claims = decode(payload) as Claims;
+      if (this.genuine.size >= MAX_REMEMBERED) this.genuine.clear();
+      this.genuine.set(token, claims);
+      return claims;
     } catch {
       return undefined;
     }
