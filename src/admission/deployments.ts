@@ -36,7 +36,7 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
   const ruled =
     edit.old === undefined || deps.policy === undefined
       ? nothingSaid
-      : judgeEdit({ old: edit.old, next: edit.next, verdict: decision.verdict }, rollout, request, deps.policy);
+      : judgeEdit({ old: edit.old, next: edit.next, decision }, rollout, request, deps.policy);
   const tell = (verdict: Decided['verdict']): void => {
     if (dryRun === true) return;
     deps.onDecision?.({ request: request.uid, verdict, ...workload, rollout: rollout?.metadata.name, user: edit.user });

@@ -3,7 +3,7 @@ import * as keys from '../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../api/policy.ts';
 import type { Approval, Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/batch.ts';
-import type { Verdict } from '../engine/intercept.ts';
+import type { Decision } from '../engine/intercept.ts';
 import { count, gateOf, approvalBy, judgeApprover, judgeSingleHanded } from '../engine/policy-approval.ts';
 import { isInFlight, judgeChange, judgePlan, judgeProtection } from '../engine/policy-rules.ts';
 import type { Calendar } from '../engine/policy-windows.ts';
@@ -17,7 +17,7 @@ import {
   type Labels,
   type Person,
 } from '../engine/policy.ts';
-import { isRestartOnly, sameTemplate } from '../engine/revision.ts';
+import { isRestartOnly } from '../engine/revision.ts';
 import { formatTime } from '../engine/time.ts';
 import { sentence, type Violation } from '../engine/validate-violation.ts';
 import type { PatchOp } from '../engine/intercept-patch.ts';
@@ -105,13 +105,13 @@ const policyNames = (findings: readonly Finding[]): string =>
 
 /** An edit of a Deployment that brings a template out, in steps or without. */
 export function judgeEdit(
-  { old, next, verdict }: { readonly old: Deployment; readonly next: Deployment; readonly verdict: Verdict },
+  { old, next, decision }: { readonly old: Deployment; readonly next: Deployment; readonly decision: Decision },
   rollout: Rollout | undefined,
   request: AdmissionRequest,
   deps: PolicyDeps,
 ): Said {
   const namespace = request.namespace ?? '';
-  const changed = !sameTemplate(old.spec.template, next.spec.template);
+  const { verdict, changed } = decision;
   const inSteps = verdict === 'Held' || verdict === 'Superseded';
   if (verdict === 'RolledBack' || verdict === 'Refused' || !(changed || verdict === 'Freed')) return nothingSaid;
   // Asked for by the Rollout's annotation: the same version once more.

@@ -64,7 +64,12 @@ export type Verdict =
   | 'Bypassed'
   | 'Refused';
 
-export interface Decision {
+export interface Decision extends Ruling {
+  /** The edit brings another template. Not looked at for the operator's own edits. */
+  readonly changed: boolean;
+}
+
+interface Ruling {
   readonly verdict: Verdict;
   readonly patch: readonly PatchOp[];
   /** Sentences for the user; the API server hands them to the client. */
@@ -76,6 +81,7 @@ export interface Decision {
 interface Context extends Edit, InterceptOptions {
   /** The Rollout that names this Deployment; disabled and terminating ones count too. */
   readonly rollout: Rollout | undefined;
+  readonly changed: boolean;
 }
 
 const WORKLOAD_TYPE_VALUE = 'deployment';
@@ -83,16 +89,22 @@ const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 const labelOf = (d: Deployment | undefined, key: string): string | undefined => d?.metadata.labels?.[key];
 const annotationOf = (d: Deployment | undefined, key: string): string | undefined => d?.metadata.annotations?.[key];
-const pass: Decision = { verdict: 'Passed', patch: [], warnings: [] };
+const pass: Ruling = { verdict: 'Passed', patch: [], warnings: [] };
 
 export const intercept = (edit: Edit, rollout: Rollout | undefined, options: InterceptOptions): Decision => {
-  const context: Context = { ...edit, ...options, rollout };
-  if (isOperators(edit, options.operatorUser)) return pass;
-  if (edit.operation === 'CREATE' || edit.old === undefined) return onCreate(context);
-  const record = readHeld(edit.old);
+  if (isOperators(edit, options.operatorUser)) return { ...pass, changed: false };
+  const { old, next } = edit;
+  const changed = old !== undefined && !sameTemplate(old.spec.template, next.spec.template);
+  return { ...rule({ ...edit, ...options, rollout, changed }), changed };
+};
+
+const rule = (context: Context): Ruling => {
+  const { operation, old } = context;
+  if (operation === 'CREATE' || old === undefined) return onCreate(context);
+  const record = readHeld(old);
   // An edit from before, when no webhook was there, counts as well.
-  const held = record && noticeEdits(record, edit.old);
-  return held === undefined ? whileFree(context, edit.old) : whileHeld(context, edit.old, held);
+  const held = record && noticeEdits(record, old);
+  return held === undefined ? whileFree(context, old) : whileHeld(context, old, held);
 };
 
 /** Outside a cluster the operator and a person may share a username, so the field manager must fit too. */
@@ -115,7 +127,7 @@ const patchOf = (context: Context, wanted: Wanted): PatchOp[] => {
   return patchFor(next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
 };
 
-const onCreate = (context: Context): Decision => {
+const onCreate = (context: Context): Ruling => {
   const { next, rollout } = context;
   const exported = withoutForeignHold(undefined, next);
   const enrol = rollout !== undefined && governs(rollout);
@@ -155,14 +167,14 @@ const withoutUnseenPause = (next: Deployment): Wanted => {
  * OpenKruise has left it in the middle of a release, and nobody moves it before it is taken over. Undefined: as any other that is not
  * held; un-pausing it with a rolling update is the way out, as ever.
  */
-const whileLeftBehind = (context: Context, old: Deployment): Decision | undefined => {
-  const { next, rollout } = context;
+const whileLeftBehind = (context: Context, old: Deployment): Ruling | undefined => {
+  const { next, rollout, changed } = context;
   if (old.spec.paused === true && next.spec.paused !== true && next.spec.strategy?.type === 'Recreate') {
     return { verdict: 'Refused', patch: [], warnings: [], refusal: words.unpausingRefusal(next) };
   }
   if (!governs(rollout)) return undefined;
-  const { paused, strategy, template } = next.spec;
-  if (!sameTemplate(old.spec.template, template)) {
+  const { paused, strategy } = next.spec;
+  if (changed) {
     const kept = tracesOf(old).annotations;
     const annotations = Object.fromEntries(
       [...Object.keys(kept), keys.IN_PROGRESSING].map((key) => [key, annotationOf(old, key) ?? null]),
@@ -176,12 +188,11 @@ const whileLeftBehind = (context: Context, old: Deployment): Decision | undefine
   return taken && strategy?.type === 'RollingUpdate' ? pass : undefined;
 };
 
-const whileFree = (context: Context, old: Deployment): Decision => {
-  const { next, rollout } = context;
+const whileFree = (context: Context, old: Deployment): Ruling => {
+  const { next, rollout, changed } = context;
   const leftBehind = isLeftBehind(old, rollout) ? whileLeftBehind(context, old) : undefined;
   if (leftBehind !== undefined) return leftBehind;
   const exported = withoutForeignHold(old, next);
-  const changed = !sameTemplate(old.spec.template, next.spec.template);
   if (!governs(rollout)) {
     const warnings = changed && rollout !== undefined ? [words.standsAside(rollout, next)] : [];
     const patch = patchOf(context, exported);
@@ -220,15 +231,14 @@ const whileFree = (context: Context, old: Deployment): Decision => {
   return { verdict: 'Held', patch: patchOf(context, wanted), warnings };
 };
 
-const whileHeld = (context: Context, old: Deployment, held: Held): Decision => {
-  const { next, rollout } = context;
+const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
+  const { next, rollout, changed } = context;
   if (next.spec.strategy?.type !== old.spec.strategy?.type) {
     return { verdict: 'Refused', patch: [], warnings: [], refusal: words.strategyTypeRefusal(held, next) };
   }
   // A second call in one admission finds what the first noted; a user who edits the annotation edits their own settings.
   const edited = annotationOf(next, keys.HELD) === annotationOf(old, keys.HELD) ? undefined : readHeld(next);
   const noted: Held = { ...held, user: (edited ?? held).user };
-  const changed = !sameTemplate(old.spec.template, next.spec.template);
   const [before, after] = [settingsOf(old), settingsOf(next)];
   // With a new template the pause is ours, as far as a second call can tell.
   const taken = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);

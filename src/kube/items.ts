@@ -1,8 +1,11 @@
 // Takes the items out of a list while it arrives: one at a time is in memory, and not a page of them as bytes, as text and as objects at once.
 import { NetworkError } from './errors.ts';
-import { BACKSLASH, CLOSE, CLOSE_LIST, OPEN, OPEN_LIST, parseLean, QUOTE } from './lean.ts';
+import { parseLean } from './lean.ts';
 
 export type OnItem = (item: unknown, list: { readonly apiVersion?: string; readonly kind?: string }) => void;
+
+/** Bytes of JSON. */
+const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [...'"\\{}[]'].map((char) => char.charCodeAt(0));
 
 /** Within the list itself, and within its items. */
 const TOP = 1;

@@ -256,7 +256,12 @@ describe('the creation of a Deployment', () => {
   it('that no Rollout names passes', () => {
     const created = { ...idle, metadata: { name: 'other' } };
     const request: Edit = { operation: 'CREATE', old: undefined, next: created, user: 'a', fieldManager: '' };
-    assert.deepEqual(intercept(request, undefined, options), { verdict: 'Passed', patch: [], warnings: [] });
+    assert.deepEqual(intercept(request, undefined, options), {
+      verdict: 'Passed',
+      changed: false,
+      patch: [],
+      warnings: [],
+    });
   });
 });
 

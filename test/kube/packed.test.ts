@@ -13,6 +13,11 @@ describe('a packed field', () => {
     assert.deepEqual(Object.keys(kept).toSorted(), Object.keys(spec).toSorted());
   });
 
+  it('reads as it was, whatever its texts are made of', () => {
+    const template = { a: 'żółw 🐢 \u0000 "\\" \u00ff', b: '\ud800 alone' };
+    assert.deepEqual(packed({ template }, 'template').template, template);
+  });
+
   it('is the same object to everybody who reads it, so that what is remembered of it is found again', () => {
     const kept = packed(spec, 'template');
     const { template } = kept;
