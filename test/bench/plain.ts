@@ -28,7 +28,16 @@ async function build(): Promise<URL> {
 }
 
 /** What the image gives Node. */
-export function imageFlags(): string[] {
-  const entry = /^ENTRYPOINT (.*)$/m.exec(readFileSync(path.join(root, 'Dockerfile'), 'utf8'))![1]!;
-  return (JSON.parse(entry) as string[]).filter((word) => word.startsWith('--'));
-}
+export const imageFlags = (): string[] =>
+  (JSON.parse(inDockerfile('ENTRYPOINT')) as string[]).filter((word) => word.startsWith('--'));
+
+/** The environment that the image gives it. */
+export const imageEnv = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    inDockerfile('ENV')
+      .split(' ')
+      .map((entry) => entry.split('=')),
+  );
+
+const inDockerfile = (instruction: string): string =>
+  new RegExp(`^${instruction} (.*)$`, 'm').exec(readFileSync(path.join(root, 'Dockerfile'), 'utf8'))![1]!;

@@ -3,7 +3,7 @@ import { connect } from '../../src/kube/connection.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { NAMESPACE, until } from '../main/cluster.ts';
 import { startChild, type ChildOptions } from './child.ts';
-import { builtProgram, imageFlags, plain } from './plain.ts';
+import { builtProgram, imageEnv, imageFlags, plain } from './plain.ts';
 
 export interface ClusterProcess {
   readonly kubeconfig: string;
@@ -60,7 +60,7 @@ export async function startProgramProcess(
   const child = await startChild<{ controlPort: number }>('program', main ?? (await builtProgram()), args, {
     ...options,
     nodeFlags: [...imageFlags(), ...inside, ...nodeFlags],
-    env: { NODE_ENV: 'production', ...options.env },
+    env: { ...imageEnv(), ...options.env },
   });
   const { service, pid, said } = child;
   const ready = (): Record<string, unknown> | undefined =>

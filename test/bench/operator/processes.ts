@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../../support/processes.ts';
 import { canPin, TASKSET } from '../child.ts';
-import { imageFlags } from '../plain.ts';
+import { imageEnv, imageFlags } from '../plain.ts';
 import { caller } from './rpc.ts';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
@@ -123,7 +123,7 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
   const { port, folder } = cluster.account;
   const env = {
     PATH: process.env['PATH'],
-    NODE_ENV: 'production',
+    ...imageEnv(),
     KUBERNETES_SERVICE_HOST: '127.0.0.1',
     KUBERNETES_SERVICE_PORT: port,
     BENCH_SERVICE_ACCOUNT: folder,
