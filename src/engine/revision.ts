@@ -64,11 +64,45 @@ export const canonicalJson = (value: unknown): string => canonical(value, '') ??
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i]));
+  }
   const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>];
   for (const key in x) if (!sameJson(x[key], y[key])) return false;
   for (const key in y) if (y[key] !== undefined && x[key] === undefined) return false;
   return true;
+}
+
+/**
+ * Whether the canonical texts of two values are equal, as far as a glance tells, for a tenth of the time: undefined where only one of them
+ * has something, which may be empty, or the hash of a ReplicaSet.
+ */
+function plainlySame(a: unknown, b: unknown): boolean | undefined {
+  if (a === b) return true;
+  if (a === null || b === null || a === undefined || b === undefined) return undefined;
+  if (typeof a !== 'object' || typeof b !== 'object') return false;
+  let same: boolean | undefined = true;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b)) return undefined;
+    if (a.length !== b.length) return a.length > 0 && b.length > 0 ? false : undefined;
+    for (let i = 0; i < a.length; i++) {
+      const item = plainlySame(a[i], b[i]);
+      if (item === false) return false;
+      same &&= item;
+    }
+    return same;
+  }
+  const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  let more = 0;
+  for (const key in x) {
+    const both = key !== POD_TEMPLATE_HASH && Object.hasOwn(y, key);
+    const field = both ? plainlySame(x[key], y[key]) : undefined;
+    if (field === false) return false;
+    same &&= field;
+    more++;
+  }
+  for (const _ in y) more--;
+  return more === 0 ? same : undefined;
 }
 
 /** Stored objects are frozen, so the text of a template is worked out once. */
@@ -84,11 +118,7 @@ export function canonicalTemplate(template: PodTemplate): string {
 const textOf = (template: PodTemplate): string => canonical(without(template, 'labels', POD_TEMPLATE_HASH), '') ?? '{}';
 
 export const sameTemplate = (a: PodTemplate, b: PodTemplate): boolean =>
-  a === b ||
-  // Most edits leave the template alone, and the API server writes the same fields in the same order: the plain texts are equal then, and
-  // cost a fraction of the canonical ones.
-  (!(known.has(a) && known.has(b)) && JSON.stringify(a) === JSON.stringify(b)) ||
-  canonicalTemplate(a) === canonicalTemplate(b);
+  plainlySame(a, b) ?? canonicalTemplate(a) === canonicalTemplate(b);
 
 /** What the annotation and the status keep of a template. The text, kilobytes of it, is not kept: of most templates the digest is all that is ever asked. */
 export const templateDigest = (template: PodTemplate, sha256: Sha256): string =>

@@ -7,6 +7,7 @@ import {
   sameTemplate,
   templateDigest,
 } from '../../src/engine/revision.ts';
+import { randomOf } from '../property/plan.ts';
 
 const template = (spec: Record<string, unknown> = {}, metadata: PodTemplate['metadata'] = {}): PodTemplate => ({
   metadata: { labels: { app: 'demo' }, ...metadata },
@@ -45,6 +46,40 @@ describe('the same template', () => {
     ['an empty string is a value', template({ e: [{ name: 'A', value: '' }] }), template({ e: [{ name: 'A' }] })],
   ];
   for (const [name, a, b] of different) it(`is not: ${name}`, () => assert.ok(!sameTemplate(a, b)));
+
+  it('is told as the canonical texts tell it, whatever the templates', () => {
+    const seed = Number(process.env['TEMPLATE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+    const random = randomOf(seed);
+    const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
+    const names = ['metadata', 'labels', 'resources', 'emptyDir', 'pod-template-hash', 'constructor', '__proto__', '0'];
+    const any = (depth: number): unknown => {
+      const kind = depth === 0 ? 'scalar' : pick(['scalar', 'list', 'map', 'map']);
+      if (kind === 'scalar') return pick([null, '', 'a', 0, false, 1]);
+      const some = Array.from({ length: Math.floor(random() * 4) }, () => any(depth - 1));
+      return kind === 'list' ? some : Object.fromEntries(some.map((value) => [pick(names), value]));
+    };
+    /** The same, or with a field more, less, in another place, or otherwise somewhere. */
+    const near = (value: unknown): unknown => {
+      if (random() < 0.08) return any(2);
+      if (Array.isArray(value) && random() < 0.05) return { ...value };
+      if (Array.isArray(value)) return value.map(near).slice(random() < 0.05 ? 1 : 0);
+      if (typeof value !== 'object' || value === null) return value;
+      const fields = Object.entries(value).map(([name, field]) => [name, near(field)]);
+      if (random() < 0.2) fields.reverse();
+      if (random() < 0.1) fields.push([pick(names), any(1)]);
+      return Object.fromEntries(fields.slice(random() < 0.05 ? 1 : 0));
+    };
+    const counts = [0, 0];
+    for (let i = 0; i < 20_000; i++) {
+      const labels = (): object => pick([{}, { 'pod-template-hash': 'a' }, { 'pod-template-hash': 'b' }]);
+      const a = { metadata: { labels: labels() }, spec: any(4) } as PodTemplate;
+      const b = { metadata: { labels: labels() }, spec: near(a.spec) } as PodTemplate;
+      const same = canonicalTemplate(structuredClone(a)) === canonicalTemplate(structuredClone(b));
+      counts[Number(same)]!++;
+      assert.equal(sameTemplate(a, b), same, `TEMPLATE_SEED=${seed}: ${JSON.stringify([a, b])}`);
+    }
+    assert.ok(Math.min(...counts) > 1_000, `of each kind: ${counts.join()}`);
+  });
 });
 
 describe('the digest of a template', () => {
