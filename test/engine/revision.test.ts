@@ -70,7 +70,7 @@ describe('the same template', () => {
       return Object.fromEntries(fields.slice(random() < 0.05 ? 1 : 0));
     };
     const counts = [0, 0];
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 5_000; i++) {
       const labels = (): object => pick([{}, { 'pod-template-hash': 'a' }, { 'pod-template-hash': 'b' }]);
       const a = { metadata: { labels: labels() }, spec: any(4) } as PodTemplate;
       const b = { metadata: { labels: labels() }, spec: near(a.spec) } as PodTemplate;
@@ -78,7 +78,7 @@ describe('the same template', () => {
       counts[Number(same)]!++;
       assert.equal(sameTemplate(a, b), same, `TEMPLATE_SEED=${seed}: ${JSON.stringify([a, b])}`);
     }
-    assert.ok(Math.min(...counts) > 1_000, `of each kind: ${counts.join()}`);
+    assert.ok(Math.min(...counts) > 250, `of each kind: ${counts.join()}`);
   });
 });
 
