@@ -5,9 +5,9 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { convertRollout, type Version } from '../../src/api/convert.ts';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import { handlersOf } from '../../src/admission/app.ts';
+import { handlersOf, parseBody } from '../../src/admission/app.ts';
 import { createAdmissionServer } from '../../src/admission/index.ts';
-import { BadRequest, parseJson } from '../../src/admission/json.ts';
+import { BadRequest } from '../../src/admission/json.ts';
 import type { PatchOp } from '../../src/engine/intercept-patch.ts';
 import { issueCa, issueLeaf } from '../../src/tls/issue.ts';
 import { applyOps } from '../support/json-patch.ts';
@@ -172,7 +172,7 @@ describe('mutated reviews', () => {
       const [webhook, review] = seeds[round % seeds.length] ?? ['mutate', {}];
       const bytes = mutate(review, pick);
       try {
-        const sent = parseJson(bytes) as Json;
+        const sent = parseBody(webhook, bytes) as Json;
         const reply = await handlers[webhook](sent);
         const text = JSON.parse(JSON.stringify(reply.review)) as Json;
         checkReply(webhook, sent, text);

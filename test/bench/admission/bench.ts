@@ -28,6 +28,11 @@ export interface SizeRun extends Measured {
   readonly bytes: number;
 }
 
+export interface RolloutsRun extends Measured {
+  readonly server: ServerName;
+  readonly rollouts: number;
+}
+
 export interface AdmissionData {
   readonly pinned: boolean;
   readonly connections: number;
@@ -39,6 +44,7 @@ export interface AdmissionData {
   readonly throughput: readonly ThroughputRun[];
   readonly rates: readonly RateRun[];
   readonly sizes: readonly SizeRun[];
+  readonly byRollouts: readonly RolloutsRun[];
   readonly shares: readonly Share[];
   /** Before any load, and after all of it and a collection of garbage. */
   readonly rssBytes: Readonly<Record<'bareBefore' | 'bareAfter' | 'before' | 'after', number>>;
@@ -52,6 +58,9 @@ interface Extent {
   readonly rates: readonly number[];
   readonly sizes: readonly number[];
   readonly rollouts: number;
+  /** Fewer, and then more, than those of all other runs. */
+  readonly fewer: readonly number[];
+  readonly more: readonly number[];
 }
 const FULL: Extent = {
   warmSeconds: 10,
@@ -60,6 +69,8 @@ const FULL: Extent = {
   rates: [250, 500, 1000, 1500, 2000, 3000, 4000],
   sizes: [9_000, 14_000, 100_000, 1_000_000],
   rollouts: ROLLOUTS,
+  fewer: [10, 100],
+  more: [3_000, 10_000],
 };
 const QUICK: Extent = {
   warmSeconds: 1,
@@ -68,6 +79,8 @@ const QUICK: Extent = {
   rates: [100, 500],
   sizes: [9_000, 30_000],
   rollouts: 50,
+  fewer: [5],
+  more: [100],
 };
 
 const bodiesOf = (mix: Mix, bytes?: number): { text: string; answer: string }[] =>
@@ -76,7 +89,7 @@ const bodiesOf = (mix: Mix, bytes?: number): { text: string; answer: string }[] 
 async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const extent = quick ? QUICK : FULL;
   progress(`starts a cluster with ${extent.rollouts} Rollouts, the program, and a bare express server`);
-  const setting = await startSetting(extent.rollouts);
+  const setting = await startSetting(extent.fewer[0] ?? extent.rollouts);
   const { bare, tranche, program } = setting;
   const rssBefore = { bareBefore: sample(bare.pid).rssBytes, before: sample(tranche.pid).rssBytes };
   const measure = measurer(setting, progress);
@@ -84,6 +97,16 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   // The compiler has seen everything before anything counts: that takes it some ten thousand requests.
   const warm = { bodies: bodiesOf('mix'), rate: null, seconds: extent.warmSeconds };
   for (const server of SERVERS) await measure(server, warm, 'warms up');
+
+  const byRollouts: RolloutsRun[] = [];
+  const withRollouts = async (rollouts: number): Promise<void> => {
+    await setting.rollouts(rollouts);
+    for (const server of SERVERS) {
+      const what = { bodies: bodiesOf('mix'), rate: null, seconds: extent.seconds };
+      byRollouts.push({ server, rollouts, ...(await measure(server, what, `${rollouts} Rollouts`)) });
+    }
+  };
+  for (const rollouts of [...extent.fewer, extent.rollouts]) await withRollouts(rollouts);
 
   const throughput: ThroughputRun[] = [];
   const rates: RateRun[] = [];
@@ -123,6 +146,8 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   await setting.policies(true);
   const profile = await program.profile(() => load(tranche, { bodies: bodiesOf('mix'), rate: null, seconds }));
   await program.memory();
+  const rssAfter = { bareAfter: sample(bare.pid).rssBytes, after: sample(tranche.pid).rssBytes };
+  for (const rollouts of extent.more) await withRollouts(rollouts);
   return {
     pinned: canPin(),
     connections: CONNECTIONS,
@@ -134,8 +159,9 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
     throughput,
     rates,
     sizes,
+    byRollouts,
     shares: sharesOf(profile as CpuProfile),
-    rssBytes: { ...rssBefore, bareAfter: sample(bare.pid).rssBytes, after: sample(tranche.pid).rssBytes },
+    rssBytes: { ...rssBefore, ...rssAfter },
   };
 }
 

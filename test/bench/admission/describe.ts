@@ -14,7 +14,7 @@ const WITHIN_MS = 2;
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
 
 export function describeAdmission(data: AdmissionData): Section[] {
-  return [setting(data), throughput(data), latency(data), time(data), growth(data)];
+  return [setting(data), throughput(data), latency(data), time(data), growth(data), growthWithRollouts(data)];
 }
 
 function setting({
@@ -232,6 +232,34 @@ function growth({ sizes }: AdmissionData): Section {
         series: servers.map((server) => ({
           name: server,
           points: sizes.filter((run) => run.server === server).map(({ bytes, cpuMicros }) => [bytes / 1000, cpuMicros]),
+        })),
+      },
+    ],
+  };
+}
+
+function growthWithRollouts({ byRollouts }: AdmissionData): Section {
+  const counts = [...new Set(byRollouts.map(({ rollouts }) => rollouts))];
+  const of = (server: ServerName, rollouts: number): number =>
+    byRollouts.find((run) => run.server === server && run.rollouts === rollouts)!.cpuMicros;
+  return {
+    heading: 'Growth with the number of Rollouts',
+    text: [
+      'The mix of reviews, on one Deployment of ever more that have Rollouts. The Rollout is found in an index by the name of the Deployment, so their number does not matter; what there is of a difference is that of the machine from one minute to the next, as bare express shows, which knows none of them. CPU each, in µs:',
+    ],
+    table: {
+      head: ['Rollouts', ...ALL],
+      rows: counts.map((rollouts) => [rollouts, ...ALL.map((server) => of(server, rollouts))]),
+    },
+    plots: [
+      {
+        file: 'admission-rollouts',
+        title: 'Admission: CPU by the number of Rollouts',
+        x: { name: 'Rollouts', log: true },
+        y: { name: 'CPU per review (µs)', min: 0 },
+        series: ALL.map((server) => ({
+          name: server,
+          points: counts.map((rollouts) => [rollouts, of(server, rollouts)] as const),
         })),
       },
     ],

@@ -30,7 +30,7 @@ const PARTS: readonly (readonly [part: string, frame: RegExp])[] = [
   ['patch', /\/engine\/(intercept-patch|hold)\.js/],
   ['check shapes (ajv)', /^validate\d+|\/ajv\//],
   ['decide, and the words for it', /\/engine\/|\/admission\/deployments\.js|\/kube\/store\.js/],
-  ['parse', /\/admission\/json\.js|\/api\/nesting\.js/],
+  ['parse', /\/admission\/json\.js|\/api\/nesting\.js|\/kube\/lean\.js/],
   ['encode', /^writeReview |^stringify .*\/express\//],
 ];
 /** What is left belongs to the innermost function that is somebody's. */

@@ -34,6 +34,8 @@ export interface Setting {
   readonly program: ProgramProcess;
   /** Makes the policies, or takes them away again. */
   policies(on: boolean): Promise<void>;
+  /** Makes Rollouts until there are so many. */
+  rollouts(count: number): Promise<void>;
 }
 
 export const ROLLOUTS = 1_000;
@@ -44,8 +46,13 @@ export async function startSetting(rollouts: number, main?: URL): Promise<Settin
   const cluster = await startClusterProcess(port, 50, { core: LOAD_CORE });
   const { api } = cluster;
   const program = await startProgramProcess(cluster, port, { core: SERVER_CORE, main });
-  await makeRollouts(api, rollouts);
-  await untilQuiet(program.pid);
+  let made = 0;
+  const grow = async (count: number): Promise<void> => {
+    await makeRollouts(api, made, count);
+    made = count;
+    await untilQuiet(program.pid);
+  };
+  await grow(rollouts);
   const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
   interface Configuration {
     readonly webhooks: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
@@ -59,7 +66,7 @@ export async function startSetting(rollouts: number, main?: URL): Promise<Settin
     if (on !== has) await untilQuiet(program.pid);
     has = on;
   };
-  return { bare: await startBare(), tranche, program, policies };
+  return { bare: await startBare(), tranche, program, policies, rollouts: grow };
 }
 
 async function startBare(): Promise<Server> {
@@ -73,8 +80,9 @@ async function startBare(): Promise<Server> {
   return { name: BARE, pid, port: said.port, ca: ca.cert };
 }
 
-async function makeRollouts(api: Api, count: number): Promise<void> {
-  const names = [WORKLOAD, ...Array.from({ length: count - 1 }, (_, i) => `web-${i}`)];
+/** The first is that of the reviews. */
+async function makeRollouts(api: Api, from: number, to: number): Promise<void> {
+  const names = Array.from({ length: to - from }, (_, i) => (from + i === 0 ? WORKLOAD : `web-${from + i}`));
   const path_ = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
   for (let i = 0; i < names.length; i += 20) {
     const some = names.slice(i, i + 20);
