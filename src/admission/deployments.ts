@@ -1,5 +1,5 @@
 // The webhook for Deployments: decode, let the engine decide, encode. No call to the API server.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HELD, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Deployment } from '../api/types.ts';
 import { intercept, isOperators, type Edit } from '../engine/intercept.ts';
@@ -11,7 +11,7 @@ import { judgeEdit, nothingSaid, personOf, say, standingGlass, type Said } from 
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
 import { explain, isDeployment, type AdmissionRequest } from './shapes.ts';
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   const { operation, namespace, name, dryRun } = request;

@@ -1,5 +1,5 @@
 // The objects that commands read and write, and what to say when one is not there.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { GROUP } from '../api/keys.ts';
 import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { ownerOf } from '../engine/owner.ts';
@@ -13,7 +13,7 @@ import { CliError, usageError } from './exit.ts';
 import { inNamespace } from './text.ts';
 
 export const ROLLOUTS = 'rollouts';
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string): string => hash('sha256', text);
 export const digest = (template: Deployment['spec']['template']): string => templateDigest(template, sha256);
 
 export const rolloutsPath = (namespace?: string): string =>

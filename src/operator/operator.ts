@@ -1,5 +1,5 @@
 // The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HELD } from '../api/keys.ts';
 import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
@@ -60,7 +60,7 @@ const TOGETHER_MS = 15;
 /** A cache may be a little behind the webhook's. */
 const LOOK_AGAIN_MS = 5_000;
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 /** Work is keyed by the Deployment, `namespace/name`: two Rollouts for one Deployment are never worked on at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {

@@ -1,5 +1,5 @@
 // Releases as traces: told by the leader alone, as each part of a release ends.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Rollout } from '../api/types.ts';
 import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine/spans.ts';
 import type { Sampling } from '../engine/trace.ts';
@@ -22,7 +22,7 @@ export interface ReleaseTracer {
 /** Of a step that goes wrong and is corrected again and again, the first say enough. */
 const MOVES_PER_SPAN = 20;
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): ReleaseTracer {
   const moves = new Map<string, SpanEvent[]>();
