@@ -26,6 +26,7 @@ export const EVENTS = {
   FailureRollback: ['Warning', 'a step failed and onFailure is Rollback: the stable template was put back'],
   Bypassed: ['Warning', 'a change of the template, or of the hold, was not seen by the webhook'],
   TrimRefused: ['Warning', 'a correction of the sizes did not last; it is not tried again'],
+  WriteRefused: ['Warning', 'the API server refuses what the operator writes; it is tried again'],
   HoldReleased: [
     'Warning',
     'a Deployment was held although nothing is released (its Rollout is gone, or nothing runs): it was given back',

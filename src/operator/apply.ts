@@ -22,6 +22,9 @@ export interface ApplierDeps {
 }
 
 const DISOWN_TRIES = 3;
+/** Bad request, forbidden, invalid: trying again helps only when somebody changes something. */
+const REFUSALS = new Set([400, 403, 422]);
+const MAX_MESSAGE = 1_000;
 
 export const deploymentPath = (key: string): string => {
   const { namespace, name } = splitKey(key);
@@ -133,6 +136,26 @@ export class Applier {
     const changed = await this.write(key, current, { path, body });
     this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
     return changed;
+  }
+
+  /**
+   * A write that is refused (a right that is missing, a webhook or a policy of others, a quota) may be refused for ever, and whoever waits
+   * for the release must see it: in the status, and as an event if the status does not say it yet. Other errors pass by themselves.
+   */
+  async reportRefusal(key: string, rollout: Rollout, error: unknown): Promise<void> {
+    if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) return;
+    const message = `the API server refuses what the operator writes, and it is tried again: ${error.message.slice(0, MAX_MESSAGE)}`;
+    const { status } = this.deps.writes.newest(key, rollout)!;
+    if (status?.message === message) return;
+    this.deps.events.record({ about: rollout, type: EVENTS.WriteRefused[0], reason: 'WriteRefused', message });
+    const canaryStatus = status?.canaryStatus && { ...status.canaryStatus, message };
+    try {
+      await this.report(key, rollout, { ...status, message, ...(canaryStatus && { canaryStatus }) } as RolloutStatus);
+    } catch (failed) {
+      this.deps.logger.debug('a refused write could not be reported', { key, error: failed });
+    }
+    // Once it is let through, the status says so at once.
+    this.forget(rollout);
   }
 
   /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */

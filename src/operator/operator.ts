@@ -131,7 +131,10 @@ export function createOperator(deps: OperatorDeps): Operator {
     const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
     const decision = decide(snapshotOf(key, owner, deployment, alone));
     if (decision.needsChildren && deployment) children.open(key, deployment);
-    const written = await applier.carryOut(key, decision, owner, deployment);
+    const written = await applier.carryOut(key, decision, owner, deployment).catch(async (error: unknown) => {
+      await applier.reportRefusal(key, owner, error);
+      throw error;
+    });
     if (!written && !decision.needsChildren) applier.forget(owner);
     return next(key, decision, written);
   }

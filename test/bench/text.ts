@@ -69,7 +69,7 @@ export function pageText(parts: readonly Part[], faster: readonly Faster[]): str
 const INTRO = `What Tranche costs, measured on one machine that is named with each part, and how to measure it again:
 
 \`\`\`sh
-make bench                          # all of it, about half an hour, writes this page
+make bench                          # all of it, about an hour, writes this page
 make bench ONLY=admission           # or operator, or soak: refreshes that part only
 make bench ONLY=soak SECONDS=3600   # an hour of releases
 make bench QUICK=1                  # some minutes: does it run? Writes to .cache/bench, not here

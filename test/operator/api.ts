@@ -11,7 +11,7 @@ export const OPERATOR: User = {
 };
 
 /** What a call meets with: nothing, a refusal before it takes effect, or silence after it did. */
-export type Fault = 'conflict' | 'throttled' | 'broken' | 'lost' | 'crash-before' | 'crash-after';
+export type Fault = 'conflict' | 'throttled' | 'forbidden' | 'broken' | 'lost' | 'crash-before' | 'crash-after';
 
 export interface Misbehaviour {
   /** Asked before each request. */
@@ -63,6 +63,8 @@ export class VirtualApi implements Api {
     if (fault === 'conflict') throw new ApiError(409, { code: 409, reason: 'Conflict', message: 'injected' });
     if (fault === 'throttled')
       throw new ApiError(429, { code: 429, reason: 'TooManyRequests', message: 'injected' }, 1);
+    if (fault === 'forbidden')
+      throw new ApiError(403, { code: 403, reason: 'Forbidden', message: 'injected: not allowed' });
     if (fault === 'broken') throw new ApiError(500, { code: 500, reason: 'InternalError', message: 'injected' });
     const answer = await this.send(call);
     if (fault === 'crash-after') return this.crash();

@@ -127,7 +127,15 @@ describe('at every point of two batches', function () {
 describe('with one thing going wrong, each in its turn', function () {
   this.timeout(120_000);
 
-  for (const fault of ['crash-before', 'crash-after', 'lost', 'conflict', 'broken', 'throttled'] as Fault[])
+  for (const fault of [
+    'crash-before',
+    'crash-after',
+    'lost',
+    'conflict',
+    'broken',
+    'throttled',
+    'forbidden',
+  ] as Fault[])
     it(`${fault} at call 1, 2, 3, …: the release ends as if nothing had been`, async () => {
       for (let nth = 1; ; nth++) {
         let calls = 0;

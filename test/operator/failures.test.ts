@@ -1,6 +1,7 @@
 // Failures (Pod signals, deadlines, onFailure, failureThreshold) and what is not a failure.
 import assert from 'node:assert/strict';
 import type { Pod } from '../../src/api/types.ts';
+import type { Misbehaviour } from './api.ts';
 import { isReady, World } from './world.ts';
 
 const imageOf = ({ spec }: Pod): string =>
@@ -110,4 +111,36 @@ describe('a release of a version that fails', () => {
     assert.equal(world.canary.currentStepState, 'StepPaused');
     assert.deepEqual(world.sizes, { v1: 8, v2: 2 });
   });
+});
+
+describe('writes that the API server refuses', () => {
+  const REFUSED = /^the API server refuses what the operator writes, and it is tried again: injected: not allowed$/;
+  const cases: readonly [what: string, path: RegExp][] = [
+    ['to the Deployment', /\/deployments\/demo$/],
+    ['of the labels of Pods', /\/pods\//],
+  ];
+  for (const [what, path] of cases)
+    it(`${what} are said in the status and as an event, and the release goes on when they are let through`, async () => {
+      let refusing = false;
+      const misbehaviour = (): Misbehaviour => ({
+        fault: (call) => (refusing && call.method === 'PATCH' && path.test(call.path) ? 'forbidden' : undefined),
+        line: () => undefined,
+        onCrash: () => {},
+      });
+      const world = await new World({ seed: 3, misbehaviour }).start();
+      await world.createDeployment();
+      await world.createRollout(STEPS);
+      await world.untilHealthy();
+      refusing = true;
+      await world.release('v2');
+      await world.until('it says so', () => REFUSED.test(world.rollout.status?.message ?? ''), 60_000);
+      await world.run(300_000);
+      assert.match(world.rollout.status?.canaryStatus?.message ?? '', REFUSED);
+      const told = world.events.filter(({ reason }) => reason === 'WriteRefused').length;
+      assert.ok(told >= 1 && told <= 5, `${told} events in five minutes of trying`);
+      refusing = false;
+      await world.untilPaused(1, 120_000);
+      assert.doesNotMatch(world.rollout.status?.message ?? '', REFUSED);
+      await world.stop();
+    });
 });
