@@ -198,18 +198,29 @@ export class LeaderElection {
   }
 
   private async release(): Promise<void> {
+    // A bound of its own: whoever waits for us to stop will not wait long.
+    const ending = new AbortController();
+    const cancel = this.options.clock.after(this.retryMs, () => ending.abort());
+    try {
+      await this.handOver(ending.signal).catch(async (error: unknown) => {
+        // A renewal that was on its way when we stopped took effect.
+        if (!isConflict(error)) throw error;
+        await this.read(ending.signal);
+        await this.handOver(ending.signal);
+      });
+    } catch (error) {
+      this.logger.warn('could not give up the lease; it expires by itself', { error });
+    } finally {
+      cancel();
+    }
+  }
+
+  private async handOver(signal: AbortSignal): Promise<void> {
     if (this.holder !== this.options.identity) return;
     const { resourceVersion } = this.seen!.object.metadata;
     const spec = { holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.time() };
-    try {
-      // A bound of its own: whoever waits for us to stop will not wait long.
-      const ending = new AbortController();
-      const cancel = this.options.clock.after(this.retryMs, () => ending.abort());
-      await this.patch({ metadata: { resourceVersion }, spec }, ending.signal).finally(cancel);
-      this.logger.info('gave up the lease');
-    } catch (error) {
-      this.logger.warn('could not give up the lease; it expires by itself', { error });
-    }
+    await this.patch({ metadata: { resourceVersion }, spec }, signal);
+    this.logger.info('gave up the lease');
   }
 
   private async patch(body: unknown, signal: AbortSignal): Promise<LeaseObject> {

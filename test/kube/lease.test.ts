@@ -226,4 +226,32 @@ describe('leader election', () => {
     assert.equal(election.held(), true);
     await Promise.all([election.stop(), clock.run(100)]);
   });
+
+  it('gives the lease up although a renewal was on its way when it was stopped', async () => {
+    const server = new LeaseServer();
+    const clock = new VirtualClock(1);
+    const inner = server.for({ reach: 'ok' });
+    let renewing = (): void => {};
+    const renewal = new Promise<void>((resolve) => (renewing = resolve));
+    const api: Api = {
+      ...inner,
+      async request(call) {
+        const answer = await inner.request(call);
+        const renews = call.method === 'PATCH' && (call.body as { spec: Spec }).spec.holderIdentity === 'a';
+        // It took effect, and its answer does not come.
+        if (renews) await new Promise((_, reject) => (renewing(), call.signal?.addEventListener('abort', reject)));
+        return answer;
+      },
+    };
+    const election = new LeaderElection({
+      ...{ api, clock, namespace: 'n', name: 'n', identity: 'a' },
+      onAcquired: () => {},
+      onEnd: () => Promise.resolve(),
+    });
+    election.start();
+    await clock.run(2_100);
+    await renewal;
+    await Promise.all([election.stop(), clock.run(100)]);
+    assert.equal(server.lease!.spec.holderIdentity, '');
+  });
 });
