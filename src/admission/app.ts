@@ -29,7 +29,7 @@ export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Expre
   app.disable('x-powered-by');
   app.disable('etag');
   for (const [webhook, handler] of Object.entries(handlersOf(deps))) {
-    app.post(`/${webhook}`, requireJson, readBody, answer(webhook, handler, deps, isDraining));
+    app.post(`/${webhook}`, readBody, answer(webhook, handler, deps, isDraining));
     app.all(`/${webhook}`, () => {
       throw new BadRequest('only POST is answered here', 405);
     });
@@ -71,14 +71,12 @@ const admission =
     return { verdict: result.verdict, review: writeReview(request.uid, result) };
   };
 
-const requireJson: RequestHandler = (request, _response, next) => {
-  // As the API server writes it, or in another way.
-  if (request.headers['content-type'] === JSON_TYPE || request.is(JSON_TYPE)) next();
-  else throw new BadRequest('the body must be application/json', 415);
-};
+/** As the API server writes it, or in another way. */
+const isJson = (request: Request): boolean =>
+  request.headers['content-type'] === JSON_TYPE || Boolean(request.is(JSON_TYPE));
 
-/** Nothing compressed: a small body must not become a large one. The type was looked at before. */
-const readBody = express.raw({ type: () => true, limit: MAX_BODY_BYTES, inflate: false });
+/** Nothing of another type, and nothing compressed: a small body must not become a large one. */
+const readBody = express.raw({ type: (request) => isJson(request as Request), limit: MAX_BODY_BYTES, inflate: false });
 
 const answer =
   (webhook: string, handler: Handler, { metrics }: AdmissionDeps, isDraining: () => boolean): RequestHandler =>
@@ -112,6 +110,7 @@ const uidOf = (body: unknown): string | undefined => {
 
 const bodyOf = (request: Request): Uint8Array => {
   const body: unknown = request.body;
+  if (!isJson(request)) throw new BadRequest('the body must be application/json', 415);
   if (!(body instanceof Uint8Array) || body.length === 0) throw new BadRequest('the body is empty');
   return body;
 };

@@ -335,5 +335,6 @@ const rolloutId = (context: Context, old: Deployment, digestOfOld: string): stri
   // Federation tools send an object without uid: the old one has it.
   const uid = next.metadata.uid || old.metadata.uid || '';
   const before = labelOf(old, keys.ROLLOUT_ID) ?? '';
-  return sha256([uid, before, digestOfOld, digest(context, next)].join('\n')).slice(0, 16);
+  // The new template as the API server writes it: to name a release, another order of its fields may make another name.
+  return sha256([uid, before, digestOfOld, JSON.stringify(next.spec.template)].join('\n')).slice(0, 16);
 };

@@ -1,11 +1,22 @@
 // The admission bench: the program as it is in its image, next to a bare express handler, on one core each.
 import type { Bench, BenchContext } from '../bench.ts';
 import { canPin } from '../child.ts';
+import { shown } from '../text.ts';
 import { sample } from '../watch.ts';
 import { bodyOf, KINDS, type Kind } from './bodies.ts';
 import { describeAdmission } from './describe.ts';
 import { sharesOf, type CpuProfile, type Share } from './profile.ts';
-import { CONNECTIONS, load, POLICIES, ROLLOUTS, startSetting, type Run, type Server, type Setting } from './setting.ts';
+import {
+  CONNECTIONS,
+  load,
+  loadInTurns,
+  POLICIES,
+  ROLLOUTS,
+  startSetting,
+  type Run,
+  type Server,
+  type Setting,
+} from './setting.ts';
 
 /** The servers that are compared: Tranche is one process, with and without policies. */
 export const SERVERS = ['bare express', 'tranche', 'tranche, policies'] as const;
@@ -16,7 +27,7 @@ export type Measured = Omit<Run, 'wrong'>;
 export interface ThroughputRun extends Measured {
   readonly server: ServerName;
   readonly body: Mix;
-  /** Throughput, next to that of the bare handler a moment before; 1 of that one itself. */
+  /** Throughput, next to that of the bare handler that took turns with it; 1 of that one itself. */
   readonly ofBare: number;
 }
 export interface RateRun extends Measured {
@@ -115,11 +126,10 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   for (let round = 1; round <= extent.rounds; round++) {
     for (const server of SERVERS.slice(1)) {
       for (const body of ['mix', ...KINDS] as const) {
-        // Bare express a moment before each: the machine is not as fast in one minute as in the next.
-        const what = { bodies: bodiesOf(body), rate: null, seconds };
-        const words = `${body}, round ${round}`;
-        const next = await measure('bare express', what, words);
-        const ours = await measure(server, what, words);
+        await setting.policies(server === 'tranche, policies');
+        const both = await loadInTurns([bare, tranche], { bodies: bodiesOf(body), seconds });
+        const [next, ours] = both.map(({ wrong: _, ...result }) => result) as [Measured, Measured];
+        progress(`${body}, round ${round}: ${shown(next.perSecond)}/s, ${server} ${shown(ours.perSecond)}/s`);
         throughput.push({ server: 'bare express', body, ofBare: 1, ...next });
         throughput.push({ server, body, ofBare: ours.perSecond / next.perSecond, ...ours });
       }

@@ -39,7 +39,7 @@ API server uses, does not speak it with us either.`,
       `The program is the one of the image: compiled, with ${shown(rollouts)} Rollouts in its caches, leader, its log and metrics on; _policies_ means that
 ${policies} ReleasePolicies exist, of which one with every kind of rule reaches the Deployment. Next to it a bare express handler parses the same bodies
 with \`express.json()\` and says \`allowed: true\`. ${pinned ? 'Server and load each have a core of their own.' : '**Nothing was pinned to a core.**'} Each number is the median of
-${rounds} runs of ${secondsEach} s after one second of warm-up; the servers take turns, and ours is compared with the bare handler of a moment before. Every answer is checked.`,
+${rounds} runs of ${secondsEach} s after one second of warm-up; for throughput, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
       `Memory (RSS): ${mib(rssBytes.before)} before any load and ${mib(rssBytes.after)} after all of it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
     ],
   };

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
 import { summarize, type Summary } from '../stats.ts';
-import { coresBetween, sample } from '../watch.ts';
+import { sample } from '../watch.ts';
 
 export interface LoadPlan {
   readonly port: number;
@@ -18,11 +18,21 @@ export interface LoadPlan {
   readonly rate: number | null;
   readonly connections: number;
   readonly warmSeconds: number;
+  /** Of its own turns, where it takes turns. */
   readonly seconds: number;
+  /** Without a rate only. */
+  readonly turns?: Turns;
+}
+
+/** Two processes of this kind load two servers, one after the other and again, each for a quarter of a second. */
+export interface Turns {
+  readonly mine: 0 | 1;
+  /** Of Date.now(). */
+  readonly beginAtMs: number;
 }
 
 export interface LoadResult {
-  /** Answered per second, after the warm-up. */
+  /** Answered per second, after the warm-up; of its own turns. */
   readonly perSecond: number;
   readonly latencyMs: Summary;
   /** How late requests were given to a connection or its queue: what of the latency is our own. */
@@ -59,6 +69,10 @@ const requests = plan.bodies.map(({ text, answer }) => ({
   answer,
 }));
 
+const TURN_MS = 250;
+/** For what is on its way when a turn ends. */
+const REST_MS = 30;
+
 const latencies: number[] = [];
 const lateness: number[] = [];
 const idle: Connection[] = [];
@@ -67,6 +81,9 @@ let wrong = 0;
 let next = 0;
 let measuring = false;
 let ending = false;
+/** It is our turn. */
+let asking = true;
+let allIdle = (): void => {};
 
 class Connection {
   private readonly socket: TLSSocket;
@@ -115,13 +132,10 @@ class Connection {
     this.received = Buffer.alloc(0);
     this.length = -1;
     this.current = undefined;
-    if (plan.rate === null) {
-      this.send({ index: next++, intendedMs: now });
-      return;
-    }
-    const waiting = queue.shift();
-    if (waiting) this.send(waiting);
+    const again = plan.rate === null && asking ? { index: next++, intendedMs: now } : queue.shift();
+    if (again) this.send(again);
     else idle.push(this);
+    if (idle.length === connections.length) allIdle();
   }
 }
 
@@ -143,39 +157,67 @@ function giveOut(beganMs: number, rate: number): void {
 const connections = Array.from({ length: plan.connections }, () => new Connection());
 await Promise.all(connections.map(({ ready }) => ready));
 
-const beganMs = performance.now();
-const { rate } = plan;
-if (rate === null) {
-  for (const connection of connections) connection.send({ index: next++, intendedMs: performance.now() });
-} else {
-  idle.push(...connections);
-  const tick = (): void => {
-    giveOut(beganMs, rate);
-    if (ending) return;
-    // A timer comes a millisecond late or more; so it only covers most of a long wait.
-    if (beganMs + (next / rate) * 1000 - performance.now() > 2) setTimeout(tick, 1);
-    else setImmediate(tick);
-  };
-  tick();
+const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const usage = () => ({ ms: performance.now(), cpu: process.cpuUsage(), server: sample(plan.pid) });
+const askOnAll = (): void => {
+  for (const connection of idle.splice(0)) connection.send({ index: next++, intendedMs: performance.now() });
+};
+
+/** Resolves with the seconds of the turns that were measured, and what was used before them. */
+async function takeTurns({ mine, beginAtMs }: Turns): Promise<{ seconds: number; began: ReturnType<typeof usage> }> {
+  const warm = Math.ceil((plan.warmSeconds * 1000) / TURN_MS / 2);
+  const all = warm + Math.ceil((plan.seconds * 1000) / TURN_MS);
+  let began = usage();
+  let ms = 0;
+  for (let turn = 0; turn < all; turn++) {
+    await sleep((beginAtMs + (2 * turn + mine) * TURN_MS - Date.now()) / 1000);
+    if (turn === warm) began = usage();
+    const start = performance.now();
+    measuring = turn >= warm;
+    asking = true;
+    askOnAll();
+    await sleep((TURN_MS - REST_MS) / 1000);
+    asking = false;
+    if (idle.length < connections.length) await new Promise<void>((resolve) => (allIdle = resolve));
+    if (measuring) ms += performance.now() - start;
+  }
+  return { seconds: ms / 1000, began };
 }
 
-const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-await sleep(plan.warmSeconds);
-measuring = true;
-const began = { ms: performance.now(), cpu: process.cpuUsage(), server: sample(plan.pid) };
-await sleep(plan.seconds);
+async function goOn(): Promise<{ seconds: number; began: ReturnType<typeof usage> }> {
+  const beganMs = performance.now();
+  const { rate } = plan;
+  if (rate === null) askOnAll();
+  else {
+    const tick = (): void => {
+      giveOut(beganMs, rate);
+      if (ending) return;
+      // A timer comes a millisecond late or more; so it only covers most of a long wait.
+      if (beganMs + (next / rate) * 1000 - performance.now() > 2) setTimeout(tick, 1);
+      else setImmediate(tick);
+    };
+    tick();
+  }
+  await sleep(plan.warmSeconds);
+  measuring = true;
+  const began = usage();
+  await sleep(plan.seconds);
+  return { seconds: (performance.now() - began.ms) / 1000, began };
+}
+
+idle.push(...connections);
+const { seconds, began } = plan.turns ? await takeTurns(plan.turns) : await goOn();
 measuring = false;
-const server = sample(plan.pid);
-const seconds = (performance.now() - began.ms) / 1000;
-const { user, system } = process.cpuUsage(began.cpu);
+const ended = usage();
 ending = true;
+const cpuSeconds = (ended.cpu.user + ended.cpu.system - began.cpu.user - began.cpu.system) / 1e6;
 const result: LoadResult = {
   perSecond: latencies.length / seconds,
   latencyMs: summarize(latencies),
   latenessMs: summarize(lateness),
-  cores: (user + system) / 1e6 / seconds,
-  serverCores: coresBetween(began.server, server),
-  serverRssBytes: server.rssBytes,
+  cores: cpuSeconds / seconds,
+  serverCores: (ended.server.cpuSeconds - began.server.cpuSeconds) / seconds,
+  serverRssBytes: ended.server.rssBytes,
   wrong,
   waiting: queue.length,
 };

@@ -20,6 +20,8 @@ const LOAD_CORE = 1;
 export const CONNECTIONS = 25;
 
 export const BARE = 'bare express';
+/** Until two loads have started, and connected. */
+const START_MS = 2_000;
 
 export interface Server {
   readonly name: string;
@@ -142,21 +144,31 @@ export interface Run extends LoadResult {
   readonly cpuMicros: number;
 }
 
-export type Load = Pick<LoadPlan, 'bodies' | 'rate' | 'seconds'>;
+export type Load = Pick<LoadPlan, 'bodies' | 'rate' | 'seconds' | 'turns'>;
+
+/** Sends load to two servers in turns of a quarter of a second: what the machine is like just then, both meet. */
+export async function loadInTurns(servers: readonly [Server, Server], what: Omit<Load, 'rate'>): Promise<[Run, Run]> {
+  const beginAtMs = Date.now() + START_MS;
+  const [first, second] = servers;
+  const one = (server: Server, mine: 0 | 1): Promise<Run> =>
+    load(server, { ...what, rate: null, turns: { mine, beginAtMs } });
+  return Promise.all([one(first, 0), one(second, 1)]);
+}
 
 /** Sends load to one server; rejects when an answer was wrong. */
-export async function load({ name, port, pid, ca }: Server, { bodies, rate, seconds }: Load): Promise<Run> {
+export async function load({ name, port, pid, ca }: Server, { bodies, rate, seconds, turns }: Load): Promise<Run> {
   // What express does not know, it cannot answer.
   const expected = name === BARE ? bodies.map(({ text }) => ({ text, answer: '"allowed":true' })) : bodies;
   const plan: LoadPlan = {
     ...{ port, pid, ca, rate, seconds, bodies: expected },
     connections: CONNECTIONS,
     warmSeconds: 1,
+    ...(turns && { turns }),
   };
   const file = path.join(temporaryFolder('load'), 'plan.json');
   writeFileSync(file, JSON.stringify(plan));
   const [program, ...args] = command(new URL('./load.ts', import.meta.url), [file], { core: LOAD_CORE });
-  const { code, stdout, stderr } = await run(program!, args, { timeoutSeconds: seconds + 60 });
+  const { code, stdout, stderr } = await run(program!, args, { timeoutSeconds: 2 * seconds + 60 });
   if (code !== 0) throw new Error(`the load on ${name} failed: ${stderr}`);
   const result = JSON.parse(stdout) as LoadResult;
   if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} answers were not what they must be`);
