@@ -3,6 +3,7 @@ import type { Rollout } from '../api/types.ts';
 
 /** The first made among those that stay; one that is being deleted only when there is no other. */
 export function ownerOf(rollouts: readonly Rollout[]): Rollout | undefined {
+  if (rollouts.length < 2) return rollouts[0];
   const byAge = rollouts.toSorted(olderFirst);
   return byAge.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? byAge[0];
 }
