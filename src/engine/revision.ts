@@ -38,8 +38,10 @@ function sorted(value: unknown, key: string): unknown {
   return empty && EMPTY_IS_ABSENT.has(key) ? undefined : map;
 }
 
-/** In place. Most maps have few names, and the general sort costs more then. */
+/** Up to so many, the general sort costs more. */
 const FEW = 32;
+
+/** In place. */
 function inOrder(names: string[]): string[] {
   if (names.length > FEW) return names.sort();
   for (let i = 1; i < names.length; i++) {

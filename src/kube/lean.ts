@@ -6,7 +6,10 @@ const SPEC = '"spec":{';
 /** The second object of an AdmissionReview. */
 const OLD_OBJECT = '"oldObject":{';
 
-/** The JSON with an empty list for `metadata.managedFields`, also as an item or in an event of a watch. Throws SyntaxError. */
+/**
+ * The JSON with an empty list for `metadata.managedFields`, also as an item or in an event of a watch; as it is where the end of that list is
+ * not easily told. Throws SyntaxError.
+ */
 export function parseLean(bytes: Buffer): unknown {
   const json = bytes.toString('utf8');
   return parse(json, cut(json, 0));
