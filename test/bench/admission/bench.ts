@@ -99,7 +99,7 @@ const bodiesOf = (mix: Mix, bytes?: number): { text: string; answer: string }[] 
 
 async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const extent = quick ? QUICK : FULL;
-  progress(`starts a cluster with ${extent.rollouts} Rollouts, the program, and a bare express server`);
+  progress(`starts a cluster, the program, and a bare express server`);
   const setting = await startSetting(extent.fewer[0] ?? extent.rollouts);
   const { bare, tranche, program } = setting;
   const rssBefore = { bareBefore: sample(bare.pid).rssBytes, before: sample(tranche.pid).rssBytes };

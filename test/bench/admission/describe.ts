@@ -26,6 +26,7 @@ function setting({
   secondsEach,
   rounds,
   rssBytes,
+  byRollouts,
 }: AdmissionData): Section {
   const sizes = bodies.map(({ kind, bytes }) => `${kind} ${shown(bytes)} bytes`).join(', ');
   const mib = (bytes: number): string => `${shown(bytes / MIB)} MiB`;
@@ -40,7 +41,7 @@ API server uses, does not speak it with us either.`,
 ${policies} ReleasePolicies exist, of which one with every kind of rule reaches the Deployment. Next to it a bare express handler parses the same bodies
 with \`express.json()\` and says \`allowed: true\`. ${pinned ? 'Server and load each have a core of their own.' : '**Nothing was pinned to a core.**'} Each number is the median of
 ${rounds} runs of ${secondsEach} s after one second of warm-up; for throughput, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
-      `Memory (RSS): ${mib(rssBytes.before)} before any load and ${mib(rssBytes.after)} after all of it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
+      `Memory (RSS): ${mib(rssBytes.before)} before any load (with ${byRollouts[0]!.rollouts} Rollouts, and no more) and ${mib(rssBytes.after)} after it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
     ],
   };
 }
