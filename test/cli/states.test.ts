@@ -103,14 +103,15 @@ describe('kubectl tranche, in every state', function () {
     await everything('state-orphaned', stage);
     for (const kind of ['mutating', 'validating'])
       await playground.cluster.api.request({ method: 'DELETE', path: `${HOOKS}/${kind}webhookconfigurations/tranche` });
+    // Made within the same second, the name decides: this one comes after `web` either way.
     const second = rollout('orphaned') as { metadata: object };
     await stage.post('/apis/rollouts.kruise.io/v1beta1/namespaces/orphaned/rollouts', {
       ...second,
-      metadata: { ...second.metadata, name: 'second' },
+      metadata: { ...second.metadata, name: 'web-second' },
     });
     const runs: Parameters<typeof golden>[1][] = [];
     for (const [command, , ...args] of COMMANDS)
-      runs.push([`${command} second`, await stage.tranche(command, 'second', ...args, '--dry-run=server')]);
+      runs.push([`${command} web-second`, await stage.tranche(command, 'web-second', ...args, '--dry-run=server')]);
     golden('state-second', ...runs);
     for (const [asked, { code }] of runs) assert.equal(code, 1, asked);
   });
