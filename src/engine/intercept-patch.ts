@@ -48,5 +48,5 @@ const patchSettings = (received: Json, { maxSurge, maxUnavailable, ...fields }: 
 export const patchFor = (received: Deployment, wanted: Wanted): PatchOp[] => [
   ...patchMap('/metadata/labels', received.metadata.labels, wanted.labels ?? {}),
   ...patchMap('/metadata/annotations', received.metadata.annotations, wanted.annotations ?? {}),
-  ...(wanted.settings === undefined ? [] : patchSettings({ ...received.spec }, wanted.settings)),
+  ...(wanted.settings === undefined ? [] : patchSettings(received.spec as unknown as Json, wanted.settings)),
 ];

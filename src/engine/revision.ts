@@ -125,6 +125,7 @@ export const templateDigest = (template: PodTemplate, sha256: Sha256): string =>
 
 /** The templates differ in nothing but when `kubectl rollout restart` was called. */
 export const isRestartOnly = (before: PodTemplate, after: PodTemplate): boolean =>
+  before.metadata?.annotations?.[RESTARTED_AT] !== after.metadata?.annotations?.[RESTARTED_AT] &&
   !sameTemplate(before, after) &&
   sameTemplate(without(before, 'annotations', RESTARTED_AT), without(after, 'annotations', RESTARTED_AT));
 

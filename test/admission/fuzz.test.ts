@@ -172,10 +172,12 @@ describe('mutated reviews', () => {
       const [webhook, review] = seeds[round % seeds.length] ?? ['mutate', {}];
       const bytes = mutate(review, pick);
       try {
-        const sent = parseBody(webhook, bytes) as Json;
+        const sent = parseBody(webhook, bytes, deps) as Json;
         const reply = await handlers[webhook](sent);
         const text = JSON.parse(JSON.stringify(reply.review)) as Json;
         checkReply(webhook, sent, text);
+        // Parsed the plain way, it is answered the same.
+        assert.deepEqual(reply, await handlers[webhook](JSON.parse(bytes.toString())));
         if ((text['response'] as Json)['allowed'] === false) counts.refused++;
         else counts.answered++;
       } catch (error) {
