@@ -1,7 +1,6 @@
 // The express app: three routes, a bounded body in, one answer out. A bad request is a 4xx; a bug of ours is a 500, so that failurePolicy decides.
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
-import type { Deployment } from '../api/types.ts';
 import { parseLeanReview } from '../kube/lean.ts';
 import { silent } from '../kube/log.ts';
 import { convertReview } from './conversions.ts';
@@ -58,12 +57,8 @@ export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'val
 });
 
 /** What is converted must come back as it was; elsewhere nobody asks who owns which field. Throws BadRequest. */
-export function parseBody(webhook: string, bytes: Uint8Array, { deploymentFor }: AdmissionDeps): unknown {
-  if (webhook === 'convert') return parseJson(bytes);
-  const specOf = (namespace: string, name: string): Deployment['spec'] | undefined =>
-    deploymentFor(namespace, name)?.spec;
-  return parseJson(bytes, (text, check) => parseLeanReview(text, specOf, check));
-}
+export const parseBody = (webhook: string, bytes: Uint8Array): unknown =>
+  parseJson(bytes, webhook === 'convert' ? undefined : parseLeanReview);
 
 /** Whoever sends us kinds that are not ours gets them back unchanged. */
 const admission =
@@ -84,13 +79,13 @@ const isJson = (request: Request): boolean =>
 const readBody = express.raw({ type: (request) => isJson(request as Request), limit: MAX_BODY_BYTES, inflate: false });
 
 const answer =
-  (webhook: string, handler: Handler, deps: AdmissionDeps, isDraining: () => boolean): RequestHandler =>
+  (webhook: string, handler: Handler, { metrics }: AdmissionDeps, isDraining: () => boolean): RequestHandler =>
   async (request, response) => {
     const start = performance.now();
     let verdict = 'Error';
     let body: unknown;
     try {
-      body = parseBody(webhook, bodyOf(request), deps);
+      body = parseBody(webhook, bodyOf(request));
       const reply = await handler(body);
       verdict = reply.verdict;
       // Asked only now: a connection that was busy when the server began to close would stay open otherwise.
@@ -103,7 +98,7 @@ const answer =
       response.locals['request'] = uidOf(body);
       throw error;
     } finally {
-      deps.metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
+      metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
     }
   };
 

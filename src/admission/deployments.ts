@@ -1,30 +1,25 @@
 // The webhook for Deployments: decode, let the engine decide, encode. No call to the API server.
 import { hash } from 'node:crypto';
-import type { ValidateFunction } from 'ajv';
 import { HELD, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Deployment } from '../api/types.ts';
 import { intercept, isOperators, type Edit } from '../engine/intercept.ts';
 import { judgeScaleToZero } from '../engine/policy-rules.ts';
 import { judge } from '../engine/policy.ts';
-import { areLentTheSame, isLent } from '../kube/packed.ts';
 import type { AdmissionDeps, Decided } from './deps.ts';
 import { BadRequest } from './json.ts';
 import { judgeEdit, nothingSaid, personOf, say, standingGlass, type Said } from './policy.ts';
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
-import { explain, hasTemplate, isDeployment, type AdmissionRequest } from './shapes.ts';
+import { explain, isDeployment, type AdmissionRequest } from './shapes.ts';
 
 const sha256 = (text: string): string => hash('sha256', text);
 
 export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   const { operation, namespace, name, dryRun } = request;
   if (request.subResource || (operation !== 'CREATE' && operation !== 'UPDATE')) return pass;
-  const old = operation === 'UPDATE' ? read(request.oldObject, 'oldObject') : undefined;
-  const next = read(request.object, 'object');
   const edit: Edit = {
     operation,
-    old,
-    next,
-    ...(old && areLentTheSame(old.spec, next.spec) && { sameTemplate: true }),
+    old: operation === 'UPDATE' ? read(request.oldObject, 'oldObject') : undefined,
+    next: read(request.object, 'object'),
     user: request.userInfo?.username ?? '',
     fieldManager: request.options?.fieldManager ?? '',
   };
@@ -87,8 +82,6 @@ const isEnrolled = ({ old, next }: Edit): boolean =>
   [old, next].some((d) => d?.metadata.labels?.[WORKLOAD_TYPE] !== undefined || d?.metadata.annotations?.[HELD]);
 
 function read(object: unknown, where: string): Deployment {
-  const wrong = (why: ValidateFunction): BadRequest => new BadRequest(`request.${where}: ${explain(why.errors)}`);
-  if (!isDeployment(object)) throw wrong(isDeployment);
-  if (!isLent(object.spec) && !hasTemplate(object)) throw wrong(hasTemplate);
+  if (!isDeployment(object)) throw new BadRequest(`request.${where}: ${explain(isDeployment.errors)}`);
   return object;
 }

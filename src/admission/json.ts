@@ -16,27 +16,23 @@ export class BadRequest extends Error {
 /** Of larger texts, depth is looked at before anything is built: what a small one can make us build does no harm. */
 const SMALL_LENGTH = 256 * 1024;
 
-/** Calls `check` with what it has parsed. */
-type Parse = (text: string, check: (value: unknown) => void) => unknown;
-
-const plainly: Parse = (text, check) => {
-  const value: unknown = JSON.parse(text);
-  check(value);
-  return value;
-};
-
-/** Throws BadRequest. */
-export function parseJson(bytes: Uint8Array, parse = plainly): unknown {
+/** By default as it is. Throws BadRequest. */
+export function parseJson(bytes: Uint8Array, parse: (text: string) => unknown = JSON.parse): unknown {
   const text = decode(bytes);
   const small = text.length <= SMALL_LENGTH;
-  const tooDeep = (): BadRequest => new BadRequest(`the body nests deeper than ${MAX_DEPTH} levels`);
   if (!small && nestsTooDeep(text)) throw tooDeep();
+  const value = parsed(text, parse);
+  if (small && isTooDeep(value)) throw tooDeep();
+  return value;
+}
+
+const tooDeep = (): BadRequest => new BadRequest(`the body nests deeper than ${MAX_DEPTH} levels`);
+
+function parsed(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return parse(text, (value) => {
-      if (small && isTooDeep(value)) throw tooDeep();
-    });
-  } catch (error) {
-    throw error instanceof BadRequest ? error : new BadRequest('the body is not JSON');
+    return parse(text);
+  } catch {
+    throw new BadRequest('the body is not JSON');
   }
 }
 

@@ -1,4 +1,4 @@
-// The shapes that come in, checked by ajv: the envelope, and as much of a Deployment as we read; of its template, what is not known already.
+// The shapes that come in, checked by ajv: the envelope, and as much of a Deployment as we read.
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { Deployment } from '../api/types.ts';
 import { ajv, metadata, nullable, pathOf } from '../shapes/rollout.ts';
@@ -15,6 +15,7 @@ const deploymentShape = {
     metadata,
     spec: {
       type: 'object',
+      required: ['template'],
       properties: {
         replicas: integer,
         paused: nullable({ type: 'boolean' }),
@@ -27,28 +28,16 @@ const deploymentShape = {
             rollingUpdate: nullable({ type: 'object', properties: { maxSurge: amount, maxUnavailable: amount } }),
           },
         }),
-      },
-    },
-    status: nullable({
-      type: 'object',
-      properties: { observedGeneration: integer, replicas: integer, updatedReplicas: integer },
-    }),
-  },
-};
-
-const templateShape = {
-  type: 'object',
-  properties: {
-    spec: {
-      type: 'object',
-      required: ['template'],
-      properties: {
         template: {
           type: 'object',
           properties: { metadata: nullable({ type: 'object', properties: { labels: texts, annotations: texts } }) },
         },
       },
     },
+    status: nullable({
+      type: 'object',
+      properties: { observedGeneration: integer, replicas: integer, updatedReplicas: integer },
+    }),
   },
 };
 
@@ -102,8 +91,6 @@ const requestShape = {
 
 export const isAdmissionRequest: ValidateFunction<AdmissionRequest> = ajv.compile<AdmissionRequest>(requestShape);
 export const isDeployment: ValidateFunction<Deployment> = ajv.compile<Deployment>(deploymentShape);
-/** Of an object with a spec. */
-export const hasTemplate: ValidateFunction<Deployment> = ajv.compile<Deployment>(templateShape);
 
 /** `metadata.labels.a: must be string`, for somebody who sends us such things. */
 export const explain = (errors: readonly ErrorObject[] | null | undefined): string =>

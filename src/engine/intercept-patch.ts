@@ -15,24 +15,27 @@ export interface Wanted {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const escape = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+const escape = (key: string): string =>
+  key.includes('/') || key.includes('~') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const read = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
 
 /** Operations that give `values` to the map at `path`, which may be missing or null in the object received. */
 const patchMap = (path: string, received: unknown, values: Json): PatchOp[] => {
-  const map = isObject(received) ? received : undefined;
-  const changes = Object.entries(values).filter(([key, value]) => (map && read(map, key)) !== (value ?? undefined));
-  if (map === undefined) {
-    const present = changes.filter(([, value]) => value !== null);
-    return present.length === 0 ? [] : [{ op: 'add', path, value: Object.fromEntries(present) }];
+  const ops: PatchOp[] = [];
+  if (!isObject(received)) {
+    const present = Object.entries(values).filter(([, value]) => (value ?? null) !== null);
+    return present.length === 0 ? ops : [{ op: 'add', path, value: Object.fromEntries(present) }];
   }
-  return changes.flatMap(([key, value]): PatchOp[] => {
+  for (const key in values) {
+    const value = values[key];
+    if (read(received, key) === (value ?? undefined)) continue;
     const at = `${path}/${escape(key)}`;
-    if (value !== null) return [{ op: Object.hasOwn(map, key) ? 'replace' : 'add', path: at, value }];
-    return Object.hasOwn(map, key) ? [{ op: 'remove', path: at }] : [];
-  });
+    if (value !== null) ops.push({ op: Object.hasOwn(received, key) ? 'replace' : 'add', path: at, value });
+    else if (Object.hasOwn(received, key)) ops.push({ op: 'remove', path: at });
+  }
+  return ops;
 };
 
 const patchSettings = (received: Json, { maxSurge, maxUnavailable, ...fields }: Settings): PatchOp[] => {

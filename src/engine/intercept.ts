@@ -29,8 +29,6 @@ export interface Edit {
   readonly old: Deployment | undefined;
   /** The object as the API server sent it. */
   readonly next: Deployment;
-  /** Both have the same template, as whoever read them saw; otherwise they are compared. */
-  readonly sameTemplate?: boolean;
   /** `userInfo.username` of the review. */
   readonly user: string;
   /** `options.fieldManager` of the review; "" when there is none. */
@@ -96,7 +94,7 @@ const pass: Ruling = { verdict: 'Passed', patch: [], warnings: [] };
 export const intercept = (edit: Edit, rollout: Rollout | undefined, options: InterceptOptions): Decision => {
   if (isOperators(edit, options.operatorUser)) return { ...pass, changed: false };
   const { old, next } = edit;
-  const changed = old !== undefined && !edit.sameTemplate && !sameTemplate(old.spec.template, next.spec.template);
+  const changed = old !== undefined && !sameTemplate(old.spec.template, next.spec.template);
   return { ...rule({ ...edit, ...options, rollout, changed }), changed };
 };
 

@@ -172,7 +172,7 @@ describe('mutated reviews', () => {
       const [webhook, review] = seeds[round % seeds.length] ?? ['mutate', {}];
       const bytes = mutate(review, pick);
       try {
-        const sent = parseBody(webhook, bytes, deps) as Json;
+        const sent = parseBody(webhook, bytes) as Json;
         const reply = await handlers[webhook](sent);
         const text = JSON.parse(JSON.stringify(reply.review)) as Json;
         checkReply(webhook, sent, text);

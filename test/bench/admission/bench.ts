@@ -1,9 +1,10 @@
 // The admission bench: the program as it is in its image, next to a bare express handler, on one core each.
 import type { Bench, BenchContext } from '../bench.ts';
 import { canPin } from '../child.ts';
+import { median } from '../stats.ts';
 import { shown } from '../text.ts';
 import { sample } from '../watch.ts';
-import { bodyOf, KINDS, type Kind } from './bodies.ts';
+import { bodiesOf, bodyOfSize, KINDS, type Body, type Kind } from './bodies.ts';
 import { describeAdmission } from './describe.ts';
 import { sharesOf, type CpuProfile, type Share } from './profile.ts';
 import {
@@ -33,6 +34,8 @@ export interface ThroughputRun extends Measured {
 export interface RateRun extends Measured {
   readonly server: ServerName;
   readonly rate: number;
+  /** Milliseconds between its p99 and that of the bare handler that took turns with it; 0 of that one itself. */
+  readonly p99BehindBare: number;
 }
 export interface SizeRun extends Measured {
   readonly server: ServerName;
@@ -50,6 +53,8 @@ export interface AdmissionData {
   readonly rollouts: number;
   readonly policies: number;
   readonly bodies: readonly { readonly kind: Kind; readonly bytes: number }[];
+  /** That are edited. */
+  readonly deployments: number;
   readonly secondsEach: number;
   readonly rounds: number;
   readonly throughput: readonly ThroughputRun[];
@@ -62,6 +67,7 @@ export interface AdmissionData {
 }
 
 interface Extent {
+  /** After policies were made or taken away, and at the start. */
   readonly warmSeconds: number;
   readonly seconds: number;
   /** How often each pair, and each rate, is measured. */
@@ -69,18 +75,18 @@ interface Extent {
   readonly rates: readonly number[];
   readonly sizes: readonly number[];
   readonly rollouts: number;
-  /** Fewer, and then more, than those of all other runs. */
+  /** Fewer, and then more, than those of all other runs; one at least for each Deployment that is edited. */
   readonly fewer: readonly number[];
   readonly more: readonly number[];
 }
 const FULL: Extent = {
   warmSeconds: 10,
   seconds: 3,
-  rounds: 3,
+  rounds: 5,
   rates: [250, 500, 1000, 1500, 2000, 3000, 4000],
   sizes: [9_000, 14_000, 100_000, 1_000_000],
   rollouts: ROLLOUTS,
-  fewer: [10, 100],
+  fewer: [60, 200],
   more: [3_000, 10_000],
 };
 const QUICK: Extent = {
@@ -89,31 +95,30 @@ const QUICK: Extent = {
   rounds: 1,
   rates: [100, 500],
   sizes: [9_000, 30_000],
-  rollouts: 50,
-  fewer: [5],
+  rollouts: 80,
+  fewer: [60],
   more: [100],
 };
 
-const bodiesOf = (mix: Mix, bytes?: number): { text: string; answer: string }[] =>
-  (mix === 'mix' ? KINDS : [mix]).map((kind) => bodyOf(kind, bytes));
+const bodiesIn = (mix: Mix): Body[] => bodiesOf(...(mix === 'mix' ? KINDS : [mix]));
 
 async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const extent = quick ? QUICK : FULL;
   progress(`starts a cluster, the program, and a bare express server`);
-  const setting = await startSetting(extent.fewer[0] ?? extent.rollouts);
+  const setting = await startSetting(extent.fewer[0] ?? extent.rollouts, extent.sizes);
   const { bare, tranche, program } = setting;
   const rssBefore = { bareBefore: sample(bare.pid).rssBytes, before: sample(tranche.pid).rssBytes };
   const measure = measurer(setting, progress);
 
   // The compiler has seen everything before anything counts: that takes it some ten thousand requests.
-  const warm = { bodies: bodiesOf('mix'), rate: null, seconds: extent.warmSeconds };
+  const warm = { bodies: bodiesIn('mix'), rate: null, seconds: extent.warmSeconds };
   for (const server of SERVERS) await measure(server, warm, 'warms up');
 
   const byRollouts: RolloutsRun[] = [];
   const withRollouts = async (rollouts: number): Promise<void> => {
     await setting.rollouts(rollouts);
     for (const server of SERVERS) {
-      const what = { bodies: bodiesOf('mix'), rate: null, seconds: extent.seconds };
+      const what = { bodies: bodiesIn('mix'), rate: null, seconds: extent.seconds };
       byRollouts.push({ server, rollouts, ...(await measure(server, what, `${rollouts} Rollouts`)) });
     }
   };
@@ -123,38 +128,49 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const rates: RateRun[] = [];
   const sizes: SizeRun[] = [];
   const { seconds } = extent;
-  for (let round = 1; round <= extent.rounds; round++) {
-    for (const server of SERVERS.slice(1)) {
+  for (const server of SERVERS.slice(1)) {
+    await measure(server, warm, 'warms up');
+    /** Next to the bare handler. */
+    const inTurns = async (body: Mix, rate: number | null): Promise<readonly [bare: Measured, ours: Measured]> => {
+      const both = await loadInTurns([bare, tranche], { bodies: bodiesIn(body), rate, seconds });
+      return both.map(({ wrong: _, ...result }) => result) as [Measured, Measured];
+    };
+    for (let round = 1; round <= extent.rounds; round++) {
       for (const body of ['mix', ...KINDS] as const) {
-        await setting.policies(server === 'tranche, policies');
-        const both = await loadInTurns([bare, tranche], { bodies: bodiesOf(body), seconds });
-        const [next, ours] = both.map(({ wrong: _, ...result }) => result) as [Measured, Measured];
+        const [next, ours] = await inTurns(body, null);
         progress(`${body}, round ${round}: ${shown(next.perSecond)}/s, ${server} ${shown(ours.perSecond)}/s`);
         throughput.push({ server: 'bare express', body, ofBare: 1, ...next });
         throughput.push({ server, body, ofBare: ours.perSecond / next.perSecond, ...ours });
       }
     }
-  }
-  for (let round = 1; round <= extent.rounds; round++) {
     for (const rate of extent.rates) {
-      for (const server of SERVERS) {
-        const behind = rates.find((one) => one.server === server && one.rate < rate && one.perSecond < 0.95 * one.rate);
-        // Once it cannot keep up, a higher rate tells nothing more.
-        if (behind) continue;
-        const what = { bodies: bodiesOf('mix'), rate, seconds };
-        rates.push({ server, rate, ...(await measure(server, what, `${rate}/s, round ${round}`)) });
+      for (let round = 1; round <= extent.rounds; round++) {
+        const [next, ours] = await inTurns('mix', rate);
+        const p99BehindBare = ours.latencyMs.p99 - next.latencyMs.p99;
+        progress(
+          `${rate}/s, round ${round}: ${server} ${shown(ours.latencyMs.p99)} ms, ${shown(p99BehindBare)} behind`,
+        );
+        rates.push(
+          { server: 'bare express', rate, p99BehindBare: 0, ...next },
+          { server, rate, p99BehindBare, ...ours },
+        );
       }
+      const answered = median(
+        rates.filter((one) => one.server === server && one.rate === rate).map((one) => one.perSecond),
+      );
+      // Once it cannot keep up, a higher rate tells nothing more.
+      if (answered < 0.95 * rate) break;
     }
   }
   for (const bytes of extent.sizes) {
     for (const server of SERVERS.slice(0, 2)) {
-      const result = await measure(server, { bodies: bodiesOf('hold', bytes), rate: null, seconds }, `${bytes} bytes`);
+      const result = await measure(server, { bodies: [bodyOfSize(bytes)], rate: null, seconds }, `${bytes} bytes`);
       sizes.push({ server, bytes, ...result });
     }
   }
   progress('profiles');
   await setting.policies(true);
-  const profile = await program.profile(() => load(tranche, { bodies: bodiesOf('mix'), rate: null, seconds }));
+  const profile = await program.profile(() => load(tranche, { bodies: bodiesIn('mix'), rate: null, seconds }));
   await program.memory();
   const rssAfter = { bareAfter: sample(bare.pid).rssBytes, after: sample(tranche.pid).rssBytes };
   for (const rollouts of extent.more) await withRollouts(rollouts);
@@ -163,7 +179,8 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
     connections: CONNECTIONS,
     rollouts: extent.rollouts,
     policies: POLICIES,
-    bodies: KINDS.map((kind) => ({ kind, bytes: Buffer.byteLength(bodyOf(kind).text) })),
+    bodies: KINDS.map((kind) => ({ kind, bytes: Buffer.byteLength(bodiesOf(kind)[0]!.text) })),
+    deployments: bodiesOf(...KINDS).length,
     secondsEach: seconds,
     rounds: extent.rounds,
     throughput,

@@ -1,4 +1,4 @@
-// The reviews that are sent: recorded ones (test/admission/fixtures), of a Deployment that a Rollout names.
+// The reviews that are sent: recorded ones (test/admission/fixtures), of Deployments that are in the cluster and that Rollouts name.
 import { readFileSync } from 'node:fs';
 import * as keys from '../../../src/api/keys.ts';
 import type { Deployment } from '../../../src/api/types.ts';
@@ -13,8 +13,19 @@ export const KINDS: readonly Kind[] = ['pass', 'hold', 'refuse'];
 /** As large as the reviews of Deployments in real clusters mostly are. */
 export const BODY_BYTES = 14_000;
 
-/** The Deployment that the recorded reviews are about, and what its Rollout must be like for them to be what they are called. */
-export const WORKLOAD = 'workload-demo';
+/** So many are edited in turn: more than the program keeps parsed (`kube/packed.ts`). */
+const DEPLOYMENTS = 16;
+
+export interface Body {
+  /** The JSON of the review. */
+  readonly text: string;
+  /** What must be in the answer. */
+  readonly answer: string;
+  /** What is edited, as it must be in the cluster: what all of them have the same is its template. */
+  readonly deployment: Deployment;
+}
+
+/** What the Rollout of a Deployment must be like for the reviews to be what they are called. */
 export const rolloutFor = (name: string, namespace: string): Json => ({
   apiVersion: 'rollouts.kruise.io/v1beta1',
   kind: 'Rollout',
@@ -26,7 +37,7 @@ export const rolloutFor = (name: string, namespace: string): Json => ({
 });
 
 interface Review {
-  readonly request: { readonly object: Deployment; readonly oldObject: Deployment };
+  readonly request: { readonly name: string; readonly object: Deployment; readonly oldObject: Deployment };
 }
 
 const recorded = (file: string): Review => {
@@ -72,17 +83,39 @@ function grown(review: Review, bytes: number): Review {
   return withExtra();
 }
 
-/** A review of about so many bytes, as the API server sends it. */
-export function bodyOf(kind: Kind, bytes: number = BODY_BYTES): { text: string; answer: string } {
+/** The same of a Deployment of this name. */
+const named = (review: Review, name: string): Review => {
+  const { request } = edited(review, (deployment) => ({
+    ...deployment,
+    metadata: { ...deployment.metadata, name },
+  }));
+  return { ...review, request: { ...request, name } };
+};
+
+const made = new Map<string, Body>();
+
+/** A review of about so many bytes, as the API server sends it, on the Deployment of this name. */
+function bodyOf(kind: Kind, name: string, bytes: number): Body {
+  let body = made.get(name);
+  if (body) return body;
   const file = kind === 'pass' ? '10-kubectl-label' : '02-kubectl-patch-strategic-env';
-  const review = grown(edited(recorded(file), enrolled), bytes);
+  const review = named(grown(edited(recorded(file), enrolled), bytes), name);
   const text = JSON.stringify(kind === 'refuse' ? refused(review) : review);
-  return { text, answer: kind === 'hold' ? '"patch"' : `"allowed":${kind === 'pass'}` };
+  const answer = kind === 'hold' ? '"patch"' : `"allowed":${kind === 'pass'}`;
+  made.set(name, (body = { text, answer, deployment: review.request.oldObject }));
+  return body;
 }
+
+/** Of these kinds in turn, and of all Deployments in turn. */
+export const bodiesOf = (...kinds: readonly Kind[]): Body[] =>
+  Array.from({ length: DEPLOYMENTS }, (_, i) => kinds.map((kind) => bodyOf(kind, `${kind}-${i}`, BODY_BYTES))).flat();
+
+/** One that starts a release. */
+export const bodyOfSize = (bytes: number): Body => bodyOf('hold', `hold-of-${bytes}`, bytes);
 
 /** In the middle of the release, somebody asks for the strategy Recreate. */
 function refused(review: Review): Review {
-  const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(WORKLOAD, 'default') };
+  const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(review.request.name, 'default') };
   const { patch = [] } = mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] }));
   const held = applyOps(review.request.object, patch);
   return edited(review, (_, which) =>

@@ -19,6 +19,7 @@ export function describeAdmission(data: AdmissionData): Section[] {
 
 function setting({
   bodies,
+  deployments,
   rollouts,
   policies,
   connections,
@@ -34,13 +35,14 @@ function setting({
     heading: 'What is measured',
     text: [
       `Reviews as the API server sends them (recorded on the embedded cluster, \`test/admission/fixtures\`, and filled up with environment
-variables to a common size: ${sizes}), one third each: an edit that is let pass, one that starts a release, one that is refused. A separate
+variables to a common size: ${sizes}), one third each: an edit that is let pass, one that starts a release, one that is refused. They are about ${deployments}
+Deployments in turn, which are in the cluster, and so in the program's caches, as every Deployment is that a Rollout names. A separate
 process sends them over ${connections} TLS connections that stay open, with HTTP/1.1: our server does not offer HTTP/2, so Go's client, which the
 API server uses, does not speak it with us either.`,
       `The program is the one of the image: compiled, with ${shown(rollouts)} Rollouts in its caches, leader, its log and metrics on; _policies_ means that
 ${policies} ReleasePolicies exist, of which one with every kind of rule reaches the Deployment. Next to it a bare express handler parses the same bodies
 with \`express.json()\` and says \`allowed: true\`. ${pinned ? 'Server and load each have a core of their own.' : '**Nothing was pinned to a core.**'} Each number is the median of
-${rounds} runs of ${secondsEach} s after one second of warm-up; for throughput, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
+${rounds} runs of ${secondsEach} s after a warm-up; for throughput and latency, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
       `Memory (RSS): ${mib(rssBytes.before)} before any load (with ${byRollouts[0]!.rollouts} Rollouts, and no more) and ${mib(rssBytes.after)} after it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
     ],
   };
@@ -104,6 +106,7 @@ interface Rated {
   readonly rate: number;
   readonly perSecond: number;
   readonly latencyMs: Readonly<Record<'p50' | 'p95' | 'p99' | 'max', number>>;
+  readonly p99BehindBare: number;
   readonly lateness: number;
   readonly serverCores: number;
 }
@@ -122,42 +125,36 @@ function rated({ rates }: AdmissionData): Rated[] {
       max: Math.max(...runs.map((run) => run.latencyMs.max)),
     };
     const lateness = of((run) => run.latenessMs.p99);
+    const p99BehindBare = of((run) => run.p99BehindBare);
     const [perSecond, serverCores] = [of((run) => run.perSecond), of((run) => run.serverCores)];
-    return [{ server, rate, perSecond, latencyMs, lateness, serverCores }];
+    return [{ server, rate, perSecond, latencyMs, p99BehindBare, lateness, serverCores }];
   });
 }
 
-/** Up to half of what it can do: beyond, requests wait for each other. */
-const comparable = (data: AdmissionData, rates: readonly Rated[], server: ServerName): Rated[] => {
-  const most = median(
-    data.throughput.filter((run) => run.server === server && run.body === 'mix').map((run) => run.perSecond),
-  );
-  return rates.filter((run) => run.server === server && run.rate <= most / 2);
-};
+/** Busy for half of the time at most: beyond, requests wait for each other. */
+const HALF = 0.5;
 
 function latency(data: AdmissionData): Section {
   const rates = rated(data);
-  const rows = rates.map(({ server, rate, perSecond, latencyMs, lateness, serverCores }) => [
+  const rows = rates.map(({ server, rate, perSecond, latencyMs, p99BehindBare, lateness, serverCores }) => [
     rate,
     server,
     perSecond,
     latencyMs.p50,
     latencyMs.p95,
     latencyMs.p99,
+    server === BARE ? '' : p99BehindBare,
     latencyMs.max,
     serverCores,
     lateness,
   ]);
   const goals = OURS.map((server): Goal => {
-    const behind = comparable(data, rates, server).map(({ rate, latencyMs }) => {
-      const bare = rates.find((run) => run.server === BARE && run.rate === rate);
-      return latencyMs.p99 - (bare?.latencyMs.p99 ?? NaN);
-    });
-    const worst = Math.max(...behind);
+    const half = rates.filter((run) => run.server === server && run.serverCores <= HALF);
+    const worst = Math.max(...half.map(({ p99BehindBare }) => p99BehindBare));
     return {
-      what: `p99 of ${server}, behind bare express, at any rate up to half of what it can do`,
+      what: `p99 of ${server}, behind bare express, at any rate that keeps it busy for half of the time at most`,
       goal: `at most ${WITHIN_MS} ms`,
-      measured: behind.length > 0 ? `${shown(worst)} ms` : 'no such rate',
+      measured: half.length > 0 ? `${shown(worst)} ms` : 'no such rate',
       met: worst <= WITHIN_MS,
     };
   });
@@ -175,10 +172,21 @@ function latency(data: AdmissionData): Section {
     heading: 'Latency at a rate',
     text: [
       `Requests go out at fixed times, whether or not earlier ones were answered, and latency counts from the time at which a request should have
-gone out. _Late_ is how much of that is the load's own (p99). A server is left out above the first rate it cannot keep up with.`,
+gone out. _Behind bare_ is the median of the differences between its p99 and that of the bare handler in the same seconds; _late_ is how much of the\nlatency is the load's own (p99). A server is left out above the first rate it cannot keep up with.`,
     ],
     table: {
-      head: ['rate (1/s)', 'server', 'answered (1/s)', 'p50 (ms)', 'p95', 'p99', 'max', 'server cores', 'late (ms)'],
+      head: [
+        'rate (1/s)',
+        'server',
+        'answered (1/s)',
+        'p50 (ms)',
+        'p95',
+        'p99',
+        'behind bare',
+        'max',
+        'server cores',
+        'late (ms)',
+      ],
       rows,
     },
     goals,
@@ -246,7 +254,7 @@ function growthWithRollouts({ byRollouts }: AdmissionData): Section {
   return {
     heading: 'Growth with the number of Rollouts',
     text: [
-      'The mix of reviews, on one Deployment of ever more that have Rollouts. The Rollout is found in an index by the name of the Deployment, so their number does not matter; what there is of a difference is that of the machine from one minute to the next, as bare express shows, which knows none of them. CPU each, in µs:',
+      'The mix of reviews, with ever more Rollouts. The Rollout is found in an index by the name of the Deployment, so their number does not matter; what there is of a difference is that of the machine from one minute to the next, as bare express shows, which knows none of them. CPU each, in µs:',
     ],
     table: {
       head: ['Rollouts', ...ALL],

@@ -20,7 +20,6 @@ export interface LoadPlan {
   readonly warmSeconds: number;
   /** Of its own turns, where it takes turns. */
   readonly seconds: number;
-  /** Without a rate only. */
   readonly turns?: Turns;
 }
 
@@ -139,19 +138,27 @@ class Connection {
   }
 }
 
-/** Gives out what is due by now. */
-function giveOut(beganMs: number, rate: number): void {
-  const now = performance.now();
-  for (;;) {
-    const intendedMs = beganMs + (next / rate) * 1000;
-    if (intendedMs > now) return;
-    if (measuring) lateness.push(now - intendedMs);
-    const request = { index: next++, intendedMs };
-    // In turn: a connection on which nothing was asked for some seconds is closed.
-    const connection = idle.shift();
-    if (connection) connection.send(request);
-    else queue.push(request);
-  }
+/** Gives out requests at their times, from now until it is not our turn any more. */
+function giveOut(rate: number): void {
+  const beganMs = performance.now();
+  let given = 0;
+  const tick = (): void => {
+    if (!asking) return;
+    const now = performance.now();
+    for (; beganMs + (given / rate) * 1000 <= now; given++) {
+      const intendedMs = beganMs + (given / rate) * 1000;
+      if (measuring) lateness.push(now - intendedMs);
+      const request = { index: next++, intendedMs };
+      // In turn: a connection on which nothing was asked for some seconds is closed.
+      const connection = idle.shift();
+      if (connection) connection.send(request);
+      else queue.push(request);
+    }
+    // A timer comes a millisecond late or more; so it only covers most of a long wait.
+    if (beganMs + (given / rate) * 1000 - performance.now() > 2) setTimeout(tick, 1);
+    else setImmediate(tick);
+  };
+  tick();
 }
 
 const connections = Array.from({ length: plan.connections }, () => new Connection());
@@ -159,8 +166,9 @@ await Promise.all(connections.map(({ ready }) => ready));
 
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const usage = () => ({ ms: performance.now(), cpu: process.cpuUsage(), server: sample(plan.pid) });
-const askOnAll = (): void => {
-  for (const connection of idle.splice(0)) connection.send({ index: next++, intendedMs: performance.now() });
+const ask = (): void => {
+  if (plan.rate !== null) giveOut(plan.rate);
+  else for (const connection of idle.splice(0)) connection.send({ index: next++, intendedMs: performance.now() });
 };
 
 /** Resolves with the seconds of the turns that were measured, and what was used before them. */
@@ -175,7 +183,7 @@ async function takeTurns({ mine, beginAtMs }: Turns): Promise<{ seconds: number;
     const start = performance.now();
     measuring = turn >= warm;
     asking = true;
-    askOnAll();
+    ask();
     await sleep((TURN_MS - REST_MS) / 1000);
     asking = false;
     if (idle.length < connections.length) await new Promise<void>((resolve) => (allIdle = resolve));
@@ -185,19 +193,7 @@ async function takeTurns({ mine, beginAtMs }: Turns): Promise<{ seconds: number;
 }
 
 async function goOn(): Promise<{ seconds: number; began: ReturnType<typeof usage> }> {
-  const beganMs = performance.now();
-  const { rate } = plan;
-  if (rate === null) askOnAll();
-  else {
-    const tick = (): void => {
-      giveOut(beganMs, rate);
-      if (ending) return;
-      // A timer comes a millisecond late or more; so it only covers most of a long wait.
-      if (beganMs + (next / rate) * 1000 - performance.now() > 2) setTimeout(tick, 1);
-      else setImmediate(tick);
-    };
-    tick();
-  }
+  ask();
   await sleep(plan.warmSeconds);
   measuring = true;
   const began = usage();
@@ -208,6 +204,7 @@ async function goOn(): Promise<{ seconds: number; began: ReturnType<typeof usage
 idle.push(...connections);
 const { seconds, began } = plan.turns ? await takeTurns(plan.turns) : await goOn();
 measuring = false;
+asking = false;
 const ended = usage();
 ending = true;
 const cpuSeconds = (ended.cpu.user + ended.cpu.system - began.cpu.user - began.cpu.system) / 1e6;

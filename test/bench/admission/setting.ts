@@ -1,6 +1,7 @@
 // What the admission server is measured in: the program with full caches next to a bare express handler, and runs of load on either.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Deployment } from '../../../src/api/types.ts';
 import type { Api } from '../../../src/kube/api.ts';
 import { issueCa, issueLeaf } from '../../../src/tls/issue.ts';
 import { until } from '../../main/cluster.ts';
@@ -10,7 +11,7 @@ import { plain } from '../plain.ts';
 import { freePort } from '../../support/ports.ts';
 import { startClusterProcess, startProgramProcess, type ProgramProcess } from '../program.ts';
 import { coresBetween, sample } from '../watch.ts';
-import { rolloutFor, WORKLOAD } from './bodies.ts';
+import { bodiesOf, bodyOfSize, KINDS, rolloutFor, type Body } from './bodies.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 
 /** The server has a core of its own, and the load another; the cluster, which is idle, has the load's. */
@@ -43,14 +44,18 @@ export interface Setting {
 export const ROLLOUTS = 1_000;
 export const POLICIES = 20;
 
-export async function startSetting(rollouts: number, main?: URL): Promise<Setting> {
+/** With all Deployments that reviews are about, those of these sizes as well; `main`: of another program than ours. */
+export async function startSetting(rollouts: number, sizes: readonly number[] = [], main?: URL): Promise<Setting> {
   const port = await freePort();
   const cluster = await startClusterProcess(port, 50, { core: LOAD_CORE });
   const { api } = cluster;
   const program = await startProgramProcess(cluster, port, { core: SERVER_CORE, main });
+  const edited = [...bodiesOf(...KINDS), ...sizes.map(bodyOfSize)];
+  await makeDeployments(api, edited);
+  const names = edited.map(({ deployment }) => deployment.metadata.name);
   let made = 0;
   const grow = async (count: number): Promise<void> => {
-    await makeRollouts(api, made, count);
+    await makeRollouts(api, made, count, names);
     made = count;
     await untilQuiet(program.pid);
   };
@@ -82,9 +87,24 @@ async function startBare(): Promise<Server> {
   return { name: BARE, pid, port: said.port, ca: ca.cert };
 }
 
-/** The first is that of the reviews. */
-async function makeRollouts(api: Api, from: number, to: number): Promise<void> {
-  const names = Array.from({ length: to - from }, (_, i) => (from + i === 0 ? WORKLOAD : `web-${from + i}`));
+/** Without Pods: it is their templates that count. Throws when the cluster has them in other words than the reviews. */
+async function makeDeployments(api: Api, bodies: readonly Body[]): Promise<void> {
+  for (const { deployment } of bodies) {
+    const { name } = deployment.metadata;
+    const body = { ...deployment, metadata: { name, namespace: 'default' }, spec: { ...deployment.spec, replicas: 0 } };
+    const made = (await api.request({
+      method: 'POST',
+      path: '/apis/apps/v1/namespaces/default/deployments',
+      body,
+    })) as Deployment;
+    if (JSON.stringify(made.spec.template) !== JSON.stringify(deployment.spec.template))
+      throw new Error(`${name}: the cluster has another template than the review`);
+  }
+}
+
+/** The first are those of the reviews. */
+async function makeRollouts(api: Api, from: number, to: number, first: readonly string[]): Promise<void> {
+  const names = Array.from({ length: to - from }, (_, i) => first[from + i] ?? `web-${from + i}`);
   const path_ = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
   for (let i = 0; i < names.length; i += 20) {
     const some = names.slice(i, i + 20);
@@ -147,18 +167,17 @@ export interface Run extends LoadResult {
 export type Load = Pick<LoadPlan, 'bodies' | 'rate' | 'seconds' | 'turns'>;
 
 /** Sends load to two servers in turns of a quarter of a second: what the machine is like just then, both meet. */
-export async function loadInTurns(servers: readonly [Server, Server], what: Omit<Load, 'rate'>): Promise<[Run, Run]> {
+export async function loadInTurns(servers: readonly [Server, Server], what: Load): Promise<[Run, Run]> {
   const beginAtMs = Date.now() + START_MS;
   const [first, second] = servers;
-  const one = (server: Server, mine: 0 | 1): Promise<Run> =>
-    load(server, { ...what, rate: null, turns: { mine, beginAtMs } });
+  const one = (server: Server, mine: 0 | 1): Promise<Run> => load(server, { ...what, turns: { mine, beginAtMs } });
   return Promise.all([one(first, 0), one(second, 1)]);
 }
 
 /** Sends load to one server; rejects when an answer was wrong. */
 export async function load({ name, port, pid, ca }: Server, { bodies, rate, seconds, turns }: Load): Promise<Run> {
   // What express does not know, it cannot answer.
-  const expected = name === BARE ? bodies.map(({ text }) => ({ text, answer: '"allowed":true' })) : bodies;
+  const expected = bodies.map(({ text, answer }) => ({ text, answer: name === BARE ? '"allowed":true' : answer }));
   const plan: LoadPlan = {
     ...{ port, pid, ca, rate, seconds, bodies: expected },
     connections: CONNECTIONS,
