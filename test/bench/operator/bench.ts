@@ -16,7 +16,7 @@ const PACE = 4;
 const FULL: readonly ReleaseOptions[] = [
   { ...STEPS, releases: 10, perSecond: PACE, readyMs: 10_000, timeoutSeconds: 120 },
   { ...STEPS, releases: 100, perSecond: PACE, readyMs: 45_000, timeoutSeconds: 420 },
-  { ...STEPS, releases: 1_000, perSecond: PACE, readyMs: 180_000, timeoutSeconds: 1_800 },
+  { ...STEPS, releases: 1_000, perSecond: PACE, readyMs: 270_000, timeoutSeconds: 2_400 },
   { ...STEPS, releases: 100, perSecond: 0, readyMs: 10_000, timeoutSeconds: 180 },
 ];
 const QUICK: readonly ReleaseOptions[] = [
