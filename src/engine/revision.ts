@@ -92,16 +92,15 @@ function plainlySame(a: unknown, b: unknown): boolean | undefined {
     return same;
   }
   const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  let more = 0;
-  for (const key in x) {
+  // Not for-in: with it the engine gave up compiling this, where many kinds of objects come by, and it took ten times as long (measured).
+  const keys = Object.keys(x);
+  for (const key of keys) {
     const both = key !== POD_TEMPLATE_HASH && Object.hasOwn(y, key);
     const field = both ? plainlySame(x[key], y[key]) : undefined;
     if (field === false) return false;
     same &&= field;
-    more++;
   }
-  for (const _ in y) more--;
-  return more === 0 ? same : undefined;
+  return keys.length === Object.keys(y).length ? same : undefined;
 }
 
 /** Stored objects are frozen, so the text of a template is worked out once. */

@@ -70,7 +70,7 @@ export function describeSoak({
 newer version, their Rollouts deleted and made anew): ${shown(points.at(-1)?.releases ?? 0)} releases. Each point is taken after a collection of garbage. The first ${lengthOf(warmSeconds)} do not count:
 caches, connections and compiled code grow to their size. After that growth is the median slope between all pairs of points; it is a leak, and the run fails, when it is more
 than _allowed_ and steady (1 = every point above the one before it, 0 = as often below).`,
-        `A run of this length finds a leak of ${shown(finds)} KiB a release in the heap; an hour, some tens of times less (\`make bench ONLY=soak SECONDS=3600\`). That leaks are found is
+        `A run of this length finds a leak of ${shown(finds)} KiB a release in the heap, a longer one smaller ones (\`make bench ONLY=soak SECONDS=3600\`: an hour). That leaks are found is
 tried with a planted one, of 1 MB a release: \`PLANT_LEAK=1 make bench ONLY=soak QUICK=1\` must fail. The embedded cluster, which is not judged, had ${shown(clusterRssBytes / MIB)} MiB at the end. Random histories, with crashes and
 faults, are another thing: \`make soak\`.`,
       ],
