@@ -26,6 +26,7 @@ function setting({
   pinned,
   secondsEach,
   rounds,
+  rateRounds,
   rssBytes,
   byRollouts,
 }: AdmissionData): Section {
@@ -42,7 +43,7 @@ API server uses, does not speak it with us either.`,
       `The program is the one of the image: compiled, with ${shown(rollouts)} Rollouts in its caches, leader, its log and metrics on; _policies_ means that
 ${policies} ReleasePolicies exist, of which one with every kind of rule reaches the Deployment. Next to it a bare express handler parses the same bodies
 with \`express.json()\` and says \`allowed: true\`. ${pinned ? 'Server and load each have a core of their own.' : '**Nothing was pinned to a core.**'} Each number is the median of
-${rounds} runs of ${secondsEach} s after a warm-up; for throughput and latency, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
+${rounds} runs of ${secondsEach} s after a warm-up, of ${rateRounds} at a rate; for throughput and latency, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
       `Memory (RSS): ${mib(rssBytes.before)} before any load (with ${byRollouts[0]!.rollouts} Rollouts, and no more) and ${mib(rssBytes.after)} after it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
     ],
   };
