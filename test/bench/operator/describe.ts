@@ -183,7 +183,7 @@ function releasesSection(all: readonly ReleaseFigure[]): Section {
       ]),
     ],
     after: [
-      'A batch costs the same whatever else is released, or less: a release is looked at once for all that happened to it while it waited for its turn. Reaction grows with the batches that end in the same second, not with the number of releases. Each release in motion has two watches, each a connection of its own, and its Pods are kept as long; that is what memory grows by.',
+      'A batch costs about the same whatever else is released: a release is looked at once for all that happened to it while it waited for its turn. What costs more with a thousand is that their Pods are slow here: while a batch takes minutes, its progress is written each minute and its watches are opened again, and there is more garbage to collect in more memory. Reaction grows with the batches that end in the same second, not with the number of releases. Each release in motion has two watches, each a connection of its own, and its Pods are kept as long; that is what memory grows by.',
     ],
   };
 }
