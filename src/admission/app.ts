@@ -110,9 +110,10 @@ const uidOf = (body: unknown): string | undefined => {
 
 const bodyOf = (request: Request): Uint8Array => {
   const body: unknown = request.body;
-  if (!isJson(request)) throw new BadRequest('the body must be application/json', 415);
-  if (!(body instanceof Uint8Array) || body.length === 0) throw new BadRequest('the body is empty');
-  return body;
+  if (body instanceof Uint8Array && body.length > 0) return body;
+  throw isJson(request)
+    ? new BadRequest('the body is empty')
+    : new BadRequest('the body must be application/json', 415);
 };
 
 /** The status that express's own errors carry (a body that is too large, cut off, compressed). */

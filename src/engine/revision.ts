@@ -92,7 +92,7 @@ function plainlySame(a: unknown, b: unknown): boolean | undefined {
     return same;
   }
   const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  // Not for-in: with it the engine gave up compiling this, where many kinds of objects come by, and it took ten times as long (measured).
+  // Not for-in: with it the engine gave up compiling this, where many kinds of objects come by, and it took a sixth of the time of an edit (measured).
   const keys = Object.keys(x);
   for (const key of keys) {
     const both = key !== POD_TEMPLATE_HASH && Object.hasOwn(y, key);

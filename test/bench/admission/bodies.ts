@@ -13,7 +13,7 @@ export const KINDS: readonly Kind[] = ['pass', 'hold', 'refuse'];
 /** As large as the reviews of Deployments in real clusters mostly are. */
 export const BODY_BYTES = 14_000;
 
-/** So many are edited in turn: more than the program keeps parsed (`kube/packed.ts`). */
+/** So many for each kind of review are edited in turn: no review is about what the one before it was. */
 const DEPLOYMENTS = 16;
 
 export interface Body {

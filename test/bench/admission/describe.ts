@@ -173,7 +173,7 @@ function latency(data: AdmissionData): Section {
     heading: 'Latency at a rate',
     text: [
       `Requests go out at fixed times, whether or not earlier ones were answered, and latency counts from the time at which a request should have
-gone out. _Behind bare_ is the median of the differences between its p99 and that of the bare handler in the same seconds; _late_ is how much of the\nlatency is the load's own (p99). A server is left out above the first rate it cannot keep up with.`,
+gone out. _Behind bare_ is the median of the differences between its p99 and that of the bare handler in the same seconds; _late_ is how much of the\nlatency is the load's own (p99). Above the first rate with which ours cannot keep up, neither is measured.`,
     ],
     table: {
       head: [
