@@ -4,6 +4,7 @@ import { FIELD_MANAGER, GROUP } from './api/keys.ts';
 import { notSynced, startCaches } from './caches.ts';
 import { DRAIN_IDENTITY, type Config } from './config.ts';
 import { ownerOf } from './engine/owner.ts';
+import { readersOf } from './admission/index.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
 import { realClock as clock, sleep, steadyClock } from './kube/clock.ts';
@@ -135,6 +136,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     rolloutFor: (inNamespace, kind, name) =>
       leading?.draining() ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
     deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
+    heldIn: (inNamespace) => (leading?.draining() ? [] : caches.deployments.by('held', inNamespace)),
+    ...readersOf(api),
     ...policies.admission,
     ...(config.tracing && { sampling: config.tracing }),
     onDecision: (decided) => logger[QUIET.has(decided.verdict) ? 'debug' : 'info']('admission', { ...decided }),

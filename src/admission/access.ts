@@ -1,7 +1,9 @@
 // May this person approve? Asks the API server: the one question on the way of a request.
+import type { Deployment, KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
+import { isNotFound } from '../kube/errors.ts';
 import type { Violation } from '../engine/validate-violation.ts';
-import type { Approval } from './deps.ts';
+import type { AdmissionDeps, Approval } from './deps.ts';
 
 /** Shorter than the API server waits for us. */
 const TIMEOUT_MS = 3_000;
@@ -10,13 +12,20 @@ interface Review {
   readonly status?: { readonly allowed?: boolean };
 }
 
-/** Verb `approve` on rollouts.rollouts.kruise.io. When nobody answers, nobody may. */
+/** The verbs that are asked for, and what whoever lacks one may do. */
+const VERBS = {
+  approve: { cannot: 'may not approve', role: 'tranche-approver' },
+  takeover: { cannot: 'may not take over what OpenKruise Rollouts left', role: 'tranche-takeover' },
+} as const;
+
+/** A verb of ours on rollouts.rollouts.kruise.io. When nobody answers, nobody may. */
 export const askAccess =
-  (api: Api) =>
+  (api: Api, verb: keyof typeof VERBS = 'approve') =>
   async ({ rollout, user, groups }: Approval): Promise<readonly Violation[]> => {
     const { name, namespace = '' } = rollout.metadata;
-    const common = { field: 'approval by', value: user } as const;
-    const resourceAttributes = { group: 'rollouts.kruise.io', resource: 'rollouts', verb: 'approve', namespace, name };
+    const { cannot, role } = VERBS[verb];
+    const common = { field: verb === 'approve' ? 'approval by' : 'takeover by', value: user } as const;
+    const resourceAttributes = { group: 'rollouts.kruise.io', resource: 'rollouts', verb, namespace, name };
     try {
       const { status } = (await api.request({
         method: 'POST',
@@ -30,9 +39,36 @@ export const askAccess =
       })) as Review;
       if (status?.allowed === true) return [];
     } catch {
-      const reason = 'cannot be checked: the API server did not answer whether this user may approve';
+      const reason = `cannot be checked: the API server did not answer whether this user has the verb ${verb}`;
       return [{ ...common, reason, remedy: 'try again in a few seconds' }];
     }
-    const reason = `may not approve: this needs the verb approve on rollouts.rollouts.kruise.io in namespace ${namespace}`;
-    return [{ ...common, reason, remedy: 'ask for the ClusterRole tranche-approver, or ask somebody who has it' }];
+    const reason = `${cannot}: this needs the verb ${verb} on rollouts.rollouts.kruise.io in namespace ${namespace}`;
+    return [{ ...common, reason, remedy: `ask for the ClusterRole ${role}, or ask somebody who has it` }];
   };
+
+/** What admission reads live, each within the time that the API server waits for us. */
+export const readersOf = (
+  api: Api,
+): Required<Pick<AdmissionDeps, 'readDeployment' | 'ownerOfReplicaSet' | 'authorizeTakeover'>> => ({
+  readDeployment: (namespace, name) => get<Deployment>(api, namespace, 'deployments', name),
+  async ownerOfReplicaSet(namespace, name) {
+    const set = await get<KubeObject>(api, namespace, 'replicasets', name);
+    return set?.metadata.ownerReferences?.find((ref) => ref.controller === true && ref.kind === 'Deployment')?.name;
+  },
+  authorizeTakeover: askAccess(api, 'takeover'),
+});
+
+async function get<T extends KubeObject>(
+  api: Api,
+  namespace: string,
+  resource: string,
+  name: string,
+): Promise<T | undefined> {
+  const path = `/apis/apps/v1/namespaces/${namespace}/${resource}/${name}`;
+  try {
+    return (await api.request({ method: 'GET', path, signal: AbortSignal.timeout(TIMEOUT_MS) })) as T;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}

@@ -9,6 +9,7 @@ import type { AdmissionDeps } from './deps.ts';
 import { BadRequest, parseJson } from './json.ts';
 import { validatePolicyRequest } from './policies.ts';
 import { pass, readReview, writeReview, type Answer } from './review.ts';
+import { validateReplicaSet } from './replicasets.ts';
 import { mutateRollout, validateRolloutRequest } from './rollouts.ts';
 import type { AdmissionRequest } from './shapes.ts';
 
@@ -49,7 +50,11 @@ export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'val
       [`${GROUP}/Rollout`]: validateRolloutRequest,
       [`${OWN_GROUP}/ReleasePolicy`]: validatePolicyRequest,
       'apps/Deployment': validateScaleToZero,
-      'autoscaling/Scale': validateScaleToZero,
+      'autoscaling/Scale': (request, own) =>
+        request.resource?.resource === 'replicasets'
+          ? validateReplicaSet(request, own)
+          : validateScaleToZero(request, own),
+      'apps/ReplicaSet': validateReplicaSet,
     },
     deps,
   ),

@@ -1,10 +1,11 @@
 // The webhook for Deployments: decode, let the engine decide, encode. No call to the API server.
 import { hash } from 'node:crypto';
 import { HELD, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { Deployment } from '../api/types.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
 import { intercept, isOperators, type Edit } from '../engine/intercept.ts';
 import { judgeScaleToZero } from '../engine/policy-rules.ts';
 import { judge } from '../engine/policy.ts';
+import type { Violation } from '../engine/validate-violation.ts';
 import type { AdmissionDeps, Decided } from './deps.ts';
 import { BadRequest } from './json.ts';
 import { judgeEdit, nothingSaid, personOf, say, standingGlass, type Said } from './policy.ts';
@@ -13,7 +14,7 @@ import { explain, isDeployment, type AdmissionRequest } from './shapes.ts';
 
 const sha256 = (text: string): string => hash('sha256', text);
 
-export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps): Answer {
+export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   const { operation, namespace, name, dryRun } = request;
   if (request.subResource || (operation !== 'CREATE' && operation !== 'UPDATE')) return pass;
   const edit: Edit = {
@@ -48,10 +49,32 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
   if (ruled.glass !== undefined) decision = intercept(edit, rollout, { ...options, glass: ruled.glass });
   const { verdict, patch, refusal } = decision;
   const warnings = [...decision.warnings, ...ruled.warnings];
+  if (verdict === 'TakenOver' && rollout !== undefined) return takeOver(request, deps, rollout, tell);
   tell(verdict);
   if (refusal !== undefined) return refuse(verdict, [refusal]);
   return { verdict, patch, warnings: deps.warnings ? warnings : [] };
 }
+
+/** The record says what is stable, and nobody but us may say that: whoever takes over needs a right for it. */
+async function takeOver(
+  request: AdmissionRequest,
+  deps: AdmissionDeps,
+  rollout: Rollout,
+  tell: (verdict: Decided['verdict']) => void,
+): Promise<Answer> {
+  const { username, groups } = request.userInfo ?? {};
+  const person = { rollout, user: username ?? '', groups: groups ?? [], dryRun: request.dryRun === true };
+  const objections = (await deps.authorizeTakeover?.(person)) ?? [nobodyToAsk(person.user)];
+  tell(objections.length > 0 ? 'Refused' : 'TakenOver');
+  return objections.length > 0 ? refuse('Refused', objections) : { ...pass, verdict: 'TakenOver' };
+}
+
+const nobodyToAsk = (value: string): Violation => ({
+  field: 'takeover by',
+  value,
+  reason: 'cannot be checked here',
+  remedy: 'run the operator with access to the API server',
+});
 
 /** A Deployment or its scale goes to 0: in the middle of a release that would bring it up again in the new version only. */
 export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDeps): Answer {
@@ -62,7 +85,8 @@ export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDe
   const deployment = deps.deploymentFor(namespace, request.name ?? '');
   const rollout = deps.rolloutFor(namespace, 'Deployment', request.name ?? '');
   if (deployment === undefined || deps.notReady() !== undefined) return pass;
-  const findings = judgeScaleToZero(policy.policiesFor(namespace, [deployment.metadata.labels]), rollout);
+  const policies = policy.policiesFor(namespace, [deployment.metadata.labels]);
+  const findings = judgeScaleToZero(policies, rollout, deployment);
   const person = personOf(request, standingGlass(rollout, rollout, request)?.reason);
   const judged = judge(findings, person);
   const dry = request.dryRun === true;

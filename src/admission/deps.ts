@@ -45,6 +45,14 @@ export interface AdmissionDeps {
   readonly rolloutFor: (namespace: string, kind: string, name: string) => Rollout | undefined;
   /** From the cache, which may hold only the Deployments that Rollouts name. */
   readonly deploymentFor: (namespace: string, name: string) => Deployment | undefined;
+  /** Deployments of the namespace in a release. From the cache. */
+  readonly heldIn?: (namespace: string) => readonly Deployment[];
+  /** From the API server; undefined = it does not exist. Rejects when nobody answers in time. */
+  readonly readDeployment?: (namespace: string, name: string) => Promise<Deployment | undefined>;
+  /** Of the Deployment that controls this ReplicaSet, the name; asks the API server. Rejects when nobody answers in time. */
+  readonly ownerOfReplicaSet?: (namespace: string, name: string) => Promise<string | undefined>;
+  /** May this person take a release over that OpenKruise left? Asks the API server. Without it, nobody may. */
+  readonly authorizeTakeover?: (approval: Approval) => Promise<readonly Violation[]>;
   /** May this person approve? The one decision that may ask the API server. Without it, whoever may write the status may. */
   readonly authorize?: (approval: Approval) => Promise<readonly Violation[]>;
   /** Without it there are no policies. */

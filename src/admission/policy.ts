@@ -5,7 +5,8 @@ import type { Approval, Deployment, KubeObject, Rollout } from '../api/types.ts'
 import { replicasOf } from '../engine/batch.ts';
 import type { Decision } from '../engine/intercept.ts';
 import { count, gateOf, approvalBy, judgeApprover, judgeSingleHanded } from '../engine/policy-approval.ts';
-import { isInFlight, judgeChange, judgePlan, judgeProtection } from '../engine/policy-rules.ts';
+import { isInFlight } from '../engine/in-flight.ts';
+import { judgeChange, judgePlan, judgeProtection } from '../engine/policy-rules.ts';
 import type { Calendar } from '../engine/policy-windows.ts';
 import {
   breakableBy,
@@ -182,7 +183,7 @@ export function judgeRolloutEdit(
   const misuse = phase === 'mutate' ? misuseOf(edit, request, policies) : undefined;
   if (misuse !== undefined) return { ...nothingSaid, violations: [misuse] };
   const findings: Finding[] = [];
-  if (old !== undefined) findings.push(...judgeProtection(policies, old, next));
+  if (old !== undefined) findings.push(...judgeProtection(policies, old, next, deployment));
   if (next !== undefined && stepsChanged(old, next)) {
     findings.push(...judgePlan(policies, asWaiting(old, next), deployment && replicasOf(deployment)));
   }
@@ -195,6 +196,10 @@ export function judgeRolloutEdit(
   const reported: readonly Outcome[] = judged.denied.length > 0 ? ['denied'] : last;
   return say(judged, next ?? old!, person, deps, request.dryRun === true ? [] : reported);
 }
+
+/** A policy protects releases in flight here: then what counts is the Deployment as it is, not as a cache has it. */
+export const protects = (request: AdmissionRequest, deployment: Deployment | undefined, deps: PolicyDeps): boolean =>
+  policiesOf(request, deployment, deps).some(({ spec }) => spec.protectInFlight === true);
 
 const policiesOf = (
   request: AdmissionRequest,
@@ -213,7 +218,7 @@ const stepsChanged = (old: Rollout | undefined, next: Rollout): boolean =>
 /** The step that waits for approval or for its time: its 0-based index. */
 function waitingIndex(old: Rollout | undefined): number | undefined {
   const status = old?.status?.canaryStatus;
-  return old !== undefined && isInFlight(old) && status?.currentStepState === 'StepPaused'
+  return old !== undefined && isInFlight(old, undefined) && status?.currentStepState === 'StepPaused'
     ? status.currentStepIndex - 1
     : undefined;
 }
@@ -267,7 +272,7 @@ export function standingGlass(
 
 /** The annotation where it does nothing would look as if it had done something. */
 function misuseOf(
-  { old, next }: RolloutEdit,
+  { old, next, deployment }: RolloutEdit,
   request: AdmissionRequest,
   policies: readonly ReleasePolicy[],
 ): Violation | undefined {
@@ -275,7 +280,7 @@ function misuseOf(
   if (value === undefined) return undefined;
   const field = `metadata.annotations[${keys.BREAK_GLASS}]`;
   if (value.trim() === '') return { field, value, reason: 'is empty', remedy: 'give the reason' };
-  if (old === undefined || !isInFlight(old)) {
+  if (old === undefined || !isInFlight(old, deployment)) {
     const reason = 'is for a release in flight, and there is none';
     return { field, value, reason, remedy: 'put it on the change of the Deployment that starts a release' };
   }

@@ -3,6 +3,7 @@ import { convertRollout, type Version } from '../api/convert.ts';
 import { GROUP } from '../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
+import { isHeld } from '../engine/in-flight.ts';
 import { isOperators } from '../engine/intercept.ts';
 import { adviseOnLeaving } from '../engine/validate-advice.ts';
 import { sameJson } from '../engine/revision.ts';
@@ -20,6 +21,7 @@ import {
   judgeRolloutEdit,
   marksOf,
   nothingSaid,
+  protects,
   recordApproval,
 } from './policy.ts';
 import { pass, refuse, refuseNotReady, type Answer } from './review.ts';
@@ -31,13 +33,13 @@ const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Called before the API server looks at the schema, so that a user reads everything that is wrong, in our words. */
-export function mutateRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer {
-  return request.subResource === 'status' ? mendStatus(request, deps) : judgeRollout(request, deps, 'mutate');
+export function mutateRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
+  return request.subResource === 'status' ? mendStatus(request, deps) : judgeNow(request, deps, 'mutate');
 }
 
-export function validateRolloutRequest(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
+export async function validateRolloutRequest(request: AdmissionRequest, deps: AdmissionDeps): Promise<Answer> {
   if (request.subResource === 'status') return judgeStatus(request, deps);
-  const answer = judgeRollout(request, deps, 'validate');
+  const answer = await judgeNow(request, deps, 'validate');
   if (answer.status !== undefined || request.operation !== 'UPDATE' || byOperator(request, deps)) return answer;
   const [old, next] = (['oldObject', 'object'] as const).map(
     (where) => checkRollout(toStored(asObject(request, where)), 'v1beta1').rollout,
@@ -73,9 +75,52 @@ function mendStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   return { verdict: 'Kept', patch: [{ op: 'add', path: '/status', value: status }], ...warnings };
 }
 
+/**
+ * Where a policy protects releases in flight, the Deployment is read first: a release that began a moment ago is in no cache yet. One GET
+ * for an edit or a deletion of a Rollout under such a policy, and none where the cache shows the release already.
+ */
+function judgeNow(
+  request: AdmissionRequest,
+  deps: AdmissionDeps,
+  phase: 'mutate' | 'validate',
+): Answer | Promise<Answer> {
+  const named = nameOfWorkload(request);
+  const cached = named === undefined ? undefined : deps.deploymentFor(request.namespace ?? '', named);
+  const judge = (live: AdmissionDeps): Answer =>
+    request.operation === 'DELETE' ? judgeDeletion(request, live) : judgeRollout(request, live, phase);
+  const asks =
+    named !== undefined &&
+    (request.operation === 'DELETE' || request.operation === 'UPDATE') &&
+    !byOperator(request, deps) &&
+    !isHeld(cached) &&
+    deps.policy !== undefined &&
+    protects(request, cached, deps.policy);
+  return asks && deps.readDeployment !== undefined ? judgeLive(deps, request, named, judge) : judge(deps);
+}
+
+async function judgeLive(
+  deps: AdmissionDeps,
+  request: AdmissionRequest,
+  name: string,
+  judge: (live: AdmissionDeps) => Answer,
+): Promise<Answer> {
+  try {
+    const live = await deps.readDeployment!(request.namespace ?? '', name);
+    return judge({ ...deps, deploymentFor: () => live });
+  } catch {
+    return refuseNotReady('the API server did not say whether a release is in flight');
+  }
+}
+
+/** Of the Rollout as it was; undefined where it names no Deployment that can be read. */
+function nameOfWorkload(request: AdmissionRequest): string | undefined {
+  if (request.oldObject === undefined || request.oldObject === null) return undefined;
+  const { rollout } = checkRollout(toStored(asObject(request, 'oldObject')), 'v1beta1');
+  return rollout?.spec.workloadRef.kind === 'Deployment' ? rollout.spec.workloadRef.name : undefined;
+}
+
 function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps, phase: 'mutate' | 'validate'): Answer {
   const { operation, subResource } = request;
-  if (operation === 'DELETE') return judgeDeletion(request, deps);
   if (subResource || (operation !== 'CREATE' && operation !== 'UPDATE') || byOperator(request, deps)) return pass;
   const object = asObject(request, 'object');
   const version = asVersion(request.requestKind?.version ?? request.kind.version);

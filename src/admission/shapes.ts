@@ -52,6 +52,7 @@ export interface AdmissionRequest {
   readonly uid: string;
   readonly kind: GroupVersionKind;
   readonly requestKind?: GroupVersionKind | null;
+  readonly resource?: { readonly resource?: string | null } | null;
   readonly subResource?: string | null;
   readonly name?: string | null;
   readonly namespace?: string | null;
@@ -76,6 +77,7 @@ const requestShape = {
     uid: { type: 'string', minLength: 1 },
     kind,
     requestKind: nullable(kind),
+    resource: nullable({ type: 'object', properties: { resource: text } }),
     subResource: text,
     name: text,
     namespace: text,

@@ -41,6 +41,10 @@ export const KRUISE_BATCH_FINALIZER = 'rollouts.kruise.io/batch-release-finalize
 export const OWN_GROUP = 'tranche.dev';
 /** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the stable template's digest. */
 export const HELD = 'tranche.dev/held';
+/** Annotation on a held Deployment: the merge patch that gives it back as its user wrote it, for when nothing of ours is alive. */
+export const GIVE_BACK = 'tranche.dev/give-back';
+/** Label on the ControllerRevision that keeps the stable template during a release: the Deployment's name, as far as a label can hold it. */
+export const STABLE_OF = 'tranche.dev/stable-of';
 /** Annotation on a Deployment: who changed the template (the review's username), stamped by the webhook. */
 export const CHANGED_BY = 'tranche.dev/changed-by';
 /** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: what `kubectl rollout restart` does. */

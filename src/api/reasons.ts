@@ -48,6 +48,8 @@ export type StalledReason =
   | 'RecreateStrategy'
   /** OpenKruise Rollouts has left the Deployment in the middle of a release: it is to be taken over first. */
   | 'LeftByOpenKruise'
+  /** The template to go back to is nowhere: not in a ReplicaSet, and not in the copy that is kept of it. */
+  | 'StableUnknown'
   /** An older Rollout names the same Deployment. */
   | 'WorkloadTaken'
   /** The Deployment does not exist. */

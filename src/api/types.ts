@@ -91,6 +91,14 @@ export interface ReplicaSet extends KubeObject {
   };
 }
 
+/** Keeps a template; its data never changes. */
+export interface ControllerRevision extends KubeObject {
+  readonly revision: number;
+  readonly data?: {
+    readonly spec?: { readonly paused?: boolean; readonly template?: PodTemplate & { $patch?: string } };
+  };
+}
+
 export interface ContainerStatus {
   readonly name: string;
   readonly ready?: boolean;
@@ -267,4 +275,6 @@ export interface Held {
   readonly bypassed?: string;
   /** Absent where nothing is traced, and where no webhook saw the change. */
   readonly trace?: TraceContext;
+  /** Fields of `user` that Kubernetes would refuse, and that its defaults have replaced. Found when the record is read; never written. */
+  readonly mended?: readonly string[];
 }

@@ -3,7 +3,8 @@ import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../api/keys.ts';
 import type { CanaryStatus } from '../api/types.ts';
 import { stepTarget } from './batch.ts';
 import { isOurs } from './openkruise.ts';
-import type { Decision, EventNote, Snapshot } from './snapshot.ts';
+import type { Decision, Effect, EventNote, Snapshot } from './snapshot.ts';
+import { stableCopy } from './stable.ts';
 import {
   closeHistory,
   draftOf,
@@ -71,7 +72,14 @@ const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Dr
   };
 };
 
-/** A release begins at step 1. Only the status: no budget is spent before it says so. */
+/** Kept before any Pod of the new version is made; for a newer template in the same release it is there already. */
+function keepStable({ digest }: Snapshot, view: View, stable: string | undefined): Effect[] {
+  const set = [view.newSet, ...view.oldSets].find((one) => one !== undefined && digest(one.spec.template) === stable);
+  if (set === undefined || stable === undefined) return [];
+  return [{ kind: 'CreateCopy', why: 'keep', object: stableCopy(view.deployment, set.spec.template, stable) }];
+}
+
+/** A release begins at step 1. Only the status, and a copy of the stable template: no budget is spent before the status says so. */
 export function begin(snapshot: Snapshot, view: View, template: string): Decision {
   const { rollout, now } = snapshot;
   const { held, stableSet } = view;
@@ -110,5 +118,6 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
       ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
       : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
   );
-  return { ...report(snapshot, draft, events), needsChildren: true };
+  const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, view, stableDigest);
+  return { ...report(snapshot, draft, events), effects, needsChildren: true };
 }

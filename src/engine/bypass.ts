@@ -1,6 +1,6 @@
 // What slipped past the webhook, found by comparing what is stored: held, taken over, and reported.
 import { HELD, PAUSED_UNSEEN, ROLLOUT_ID } from '../api/keys.ts';
-import type { Deployment, Held } from '../api/types.ts';
+import type { Deployment, Held, ReplicaSet } from '../api/types.ts';
 import { freeze, type Move } from './budget.ts';
 import { patchDeployment, patchHeld } from './effects.ts';
 import {
@@ -76,9 +76,10 @@ function originalSettings(view: View): Settings {
   return asWeLeftIt || isMarked(view.deployment) ? copy.user : now;
 }
 
-/** With no history to go by: what most Pods ran before. */
+/** With no history to go by: what most available Pods run, or most Pods. */
 function stableGuess(view: View, digest: Snapshot['digest']): string | undefined {
-  const largest = [...view.oldSets].sort((a, b) => sizeOf(b) - sizeOf(a))[0];
+  const available = (set: ReplicaSet): number => set.status?.availableReplicas ?? 0;
+  const [largest] = view.oldSets.toSorted((a, b) => available(b) - available(a) || sizeOf(b) - sizeOf(a));
   return largest && digest(largest.spec.template);
 }
 

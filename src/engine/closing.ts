@@ -1,15 +1,23 @@
 // The ways out of a release: rolled back, finished, disabled, deleted. Each gives the Deployment back as its user wrote it.
-import { CHANGED_BY, ON_DELETE, PAUSED_UNSEEN, ROLLOUT_FINALIZER, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
+import {
+  CHANGED_BY,
+  HELD,
+  ON_DELETE,
+  PAUSED_UNSEEN,
+  ROLLOUT_FINALIZER,
+  ROLLOUT_ID,
+  WORKLOAD_TYPE,
+} from '../api/keys.ts';
 import type { Outcome } from '../api/reasons.ts';
-import type { Deployment } from '../api/types.ts';
+import type { Deployment, Held } from '../api/types.ts';
 import { podsOf } from './batch.ts';
-import { asUserWrote } from './bypass.ts';
-import { letGo, repair, type Move } from './budget.ts';
-import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld, type Settings } from './hold.ts';
+import { act, asUserWrote } from './bypass.ts';
+import { freeze, letGo, repair, type Move } from './budget.ts';
+import { freeDeployment, patchDeployment, patchHeld, patchRollout } from './effects.ts';
+import { firstHold, HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld, type Settings } from './hold.ts';
 import { isLeftBehind } from './openkruise.ts';
-import { deploymentTemplate } from './revision.ts';
-import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import { nothing, type Decision, type Effect, type EventNote, type Snapshot } from './snapshot.ts';
+import { copyName, knownStable } from './stable.ts';
 import {
   closeHistory,
   conditionOf,
@@ -22,9 +30,10 @@ import {
   setCondition,
   type Draft,
 } from './status.ts';
-import { withNumbers } from './step-run.ts';
+import { effectsOf, withNumbers } from './step-run.ts';
 import { formatTime } from './time.ts';
 import { hashOf, viewOf, type View } from './view.ts';
+import { goBack, wayBack } from './way-back.ts';
 import * as words from './words.ts';
 
 /** The stable template is back: the native controller rolls back, and nothing is batched. */
@@ -52,7 +61,12 @@ export function finalise(snapshot: Snapshot, view: View, template: string): Deci
   if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, []);
   if (!isSettledNatively(view, toleratedBy(snapshot, view)))
     return { ...report(snapshot, draft, []), effects: repair(view), needsChildren: true };
-  return close(snapshot, view, template, draft, 'Completed', []);
+  // Whatever un-paused the Deployment before its last step did not complete the release.
+  const state = snapshot.rollout.status?.canaryStatus?.currentStepState;
+  // With 0 replicas no step ever begins.
+  const begins = state === 'BeforeStepUpgrade' && !isTrue(snapshot.rollout, 'Bypassed');
+  const completed = state === 'Completed' || begins;
+  return close(snapshot, view, template, draft, completed ? 'Completed' : 'Bypassed', []);
 }
 
 function toleratedBy({ rollout }: Snapshot, { replicas }: View): number {
@@ -89,8 +103,14 @@ function close(
 ): Decision {
   const { rollout, now } = snapshot;
   const done = outcome === 'Completed';
+  const runs = done || outcome === 'Bypassed';
   const id = view.deployment.metadata.labels?.[ROLLOUT_ID];
-  const message = done ? 'Rollout progressing has been completed' : 'Rollout progressing has been canceled';
+  const message = done
+    ? 'Rollout progressing has been completed'
+    : runs
+      ? 'the new version went out to all Pods before the steps were done'
+      : 'Rollout progressing has been canceled';
+  const ended = draft.canary?.stableDigest;
   closeHistory(draft, now, outcome);
   dropConditions(draft, 'PolicyBlocked');
   draft.phase = 'Healthy';
@@ -98,7 +118,7 @@ function close(
   const { keepsReplicas: _, ...canary } = withNumbers(draft.canary!, view);
   draft.canary = {
     ...canary,
-    ...(id ? { observedRolloutID: done ? id : rollbackId(id) } : {}),
+    ...(id ? { observedRolloutID: runs ? id : rollbackId(id) } : {}),
     stableRevision: hashOf(view.newSet),
     nextStepIndex: -1,
     currentStepState: 'Completed',
@@ -110,8 +130,11 @@ function close(
   setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
   setCondition(draft, now, 'Succeeded', done ? 'True' : 'False', '', message);
   const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} is completed` }] : [];
-  return report(snapshot, draft, [...events, ...note]);
+  return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(view.deployment, ended) };
 }
+
+const dropCopy = (deployment: Deployment, stable: string | undefined): Effect[] =>
+  stable ? [{ kind: 'DeleteCopy', why: 'keep', name: copyName(deployment, stable) }] : [];
 
 /**
  * The program leaves the cluster: as if every Rollout were disabled, and its Deployment not another's; `onDelete` as the annotation of
@@ -135,6 +158,7 @@ export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Deci
   if (!deployment || !alone) return left(snapshot, outcome);
   if (isLeftBehind(deployment, snapshot.rollout)) return waitForTakeover(snapshot, outcome);
   const held = readHeld(deployment);
+  if (!held && slippedBy(snapshot, deployment)) return holdFirst(snapshot, deployment);
   if (!held) {
     const effects = patchDeployment('leave', deployment, { ...nothingOfOurs, ...withoutUnseenPause(deployment) });
     return effects.length > 0 ? { ...nothing, effects } : left(snapshot, outcome);
@@ -156,26 +180,68 @@ function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): D
   return report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
 }
 
+/** A template that no webhook saw, under a policy by which it must not go out for want of its Rollout. */
+function slippedBy({ rollout, gate, digest }: Snapshot, deployment: Deployment): boolean {
+  if (gate?.protects === undefined || deployment.metadata.annotations?.[HELD] !== undefined) return false;
+  const known = knownStable(rollout);
+  return known !== undefined && known !== digest(deployment.spec.template);
+}
+
+function holdFirst({ rollout }: Snapshot, deployment: Deployment): Decision {
+  const settings = asUserWrote(deployment);
+  const hold = firstHold(deployment, settings, rollout.metadata.name, knownStable(rollout) ?? '');
+  const bypassed = 'a new template was not held';
+  const effects = patchHeld('hold', deployment, { ...hold.held, bypassed }, hold.settings);
+  return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
+}
+
+/** Why a Rollout that is left in flight takes its Deployment back to the stable version; undefined: it goes on to the new one. */
+const whyBack = ({ rollout, gate }: Pick<Snapshot, 'gate' | 'rollout'>): string | undefined =>
+  rollout.metadata.annotations?.[ON_DELETE] === 'Rollback'
+    ? `as its annotation ${ON_DELETE} says`
+    : gate?.protects === undefined
+      ? undefined
+      : `as policy ${gate.protects} protects releases in flight`;
+
 function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'): Decision {
   const { rollout, now } = snapshot;
   const draft = draftOf(rollout);
-  const rollsBack = rollout.metadata.annotations?.[ON_DELETE] === 'Rollback';
-  const { stableSet, newSet, deployment } = view;
+  const why = whyBack(snapshot);
+  const { deployment } = view;
   const held = view.held!;
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
   draft.message =
     outcome === 'Deleted' ? 'deleted: giving the Deployment back' : 'Disabling rollout, release resources';
   if (outcome === 'Deleted')
     setCondition(draft, now, 'Terminating', 'True', 'InTerminating', 'Rollout is in terminating');
-  if (rollsBack && stableSet && stableSet !== newSet) {
-    const effect = revertDeployment(deployment, deploymentTemplate(stableSet.spec.template));
-    return { ...report(snapshot, draft, []), effects: [effect] };
+  if (why !== undefined) {
+    const way = wayBack(snapshot, view, held);
+    if (way.kind === 'Ask') return way.decision;
+    if (way.kind === 'Unknown') return stayHeld(snapshot, view, draft);
+    const effect = goBack(view, way.template);
+    if (effect) return { ...report(snapshot, draft, []), effects: [effect] };
   }
   const move = letGo(view, held, nothingOfOurs);
-  const how = rollsBack ? 'with the stable template' : 'it finishes natively';
+  const how = why === undefined ? 'it finishes natively' : `with the stable template, ${why}`;
   const message = `the Rollout was ${outcome.toLowerCase()} during a release: the Deployment is given back, ${how}`;
-  const freed = move.kind === 'Act' && move.effect.kind === 'PatchDeployment' && move.effect.why === 'free';
-  return giveBack(snapshot, move, draft, freed ? [{ reason: 'ReleaseEnded', message }] : []);
+  const decision = giveBack(snapshot, move, draft, isFree(move) ? [{ reason: 'ReleaseEnded', message }] : []);
+  return isFree(move)
+    ? { ...decision, effects: [...decision.effects, ...dropCopy(deployment, held.stable)] }
+    : decision;
+}
+
+const isFree = (move: Move): boolean =>
+  move.kind === 'Act' && move.effect.kind === 'PatchDeployment' && move.effect.why === 'free';
+
+/** Neither forward, which a policy forbids, nor back. */
+function stayHeld(snapshot: Snapshot, view: View, draft: Draft): Decision {
+  const message = words.stableUnknown(view.deployment.metadata.name);
+  const before = conditionOf(draft.conditions, 'Stalled');
+  draft.message = message;
+  setCondition(draft, snapshot.now, 'Stalled', 'True', 'StableUnknown', message);
+  const known = before?.status === 'True' && before.reason === 'StableUnknown';
+  const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message }]);
+  return { ...decision, effects: effectsOf(freeze(view, view.held!)), needsChildren: true };
 }
 
 /** Paused by the API server's own policy while nobody of ours was there, and nobody's to release now. */
@@ -204,23 +270,43 @@ function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   return report(snapshot, draft, []);
 }
 
-/** A Deployment that is held although its Rollout does not exist any more: given back. */
+/** A Deployment that is held although its Rollout does not exist any more: given back, with the stable template where a policy says so. */
 export function releaseOrphan(
   deployment: Deployment,
-  facts: Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256'>,
+  facts: Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256' | 'gate' | 'copy'>,
 ): Decision {
   const held = readHeld(deployment);
   if (!held) return nothing;
-  const message = `it was held by Rollout "${held.rollout}", which does not exist: the Deployment is given back`;
+  const protects = facts.gate?.protects;
+  const how =
+    protects === undefined ? '' : ` with the stable template, as policy ${protects} protects releases in flight`;
+  const message = `it was held by Rollout "${held.rollout}", which does not exist: the Deployment is given back${how}`;
   const events: EventNote[] = [{ reason: 'HoldReleased', message }];
-  if (held.marks !== true)
-    return { ...nothing, effects: freeDeployment(deployment, noticeEdits(held, deployment), nothingOfOurs), events };
+  if (held.marks !== true && protects === undefined) return { ...nothing, effects: giveUp(deployment, held), events };
   if (!facts.children) return { ...nothing, needsChildren: true };
   const rollout = {
     metadata: { name: held.rollout },
     spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name }, strategy: {} },
   };
   const snapshot: Snapshot = { ...facts, rollout, deployment, alone: true, reportedAt: undefined };
-  const move = letGo(viewOf(snapshot, deployment, facts.children), held, nothingOfOurs);
-  return { effects: move.kind === 'Act' ? [move.effect] : [], events: [], needsChildren: true };
+  const view = viewOf(snapshot, deployment, facts.children);
+  if (protects !== undefined) {
+    const way = wayBack(snapshot, view, view.held!);
+    if (way.kind === 'Ask') return way.decision;
+    // Nobody's status can say so; the log and an event do.
+    if (way.kind === 'Unknown')
+      return act(freeze(view, view.held!), 'Stalled', words.stableUnknown(deployment.metadata.name));
+    const effect = goBack(view, way.template);
+    if (effect) return { effects: [effect], events: [], needsChildren: true };
+  }
+  const move = letGo(view, view.held!, nothingOfOurs);
+  const effects = effectsOf(move);
+  return isFree(move)
+    ? { effects: [...effects, ...dropCopy(deployment, held.stable)], events, needsChildren: true }
+    : { effects, events: [], needsChildren: true };
 }
+
+const giveUp = (deployment: Deployment, held: Held): Effect[] => [
+  ...freeDeployment(deployment, noticeEdits(held, deployment), nothingOfOurs),
+  ...dropCopy(deployment, held.stable),
+];

@@ -1,15 +1,7 @@
 // Decisions as patches: each names only what differs, and the resourceVersion it was decided on.
-import { HELD, IN_PROGRESSING, PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
+import { PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, PodTemplate, ReplicaSet } from '../api/types.ts';
-import {
-  freedSettings,
-  HELD_ANNOTATIONS,
-  HELD_LABELS,
-  inProgressing,
-  settingsPatch,
-  writeHeld,
-  type Settings,
-} from './hold.ts';
+import { freedSettings, HELD_ANNOTATIONS, HELD_LABELS, heldAnnotations, settingsPatch, type Settings } from './hold.ts';
 import type { Effect, MergePatch, Why } from './snapshot.ts';
 
 type Changes = Readonly<Record<string, string | null>>;
@@ -45,11 +37,7 @@ export function patchHeld(
   settings: Settings,
   labels: Changes = {},
 ): Effect[] {
-  const annotations = {
-    [HELD]: writeHeld(held),
-    [IN_PROGRESSING]: inProgressing(held.rollout),
-    [PAUSED_UNSEEN]: null,
-  };
+  const annotations = { ...heldAnnotations(held), [PAUSED_UNSEEN]: null };
   return patchDeployment(why, deployment, { settings, labels, annotations });
 }
 

@@ -1,5 +1,6 @@
 // How a Deployment is held and given back, as data: the one place that webhook and operator share, so that they cannot disagree.
 import {
+  GIVE_BACK,
   HELD,
   IN_PROGRESSING,
   MARK_MIN_READY_SECONDS,
@@ -23,7 +24,7 @@ export const MARK = {
 } as const;
 
 /** Kept by the Deployment, taken off when it is given back. */
-export const HELD_ANNOTATIONS = [HELD, IN_PROGRESSING] as const;
+export const HELD_ANNOTATIONS = [HELD, GIVE_BACK, IN_PROGRESSING] as const;
 export const HELD_LABELS = [STABLE_REVISION] as const;
 
 /** The five fields as they are now. */
@@ -46,34 +47,88 @@ export function readHeld(deployment: Deployment): Held | undefined {
   return parseHeld(deployment.metadata.annotations?.[HELD]);
 }
 
+/** Settings that Kubernetes would refuse are replaced by its defaults, and named in `mended`: they must never stop a rollback. */
 export function parseHeld(text: string | undefined): Held | undefined {
   if (!text) return undefined;
   try {
-    const held = JSON.parse(text) as Partial<Held> | null;
-    if (held?.v !== 1 || typeof held.rollout !== 'string' || typeof held.stable !== 'string') return undefined;
-    if (!isSettings(held.user)) return undefined;
-    const { trace, ...rest } = held as Held;
+    const record = JSON.parse(text) as Partial<Held> | null;
+    if (record?.v !== 1 || !isLike(NAME, record.rollout) || !isLike(DIGEST, record.stable)) return undefined;
+    if (typeof record.user !== 'object' || record.user === null) return undefined;
+    const { trace, budget, marks, bypassed } = record;
     const known = readTrace(trace);
-    return known ? { ...rest, trace: known } : rest;
+    const { user, mended } = validSettings(record.user);
+    return {
+      v: 1,
+      rollout: record.rollout,
+      user,
+      stable: record.stable,
+      ...(mended.length > 0 ? { mended } : {}),
+      ...(marks === true ? { marks } : {}),
+      ...(typeof bypassed === 'string' && bypassed !== '' ? { bypassed: oneLine(bypassed) } : {}),
+      ...(isBudget(budget) ? { budget: { maxSurge: budget.maxSurge, maxUnavailable: budget.maxUnavailable } } : {}),
+      ...(known ? { trace: known } : {}),
+    };
   } catch {
     return undefined;
   }
 }
 
-const isAmount = (value: unknown): boolean => value === null || typeof value === 'number' || typeof value === 'string';
-const isSeconds = (value: unknown): boolean => value === null || typeof value === 'number';
+/** Whoever can write the annotation can write this. */
+const oneLine = (text: string): string => text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, MAX_TEXT);
+const MAX_TEXT = 200;
+/** A DNS-1123 subdomain, as Kubernetes wants names. */
+const NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const DIGEST = /^[a-zA-Z0-9]{0,64}$/;
+const isLike = (pattern: RegExp, value: unknown): value is string => typeof value === 'string' && pattern.test(value);
+const MAX_INT32 = 2147483647;
 
-function isSettings(user: Partial<Settings> | undefined): user is Settings {
-  return (
-    typeof user === 'object' &&
-    user !== null &&
-    (user.paused === null || typeof user.paused === 'boolean') &&
-    isAmount(user.maxSurge) &&
-    isAmount(user.maxUnavailable) &&
-    isSeconds(user.minReadySeconds) &&
-    isSeconds(user.progressDeadlineSeconds)
-  );
+const isInt32 = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_INT32;
+/** Of `most` percent at most. */
+const isAmount = (value: unknown, most: number): value is IntOrString =>
+  isInt32(value) || (typeof value === 'string' && /^\d{1,9}%$/.test(value) && Number(value.slice(0, -1)) <= most);
+const MOST_SURGE = Infinity;
+const MOST_UNAVAILABLE = 100;
+
+const isBudget = (budget: unknown): budget is Budget => {
+  const { maxSurge, maxUnavailable } = (budget ?? {}) as Partial<Budget>;
+  return isAmount(maxSurge, MOST_SURGE) && isAmount(maxUnavailable, MOST_UNAVAILABLE);
+};
+
+const DEFAULTS: Settings = {
+  paused: null,
+  maxSurge: '25%',
+  maxUnavailable: '25%',
+  minReadySeconds: null,
+  progressDeadlineSeconds: null,
+};
+
+/** As the API server validates them. */
+function validSettings(user: Partial<Settings>): { user: Settings; mended: string[] } {
+  const fits = {
+    paused: user.paused === null || typeof user.paused === 'boolean',
+    maxSurge: user.maxSurge === null || isAmount(user.maxSurge, MOST_SURGE),
+    maxUnavailable: user.maxUnavailable === null || isAmount(user.maxUnavailable, MOST_UNAVAILABLE),
+    minReadySeconds: user.minReadySeconds === null || isInt32(user.minReadySeconds),
+    progressDeadlineSeconds: user.progressDeadlineSeconds === null || isInt32(user.progressDeadlineSeconds),
+  };
+  const result: Record<string, unknown> = {};
+  const mended: string[] = FIELDS.filter((field) => !fits[field]);
+  for (const field of FIELDS) result[field] = fits[field] ? user[field] : DEFAULTS[field];
+  const settings = result as unknown as Settings;
+  if (isNone(settings.maxSurge) && isNone(settings.maxUnavailable)) {
+    mended.push('maxSurge', 'maxUnavailable');
+    return { user: { ...settings, maxSurge: DEFAULTS.maxSurge, maxUnavailable: DEFAULTS.maxUnavailable }, mended };
+  }
+  if ((settings.progressDeadlineSeconds ?? DEFAULT_DEADLINE) <= (settings.minReadySeconds ?? 0)) {
+    // A deadline that is absent is 600: both were the user's, or neither fits.
+    mended.push('minReadySeconds', 'progressDeadlineSeconds');
+    return { user: { ...settings, minReadySeconds: null, progressDeadlineSeconds: null }, mended };
+  }
+  return { user: settings, mended };
 }
+/** Kubernetes' default of progressDeadlineSeconds. */
+const DEFAULT_DEADLINE = 600;
 
 /** The annotation's value: the same record gives the same text. */
 export function writeHeld(held: Held): string {
@@ -89,6 +144,33 @@ export function writeHeld(held: Held): string {
     ...(held.trace ? { trace: held.trace } : {}),
   });
 }
+
+/**
+ * A merge patch that gives the Deployment back as its user wrote it: the way out when nothing of ours is alive
+ * (docs/emergencies.md).
+ */
+export function giveBackPatch({ user }: Held): string {
+  const { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = user;
+  return JSON.stringify({
+    metadata: {
+      annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
+      labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
+    },
+    spec: {
+      paused,
+      minReadySeconds,
+      progressDeadlineSeconds,
+      strategy: { rollingUpdate: { maxSurge, maxUnavailable } },
+    },
+  });
+}
+
+/** The annotations that go with a record. */
+export const heldAnnotations = (held: Held): Readonly<Record<string, string>> => ({
+  [HELD]: writeHeld(held),
+  [GIVE_BACK]: giveBackPatch(held),
+  [IN_PROGRESSING]: inProgressing(held.rollout),
+});
 
 /** Value of the annotation that OpenKruise's clients read. */
 export const inProgressing = (rollout: string): string => JSON.stringify({ rolloutName: rollout });

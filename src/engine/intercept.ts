@@ -5,14 +5,14 @@ import type { Deployment, Held, Rollout } from '../api/types.ts';
 import {
   firstHold,
   freedSettings,
-  inProgressing,
+  heldAnnotations,
+  HELD_ANNOTATIONS,
   isMarked,
   mayFreeAtOnce,
   noticeEdits,
   readHeld,
   settingsOf,
   takeOver,
-  writeHeld,
   type Settings,
 } from './hold.ts';
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
@@ -20,6 +20,7 @@ import { traceOf, untraced } from './intercept-trace.ts';
 import * as words from './intercept-words.ts';
 import { isLeftBehind, tracesOf } from './openkruise.ts';
 import { sameTemplate, templateDigest, type Sha256 } from './revision.ts';
+import { isTrusted } from './stable.ts';
 import type { Tracing } from './trace.ts';
 import type { Violation } from './validate-violation.ts';
 
@@ -62,6 +63,8 @@ export type Verdict =
   | 'Freed'
   /** A template change that goes out without steps, for the reason in the warning. */
   | 'Bypassed'
+  /** A release that OpenKruise left is to become ours, by a record that this edit brings: only for whoever has the verb for it. */
+  | 'TakenOver'
   | 'Refused';
 
 export interface Decision extends Ruling {
@@ -133,7 +136,7 @@ const onCreate = (context: Context): Ruling => {
   const enrol = rollout !== undefined && governs(rollout);
   const patch = patchOf(context, {
     labels: { ...exported.labels, ...(enrol && { [keys.WORKLOAD_TYPE]: WORKLOAD_TYPE_VALUE }) },
-    annotations: { ...exported.annotations, [keys.CHANGED_BY]: null },
+    annotations: { ...exported.annotations, [keys.CHANGED_BY]: null, [keys.APPROVED]: null },
     settings: exported.settings,
   });
   return { verdict: enrol ? 'Enrolled' : 'Passed', patch, warnings: [] };
@@ -147,11 +150,18 @@ const onCreate = (context: Context): Ruling => {
 const withoutForeignHold = (old: Deployment | undefined, next: Deployment): Wanted => {
   // One that was there before and cannot be read is the operator's to report.
   if (annotationOf(next, keys.HELD) === undefined || annotationOf(old, keys.HELD) !== undefined) {
-    return withoutUnseenPause(next);
+    return {
+      annotations: { [keys.GIVE_BACK]: annotationOf(old, keys.GIVE_BACK) ?? null },
+      ...withoutUnseenPause(next),
+    };
   }
   return {
     labels: { [keys.STABLE_REVISION]: labelOf(old, keys.STABLE_REVISION) ?? null },
-    annotations: { [keys.HELD]: null, [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null },
+    annotations: {
+      [keys.HELD]: null,
+      [keys.GIVE_BACK]: null,
+      [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
+    },
     settings: readHeld(next)?.user,
   };
 };
@@ -185,7 +195,7 @@ const whileLeftBehind = (context: Context, old: Deployment): Ruling | undefined 
   }
   // Taken over: the record is written by whoever does it, since the strategy is not ours to write.
   const taken = readHeld(next)?.rollout === rollout.metadata.name && paused === true;
-  return taken && strategy?.type === 'RollingUpdate' ? pass : undefined;
+  return taken && strategy?.type === 'RollingUpdate' ? { ...pass, verdict: 'TakenOver' } : undefined;
 };
 
 const whileFree = (context: Context, old: Deployment): Ruling => {
@@ -195,7 +205,10 @@ const whileFree = (context: Context, old: Deployment): Ruling => {
   const exported = withoutForeignHold(old, next);
   if (!governs(rollout)) {
     const warnings = changed && rollout !== undefined ? [words.standsAside(rollout, next)] : [];
-    const patch = patchOf(context, exported);
+    // Nobody may say who changed the template, and nobody sees who does now.
+    const author = changed ? null : (annotationOf(old, keys.CHANGED_BY) ?? null);
+    const annotations = { ...exported.annotations, [keys.CHANGED_BY]: author };
+    const patch = patchOf(context, { ...exported, annotations });
     return { verdict: warnings.length > 0 ? 'Bypassed' : 'Passed', patch, warnings };
   }
   const kept: Wanted = {
@@ -220,11 +233,7 @@ const whileFree = (context: Context, old: Deployment): Ruling => {
   const traced = traceOf(context, old, id);
   const wanted: Wanted = {
     labels: { ...kept.labels, [keys.ROLLOUT_ID]: id },
-    annotations: {
-      [keys.HELD]: writeHeld({ ...held, ...traced.record }),
-      [keys.IN_PROGRESSING]: inProgressing(rollout.metadata.name),
-      [keys.CHANGED_BY]: context.user,
-    },
+    annotations: { ...heldAnnotations({ ...held, ...traced.record }), [keys.CHANGED_BY]: context.user },
     settings,
   };
   const warnings = [words.released(rollout, old, next), ...traced.warnings];
@@ -244,7 +253,8 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   const taken = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
   const back = changed && digest(context, next) === held.stable;
 
-  if (back && mayFreeAtOnce(held)) {
+  // A record that the status does not confirm is looked at by the operator first: it is held until then.
+  if (back && mayFreeAtOnce(held) && isTrusted(held, rollout)) {
     const patch = patchOf(context, freed(context, old, taken, changed));
     return { verdict: 'RolledBack', patch, warnings: [words.rolledBack(held, next, taken.user)] };
   }
@@ -264,7 +274,7 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
       ...(superseded && { [keys.ROLLOUT_ID]: id }),
     },
     annotations: {
-      [keys.HELD]: writeHeld(superseded ? { ...untilNow, ...traced.record, rollout: rollout.metadata.name } : taken),
+      ...heldAnnotations(superseded ? { ...untilNow, ...traced.record, rollout: rollout.metadata.name } : taken),
       [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
       [keys.CHANGED_BY]: changed ? context.user : (annotationOf(old, keys.CHANGED_BY) ?? null),
     },
@@ -298,8 +308,7 @@ const freed = (context: Context, old: Deployment, held: Held, changed: boolean):
     [keys.STABLE_REVISION]: null,
   },
   annotations: {
-    [keys.HELD]: null,
-    [keys.IN_PROGRESSING]: null,
+    ...Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
     [keys.CHANGED_BY]: changed ? context.user : (annotationOf(old, keys.CHANGED_BY) ?? null),
   },
   settings: freedSettings(held),

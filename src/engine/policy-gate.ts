@@ -20,6 +20,8 @@ export interface Gate {
   readonly blocked: Blocked | undefined;
   /** People who must approve a step. */
   readonly required: number;
+  /** The policy that protects releases in flight: one that is left before its end goes back, not forward. */
+  readonly protects?: string;
 }
 
 export const openGate: Gate = { blocked: undefined, required: 1 };
@@ -39,7 +41,26 @@ export interface GateFacts {
 export function gateFor(facts: GateFacts): Gate {
   const policies = facts.policies.filter((policy) => enforcementOf(policy) === 'Deny');
   if (policies.length === 0) return openGate;
-  return { blocked: closed(facts, policies) ?? tooMany(facts, policies), required: requiredApprovals(policies) };
+  const protects = protectedBy(facts, policies);
+  return {
+    blocked: closed(facts, policies) ?? tooMany(facts, policies),
+    required: requiredApprovals(policies),
+    ...(protects === undefined ? {} : { protects }),
+  };
+}
+
+/** With nobody's Rollout, nobody can have broken its glass. */
+export function orphanGate(policies: readonly ReleasePolicy[]): Gate {
+  const protects = policies.find((policy) => enforcementOf(policy) === 'Deny' && policy.spec.protectInFlight === true);
+  return protects === undefined ? openGate : { ...openGate, protects: protects.metadata.name };
+}
+
+/** Somebody who may has broken the glass on the Rollout: then it ends as they decide. */
+function protectedBy({ rollout, deployment }: GateFacts, policies: readonly ReleasePolicy[]): string | undefined {
+  const marked = glassFor(rollout, { ...deployment, metadata: { ...deployment.metadata, annotations: {} } });
+  const opened = new Set(marked.flatMap((glass) => glass.policies));
+  return policies.find(({ metadata, spec }) => spec.protectInFlight === true && !opened.has(metadata.name))?.metadata
+    .name;
 }
 
 function closed(

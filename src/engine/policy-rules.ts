@@ -1,9 +1,12 @@
 // The rules about changes, plans and releases in flight. Each finding names policy, field, value, reason and remedy.
+import { ROLLOUT_FINALIZER } from '../api/keys.ts';
 import type { ReleasePolicy, StepRules } from '../api/policy.ts';
-import type { CanaryStep, IntOrString, Rollout } from '../api/types.ts';
+import type { CanaryStep, Deployment, IntOrString, Rollout } from '../api/types.ts';
 import { isWhole, percentOf, podsOf, stepTarget } from './batch.ts';
+import { isInFlight } from './in-flight.ts';
 import type { Finding } from './policy.ts';
 import { outsideWindows, type Calendar } from './policy-windows.ts';
+import { sameJson } from './revision.ts';
 
 const STEPS = 'spec.strategy.canary.steps';
 const CHANGED = { field: 'spec.template', value: 'changed' } as const;
@@ -194,16 +197,14 @@ const rankOf = (limit: IntOrString): number => (typeof limit === 'number' ? limi
 
 // Releases in flight ---------------------------------------------------------------------------------------------------
 
-const IN_FLIGHT = new Set(['Progressing', 'Disabling', 'Terminating']);
-export const isInFlight = ({ status }: Rollout): boolean => IN_FLIGHT.has(status?.phase ?? '');
-
 /** What is done to a Rollout in the middle of its release; `next` undefined = it is deleted. */
 export function judgeProtection(
   policies: readonly ReleasePolicy[],
   old: Rollout,
   next: Rollout | undefined,
+  deployment: Deployment | undefined,
 ): Finding[] {
-  if (!isInFlight(old)) return [];
+  if (!isInFlight(old, deployment)) return [];
   const protecting = policies.filter(({ spec }) => spec.protectInFlight === true);
   if (protecting.length === 0) return [];
   const name = old.metadata.name;
@@ -229,7 +230,22 @@ const deletion = (name: string): Loosened => ({
   remedy: WAIT,
 });
 
+/** Whoever takes the finalizer off, or names an owner that does not exist, has the Rollout deleted by others. */
+function* unhooked(old: Rollout, next: Rollout): Generator<Loosened> {
+  const [before, after] = [old, next].map(({ metadata }) => metadata) as [Rollout['metadata'], Rollout['metadata']];
+  const has = ({ finalizers = [] }: Rollout['metadata']): boolean => finalizers.includes(ROLLOUT_FINALIZER);
+  if (has(before) && !has(after)) {
+    const reason = `cannot lose ${ROLLOUT_FINALIZER} in the middle of a release`;
+    yield { field: 'metadata.finalizers', value: after.finalizers ?? [], reason, remedy: WAIT };
+  }
+  if (!sameJson(before.ownerReferences ?? [], after.ownerReferences ?? [])) {
+    const reason = 'cannot change in the middle of a release: a Rollout is deleted with its owners';
+    yield { field: 'metadata.ownerReferences', value: after.ownerReferences ?? [], reason, remedy: WAIT };
+  }
+}
+
 function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
+  yield* unhooked(old, next);
   if (next.spec.disabled === true && old.spec.disabled !== true) {
     const reason = 'cannot be set in the middle of a release';
     yield { field: 'spec.disabled', value: true, reason, remedy: WAIT };
@@ -269,8 +285,12 @@ function grows(was: IntOrString | undefined, is: IntOrString | undefined): boole
 }
 
 /** A Deployment in the middle of its release is scaled to 0: scaled up again, all its Pods would be of the new version. */
-export const judgeScaleToZero = (policies: readonly ReleasePolicy[], rollout: Rollout | undefined): Finding[] =>
-  rollout === undefined || !isInFlight(rollout)
+export const judgeScaleToZero = (
+  policies: readonly ReleasePolicy[],
+  rollout: Rollout | undefined,
+  deployment: Deployment | undefined,
+): Finding[] =>
+  rollout === undefined || !isInFlight(rollout, deployment)
     ? []
     : policies
         .filter(({ spec }) => spec.protectInFlight === true)

@@ -1,15 +1,16 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
 import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { CanaryStatus, Deployment } from '../api/types.ts';
+import type { CanaryStatus, Deployment, Held } from '../api/types.ts';
+import { stepTarget } from './batch.ts';
 import { adopt, begin } from './begin.ts';
-import { letGo } from './budget.ts';
+import { freeze, letGo } from './budget.ts';
 import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './bypass.ts';
 import { cancel, finalise, leave } from './closing.ts';
 import { enrol, guard } from './enrol.ts';
 import { isMarked } from './hold.ts';
 import { isLeftBehind, isOurs } from './openkruise.ts';
 import { isRestartOnly } from './revision.ts';
-import { nothing, type Decision, type Snapshot } from './snapshot.ts';
+import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
   closeHistory,
   conditionOf,
@@ -22,8 +23,10 @@ import {
   setCondition,
   type Draft,
 } from './status.ts';
+import { effectsOf } from './step-run.ts';
 import { proceed } from './steps.ts';
 import { hashOf, viewOf, type View } from './view.ts';
+import { goBack, wayBack } from './way-back.ts';
 import * as words from './words.ts';
 
 const MISSING_AGAIN_MS = 60_000;
@@ -106,8 +109,8 @@ function govern(snapshot: Snapshot, view: View): Decision {
   const { held, deployment } = view;
   const status = rollout.status?.canaryStatus;
   const template = digest(deployment.spec.template);
-  const toStable = isStable(view, template, status);
-  if (held && hasNeverRun(view))
+  const toStable = isStable(snapshot, view, template);
+  if (held && !status?.stableRevision && hasNeverRun(view))
     return act(letGo(view, held), 'HoldReleased', 'it was made held, with nothing running');
   if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, view, template);
 
@@ -123,18 +126,21 @@ function govern(snapshot: Snapshot, view: View): Decision {
   if (!same && isAnnounced(snapshot, deployment)) return begin(snapshot, view, template);
   if (!same) return catchUp(snapshot, view, 'a newer template was not announced');
   if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
-  return takeOverEdits(view, held) ?? proceed(snapshot, view, held, status);
+  return takeOverEdits(view, held) ?? withoutStable(snapshot, view, held) ?? proceed(snapshot, view, held, status);
 }
 
 /** OpenKruise works its own hash of the template out, which need not be the one that Kubernetes has. */
 const isKnown = (hash: string, { canaryRevision, podTemplateHash }: CanaryStatus): boolean =>
   hash !== '' && (hash === canaryRevision || hash === podTemplateHash);
 
-/** Back to what ran before the release: by the record on the Deployment, else by the ReplicaSet as it is stored. */
-function isStable(view: View, template: string, status: CanaryStatus | undefined): boolean {
+/**
+ * Back to what ran before the release. Where a policy protects it, by its digest only: a ReplicaSet may have been edited; else also by the
+ * ReplicaSet as it is stored, since a newer API server may have added a default to both templates.
+ */
+function isStable({ rollout, gate }: Snapshot, view: View, template: string): boolean {
   if (view.held?.stable === template) return true;
-  if (view.stableSet !== undefined && view.stableSet === view.newSet) return true;
-  return view.held === undefined && status?.stableDigest === template;
+  if (gate?.protects === undefined && view.stableSet !== undefined && view.stableSet === view.newSet) return true;
+  return view.held === undefined && rollout.status?.canaryStatus?.stableDigest === template;
 }
 
 /** A template that came with its own release id was seen by the webhook, or announced by the user. */
@@ -142,6 +148,43 @@ function isAnnounced({ rollout }: Snapshot, deployment: Deployment): boolean {
   const id = deployment.metadata.labels?.[ROLLOUT_ID];
   const moves = deployment.spec.paused !== true;
   return !moves && id !== rollout.status?.canaryStatus?.observedRolloutID;
+}
+
+/**
+ * The ReplicaSet of the stable version is gone, and the native controller has given its Pods to the new version, or to nobody. Nothing of
+ * that was granted. It goes back where a policy protects the release, or nothing runs; else the step waits, as it would have.
+ */
+function withoutStable(snapshot: Snapshot, view: View, held: Held): Decision | undefined {
+  const { rollout, gate, digest, now } = snapshot;
+  const { newSet, oldSets, replicas, updated, old } = view;
+  const gone = ![newSet, ...oldSets].some((set) => set !== undefined && digest(set.spec.template) === held.stable);
+  const step = rollout.spec.strategy.canary?.steps?.[(rollout.status?.canaryStatus?.currentStepIndex ?? 1) - 1];
+  const nothingRuns = replicas > 0 && updated + old === 0;
+  const tooMany = old === 0 && updated > stepTarget(step?.replicas, replicas);
+  if (
+    !gone ||
+    replicas === 0 ||
+    !rollout.status?.canaryStatus?.stableRevision ||
+    held.bypassed !== undefined ||
+    !(nothingRuns || tooMany)
+  )
+    return undefined;
+  const message = 'the ReplicaSet of the stable version was deleted or edited during the release';
+  if (gate?.protects === undefined && !nothingRuns) {
+    return act(freeze(view, { ...held, bypassed: message }), 'Bypassed', message);
+  }
+  const way = wayBack(snapshot, view, held);
+  if (way.kind === 'Ask') return way.decision;
+  const draft = draftOf(rollout);
+  setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', message);
+  if (way.kind === 'Unknown') {
+    draft.message = words.stableUnknown(view.deployment.metadata.name);
+    return { ...report(snapshot, draft, []), effects: effectsOf(freeze(view, held)), needsChildren: true };
+  }
+  draft.message = `${message}: the stable version is put back`;
+  const effects = [goBack(view, way.template)].filter((effect) => effect !== undefined);
+  const events: EventNote[] = [{ reason: 'Bypassed', message: draft.message }];
+  return { ...report(snapshot, draft, events), effects, needsChildren: true };
 }
 
 /** Made from a backup, or from a manifest exported during a release: paused, it would never get its first Pod. */

@@ -1,6 +1,14 @@
 // What the engine is told and what it answers: facts in, effects as data out.
 import type { EventReason } from '../api/reasons.ts';
-import type { Deployment, Pod, PodTemplate, ReplicaSet, Rollout, RolloutStatus } from '../api/types.ts';
+import type {
+  ControllerRevision,
+  Deployment,
+  Pod,
+  PodTemplate,
+  ReplicaSet,
+  Rollout,
+  RolloutStatus,
+} from '../api/types.ts';
 import type { Gate } from './policy-gate.ts';
 
 /** ReplicaSets and Pods under the Deployment's selector; those of other owners may be among them. */
@@ -26,6 +34,8 @@ export interface Snapshot {
   readonly sha256: (text: string) => string;
   /** What policies say; absent = there are none. */
   readonly gate?: Gate;
+  /** The kept copy of the stable template that a decision has asked for; null = there is none. */
+  readonly copy?: ControllerRevision | null;
 }
 
 /** An RFC 6902 operation. */
@@ -44,7 +54,11 @@ export type Effect =
   | { readonly kind: 'RevertDeployment'; readonly why: 'revert'; readonly ops: readonly JsonPatchOp[] }
   | { readonly kind: 'PatchReplicaSet'; readonly why: Why; readonly before: ReplicaSet; readonly patch: MergePatch }
   | { readonly kind: 'LabelPod'; readonly before: Pod; readonly patch: MergePatch }
-  | { readonly kind: 'PatchRollout'; readonly why: Why; readonly patch: MergePatch };
+  | { readonly kind: 'PatchRollout'; readonly why: Why; readonly patch: MergePatch }
+  /** One that exists already is left as it is. */
+  | { readonly kind: 'CreateCopy'; readonly why: 'keep'; readonly object: ControllerRevision }
+  /** One that is gone already is no error. */
+  | { readonly kind: 'DeleteCopy'; readonly why: 'keep'; readonly name: string };
 
 export interface MergePatch {
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -70,6 +84,8 @@ export interface Decision {
   readonly againAfterMs?: number;
   /** ReplicaSets and Pods are needed, to decide now or to see what comes. */
   readonly needsChildren: boolean;
+  /** The ControllerRevision of this name is needed to decide: no ReplicaSet has the stable template. */
+  readonly needsCopy?: string;
 }
 
 export const nothing: Decision = { effects: [], events: [], needsChildren: false };

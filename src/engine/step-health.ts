@@ -1,11 +1,11 @@
 // What stops a step: a pause, or Pods that fail.
 import { freeze } from './budget.ts';
 import { revertDeployment } from './effects.ts';
-import { deploymentTemplate } from './revision.ts';
 import { judgePods, type Health } from './signals.ts';
 import { conditionOf, progressingReason, setCondition } from './status.ts';
 import { effectsOf, type Answer, type Run } from './step-run.ts';
 import { formatTime, parseTime } from './time.ts';
+import { wayBack } from './way-back.ts';
 import * as words from './words.ts';
 
 const DEFAULT_DEADLINE_SECONDS = 600;
@@ -66,11 +66,13 @@ export function judge(run: Run, health: Health): Answer | undefined {
   draft.message = words.stalled(name, failing ? health.failing : health.late);
   setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
   if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
-  const rollsBack = rollout.spec.strategy.canary?.onFailure === 'Rollback' && view.stableSet !== undefined;
-  if (!rollsBack) return { effects: effectsOf(freeze(view, held)), againAtMs: health.changesAt };
+  const way = rollout.spec.strategy.canary?.onFailure === 'Rollback' ? wayBack(snapshot, view, held) : undefined;
+  if (way?.kind === 'Ask') return { needsCopy: way.decision.needsCopy };
+  if (way?.kind === 'Unknown') draft.message += `; ${words.stableUnknown(view.deployment.metadata.name)}`;
+  if (way?.kind !== 'Template') return { effects: effectsOf(freeze(view, held)), againAtMs: health.changesAt };
   draft.message = `${name} failed: putting the stable version back, because of ${words.namePods(failing ? health.failing : health.late)}`;
   // The reason is in the status before the template is put back: whoever finishes this knows why.
   if (before?.status !== 'True') return { againAtMs: now };
   events.push({ reason: 'FailureRollback', message: draft.message });
-  return { effects: [revertDeployment(view.deployment, deploymentTemplate(view.stableSet.spec.template))] };
+  return { effects: [revertDeployment(view.deployment, way.template)] };
 }

@@ -20,7 +20,11 @@ export interface Run {
   readonly events: EventNote[];
 }
 
-export type Answer = { readonly effects?: readonly Effect[]; readonly againAtMs?: number | undefined };
+export interface Answer {
+  readonly effects?: readonly Effect[];
+  readonly againAtMs?: number | undefined;
+  readonly needsCopy?: string | undefined;
+}
 
 export const effectsOf = (move: Move | undefined): readonly Effect[] => (move?.kind === 'Act' ? [move.effect] : []);
 

@@ -7,7 +7,7 @@ import { approvalsOf } from './policy-approval.ts';
 import { isOurs } from './openkruise.ts';
 import { isRestartOnly } from './revision.ts';
 import type { Health } from './signals.ts';
-import type { Decision, Snapshot } from './snapshot.ts';
+import { nothing, type Decision, type Snapshot } from './snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from './status.ts';
 import { frozenBy, healthOf, judge, resume, stayFrozen } from './step-health.ts';
 import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './step-notes.ts';
@@ -52,7 +52,8 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
     events: [],
   };
   if (foreign) noteTakeover(run);
-  const { effects = [], againAtMs } = decideRun(run);
+  const { effects = [], againAtMs, needsCopy } = decideRun(run);
+  if (needsCopy !== undefined) return { ...nothing, needsChildren: true, needsCopy };
   // What is written now is looked at again at once: its progress is told then.
   const acts = effects.some(({ kind }) => kind !== 'LabelPod');
   const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);

@@ -4,6 +4,7 @@ import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../api/types
 import { replicasOf, resolveLimits, type Limits } from './batch.ts';
 import { MARK, readHeld, settingsOf } from './hold.ts';
 import { sameTemplate } from './revision.ts';
+import { stableDigest } from './stable.ts';
 import type { Children, Snapshot } from './snapshot.ts';
 import { parseTime } from './time.ts';
 
@@ -44,11 +45,15 @@ export interface View {
 export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Children): View {
   const { now, rollout, digest } = snapshot;
   const record = readHeld(deployment);
-  // Whoever held it before, it is this Rollout's now.
-  const held = record && { ...record, rollout: rollout.metadata.name };
+  const sets = children.replicaSets.filter((set) => isOwnedBy(set, deployment)).sort(oldestFirst);
+  // Whoever held it before, it is this Rollout's now; and what it names as stable is looked at again.
+  const held = record && {
+    ...record,
+    rollout: rollout.metadata.name,
+    stable: stableDigest(record, rollout, sets, digest),
+  };
   const user = held?.user ?? settingsOf(deployment);
   const replicas = replicasOf(deployment);
-  const sets = children.replicaSets.filter((set) => isOwnedBy(set, deployment)).sort(oldestFirst);
   const newSet = sets.find((set) => sameTemplate(set.spec.template, deployment.spec.template));
   const oldSets = sets.filter((set) => set !== newSet);
   const stableRevision = rollout.status?.canaryStatus?.stableRevision;

@@ -35,6 +35,9 @@ export const noReplicas =
 export const natively = (what: string, updated: number, replicas: number): string =>
   `${what} natively: ${updated} of ${replicas} Pods updated`;
 
+export const stableUnknown = (name: string): string =>
+  `Deployment "${name}" stays held: its template before the release is not found, so it cannot be put back; apply the manifest of that version`;
+
 /** Without steps when its Rollout will not take it through them. */
 export const leftByOpenKruise = ({ metadata, spec }: Rollout): string => {
   const { namespace } = metadata;

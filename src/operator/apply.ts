@@ -31,6 +31,9 @@ export const deploymentPath = (key: string): string => {
   return `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
 };
 
+/** ControllerRevisions: the copies of stable templates. */
+export const copiesPath = (namespace: string): string => `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`;
+
 export const rolloutPath = (namespace: string, name: string): string =>
   `/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts/${name}`;
 
@@ -104,6 +107,12 @@ export class Applier {
         changed = await this.write(key, effect.before, { path, body: effect.patch });
         break;
       }
+      case 'CreateCopy':
+        await this.unless(409, { method: 'POST', path: copiesPath(namespace), body: effect.object });
+        break;
+      case 'DeleteCopy':
+        await this.unless(404, { method: 'DELETE', path: `${copiesPath(namespace)}/${effect.name}` });
+        break;
       case 'PatchRollout':
         changed = await this.write(key, rollout, {
           path: rolloutPath(namespace, rollout!.metadata.name),
@@ -114,6 +123,15 @@ export class Applier {
     this.deps.metrics?.budgetMove(effect.why, key);
     this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
     return changed;
+  }
+
+  /** Done already: as good as done. */
+  private async unless(code: number, call: ApiCall): Promise<void> {
+    try {
+      await this.deps.api.request(call);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== code) throw error;
+    }
   }
 
   /** Labels are for logs and metrics: a Pod that is gone by now needs none. */

@@ -1,13 +1,14 @@
 // The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
 import { hash } from 'node:crypto';
 import { HELD } from '../api/keys.ts';
-import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
+import type { ControllerRevision, Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
 import { readHeld } from '../engine/hold.ts';
 import { olderFirst, ownerOf } from '../engine/owner.ts';
 import { decide as decideRelease, standAside } from '../engine/release.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Decision, Snapshot } from '../engine/snapshot.ts';
+import { isOwnedBy } from '../engine/view.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -16,7 +17,7 @@ import { silent, type Logger } from '../kube/log.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
 import type { Change } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
-import { Applier, deploymentPath, rolloutPath } from './apply.ts';
+import { Applier, copiesPath, deploymentPath, rolloutPath } from './apply.ts';
 import { ChildWatches } from './children.ts';
 import { OwnWrites } from './own-writes.ts';
 import type { PolicyLookup } from './policies.ts';
@@ -123,13 +124,15 @@ export function createOperator(deps: OperatorDeps): Operator {
       if (other === owner) continue;
       const snapshot = snapshotOf(key, other, deployment, false);
       const decision = isDeleting(other)
-        ? decide(snapshot)
+        ? await decideOn(key, deployment, (copy) => decide({ ...snapshot, ...copy }))
         : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
       await applier.carryOut(key, decision, other, deployment);
     }
     // 3. Decide, and carry it out.
     const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
-    const decision = decide(snapshotOf(key, owner, deployment, alone));
+    const decision = await decideOn(key, deployment, (copy) =>
+      decide({ ...snapshotOf(key, owner, deployment, alone), ...copy }),
+    );
     if (decision.needsChildren && deployment) children.open(key, deployment);
     const written = await applier.carryOut(key, decision, owner, deployment).catch(async (error: unknown) => {
       await applier.reportRefusal(key, owner, error);
@@ -137,6 +140,31 @@ export function createOperator(deps: OperatorDeps): Operator {
     });
     if (!written && !decision.needsChildren) applier.forget(owner);
     return next(key, decision, written);
+  }
+
+  /** Decides again with the copy of the stable template, when it is asked for: in nearly every release it never is. */
+  async function decideOn(
+    key: string,
+    deployment: Deployment | undefined,
+    take: (copy: Pick<Snapshot, 'copy'>) => Decision,
+  ): Promise<Decision> {
+    const decision = take({});
+    if (decision.needsCopy === undefined || !deployment) return decision;
+    return take({ copy: await readCopy(key, deployment, decision.needsCopy) });
+  }
+
+  async function readCopy(key: string, { metadata }: Deployment, name: string): Promise<ControllerRevision | null> {
+    const { namespace } = splitKey(key);
+    try {
+      const copy = (await api.request({
+        method: 'GET',
+        path: `${copiesPath(namespace)}/${name}`,
+      })) as ControllerRevision;
+      return isOwnedBy(copy, { metadata }) ? copy : null;
+    } catch (error) {
+      if (isNotFound(error)) return null;
+      throw error;
+    }
   }
 
   function next(key: string, decision: Decision, written: boolean): Outcome {
@@ -190,8 +218,10 @@ export function createOperator(deps: OperatorDeps): Operator {
       if (!held) forget(key);
       return held ? { againAfterMs: LOOK_AGAIN_MS } : {};
     }
-    const facts = { now: clock.now(), children: children.get(key, deployment), digest, sha256 };
-    const decision = releaseOrphan(deployment, facts);
+    const gate = deps.policies?.gateOfOrphan(key, deployment);
+    const found = { now: clock.now(), children: children.get(key, deployment), digest, sha256 };
+    const facts = gate ? { ...found, gate } : found;
+    const decision = await decideOn(key, deployment, (copy) => releaseOrphan(deployment, { ...facts, ...copy }));
     if (decision.needsChildren) children.open(key, deployment);
     return next(key, decision, await applier.carryOut(key, decision, undefined, deployment));
   }

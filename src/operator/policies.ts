@@ -2,7 +2,8 @@
 import { HELD } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
-import { gateFor, hasBegun, openGate, type Gate } from '../engine/policy-gate.ts';
+import { isHeld } from '../engine/in-flight.ts';
+import { gateFor, hasBegun, openGate, orphanGate, type Gate } from '../engine/policy-gate.ts';
 import type { Calendar } from '../engine/policy-windows.ts';
 import { matching, type Labels } from '../engine/policy.ts';
 import type { Clock } from '../kube/api.ts';
@@ -56,7 +57,9 @@ export class PolicyLookup {
   /** What policies say about the release of this Deployment now. */
   gate(key: string, rollout: Rollout, deployment: Deployment | undefined): Gate {
     const { clock, calendar } = this.deps;
-    if (deployment?.metadata.annotations?.[HELD] === undefined) {
+    // One that is left may have a template in motion that no record tells of yet.
+    const leaving = rollout.metadata.deletionTimestamp !== undefined || rollout.spec.disabled === true;
+    if (deployment === undefined || !(isHeld(deployment) || leaving)) {
       this.claims.delete(key);
       return openGate;
     }
@@ -69,6 +72,12 @@ export class PolicyLookup {
       this.claims.set(key, clock.now() + CLAIM_MS);
     }
     return gate;
+  }
+
+  /** Held by a Rollout that does not exist any more. */
+  gateOfOrphan(key: string, deployment: Deployment): Gate {
+    const policies = this.policiesFor(splitKey(key).namespace, [deployment.metadata.labels]);
+    return orphanGate(policies);
   }
 
   /** Tells the keys of held Deployments whenever what policies say may have changed. Returns how to stop. */

@@ -12,7 +12,7 @@ import type { AdmissionRequest } from '../../src/admission/shapes.ts';
 import type { Verdict } from '../../src/engine/intercept.ts';
 import { readHeld, settingsOf } from '../../src/engine/hold.ts';
 import { applyOps } from '../support/json-patch.ts';
-import { aRollout, OPERATOR, someDeps, type Json } from './support.ts';
+import { aRollout, atOnce, atRest, OPERATOR, someDeps, type Json } from './support.ts';
 
 const folder = process.env['ADMISSION_REVIEWS'] ?? join(import.meta.dirname, 'fixtures');
 
@@ -126,10 +126,10 @@ describe('what clients send', () => {
         { operatorUser: OPERATOR, onDecision: ({ verdict }) => decided.push(verdict) },
       );
       const judge = (request: AdmissionRequest, by: AdmissionDeps = deps): Answer => {
-        const answer = mutateDeployment(request, by);
+        const answer = atOnce(mutateDeployment(request, by));
         if (answer.patch && answer.patch.length > 0) {
           const result = applyOps(request.object, answer.patch);
-          const again = mutateDeployment({ ...request, object: result }, by);
+          const again = atOnce(mutateDeployment({ ...request, object: result }, by));
           assert.deepEqual(again.patch, [], 'asked again it changes nothing');
           if (answer.patch.every(({ op }) => op !== 'remove')) {
             assert.equal(
@@ -202,7 +202,8 @@ describe('what clients send', () => {
             oldObject: held,
             object: { ...held, spec: { ...held.spec, template: (request.oldObject as Deployment).spec.template } },
           };
-          const answer = judge(back);
+          const seen = atRest(rollout, request.oldObject as Deployment);
+          const answer = judge(back, { ...deps, rolloutFor: () => seen });
           assert.equal(answer.verdict, 'RolledBack');
           const { template: _, ...spec } = result(answer, back).spec;
           const { template: __, ...wanted } = (request.object as Deployment).spec;

@@ -7,14 +7,15 @@ import { BadRequest } from '../../src/admission/json.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollouts.ts';
 import { applyOps } from '../support/json-patch.ts';
-import { aDeployment, aReview, aRollout, aV1alpha1Rollout, OPERATOR, someDeps, type Json } from './support.ts';
+import { aDeployment, aReview, aRollout, atOnce, aV1alpha1Rollout, OPERATOR, someDeps, type Json } from './support.ts';
 
 const own = { userInfo: { username: OPERATOR }, options: { fieldManager: 'tranche' } };
 const partition = { [keys.ROLLING_STYLE]: 'partition' };
 
 describe('the webhook for Deployments', () => {
   const rollouts = [aRollout(1, '50%', '100%')];
-  const edit = (review: Json, deps = someDeps({ rollouts })): Answer => mutateDeployment(readReview(review), deps);
+  const edit = (review: Json, deps = someDeps({ rollouts })): Answer =>
+    atOnce(mutateDeployment(readReview(review), deps));
 
   it('holds a new template and says what happens', () => {
     const answer = edit(aReview(aDeployment('v2'), aDeployment()));
@@ -301,11 +302,11 @@ describe('the webhook for the status of Rollouts', () => {
 
   it('puts back what a typed client dropped when it approved, and accepts the approval', async () => {
     const request = readReview(aReview(approving, waiting, status));
-    const { patch } = mutateRollout(request, someDeps());
+    const { patch } = await mutateRollout(request, someDeps());
     const mended = applyOps(approving, patch ?? []);
     assert.deepEqual(mended.status.canaryStatus, { ...canaryStatus, currentStepState: 'StepReady' });
     const again = readReview(aReview(mended, waiting, status));
-    assert.deepEqual(mutateRollout(again, someDeps()), { verdict: 'Passed' });
+    assert.deepEqual(await mutateRollout(again, someDeps()), { verdict: 'Passed' });
     assert.equal((await validateRolloutRequest(again, someDeps())).verdict, 'Approved');
   });
 
@@ -344,7 +345,10 @@ describe('the webhook for the status of Rollouts', () => {
       (await validateRolloutRequest(readReview(aReview(forged, waiting, { ...status, ...own })), deps)).verdict,
       'Passed',
     );
-    assert.equal(mutateRollout(readReview(aReview(forged, waiting, { ...status, ...own })), deps).verdict, 'Passed');
+    assert.equal(
+      (await mutateRollout(readReview(aReview(forged, waiting, { ...status, ...own })), deps)).verdict,
+      'Passed',
+    );
   });
 
   it('takes an approval written in v1alpha1 for the same', async () => {

@@ -13,7 +13,7 @@ import { matching, readGlass } from '../../src/engine/policy.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { policy, rolloutOf } from '../engine/policy-support.ts';
-import { aDeployment, aReview, aRollout, OPERATOR, someDeps, type Caches, type Json } from './support.ts';
+import { aDeployment, atOnce, aReview, aRollout, OPERATOR, someDeps, type Caches, type Json } from './support.ts';
 
 const NOW = Date.parse('2026-01-05T10:05:00Z');
 const as = (username: string, ...groups: string[]): Json => ({ userInfo: { username, groups } });
@@ -50,7 +50,7 @@ const outcomes = ({ reports }: World): string[] => reports.map(({ outcome, findi
 describe('a template change under a policy', () => {
   const rollouts = [aRollout(1, '50%', '100%')];
   const bare = (tag: string, annotations = {}): Deployment => aDeployment(tag, { labels: { app: 'web' }, annotations });
-  const edit = ({ deps }: World, review: Json): Answer => mutateDeployment(readReview(review), deps);
+  const edit = ({ deps }: World, review: Json): Answer => atOnce(mutateDeployment(readReview(review), deps));
 
   it('is refused without a Rollout where one is required; nothing else of the Deployment is', () => {
     const world = withPolicy({ requireRollout: true });
@@ -265,7 +265,7 @@ describe('a Rollout under a policy', () => {
   const caches = { deployments: [aDeployment()] };
   const judge = async (world: World, review: Json): Promise<Answer> => {
     const request = readReview(review);
-    const first = mutateRollout(request, world.deps);
+    const first = await mutateRollout(request, world.deps);
     if (first.status !== undefined) return first;
     const object = applyOps(request.object as Rollout, first.patch ?? []);
     const second = await validateRolloutRequest({ ...request, object }, world.deps);
@@ -403,7 +403,7 @@ describe('an approval under a policy', () => {
     next = approving(old),
   ): Promise<{ stored?: Rollout; said: string }> => {
     const request = readReview(aReview(next, old, { subResource: 'status', ...who }));
-    const first = mutateRollout(request, world.deps);
+    const first = await mutateRollout(request, world.deps);
     if (first.status !== undefined) return { said: first.status.message };
     const object = applyOps(next, first.patch ?? []);
     const second = await validateRolloutRequest({ ...request, object }, world.deps);

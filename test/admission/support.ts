@@ -1,7 +1,11 @@
 // Reviews as an API server sends them, and an admission server with caches made of plain lists.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import * as keys from '../../src/api/keys.ts';
-import type { Deployment, Rollout } from '../../src/api/types.ts';
+import type { CanaryStatus, Deployment, Rollout } from '../../src/api/types.ts';
+import { templateDigest } from '../../src/engine/revision.ts';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
+import type { Answer } from '../../src/admission/review.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -93,3 +97,30 @@ export const someDeps = (caches: Caches = {}, more: Partial<AdmissionDeps> = {})
     caches.deployments?.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
   ...more,
 });
+
+/** An answer for which nobody has to be asked. */
+export const atOnce = (answer: Answer | Promise<Answer>): Answer => {
+  assert.ok(!(answer instanceof Promise), 'answered without asking the API server');
+  return answer;
+};
+
+/** The Rollout as the operator leaves it when this Deployment is at rest. */
+export function atRest(rollout: Rollout, { spec }: Deployment): Rollout {
+  const digest = templateDigest(spec.template, (text) => createHash('sha256').update(text).digest('hex'));
+  const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
+  const canaryStatus: CanaryStatus = {
+    podTemplateHash: '',
+    canaryReplicas: 0,
+    canaryReadyReplicas: 0,
+    currentStepIndex: steps,
+    nextStepIndex: -1,
+    currentStepState: 'Completed',
+    finalisingStep: '',
+    templateDigest: digest,
+    stableDigest: digest,
+  };
+  return {
+    ...rollout,
+    status: { phase: 'Healthy', currentStepIndex: steps, currentStepState: 'Completed', canaryStatus },
+  };
+}

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import type { Deployment } from '../../src/api/types.ts';
+import type { Deployment, Held } from '../../src/api/types.ts';
 import {
   firstHold,
   freedSettings,
+  giveBackPatch,
+  HELD_ANNOTATIONS,
   heldSettings,
   isInMotion,
   isMoving,
@@ -110,9 +112,48 @@ describe('the record on a held Deployment', () => {
       '[]',
       '{"v":2}',
       '{"v":1,"rollout":"r","stable":"s"}',
-      '{"v":1,"rollout":"r","stable":"s","user":{"paused":"yes","maxSurge":1,"maxUnavailable":1,"minReadySeconds":null,"progressDeadlineSeconds":null}}',
+      '{"v":1,"rollout":"../../x","stable":"s","user":{}}',
+      '{"v":1,"rollout":"r","stable":"../s","user":{}}',
     ])
       assert.equal(parseHeld(text), undefined, text);
+  });
+
+  it('gives Kubernetes’ defaults for settings that Kubernetes would refuse, and names them', () => {
+    const read = (user: object): Held | undefined =>
+      parseHeld(JSON.stringify({ ...held, user: { ...held.user, ...user } }));
+    const cases: readonly [object, readonly string[], object][] = [
+      [{ maxSurge: 'abc' }, ['maxSurge'], { maxSurge: '25%' }],
+      [{ maxSurge: -1 }, ['maxSurge'], { maxSurge: '25%' }],
+      [{ maxSurge: 1e15 }, ['maxSurge'], { maxSurge: '25%' }],
+      [{ maxUnavailable: '101%' }, ['maxUnavailable'], { maxUnavailable: '25%' }],
+      [
+        { maxSurge: 0, maxUnavailable: '0%' },
+        ['maxSurge', 'maxUnavailable'],
+        { maxSurge: '25%', maxUnavailable: '25%' },
+      ],
+      [{ minReadySeconds: 1.5 }, ['minReadySeconds'], { minReadySeconds: null }],
+      [
+        { minReadySeconds: 700, progressDeadlineSeconds: 600 },
+        ['minReadySeconds', 'progressDeadlineSeconds'],
+        { minReadySeconds: null, progressDeadlineSeconds: null },
+      ],
+      [{ paused: 'yes' }, ['paused'], { paused: null }],
+    ];
+    for (const [user, mended, expected] of cases) {
+      const record = read(user);
+      assert.deepEqual(record?.mended, mended, JSON.stringify(user));
+      assert.deepEqual(record?.user, { ...held.user, ...expected }, JSON.stringify(user));
+      assert.ok(!writeHeld(record).includes('mended'));
+    }
+    assert.equal(read({ maxSurge: '200%' })?.mended, undefined, 'as much surge as one likes');
+  });
+
+  it('comes with a merge patch that gives the Deployment back', () => {
+    const patch = JSON.parse(giveBackPatch(held)) as { spec: object; metadata: { annotations: object } };
+    const { paused, minReadySeconds, progressDeadlineSeconds, maxSurge, maxUnavailable } = held.user;
+    const rollingUpdate = { maxSurge, maxUnavailable };
+    assert.deepEqual(patch.spec, { paused, minReadySeconds, progressDeadlineSeconds, strategy: { rollingUpdate } });
+    assert.deepEqual(Object.keys(patch.metadata.annotations), [...HELD_ANNOTATIONS]);
   });
 
   it("takes an edit of the borrowed fields over as the user's", () => {

@@ -3,13 +3,35 @@ import { createHash } from 'node:crypto';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment, Held, Rollout } from '../../src/api/types.ts';
 import { markedSettings, readHeld, settingsOf, withSettings, writeHeld } from '../../src/engine/hold.ts';
+import { templateDigest } from '../../src/engine/revision.ts';
 import { intercept, type Decision, type Edit } from '../../src/engine/intercept.ts';
 import { applyOps } from '../support/json-patch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const options = { operatorUser: 'system:serviceaccount:tranche:tranche', sha256 };
 
+const V1 = { metadata: { labels: { app: 'demo' } }, spec: { containers: [{ name: 'c', image: 'app:v1' }] } };
+/** What the operator has seen of it at rest. */
+const seen = (digest: string): Pick<Rollout, 'status'> => ({
+  status: {
+    phase: 'Healthy',
+    currentStepIndex: 3,
+    currentStepState: 'Completed',
+    canaryStatus: {
+      podTemplateHash: '',
+      canaryReplicas: 0,
+      canaryReadyReplicas: 0,
+      currentStepIndex: 3,
+      nextStepIndex: -1,
+      currentStepState: 'Completed',
+      finalisingStep: '',
+      templateDigest: digest,
+      stableDigest: digest,
+    },
+  },
+});
 const rollout: Rollout = {
+  ...seen(templateDigest(V1, sha256)),
   metadata: { name: 'rollouts-demo', namespace: 'default' },
   spec: {
     workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'demo' },
@@ -18,6 +40,7 @@ const rollout: Rollout = {
 };
 const disabled: Rollout = { ...rollout, spec: { ...rollout.spec, disabled: true } };
 const withSteps = (steps: NonNullable<Rollout['spec']['strategy']['canary']>['steps'], annotations = {}): Rollout => ({
+  ...rollout,
   metadata: { ...rollout.metadata, annotations },
   spec: { ...rollout.spec, strategy: { canary: { steps: steps ?? [] } } },
 });
@@ -114,6 +137,7 @@ describe('an edit of a Deployment that is not held', () => {
       [
         'add /metadata/labels/rollouts.kruise.io~1rollout-id',
         'add /metadata/annotations/tranche.dev~1held',
+        'add /metadata/annotations/tranche.dev~1give-back',
         'add /metadata/annotations/rollouts.kruise.io~1in-progressing',
         'add /metadata/annotations/tranche.dev~1changed-by',
         'add /spec/paused',

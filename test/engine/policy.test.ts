@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ReleasePolicy, ReleasePolicySpec, StepRules } from '../../src/api/policy.ts';
-import type { CanaryStep } from '../../src/api/types.ts';
+import type { CanaryStep, Deployment } from '../../src/api/types.ts';
 import { judge, matching, readGlass, selects, type Finding } from '../../src/engine/policy.ts';
 import {
   judgeChange,
@@ -279,11 +279,11 @@ describe('a release in flight', () => {
   const old = rolloutOf(plan, { currentStepIndex: 2, currentStepState: 'StepUpgrade' });
   const edited = (steps: CanaryStep[], spec: object = {}) => ({ ...old, spec: { ...rolloutOf(steps).spec, ...spec } });
   const fields = (next: typeof old | undefined, from = old): string[] =>
-    judgeProtection(policies, from, next).map(({ field }) => field);
+    judgeProtection(policies, from, next, undefined).map(({ field }) => field);
 
   it('may not lose its Rollout', () => {
     assert.match(
-      judgeProtection(policies, old, undefined).map(sentence).join(),
+      judgeProtection(policies, old, undefined, undefined).map(sentence).join(),
       /metadata.name: "demo" cannot be deleted in the middle of its release, and policy p protects releases in flight; wait/,
     );
     assert.deepEqual(fields(edited(plan, { disabled: true })), ['spec.disabled']);
@@ -316,19 +316,45 @@ describe('a release in flight', () => {
     });
   }
 
+  it('is in flight as soon as the Deployment’s record says so, whatever the status says', () => {
+    const held = { metadata: { name: 'web', annotations: { 'tranche.dev/held': '{' } } } as unknown as Deployment;
+    const idle = rolloutOf(plan);
+    assert.deepEqual(judgeProtection(policies, idle, undefined, undefined), []);
+    assert.deepEqual(
+      judgeProtection(policies, idle, undefined, held).map(({ field }) => field),
+      ['metadata.name'],
+    );
+    assert.deepEqual(judgeScaleToZero(policies, idle, held).length, 1);
+  });
+
+  it('may not lose its finalizer, nor get an owner that could take it along', () => {
+    const finalizers = ['rollouts.kruise.io/rollout'];
+    const hooked = { ...old, metadata: { ...old.metadata, finalizers } };
+    const ref = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'x' };
+    assert.deepEqual(fields({ ...hooked, metadata: { ...old.metadata, finalizers: [] } }, hooked), [
+      'metadata.finalizers',
+    ]);
+    const owned = { ...hooked, metadata: { ...hooked.metadata, ownerReferences: [ref] } };
+    assert.deepEqual(fields(owned, hooked), ['metadata.ownerReferences']);
+    assert.deepEqual(fields({ ...hooked, metadata: { ...hooked.metadata, labels: { a: 'b' } } }, hooked), []);
+  });
+
   it('may get a shorter wait in the step that waits: that is an approval', () => {
     const waiting = rolloutOf(plan, { currentStepIndex: 2, currentStepState: 'StepPaused' });
     assert.deepEqual(fields(edited([plan[0]!, { replicas: '50%', pause: { duration: 0 } }, plan[2]!]), waiting), []);
   });
 
   it('is not protected without the rule, nor when there is none', () => {
-    assert.deepEqual(judgeProtection([policy('p', {})], old, undefined), []);
+    assert.deepEqual(judgeProtection([policy('p', {})], old, undefined, undefined), []);
     assert.deepEqual(fields(undefined, rolloutOf(plan)), []);
   });
 
   it('may not be scaled to nothing', () => {
-    assert.match(judgeScaleToZero(policies, old).map(sentence).join(), /spec.replicas: 0 in the middle of a release/);
-    assert.deepEqual(judgeScaleToZero(policies, rolloutOf(plan)), []);
-    assert.deepEqual(judgeScaleToZero(policies, undefined), []);
+    assert.match(
+      judgeScaleToZero(policies, old, undefined).map(sentence).join(),
+      /spec.replicas: 0 in the middle of a release/,
+    );
+    assert.deepEqual(judgeScaleToZero(policies, rolloutOf(plan), undefined), []);
+    assert.deepEqual(judgeScaleToZero(policies, undefined, undefined), []);
   });
 });

@@ -26,6 +26,8 @@ const ALLOWED = [
   /^PATCH .*\/deployments\/[^/]+$/,
   /^PATCH .*\/replicasets\/[^/]+$/,
   /^PATCH .*\/pods\/[^/]+$/,
+  /^POST .*\/controllerrevisions$/,
+  /^DELETE .*\/controllerrevisions\/[^/]+$/,
   /^PATCH .*\/rollouts\/[^/]+(\/status)?$/,
 ];
 

@@ -2,7 +2,14 @@
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
 import { resolveLimits } from '../../engine/batch.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, heldSettings, inProgressing, NO_BUDGET, writeHeld } from '../../engine/hold.ts';
+import {
+  heldAnnotations,
+  HELD_ANNOTATIONS,
+  HELD_LABELS,
+  heldSettings,
+  NO_BUDGET,
+  writeHeld,
+} from '../../engine/hold.ts';
 import type { Settings } from '../../engine/hold.ts';
 import { patchFor, type PatchOp } from '../../engine/intercept-patch.ts';
 import { leftoverOf, settingsBefore, tracesOf, type Leftover } from '../../engine/openkruise.ts';
@@ -215,7 +222,7 @@ function hold(situation: Situation, rollout: Rollout): Plan {
   if (situation.unsettled) return wait(situation.unsettled);
   const stableHash = hashOf(stable);
   const ops = patch(deployment, heldSettings(held), {
-    annotations: { [keys.HELD]: writeHeld(held), [keys.IN_PROGRESSING]: inProgressing(rollout.metadata.name) },
+    annotations: heldAnnotations(held),
     labels: { [keys.WORKLOAD_TYPE]: 'deployment', ...(stableHash ? { [keys.STABLE_REVISION]: stableHash } : {}) },
   });
   const says = `taken over: it stays held with ${view.updated} of ${pods(view.replicas)} updated, and Rollout ${rollout.metadata.name} ${onward(situation, rollout)}`;

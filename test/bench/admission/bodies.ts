@@ -4,7 +4,7 @@ import * as keys from '../../../src/api/keys.ts';
 import type { Deployment } from '../../../src/api/types.ts';
 import { mutateDeployment } from '../../../src/admission/deployments.ts';
 import { readReview } from '../../../src/admission/review.ts';
-import { aRollout, someDeps, type Json } from '../../admission/support.ts';
+import { aRollout, atOnce, someDeps, type Json } from '../../admission/support.ts';
 import { applyOps } from '../../support/json-patch.ts';
 
 export type Kind = 'pass' | 'hold' | 'refuse';
@@ -116,7 +116,7 @@ export const bodyOfSize = (bytes: number): Body => bodyOf('hold', `hold-of-${byt
 /** In the middle of the release, somebody asks for the strategy Recreate. */
 function refused(review: Review): Review {
   const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(review.request.name, 'default') };
-  const { patch = [] } = mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] }));
+  const { patch = [] } = atOnce(mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] })));
   const held = applyOps(review.request.object, patch);
   return edited(review, (_, which) =>
     which === 'oldObject' ? held : { ...held, spec: { ...held.spec, strategy: { type: 'Recreate' } } },
