@@ -36,9 +36,12 @@ export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover 
   return annotations?.[keys.KRUISE_STRATEGY] === undefined ? 'Paused' : 'Partition';
 }
 
-/** In the middle of a release of OpenKruise's: nothing of ours may touch it before it is taken over. */
+/**
+ * In the middle of a release of OpenKruise's: nothing of ours may touch it before it is taken over. Under a status of ours it cannot be one:
+ * whoever may edit the Deployment can write such keys onto it.
+ */
 export const isLeftBehind = (deployment: Deployment, rollout?: Rollout): boolean =>
-  !['Traces', undefined].includes(leftoverOf(deployment, rollout));
+  !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout));
 
 /** OpenKruise knows no digest of the template. */
 export const isOurs = (rollout: Rollout | undefined): boolean =>

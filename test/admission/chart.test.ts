@@ -10,7 +10,8 @@ import { findTool } from '../support/tools.ts';
 import { aDeployment, OPERATOR } from './support.ts';
 
 const ENROLLED = 'enrolled.deployments.tranche.dev';
-const UNPAUSED = 'unpaused.deployments.tranche.dev';
+const WAY_OUT = 'way-out.deployments.tranche.dev';
+const REST = 'deployments.tranche.dev';
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 
 interface Webhook {
@@ -58,19 +59,20 @@ describe('the webhook configurations of the chart', function () {
       [
         ['enrolled.deployments.tranche.dev', 'Fail', ['UPDATE']],
         ['deployments.tranche.dev', 'Ignore', ['UPDATE']],
-        [UNPAUSED, 'Ignore', ['UPDATE']],
+        [WAY_OUT, 'Ignore', ['UPDATE']],
         ['created.deployments.tranche.dev', 'Ignore', ['CREATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
         ['releasepolicies.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['scale-to-zero.tranche.dev', 'Ignore', ['UPDATE']],
+        ['replicasets.tranche.dev', 'Ignore', ['CREATE', 'UPDATE', 'DELETE', 'UPDATE']],
       ],
     );
     for (const { name, sideEffects, timeoutSeconds, rules } of webhooks) {
       assert.equal(sideEffects, 'None', `${name}: a dry run is answered`);
       assert.ok(timeoutSeconds <= 5, name);
-      if (name === 'scale-to-zero.tranche.dev') continue;
+      if (['scale-to-zero.tranche.dev', 'replicasets.tranche.dev'].includes(name)) continue;
       assert.ok(
         !rules.some(({ resources }) => resources.some((resource) => /scale|deployments\/|\*/.test(resource))),
         name,
@@ -103,10 +105,12 @@ describe('the webhook configurations of the chart', function () {
     rule.resources.includes('deployments') &&
     rule.operations.includes(operation) &&
     !rule.resources.includes('deployments/scale');
-  /** Enrolled or not, the same edits matter; un-pausing alone is the exception. */
+  /** One of the two that are for enrolled Deployments calls us, whenever the one for the rest would; un-pausing alone is the exception. */
   const calls = (next: Deployment, old: Deployment | null, username?: string): boolean => {
     const names = called(next, old, username);
-    if (old !== null) assert.equal(names.includes(ENROLLED), names.includes('deployments.tranche.dev'));
+    const enrolled = names.filter((name) => name === ENROLLED || name === WAY_OUT);
+    assert.ok(enrolled.length <= 1, enrolled.join());
+    if (old !== null && names.includes(REST)) assert.equal(enrolled.length, 1);
     return names.length > 0;
   };
   const edited = (spec: object, metadata: object = {}, from = aDeployment()): Deployment => ({
@@ -175,15 +179,48 @@ describe('the webhook configurations of the chart', function () {
     });
   }
 
-  it('leave the way out open when nobody answers: un-pausing, and nothing else with it', () => {
-    const held = edited({ paused: true });
-    const resumed = [aDeployment(), edited({ paused: false })];
-    for (const next of resumed) assert.deepEqual(called(next, held), [UNPAUSED]);
-    const { template } = aDeployment('v2').spec;
-    assert.ok(called(edited({ template }), held).includes(ENROLLED), 'not with another template');
-    assert.ok(!called(edited({ template }), held).includes(UNPAUSED));
-    assert.ok(called(edited({}, { labels: {} }), held).includes(ENROLLED), 'nor with our label taken off');
-  });
+  const annotations = { [keys.HELD]: '{}', [keys.GIVE_BACK]: '{}' };
+  const held = edited({ paused: true }, { annotations });
+  const moving = edited(
+    { minReadySeconds: 2147483646, strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } },
+    { annotations },
+  );
+  const { template } = aDeployment('v2').spec;
+  for (const [what, old, next] of [
+    ['un-pausing', held, edited({ paused: false }, { annotations })],
+    ['un-pausing, the field taken away', held, edited({}, { annotations })],
+    ['giving back what is held', held, aDeployment()],
+    ['giving back what moves', moving, aDeployment()],
+    [
+      'giving back what moves within the user’s own limits',
+      edited({ minReadySeconds: 2147483646 }, { annotations }),
+      aDeployment(),
+    ],
+    ['pausing what moves', moving, edited({ paused: true }, { annotations }, moving)],
+    ['another template on what is paused, and stays so', held, edited({ paused: true, template }, { annotations })],
+    ['another template on what moves, and is paused with it', moving, edited({ paused: true, template }, {}, moving)],
+    ['settings', moving, edited({ minReadySeconds: 0 }, {}, moving)],
+  ] as const) {
+    it(`leave the way out open when nobody answers: ${what}`, () => {
+      const names = called(next, old);
+      assert.ok(names.includes(WAY_OUT) && !names.includes(ENROLLED), names.join());
+    });
+  }
+  for (const [what, old, next] of [
+    ['another template that starts Pods', held, edited({ template }, { annotations })],
+    ['another template on what moves', moving, edited({ template }, {}, moving)],
+    ['another template, given back at the same time', held, edited({ template })],
+    ['the enrolment taken off', held, edited({ paused: true }, { labels: {}, annotations })],
+    ['the enrolment taken off as it is given back', held, edited({}, { labels: {} })],
+    ['the record taken off alone', held, edited({ paused: true })],
+    ['the record changed', held, edited({ paused: true }, { annotations: { ...annotations, [keys.HELD]: '1' } })],
+    ['another strategy', held, edited({ paused: true, strategy: { type: 'Recreate' } }, { annotations })],
+  ] as const) {
+    it(`let nothing through when nobody answers: ${what}`, () => {
+      const names = called(next, old);
+      assert.ok(names.includes(ENROLLED) && !names.includes(WAY_OUT), names.join());
+    });
+  }
 
   it('call us for every creation: a Rollout may name it already, and one with our label may be a copy of a held one', () => {
     assert.equal(calls(aDeployment(), null), true);
