@@ -111,7 +111,13 @@ export class Applier {
         await this.unless(409, { method: 'POST', path: copiesPath(namespace), body: effect.object });
         break;
       case 'DeleteCopy':
-        await this.unless(404, { method: 'DELETE', path: `${copiesPath(namespace)}/${effect.name}` });
+        await this.unless(404, { method: 'DELETE', path: `${copiesPath(namespace)}/${effect.name}` }).catch(
+          (error: unknown) => {
+            // One that is left goes with its Deployment; a release must not hang on it.
+            if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
+            this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
+          },
+        );
         break;
       case 'PatchRollout':
         changed = await this.write(key, rollout, {

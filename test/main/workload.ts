@@ -1,5 +1,5 @@
 // A Deployment, a Rollout for it, and what tests of whole processes ask about them.
-import type { Deployment, Rollout } from '../../src/api/types.ts';
+import type { Deployment, ReplicaSet, Rollout } from '../../src/api/types.ts';
 import type { Api } from '../../src/kube/api.ts';
 import { until } from './cluster.ts';
 
@@ -92,6 +92,12 @@ export class Workload {
 
   deployment(): Promise<Deployment> {
     return this.api.request({ method: 'GET', path: `${DEPLOYMENTS}/${this.name}` }) as Promise<Deployment>;
+  }
+
+  async replicaSets(): Promise<ReplicaSet[]> {
+    const path = '/apis/apps/v1/namespaces/default/replicasets';
+    const query = { labelSelector: `app=${this.name}` };
+    return ((await this.api.request({ method: 'GET', path, query })) as { items: ReplicaSet[] }).items;
   }
 
   rollout(): Promise<Rollout> {

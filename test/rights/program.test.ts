@@ -11,6 +11,7 @@ import { granted, isFor, show, watchRequests, type Grant } from './grants.ts';
 const USER = `system:serviceaccount:${NAMESPACE}:tranche`;
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/tranche`;
 const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/tranche-tls`;
+const REPLICASETS = '/apis/apps/v1/namespaces/default/replicasets';
 const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
 const policy = {
   apiVersion: 'tranche.dev/v1alpha1',
@@ -104,8 +105,19 @@ for (const [where, set, flags] of [
           () => 'the spoilt Secret stays',
           40,
         );
-        // Held, and its Rollout is gone: it asks whether that is true before it gives the Deployment back.
+        // To whom a ReplicaSet belongs is asked when it is scaled; the stable template comes from its copy when no ReplicaSet has it.
         await workload.release('v4');
+        await workload.untilPaused(1);
+        const sets = await workload.replicaSets();
+        const scale = `${REPLICASETS}/${sets[0]!.metadata.name}/scale`;
+        const asked = { method: 'PATCH', path: scale, contentType, body: { spec: { replicas: 3 } } } as const;
+        await assert.rejects(() => cluster.api.request(asked), /its ReplicaSets change only by its own controller/);
+        const native = { username: 'system:kube-controller-manager', groups: ['system:masters'] };
+        for (const { metadata } of sets)
+          await cluster.sandbox.cluster.client(native).request('DELETE', `${REPLICASETS}/${metadata.name}`);
+        await workload.until('back', async () => (await workload.rollout()).status?.phase === 'Healthy');
+        // Held, and its Rollout is gone: it asks whether that is true before it gives the Deployment back.
+        await workload.release('v5');
         await workload.untilPaused(1);
         const { store } = cluster.sandbox.cluster;
         store.remove('rollouts.kruise.io/rollouts', store.get('rollouts.kruise.io/rollouts', 'default', 'web')!);

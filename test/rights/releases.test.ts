@@ -74,7 +74,7 @@ describe('the rights of a release', function () {
   });
 
   it('are each needed', async () => {
-    const releases = ['rollouts', 'rollouts/status', 'deployments', 'replicasets', 'pods'];
+    const releases = ['rollouts', 'rollouts/status', 'deployments', 'replicasets', 'pods', 'controllerrevisions'];
     const stops: Record<string, string> = {};
     for (const grant of await granted())
       if (releases.includes(grant.resource)) stops[show(grant)] = await firstThatFails(grant);
@@ -88,6 +88,11 @@ describe('the rights of a release', function () {
       'list deployments': 'the Rollout becomes Healthy',
       'watch deployments': 'what is held for nobody is given back',
       'patch deployments': 'the Rollout becomes Healthy',
+      // What admission asks, and what is asked when a ReplicaSet is gone.
+      'get replicasets': '',
+      'get controllerrevisions': '',
+      'create controllerrevisions': 'a step is done',
+      'delete controllerrevisions': '',
       'list replicasets': 'the Rollout becomes Healthy',
       'watch replicasets': 'the Rollout becomes Healthy',
       'patch replicasets': 'a newer version replaces the Pods of a broken one first',

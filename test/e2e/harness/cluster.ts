@@ -21,6 +21,10 @@ export interface Cluster {
   /** Is it the embedded one (and not a cluster of the user's)? */
   readonly embedded: boolean;
   readonly services: readonly Service[];
+  /** From one moment to the next none of our processes is there. */
+  readonly killProgram: () => Promise<void>;
+  /** Starts the program again after that. */
+  readonly startProgram: () => Promise<void>;
 }
 
 export interface ClusterOptions {
@@ -55,8 +59,19 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   say('installing the chart');
   await installChart(client, webhookUrl);
   say("starting the program with its service account's token");
-  services.push(await startProgram(await operatorKubeconfig(client, home), webhookUrl));
-  return { client, embedded, services };
+  const own = await operatorKubeconfig(client, home);
+  services.push(await startProgram(own, webhookUrl));
+  return {
+    client,
+    embedded,
+    services,
+    async killProgram() {
+      const program = services.pop();
+      program?.kill('SIGKILL');
+      await program?.stop();
+    },
+    startProgram: async () => void services.push(await startProgram(own, webhookUrl)),
+  };
 }
 
 /** The embedded cluster as a process of its own. */
