@@ -50,6 +50,8 @@ export type StalledReason =
   | 'LeftByOpenKruise'
   /** An older Rollout names the same Deployment. */
   | 'WorkloadTaken'
+  /** `spec.workloadRef.name` is a name that no object can have. */
+  | 'InvalidWorkloadRef'
   /** The Deployment does not exist. */
   | 'WorkloadNotFound';
 
