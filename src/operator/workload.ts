@@ -18,5 +18,7 @@ export const misnamedBy = (name: string): string | undefined =>
 /** For an index of Rollouts: `<namespace>/<kind>/<name>`, of which only one Rollout's parts can be read. */
 export function workloadIndex({ metadata, spec }: Rollout): string[] {
   const { kind, name } = spec.workloadRef;
-  return [kind, name].some((part: unknown) => typeof part !== 'string' || part.includes('/')) ? [] : [`${metadata.namespace}/${kind}/${name}`];
+  return [kind, name].some((part: unknown) => typeof part !== 'string' || part.includes('/'))
+    ? []
+    : [`${metadata.namespace}/${kind}/${name}`];
 }

@@ -58,6 +58,7 @@ describe('attack: a name that leads elsewhere', () => {
       it(what, async () => {
         for (const message of await status(aReview(named(name)))) {
           assert.match(message, /^spec\.workloadRef\.name: "/);
+          assert.doesNotMatch(message, /[\0-\x1f\x7f-\x9f\u202e]/);
           assert.match(message, /must (be|consist of) .*; write the name of a Deployment of the same namespace/);
         }
       });
