@@ -62,6 +62,19 @@ const wallAt = (room, depth, extra) => ({
   },
 });
 
+/** Paths of the API are made in one place, where names are looked at. */
+const PATHS = [
+  'TemplateElement[value.raw=/(^|[^.\\w])\\/?(apis?|namespaces)\\//]',
+  "BinaryExpression[operator='+'] > Literal[value=/^\\/?(apis?|namespaces)\\//]",
+  "ObjectExpression:not(:has(> Property[key.name=/^(op|config)$/])) > Property[key.name='path'][value.type=/^(TemplateLiteral|BinaryExpression)$/]",
+  'TemplateElement[value.raw=/metadata\\.(name|namespace)=/]',
+].map((selector) => ({ selector, message: 'Paths of the API are made by src/kube/path.ts.' }));
+
+const ENVIRONMENT = {
+  selector: "MemberExpression[object.name='process'][property.name=/^(env|exit|argv|on|once)$/]",
+  message: 'Only config.ts reads the environment and only main.ts exits or handles signals.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'src/sandbox/schema/generated/'] },
   ...tseslint.configs.recommended,
@@ -110,14 +123,14 @@ export default tseslint.config(
     files: ['src/**/*.ts'],
     ignores: ['src/main.ts', 'src/config.ts', 'src/sandbox/**', 'src/cli/**'],
     rules: {
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: "MemberExpression[object.name='process'][property.name=/^(env|exit|argv|on|once)$/]",
-          message: 'Only config.ts reads the environment and only main.ts exits or handles signals.',
-        },
-      ],
+      'no-restricted-syntax': ['error', ENVIRONMENT, ...PATHS],
     },
   },
+  {
+    files: ['src/main.ts', 'src/config.ts', 'src/cli/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...PATHS] },
+  },
+  // The engine makes JSON pointers, which `path` is called in a patch too.
+  { files: ['src/kube/path.ts', 'src/engine/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ENVIRONMENT] } },
   { files: ['src/sandbox/main.ts', 'src/cli/**', 'test/support/**', 'test/tools/**'], rules: { 'no-console': 'off' } },
 );

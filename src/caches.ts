@@ -1,13 +1,15 @@
 // What every replica keeps a copy of: the Rollouts and the Deployments that they name, of all namespaces or of some.
-import { GROUP, OWN_GROUP, WORKLOAD_TYPE } from './api/keys.ts';
+import { WORKLOAD_TYPE } from './api/keys.ts';
 import type { ReleasePolicy } from './api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from './api/types.ts';
 import type { Api } from './kube/api.ts';
 import { steadyClock as clock } from './kube/clock.ts';
 import { inNamespaces, type Collection } from './kube/collection.ts';
 import { Reflector, type ReflectorOptions } from './kube/reflector.ts';
+import { DEPLOYMENTS, NAMESPACES, pathOf, POLICIES, ROLLOUTS, type Resource } from './kube/path.ts';
 import { heldIndex } from './operator/policies.ts';
 import { trimDeployment } from './operator/trim.ts';
+import { workloadIndex } from './operator/workload.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -26,11 +28,7 @@ export interface CachesOptions {
 
 /** What both the webhooks and the operator look at; on every replica, so that each can answer and the next leader knows all at once. */
 export function startCaches({ api, namespaces, logger, metrics }: CachesOptions): Caches {
-  const make = <T extends KubeObject>(
-    api_: string,
-    resource: string,
-    options: Partial<ReflectorOptions<T>>,
-  ): Collection<T> => {
+  const make = <T extends KubeObject>(resource: Resource, options: Partial<ReflectorOptions<T>>): Collection<T> => {
     const collection = inNamespaces<T>(
       namespaces,
       (namespace) =>
@@ -38,22 +36,18 @@ export function startCaches({ api, namespaces, logger, metrics }: CachesOptions)
           api,
           clock,
           logger,
-          onRestart: (reason) => metrics.watchRestart(resource, reason),
-          onDrift: (objects) => metrics.watchDrift(resource, objects),
+          onRestart: (reason) => metrics.watchRestart(resource.plural, reason),
+          onDrift: (objects) => metrics.watchDrift(resource.plural, objects),
           ...options,
-          path: namespace === undefined ? `${api_}/${resource}` : `${api_}/namespaces/${namespace}/${resource}`,
+          path: pathOf(resource, { namespace }),
         }),
     );
     collection.start();
     return collection;
   };
   return {
-    rollouts: make<Rollout>(`/apis/${GROUP}/v1beta1`, 'rollouts', {
-      indexes: {
-        workload: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workloadRef.kind}/${spec.workloadRef.name}`],
-      },
-    }),
-    deployments: make<Deployment>('/apis/apps/v1', 'deployments', {
+    rollouts: make<Rollout>(ROLLOUTS, { indexes: { workload: workloadIndex } }),
+    deployments: make<Deployment>(DEPLOYMENTS, {
       labelSelector: WORKLOAD_TYPE,
       trim: trimDeployment,
       indexes: { held: heldIndex, enrolled: () => ['*'] },
@@ -68,22 +62,22 @@ export interface PolicyCacheSet {
 
 /** Policies, and the labels of namespaces that they select by. */
 export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 'namespaces'>): PolicyCacheSet {
-  const make = <T extends KubeObject>(resource: string, path: string, trim?: (object: T) => T): Reflector<T> => {
+  const make = <T extends KubeObject>(resource: Resource, trim?: (object: T) => T): Reflector<T> => {
     const reflector = new Reflector<T>({
       api,
       clock,
       logger,
-      path,
-      onRestart: (reason) => metrics.watchRestart(resource, reason),
-      onDrift: (objects) => metrics.watchDrift(resource, objects),
+      path: pathOf(resource),
+      onRestart: (reason) => metrics.watchRestart(resource.plural, reason),
+      onDrift: (objects) => metrics.watchDrift(resource.plural, objects),
       ...(trim && { trim }),
     });
     reflector.start();
     return reflector;
   };
   return {
-    policies: make<ReleasePolicy>('releasepolicies', `/apis/${OWN_GROUP}/v1alpha1/releasepolicies`),
-    namespaces: make<KubeObject>('namespaces', '/api/v1/namespaces', ({ metadata }) => {
+    policies: make<ReleasePolicy>(POLICIES),
+    namespaces: make<KubeObject>(NAMESPACES, ({ metadata }) => {
       const { name, uid, resourceVersion, labels } = metadata;
       return {
         metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }), ...(labels && { labels }) },

@@ -1,5 +1,5 @@
 // `tranche drain`: takes the lead away from the replicas, gives every Deployment back, and ends.
-import { FIELD_MANAGER, GROUP } from './api/keys.ts';
+import { FIELD_MANAGER } from './api/keys.ts';
 import type { Rollout } from './api/types.ts';
 import { notSynced, startCaches } from './caches.ts';
 import type { Api } from './kube/api.ts';
@@ -11,6 +11,7 @@ import { isNotFound } from './kube/errors.ts';
 import { EventSender } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { LeaderElection } from './kube/lease.ts';
+import { pathOf, ROLLOUTS } from './kube/path.ts';
 import { drain, DrainError } from './operator/drain.ts';
 import { DEFAULT_NAMESPACE, type Run } from './program.ts';
 import { introduce } from './starting.ts';
@@ -85,9 +86,8 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
 }
 
 async function isServed(api: Api, namespace: string | undefined): Promise<boolean> {
-  const where = namespace === undefined ? '' : `/namespaces/${namespace}`;
   try {
-    await api.request({ method: 'GET', path: `/apis/${GROUP}/v1beta1${where}/rollouts`, query: { limit: '1' } });
+    await api.request({ method: 'GET', path: pathOf(ROLLOUTS, { namespace }), query: { limit: '1' } });
     return true;
   } catch (error) {
     if (isNotFound(error)) return false;

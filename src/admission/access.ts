@@ -1,12 +1,14 @@
 // May this person approve? Asks the API server: the one question on the way of a request.
 import type { Deployment, KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
-import { isNotFound } from '../kube/errors.ts';
+import { findObject } from '../kube/get.ts';
+import { DEPLOYMENTS, REPLICA_SETS } from '../kube/path.ts';
 import type { Violation } from '../engine/validate-violation.ts';
 import type { AdmissionDeps, Approval } from './deps.ts';
 
 /** Shorter than the API server waits for us. */
 const TIMEOUT_MS = 3_000;
+const inTime = (): AbortSignal => AbortSignal.timeout(TIMEOUT_MS);
 
 interface Review {
   readonly status?: { readonly allowed?: boolean };
@@ -35,7 +37,7 @@ export const askAccess =
           kind: 'SubjectAccessReview',
           spec: { user, groups, resourceAttributes },
         },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: inTime(),
       })) as Review;
       if (status?.allowed === true) return [];
     } catch {
@@ -50,25 +52,10 @@ export const askAccess =
 export const readersOf = (
   api: Api,
 ): Required<Pick<AdmissionDeps, 'readDeployment' | 'ownerOfReplicaSet' | 'authorizeTakeover'>> => ({
-  readDeployment: (namespace, name) => get<Deployment>(api, namespace, 'deployments', name),
+  readDeployment: (namespace, name) => findObject<Deployment>(api, DEPLOYMENTS, { namespace, name, signal: inTime() }),
   async ownerOfReplicaSet(namespace, name) {
-    const set = await get<KubeObject>(api, namespace, 'replicasets', name);
+    const set = await findObject<KubeObject>(api, REPLICA_SETS, { namespace, name, signal: inTime() });
     return set?.metadata.ownerReferences?.find((ref) => ref.controller === true && ref.kind === 'Deployment')?.name;
   },
   authorizeTakeover: askAccess(api, 'takeover'),
 });
-
-async function get<T extends KubeObject>(
-  api: Api,
-  namespace: string,
-  resource: string,
-  name: string,
-): Promise<T | undefined> {
-  const path = `/apis/apps/v1/namespaces/${namespace}/${resource}/${name}`;
-  try {
-    return (await api.request({ method: 'GET', path, signal: AbortSignal.timeout(TIMEOUT_MS) })) as T;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}

@@ -52,6 +52,8 @@ export type StalledReason =
   | 'StableUnknown'
   /** An older Rollout names the same Deployment. */
   | 'WorkloadTaken'
+  /** `spec.workloadRef.name` is a name that no object can have. */
+  | 'InvalidWorkloadRef'
   /** The Deployment does not exist. */
   | 'WorkloadNotFound';
 

@@ -1,14 +1,15 @@
 // What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
-import type { Deployment, Rollout } from '../api/types.ts';
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/batch.ts';
 import { ownerOf } from '../engine/owner.ts';
 import { planRelease, type Wait } from '../engine/plan.ts';
 import type { ApiCall } from '../kube/api.ts';
 import { ApiError, isConflict } from '../kube/errors.ts';
+import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../kube/path.ts';
 import type { Cluster, Context, DryRun } from './context.ts';
 import { CliError } from './exit.ts';
 import { oneLine } from './paint.ts';
-import { find, appsPath, getRollout, listRollouts, namespaceFlag, rolloutsPath } from './resources.ts';
+import { findWorkload, getRollout, listRollouts, namespaceFlag } from './resources.ts';
 import { isUnreported, standing, stateOf } from './state.ts';
 import { duration, pods } from './text.ts';
 
@@ -51,8 +52,7 @@ export async function change(
 
 export async function getTarget(cluster: Cluster, name: string): Promise<Target> {
   const rollout = await getRollout(cluster, name);
-  const path = `${appsPath('deployments', rollout.metadata.namespace)}/${rollout.spec.workloadRef.name}`;
-  const [deployment] = await Promise.all([find<Deployment>(cluster.api, path), refuseRival(cluster, rollout)]);
+  const [deployment] = await Promise.all([findWorkload(cluster, rollout), refuseRival(cluster, rollout)]);
   return { rollout, deployment };
 }
 
@@ -73,20 +73,24 @@ async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promi
 export const send = ({ api }: Cluster, call: ApiCall, dryRun: DryRun): Promise<unknown> =>
   api.request(dryRun === 'server' ? { ...call, query: { ...call.query, dryRun: 'All' } } : call);
 
+export const nameOf = ({ metadata }: KubeObject): { namespace: string | undefined; name: string } => ({
+  namespace: metadata.namespace,
+  name: metadata.name,
+});
+
 const MERGE = 'application/merge-patch+json';
-const pathOf = ({ metadata }: Rollout): string => `${rolloutsPath(metadata.namespace)}/${metadata.name}`;
 
 /** With the resourceVersion it was decided on: an approval is for what its giver saw. */
 export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): ApiCall => ({
   method: 'PATCH',
-  path: `${pathOf(rollout)}/status`,
+  path: pathOf(ROLLOUTS, { ...nameOf(rollout), subresource: 'status' }),
   contentType: MERGE,
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, status: { canaryStatus } },
 });
 
 export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): ApiCall => ({
   method: 'PATCH',
-  path: pathOf(rollout),
+  path: pathOf(ROLLOUTS, nameOf(rollout)),
   contentType: MERGE,
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, spec },
 });
@@ -94,7 +98,7 @@ export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknow
 /** The whole template is put in place: a merge patch could not take fields away. It may be held. */
 export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): ApiCall => ({
   method: 'PATCH',
-  path: `${appsPath('deployments', deployment.metadata.namespace)}/${deployment.metadata.name}`,
+  path: pathOf(DEPLOYMENTS, nameOf(deployment)),
   contentType: 'application/json-patch+json',
   body: [
     { op: 'replace', path: '/metadata/resourceVersion', value: deployment.metadata.resourceVersion },

@@ -120,6 +120,9 @@ export async function explainFailure(error: unknown): Promise<{ message: string;
   const { ApiError, NetworkError } = await import('../kube/errors.ts');
   if (error instanceof Error && error.name === 'ConnectionError')
     return { message: error.message, exitCode: EXIT.usage };
+  if (error instanceof Error && error.name === 'PathError') return { message: error.message, exitCode: EXIT.usage };
+  if (error instanceof Error && error.name === 'WrongObjectError')
+    return { message: error.message, exitCode: EXIT.failed };
   if (error instanceof NetworkError) return { message: error.message, exitCode: EXIT.failed };
   if (error instanceof ApiError) {
     const denied = /^admission webhook "[^"]*" denied the request: /.exec(error.message);

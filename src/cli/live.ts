@@ -1,5 +1,6 @@
 // What --watch has in common: collections that are kept, a look at every change, and a picture that changes in place.
 import type { KubeObject } from '../api/types.ts';
+import { nameSelector } from '../kube/path.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Cluster, Context, Timeout } from './context.ts';
 import { EXIT } from './exit.ts';
@@ -102,7 +103,7 @@ async function reflect(
     child: () => logger,
   };
   return collections.map(({ path, only }) => {
-    const fieldSelector = only === undefined ? {} : { fieldSelector: `metadata.name=${only}` };
+    const fieldSelector = only === undefined ? {} : { fieldSelector: nameSelector(only) };
     const reflector = new Kept<KubeObject>({ api: cluster.api, clock: realClock, path, ...fieldSelector, logger });
     reflector.on(notice);
     reflector.start();

@@ -7,12 +7,13 @@ import { judgePlan } from '../engine/policy-rules.ts';
 import { closedPolicies, opens, type Calendar } from '../engine/policy-windows.ts';
 import { sentence } from '../engine/validate-violation.ts';
 import { ApiError } from '../kube/errors.ts';
+import { findObject } from '../kube/get.ts';
+import { NAMESPACES, pathOf, POLICIES } from '../kube/path.ts';
 import type { Cluster } from './context.ts';
 import { oneLine } from './paint.ts';
-import { find, listAll } from './resources.ts';
+import { listAll } from './resources.ts';
 import { plural } from './text.ts';
 
-const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
 const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
 
 /** Those that select the Deployment; undefined for whoever may not read them. */
@@ -23,9 +24,9 @@ export async function policiesFor(
 ): Promise<readonly ReleasePolicy[] | undefined> {
   const name = rollout.metadata.namespace ?? namespace;
   try {
-    const all = await listAll<ReleasePolicy>(api, POLICIES);
+    const all = await listAll<ReleasePolicy>(api, pathOf(POLICIES));
     if (all.length === 0) return [];
-    const found = await find<KubeObject>(api, `/api/v1/namespaces/${name}`);
+    const found = await findObject<KubeObject>(api, NAMESPACES, { name });
     const namespaceLabels = found?.metadata.labels;
     const workloadLabels = deployment ? [deployment.metadata.labels] : [];
     return matching(all, { namespace: name, namespaceLabels, workloadLabels }, EXEMPT);

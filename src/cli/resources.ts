@@ -1,26 +1,21 @@
 // The objects that commands read and write, and what to say when one is not there.
 import { hash } from 'node:crypto';
-import { GROUP } from '../api/keys.ts';
 import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { ownerOf } from '../engine/owner.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Children, Snapshot } from '../engine/snapshot.ts';
+import { misnamedWorkload } from '../engine/validate-names.ts';
 import { isOwnedBy, viewOf, type View } from '../engine/view.ts';
 import type { Api } from '../kube/api.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { findObject } from '../kube/get.ts';
+import { DEPLOYMENTS, pathOf, PODS, REPLICA_SETS, ROLLOUTS } from '../kube/path.ts';
 import type { Cluster } from './context.ts';
 import { CliError, usageError } from './exit.ts';
 import { inNamespace } from './text.ts';
 
-export const ROLLOUTS = 'rollouts';
 export const sha256 = (text: string): string => hash('sha256', text);
 export const digest = (template: Deployment['spec']['template']): string => templateDigest(template, sha256);
-
-export const rolloutsPath = (namespace?: string): string =>
-  `/apis/${GROUP}/v1beta1${namespace === undefined ? '' : `/namespaces/${namespace}`}/${ROLLOUTS}`;
-export const appsPath = (kind: 'deployments' | 'replicasets', namespace?: string): string =>
-  `/apis/apps/v1${namespace === undefined ? '' : `/namespaces/${namespace}`}/${kind}`;
-export const podsPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
 
 const PAGE = '500';
 
@@ -37,27 +32,20 @@ export async function listAll<T extends KubeObject>(
       method: 'GET',
       path,
       query: { ...query, limit: PAGE, ...(next ? { continue: next } : {}) },
-    })) as { items?: T[]; metadata?: { continue?: string } };
-    items.push(...(answer.items ?? []));
+    })) as { apiVersion?: string; kind?: string; items?: T[]; metadata?: { continue?: string } };
+    // Items of a list do not say what they are.
+    const { apiVersion, kind = '' } = answer;
+    const header = apiVersion === undefined ? {} : { apiVersion, kind: kind.replace(/List$/, '') };
+    items.push(...(answer.items ?? []).map((item) => (item.kind ? item : { ...header, ...item })));
     next = answer.metadata?.continue ?? '';
   } while (next !== '');
   return items;
 }
 
-/** Undefined when there is none. */
-export async function find<T extends KubeObject>(api: Api, path: string): Promise<T | undefined> {
-  try {
-    return (await api.request({ method: 'GET', path })) as T;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
 /** A kind that the server does not know is not an empty list. */
 export async function listRollouts({ api }: Cluster, namespace: string | undefined): Promise<Rollout[]> {
   try {
-    return await listAll<Rollout>(api, rolloutsPath(namespace));
+    return await listAll<Rollout>(api, pathOf(ROLLOUTS, { namespace }));
   } catch (error) {
     if (!isNotFound(error)) throw error;
     throw new CliError(
@@ -71,7 +59,7 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
   const { kind, name } = parseName(argument);
   const { api, namespace } = cluster;
   if (kind === 'rollout') {
-    const found = await find<Rollout>(api, `${rolloutsPath(namespace)}/${encodeURIComponent(name)}`);
+    const found = await findObject<Rollout>(api, ROLLOUTS, { namespace, name });
     if (found) return found;
   }
   const all = await listRollouts(cluster, namespace);
@@ -93,8 +81,7 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
 
 /** Only to say so: whoever may not look gets another hint. */
 const hasDeployment = async ({ api, namespace }: Cluster, name: string): Promise<boolean> =>
-  (await find(api, `${appsPath('deployments', namespace)}/${encodeURIComponent(name)}`).catch(() => undefined)) !==
-  undefined;
+  (await findObject(api, DEPLOYMENTS, { namespace, name }).catch(() => undefined)) !== undefined;
 
 function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: string } {
   const [first = '', second, ...more] = argument.split('/');
@@ -108,9 +95,16 @@ function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: st
 }
 
 export async function getDeployment({ api, namespace }: Cluster, name: string): Promise<Deployment> {
-  const found = await find<Deployment>(api, `${appsPath('deployments', namespace)}/${encodeURIComponent(name)}`);
+  const found = await findObject<Deployment>(api, DEPLOYMENTS, { namespace, name });
   if (!found) throw new CliError(`no Deployment "${name}" in namespace "${namespace}"`);
   return found;
+}
+
+/** The Deployment that a Rollout names; a name that none can have is not asked for. */
+export async function findWorkload(cluster: Cluster, rollout: Rollout): Promise<Deployment | undefined> {
+  if (misnamedWorkload(rollout)) return undefined;
+  const { namespace = cluster.namespace } = rollout.metadata;
+  return findObject<Deployment>(cluster.api, DEPLOYMENTS, { namespace, name: rollout.spec.workloadRef.name });
 }
 
 /** `a=b,c in (d,e)` */
@@ -135,13 +129,12 @@ export interface Facts {
 export async function gather(cluster: Cluster, rollout: Rollout, now: number): Promise<Facts> {
   const { api } = cluster;
   const namespace = rollout.metadata.namespace ?? cluster.namespace;
-  const { name } = rollout.spec.workloadRef;
-  const deployment = await find<Deployment>(api, `${appsPath('deployments', namespace)}/${encodeURIComponent(name)}`);
+  const deployment = await findWorkload(cluster, rollout);
   if (!deployment) return { rollout, deployment, view: undefined, pods: [] };
   const labelSelector = selectorText(deployment.spec.selector);
   const [replicaSets, pods] = await Promise.all([
-    listAll<ReplicaSet>(api, appsPath('replicasets', namespace), { labelSelector }),
-    listAll<Pod>(api, podsPath(namespace), { labelSelector }),
+    listAll<ReplicaSet>(api, pathOf(REPLICA_SETS, { namespace }), { labelSelector }),
+    listAll<Pod>(api, pathOf(PODS, { namespace }), { labelSelector }),
   ]);
   return factsOf(rollout, deployment, { replicaSets, pods }, now);
 }

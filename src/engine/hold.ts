@@ -7,6 +7,7 @@ import {
   MARK_PROGRESS_DEADLINE_SECONDS,
   STABLE_REVISION,
 } from '../api/keys.ts';
+import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { Deployment, Held, IntOrString } from '../api/types.ts';
 import { readTrace } from './trace.ts';
 
@@ -52,14 +53,15 @@ export function parseHeld(text: string | undefined): Held | undefined {
   if (!text) return undefined;
   try {
     const record = JSON.parse(text) as Partial<Held> | null;
-    if (record?.v !== 1 || !isLike(NAME, record.rollout) || !isLike(DIGEST, record.stable)) return undefined;
+    if (record?.v !== 1 || typeof record.rollout !== 'string' || !isLike(DIGEST, record.stable)) return undefined;
     if (typeof record.user !== 'object' || record.user === null) return undefined;
     const { trace, budget, marks, bypassed } = record;
     const known = readTrace(trace);
     const { user, mended } = validSettings(record.user);
     return {
       v: 1,
-      rollout: record.rollout,
+      // What is no name names nobody.
+      rollout: isName(SUBDOMAIN_NAME, record.rollout) ? record.rollout : '',
       user,
       stable: record.stable,
       ...(mended.length > 0 ? { mended } : {}),
@@ -76,8 +78,6 @@ export function parseHeld(text: string | undefined): Held | undefined {
 /** Whoever can write the annotation can write this. */
 const oneLine = (text: string): string => text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, MAX_TEXT);
 const MAX_TEXT = 200;
-/** A DNS-1123 subdomain, as Kubernetes wants names. */
-const NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DIGEST = /^[a-zA-Z0-9]{0,64}$/;
 const isLike = (pattern: RegExp, value: unknown): value is string => typeof value === 'string' && pattern.test(value);
 const MAX_INT32 = 2147483647;

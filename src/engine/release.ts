@@ -1,6 +1,6 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
 import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { CanaryStatus, Deployment, Held } from '../api/types.ts';
+import type { CanaryStatus, Deployment, Held, Rollout } from '../api/types.ts';
 import { stepTarget } from './batch.ts';
 import { adopt, begin } from './begin.ts';
 import { freeze, letGo } from './budget.ts';
@@ -25,6 +25,8 @@ import {
 } from './status.ts';
 import { effectsOf } from './step-run.ts';
 import { proceed } from './steps.ts';
+import { misnamedWorkload } from './validate-names.ts';
+import { sentence } from './validate-violation.ts';
 import { hashOf, viewOf, type View } from './view.ts';
 import { goBack, wayBack } from './way-back.ts';
 import * as words from './words.ts';
@@ -34,8 +36,12 @@ const MISSING_AGAIN_MS = 60_000;
 /** The same snapshot gives the same decision; a decision that was carried out, taken again, changes nothing. */
 export function decide(snapshot: Snapshot): Decision {
   const { rollout, deployment } = snapshot;
+  if (deployment && !isNamedBy(rollout, deployment))
+    return decide({ ...snapshot, deployment: undefined, children: undefined });
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
+  const misnamed = misnamedWorkload(rollout);
+  if (misnamed) return standAside(snapshot, 'InvalidWorkloadRef', sentence(misnamed));
   const guarded = guard(snapshot);
   if (guarded) return guarded;
   if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
@@ -47,10 +53,14 @@ export function decide(snapshot: Snapshot): Decision {
   return govern(snapshot, viewOf(snapshot, deployment, snapshot.children));
 }
 
+/** A Rollout speaks of one Deployment, by name, in its own namespace. */
+const isNamedBy = ({ metadata, spec }: Rollout, deployment: Deployment): boolean =>
+  deployment.metadata.namespace === metadata.namespace && deployment.metadata.name === spec.workloadRef.name;
+
 /** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
 export function standAside(
   snapshot: Snapshot,
-  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'LeftByOpenKruise' | 'WorkloadTaken',
+  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'LeftByOpenKruise' | 'WorkloadTaken' | 'InvalidWorkloadRef',
   by = '',
 ): Decision {
   const { rollout, now } = snapshot;
@@ -60,6 +70,7 @@ export function standAside(
     WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
     RecreateStrategy: `Deployment "${name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`,
     LeftByOpenKruise: words.leftByOpenKruise(rollout),
+    InvalidWorkloadRef: `nothing is read or written for this Rollout: ${by}`,
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
   }[reason];
   if (reason === 'WorkloadNotFound') {

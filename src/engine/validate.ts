@@ -3,6 +3,7 @@ import * as keys from '../api/keys.ts';
 import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, Rollout } from '../api/types.ts';
 import { percentOf } from './batch.ts';
 import { advise } from './validate-advice.ts';
+import { misnamedWorkload } from './validate-names.ts';
 import { show, type Violation } from './validate-violation.ts';
 
 export interface RolloutEdit {
@@ -85,6 +86,8 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
     };
     return;
   }
+  const misnamed = misnamedWorkload(rollout);
+  if (misnamed) yield misnamed;
   // One that is being deleted hands its Deployment over.
   const rival = other !== undefined && other.metadata.deletionTimestamp === undefined ? other.metadata.name : undefined;
   if (rival !== undefined && rival !== rollout.metadata.name) {
@@ -220,7 +223,9 @@ const IN_RELEASE = new Set(['Progressing', 'Terminating', 'Disabling']);
 function* frozen({ rollout, old }: RolloutEdit): Generator<Violation> {
   if (old === undefined || !IN_RELEASE.has(old.status?.phase ?? '')) return;
   const remedy = 'wait until the release ends, or roll it back first';
-  if (JSON.stringify(old.spec.workloadRef) !== JSON.stringify(rollout.spec.workloadRef)) {
+  // Under a name that is none, nothing is released: the name can always be put right.
+  const renamed = JSON.stringify(old.spec.workloadRef) !== JSON.stringify(rollout.spec.workloadRef);
+  if (renamed && !misnamedWorkload(old)) {
     const reason = 'cannot change during a release';
     yield { field: 'spec.workloadRef', value: rollout.spec.workloadRef, reason, remedy };
   }

@@ -114,7 +114,20 @@ export const availableInAll = (view: View): number =>
   view.oldSets.reduce((sum, set) => sum + availableOf(set), view.available);
 
 export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
-  object.metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === owner.metadata.uid) ?? false;
+  object.metadata.namespace === owner.metadata.namespace &&
+  owner.metadata.uid !== undefined &&
+  (object.metadata.ownerReferences?.some(
+    (ref) =>
+      ref.controller === true &&
+      ref.uid === owner.metadata.uid &&
+      ref.kind === owner.kind &&
+      OWNER_GROUPS.has(groupOf(ref.apiVersion)),
+  ) ??
+    false);
+
+/** Of Deployments and ReplicaSets: what was made before Kubernetes 1.9 names the older group, and the native controller counts it. */
+const OWNER_GROUPS = new Set(['apps', 'extensions']);
+const groupOf = (apiVersion: string): string => apiVersion.split('/', 1)[0] ?? '';
 
 /** Deleted and finished Pods are nobody's capacity; evicted ones are finished. */
 const isAlive = (pod: Pod): boolean =>

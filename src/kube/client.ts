@@ -9,6 +9,7 @@ import { ApiError, NetworkError, type Status } from './errors.ts';
 import { readItems } from './items.ts';
 import { parseLean } from './lean.ts';
 import { linesOf } from './lines.ts';
+import { assertPlain, PathError } from './path.ts';
 
 export interface ApiClientOptions {
   readonly connection: Connection;
@@ -153,7 +154,10 @@ const isError = (response: IncomingMessage): boolean => (response.statusCode ?? 
 
 function urlOf(server: URL, call: ApiCall, fieldManager: string): URL {
   const url = new URL(server);
-  url.pathname = url.pathname.replace(/\/$/, '') + call.path;
+  assertPlain(call.path);
+  const path = url.pathname.replace(/\/$/, '') + call.path;
+  url.pathname = path;
+  if (url.pathname !== path) throw new PathError(`invalid path ${JSON.stringify(path)}: it is read as another one`);
   for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
   const writes = call.method === 'POST' || call.method === 'PUT' || call.method === 'PATCH';
   if (writes && !url.searchParams.has('fieldManager')) url.searchParams.set('fieldManager', fieldManager);
@@ -201,6 +205,7 @@ function explain(error: unknown, call: ApiCall, server: URL, timeoutMs: number |
   if (timeoutMs !== undefined) return new NetworkError(`${where}: no answer within ${timeoutMs} ms`, 'ETIMEDOUT');
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (error instanceof ApiError || name === 'AbortError' || name === 'ConnectionError') return error;
+  if (error instanceof PathError) return error;
   if (error instanceof SyntaxError)
     return new NetworkError(`${where}: the answer is not JSON`, 'BADJSON', { cause: error });
   return new NetworkError(`${where}: ${message || code || String(error)}`, code ?? 'UNKNOWN', { cause: error });

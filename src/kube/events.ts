@@ -4,6 +4,7 @@ import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
 import { ApiError, isNotFound } from './errors.ts';
 import { silent, type Logger } from './log.ts';
+import { EVENTS, PathError, pathOf } from './path.ts';
 
 export interface EventInput {
   /** The object it is about; apiVersion and kind must be there. */
@@ -97,7 +98,7 @@ export class EventSender implements EventRecorder {
         return await this.write(event);
       } catch (error) {
         // 4xx: not allowed, or the namespace is on its way out. It would be refused again.
-        if (error instanceof ApiError && error.code < 500 && error.code !== 429) return this.refused(error);
+        if (isForGood(error)) return this.refused(error);
         if (attempt === ATTEMPTS || this.stopping.signal.aborted) return this.options.onDropped?.('failed');
         const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
         await sleep(this.options.clock, Math.max(wanted * 1000, attempt * 2_000), this.stopping.signal);
@@ -135,10 +136,10 @@ export class EventSender implements EventRecorder {
     this.made += 1;
     const unique = `${now.toString(16)}${Math.floor(clock.random() * 0xffff).toString(16)}${this.made.toString(16)}`;
     const name = `${metadata.name.slice(0, 200)}.${unique}`;
-    const path = `/api/v1/namespaces/${namespace}/events`;
-    await api.request({ method: 'POST', path, body: this.bodyOf(event, namespace, name, now), signal });
+    const body = this.bodyOf(event, namespace, name, now);
+    await api.request({ method: 'POST', path: pathOf(EVENTS, { namespace }), body, signal });
     this.recent.delete(id);
-    remember(this.recent, id, { path: `${path}/${name}`, at: now, count: 1 });
+    remember(this.recent, id, { path: pathOf(EVENTS, { namespace, name }), at: now, count: 1 });
   }
 
   private bodyOf(event: EventInput, namespace: string, name: string, now: number): unknown {
@@ -167,7 +168,7 @@ export class EventSender implements EventRecorder {
     };
   }
 
-  private refused(error: ApiError): void {
+  private refused(error: unknown): void {
     this.options.onDropped?.('refused');
     if (this.refusedBefore) return;
     this.refusedBefore = true;
@@ -185,6 +186,10 @@ export class EventSender implements EventRecorder {
     return allowed;
   }
 }
+
+/** An object whose names are none comes from a forged review. */
+const isForGood = (error: unknown): boolean =>
+  error instanceof PathError || (error instanceof ApiError && error.code < 500 && error.code !== 429);
 
 /** Kubernetes' metav1.Time has whole seconds. */
 const timestamp = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

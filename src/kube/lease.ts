@@ -1,9 +1,12 @@
 // Leader election through a Lease, as client-go does it. A lease is no fence: what the leader writes must be safe even when two believe they lead.
+import type { KubeObject } from '../api/types.ts';
 import { link } from './abort.ts';
 import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
-import { isAlreadyExists, isConflict, isNotFound, NetworkError } from './errors.ts';
+import { isAlreadyExists, isConflict, NetworkError } from './errors.ts';
+import { findObject } from './get.ts';
 import { silent, type Logger } from './log.ts';
+import { LEASES, pathOf } from './path.ts';
 
 export interface LeaseOptions {
   readonly api: Api;
@@ -27,8 +30,7 @@ export interface LeaseOptions {
   readonly retrySeconds?: number;
 }
 
-interface LeaseObject {
-  readonly metadata: { readonly resourceVersion?: string };
+interface LeaseObject extends KubeObject {
   readonly spec?: {
     readonly holderIdentity?: string | null;
     readonly leaseDurationSeconds?: number | null;
@@ -182,14 +184,10 @@ export class LeaderElection {
   }
 
   private async read(signal: AbortSignal): Promise<LeaseObject | undefined> {
-    try {
-      const object = (await this.options.api.request({ method: 'GET', path: this.path, signal })) as LeaseObject;
-      this.see(object);
-      return object;
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const { api, namespace, name } = this.options;
+    const object = await findObject<LeaseObject>(api, LEASES, { namespace, name, signal });
+    if (object) this.see(object);
+    return object;
   }
 
   private see(object: LeaseObject): void {
@@ -258,11 +256,12 @@ export class LeaderElection {
   }
 
   private get collection(): string {
-    return `/apis/coordination.k8s.io/v1/namespaces/${this.options.namespace}/leases`;
+    return pathOf(LEASES, { namespace: this.options.namespace });
   }
 
   private get path(): string {
-    return `${this.collection}/${this.options.name}`;
+    const { namespace, name } = this.options;
+    return pathOf(LEASES, { namespace, name });
   }
 
   /** metav1.MicroTime. */

@@ -8,9 +8,10 @@ export type Index<T> = (object: T) => readonly string[];
 export const keyOf = (object: KubeObject): string =>
   object.metadata.namespace ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
 
-/** The two halves of a key; namespace is "" where there is none. */
+/** The two halves of a key; namespace is "" where there is none. Neither half has a slash: a key that has more is nobody's. */
 export function splitKey(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/');
+  if (slash !== key.lastIndexOf('/')) throw new Error(`key ${JSON.stringify(key)} is not namespace/name`);
   return slash < 0 ? { namespace: '', name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 

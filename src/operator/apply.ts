@@ -5,7 +5,17 @@ import type { Decision, Effect } from '../engine/snapshot.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
+import { getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
+import {
+  CONTROLLER_REVISIONS,
+  DEPLOYMENTS,
+  pathOf,
+  PODS,
+  REPLICA_SETS,
+  ROLLOUTS,
+  type Resource,
+} from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
 import { disownOps } from './disown.ts';
 import type { OwnWrites } from './own-writes.ts';
@@ -26,16 +36,13 @@ const DISOWN_TRIES = 3;
 const REFUSALS = new Set([400, 403, 422]);
 const MAX_MESSAGE = 1_000;
 
-export const deploymentPath = (key: string): string => {
-  const { namespace, name } = splitKey(key);
-  return `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
-};
-
-/** ControllerRevisions: the copies of stable templates. */
-export const copiesPath = (namespace: string): string => `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`;
-
-export const rolloutPath = (namespace: string, name: string): string =>
-  `/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts/${name}`;
+/** Whatever is written under a key is in its namespace. */
+function pathTo(key: string, resource: Resource, { metadata }: KubeObject, subresource?: 'status'): string {
+  const { namespace } = splitKey(key);
+  if (metadata.namespace !== namespace)
+    throw new Error(`${resource.kind} "${metadata.name}" is not in the namespace of ${key}`);
+  return pathOf(resource, { namespace, name: metadata.name, subresource });
+}
 
 export class Applier {
   private readonly deps: ApplierDeps;
@@ -89,41 +96,43 @@ export class Applier {
     rollout: Rollout | undefined,
     deployment: Deployment | undefined,
   ): Promise<boolean> {
-    const { namespace } = splitKey(key);
     let changed = false;
     switch (effect.kind) {
       case 'PatchDeployment':
-        changed = await this.write(key, deployment, { path: deploymentPath(key), body: effect.patch });
+        changed = await this.write(key, deployment, { path: pathOf(DEPLOYMENTS, splitKey(key)), body: effect.patch });
         // A mark is followed by a move at once.
         if (deployment && effect.why !== 'mark') await this.disown(key, deployment);
         break;
       case 'RevertDeployment': {
         const contentType = 'application/json-patch+json';
-        changed = await this.write(key, deployment, { path: deploymentPath(key), body: effect.ops, contentType });
+        const path = pathOf(DEPLOYMENTS, splitKey(key));
+        changed = await this.write(key, deployment, { path, body: effect.ops, contentType });
         break;
       }
       case 'PatchReplicaSet': {
-        const path = `/apis/apps/v1/namespaces/${namespace}/replicasets/${effect.before.metadata.name}`;
+        const path = pathTo(key, REPLICA_SETS, effect.before);
         changed = await this.write(key, effect.before, { path, body: effect.patch });
         break;
       }
       case 'CreateCopy':
-        await this.unless(409, { method: 'POST', path: copiesPath(namespace), body: effect.object });
+        await this.unless(409, {
+          method: 'POST',
+          path: pathOf(CONTROLLER_REVISIONS, { namespace: splitKey(key).namespace }),
+          body: effect.object,
+        });
         break;
       case 'DeleteCopy':
-        await this.unless(404, { method: 'DELETE', path: `${copiesPath(namespace)}/${effect.name}` }).catch(
-          (error: unknown) => {
-            // One that is left goes with its Deployment; a release must not hang on it.
-            if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
-            this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
-          },
-        );
+        await this.unless(404, {
+          method: 'DELETE',
+          path: pathOf(CONTROLLER_REVISIONS, { namespace: splitKey(key).namespace, name: effect.name }),
+        }).catch((error: unknown) => {
+          // One that is left goes with its Deployment; a release must not hang on it.
+          if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
+          this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
+        });
         break;
       case 'PatchRollout':
-        changed = await this.write(key, rollout, {
-          path: rolloutPath(namespace, rollout!.metadata.name),
-          body: effect.patch,
-        });
+        changed = await this.write(key, rollout, { path: pathTo(key, ROLLOUTS, rollout!), body: effect.patch });
         break;
     }
     this.deps.metrics?.budgetMove(effect.why, key);
@@ -142,8 +151,7 @@ export class Applier {
 
   /** Labels are for logs and metrics: a Pod that is gone by now needs none. */
   private async label(key: string, { before, patch }: Effect & { kind: 'LabelPod' }): Promise<void> {
-    const { namespace } = splitKey(key);
-    const path = `/api/v1/namespaces/${namespace}/pods/${before.metadata.name}`;
+    const path = pathTo(key, PODS, before);
     try {
       await this.write(key, before, { path, body: patch }, trimPod);
     } catch (error) {
@@ -156,7 +164,7 @@ export class Applier {
     if (!diff) return false;
     const current = this.deps.writes.newest(key, rollout);
     const body = { metadata: { resourceVersion: current.metadata.resourceVersion }, status: diff };
-    const path = `${rolloutPath(rollout.metadata.namespace ?? '', rollout.metadata.name)}/status`;
+    const path = pathTo(key, ROLLOUTS, rollout, 'status');
     const changed = await this.write(key, current, { path, body });
     this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
     return changed;
@@ -184,7 +192,8 @@ export class Applier {
 
   /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
   private async disown(key: string, before: KubeObject): Promise<void> {
-    const path = deploymentPath(key);
+    const { namespace, name } = splitKey(key);
+    const path = pathOf(DEPLOYMENTS, { namespace, name });
     let written = this.deps.writes.newest(key, before);
     for (let tries = 0; tries < DISOWN_TRIES; tries++) {
       const ops = disownOps(written);
@@ -196,7 +205,7 @@ export class Applier {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
         if (error.code !== 422) return;
         // Somebody else has written meanwhile, and our entry has moved.
-        written = (await this.deps.api.request({ method: 'GET', path })) as KubeObject;
+        written = await getObject(this.deps.api, DEPLOYMENTS, { namespace, name, uid: before.metadata.uid });
       }
     }
   }

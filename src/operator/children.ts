@@ -3,8 +3,8 @@ import type { Deployment, KubeObject, Pod, ReplicaSet } from '../api/types.ts';
 import type { Children } from '../engine/snapshot.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
+import { pathOf, PODS, REPLICA_SETS, type Resource } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { splitKey } from '../kube/store.ts';
 import { selectorText } from './selector.ts';
 import { trimPod, trimReplicaSet } from './trim.ts';
 
@@ -40,17 +40,12 @@ export class ChildWatches {
     const known = this.open_.get(key);
     if (known?.uid === uid) return;
     void this.close(key);
-    const { namespace } = splitKey(key);
+    const { namespace } = deployment.metadata;
     const labelSelector = selectorText(deployment.spec.selector);
     const watches: Watches = {
       uid,
-      replicaSets: this.reflector<ReplicaSet>(
-        'replicasets',
-        `/apis/apps/v1/namespaces/${namespace}/replicasets`,
-        labelSelector,
-        trimReplicaSet,
-      ),
-      pods: this.reflector<Pod>('pods', `/api/v1/namespaces/${namespace}/pods`, labelSelector, trimPod),
+      replicaSets: this.reflector<ReplicaSet>(REPLICA_SETS, namespace, labelSelector, trimReplicaSet),
+      pods: this.reflector<Pod>(PODS, namespace, labelSelector, trimPod),
     };
     this.open_.set(key, watches);
     const { replicaSets, pods } = watches;
@@ -83,8 +78,8 @@ export class ChildWatches {
   }
 
   private reflector<T extends KubeObject>(
-    resource: string,
-    path: string,
+    resource: Resource,
+    namespace: string | undefined,
     labelSelector: string,
     trim: (object: T, before?: T) => T,
   ): Reflector<T> {
@@ -93,11 +88,11 @@ export class ChildWatches {
       api,
       clock,
       logger,
-      path,
+      path: pathOf(resource, { namespace }),
       labelSelector,
       trim,
-      onRestart: (reason) => metrics?.watchRestart(resource, reason),
-      onDrift: (objects) => metrics?.watchDrift(resource, objects),
+      onRestart: (reason) => metrics?.watchRestart(resource.plural, reason),
+      onDrift: (objects) => metrics?.watchDrift(resource.plural, objects),
     });
   }
 }

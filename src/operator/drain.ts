@@ -7,7 +7,7 @@ import { isLeftBehind } from '../engine/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { rolloutPath } from './apply.ts';
+import { DEPLOYMENTS, pathOf, ROLLOUTS, type Resource } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
 
 export interface DrainOptions extends Omit<OperatorDeps, 'decide'> {
@@ -54,7 +54,7 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
 
   /** Deployments that carry anything of ours, asked of the API server: a cache may be behind. */
   async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
-    const all = await listAll<Deployment>(api, '/apis/apps/v1', 'deployments', namespaces);
+    const all = await listAll<Deployment>(api, DEPLOYMENTS, namespaces);
     const ours = all.filter(
       (deployment) =>
         !isLeftBehind(deployment) &&
@@ -75,7 +75,7 @@ async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number |
     try {
       await api.request({
         method: 'PATCH',
-        path: rolloutPath(metadata.namespace ?? '', metadata.name),
+        path: pathOf(ROLLOUTS, metadata),
         contentType: 'application/merge-patch+json',
         body: { metadata: { resourceVersion: metadata.resourceVersion, finalizers: rest } },
       });
@@ -91,7 +91,7 @@ async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number |
 
 async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Rollout[]> {
   try {
-    return await listAll<Rollout>(api, '/apis/rollouts.kruise.io/v1beta1', 'rollouts', namespaces);
+    return await listAll<Rollout>(api, ROLLOUTS, namespaces);
   } catch (error) {
     // Somebody has deleted the CRD already.
     if (isNotFound(error)) return [];
@@ -101,14 +101,11 @@ async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Ro
 
 async function listAll<T extends KubeObject>(
   api: Api,
-  group: string,
-  resource: string,
+  resource: Resource,
   namespaces: readonly string[],
 ): Promise<T[]> {
   const paths =
-    namespaces.length === 0
-      ? [`${group}/${resource}`]
-      : namespaces.map((namespace) => `${group}/namespaces/${namespace}/${resource}`);
+    namespaces.length === 0 ? [pathOf(resource)] : namespaces.map((namespace) => pathOf(resource, { namespace }));
   const found: T[] = [];
   for (const path of paths) {
     let next: string | undefined;

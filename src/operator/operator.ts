@@ -1,6 +1,7 @@
 // The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
 import { hash } from 'node:crypto';
 import { HELD } from '../api/keys.ts';
+import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { ControllerRevision, Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
 import { readHeld } from '../engine/hold.ts';
@@ -11,16 +12,18 @@ import type { Decision, Snapshot } from '../engine/snapshot.ts';
 import { isOwnedBy } from '../engine/view.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
-import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
+import { findObject } from '../kube/get.ts';
 import { silent, type Logger } from '../kube/log.ts';
+import { CONTROLLER_REVISIONS, DEPLOYMENTS, ROLLOUTS } from '../kube/path.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
 import type { Change } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
-import { Applier, copiesPath, deploymentPath, rolloutPath } from './apply.ts';
+import { Applier } from './apply.ts';
 import { ChildWatches } from './children.ts';
 import { OwnWrites } from './own-writes.ts';
 import type { PolicyLookup } from './policies.ts';
+import { misnamedBy, workloadKey } from './workload.ts';
 
 export interface OperatorMetrics {
   reconcile(controller: string, result: string, seconds: number): void;
@@ -96,7 +99,13 @@ export function createOperator(deps: OperatorDeps): Operator {
 
   const rolloutsOf = (key: string): Rollout[] => {
     const { namespace, name } = splitKey(key);
-    return rollouts.by('workload', `${namespace}/Deployment/${name}`).map((rollout) => writes.newest(key, rollout)!);
+    const misnamed = misnamedBy(name);
+    const found =
+      misnamed === undefined
+        ? rollouts.by('workload', `${namespace}/Deployment/${name}`)
+        : [rollouts.get(`${namespace}/${misnamed}`)].filter((one) => one?.spec.workloadRef.kind === 'Deployment');
+    // A Rollout that has been given another workload has another key.
+    return found.filter((one) => one !== undefined && workloadKey(one) === key).map((one) => writes.newest(key, one!));
   };
 
   const onRollout = ({ object, old }: Change<Rollout>): void => {
@@ -153,18 +162,10 @@ export function createOperator(deps: OperatorDeps): Operator {
     return take({ copy: await readCopy(key, deployment, decision.needsCopy) });
   }
 
-  async function readCopy(key: string, { metadata }: Deployment, name: string): Promise<ControllerRevision | null> {
-    const { namespace } = splitKey(key);
-    try {
-      const copy = (await api.request({
-        method: 'GET',
-        path: `${copiesPath(namespace)}/${name}`,
-      })) as ControllerRevision;
-      return isOwnedBy(copy, { metadata }) ? copy : null;
-    } catch (error) {
-      if (isNotFound(error)) return null;
-      throw error;
-    }
+  async function readCopy(key: string, deployment: Deployment, name: string): Promise<ControllerRevision | null> {
+    const asked = { namespace: splitKey(key).namespace, name };
+    const copy = await findObject<ControllerRevision>(api, CONTROLLER_REVISIONS, asked);
+    return copy !== undefined && isOwnedBy(copy, deployment) ? copy : null;
   }
 
   function next(key: string, decision: Decision, written: boolean): Outcome {
@@ -202,13 +203,9 @@ export function createOperator(deps: OperatorDeps): Operator {
   async function find(key: string, wanting: readonly Rollout[]): Promise<Deployment | undefined> {
     const known = deployments.get(key);
     if (known) return writes.newest(key, known);
-    if (wanting.length === 0) return undefined;
-    try {
-      return (await api.request({ method: 'GET', path: deploymentPath(key) })) as Deployment;
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const { namespace, name } = splitKey(key);
+    if (wanting.length === 0 || misnamedBy(name) !== undefined) return undefined;
+    return findObject<Deployment>(api, DEPLOYMENTS, { namespace, name });
   }
 
   /** Held, and no Rollout that we know of names it. */
@@ -229,13 +226,10 @@ export function createOperator(deps: OperatorDeps): Operator {
   /** Asks the API server, since a cache that is behind would give away what is held with good reason. */
   async function exists(key: string, name: string): Promise<boolean> {
     const { namespace, name: workload } = splitKey(key);
-    try {
-      const rollout = (await api.request({ method: 'GET', path: rolloutPath(namespace, name) })) as Rollout;
-      return rollout.spec.workloadRef.name === workload;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
-    }
+    // The name is from the record on the Deployment, where its users can write.
+    if (!isName(SUBDOMAIN_NAME, name)) return false;
+    const rollout = await findObject<Rollout>(api, ROLLOUTS, { namespace, name });
+    return rollout?.spec.workloadRef.name === workload;
   }
 
   async function begin(): Promise<void> {
@@ -259,8 +253,5 @@ export function createOperator(deps: OperatorDeps): Operator {
     },
   };
 }
-
-export const workloadKey = (rollout: Rollout): string =>
-  `${rollout.metadata.namespace ?? ''}/${rollout.spec.workloadRef.name}`;
 
 const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;

@@ -5,6 +5,7 @@ import { formatTime } from '../engine/time.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../kube/log.ts';
+import { pathOf, POLICIES } from '../kube/path.ts';
 
 export interface PolicyStatusDeps {
   readonly api: Api;
@@ -80,7 +81,7 @@ export class PolicyStatusWriter {
     if (news.length === 0 && sameJson(status, policy.status)) return;
     await this.deps.api.request({
       method: 'PATCH',
-      path: `/apis/tranche.dev/v1alpha1/releasepolicies/${name}/status`,
+      path: pathOf(POLICIES, { name, subresource: 'status' }),
       contentType: 'application/merge-patch+json',
       body: { metadata: { resourceVersion }, status },
     });

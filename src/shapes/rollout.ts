@@ -2,11 +2,25 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import type { Rollout } from '../api/types.ts';
 import type { JsonSchema } from '../api/schema/json-schema.ts';
+import { NAME_RULES } from '../api/names.ts';
 import { KUBERNETES_KEYWORDS } from '../api/schema/json-schema.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
 import type { Violation } from '../engine/validate-violation.ts';
 
 const INT32 = 2 ** 31;
+/** Far above every length that a schema allows: an expression need not be tried on megabytes. */
+const MAX_TRIED = 10_000;
+const regExp = Object.assign(
+  (pattern: string, flags: string) => {
+    const expression = new RegExp(pattern, flags);
+    // ajv tells expressions apart by their text.
+    return {
+      test: (text: string) => text.length <= MAX_TRIED && expression.test(text),
+      toString: () => String(expression),
+    };
+  },
+  { code: 'new RegExp' },
+);
 export const ajv = new Ajv({
   strict: true,
   // int-or-string has its limits beside `anyOf`, where Kubernetes wants them: they count for the type they fit.
@@ -15,6 +29,7 @@ export const ajv = new Ajv({
   verbose: true,
   coerceTypes: false,
   useDefaults: false,
+  code: { regExp },
 });
 ajv.addVocabulary([...KUBERNETES_KEYWORDS]);
 ajv.addFormat('int32', { type: 'number', validate: (n: number) => n >= -INT32 && n < INT32 });
@@ -105,8 +120,11 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
       return say('is too short', `write at least ${limit} character${limit === '1' ? '' : 's'}`);
     case 'maxLength':
       return say('is too long', `write at most ${limit} characters`);
-    case 'pattern':
+    case 'pattern': {
+      const rule = NAME_RULES.find(({ pattern }) => pattern === (params as { pattern: string }).pattern);
+      if (rule) return say(`is not a name: ${rule.must}`, `write a name such as "${rule.example}"`);
       return say('has not the right form', 'write a percent such as "50%"');
+    }
     case 'format':
       return say('is out of range', `write ${(params as { format: string }).format}`);
     default:

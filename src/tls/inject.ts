@@ -3,6 +3,7 @@ import type { KubeObject } from '../api/types.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import { silent, type Logger } from '../kube/log.ts';
+import { DEFINITIONS, MUTATING, nameSelector, pathOf, VALIDATING, type Resource } from '../kube/path.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
 import { Reflector } from '../kube/reflector.ts';
 
@@ -34,10 +35,10 @@ interface Configured extends KubeObject {
   };
 }
 
-const COLLECTIONS: Readonly<Record<Target['kind'], string>> = {
-  MutatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
-  ValidatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
-  CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+const RESOURCES: Readonly<Record<Target['kind'], Resource>> = {
+  MutatingWebhookConfiguration: MUTATING,
+  ValidatingWebhookConfiguration: VALIDATING,
+  CustomResourceDefinition: DEFINITIONS,
 };
 
 interface Watched {
@@ -67,8 +68,8 @@ export class CaInjector {
       const reflector = new Reflector<Configured>({
         api,
         clock,
-        path: COLLECTIONS[target.kind],
-        fieldSelector: `metadata.name=${target.name}`,
+        path: pathOf(RESOURCES[target.kind]),
+        fieldSelector: nameSelector(target.name),
         trim: keepClientConfigs,
         logger: this.logger,
       });
@@ -123,7 +124,7 @@ export class CaInjector {
       return { againAfterMs: waitMs };
     }
     try {
-      const path = `${COLLECTIONS[target.kind]}/${target.name}`;
+      const path = pathOf(RESOURCES[target.kind], { name: target.name });
       await this.options.api.request({ method: 'PATCH', path, contentType: 'application/json-patch+json', body });
       this.logger.info('told the API server our CA', { kind: target.kind, name: target.name });
       return;

@@ -1,6 +1,7 @@
 // Chooses where the certificate comes from: files that somebody else makes, a Secret shared by the replicas, or our own memory.
 import type { KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
+import { nameSelector, pathOf, SECRETS } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { Certificates, type CertificateOptions, type CertificateSource } from './certificates.ts';
 import { CertificateFiles } from './files.ts';
@@ -37,8 +38,8 @@ function inSecret(
   const secret = new Reflector<KubeObject>({
     api,
     clock: options.clock,
-    path: `/api/v1/namespaces/${namespace}/secrets`,
-    fieldSelector: `metadata.name=${name}`,
+    path: pathOf(SECRETS, { namespace }),
+    fieldSelector: nameSelector(name),
     // It tells that there is something to read; the keys need not lie about in one more place.
     trim: ({ metadata: { uid, resourceVersion } }) => ({ metadata: { name, namespace, uid, resourceVersion } }),
     ...(options.logger ? { logger: options.logger } : {}),

@@ -2,6 +2,8 @@
 import type { KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import { findObject } from '../kube/get.ts';
+import { pathOf, SECRETS } from '../kube/path.ts';
 import type { Bundle } from './bundle.ts';
 
 export interface Kept {
@@ -39,17 +41,13 @@ interface Secret extends KubeObject {
 }
 
 export function secretStore(api: Api, namespace: string, name: string): BundleStore {
-  const collection = `/api/v1/namespaces/${namespace}/secrets`;
-  const path = `${collection}/${name}`;
+  const collection = pathOf(SECRETS, { namespace });
+  const path = pathOf(SECRETS, { namespace, name });
   return {
     async read() {
-      try {
-        const { metadata, data } = (await api.request({ method: 'GET', path })) as Secret;
-        return { bundle: data && fromData(data), version: metadata.resourceVersion ?? '' };
-      } catch (error) {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      }
+      const secret = await findObject<Secret>(api, SECRETS, { namespace, name });
+      const version = secret?.metadata.resourceVersion ?? '';
+      return secret && { bundle: secret.data && fromData(secret.data), version };
     },
     async write(bundle, version) {
       try {

@@ -18,6 +18,8 @@ const metadata = kruise.onDeployment(
 );
 
 const deployment: Deployment = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
   metadata: { ...metadata, namespace: 'shop', uid: 'd', resourceVersion: '7', generation: 3 },
   spec: {
     replicas: 10,

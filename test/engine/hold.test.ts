@@ -112,7 +112,6 @@ describe('the record on a held Deployment', () => {
       '[]',
       '{"v":2}',
       '{"v":1,"rollout":"r","stable":"s"}',
-      '{"v":1,"rollout":"../../x","stable":"s","user":{}}',
       '{"v":1,"rollout":"r","stable":"../s","user":{}}',
     ])
       assert.equal(parseHeld(text), undefined, text);

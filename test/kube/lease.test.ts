@@ -9,10 +9,12 @@ interface Spec {
   leaseTransitions?: number;
 }
 
+const LEASE = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
+
 /** One Lease on a server, as all candidates see it. */
 class LeaseServer {
   version = 0;
-  lease: { metadata: { resourceVersion: string }; spec: Spec } | undefined;
+  lease: { metadata: { name: string; namespace: string; resourceVersion: string }; spec: Spec } | undefined;
   writes = 0;
 
   /** The server as one candidate sees it; `state` cuts it off. */
@@ -44,7 +46,8 @@ class LeaseServer {
   store(spec: Spec): unknown {
     this.writes += 1;
     this.version += 1;
-    this.lease = { metadata: { resourceVersion: String(this.version) }, spec };
+    const metadata = { name: 'tranche', namespace: 'tranche', resourceVersion: String(this.version) };
+    this.lease = { ...LEASE, metadata, spec };
     return this.lease;
   }
 }
@@ -164,8 +167,8 @@ describe('leader election', () => {
     const election = new LeaderElection({
       api: server.for({ reach: 'ok' }),
       clock: paused,
-      namespace: 'n',
-      name: 'n',
+      namespace: 'tranche',
+      name: 'tranche',
       identity: 'a',
       onAcquired: () => log.push('leads'),
       onEnd: () => Promise.resolve(void log.push('stops')),
@@ -212,8 +215,8 @@ describe('leader election', () => {
     const election = new LeaderElection({
       api,
       clock,
-      namespace: 'n',
-      name: 'n',
+      namespace: 'tranche',
+      name: 'tranche',
       identity: 'a',
       onAcquired: () => log.push('leads'),
       onEnd: () => Promise.resolve(void log.push('stops')),
@@ -244,7 +247,7 @@ describe('leader election', () => {
       },
     };
     const election = new LeaderElection({
-      ...{ api, clock, namespace: 'n', name: 'n', identity: 'a' },
+      ...{ api, clock, namespace: 'tranche', name: 'tranche', identity: 'a' },
       onAcquired: () => {},
       onEnd: () => Promise.resolve(),
     });

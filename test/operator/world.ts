@@ -22,6 +22,7 @@ import { Reflector } from '../../src/kube/reflector.ts';
 import { createOperator, type Operator, type OperatorDeps, type OperatorMetrics } from '../../src/operator/operator.ts';
 import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
 import { traceReleases } from '../../src/operator/trace.ts';
+import { workloadIndex } from '../../src/operator/workload.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import type { Admission } from '../../src/sandbox/core/call.ts';
 import { resource } from '../../src/sandbox/core/resources.ts';
@@ -117,11 +118,7 @@ export class World {
       api,
       clock,
       path: `/apis/${GROUP}/v1beta1/rollouts`,
-      indexes: {
-        workload: ({ metadata, spec: { workloadRef } }) => [
-          `${metadata.namespace}/${workloadRef.kind}/${workloadRef.name}`,
-        ],
-      },
+      indexes: { workload: workloadIndex },
     });
     const deployments = new Reflector<Deployment>({
       api,

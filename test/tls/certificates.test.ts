@@ -22,9 +22,13 @@ async function until(condition: () => boolean, what: string): Promise<void> {
   }
 }
 
+const SECRET = { apiVersion: 'v1', kind: 'Secret' };
+
 /** A server with one Secret; each request is answered a little later, so that two clients meet. */
 class SecretServer implements Api {
-  secret: { metadata: { name: string; resourceVersion: string }; data?: Record<string, string> } | undefined;
+  secret:
+    | { metadata: { name: string; namespace: string; resourceVersion: string }; data?: Record<string, string> }
+    | undefined;
   version = 0;
   readonly calls: string[] = [];
 
@@ -43,7 +47,8 @@ class SecretServer implements Api {
       if (body.metadata.resourceVersion !== this.secret.metadata.resourceVersion) fail(409, 'Conflict');
     }
     this.version += 1;
-    this.secret = { metadata: { name: 'tls', resourceVersion: String(this.version) }, data: body.data };
+    const metadata = { name: 'tls', namespace: 'tranche-system', resourceVersion: String(this.version) };
+    this.secret = { ...SECRET, metadata, data: body.data };
     return this.secret;
   }
 
@@ -84,7 +89,8 @@ describe('the certificates of the replicas', () => {
     for (const data of contents) {
       const server = new SecretServer();
       server.version = 7;
-      server.secret = { metadata: { name: 'tls', resourceVersion: '7' }, ...(data ? { data } : {}) };
+      const metadata = { name: 'tls', namespace: 'tranche-system', resourceVersion: '7' };
+      server.secret = { ...SECRET, metadata, ...(data ? { data } : {}) };
       const { seen, certificates } = replica(server, new VirtualClock(1, Date.now()));
       certificates.start();
       await until(() => seen.length > 0, 'a certificate');

@@ -1,6 +1,7 @@
 // docs/fields.md: every field of Rollout and ReleasePolicy, from their schemas, and every label and annotation a user may write.
 import { stringify } from 'yaml';
 import * as keys from '../../src/api/keys.ts';
+import { NAME_RULES } from '../../src/api/names.ts';
 import type { JsonSchema } from '../../src/api/schema/json-schema.ts';
 import { releasePolicy } from '../../src/api/schema/policy.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../src/api/schema/rollout.ts';
@@ -134,7 +135,9 @@ function limitsOf(field: JsonSchema): string {
   if (field.enum) parts.push(field.enum.map((value) => `\`${value}\``).join(', '));
   if (field.minimum !== undefined || field.maximum !== undefined)
     parts.push(field.maximum === undefined ? `from ${field.minimum}` : `${field.minimum ?? ''} to ${field.maximum}`);
-  if (field.pattern) parts.push(`\`${field.minimum === 0 ? '0%' : '1%'}\` to \`100%\``);
+  const name = NAME_RULES.find(({ pattern }) => pattern === field.pattern);
+  if (name) parts.push(name.what);
+  else if (field.pattern) parts.push(`\`${field.minimum === 0 ? '0%' : '1%'}\` to \`100%\``);
   if (field.maxLength !== undefined) parts.push(`${field.minLength ?? 0} to ${field.maxLength} characters`);
   if (field.maxItems !== undefined) parts.push(`${field.minItems ?? 0} to ${field.maxItems} items`);
   const { items } = field;

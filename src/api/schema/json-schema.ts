@@ -1,5 +1,7 @@
 // The subset of JSON Schema that both a CRD (structural OpenAPI v3) and ajv understand, and short ways to write it.
 
+import type { NameRule } from '../names.ts';
+
 export interface CelRule {
   readonly rule: string;
   readonly message: string;
@@ -39,6 +41,9 @@ export const KUBERNETES_KEYWORDS = [
 type Extra = Omit<JsonSchema, 'description' | 'type' | 'properties' | 'items'>;
 
 export const text = (description: string, extra: Extra = {}): JsonSchema => ({ description, type: 'string', ...extra });
+/** A name that users write for another object. */
+export const nameText = (description: string, { minLength, maxLength, pattern }: NameRule): JsonSchema =>
+  text(description, { minLength, maxLength, pattern });
 export const flag = (description: string): JsonSchema => ({ description, type: 'boolean' });
 export const int32 = (description: string, extra: Extra = {}): JsonSchema => ({
   description,

@@ -1,10 +1,12 @@
 // JSON Schemas of Rollout v1beta1 and v1alpha1: the single source of the CRD (make generate) and of what admission checks (ajv).
+import { API_VERSION, KIND_NAME, OPTIONAL_SUBDOMAIN_NAME, SUBDOMAIN_NAME } from '../names.ts';
 import {
   flag,
   int32,
   int64,
   intOrString,
   list,
+  nameText,
   object,
   text,
   time,
@@ -26,9 +28,9 @@ const PERCENT = '^([1-9][0-9]?|100)%$';
 const workloadRef = object(
   'The workload to release: a Deployment (apps/v1) of the same namespace.',
   {
-    apiVersion: text('API version, e.g. apps/v1.', { minLength: 1, maxLength: 253 }),
-    kind: text('Kind, e.g. Deployment.', { minLength: 1, maxLength: 63 }),
-    name: text('Name.', { minLength: 1, maxLength: 253 }),
+    apiVersion: nameText('API version, e.g. apps/v1.', API_VERSION),
+    kind: nameText('Kind, e.g. Deployment.', KIND_NAME),
+    name: nameText('Name.', SUBDOMAIN_NAME),
   },
   { required: ['apiVersion', 'kind', 'name'] },
 );
@@ -116,7 +118,7 @@ const canaryV1beta1 = object(
     failureThreshold,
     ...failurePolicy,
     ...trafficFields,
-    trafficRoutingRef: text('A TrafficRouting. Refused: no traffic routing yet.', { maxLength: 253 }),
+    trafficRoutingRef: nameText('A TrafficRouting. Refused: no traffic routing yet.', OPTIONAL_SUBDOMAIN_NAME),
     enableExtraWorkloadForCanary: flag('An extra canary Deployment. Refused: not yet.'),
     patchPodTemplateMetadata,
   },
@@ -127,7 +129,7 @@ const blueGreen = object('Refused: no blue-green releases yet.', {
   steps: list('Steps.', stepV1beta1, { maxItems: MAX_STEPS }),
   failureThreshold,
   ...trafficFields,
-  trafficRoutingRef: text('A TrafficRouting.', { maxLength: 253 }),
+  trafficRoutingRef: nameText('A TrafficRouting.', OPTIONAL_SUBDOMAIN_NAME),
 });
 
 const specV1beta1 = object(

@@ -1,5 +1,6 @@
 // Fields of OpenKruise's that this version does not act on: kept in the schema, so that they are refused in words and never dropped silently.
-import { flag, int32, list, object, stringMap, text, type JsonSchema } from './json-schema.ts';
+import { API_VERSION, KIND_NAME, LABEL_NAME, SUBDOMAIN_NAME } from '../names.ts';
+import { flag, int32, list, nameText, object, stringMap, text, type JsonSchema } from './json-schema.ts';
 
 const name = text('Name.', { minLength: 1, maxLength: 256 });
 const MAX_ITEMS = 16;
@@ -62,19 +63,23 @@ export const trafficRoutings = list(
   object(
     'A traffic routing.',
     {
-      service: text('The stable Service.'),
+      service: nameText('The stable Service.', LABEL_NAME),
       gracePeriodSeconds: int32('Seconds to wait after a change of routes.'),
       ingress: object(
         'An Ingress.',
-        { classType: text('Kind of the Ingress controller.'), name: text('Name of the Ingress.') },
+        { classType: text('Kind of the Ingress controller.'), name: nameText('Name of the Ingress.', SUBDOMAIN_NAME) },
         { required: ['name'] },
       ),
-      gateway: object('A Gateway API route.', { httpRouteName: text('Name of the HTTPRoute.') }),
+      gateway: object('A Gateway API route.', { httpRouteName: nameText('Name of the HTTPRoute.', SUBDOMAIN_NAME) }),
       customNetworkRefs: list(
         'Other network objects.',
         object(
           'An object.',
-          { apiVersion: text('API version.'), kind: text('Kind.'), name: text('Name.') },
+          {
+            apiVersion: nameText('API version.', API_VERSION),
+            kind: nameText('Kind.', KIND_NAME),
+            name: nameText('Name.', SUBDOMAIN_NAME),
+          },
           { required: ['apiVersion', 'kind', 'name'] },
         ),
         { maxItems: MAX_ITEMS },

@@ -1,5 +1,6 @@
 // `kubectl tranche approve`: the wire format is OpenKruise's, the words are ours.
 import type { Rollout } from '../../api/types.ts';
+import { EVENTS, pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { change, describeStep, follow, inSteps, patchStatus, whileFrozen, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context } from '../context.ts';
@@ -62,7 +63,7 @@ async function postEvent({ api }: Cluster, rollout: Rollout, message: string, no
   const time = new Date(now).toISOString().replace(/\.\d+/, '');
   await api.request({
     method: 'POST',
-    path: `/api/v1/namespaces/${namespace}/events`,
+    path: pathOf(EVENTS, { namespace }),
     body: {
       apiVersion: 'v1',
       kind: 'Event',

@@ -77,9 +77,12 @@ const rollouts: Look = async (context) => {
 };
 
 const deployments: Look = async (context) => {
-  const { appsPath, listAll } = await import('../resources.ts');
+  const [{ listAll }, { DEPLOYMENTS, pathOf }] = await Promise.all([
+    import('../resources.ts'),
+    import('../../kube/path.ts'),
+  ]);
   const { api, namespace } = await context.cluster();
-  return (await listAll<Deployment>(api, appsPath('deployments', namespace))).map(({ metadata }) => metadata.name);
+  return (await listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }))).map(({ metadata }) => metadata.name);
 };
 
 const namespaces: Look = async (context) => {

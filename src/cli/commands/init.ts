@@ -4,11 +4,12 @@ import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTarget } from '../../engine/batch.ts';
 import { validateRollout } from '../../engine/validate.ts';
 import { sentence } from '../../engine/validate-violation.ts';
+import { pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { send } from '../act.ts';
 import { parseDryRun, parseDuration } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
-import { getDeployment, listRollouts, rolloutsPath } from '../resources.ts';
+import { getDeployment, listRollouts } from '../resources.ts';
 import { inNamespace, pods } from '../text.ts';
 
 interface InitFlags {
@@ -55,7 +56,7 @@ export function init(flags: InitFlags, argument: string): Run {
       return EXIT.done;
     }
     if (dryRun !== 'client')
-      await send(cluster, { method: 'POST', path: rolloutsPath(namespace), body: rollout }, dryRun);
+      await send(cluster, { method: 'POST', path: pathOf(ROLLOUTS, { namespace }), body: rollout }, dryRun);
     const suffix = dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`;
     io.out(
       `Rollout ${name} is made: the next change of Deployment ${name} goes out in steps, ${sizes} of ${pods(replicas)}${suffix}\n`,

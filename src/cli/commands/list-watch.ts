@@ -3,7 +3,7 @@ import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import type { Cluster, Context, Timeout } from '../context.ts';
 import { Screen, watchUntilOver } from '../live.ts';
 import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
-import { appsPath, rolloutsPath } from '../resources.ts';
+import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
 import { stateOf } from '../state.ts';
 import { table } from '../text.ts';
 import { byKey, key, none, rowsOf, type Shape } from './list.ts';
@@ -21,8 +21,8 @@ export function watchList(context: Context, cluster: Cluster, options: WatchOpti
   return watchUntilOver(context, cluster, {
     // For machines the Deployments change nothing.
     collections: [
-      { path: rolloutsPath(namespace) },
-      ...(isTable(format) ? [{ path: appsPath('deployments', namespace) }] : []),
+      { path: pathOf(ROLLOUTS, { namespace }) },
+      ...(isTable(format) ? [{ path: pathOf(DEPLOYMENTS, { namespace }) }] : []),
     ],
     timeout,
     reason: () => 'a list is watched until you end it',

@@ -2,12 +2,13 @@
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import { replicasOf } from '../../engine/batch.ts';
 import { parseTime } from '../../engine/time.ts';
+import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { parseTimeout, type Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { isTable, listOf, parseFormat, printData, rolloutName, tidy } from '../output.ts';
 import type { Colour } from '../paint.ts';
-import { appsPath, listAll, listRollouts } from '../resources.ts';
+import { listAll, listRollouts } from '../resources.ts';
 import { messageOf, sinceOf, stateOf, stepsOf, type State } from '../state.ts';
 import { duration, table } from '../text.ts';
 
@@ -51,7 +52,7 @@ export function list(flags: ListFlags): Run {
       context.io.err(none(namespace));
       return EXIT.done;
     }
-    const deployments = await listAll<Deployment>(cluster.api, appsPath('deployments', namespace));
+    const deployments = await listAll<Deployment>(cluster.api, pathOf(DEPLOYMENTS, { namespace }));
     context.io.out(table(rowsOf(context, rollouts, deployments, { namespace, wide: format === 'wide' })));
     return EXIT.done;
   };

@@ -1,11 +1,13 @@
 // `kubectl tranche pause` and `resume`: freeze a release where it is, and go on.
 import type { Rollout } from '../../api/types.ts';
 import { readHeld } from '../../engine/hold.ts';
+import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
+import type { ApiCall } from '../../kube/api.ts';
 import type { Run } from '../cli.ts';
-import { change, patchSpec, send } from '../act.ts';
+import { change, nameOf, patchSpec, send } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { appsPath, namespaceFlag } from '../resources.ts';
+import { namespaceFlag } from '../resources.ts';
 import { stateOf } from '../state.ts';
 
 export function pause(flags: { dryRun?: string }, name: string): Run {
@@ -43,14 +45,14 @@ export function resume(flags: { dryRun?: string }, name: string): Run {
       const byDeployment = deployment !== undefined && readHeld(deployment)?.user.paused === true;
       if (!byRollout && !byDeployment)
         return { says: () => `${name} is not paused; ${rollout.status?.message ?? 'it has no status yet'}` };
-      const resumeDeployment = {
+      const resumeDeployment = (): ApiCall => ({
         method: 'PATCH',
-        path: `${appsPath('deployments', rollout.metadata.namespace)}/${rollout.spec.workloadRef.name}`,
+        path: pathOf(DEPLOYMENTS, nameOf(deployment!)),
         contentType: 'application/merge-patch+json',
         body: { spec: { paused: false } },
-      } as const;
-      const call = byRollout ? patchSpec(rollout, { strategy: { paused: false } }) : resumeDeployment;
-      if (byRollout && byDeployment && dryRun !== 'client') await send(cluster, resumeDeployment, dryRun);
+      });
+      const call = byRollout ? patchSpec(rollout, { strategy: { paused: false } }) : resumeDeployment();
+      if (byRollout && byDeployment && dryRun !== 'client') await send(cluster, resumeDeployment(), dryRun);
       const what = byDeployment ? `${name} goes on, and its Deployment is not paused any more` : `${name} goes on`;
       return { call, says: () => `${what} where it was; a step that waits for approval still does` };
     });

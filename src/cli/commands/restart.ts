@@ -1,11 +1,11 @@
 // `kubectl tranche restart`: what `kubectl rollout restart` does, with a word on what follows, and not in the middle of a release.
 import { ON_RESTART, RESTARTED_AT } from '../../api/keys.ts';
 import { formatTime } from '../../engine/time.ts';
+import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
-import { change, follow } from '../act.ts';
+import { change, follow, nameOf } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { appsPath } from '../resources.ts';
 import { stateOf } from '../state.ts';
 
 const FOLLOWS: Readonly<Record<string, string>> = {
@@ -34,7 +34,7 @@ export function restart(flags: { dryRun?: string }, name: string): Run {
       return {
         call: {
           method: 'PATCH',
-          path: `${appsPath('deployments', deployment.metadata.namespace)}/${deployment.metadata.name}`,
+          path: pathOf(DEPLOYMENTS, nameOf(deployment)),
           contentType: 'application/merge-patch+json',
           body: {
             metadata: { resourceVersion: deployment.metadata.resourceVersion },

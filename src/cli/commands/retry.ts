@@ -4,11 +4,12 @@ import { isTrue } from '../../engine/status.ts';
 import { deploymentTemplate } from '../../engine/revision.ts';
 import { hashOf, readySince } from '../../engine/view.ts';
 import { isNotFound } from '../../kube/errors.ts';
+import { pathOf, PODS } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { change, follow, getTarget, replaceTemplate, send, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context, type DryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { gather, podsPath } from '../resources.ts';
+import { gather } from '../resources.ts';
 import { standing, stateOf } from '../state.ts';
 import { plural } from '../text.ts';
 
@@ -41,7 +42,7 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
     throw new CliError(
       `nothing to retry: every Pod of the new version of ${rollout.metadata.name} is ready; it goes on by itself`,
     );
-  const path = podsPath(rollout.metadata.namespace ?? cluster.namespace);
+  const { namespace = cluster.namespace } = rollout.metadata;
   for (const { metadata } of bad) {
     if (dryRun === 'client') continue;
     const preconditions = { uid: metadata.uid };
@@ -53,7 +54,7 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
       ...(dryRun === 'server' ? { dryRun: ['All'] } : {}),
     };
     try {
-      await send(cluster, { method: 'DELETE', path: `${path}/${metadata.name}`, body }, dryRun);
+      await send(cluster, { method: 'DELETE', path: pathOf(PODS, { namespace, name: metadata.name }), body }, dryRun);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -1,12 +1,14 @@
 // `kubectl tranche status --watch`: a release to its end, as a tree that lives or as one line per change.
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { replicasOf } from '../../engine/batch.ts';
+import { misnamedWorkload } from '../../engine/validate-names.ts';
+import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Cluster, Context, Timeout } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { Screen, watchUntilOver } from '../live.ts';
 import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
 import { oneLine } from '../paint.ts';
-import { appsPath, gather, rolloutsPath, type Facts } from '../resources.ts';
+import { gather, type Facts } from '../resources.ts';
 import { outcomeOf, stateOf } from '../state.ts';
 import { table } from '../text.ts';
 import { tree } from '../tree.ts';
@@ -36,8 +38,10 @@ export async function watchRelease(
   };
   return watchUntilOver(context, cluster, {
     collections: [
-      { path: rolloutsPath(namespace), only: name },
-      { path: appsPath('deployments', namespace), only: first.spec.workloadRef.name },
+      { path: pathOf(ROLLOUTS, { namespace }), only: name },
+      ...(misnamedWorkload(first)
+        ? []
+        : [{ path: pathOf(DEPLOYMENTS, { namespace }), only: first.spec.workloadRef.name }]),
     ],
     timeout,
     reason: ([rollouts]) => (rollouts?.[0] as Rollout | undefined)?.status?.message ?? 'no status yet',

@@ -6,11 +6,12 @@ import { ownerOf } from '../../engine/owner.ts';
 import type { ApiCall } from '../../kube/api.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
-import { send } from '../act.ts';
+import { DEPLOYMENTS, pathOf, REPLICA_SETS, ROLLOUTS, SERVICES } from '../../kube/path.ts';
+import { nameOf, send } from '../act.ts';
 import type { Run } from '../cli.ts';
 import { parseDryRun, parseDuration, type Cluster, type Context, type DryRun } from '../context.ts';
 import { CliError, EXIT, usageError, type ExitCode } from '../exit.ts';
-import { appsPath, getDeployment, listAll, rolloutsPath, selectorText } from '../resources.ts';
+import { getDeployment, listAll, selectorText } from '../resources.ts';
 import { listBatchReleases, removeBatchRelease } from '../takeover/batch-releases.ts';
 import { planTakeover, type Ending, type Facts, type Plan, type Service } from '../takeover/plan.ts';
 import { findRunning } from '../takeover/running.ts';
@@ -76,7 +77,7 @@ const withoutKind = (argument: string): string => argument.replace(/^deploy(?:me
 const keyOf = ({ metadata }: Deployment): string => `${metadata.namespace}/${metadata.name}`;
 
 async function findLeftovers(cluster: Cluster, namespace: string | undefined): Promise<Deployment[]> {
-  const deployments = await listAll<Deployment>(cluster.api, appsPath('deployments', namespace));
+  const deployments = await listAll<Deployment>(cluster.api, pathOf(DEPLOYMENTS, { namespace }));
   const rollouts = await rolloutsIn(cluster, namespace);
   return deployments.filter((one) => leftoverOf(one, ownerOf(naming(rollouts, one))) !== undefined);
 }
@@ -84,7 +85,7 @@ async function findLeftovers(cluster: Cluster, namespace: string | undefined): P
 /** None where the kind is gone. */
 async function rolloutsIn({ api }: Cluster, namespace: string | undefined): Promise<Rollout[]> {
   try {
-    return await listAll<Rollout>(api, rolloutsPath(namespace));
+    return await listAll<Rollout>(api, pathOf(ROLLOUTS, { namespace }));
   } catch (error) {
     if (isNotFound(error)) return [];
     throw error;
@@ -104,9 +105,9 @@ async function gather(cluster: Cluster, { metadata }: Deployment, now: number): 
   const labelSelector = selectorText(deployment.spec.selector);
   const [rollouts, replicaSets, services, extras] = await Promise.all([
     rolloutsIn(cluster, namespace),
-    listAll<ReplicaSet>(api, appsPath('replicasets', namespace), { labelSelector }),
-    listAll<Service>(api, `/api/v1/namespaces/${namespace}/services`),
-    listAll<Deployment>(api, appsPath('deployments', namespace), {
+    listAll<ReplicaSet>(api, pathOf(REPLICA_SETS, { namespace }), { labelSelector }),
+    listAll<Service>(api, pathOf(SERVICES, { namespace })),
+    listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }), {
       labelSelector: `${KRUISE_CANARY}=${metadata.name}`,
     }),
   ]);
@@ -158,7 +159,7 @@ async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
 /** False when somebody else has written meanwhile: then all is decided again. */
 async function write(
   cluster: Cluster,
-  { metadata }: Deployment,
+  deployment: Deployment,
   plan: Extract<Plan, { kind: 'PatchDeployment' | 'PatchReplicaSet' }>,
   dryRun: DryRun,
 ): Promise<boolean> {
@@ -166,13 +167,13 @@ async function write(
     plan.kind === 'PatchDeployment'
       ? {
           method: 'PATCH',
-          path: `${appsPath('deployments', metadata.namespace)}/${metadata.name}`,
+          path: pathOf(DEPLOYMENTS, nameOf(deployment)),
           contentType: 'application/json-patch+json',
           body: plan.ops,
         }
       : {
           method: 'PATCH',
-          path: `${appsPath('replicasets', metadata.namespace)}/${plan.set.metadata.name}`,
+          path: pathOf(REPLICA_SETS, nameOf(plan.set)),
           contentType: 'application/merge-patch+json',
           body: { metadata: { resourceVersion: plan.set.metadata.resourceVersion }, spec: plan.spec },
         };

@@ -7,16 +7,17 @@ import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/
 import { leftoverOf } from '../../engine/openkruise.ts';
 import { ownerOf } from '../../engine/owner.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
+import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
-import { appsPath, listAll, rolloutsPath } from '../resources.ts';
+import { listAll } from '../resources.ts';
 import { plural } from '../text.ts';
 import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
 
 export async function checkDeployments(cluster: Cluster, alive: boolean): Promise<Finding[]> {
   const { api } = cluster;
   const [where, namespace] = await scope(cluster);
-  const deployments = await listAll<Deployment>(api, appsPath('deployments', namespace));
-  const rollouts = await listAll<Rollout>(api, rolloutsPath(namespace)).catch((error: unknown) => {
+  const deployments = await listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }));
+  const rollouts = await listAll<Rollout>(api, pathOf(ROLLOUTS, { namespace })).catch((error: unknown) => {
     if (isNotFound(error)) return [];
     throw error;
   });
@@ -40,7 +41,7 @@ export async function checkDeployments(cluster: Cluster, alive: boolean): Promis
 /** The whole cluster, or the namespace for whoever may not see it all. */
 async function scope({ api, namespace }: Cluster): Promise<[string, string | undefined]> {
   try {
-    await api.request({ method: 'GET', path: appsPath('deployments'), query: { limit: '1' } });
+    await api.request({ method: 'GET', path: pathOf(DEPLOYMENTS), query: { limit: '1' } });
     return ['all namespaces', undefined];
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 403) throw error;

@@ -1,8 +1,10 @@
 // The installation: CRD, webhooks, certificates, the operator, and what its user may do.
 import { GROUP } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
+import { findObject } from '../../kube/get.ts';
+import { DEFINITIONS, MUTATING, pathOf, VALIDATING } from '../../kube/path.ts';
 import type { Cluster, Context } from '../context.ts';
-import { find, listAll } from '../resources.ts';
+import { listAll } from '../resources.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
 import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
 import { checkOperator, type Examination } from './operator.ts';
@@ -16,8 +18,6 @@ import {
   type WebhookConfiguration,
 } from './webhooks.ts';
 
-const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const HOOKS = '/apis/admissionregistration.k8s.io/v1';
 const CRD = `rollouts.${GROUP}`;
 const OLDEST = [1, 28] as const;
 const POLICIES = 'releasepolicies.tranche.dev';
@@ -42,18 +42,18 @@ export async function checkInstallation(
   const server = await attempt(findings, 'the version of the cluster', () => checkServer(cluster));
   if (server !== FORBIDDEN) findings.push(server);
   const definition = await attempt(findings, 'CustomResourceDefinitions', () =>
-    find<Definition>(api, `${DEFINITIONS}/${CRD}`),
+    findObject<Definition>(api, DEFINITIONS, { name: CRD }),
   );
   if (definition !== FORBIDDEN) {
     findings.push(...checkDefinition(definition, now));
-    const policies = await find<Definition>(api, `${DEFINITIONS}/${POLICIES}`);
+    const policies = await findObject<Definition>(api, DEFINITIONS, { name: POLICIES });
     if (!policies)
       findings.push(note(`CustomResourceDefinition ${POLICIES} is not there: there are no policies`, INSTALL));
   }
   const hooks = await attempt(findings, 'webhook configurations', async () => {
-    const kinds = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
-    const lists = await Promise.all(kinds.map((kind) => listAll<WebhookConfiguration>(api, `${HOOKS}/${kind}`)));
-    return lists.map((list, i) => ({ kind: kinds[i]!.slice(0, -1), configurations: list.filter(isOurs) }));
+    const kinds = [MUTATING, VALIDATING] as const;
+    const lists = await Promise.all(kinds.map((kind) => listAll<WebhookConfiguration>(api, pathOf(kind))));
+    return lists.map((list, i) => ({ kind: kinds[i]!.plural.slice(0, -1), configurations: list.filter(isOurs) }));
   });
   let namespace = systemNamespace ?? 'tranche-system';
   if (hooks !== FORBIDDEN) {

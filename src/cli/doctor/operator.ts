@@ -1,6 +1,7 @@
 // The operator: does it lead, is it there, and of which version is it?
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/time.ts';
+import { DEPLOYMENTS, LEASES, pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
 import { duration } from '../text.ts';
@@ -34,10 +35,10 @@ export interface Examination {
 export async function checkOperator({ api }: Cluster, namespace: string, now: number): Promise<Examination> {
   const findings: Finding[] = [];
   const leases = await attempt(findings, `Leases in ${namespace}`, () =>
-    listAll<Lease>(api, `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`),
+    listAll<Lease>(api, pathOf(LEASES, { namespace })),
   );
   const deployments = await attempt(findings, `Deployments in ${namespace}`, () =>
-    listAll<OperatorDeployment>(api, `/apis/apps/v1/namespaces/${namespace}/deployments`, {
+    listAll<OperatorDeployment>(api, pathOf(DEPLOYMENTS, { namespace }), {
       labelSelector: 'app.kubernetes.io/name=tranche',
     }),
   );

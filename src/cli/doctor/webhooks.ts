@@ -4,7 +4,7 @@ import { GROUP } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
 import type { Cluster } from '../context.ts';
-import { rolloutsPath } from '../resources.ts';
+import { pathOf, ROLLOUTS } from '../../kube/path.ts';
 import { duration } from '../text.ts';
 import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
 
@@ -102,7 +102,7 @@ export async function checkReach(
     },
   };
   try {
-    await api.request({ method: 'POST', path: rolloutsPath(namespace), query: { dryRun: 'All' }, body });
+    await api.request({ method: 'POST', path: pathOf(ROLLOUTS, { namespace }), query: { dryRun: 'All' }, body });
   } catch (error) {
     if (error instanceof NetworkError) throw error;
     const { message, code } = error as ApiError;

@@ -1,7 +1,8 @@
 // BatchReleases: how OpenKruise's two controllers speak with each other. With both gone they only stand in the way of deletions.
-import { GROUP, KRUISE_BATCH_FINALIZER } from '../../api/keys.ts';
+import { KRUISE_BATCH_FINALIZER } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { isNotFound } from '../../kube/errors.ts';
+import { BATCH_RELEASES, pathOf } from '../../kube/path.ts';
 import { send } from '../act.ts';
 import type { Cluster, DryRun } from '../context.ts';
 import { listAll } from '../resources.ts';
@@ -10,13 +11,10 @@ export interface BatchRelease extends KubeObject {
   readonly spec?: { readonly workloadRef?: { readonly kind?: string; readonly name?: string } };
 }
 
-const pathOf = (namespace?: string): string =>
-  `/apis/${GROUP}/v1beta1${namespace === undefined ? '' : `/namespaces/${namespace}`}/batchreleases`;
-
 /** Of Deployments; none where the kind is gone. */
 export async function listBatchReleases({ api }: Cluster, namespace: string | undefined): Promise<BatchRelease[]> {
   try {
-    const all = await listAll<BatchRelease>(api, pathOf(namespace));
+    const all = await listAll<BatchRelease>(api, pathOf(BATCH_RELEASES, { namespace }));
     return all.filter(({ spec }) => spec?.workloadRef?.kind === 'Deployment');
   } catch (error) {
     if (isNotFound(error)) return [];
@@ -27,7 +25,8 @@ export async function listBatchReleases({ api }: Cluster, namespace: string | un
 /** Its finalizer waits for a controller that is not there. */
 export async function removeBatchRelease(cluster: Cluster, { metadata }: BatchRelease, dryRun: DryRun): Promise<void> {
   if (dryRun === 'client') return;
-  const path = `${pathOf(metadata.namespace)}/${metadata.name}`;
+  const { namespace, name } = metadata;
+  const path = pathOf(BATCH_RELEASES, { namespace, name });
   const rest = (metadata.finalizers ?? []).filter((name) => name !== KRUISE_BATCH_FINALIZER);
   try {
     if (rest.length !== (metadata.finalizers ?? []).length) {

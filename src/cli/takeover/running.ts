@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/time.ts';
 import { ApiError } from '../../kube/errors.ts';
+import { LEASES, MUTATING, nameSelector, pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
 
@@ -41,8 +42,8 @@ export async function findRunning({ api }: Cluster, now: number): Promise<Runnin
       return [];
     }
   };
-  const leases = await look<Lease>('Leases', '/apis/coordination.k8s.io/v1/leases', {
-    fieldSelector: `metadata.name=${LEASE}`,
+  const leases = await look<Lease>('Leases', pathOf(LEASES), {
+    fieldSelector: nameSelector(LEASE),
   });
   for (const { metadata, spec } of leases) {
     const { holderIdentity = '', renewTime, leaseDurationSeconds = 15 } = spec ?? {};
@@ -56,8 +57,7 @@ export async function findRunning({ api }: Cluster, now: number): Promise<Runnin
         unknown,
       };
   }
-  const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
-  const configurations = await look<WebhookConfiguration>('webhook configurations', path);
+  const configurations = await look<WebhookConfiguration>('webhook configurations', pathOf(MUTATING));
   const still = configurations.find(({ webhooks }) => webhooks?.some(({ name }) => WEBHOOKS.has(name)));
   return still
     ? {
