@@ -50,6 +50,8 @@ export type StalledReason =
   | 'LeftByOpenKruise'
   /** An older Rollout names the same Deployment. */
   | 'WorkloadTaken'
+  /** The webhooks do not reach the namespace: nothing there can be held. */
+  | 'NotReached'
   /** The Deployment does not exist. */
   | 'WorkloadNotFound';
 

@@ -15,6 +15,7 @@ import {
   type Draft,
 } from './status.ts';
 import { atStep, withNumbers } from './step-run.ts';
+import { differences } from './template-diff.ts';
 import { formatTime } from './time.ts';
 import { hashOf, type View } from './view.ts';
 import * as words from './words.ts';
@@ -71,6 +72,12 @@ const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Dr
   };
 };
 
+/** A revert that keeps another tool's field is a new version: what makes it one. */
+function differsFromStable({ stableSet, deployment }: View): string {
+  const paths = stableSet === undefined ? '' : differences(stableSet.spec.template, deployment.spec.template);
+  return paths === '' ? '' : `; from the version before the release it differs in ${paths}`;
+}
+
 /** A release begins at step 1. Only the status: no budget is spent before it says so. */
 export function begin(snapshot: Snapshot, view: View, template: string): Decision {
   const { rollout, now } = snapshot;
@@ -107,7 +114,10 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   const id = draft.canary.observedRolloutID ?? '';
   events.push(
     again && isOurs(rollout)
-      ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
+      ? {
+          reason: 'ReleaseSuperseded',
+          message: `a newer template came: release ${id} starts again at step 1${differsFromStable(view)}`,
+        }
       : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
   );
   return { ...report(snapshot, draft, events), needsChildren: true };

@@ -8,6 +8,7 @@ import { cancel, finalise, leave } from './closing.ts';
 import { enrol, guard } from './enrol.ts';
 import { isMarked } from './hold.ts';
 import { isLeftBehind, isOurs } from './openkruise.ts';
+import { notReached } from './reach.ts';
 import { isRestartOnly } from './revision.ts';
 import { nothing, type Decision, type Snapshot } from './snapshot.ts';
 import {
@@ -33,6 +34,8 @@ export function decide(snapshot: Snapshot): Decision {
   const { rollout, deployment } = snapshot;
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
+  // A release that is in flight there goes on to its end.
+  if (snapshot.unreached && !isInFlight(snapshot)) return standAside(snapshot, 'NotReached');
   const guarded = guard(snapshot);
   if (guarded) return guarded;
   if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
@@ -44,13 +47,16 @@ export function decide(snapshot: Snapshot): Decision {
   return govern(snapshot, viewOf(snapshot, deployment, snapshot.children));
 }
 
+const isInFlight = ({ rollout, deployment }: Snapshot): boolean =>
+  deployment?.metadata.annotations?.[HELD] !== undefined || rollout.status?.phase === 'Progressing';
+
 /** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
 export function standAside(
   snapshot: Snapshot,
-  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'LeftByOpenKruise' | 'WorkloadTaken',
+  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'LeftByOpenKruise' | 'WorkloadTaken' | 'NotReached',
   by = '',
 ): Decision {
-  const { rollout, now } = snapshot;
+  const { rollout, now, unreached } = snapshot;
   const name = rollout.spec.workloadRef.name;
   const draft = draftOf(rollout);
   draft.message = {
@@ -58,6 +64,7 @@ export function standAside(
     RecreateStrategy: `Deployment "${name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`,
     LeftByOpenKruise: words.leftByOpenKruise(rollout),
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
+    NotReached: unreached === undefined ? '' : notReached(name, unreached),
   }[reason];
   if (reason === 'WorkloadNotFound') {
     closeHistory(draft, now, 'WorkloadGone');

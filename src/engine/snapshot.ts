@@ -2,6 +2,7 @@
 import type { EventReason } from '../api/reasons.ts';
 import type { Deployment, Pod, PodTemplate, ReplicaSet, Rollout, RolloutStatus } from '../api/types.ts';
 import type { Gate } from './policy-gate.ts';
+import type { Violation } from './validate-violation.ts';
 
 /** ReplicaSets and Pods under the Deployment's selector; those of other owners may be among them. */
 export interface Children {
@@ -24,6 +25,8 @@ export interface Snapshot {
   /** Digest of a template's canonical JSON. */
   readonly digest: (template: PodTemplate) => string;
   readonly sha256: (text: string) => string;
+  /** Why no change in its namespace can be held; absent = the webhooks reach it. */
+  readonly unreached?: Violation;
   /** What policies say; absent = there are none. */
   readonly gate?: Gate;
 }

@@ -8,6 +8,7 @@ import { olderFirst, ownerOf } from '../engine/owner.ts';
 import { decide as decideRelease, standAside } from '../engine/release.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Decision, Snapshot } from '../engine/snapshot.ts';
+import type { Violation } from '../engine/validate-violation.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -42,6 +43,8 @@ export interface OperatorDeps {
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
+  /** Why no change in a namespace can be held; without it the webhooks reach all of them. */
+  readonly unreached?: (namespace: string) => Violation | undefined;
   /** Without it there are no policies. */
   readonly policies?: PolicyLookup;
   /** The engine; tests put a worse one in its place, to see that it is missed. */
@@ -132,7 +135,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const decision = decide(snapshotOf(key, owner, deployment, alone));
     if (decision.needsChildren && deployment) children.open(key, deployment);
     const written = await applier.carryOut(key, decision, owner, deployment).catch(async (error: unknown) => {
-      await applier.reportRefusal(key, owner, error);
+      await applier.reportRefusal(key, owner, deployment, error);
       throw error;
     });
     if (!written && !decision.needsChildren) applier.forget(owner);
@@ -157,6 +160,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const reportedAt = applier.reportedAt(rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
     const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
+    const unreached = deps.unreached?.(splitKey(key).namespace);
     const facts = {
       now: clock.now(),
       rollout,
@@ -166,6 +170,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       reportedAt,
       digest: inRelease ? rememberedDigest : digest,
       sha256,
+      ...(unreached && { unreached }),
     };
     return gate ? { ...facts, gate } : facts;
   }
