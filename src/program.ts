@@ -5,6 +5,7 @@ import { notSynced, startCaches } from './caches.ts';
 import { DRAIN_IDENTITY, type Config } from './config.ts';
 import { ownerOf } from './engine/owner.ts';
 import { readersOf } from './admission/index.ts';
+import { unreachedBy } from './engine/reach.ts';
 import type { Api } from './kube/api.ts';
 import { createApi } from './kube/client.ts';
 import { realClock as clock, sleep, steadyClock } from './kube/clock.ts';
@@ -79,6 +80,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   stops.push(() => api.close());
   const operatorUser = await introduce(run, api, connection.server);
 
+  // As the chart's webhooks select namespaces.
+  const unreached = unreachedBy({ own: config.webhookUrl ? undefined : namespace, watched: config.watchNamespaces });
   const caches = startCaches({ api, namespaces: config.watchNamespaces, logger, metrics });
   stops.push(() => Promise.all([caches.rollouts.stop(), caches.deployments.stop()]));
   let events: EventSender | undefined = undefined;
@@ -132,6 +135,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     operatorUser,
     warnings: config.warnings,
     notReady,
+    unreached,
     // While we are being taken out of the cluster nothing more is intercepted: nobody would give it back.
     rolloutFor: (inNamespace, kind, name) =>
       leading?.draining() ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
@@ -174,6 +178,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       metrics: { ...metrics, budgetMove: (move, key) => (metrics.budgetMove(move), tracer?.note(key, move)) },
       events: sender,
       policies: policies.lookup,
+      unreached,
       workers: config.workers,
       ...caches,
     });

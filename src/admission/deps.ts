@@ -41,6 +41,8 @@ export interface AdmissionDeps {
   readonly warnings: boolean;
   /** What is missing before decisions can be made (a cache that is not filled); undefined when nothing is. */
   readonly notReady: () => string | undefined;
+  /** Why no change in a namespace can be held; without it the webhooks reach all of them. */
+  readonly unreached?: (namespace: string) => Violation | undefined;
   /** The Rollout that works for this workload: the oldest that names it. From the cache. */
   readonly rolloutFor: (namespace: string, kind: string, name: string) => Rollout | undefined;
   /** From the cache, which may hold only the Deployments that Rollouts name. */

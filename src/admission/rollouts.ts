@@ -10,7 +10,7 @@ import { sameJson } from '../engine/revision.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../engine/validate-status.ts';
 import { unknownFields } from '../engine/validate-unknown.ts';
 import { nameInVersion, validateRollout } from '../engine/validate.ts';
-import type { Violation } from '../engine/validate-violation.ts';
+import { sentence, type Violation } from '../engine/validate-violation.ts';
 import { checkRollout } from '../shapes/rollout.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { BadRequest, parseJson } from './json.ts';
@@ -146,13 +146,25 @@ function judgeRollout(request: AdmissionRequest, deps: AdmissionDeps, phase: 'mu
     deployment,
   });
   const said = new Set(violations.map(({ field }) => field));
-  const all = [...violations, ...named(version, judged).filter(({ field }) => !said.has(field))];
+  const unreached = deps.unreached?.(namespace);
+  const nowhere = unreached === undefined ? [] : [unreached];
+  const all = [
+    ...(old === undefined ? nowhere : []),
+    ...violations,
+    ...named(version, judged).filter(({ field }) => !said.has(field)),
+  ];
   if (all.length > 0 && !onlyTurnsOff(old, stored)) return refuse('Refused', all);
   const edit = { old: before, next: rollout, deployment };
   const ruled = deps.policy ? judgeRolloutEdit(edit, request, deps.policy, phase) : nothingSaid;
   if (ruled.violations.length > 0) return refuse('Denied', named(version, ruled.violations));
   const patch = deps.policy && phase === 'mutate' ? marksOf(edit, request, deps.policy) : [];
-  const sentences = [...warnings, ...ruled.warnings, ...unknownIn(object, request)];
+  const idle = old !== undefined && !sameJson(old['spec'], stored['spec']) ? nowhere : [];
+  const sentences = [
+    ...idle.map((one) => `tranche: ${sentence(one)}`),
+    ...warnings,
+    ...ruled.warnings,
+    ...unknownIn(object, request),
+  ];
   return {
     verdict: 'Passed',
     ...(patch.length > 0 && { patch }),

@@ -2,6 +2,8 @@
 
 /** OpenKruise Rollouts' keys, kept so that its clients and habits work (docs/migrating-from-openkruise.md). */
 export const GROUP = 'rollouts.kruise.io';
+/** As kubectl takes it. The short names `rollout` and `rollouts` are those of Argo Rollouts where both CRDs are. */
+export const ROLLOUT_RESOURCE = 'rollouts.rollouts.kruise.io';
 /** Label on an enrolled Deployment; its value is `deployment`. Selects what the webhook intercepts and the operator watches. */
 export const WORKLOAD_TYPE = 'rollouts.kruise.io/workload-type';
 /** Annotation `{"rolloutName":"<name>"}` on a Deployment in a release. */

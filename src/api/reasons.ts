@@ -54,6 +54,8 @@ export type StalledReason =
   | 'WorkloadTaken'
   /** `spec.workloadRef.name` is a name that no object can have. */
   | 'InvalidWorkloadRef'
+  /** The webhooks do not reach the namespace: nothing there can be held. */
+  | 'NotReached'
   /** The Deployment does not exist. */
   | 'WorkloadNotFound';
 

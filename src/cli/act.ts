@@ -1,4 +1,5 @@
 // What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
+import { ROLLOUT_RESOURCE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/batch.ts';
 import { ownerOf } from '../engine/owner.ts';
@@ -66,7 +67,7 @@ async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promi
   if (owner === undefined || owner.metadata.name === metadata.name) return;
   throw new CliError(
     `Deployment "${spec.workloadRef.name}" is released by Rollout "${owner.metadata.name}", and "${metadata.name}" does nothing: ` +
-      `delete it with: kubectl delete rollout ${metadata.name}${namespaceFlag({ metadata })}`,
+      `delete it with: kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name}${namespaceFlag({ metadata })}`,
   );
 }
 

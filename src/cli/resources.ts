@@ -83,13 +83,17 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
 const hasDeployment = async ({ api, namespace }: Cluster, name: string): Promise<boolean> =>
   (await findObject(api, DEPLOYMENTS, { namespace, name }).catch(() => undefined)) !== undefined;
 
+/** As kubectl takes them; another group's Rollout, such as that of Argo Rollouts, is not meant. */
+const OUR_KIND = /^rollouts?(\.(v\d\w*\.)?rollouts\.kruise\.io)?$/;
+const DEPLOYMENT_KIND = /^deploy(ments?)?(\.(v\d\w*\.)?apps)?$/;
+
 function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: string } {
   const [first = '', second, ...more] = argument.split('/');
   if (second === undefined) return { kind: 'rollout', name: first };
-  const kind = first.toLowerCase().split('.', 1)[0]!;
+  const kind = first.toLowerCase();
   if (more.length === 0 && second !== '') {
-    if (['rollout', 'rollouts'].includes(kind)) return { kind: 'rollout', name: second };
-    if (['deployment', 'deployments', 'deploy'].includes(kind)) return { kind: 'deployment', name: second };
+    if (OUR_KIND.test(kind)) return { kind: 'rollout', name: second };
+    if (DEPLOYMENT_KIND.test(kind)) return { kind: 'deployment', name: second };
   }
   throw usageError(`"${argument}" names no Rollout: write NAME, rollout/NAME or deployment/NAME`);
 }

@@ -2,6 +2,7 @@
 import { HELD, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { conditionOf, isTrue, progressingReason, rollbackId } from '../engine/status.ts';
+import { withoutWayBack } from '../engine/words.ts';
 
 export type State =
   /** Nothing is being released. */
@@ -77,7 +78,8 @@ export const stepsOf = ({ spec }: Rollout): number => spec.strategy.canary?.step
 /** What the operator says of it; undefined when it has said nothing. */
 export function messageOf({ metadata, status }: Rollout): string | undefined {
   const closing = status?.phase === 'Progressing' || isTerminating(status);
-  return metadata.deletionTimestamp !== undefined && !closing ? 'it is being deleted' : status?.message || undefined;
+  if (metadata.deletionTimestamp !== undefined && !closing) return 'it is being deleted';
+  return status?.message ? withoutWayBack(status.message) : undefined;
 }
 
 const isTerminating = (status: Rollout['status']): boolean =>

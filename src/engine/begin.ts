@@ -16,6 +16,7 @@ import {
   type Draft,
 } from './status.ts';
 import { atStep, withNumbers } from './step-run.ts';
+import { differences } from './template-diff.ts';
 import { formatTime } from './time.ts';
 import { hashOf, type View } from './view.ts';
 import * as words from './words.ts';
@@ -72,6 +73,12 @@ const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Dr
   };
 };
 
+/** A revert that keeps another tool's field is a new version: what makes it one. */
+function differsFromStable({ stableSet, deployment }: View): string {
+  const paths = stableSet === undefined ? '' : differences(stableSet.spec.template, deployment.spec.template);
+  return paths === '' ? '' : `; from the version before the release it differs in ${paths}`;
+}
+
 /** Kept before any Pod of the new version is made; for a newer template in the same release it is there already. */
 function keepStable({ digest }: Snapshot, view: View, stable: string | undefined): Effect[] {
   const set = [view.newSet, ...view.oldSets].find((one) => one !== undefined && digest(one.spec.template) === stable);
@@ -115,7 +122,10 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   const id = draft.canary.observedRolloutID ?? '';
   events.push(
     again && isOurs(rollout)
-      ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
+      ? {
+          reason: 'ReleaseSuperseded',
+          message: `a newer template came: release ${id} starts again at step 1${differsFromStable(view)}`,
+        }
       : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
   );
   const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, view, stableDigest);

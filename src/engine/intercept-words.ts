@@ -1,5 +1,5 @@
 // The sentences a user reads at the moment of an edit: what will happen to it, and how to go on.
-import { ON_RESTART, TRACEPARENT } from '../api/keys.ts';
+import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../api/keys.ts';
 import type { CanaryStep, Deployment, Held, Rollout } from '../api/types.ts';
 import { isWhole, replicasOf, stepTarget } from './batch.ts';
 import type { Settings } from './hold.ts';
@@ -26,7 +26,13 @@ export const released = (rollout: Rollout, old: Deployment, next: Deployment): s
 /** A newer version in the middle of a release. */
 export const superseded = (rollout: Rollout, old: Deployment, next: Deployment): string =>
   `tranche: ${nameOf(rollout)} gives up the version before and ${isRestart(old, next) ? 'restarts the Pods' : 'releases this'} ` +
-  `from step 1, in ${plan(rollout, next, true)}`;
+  `from step 1, in ${plan(rollout, next, true)}; ${wayBack(rollout, next)}`;
+
+/** It is not the version before the release: what is, is put back by that. Nobody can put back what no ReplicaSet keeps. */
+const wayBack = (rollout: Rollout, next: Deployment): string =>
+  next.spec.revisionHistoryLimit === 0
+    ? 'to go back to the version before the release, apply its manifest'
+    : `to go back to the version before the release: kubectl tranche undo ${nameOf(rollout)}${namespaceFlag(rollout)}`;
 
 export const rolledBack = (held: Held, next: Deployment, user: Settings): string =>
   user.paused === true
@@ -104,7 +110,9 @@ export const kept = (
       held.user.paused === true
         ? `tranche: ${held.rollout} goes on with its steps`
         : `tranche: ${nameOf(next)} stays held: ${held.rollout} releases it in steps; ` +
-            `approve with: kubectl tranche approve ${held.rollout}${namespaceFlag(next)}`,
+            `approve with: kubectl tranche approve ${held.rollout}${namespaceFlag(next)}; ` +
+            `go back with: kubectl tranche undo ${held.rollout}${namespaceFlag(next)}, ` +
+            `or kubectl-kruise rollout undo ${ROLLOUT_RESOURCE}/${held.rollout}${namespaceFlag(next)}`,
     );
   }
   if (edits.includes('paused') && next.spec.paused === true) {

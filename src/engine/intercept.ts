@@ -2,6 +2,7 @@
 import * as keys from '../api/keys.ts';
 import type { BrokenGlass } from '../api/policy.ts';
 import type { Deployment, Held, Rollout } from '../api/types.ts';
+import { recordTooLarge } from './annotation-size.ts';
 import {
   firstHold,
   freedSettings,
@@ -98,7 +99,13 @@ export const intercept = (edit: Edit, rollout: Rollout | undefined, options: Int
   if (isOperators(edit, options.operatorUser)) return { ...pass, changed: false };
   const { old, next } = edit;
   const changed = old !== undefined && !sameTemplate(old.spec.template, next.spec.template);
-  return { ...rule({ ...edit, ...options, rollout, changed }), changed };
+  return { ...thatFits(edit, rule({ ...edit, ...options, rollout, changed })), changed };
+};
+
+/** Before anything starts: a record that the API server would not take, now or later, in the name of its user. */
+const thatFits = ({ old, next }: Edit, ruling: Ruling): Ruling => {
+  const refusal = ruling.verdict === 'Refused' ? undefined : recordTooLarge(old, next, ruling.patch);
+  return refusal === undefined ? ruling : { verdict: 'Refused', patch: [], warnings: [], refusal };
 };
 
 const rule = (context: Context): Ruling => {
@@ -291,7 +298,11 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   };
   const patch = patchOf(context, wanted);
   if (superseded) {
-    return { verdict: 'Superseded', patch, warnings: [words.superseded(rollout, old, next), ...traced.warnings] };
+    // Whatever the record says, the operator goes by what it knows to be stable.
+    const { phase, canaryStatus } = rollout.status ?? {};
+    const stable = phase === 'Progressing' && canaryStatus?.stableDigest === digest(context, next);
+    const said = stable ? words.rollsBackLater(held) : words.superseded(rollout, old, next);
+    return { verdict: 'Superseded', patch, warnings: [said, ...traced.warnings] };
   }
   if (back) return { verdict: 'RolledBack', patch, warnings: [words.rollsBackLater(held)] };
   const warnings = changed

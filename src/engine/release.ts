@@ -8,7 +8,9 @@ import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './b
 import { cancel, finalise, leave } from './closing.ts';
 import { enrol, guard } from './enrol.ts';
 import { isMarked } from './hold.ts';
+import { isInFlight } from './in-flight.ts';
 import { isLeftBehind, isOurs } from './openkruise.ts';
+import { notReached } from './reach.ts';
 import { isRestartOnly } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
@@ -42,6 +44,8 @@ export function decide(snapshot: Snapshot): Decision {
   if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
   const misnamed = misnamedWorkload(rollout);
   if (misnamed) return standAside(snapshot, 'InvalidWorkloadRef', sentence(misnamed));
+  // A release that is in flight there goes on to its end.
+  if (snapshot.unreached && !isInFlight(rollout, deployment)) return standAside(snapshot, 'NotReached');
   const guarded = guard(snapshot);
   if (guarded) return guarded;
   if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
@@ -60,10 +64,16 @@ const isNamedBy = ({ metadata, spec }: Rollout, deployment: Deployment): boolean
 /** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
 export function standAside(
   snapshot: Snapshot,
-  reason: 'WorkloadNotFound' | 'RecreateStrategy' | 'LeftByOpenKruise' | 'WorkloadTaken' | 'InvalidWorkloadRef',
+  reason:
+    | 'WorkloadNotFound'
+    | 'RecreateStrategy'
+    | 'LeftByOpenKruise'
+    | 'WorkloadTaken'
+    | 'InvalidWorkloadRef'
+    | 'NotReached',
   by = '',
 ): Decision {
-  const { rollout, now } = snapshot;
+  const { rollout, now, unreached } = snapshot;
   const name = rollout.spec.workloadRef.name;
   const draft = draftOf(rollout);
   draft.message = {
@@ -72,6 +82,7 @@ export function standAside(
     LeftByOpenKruise: words.leftByOpenKruise(rollout),
     InvalidWorkloadRef: `nothing is read or written for this Rollout: ${by}`,
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
+    NotReached: unreached === undefined ? '' : notReached(name, unreached),
   }[reason];
   if (reason === 'WorkloadNotFound') {
     closeHistory(draft, now, 'WorkloadGone');

@@ -10,6 +10,7 @@ import type {
   RolloutStatus,
 } from '../api/types.ts';
 import type { Gate } from './policy-gate.ts';
+import type { Violation } from './validate-violation.ts';
 
 /** ReplicaSets and Pods under the Deployment's selector; those of other owners may be among them. */
 export interface Children {
@@ -32,6 +33,8 @@ export interface Snapshot {
   /** Digest of a template's canonical JSON. */
   readonly digest: (template: PodTemplate) => string;
   readonly sha256: (text: string) => string;
+  /** Why no change in its namespace can be held; absent = the webhooks reach it. */
+  readonly unreached?: Violation;
   /** What policies say; absent = there are none. */
   readonly gate?: Gate;
   /** The kept copy of the stable template that a decision has asked for; null = there is none. */

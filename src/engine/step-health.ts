@@ -63,13 +63,15 @@ export function judge(run: Run, health: Health): Answer | undefined {
     return undefined;
   }
   const reason = failing ? 'PodsFailing' : 'StepDeadlineExceeded';
-  draft.message = words.stalled(name, failing ? health.failing : health.late);
-  setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
-  if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
+  const message = words.stalled(name, failing ? health.failing : health.late);
   const way = rollout.spec.strategy.canary?.onFailure === 'Rollback' ? wayBack(snapshot, view, held) : undefined;
   if (way?.kind === 'Ask') return { needsCopy: way.decision.needsCopy };
-  if (way?.kind === 'Unknown') draft.message += `; ${words.stableUnknown(view.deployment.metadata.name)}`;
-  if (way?.kind !== 'Template') return { effects: effectsOf(freeze(view, held)), againAtMs: health.changesAt };
+  const rollsBack = way?.kind === 'Template';
+  draft.message = rollsBack ? message : words.withWayBack(message, rollout, view.stableSet !== undefined);
+  if (way?.kind === 'Unknown') draft.message = `${message}; ${words.stableUnknown(view.deployment.metadata.name)}`;
+  setCondition(draft, now, 'Stalled', 'True', reason, message);
+  if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
+  if (!rollsBack) return { effects: effectsOf(freeze(view, held)), againAtMs: health.changesAt };
   draft.message = `${name} failed: putting the stable version back, because of ${words.namePods(failing ? health.failing : health.late)}`;
   // The reason is in the status before the template is put back: whoever finishes this knows why.
   if (before?.status !== 'True') return { againAtMs: now };

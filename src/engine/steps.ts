@@ -144,7 +144,8 @@ function waitOrGoOn(run: Run): Answer {
       isRestartOnly(view.stableSet.spec.template, view.deployment.spec.template);
     if (unattended) return enterNext(run);
     const given = new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size;
-    draft.message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1);
+    const message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1);
+    draft.message = words.withWayBack(message, rollout, view.stableSet !== undefined);
     return {};
   }
   const until = (parseTime(draft.canary!.lastUpdateTime) ?? now) + seconds * 1000;

@@ -95,7 +95,7 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
       field: 'spec.workloadRef.name',
       value: name,
       reason: `is released by Rollout ${rival} already`,
-      remedy: `change that one, or delete it first: kubectl delete rollout ${rival}${namespaceFlag(rollout)}`,
+      remedy: `change that one, or delete it first: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rival}${namespaceFlag(rollout)}`,
     };
   }
   if (deployment?.spec.strategy?.type === 'Recreate') {

@@ -19,6 +19,17 @@ export const updating = (step: string, updated: number, target: number, waitsFor
 export const waitsForApproval = (step: string, given: number, required: number): string =>
   `${step} done: waiting for approval (${given} of ${required})`;
 
+/** Behind a message, for those whom `kubectl rollout undo` has told to resume first; `kept`: its ReplicaSet is still there. */
+export const withWayBack = (message: string, { metadata }: Rollout, kept: boolean): string =>
+  `${message}${TO_GO_BACK}${kept ? undoCommand(metadata) : 'apply the manifest of the version before, which no ReplicaSet keeps any more'}`;
+
+/** The same without it, where another way is offered. */
+export const withoutWayBack = (message: string): string => message.split(TO_GO_BACK, 1)[0]!;
+
+const TO_GO_BACK = '; to go back: ';
+const undoCommand = ({ name, namespace }: Rollout['metadata']): string =>
+  `kubectl tranche undo ${name}${namespace === undefined || namespace === 'default' ? '' : ` -n ${namespace}`}`;
+
 export const blocked = (step: string, why: string): string => `${step} waits: ${why}`;
 
 export const waitsUntil = (step: string, time: string, seconds: number): string =>

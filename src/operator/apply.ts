@@ -1,6 +1,7 @@
 // Carries decisions out: the effects in order, then one status write, and only then the events.
 import { EVENTS } from '../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
+import { isTooLarge, tooLargeForUs } from '../engine/annotation-size.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
@@ -174,9 +175,16 @@ export class Applier {
    * A write that is refused (a right that is missing, a webhook or a policy of others, a quota) may be refused for ever, and whoever waits
    * for the release must see it: in the status, and as an event if the status does not say it yet. Other errors pass by themselves.
    */
-  async reportRefusal(key: string, rollout: Rollout, error: unknown): Promise<void> {
+  async reportRefusal(
+    key: string,
+    rollout: Rollout,
+    deployment: Deployment | undefined,
+    error: unknown,
+  ): Promise<void> {
     if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) return;
-    const message = `the API server refuses what the operator writes, and it is tried again: ${error.message.slice(0, MAX_MESSAGE)}`;
+    const cause = deployment && isTooLarge(error.message) ? `${tooLargeForUs(deployment)}; ` : '';
+    const said = `${cause}${error.message.slice(0, MAX_MESSAGE)}`;
+    const message = `the API server refuses what the operator writes, and it is tried again: ${said}`;
     const { status } = this.deps.writes.newest(key, rollout)!;
     if (status?.message === message) return;
     this.deps.events.record({ about: rollout, type: EVENTS.WriteRefused[0], reason: 'WriteRefused', message });

@@ -9,6 +9,7 @@ import { olderFirst, ownerOf } from '../engine/owner.ts';
 import { decide as decideRelease, standAside } from '../engine/release.ts';
 import { templateDigest } from '../engine/revision.ts';
 import type { Decision, Snapshot } from '../engine/snapshot.ts';
+import type { Violation } from '../engine/validate-violation.ts';
 import { isOwnedBy } from '../engine/view.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
@@ -46,6 +47,8 @@ export interface OperatorDeps {
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
+  /** Why no change in a namespace can be held; without it the webhooks reach all of them. */
+  readonly unreached?: (namespace: string) => Violation | undefined;
   /** Without it there are no policies. */
   readonly policies?: PolicyLookup;
   /** The engine; tests put a worse one in its place, to see that it is missed. */
@@ -144,7 +147,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     );
     if (decision.needsChildren && deployment) children.open(key, deployment);
     const written = await applier.carryOut(key, decision, owner, deployment).catch(async (error: unknown) => {
-      await applier.reportRefusal(key, owner, error);
+      await applier.reportRefusal(key, owner, deployment, error);
       throw error;
     });
     if (!written && !decision.needsChildren) applier.forget(owner);
@@ -186,6 +189,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const reportedAt = applier.reportedAt(rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
     const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
+    const unreached = deps.unreached?.(splitKey(key).namespace);
     const facts = {
       now: clock.now(),
       rollout,
@@ -195,6 +199,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       reportedAt,
       digest: inRelease ? rememberedDigest : digest,
       sha256,
+      ...(unreached && { unreached }),
     };
     return gate ? { ...facts, gate } : facts;
   }

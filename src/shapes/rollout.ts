@@ -128,7 +128,10 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
     case 'format':
       return say('is out of range', `write ${(params as { format: string }).format}`);
     default:
-      return say(`is not valid (${keyword})`, 'see kubectl explain rollout.spec');
+      return say(
+        `is not valid (${keyword})`,
+        'see kubectl explain rollouts.spec --api-version=rollouts.kruise.io/v1beta1',
+      );
   }
 }
 

@@ -58,7 +58,13 @@ const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], ch
         .flatMap(({ webhooks }) => webhooks ?? [])
         .filter(({ name }) => /(rollouts|deployments)\.tranche\.dev$/.test(name));
       assert.ok(ours.length >= 5);
-      for (const { name, namespaceSelector } of ours) {
+      const elsewhere = ours.filter(({ name }) => name === 'elsewhere.rollouts.tranche.dev');
+      const others = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['shop', 'pay'] };
+      assert.deepEqual(
+        elsewhere.map(({ namespaceSelector }) => namespaceSelector?.matchExpressions),
+        [[others]],
+      );
+      for (const { name, namespaceSelector } of ours.filter((one) => !elsewhere.includes(one))) {
         const only = { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['shop', 'pay'] };
         assert.ok(
           namespaceSelector?.matchExpressions.some((one) => JSON.stringify(one) === JSON.stringify(only)),

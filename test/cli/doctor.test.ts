@@ -81,6 +81,30 @@ describe('kubectl tranche doctor', function () {
     assert.equal((await stage.tranche('doctor')).code, 0);
   });
 
+  it('finds Rollouts in a namespace that the webhooks do not reach, whoever has written their selectors', async () => {
+    const { api } = playground.cluster;
+    const before = (await api.request({ method: 'GET', path: MUTATING })) as {
+      webhooks: { name: string; namespaceSelector?: { matchExpressions?: object[] } }[];
+    };
+    const write = (webhooks: object): Promise<unknown> =>
+      api.request({ method: 'PATCH', path: MUTATING, contentType: 'application/merge-patch+json', body: { webhooks } });
+    // As managed clusters do, to keep every webhook away from what is theirs.
+    const expression = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['ward'] };
+    await write(
+      before.webhooks.map((webhook) => ({
+        ...webhook,
+        namespaceSelector: {
+          matchExpressions: [...(webhook.namespaceSelector?.matchExpressions ?? []), expression],
+        },
+      })),
+    );
+    const result = await stage.tranche('doctor');
+    await write(before.webhooks);
+    assert.equal(result.code, 1);
+    golden('doctor-unreached', ['doctor -n ward', result]);
+    assert.equal((await stage.tranche('doctor')).code, 0);
+  });
+
   it('finds webhooks without a CA, with one that has ended, one that ends soon, and one that is none', async () => {
     const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
     const now = Date.now();

@@ -95,7 +95,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     .map(({ text }) => text)
     .filter((text) => /^[A-Z]\w+$/.test(text) && !CONDITIONS.has(text)),
   refusal: saidIn(
-    /^src\/(engine\/(validate|policy-).*|engine\/intercept-words|shapes\/rollout|admission\/(access|policy)|schedule\/calendar)\.ts$/,
+    /^src\/(engine\/(validate|policy-).*|engine\/(intercept-words|reach|annotation-size)|shapes\/rollout|admission\/(access|policy)|schedule\/calendar)\.ts$/,
     (message) => !/^tranche: /.test(message.text) && !remedies.test(message.text) && isRefusal(message),
   ),
   warning: saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: ')).map((text) =>

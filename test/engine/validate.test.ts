@@ -154,7 +154,7 @@ describe('a Rollout is refused', () => {
   it('when another Rollout has its workload', () => {
     const other = { ...steps(1), metadata: { name: 'first', namespace: 'default' } };
     assert.deepEqual(judge(steps(1), { other }), [
-      'spec.workloadRef.name: "web" is released by Rollout first already; change that one, or delete it first: kubectl delete rollout first',
+      'spec.workloadRef.name: "web" is released by Rollout first already; change that one, or delete it first: kubectl delete rollouts.rollouts.kruise.io first',
     ]);
     assert.deepEqual(judge(steps(1), { other: steps('100%') }), [], 'the other is this one');
     const leaving = { ...other, metadata: { ...other.metadata, deletionTimestamp: '2026-11-23T12:00:00Z' } };

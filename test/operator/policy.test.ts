@@ -157,7 +157,9 @@ describe('a release under a policy', () => {
     await world.untilPaused(1);
     await world.until(
       'it says so',
-      () => world.rollout.status?.message === 'step 1/3 done: waiting for approval (0 of 2)',
+      () =>
+        world.rollout.status?.message ===
+        'step 1/3 done: waiting for approval (0 of 2); to go back: kubectl tranche undo demo-rollout',
     );
     const record = (user: string): Approval => ({
       step: 1,
@@ -169,7 +171,9 @@ describe('a release under a policy', () => {
     await world.patchStatus({ canaryStatus: { approvals: [record('bob')] } });
     await world.until(
       'it counts one',
-      () => world.rollout.status?.message === 'step 1/3 done: waiting for approval (1 of 2)',
+      () =>
+        world.rollout.status?.message ===
+        'step 1/3 done: waiting for approval (1 of 2); to go back: kubectl tranche undo demo-rollout',
     );
     const approvals = [record('bob'), record('carol')];
     await world.patchStatus({ canaryStatus: { approvals, currentStepState: 'StepReady' } });

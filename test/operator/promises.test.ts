@@ -29,7 +29,10 @@ describe('a release in three steps', () => {
     assert.equal(world.deployment.spec.paused, true);
     assert.equal(world.deployment.status?.availableReplicas, 10);
     assert.equal(world.canary.currentStepState, 'StepPaused');
-    assert.equal(world.rollout.status?.message, 'step 1/3 done: waiting for approval (0 of 1)');
+    assert.equal(
+      world.rollout.status?.message,
+      'step 1/3 done: waiting for approval (0 of 1); to go back: kubectl tranche undo demo-rollout',
+    );
   });
 
   it('S2: approved, five; approved again, ten, and the Deployment is exactly as its user wrote it', async () => {

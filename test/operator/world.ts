@@ -36,6 +36,7 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   seed?: number;
   misbehaviour?: (world: World) => Misbehaviour;
   decide?: OperatorDeps['decide'];
+  unreached?: OperatorDeps['unreached'];
   /** With a cache of ReleasePolicies. */
   policies?: boolean;
   /** Releases are traced, and their spans put here. */
@@ -60,13 +61,15 @@ export class World {
   readonly apis: VirtualApi[] = [];
   private readonly misbehaviour: Misbehaviour | undefined;
   private readonly decide: OperatorDeps['decide'];
+  private readonly unreached: OperatorDeps['unreached'];
   private readonly policies: boolean;
   private readonly spans: Span[] | undefined;
   private operator: { stop: () => Promise<void> } | undefined;
 
-  constructor({ seed = 1, misbehaviour, decide, policies = false, spans, ...rest }: WorldOptions = {}) {
+  constructor({ seed = 1, misbehaviour, decide, unreached, policies = false, spans, ...rest }: WorldOptions = {}) {
     this.spans = spans;
     this.decide = decide;
+    this.unreached = unreached;
     this.policies = policies;
     this.virtual = new VirtualCluster({
       seed,
@@ -153,6 +156,7 @@ export class World {
       deployments,
       ...(this.policies ? { policies: lookup } : {}),
       ...(this.decide ? { decide: this.decide } : {}),
+      ...(this.unreached ? { unreached: this.unreached } : {}),
       ...(tracer ? { metrics: { ...noMetrics, ...note } } : {}),
       logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
       events: { record: (event) => void this.events.push(event) },

@@ -22,7 +22,7 @@ What you can write in a [Rollout](#rollout), a [ReleasePolicy](#releasepolicy), 
 cluster says the same:
 
 \`\`\`console
-$ kubectl explain rollout.spec.strategy.canary.onFailure
+$ kubectl explain rollouts.spec.strategy.canary.onFailure --api-version=rollouts.kruise.io/v1beta1
 GROUP:      rollouts.kruise.io
 KIND:       Rollout
 VERSION:    v1beta1

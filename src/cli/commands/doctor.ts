@@ -16,10 +16,14 @@ export function doctor(flags: { systemNamespace?: string; output?: string }): Ru
   return async (context) => {
     const { io, paint } = context;
     const cluster = await context.cluster();
-    const { findings: installation, alive } = await checkInstallation(cluster, context, flags.systemNamespace);
+    const {
+      findings: installation,
+      alive,
+      webhooks,
+    } = await checkInstallation(cluster, context, flags.systemNamespace);
     const findings: Finding[] = [...installation];
     const deployments = await attempt(findings, `Deployments and Rollouts in namespace ${cluster.namespace}`, () =>
-      checkDeployments(cluster, alive),
+      checkDeployments(cluster, alive, webhooks),
     );
     if (deployments !== FORBIDDEN) findings.push(...deployments);
     const problems = findings.filter(({ level }) => level === 'problem').length;

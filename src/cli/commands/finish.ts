@@ -9,7 +9,7 @@ import { parseDryRun, parseDuration } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { furtherApprovals } from '../policies.ts';
 import { namespaceFlag } from '../resources.ts';
-import { stateOf, stepsOf } from '../state.ts';
+import { messageOf, stateOf, stepsOf } from '../state.ts';
 
 const LOOK_EVERY_MS = 500;
 
@@ -35,7 +35,7 @@ export function finish(flags: { timeout?: string; dryRun?: string }, name: strin
           `the release of ${rollout.metadata.name} was rolled back or replaced meanwhile: nothing more was done`,
         );
       if (isOutOfOurHands(target)) {
-        say(`${rollout.metadata.name} releases the rest now: ${rollout.status?.message}; ${follow(rollout)}`);
+        say(`${rollout.metadata.name} releases the rest now: ${messageOf(rollout)}; ${follow(rollout)}`);
         return EXIT.done;
       }
       refuseFrozen(target);
@@ -61,7 +61,7 @@ export function finish(flags: { timeout?: string; dryRun?: string }, name: strin
           if (!isConflict(error)) throw error;
         }
       } else if (told !== (told = `${currentStepIndex}`)) {
-        say(`waiting for step ${currentStepIndex} of ${last}: ${rollout.status?.message}`);
+        say(`waiting for step ${currentStepIndex} of ${last}: ${messageOf(rollout)}`);
         if (dryRun !== 'none') return EXIT.done;
       }
       if (io.now() > deadline) {

@@ -1,5 +1,5 @@
 // `kubectl tranche init`: a Rollout that fits the size of a Deployment.
-import { GROUP } from '../../api/keys.ts';
+import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTarget } from '../../engine/batch.ts';
 import { validateRollout } from '../../engine/validate.ts';
@@ -38,7 +38,7 @@ export function init(flags: InitFlags, argument: string): Run {
     const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
     const taken = other
       ? [
-          `Deployment "${name}" has Rollout "${other.metadata.name}" already: change that one, with: kubectl edit rollout ${other.metadata.name}${inNamespace(namespace)}`,
+          `Deployment "${name}" has Rollout "${other.metadata.name}" already: change that one, with: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
         ]
       : [];
     const wrong = [

@@ -8,7 +8,7 @@ import { change, nameOf, patchSpec, send } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { namespaceFlag } from '../resources.ts';
-import { stateOf } from '../state.ts';
+import { messageOf, stateOf } from '../state.ts';
 
 export function pause(flags: { dryRun?: string }, name: string): Run {
   const dryRun = parseDryRun(flags.dryRun);
@@ -44,7 +44,7 @@ export function resume(flags: { dryRun?: string }, name: string): Run {
       const byRollout = rollout.spec.strategy.paused === true;
       const byDeployment = deployment !== undefined && readHeld(deployment)?.user.paused === true;
       if (!byRollout && !byDeployment)
-        return { says: () => `${name} is not paused; ${rollout.status?.message ?? 'it has no status yet'}` };
+        return { says: () => `${name} is not paused; ${messageOf(rollout) ?? 'it has no status yet'}` };
       const resumeDeployment = (): ApiCall => ({
         method: 'PATCH',
         path: pathOf(DEPLOYMENTS, nameOf(deployment!)),

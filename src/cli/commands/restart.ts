@@ -6,7 +6,7 @@ import type { Run } from '../cli.ts';
 import { change, follow, nameOf } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { stateOf } from '../state.ts';
+import { messageOf, stateOf } from '../state.ts';
 
 const FOLLOWS: Readonly<Record<string, string>> = {
   Release: 'as a release, in steps',
@@ -24,7 +24,7 @@ export function restart(flags: { dryRun?: string }, name: string): Run {
       const state = stateOf(rollout, deployment);
       if (rollout.status?.phase === 'Progressing' || state === 'Starting')
         throw new CliError(
-          `cannot restart: ${name} is in the middle of a release (${rollout.status?.message}), which would begin again at step 1; ` +
+          `cannot restart: ${name} is in the middle of a release (${messageOf(rollout)}), which would begin again at step 1; ` +
             `finish or abort it first`,
         );
       const how = rollout.metadata.annotations?.[ON_RESTART] ?? 'Release';

@@ -9,7 +9,7 @@ import { Screen, watchUntilOver } from '../live.ts';
 import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
 import { oneLine } from '../paint.ts';
 import { gather, type Facts } from '../resources.ts';
-import { outcomeOf, stateOf } from '../state.ts';
+import { messageOf, outcomeOf, stateOf } from '../state.ts';
 import { table } from '../text.ts';
 import { tree } from '../tree.ts';
 import { adviceFor } from './status.ts';
@@ -101,9 +101,7 @@ function lines({ io }: Context): Show {
     const of = deployment ? replicasOf(deployment) : '?';
     const state = stateOf(rollout, deployment);
     const message =
-      state === 'Starting'
-        ? 'the change is held; the operator has not reported it yet'
-        : (rollout.status?.message ?? '');
+      state === 'Starting' ? 'the change is held; the operator has not reported it yet' : (messageOf(rollout) ?? '');
     const line = table([[state.padEnd(11), `${updated}/${of}`.padEnd(7), message]]);
     if (line === last) return;
     last = line;

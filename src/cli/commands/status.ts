@@ -1,5 +1,5 @@
 // `kubectl tranche status`: the tree once, the tree that lives, or one line per change.
-import { GROUP } from '../../api/keys.ts';
+import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { Rollout } from '../../api/types.ts';
 import type { Api } from '../../kube/api.ts';
 import type { Run } from '../cli.ts';
@@ -67,9 +67,13 @@ async function withAdvice(context: Context, cluster: Cluster, facts: Facts, wide
 }
 
 /** What the reader of the tree can do now: lines to stand below it. */
-export async function adviceFor(cluster: Cluster, { rollout, deployment }: Facts): Promise<string> {
+export async function adviceFor(cluster: Cluster, { rollout, deployment, view }: Facts): Promise<string> {
   const name = `${rollout.metadata.name}${namespaceFlag(rollout)}`;
   const state = stateOf(rollout, deployment);
+  const giveUp =
+    view !== undefined && view.stableSet === undefined
+      ? 'apply the manifest of the version before, which no ReplicaSet keeps any more'
+      : `kubectl tranche abort ${name}`;
   if (state === 'Waiting') {
     const may = await mayApprove(cluster.api, rollout);
     const who =
@@ -77,15 +81,15 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment }: Facts
         ? ''
         : may
           ? ' (you may)'
-          : ' (you may not: it needs the verb "approve" on rollouts, see ClusterRole tranche-approver)';
+          : ` (you may not: it needs the verb "approve" on ${ROLLOUT_RESOURCE}, see ClusterRole tranche-approver)`;
     const policies = (await policiesFor(cluster, rollout, deployment)) ?? [];
     const rule = approvalRule(policies);
     const needs = `${rule === undefined ? '' : `  approved by ${rule}\n`}${approvalsSoFar(rollout, policies)}`;
-    return `${needs}  go on: kubectl tranche approve ${name}${who}\n  give up: kubectl tranche abort ${name}\n`;
+    return `${needs}  go on: kubectl tranche approve ${name}${who}\n  give up: ${giveUp}\n`;
   }
   if (state === 'Paused') return `  go on: kubectl tranche resume ${name}\n`;
   if (state === 'Stalled' && rollout.status?.phase === 'Progressing')
-    return `  try again: kubectl tranche retry ${name}\n  give up: kubectl tranche abort ${name}\n`;
+    return `  try again: kubectl tranche retry ${name}\n  give up: ${giveUp}\n`;
   return '';
 }
 

@@ -1,7 +1,7 @@
 // Deployments that are held, or have something of ours or of OpenKruise's left on them.
-import { HELD, WORKLOAD_TYPE } from '../../api/keys.ts';
+import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
-import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import { freeDeployment } from '../../engine/effects.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/hold.ts';
 import { leftoverOf } from '../../engine/openkruise.ts';
@@ -10,10 +10,16 @@ import { ApiError, isNotFound } from '../../kube/errors.ts';
 import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
+import { messageOf } from '../state.ts';
 import { plural } from '../text.ts';
 import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
+import { reaches, type WebhookConfiguration } from './webhooks.ts';
 
-export async function checkDeployments(cluster: Cluster, alive: boolean): Promise<Finding[]> {
+export async function checkDeployments(
+  cluster: Cluster,
+  alive: boolean,
+  webhooks: readonly WebhookConfiguration[],
+): Promise<Finding[]> {
   const { api } = cluster;
   const [where, namespace] = await scope(cluster);
   const deployments = await listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }));
@@ -33,6 +39,7 @@ export async function checkDeployments(cluster: Cluster, alive: boolean): Promis
     ];
   });
   findings.push(...rollouts.flatMap((rollout) => checkRollout(rollout, deployments)));
+  findings.push(...(await checkNamespaces(cluster, rollouts, webhooks)));
   const held = deployments.filter(({ metadata }) => metadata.annotations?.[HELD] !== undefined).length;
   const count = `${plural(rollouts.length, 'Rollout')}, ${plural(held, 'held Deployment')} in ${where}`;
   return [findings.some(({ level }) => level === 'problem') ? note(count) : ok(count), ...findings];
@@ -100,7 +107,7 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
         mend(deployment, freePatch(deployment)),
       ),
     ];
-  return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${rollout.status?.message ?? ''}`)];
+  return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${messageOf(rollout) ?? ''}`)];
 }
 
 /** As the operator would give it back, without its precondition: whoever copies it may do so later. */
@@ -119,7 +126,7 @@ function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Findin
   return others.map((other) =>
     problem(
       `${nameOf(deployment)} is named by two Rollouts: ${first!.metadata.name} works, ${other.metadata.name} does not`,
-      `kubectl delete rollout ${other.metadata.name} -n ${other.metadata.namespace}`,
+      `kubectl delete ${ROLLOUT_RESOURCE} ${other.metadata.name} -n ${other.metadata.namespace}`,
     ),
   );
 }
@@ -133,13 +140,13 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
     return [
       note(
         `Rollout ${metadata.namespace}/${metadata.name} names Deployment ${spec.workloadRef.name}, which does not exist`,
-        `kubectl delete rollout ${metadata.name} -n ${metadata.namespace}`,
+        `kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name} -n ${metadata.namespace}`,
       ),
     ];
   const stalled = status?.conditions?.find(({ type, status: state }) => type === 'Stalled' && state === 'True');
-  // What is to be done about it is said of the Deployment.
-  const told: StalledReason = 'LeftByOpenKruise';
-  return stalled && stalled.reason !== told
+  // What is to be done about it is said of the Deployment, or of the namespace.
+  const told: ReadonlySet<string> = new Set<StalledReason>(['LeftByOpenKruise', 'NotReached']);
+  return stalled && !told.has(stalled.reason ?? '')
     ? [
         note(
           `Rollout ${metadata.namespace}/${metadata.name} is stalled: ${stalled.message}`,
@@ -147,6 +154,33 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
         ),
       ]
     : [];
+}
+
+/** Where no webhook of ours is called, a changed Deployment goes out as a whole. */
+async function checkNamespaces(
+  { api }: Cluster,
+  rollouts: readonly Rollout[],
+  webhooks: readonly WebhookConfiguration[],
+): Promise<Finding[]> {
+  const namespaces = await listAll<KubeObject>(api, '/api/v1/namespaces').catch(() => []);
+  const findings: Finding[] = [];
+  for (const name of new Set(rollouts.map(({ metadata }) => metadata.namespace ?? ''))) {
+    const known = namespaces.find(({ metadata }) => metadata.name === name);
+    // Whoever may not read namespaces knows this label, by which the chart selects.
+    const labels = { ...known?.metadata.labels, 'kubernetes.io/metadata.name': name };
+    if (reaches(webhooks, labels) !== false) continue;
+    for (const { metadata, spec } of rollouts.filter(
+      (one) => one.metadata.namespace === name && one.spec.disabled !== true,
+    ))
+      findings.push(
+        problem(
+          `Rollout ${name}/${metadata.name} does nothing: our webhooks do not reach namespace ${name}, so no change of Deployment ` +
+            `${spec.workloadRef.name} is held; move both to another namespace, or let the webhooks reach it (watchNamespaces of the chart)`,
+          `kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name} -n ${name}`,
+        ),
+      );
+  }
+  return findings;
 }
 
 const LEFT = {

@@ -35,7 +35,7 @@ export async function checkInstallation(
   cluster: Cluster,
   context: Context,
   systemNamespace: string | undefined,
-): Promise<Omit<Examination, 'deployment'>> {
+): Promise<Omit<Examination, 'deployment'> & { readonly webhooks: readonly WebhookConfiguration[] }> {
   const { api } = cluster;
   const now = context.io.now();
   const findings: Finding[] = [];
@@ -83,7 +83,8 @@ export async function checkInstallation(
     const rights = await attempt(findings, 'your own rights', () => checkRights(cluster));
     if (rights !== FORBIDDEN) findings.push(...rights);
   }
-  return { findings, alive };
+  const webhooks = hooks === FORBIDDEN ? [] : hooks.flatMap(({ configurations }) => configurations);
+  return { findings, alive, webhooks };
 }
 
 async function checkServer({ api }: Cluster): Promise<Finding> {

@@ -1,7 +1,8 @@
 // The webhooks: are they there, whom do they trust, and does the API server reach them?
 import { X509Certificate } from 'node:crypto';
 import { GROUP } from '../../api/keys.ts';
-import type { KubeObject } from '../../api/types.ts';
+import type { KubeObject, LabelSelector } from '../../api/types.ts';
+import { selects, type Labels } from '../../engine/policy.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
 import type { Cluster } from '../context.ts';
 import { pathOf, ROLLOUTS } from '../../kube/path.ts';
@@ -17,7 +18,24 @@ export interface ClientConfig {
 }
 
 export interface WebhookConfiguration extends KubeObject {
-  readonly webhooks?: readonly { readonly name: string; readonly clientConfig: ClientConfig }[];
+  readonly webhooks?: readonly {
+    readonly name: string;
+    readonly clientConfig: ClientConfig;
+    readonly namespaceSelector?: LabelSelector;
+  }[];
+}
+
+/** The webhook that holds a changed Deployment. */
+const HOLDS = 'enrolled.deployments.tranche.dev';
+
+/**
+ * Does it hold Deployments in a namespace with these labels? As it is configured now, whoever wrote that: some clusters add selectors of
+ * their own to every webhook. Undefined: there is no such webhook, which is a finding of its own.
+ */
+export function reaches(configurations: readonly WebhookConfiguration[], labels: Labels): boolean | undefined {
+  const holding = configurations.flatMap(({ webhooks = [] }) => webhooks).filter(({ name }) => name === HOLDS);
+  if (holding.length === 0) return undefined;
+  return holding.some(({ namespaceSelector }) => selects(namespaceSelector, labels));
 }
 
 export const isOurs = ({ webhooks }: WebhookConfiguration): boolean =>

@@ -185,7 +185,7 @@ function cannotHold(situation: Situation, rollout: Rollout): Plan | undefined {
   const { name } = deployment.metadata;
   const where = namespaceFlag(deployment);
   const without =
-    `end this release without steps: kubectl delete rollout ${rollout.metadata.name}${where} --wait=false, then ` +
+    `end this release without steps: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rollout.metadata.name}${where} --wait=false, then ` +
     `kubectl tranche takeover ${name}${where} --finish (or --rollback)`;
   if (leftover === 'BlueGreen')
     return refuse('it is in a blue-green release, which Tranche cannot go on with', without);
