@@ -8,6 +8,7 @@ import { letGo, repair, type Move } from './budget.ts';
 import { freeDeployment, patchDeployment, patchRollout, revertDeployment } from './effects.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld, type Settings } from './hold.ts';
 import { isLeftBehind } from './openkruise.ts';
+import { withoutReplan } from './replan.ts';
 import { deploymentTemplate } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
@@ -95,7 +96,12 @@ function close(
   dropConditions(draft, 'PolicyBlocked');
   draft.phase = 'Healthy';
   draft.message = message;
-  const { keepsReplicas: _, ...canary } = withNumbers(draft.canary!, view);
+  const {
+    keepsReplicas: _,
+    plan: __,
+    releasedRolloutID: ___,
+    ...canary
+  } = withNumbers(withoutReplan(draft.canary!), view);
   draft.canary = {
     ...canary,
     ...(id ? { observedRolloutID: done ? id : rollbackId(id) } : {}),

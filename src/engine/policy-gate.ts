@@ -20,9 +20,15 @@ export interface Gate {
   readonly blocked: Blocked | undefined;
   /** People who must approve a step. */
   readonly required: number;
+  /** A policy has rules about approvals: nothing but an approval leads from one step to another. */
+  readonly asks: boolean;
 }
 
-export const openGate: Gate = { blocked: undefined, required: 1 };
+export const openGate: Gate = { blocked: undefined, required: 1, asks: false };
+
+/** Does a policy that enforces have rules about approvals? */
+export const asksForApproval = (policies: readonly ReleasePolicy[]): boolean =>
+  policies.some((policy) => enforcementOf(policy) === 'Deny' && policy.spec.approval !== undefined);
 
 export interface GateFacts {
   /** Those that match. */
@@ -39,7 +45,11 @@ export interface GateFacts {
 export function gateFor(facts: GateFacts): Gate {
   const policies = facts.policies.filter((policy) => enforcementOf(policy) === 'Deny');
   if (policies.length === 0) return openGate;
-  return { blocked: closed(facts, policies) ?? tooMany(facts, policies), required: requiredApprovals(policies) };
+  return {
+    blocked: closed(facts, policies) ?? tooMany(facts, policies),
+    required: requiredApprovals(policies),
+    asks: asksForApproval(policies),
+  };
 }
 
 function closed(
