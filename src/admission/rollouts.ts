@@ -6,6 +6,7 @@ import type { Deployment, Rollout } from '../api/types.ts';
 import { isHeld } from '../engine/in-flight.ts';
 import { isOperators } from '../engine/intercept.ts';
 import { adviseOnLeaving } from '../engine/validate-advice.ts';
+import { asksForApproval } from '../engine/policy-gate.ts';
 import { sameJson } from '../engine/revision.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../engine/validate-status.ts';
 import { unknownFields } from '../engine/validate-unknown.ts';
@@ -205,8 +206,28 @@ async function judgeStatus(request: AdmissionRequest, deps: AdmissionDeps): Prom
   const deployment = deploymentOf(old, request, deps);
   const ruled = deps.policy ? judgeApproval({ old, next }, deployment, request, deps.policy) : nothingSaid;
   if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
-  const warnings = deps.warnings && ruled.warnings.length > 0 ? { warnings: ruled.warnings } : {};
+  const said = [...ruled.warnings, ...jumpsLater(old, next, deployment, request, deps)];
+  const warnings = deps.warnings && said.length > 0 ? { warnings: said } : {};
   return approve(old, request, deps, { verdict: 'Approved', ...warnings });
+}
+
+/** With OpenKruise a step that is named is gone to at once. Where a policy requires approvals it is not, and its client cannot know. */
+function jumpsLater(
+  old: Rollout,
+  next: Rollout,
+  deployment: Deployment | undefined,
+  request: AdmissionRequest,
+  { policy }: AdmissionDeps,
+): string[] {
+  const [before, after] = [old, next].map(({ status }) => status?.canaryStatus);
+  if (policy === undefined || after?.nextStepIndex === before?.nextStepIndex) return [];
+  if (after?.currentStepState !== before?.currentStepState) return [];
+  const labels = deployment === undefined ? [] : [deployment.metadata.labels];
+  if (!asksForApproval(policy.policiesFor(request.namespace ?? '', labels))) return [];
+  return [
+    `tranche: step ${after?.nextStepIndex} follows when step ${before?.currentStepIndex} is approved: a policy requires approval; ` +
+      `to approve in the same request, set status.canaryStatus.currentStepState to StepReady`,
+  ];
 }
 
 /** The answer, if this person may approve at all. */

@@ -23,10 +23,10 @@ export const PLAN_HASH = 'rollouts.kruise.io/hash';
 /** Finalizer on a Rollout, so that a Deployment is never left held when its Rollout goes. */
 export const ROLLOUT_FINALIZER = 'rollouts.kruise.io/rollout';
 
-/** What OpenKruise's own controllers keep on a Deployment while they release it. We only read them, to take such a release over. */
+/** What OpenKruise's own controllers keep on a Deployment while they release it. We read them to take such a release over. */
 /** Annotation, JSON: the rolling update that the user wrote, while the strategy itself is Recreate. */
 export const KRUISE_STRATEGY = 'rollouts.kruise.io/deployment-strategy';
-/** Annotation, JSON: numbers for its own use. */
+/** Annotation, JSON: Ready Pods of the new version, and Pods wanted. The one of these that we write as well: its tools read it. */
 export const KRUISE_EXTRA_STATUS = 'rollouts.kruise.io/deployment-extra-status';
 /** Annotation, JSON: the user's settings during a blue-green release. */
 export const KRUISE_ORIGINAL_STRATEGY = 'rollouts.kruise.io/original-deployment-strategy';

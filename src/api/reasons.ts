@@ -12,6 +12,7 @@ export const EVENTS = {
   PolicyDenied: ['Warning', 'a change was refused by a policy'],
   PolicyWarned: ['Warning', 'a change was let through against a policy that only warns'],
   PolicyAudited: ['Warning', 'a change was let through against a policy that only tells'],
+  PlanChanged: ['Normal', 'the number of steps changed during a release; the message says where it goes on'],
   StepStarted: ['Normal', 'the Pods of a step are being replaced'],
   StepCompleted: ['Normal', 'all Pods of a step are available; the release waits, or goes on'],
   ReleasePaused: ['Normal', 'spec.strategy.paused, or the Deployment’s own paused, froze the release'],

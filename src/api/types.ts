@@ -211,6 +211,14 @@ export interface CanaryStatus {
   readonly stableDigest?: string;
   /** True when the step began with more updated Pods than its target: they are kept. */
   readonly keepsReplicas?: boolean;
+  /** `replicas` of each step, as this status knows them: another number of steps during a release is compared with it. */
+  readonly plan?: readonly IntOrString[];
+  /** True when the number of steps changed after Pods were granted: the step waits for approval, whatever its pause says. */
+  readonly planChanged?: boolean;
+  /** True when then no step fits the Pods that are updated: the step has not begun, and begins when it is approved. */
+  readonly notBegun?: boolean;
+  /** The id of the last release, where another id was set on the Deployment after it ended. */
+  readonly releasedRolloutID?: string;
 }
 
 /** The trace of a release, made at admission. */

@@ -158,7 +158,8 @@ export function addCommands(program: Command, start: Start, version: string): vo
     .summary('go on with another step')
     .description(
       'Goes on with another step than the next one. Forward, the steps between are left out; back, the wait of that step is repeated, and Pods ' +
-        'that are updated stay so. From a step that waits it counts as approval.',
+        'that are updated stay so. From a step that waits it counts as approval; a step that is under way is left at once, unless a policy ' +
+        'requires approvals: then the jump follows its approval.',
     )
     .argument(...ROLLOUT)
     .argument('<step>', 'number of the step, from 1')

@@ -3,6 +3,7 @@ import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../api/keys.ts';
 import type { CanaryStatus } from '../api/types.ts';
 import { stepTarget } from './batch.ts';
 import { isOurs } from './openkruise.ts';
+import { planOf } from './replan.ts';
 import type { Decision, Effect, EventNote, Snapshot } from './snapshot.ts';
 import { stableCopy } from './stable.ts';
 import {
@@ -112,6 +113,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   draft.canary = {
     ...withNumbers(blank, view),
     ...atStep(1, steps.length, view.updated > target),
+    plan: planOf(steps),
     rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
     stableRevision,
     ...(stableDigest ? { stableDigest } : {}),

@@ -14,6 +14,7 @@ import {
   type Settings,
 } from './hold.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import { isUsedId } from './release-id.ts';
 import { draftOf, progressingReason, report, setCondition } from './status.ts';
 import { isActive, sizeOf, type View } from './view.ts';
 
@@ -41,7 +42,7 @@ export function catchUp(snapshot: Snapshot, view: View, bypassed: string): Decis
       };
   const settings = view.held ? { ...settingsOf(deployment), paused: true } : heldSettings(held);
   const id = deployment.metadata.labels?.[ROLLOUT_ID];
-  const announced = id !== undefined && id !== status?.observedRolloutID;
+  const announced = id !== undefined && (unfinished ? id !== status?.observedRolloutID : !isUsedId(rollout, id));
   const template = digest(deployment.spec.template);
   const own = sha256(`${deployment.metadata.uid}/${deployment.metadata.generation}/${template}`).slice(0, 10);
   const labels = { [ROLLOUT_ID]: announced ? id : own };

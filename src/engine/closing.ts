@@ -16,6 +16,7 @@ import { freeze, letGo, repair, type Move } from './budget.ts';
 import { freeDeployment, patchDeployment, patchHeld, patchRollout } from './effects.ts';
 import { firstHold, HELD_ANNOTATIONS, HELD_LABELS, noticeEdits, readHeld, type Settings } from './hold.ts';
 import { isLeftBehind } from './openkruise.ts';
+import { withoutReplan } from './replan.ts';
 import { nothing, type Decision, type Effect, type EventNote, type Snapshot } from './snapshot.ts';
 import { copyName, knownStable } from './stable.ts';
 import {
@@ -115,7 +116,12 @@ function close(
   dropConditions(draft, 'PolicyBlocked');
   draft.phase = 'Healthy';
   draft.message = message;
-  const { keepsReplicas: _, ...canary } = withNumbers(draft.canary!, view);
+  const {
+    keepsReplicas: _,
+    plan: __,
+    releasedRolloutID: ___,
+    ...canary
+  } = withNumbers(withoutReplan(draft.canary!), view);
   draft.canary = {
     ...canary,
     ...(id ? { observedRolloutID: runs ? id : rollbackId(id) } : {}),

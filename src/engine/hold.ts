@@ -3,6 +3,7 @@ import {
   GIVE_BACK,
   HELD,
   IN_PROGRESSING,
+  KRUISE_EXTRA_STATUS,
   MARK_MIN_READY_SECONDS,
   MARK_PROGRESS_DEADLINE_SECONDS,
   STABLE_REVISION,
@@ -24,8 +25,10 @@ export const MARK = {
   progressDeadlineSeconds: MARK_PROGRESS_DEADLINE_SECONDS,
 } as const;
 
+/** What says that we hold it. */
+export const HELD_SIGNS = [HELD, IN_PROGRESSING] as const;
 /** Kept by the Deployment, taken off when it is given back. */
-export const HELD_ANNOTATIONS = [HELD, GIVE_BACK, IN_PROGRESSING] as const;
+export const HELD_ANNOTATIONS = [...HELD_SIGNS, GIVE_BACK, KRUISE_EXTRA_STATUS] as const;
 export const HELD_LABELS = [STABLE_REVISION] as const;
 
 /** The five fields as they are now. */

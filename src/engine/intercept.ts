@@ -20,6 +20,7 @@ import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
 import { traceOf, untraced } from './intercept-trace.ts';
 import * as words from './intercept-words.ts';
 import { isLeftBehind, tracesOf } from './openkruise.ts';
+import { isUsedId } from './release-id.ts';
 import { sameTemplate, templateDigest, type Sha256 } from './revision.ts';
 import { isTrusted } from './stable.ts';
 import type { Tracing } from './trace.ts';
@@ -168,6 +169,7 @@ const withoutForeignHold = (old: Deployment | undefined, next: Deployment): Want
       [keys.HELD]: null,
       [keys.GIVE_BACK]: null,
       [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
+      [keys.KRUISE_EXTRA_STATUS]: annotationOf(old, keys.KRUISE_EXTRA_STATUS) ?? null,
     },
     settings: readHeld(next)?.user,
   };
@@ -228,7 +230,12 @@ const whileFree = (context: Context, old: Deployment): Ruling => {
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: annotationOf(old, keys.CHANGED_BY) ?? null },
   };
   if (!changed) {
-    const patch = patchOf(context, kept);
+    // As a label, so that the status follows it, and the next release has it.
+    const id = idSet(context, old);
+    const patch = patchOf(
+      context,
+      id === undefined ? kept : { ...kept, labels: { ...kept.labels, [keys.ROLLOUT_ID]: id } },
+    );
     return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings: words.recreates(rollout, old, next) };
   }
   const bypass = words.bypassReason(rollout, old, next);
@@ -340,18 +347,30 @@ const keepLabels = (old: Deployment, next: Deployment, names: readonly string[])
 
 const digest = ({ sha256 }: Context, d: Deployment): string => templateDigest(d.spec.template, sha256);
 
+/** The id that this very edit sets, as label or as annotation. */
+const idSet = ({ next }: Context, old: Deployment): string | undefined =>
+  [
+    [labelOf(next, keys.ROLLOUT_ID), labelOf(old, keys.ROLLOUT_ID)],
+    [annotationOf(next, keys.ROLLOUT_ID), annotationOf(old, keys.ROLLOUT_ID)],
+  ].find(([now, before]) => now !== undefined && now !== before && LABEL_VALUE.test(now))?.[0];
+
+/** The id that an edit before this one has set, for the release to come: no release has had it. */
+function idAnnounced({ rollout }: Context, old: Deployment): string | undefined {
+  const id = labelOf(old, keys.ROLLOUT_ID);
+  // While one is held, the label is the id of that one.
+  if (rollout?.status === undefined || annotationOf(old, keys.HELD) !== undefined) return undefined;
+  return id !== undefined && LABEL_VALUE.test(id) && !isUsedId(rollout, id) ? id : undefined;
+}
+
 /**
- * The id of the release: the user's when this very edit sets one, as label or as annotation; an id left from the last release
+ * The id of the release: the user's when this very edit sets one, or one before it did; an id left from the last release
  * does not name this one. Otherwise a digest of facts that the same edit has again when it is retried or was a dry run:
  * the object, the id before it, and both templates. The id before it makes v1 → v2 → v1 → v2 three different releases.
  */
 const rolloutId = (context: Context, old: Deployment, digestOfOld: string): string => {
   const { next, sha256 } = context;
-  const set = [
-    [labelOf(next, keys.ROLLOUT_ID), labelOf(old, keys.ROLLOUT_ID)],
-    [annotationOf(next, keys.ROLLOUT_ID), annotationOf(old, keys.ROLLOUT_ID)],
-  ].find(([now, before]) => now !== undefined && now !== before && LABEL_VALUE.test(now));
-  if (set?.[0] !== undefined) return set[0];
+  const set = idSet(context, old) ?? idAnnounced(context, old);
+  if (set !== undefined) return set;
   // Federation tools send an object without uid: the old one has it.
   const uid = next.metadata.uid || old.metadata.uid || '';
   const before = labelOf(old, keys.ROLLOUT_ID) ?? '';

@@ -1,7 +1,8 @@
 // What OpenKruise Rollouts leaves on a Deployment whose release it has not ended, and what the user's own settings were.
 import * as keys from '../api/keys.ts';
-import type { Deployment, IntOrString, Rollout } from '../api/types.ts';
+import type { CanaryStatus, Deployment, IntOrString, Rollout } from '../api/types.ts';
 import { isMarked, settingsOf, type Settings } from './hold.ts';
+import type { Effect } from './snapshot.ts';
 
 export type Leftover =
   /** Its own controller resizes the ReplicaSets: paused, mostly with strategy Recreate. Un-paused so, every Pod would go at once. */
@@ -13,21 +14,19 @@ export type Leftover =
   /** Only annotations or labels, of a release that is over. */
   | 'Traces';
 
-const ANNOTATIONS = [
-  keys.KRUISE_STRATEGY,
-  keys.KRUISE_ORIGINAL_STRATEGY,
-  keys.KRUISE_EXTRA_STATUS,
-  keys.KRUISE_CONTROL_INFO,
-] as const;
+const MARKS = [keys.KRUISE_STRATEGY, keys.KRUISE_ORIGINAL_STRATEGY, keys.KRUISE_CONTROL_INFO] as const;
+const ANNOTATIONS = [...MARKS, keys.KRUISE_EXTRA_STATUS] as const;
 const LABELS = [keys.KRUISE_ADVANCED] as const;
 
 /** `rollout`: the one that names the Deployment; a status that we wrote says that a pause without a record is ours. */
 export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover | undefined {
   const { annotations, labels } = deployment.metadata;
   const marked =
-    ANNOTATIONS.some((key) => annotations?.[key] !== undefined) || LABELS.some((key) => labels?.[key] !== undefined);
+    MARKS.some((key) => annotations?.[key] !== undefined) || LABELS.some((key) => labels?.[key] !== undefined);
   if (annotations?.[keys.HELD] !== undefined) return marked ? 'Traces' : undefined;
-  if (!marked && (annotations?.[keys.IN_PROGRESSING] === undefined || isOurs(rollout))) return undefined;
+  if (!marked && (annotations?.[keys.IN_PROGRESSING] === undefined || isOurs(rollout)))
+    // We write these numbers, too: alone they say nothing about a release.
+    return annotations?.[keys.KRUISE_EXTRA_STATUS] === undefined ? undefined : 'Traces';
   const { paused, strategy } = deployment.spec;
   if (annotations?.[keys.KRUISE_ORIGINAL_STRATEGY] !== undefined && (paused === true || isMarked(deployment)))
     return 'BlueGreen';
@@ -42,6 +41,24 @@ export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover 
  */
 export const isLeftBehind = (deployment: Deployment, rollout?: Rollout): boolean =>
   !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout));
+
+/**
+ * Its own tools read from an annotation how many Pods of a Deployment's new version are Ready, and how many are wanted. It goes with a
+ * write that is made anyway.
+ */
+export function withExtraStatus(
+  effects: readonly Effect[],
+  { canaryReadyReplicas }: Pick<CanaryStatus, 'canaryReadyReplicas'>,
+  wanted: number,
+): readonly Effect[] {
+  const text = JSON.stringify({ updatedReadyReplicas: canaryReadyReplicas, expectedUpdatedReplicas: wanted });
+  return effects.map((effect) => {
+    if (effect.kind !== 'PatchDeployment') return effect;
+    const { metadata } = effect.patch;
+    const annotations = { ...(metadata['annotations'] as object | undefined), [keys.KRUISE_EXTRA_STATUS]: text };
+    return { ...effect, patch: { ...effect.patch, metadata: { ...metadata, annotations } } };
+  });
+}
 
 /** OpenKruise knows no digest of the template. */
 export const isOurs = (rollout: Rollout | undefined): boolean =>

@@ -22,9 +22,15 @@ export interface Gate {
   readonly required: number;
   /** The policy that protects releases in flight: one that is left before its end goes back, not forward. */
   readonly protects?: string;
+  /** A policy has rules about approvals: nothing but an approval leads from one step to another. */
+  readonly asks: boolean;
 }
 
-export const openGate: Gate = { blocked: undefined, required: 1 };
+export const openGate: Gate = { blocked: undefined, required: 1, asks: false };
+
+/** Does a policy that enforces have rules about approvals? */
+export const asksForApproval = (policies: readonly ReleasePolicy[]): boolean =>
+  policies.some((policy) => enforcementOf(policy) === 'Deny' && policy.spec.approval !== undefined);
 
 export interface GateFacts {
   /** Those that match. */
@@ -45,6 +51,7 @@ export function gateFor(facts: GateFacts): Gate {
   return {
     blocked: closed(facts, policies) ?? tooMany(facts, policies),
     required: requiredApprovals(policies),
+    asks: asksForApproval(policies),
     ...(protects === undefined ? {} : { protects }),
   };
 }

@@ -1,7 +1,7 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
 import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { CanaryStatus, Deployment, Held, Rollout } from '../api/types.ts';
-import { stepTarget } from './batch.ts';
+import { replicasOf, stepTarget } from './batch.ts';
 import { adopt, begin } from './begin.ts';
 import { freeze, letGo } from './budget.ts';
 import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './bypass.ts';
@@ -11,6 +11,7 @@ import { isMarked } from './hold.ts';
 import { isInFlight } from './in-flight.ts';
 import { isLeftBehind, isOurs } from './openkruise.ts';
 import { notReached } from './reach.ts';
+import { lastReleaseId } from './release-id.ts';
 import { isRestartOnly } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import {
@@ -114,15 +115,44 @@ function rest({ rollout, now }: Snapshot, deployment: Deployment): Draft {
     draft.message = words.idle;
   }
   const id = deployment.metadata.labels?.[ROLLOUT_ID];
-  const observed = draft.canary?.observedRolloutID;
   const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
+  const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   if (draft.canary)
     draft.canary = {
       ...draft.canary,
+      ...followId(draft.canary, id),
+      ...followScale(draft.canary, deployment),
       rolloutHash,
-      observedRolloutID: id && observed !== rollbackId(id) ? id : (observed ?? ''),
+      // There may be fewer than there were when it ended.
+      currentStepIndex: Math.min(draft.canary.currentStepIndex, steps),
     };
   return draft;
+}
+
+/** An id that is set at rest is the status' id; that no release had it is kept beside it. */
+function followId(canary: CanaryStatus, id: string | undefined): Partial<CanaryStatus> {
+  const observed = canary.observedRolloutID ?? '';
+  const last = lastReleaseId(canary);
+  if (!id || id === observed || observed === rollbackId(id)) return {};
+  return { observedRolloutID: id, ...(id === last ? {} : { releasedRolloutID: last }) };
+}
+
+/**
+ * A scale at rest: one write when the native controller has seen it, and one when all its Pods are Ready. Pods that are not Ready for a
+ * while are for the Deployment to tell.
+ */
+function followScale(canary: CanaryStatus, deployment: Deployment): Partial<CanaryStatus> {
+  const { metadata, status } = deployment;
+  const generation = metadata.generation ?? 0;
+  if ((status?.observedGeneration ?? 0) < generation) return {};
+  const [replicas, ready] = [replicasOf(deployment), status?.readyReplicas ?? 0];
+  if (canary.observedWorkloadGeneration !== generation)
+    return {
+      observedWorkloadGeneration: generation,
+      canaryReplicas: replicas,
+      canaryReadyReplicas: Math.min(replicas, ready),
+    };
+  return ready >= replicas && canary.canaryReplicas === replicas ? { canaryReadyReplicas: replicas } : {};
 }
 
 /** Everything that needs the ReplicaSets. */

@@ -102,9 +102,14 @@ export function settle(
   const old = rollout.status;
   if (sameJson(status, old)) return {};
   const againAfterMs = reportedAt === undefined ? 0 : reportedAt + quietMs(canary, reportedAt) - now;
-  const canWait = old !== undefined && sameJson(essence(status), essence(old));
+  // While a step waits, only a scale changes how many there are.
+  const scaled = isWaiting(old?.canaryStatus) && old?.canaryStatus?.canaryReplicas !== canary?.canaryReplicas;
+  const canWait = old !== undefined && !scaled && sameJson(essence(status), essence(old));
   return canWait && againAfterMs > 0 ? { againAfterMs } : { status };
 }
+
+const isWaiting = (canary: CanaryStatus | undefined): boolean =>
+  canary?.currentStepState === 'StepPaused' || canary?.currentStepState === 'StepReady';
 
 function quietMs(canary: CanaryStatus | undefined, reportedAt: number): number {
   const since = canary?.currentStepState === 'StepUpgrade' ? parseTime(canary.lastUpdateTime) : undefined;

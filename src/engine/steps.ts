@@ -1,10 +1,11 @@
 // The step machine of a release that is held: OpenKruise's states, one step at a time.
-import { ON_RESTART } from '../api/keys.ts';
+import { ON_RESTART, PLAN_HASH } from '../api/keys.ts';
 import type { CanaryStatus, Held } from '../api/types.ts';
 import { isWhole, podsOf, stepTarget } from './batch.ts';
 import { advance } from './budget.ts';
 import { approvalsOf } from './policy-approval.ts';
-import { isOurs } from './openkruise.ts';
+import { isOurs, withExtraStatus } from './openkruise.ts';
+import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
 import { isRestartOnly } from './revision.ts';
 import type { Health } from './signals.ts';
 import { nothing, type Decision, type Snapshot } from './snapshot.ts';
@@ -17,27 +18,39 @@ import type { View } from './view.ts';
 import * as words from './words.ts';
 
 /** One decision about a release that goes through its steps. */
-export function proceed(snapshot: Snapshot, view: View, held: Held, before: CanaryStatus): Decision {
+export function proceed(snapshot: Snapshot, view: View, held: Held, known: CanaryStatus): Decision {
   const { rollout, now } = snapshot;
   const canary = rollout.spec.strategy.canary;
   const steps = canary?.steps ?? [];
+  const before = replan(known, steps, view, now);
   const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
-  const target = stepTarget(step.replicas, view.replicas);
+  const wanted = stepTarget(step.replicas, view.replicas);
+  // Nothing is granted before the approval that it waits for.
+  const target = before.notBegun === true ? Math.min(wanted, view.updated) : wanted;
   const name = words.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
   // As after a jump back: what OpenKruise has brought stays.
-  const status = foreign ? { ...before, stableDigest: held.stable, keepsReplicas: view.updated > target } : before;
+  const status = foreign
+    ? {
+        ...before,
+        stableDigest: held.stable,
+        keepsReplicas: view.updated > target,
+        // A jump is done at once there: what is left of it is nobody's wish.
+        nextStepIndex: usualNext(before, index, steps.length),
+      }
+    : before;
   const threshold = canary?.failureThreshold;
   const goal = {
     target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: index >= steps.length && isWhole(step, view.replicas),
+    last: status.notBegun !== true && index >= steps.length && isWhole(step, view.replicas),
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
-  draft.canary = { ...withNumbers(status, view), currentStepIndex: index, templateDigest };
+  const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
+  draft.canary = { ...withNumbers(status, view), currentStepIndex: index, templateDigest, rolloutHash };
   if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   const run: Run = {
     snapshot,
@@ -52,8 +65,11 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
     events: [],
   };
   if (foreign) noteTakeover(run);
-  const { effects = [], againAtMs, needsCopy } = decideRun(run);
+  const changed = replanned(known, before);
+  if (changed !== undefined) run.events.push({ reason: 'PlanChanged', message: changed });
+  const { effects: wantedEffects = [], againAtMs, needsCopy } = decideRun(run, !foreign);
   if (needsCopy !== undefined) return { ...nothing, needsChildren: true, needsCopy };
+  const effects = withExtraStatus(wantedEffects, draft.canary, goal.target);
   // What is written now is looked at again at once: its progress is told then.
   const acts = effects.some(({ kind }) => kind !== 'LabelPod');
   const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);
@@ -68,7 +84,7 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
   };
 }
 
-function decideRun(run: Run): Answer {
+function decideRun(run: Run, mayJump: boolean): Answer {
   const { view, draft } = run;
   if (view.replicas === 0) {
     draft.message = words.noReplicas;
@@ -80,6 +96,7 @@ function decideRun(run: Run): Answer {
   noteGlass(run);
   const state = draft.canary!.currentStepState;
   const health = healthOf(run);
+  if (mayJump && isJump(run)) return ready(run, health);
   const stalled = state === 'StepReady' ? undefined : judge(run, health);
   if (stalled) return stalled;
   switch (state) {
@@ -136,7 +153,8 @@ function pause(run: Run, health: Health): Answer {
 function waitOrGoOn(run: Run): Answer {
   const { snapshot, view, draft, step, name } = run;
   const { rollout, now } = snapshot;
-  const seconds = step.pause?.duration;
+  const { planChanged, notBegun } = draft.canary!;
+  const seconds = planChanged === true ? undefined : step.pause?.duration;
   if (seconds === undefined || seconds === null) {
     const unattended =
       rollout.metadata.annotations?.[ON_RESTART] === 'Batches' &&
@@ -144,7 +162,12 @@ function waitOrGoOn(run: Run): Answer {
       isRestartOnly(view.stableSet.spec.template, view.deployment.spec.template);
     if (unattended) return enterNext(run);
     const given = new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size;
-    const message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1);
+    const next = draft.canary!.nextStepIndex;
+    const message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1, {
+      begins: notBegun === true,
+      changed: planChanged === true,
+      next: next === usualNext(draft.canary!, run.index, run.steps.length) ? undefined : next,
+    });
     draft.message = words.withWayBack(message, rollout, view.stableSet !== undefined);
     return {};
   }
@@ -163,6 +186,22 @@ function ready(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   const waiting = enterNext(run);
   return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
+}
+
+/**
+ * Somebody has named another step than the one that follows: as with OpenKruise, the release goes there at once. Where a policy requires
+ * approvals it goes there when the step that runs is approved.
+ */
+function isJump({ snapshot, draft, index, steps }: Run): boolean {
+  const { nextStepIndex, currentStepState } = draft.canary!;
+  if (currentStepState === 'StepReady' || currentStepState === 'Completed') return false;
+  if (nextStepIndex < 1 || nextStepIndex > steps.length) return false;
+  if (nextStepIndex === usualNext(draft.canary!, index, steps.length)) return false;
+  // A step that is under way goes on until the policy lets another one begin.
+  return (
+    snapshot.gate === undefined ||
+    (!snapshot.gate.asks && (snapshot.gate.blocked === undefined || currentStepState === 'StepPaused'))
+  );
 }
 
 /** The release waits to begin. */
@@ -194,7 +233,7 @@ function enterNext(run: Run): Answer {
   const waiting = waitForPolicy(run);
   if (waiting !== undefined) return waiting;
   noteApprovals(run);
-  const usual = index < steps.length ? index + 1 : -1;
+  const usual = usualNext(draft.canary!, index, steps.length);
   const wanted = draft.canary!.nextStepIndex;
   const next = wanted >= 1 && wanted <= steps.length ? wanted : usual;
   if (next === -1) return finish(run);
@@ -202,9 +241,11 @@ function enterNext(run: Run): Answer {
   return {};
 }
 
-function enter({ view, draft, steps, events }: Run, index: number, now: number): void {
+function enter({ view, draft, steps, events, goal }: Run, index: number, now: number): void {
   const target = stepTarget(steps[index - 1]?.replicas ?? '100%', view.replicas);
-  draft.canary = { ...draft.canary!, ...atStep(index, steps.length, view.updated > target) };
+  // More than the target may have been granted, and not have come yet.
+  const keeps = view.updated > target || (index < draft.canary!.currentStepIndex && goal.target > target);
+  draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps) };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   draft.message = words.updating(name, Math.min(view.available, target), target, 'the Deployment controller');

@@ -1,7 +1,8 @@
 // What is not wrong with a Rollout, but its author should know: what its steps come to at the size the workload has now, and what leaving does.
-import { ON_DELETE } from '../api/keys.ts';
+import { HELD, ON_DELETE } from '../api/keys.ts';
 import type { Deployment, IntOrString, Rollout } from '../api/types.ts';
 import { replicasOf, stepTarget } from './batch.ts';
+import { planOf, replan, whereAt } from './replan.ts';
 import { show } from './validate-violation.ts';
 import type { RolloutEdit } from './validate.ts';
 
@@ -13,9 +14,14 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
     warnings.push(...adviseOnLeaving(old, deployment));
   }
   const at = (index: number): string => `tranche: spec.strategy.canary.steps[${index}].replicas`;
-  if (steps.some((step) => step.traffic !== undefined)) {
+  if (steps.some(({ traffic, replicas }) => traffic !== undefined && traffic !== replicas)) {
+    warnings.push(
+      'tranche: the weights of the steps have no effect: this version routes no traffic; the new version gets requests as its Pods do',
+    );
+  } else if (steps.some((step) => step.traffic !== undefined)) {
     warnings.push('tranche: the weights of the steps count Pods: this version routes no traffic');
   }
+  if (old !== undefined) warnings.push(...adviseOnReplan(old, rollout, deployment));
   if ((canary as Record<string, unknown> | undefined)?.['disableGenerateCanaryService'] === true) {
     warnings.push(
       `tranche: spec.strategy.canary.disableGenerateCanaryService has no effect: this version routes no traffic`,
@@ -43,6 +49,27 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
   }
   if (final !== undefined && (targets.at(-1) ?? 0) < replicas) warnings.push(restFollows(at(steps.length - 1), final));
   return warnings;
+}
+
+/** Another number of steps in the middle of a release: where it goes on. */
+function adviseOnReplan(old: Rollout, next: Rollout, deployment: Deployment | undefined): string[] {
+  const status = old.status?.canaryStatus;
+  const steps = next.spec.strategy.canary?.steps ?? [];
+  const before = old.spec.strategy.canary?.steps ?? [];
+  if (status === undefined || old.status?.phase !== 'Progressing' || steps.length === before.length) return [];
+  // Given back, or going back: no step of this release follows.
+  if (deployment !== undefined && deployment.metadata.annotations?.[HELD] === undefined) return [];
+  const updated = status.canaryReplicas;
+  // Of a Deployment that is not known, the Pods of the new version are.
+  const sizes = { replicas: deployment ? replicasOf(deployment) : updated, updated };
+  const after = replan({ plan: planOf(before), ...status }, steps, sizes, 0);
+  if (after.planChanged !== true) return [];
+  return [
+    `tranche: ${next.metadata.name} is in the middle of a release, and the number of its steps changes from ${before.length} to ${steps.length}: ` +
+      (deployment === undefined
+        ? 'it waits for approval before any further Pod is released'
+        : `${whereAt(after, steps.length)}; no further Pod is released before`),
+  ];
 }
 
 const restFollows = (field: string, value: IntOrString): string =>

@@ -128,7 +128,7 @@ function* strategy({ rollout, version }: RolloutEdit): Generator<Violation> {
     const [value, remedy] = [steps.length, `use ${MAX_STEPS} or fewer`];
     yield { field: `${CANARY}.steps`, value, reason: 'steps are too many', remedy };
   }
-  for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, canary, version);
+  for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, version);
   yield* order(steps, version);
 }
 
@@ -171,12 +171,16 @@ function rollingStyle(rollout: Rollout): Violation {
 const isWeight = ({ replicas, traffic }: CanaryStep, version: string): boolean =>
   version === 'v1alpha1' && traffic !== undefined && traffic === replicas;
 
-function* stepFields(step: CanaryStep, at: string, canary: CanaryStrategy, version: string): Generator<Violation> {
+function* stepFields(step: CanaryStep, at: string, version: string): Generator<Violation> {
   if (isWeight(step, version)) {
     const [field, value] = [`${at}.traffic`, step.traffic];
     if (!isShare(value!, 1)) yield { field, value, reason: 'is not a percent of the Pods', remedy: 'use 1 to 100' };
   } else if (step.replicas === undefined) {
-    const remedy = 'add a number of Pods such as 1, or a percent such as "50%"';
+    const { traffic } = step;
+    const remedy =
+      traffic !== undefined && isShare(traffic, 1)
+        ? `write replicas: ${show(traffic)} in place of the weight`
+        : 'add a number of Pods such as 1, or a percent such as "50%"';
     yield { field: `${at}.replicas`, value: undefined, reason: 'is what a step is made of', remedy };
   } else if (!isShare(step.replicas, 1)) {
     const remedy = 'use a number of Pods from 1, or "1%" to "100%"';
@@ -187,9 +191,18 @@ function* stepFields(step: CanaryStep, at: string, canary: CanaryStrategy, versi
       remedy,
     };
   }
-  // v1alpha1's weight without replicas is a share of Pods, and without routes it never was anything else.
-  if (step.traffic !== undefined && (step.traffic !== step.replicas || (canary.trafficRoutings ?? []).length > 0)) {
-    yield notYet(`${at}.traffic`, step.traffic, 'routes traffic', 'remove it: replicas counts Pods');
+  // Without routes a weight says nothing; with them, they are what is refused.
+  if (
+    step.traffic !== undefined &&
+    step.replicas !== undefined &&
+    !isWeight(step, version) &&
+    !isShare(step.traffic, 1)
+  ) {
+    const [field, remedy] = [
+      `${at}.traffic`,
+      `remove it, or use ${version === 'v1alpha1' ? '1 to 100' : '"1%" to "100%"'}`,
+    ];
+    yield { field, value: step.traffic, reason: 'is not a percent', remedy };
   }
   for (const field of ['matches', 'requestHeaderModifier'] as const) {
     const value = (step as Record<string, unknown>)[field];
@@ -228,15 +241,6 @@ function* frozen({ rollout, old }: RolloutEdit): Generator<Violation> {
   if (renamed && !misnamedWorkload(old)) {
     const reason = 'cannot change during a release';
     yield { field: 'spec.workloadRef', value: rollout.spec.workloadRef, reason, remedy };
-  }
-  const [before, after] = [old, rollout].map((one) => one.spec.strategy.canary?.steps?.length ?? 0);
-  if (before !== after) {
-    yield {
-      field: `${CANARY}.steps`,
-      value: after,
-      reason: `steps instead of ${before}: their number cannot change during a release`,
-      remedy: `change the ${before} steps that are there, or ${remedy}`,
-    };
   }
 }
 

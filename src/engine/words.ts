@@ -16,8 +16,23 @@ export const stepOf = (index: number, steps: number): string => `step ${index}/$
 export const updating = (step: string, updated: number, target: number, waitsFor: string): string =>
   `${step}: ${updated} of ${target} Pods updated, waiting for ${waitsFor}`;
 
-export const waitsForApproval = (step: string, given: number, required: number): string =>
-  `${step} done: waiting for approval (${given} of ${required})`;
+export interface Approach {
+  /** The step begins when it is approved. */
+  readonly begins: boolean;
+  /** The number of steps changed in the release. */
+  readonly changed: boolean;
+  /** The step that somebody has chosen, where it is not the one that follows. */
+  readonly next: number | undefined;
+}
+
+export function waitsForApproval(step: string, given: number, required: number, approach?: Approach): string {
+  const waits =
+    approach?.begins === true
+      ? `${step} not begun: waiting for approval (${given} of ${required})`
+      : `${step} done: waiting for approval (${given} of ${required})`;
+  const why = approach?.changed === true ? ', because the number of steps changed' : '';
+  return `${waits}${why}${approach?.next === undefined ? '' : `; then step ${approach.next}`}`;
+}
 
 /** Behind a message, for those whom `kubectl rollout undo` has told to resume first; `kept`: its ReplicaSet is still there. */
 export const withWayBack = (message: string, { metadata }: Rollout, kept: boolean): string =>

@@ -2,7 +2,7 @@
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { depart } from '../engine/closing.ts';
-import { HELD_ANNOTATIONS } from '../engine/hold.ts';
+import { HELD_SIGNS } from '../engine/hold.ts';
 import { isLeftBehind } from '../engine/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
@@ -59,7 +59,7 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
       (deployment) =>
         !isLeftBehind(deployment) &&
         (deployment.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
-          HELD_ANNOTATIONS.some((key) => deployment.metadata.annotations?.[key] !== undefined)),
+          HELD_SIGNS.some((key) => deployment.metadata.annotations?.[key] !== undefined)),
     );
     return new Set(ours.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
   }

@@ -448,6 +448,17 @@ describe('an approval under a policy', () => {
     assert.equal(last.stored?.status?.canaryStatus?.nextStepIndex, 3);
   });
 
+  it('that only chooses the step that follows is told when that comes', async () => {
+    const alone = approving(waiting(), { currentStepState: 'StepPaused', nextStepIndex: 3 });
+    const world = withPolicy({ approval: { groups: ['managers'] } }, caches);
+    assert.equal(
+      (await approve(world, waiting(), as('mia', 'managers'), alone)).said,
+      'tranche: step 3 follows when step 1 is approved: a policy requires approval; to approve in the same request, set status.canaryStatus.currentStepState to StepReady',
+    );
+    for (const spec of [{}, { enforcement: 'Warn', approval: {} }] as const)
+      assert.equal((await approve(withPolicy(spec, caches), waiting(), as('bob'), alone)).said, '', 'it jumps at once');
+  });
+
   it('is refused to the author, and to whoever is not named', async () => {
     const world = withPolicy({ approval: { groups: ['managers'], notAuthor: true } }, caches);
     assert.match((await approve(world, waiting(), as('alice', 'managers'))).said, /"alice" changed the template/);

@@ -46,6 +46,10 @@ const canaryStatus: Names<CanaryStatus> = {
   templateDigest: true,
   stableDigest: true,
   keepsReplicas: true,
+  plan: true,
+  planChanged: true,
+  notBegun: true,
+  releasedRolloutID: true,
 };
 const condition: Names<Condition> = {
   type: true,

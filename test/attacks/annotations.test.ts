@@ -57,9 +57,9 @@ describe('annotations near the limit', () => {
   it('count bytes, as Kubernetes does, whatever the characters', () => {
     for (const fill of ['x', 'ä', '€', '😀']) {
       assert.equal(edit(sized(LIMIT - 900, 'v1', 'n', fill), sized(LIMIT - 900, 'v2', 'n', fill)).verdict, 'Refused');
-      const fits = edit(sized(LIMIT - 2_000, 'v1', 'n', fill), sized(LIMIT - 2_000, 'v2', 'n', fill));
+      const fits = edit(sized(LIMIT - 3_000, 'v1', 'n', fill), sized(LIMIT - 3_000, 'v2', 'n', fill));
       assert.equal(fits.verdict, 'Held', fill);
-      assert.ok(sizeOf(applyOps(sized(LIMIT - 2_000, 'v2', 'n', fill), fits.patch)) < LIMIT);
+      assert.ok(sizeOf(applyOps(sized(LIMIT - 3_000, 'v2', 'n', fill), fits.patch)) < LIMIT);
     }
   });
 
@@ -70,8 +70,8 @@ describe('annotations near the limit', () => {
   it('refuse no edit at rest, no rollback, and nothing in a release that makes them no larger', () => {
     const full = sized(LIMIT);
     assert.notEqual(edit(full, { ...full, metadata: { ...full.metadata, labels: { app: 'web' } } }).verdict, 'Refused');
-    const next = sized(LIMIT - 2_000, 'v2');
-    const held = applyOps(next, edit(sized(LIMIT - 2_000), next).patch);
+    const next = sized(LIMIT - 3_000, 'v2');
+    const held = applyOps(next, edit(sized(LIMIT - 3_000), next).patch);
     const grown: Deployment = {
       ...held,
       metadata: { ...held.metadata, annotations: { ...held.metadata.annotations, more: 'x'.repeat(1_400) } },

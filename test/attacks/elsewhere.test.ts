@@ -11,10 +11,12 @@ const everywhere = unreachedBy({ own: 'tranche-system', watched: [] });
 const someOnly = unreachedBy({ own: 'tranche-system', watched: ['shop', 'pay'] });
 const outside = unreachedBy({ own: undefined, watched: [] });
 
-describe('a Rollout where the webhooks do not reach', () => {
-  const ask = (review: Json, unreached = everywhere) => {
+describe('a Rollout where the webhooks do not reach', async () => {
+  const ask = async (review: Json, unreached = everywhere) => {
     const deps = someDeps({}, { unreached });
-    return [mutateRollout, validateRolloutRequest].map((judge) => judge(readReview(review), deps)) as {
+    return (await Promise.all(
+      [mutateRollout, validateRolloutRequest].map((judge) => judge(readReview(review), deps)),
+    )) as {
       status?: { code: number; message: string };
       warnings?: readonly string[];
     }[];
@@ -34,8 +36,8 @@ describe('a Rollout where the webhooks do not reach', () => {
     ['other', someOnly, /"other" is not a namespace that Tranche works in.*; add it to watchNamespaces.*shop, pay/],
   ];
   for (const [namespace, unreached, words] of refusals) {
-    it(`is refused in ${namespace}, by whichever webhook is asked first`, () => {
-      for (const { status } of ask(made(namespace), unreached)) {
+    it(`is refused in ${namespace}, by whichever webhook is asked first`, async () => {
+      for (const { status } of await ask(made(namespace), unreached)) {
         assert.equal(status?.code, 422);
         assert.match(status.message, /^metadata\.namespace: /);
         assert.match(status.message, words);
@@ -44,25 +46,28 @@ describe('a Rollout where the webhooks do not reach', () => {
     });
   }
 
-  it('is refused in a dry run, in the old version, and beside everything else that is wrong with it', () => {
-    for (const { status } of ask(made('kube-system', { dryRun: true }))) assert.equal(status?.code, 422);
+  it('is refused in a dry run, in the old version, and beside everything else that is wrong with it', async () => {
+    for (const { status } of await ask(made('kube-system', { dryRun: true }))) assert.equal(status?.code, 422);
     const old = { ...aV1alpha1Rollout({ 'rollouts.kruise.io/rolling-style': 'partition' }, 1, '100%') };
     const review = aReview(old, undefined, { namespace: 'kube-system' });
-    assert.match(ask(review)[1]!.status!.message, /metadata\.namespace/);
+    assert.match((await ask(review))[1]!.status!.message, /metadata\.namespace/);
     const wrong = aReview(aRollout('50%', '10%'), undefined, { namespace: 'kube-system' });
-    assert.match(ask(wrong)[1]!.status!.message, /^2 (things|errors)[^]*metadata\.namespace[^]*steps\[1\]\.replicas/);
+    assert.match(
+      (await ask(wrong))[1]!.status!.message,
+      /^2 (things|errors)[^]*metadata\.namespace[^]*steps\[1\]\.replicas/,
+    );
   });
 
-  it('works in every other namespace', () => {
+  it('works in every other namespace', async () => {
     for (const [namespace, unreached] of [
       ['default', everywhere],
       ['tranche-system', outside],
       ['shop', someOnly],
     ] as const)
-      for (const { status } of ask(made(namespace), unreached)) assert.equal(status, undefined, namespace);
+      for (const { status } of await ask(made(namespace), unreached)) assert.equal(status, undefined, namespace);
   });
 
-  it('that is there already may be edited, turned off and freed of its finalizers, and is warned about', () => {
+  it('that is there already may be edited, turned off and freed of its finalizers, and is warned about', async () => {
     const old = aRollout(1, '100%');
     const edits: [Rollout, boolean][] = [
       [aRollout(2, '100%'), true],
@@ -70,7 +75,7 @@ describe('a Rollout where the webhooks do not reach', () => {
       [{ ...old, spec: { ...old.spec, disabled: true } }, true],
     ];
     for (const [next, warned] of edits)
-      for (const { status, warnings = [] } of ask(aReview(next, old, { namespace: 'kube-system' }))) {
+      for (const { status, warnings = [] } of await ask(aReview(next, old, { namespace: 'kube-system' }))) {
         assert.equal(status, undefined);
         assert.equal(/no change of a Deployment there is held/.test(warnings.join()), warned);
       }

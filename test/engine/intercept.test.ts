@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as keys from '../../src/api/keys.ts';
-import type { Deployment, Held, Rollout } from '../../src/api/types.ts';
+import type { CanaryStatus, Deployment, Held, Rollout } from '../../src/api/types.ts';
 import { markedSettings, readHeld, settingsOf, withSettings, writeHeld } from '../../src/engine/hold.ts';
 import { templateDigest } from '../../src/engine/revision.ts';
 import { intercept, type Decision, type Edit } from '../../src/engine/intercept.ts';
@@ -464,8 +464,14 @@ describe('an edit of a held Deployment', () => {
 
 describe('the id of a release', () => {
   const idOf = (d: Deployment): string | undefined => d.metadata.labels?.[keys.ROLLOUT_ID];
+  /** The status has followed the last release. */
+  const followed = (from: Deployment): Rollout => {
+    const status = rollout.status!;
+    const canaryStatus = { ...status.canaryStatus!, observedRolloutID: idOf(from) ?? '' };
+    return { ...rollout, status: { ...status, canaryStatus } };
+  };
   const release = (from: Deployment, tag: string, metadata: Partial<Deployment['metadata']> = {}): Deployment =>
-    edit(from, edited(from, image(tag), metadata)).result;
+    edit(from, edited(from, image(tag), metadata), followed(from)).result;
 
   it('is the same for the same edit, whatever was scaled in between, and differs from release to release', () => {
     const first = idOf(release(idle, 'v2'));
@@ -494,6 +500,53 @@ describe('the id of a release', () => {
       idOf(release(idle, 'v2', { annotations: { [keys.ROLLOUT_ID]: 'not a label!' } })) ?? '',
       /^[0-9a-f]{16}$/,
     );
+  });
+
+  const labelled = (id: string): Deployment =>
+    edited(idle, {}, { labels: { ...idle.metadata.labels, [keys.ROLLOUT_ID]: id } });
+  const known = (canary: object, history: readonly string[] = []): Rollout => ({
+    ...rollout,
+    status: {
+      phase: 'Healthy',
+      currentStepIndex: 3,
+      currentStepState: 'Completed',
+      canaryStatus: canary as CanaryStatus,
+      history: history.map((rolloutID) => ({ rolloutID, revision: '', startTime: '' })),
+    },
+  });
+  const next = (at: Deployment, of: Rollout): string | undefined => idOf(edit(at, edited(at, image('v2')), of).result);
+
+  it('is one that was set in an edit before, if no release had it', () => {
+    const before = known({ observedRolloutID: 'build-1' }, ['build-1']);
+    assert.equal(next(labelled('build-2'), before), 'build-2');
+    const followed = known({ observedRolloutID: 'build-2', releasedRolloutID: 'build-1' }, ['build-1']);
+    assert.equal(next(labelled('build-2'), followed), 'build-2', 'the status has followed it');
+    const labels = { [keys.WORKLOAD_TYPE]: 'deployment' };
+    const dropped = edit(labelled('build-2'), edited(labelled('build-2'), image('v2'), { labels }), before).result;
+    assert.equal(idOf(dropped), 'build-2', 'the edit drops the label');
+  });
+
+  it('is none that a release had: the last one, one before it, one that was rolled back, or what ran when the Rollout came', () => {
+    for (const of of [
+      known({ observedRolloutID: 'build-2' }),
+      known({ observedRolloutID: 'rollback-build-2' }),
+      known({ observedRolloutID: 'build-9' }, ['build-9', 'build-2', 'build-1']),
+      known({ observedRolloutID: 'build-9', releasedRolloutID: 'build-2' }),
+    ])
+      assert.match(next(labelled('build-2'), of) ?? '', /^[0-9a-f]{16}$/, JSON.stringify(of.status));
+  });
+
+  it('is not that of the release in flight, when a newer version comes', () => {
+    const at = held();
+    const of = known({ observedRolloutID: 'another' });
+    assert.notEqual(idOf(edit(at, edited(at, image('v3')), of).result), idOf(at));
+  });
+
+  it('that is set as annotation in an edit of its own becomes the label', () => {
+    const at = edit(idle, edited(idle, {}, { annotations: { [keys.ROLLOUT_ID]: 'build-2' } })).result;
+    assert.equal(idOf(at), 'build-2');
+    const odd = edit(idle, edited(idle, {}, { annotations: { [keys.ROLLOUT_ID]: 'no label!' } })).result;
+    assert.equal(idOf(odd), undefined);
   });
 
   it('needs no uid in the new object: federation tools send none', () => {

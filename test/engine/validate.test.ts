@@ -82,9 +82,17 @@ describe('a Rollout is refused', () => {
       canary({ trafficRoutingRef: 'tr' }),
       `spec.strategy.canary.trafficRoutingRef: "tr" routes traffic, ${NOT_YET}; remove it`,
     ],
-    'the traffic of a step': [
-      step({ traffic: '5%' }),
-      `${S}[0].traffic: "5%" routes traffic, ${NOT_YET}; remove it: replicas counts Pods`,
+    'a weight that is no percent': [
+      step({ traffic: '5' }),
+      `${S}[0].traffic: "5" is not a percent; remove it, or use "1%" to "100%"`,
+    ],
+    'a step that is only a weight': [
+      canary({ steps: [{ traffic: '20%' }] }),
+      `${S}[0].replicas: missing is what a step is made of; write replicas: "20%" in place of the weight`,
+    ],
+    'weights of traffic routings, once': [
+      canary({ trafficRoutings: [{ service: 's' }], steps: [{ replicas: '20%', traffic: '5%' }] }),
+      `spec.strategy.canary.trafficRoutings: "set" routes traffic, ${NOT_YET}; remove it: steps count Pods`,
     ],
     'matches of a step': [step({ matches: [{}] }), `${S}[0].matches: "set" routes traffic, ${NOT_YET}; remove it`],
     'header changes of a step': [
@@ -189,10 +197,17 @@ describe('a Rollout is refused', () => {
     });
 
     it('for its workload and its weights', () => {
-      const odd = rollout({ canary: { steps: [{ replicas: 1, traffic: '20%' }] } }, { ref: { kind: 'X' } });
+      const odd = rollout({ canary: { steps: [{ replicas: 1, traffic: '120%' }] } }, { ref: { kind: 'X' } });
       assert.deepEqual(inAlpha(odd), [
         'spec.objectRef.workloadRef: {"apiVersion":"apps/v1","kind":"X"} is not a kind of workload that can be released; name a Deployment of apps/v1',
-        `${S}[0].weight: 20 routes traffic, ${NOT_YET}; remove it: replicas counts Pods`,
+        `${S}[0].weight: 120 is not a percent; remove it, or use 1 to 100`,
+      ]);
+    });
+
+    it('for traffic routings only, where the weights are the steps', () => {
+      const weights = [{ replicas: '20%', traffic: '20%' }];
+      assert.deepEqual(inAlpha(canary({ trafficRoutings: [{ service: 's' }], steps: weights })), [
+        `spec.strategy.canary.trafficRoutings: "set" routes traffic, ${NOT_YET}; remove it: steps count Pods`,
       ]);
     });
   });
@@ -203,18 +218,18 @@ describe('a Rollout is refused', () => {
       status: { phase: 'Progressing', currentStepIndex: 1, currentStepState: '' },
     });
 
-    it('for another workload, or another number of steps', () => {
+    it('for another workload', () => {
       const next = { ...steps(1), spec: { ...steps(1).spec, workloadRef: { ...ref, name: 'other' } } };
       const reasons = judge(next, { old: running(steps(1, 2)) });
       assert.deepEqual(reasons, [
         'spec.workloadRef: {"apiVersion":"apps/v1","kind":"Deployment","name":"other"} cannot change during a release; wait until the release ends, or roll it back first',
-        `${S}: 1 steps instead of 2: their number cannot change during a release; change the 2 steps that are there, or wait until the release ends, or roll it back first`,
       ]);
       assert.deepEqual(judge(next, { old: steps(1, 2) }), [], 'outside a release both may change');
     });
 
-    it('but not for other steps of the same number', () => {
-      assert.deepEqual(judge(steps(2, '90%'), { old: running(steps(1, '50%')) }), []);
+    it('but not for other steps, nor for another number of them', () => {
+      for (const next of [steps(2, '90%'), steps('100%'), steps(1, 2, 3, '100%')])
+        assert.deepEqual(judge(next, { old: running(steps(1, '50%')) }), []);
     });
   });
 });
@@ -225,6 +240,7 @@ describe('a Rollout is accepted', () => {
     steps('1%', 1, 1, '1%'),
     step({ pause: {} }),
     step({ pause: { duration: 0 } }),
+    step({ traffic: '5%' }),
     canary({ trafficRoutings: [], failureThreshold: 0, stepDeadlineSeconds: 0, onFailure: 'Rollback' }),
     rollout({ canary: { steps: [{ replicas: 1 }] } }, { annotations: { [keys.ON_DELETE]: 'Rollback' } }),
   ]) {

@@ -137,7 +137,7 @@ export const DEPLOYMENT_KEYS: readonly UserKey[] = [
     is: 'label or annotation',
     values: 'a label value: up to 63 letters, digits, `-`, `_`, `.`',
     fallback: 'made by admission',
-    what: 'The id of the release, written in the edit that changes the template.',
+    what: 'The id of the release, written in the edit that changes the template, or in one before it.',
   },
   {
     key: keys.TRACEPARENT,
@@ -168,7 +168,11 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
   [keys.CONVERSION, 'Rollout', 'annotation: what the other version cannot say'],
   [keys.ROLLOUT_FINALIZER, 'Rollout', 'finalizer: the Deployment is given back before the Rollout is gone'],
   [keys.KRUISE_STRATEGY, 'Deployment', left],
-  [keys.KRUISE_EXTRA_STATUS, 'Deployment', left],
+  [
+    keys.KRUISE_EXTRA_STATUS,
+    'Deployment',
+    "Ready Pods of the new version, and Pods wanted, for OpenKruise's tools; read when a release of its is taken over",
+  ],
   [keys.KRUISE_ORIGINAL_STRATEGY, 'Deployment', left],
   [keys.KRUISE_CONTROL_INFO, 'Deployment', left],
   [keys.KRUISE_ADVANCED, 'Deployment', left],

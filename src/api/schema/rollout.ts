@@ -79,7 +79,7 @@ const stepV1beta1 = object(
   'A step.',
   {
     replicas: stepReplicas,
-    traffic: text('Share of the traffic, e.g. "20%". Refused: no traffic routing yet.', { maxLength: 16 }),
+    traffic: text('Share of the traffic, e.g. "20%". Without effect; no traffic routing yet.', { maxLength: 16 }),
     matches: matchesV1beta1,
     requestHeaderModifier,
     pause,
@@ -231,6 +231,12 @@ const canaryStatus = object('The release that runs, or the last one.', {
   templateDigest: text('sha256 of the template that this status is about.'),
   stableDigest: text('sha256 of the stable template.'),
   keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
+  plan: list('The replicas of each step, as this status knows them.', intOrString('Replicas of a step.')),
+  planChanged: flag(
+    'The number of steps changed during the release: the step waits for approval, whatever its pause says.',
+  ),
+  notBegun: flag('The step begins when it is approved.'),
+  releasedRolloutID: text('Id of the last release, where another id was set on the Deployment after it ended.'),
 });
 
 const conditions = list(

@@ -3,7 +3,7 @@ import type { Run } from '../cli.ts';
 import { change, describeStep, inSteps, patchStatus, whileFrozen } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { furtherApprovals } from '../policies.ts';
+import { approvalRule, furtherApprovals, policiesFor } from '../policies.ts';
 import { stepsOf } from '../state.ts';
 import { parseStep } from './approve.ts';
 
@@ -30,8 +30,14 @@ export function jump(flags: { dryRun?: string }, name: string, text: string): Ru
         };
       return {
         call: patchStatus(rollout, { nextStepIndex: step }),
-        says: () =>
-          `when step ${status.currentStepIndex} of ${name} is done and approved, next is ${describeStep(target, step)}${back}`,
+        says: async () => {
+          const policies = await policiesFor(await context.cluster(), rollout, target.deployment);
+          // The step that follows anyway is no jump, and where a policy requires approvals there is none without.
+          const later = step === status.nextStepIndex || policies === undefined || approvalRule(policies) !== undefined;
+          return later
+            ? `when step ${status.currentStepIndex} of ${name} is done and approved, next is ${describeStep(target, step)}${back}`
+            : `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}${whileFrozen(target)}`;
+        },
       };
     });
     return EXIT.done;
