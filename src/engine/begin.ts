@@ -71,6 +71,14 @@ const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Dr
   };
 };
 
+/** The release under way has failed, and its rollback comes back as another one. */
+const failedBefore = ({ rollout }: Snapshot, { held }: View): boolean =>
+  held?.bypassed === words.changedBack && isTrue(rollout, 'Stalled') && !hasComeBack(rollout.status?.history ?? []);
+
+/** The release under way is what the rollback of the one before it came back as: one began when the other failed. */
+export const hasComeBack = ([current, before]: Draft['history']): boolean =>
+  before?.outcome === 'Failed' && before.endTime === current?.startTime;
+
 /** A release begins at step 1. Only the status: no budget is spent before it says so. */
 export function begin(snapshot: Snapshot, view: View, template: string): Decision {
   const { rollout, now } = snapshot;
@@ -80,7 +88,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   const before = draft.canary;
   const again = draft.phase === 'Progressing';
   const events: EventNote[] = [];
-  closeHistory(draft, now, 'Superseded');
+  closeHistory(draft, now, failedBefore(snapshot, view) ? 'Failed' : 'Superseded');
   openHistory(draft, historyEntry(snapshot, view));
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);

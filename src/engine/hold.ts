@@ -7,6 +7,7 @@ import {
   STABLE_REVISION,
 } from '../api/keys.ts';
 import type { Deployment, Held, IntOrString } from '../api/types.ts';
+import { parseTime } from './time.ts';
 import { readTrace } from './trace.ts';
 
 /** The five fields we borrow from a Deployment; `null` where absent. */
@@ -52,13 +53,19 @@ export function parseHeld(text: string | undefined): Held | undefined {
     const held = JSON.parse(text) as Partial<Held> | null;
     if (held?.v !== 1 || typeof held.rollout !== 'string' || typeof held.stable !== 'string') return undefined;
     if (!isSettings(held.user)) return undefined;
-    const { trace, ...rest } = held as Held;
+    const { trace, moved, reminded, ...rest } = held as Held;
     const known = readTrace(trace);
-    return known ? { ...rest, trace: known } : rest;
+    return { ...rest, ...(known ? { trace: known } : {}), ...timesOf({ moved, reminded }) };
   } catch {
     return undefined;
   }
 }
+
+/** What is no time is left out. */
+const timesOf = (times: Readonly<Record<string, unknown>>): object =>
+  Object.fromEntries(
+    Object.entries(times).filter(([, time]) => typeof time === 'string' && parseTime(time) !== undefined),
+  );
 
 const isAmount = (value: unknown): boolean => value === null || typeof value === 'number' || typeof value === 'string';
 const isSeconds = (value: unknown): boolean => value === null || typeof value === 'number';
@@ -87,6 +94,7 @@ export function writeHeld(held: Held): string {
     ...(held.bypassed ? { bypassed: held.bypassed } : {}),
     ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
     ...(held.trace ? { trace: held.trace } : {}),
+    ...timesOf({ moved: held.moved, reminded: held.reminded }),
   });
 }
 

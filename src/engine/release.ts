@@ -1,6 +1,6 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
 import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { CanaryStatus, Deployment } from '../api/types.ts';
+import type { CanaryStatus, Deployment, Rollout } from '../api/types.ts';
 import { adopt, begin } from './begin.ts';
 import { letGo } from './budget.ts';
 import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './bypass.ts';
@@ -121,7 +121,8 @@ function govern(snapshot: Snapshot, view: View): Decision {
   if (!held)
     return catchUp(snapshot, view, same ? 'the record of the hold was taken off' : 'a new template was not held');
   if (!same && isAnnounced(snapshot, deployment)) return begin(snapshot, view, template);
-  if (!same) return catchUp(snapshot, view, 'a newer template was not announced');
+  if (!same)
+    return catchUp(snapshot, view, isPuttingBack(rollout) ? words.changedBack : 'a newer template was not announced');
   if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
   return takeOverEdits(view, held) ?? proceed(snapshot, view, held, status);
 }
@@ -143,6 +144,10 @@ function isAnnounced({ rollout }: Snapshot, deployment: Deployment): boolean {
   const moves = deployment.spec.paused !== true;
   return !moves && id !== rollout.status?.canaryStatus?.observedRolloutID;
 }
+
+/** The release has failed, and nobody but us may have put another template in its place. */
+const isPuttingBack = (rollout: Rollout): boolean =>
+  isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
 
 /** Made from a backup, or from a manifest exported during a release: paused, it would never get its first Pod. */
 const hasNeverRun = ({ newSet, oldSets, replicas, deployment: { status, metadata } }: View): boolean =>

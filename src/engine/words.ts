@@ -1,8 +1,16 @@
 // The sentences of status.message and events: what happens next, and what it waits for, by name.
-import type { Rollout } from '../api/types.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
 import type { Trouble } from './signals.ts';
 
 const NAMED = 3;
+const LONGEST_QUOTE = 300;
+
+/** What others say, fit for one line and a terminal, and not too long. */
+export function cleaned(text: string, longest = LONGEST_QUOTE): string {
+  // No more of it than is needed is looked at.
+  const line = [...text.slice(0, 4 * longest).replaceAll(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')];
+  return (line.length > longest ? `${line.slice(0, longest - 1).join('')}…` : line.join('')).trim();
+}
 
 /** `demo-abc-x1 (ImagePullBackOff), demo-abc-x2 (not ready) and 2 more` */
 export function namePods(pods: readonly Trouble[]): string {
@@ -26,6 +34,16 @@ export const waitsUntil = (step: string, time: string, seconds: number): string 
 
 export const stalled = (step: string, pods: readonly Trouble[]): string =>
   `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;
+
+export const notMade = (pods: number): string => `${pods} ${pods === 1 ? 'Pod is' : 'Pods are'} not made`;
+
+export const noReplicaSet = ({ metadata: { name, namespace } }: Deployment): string =>
+  'the ReplicaSet of the new version is not made; why, is shown by: kubectl describe deployment ' +
+  `${name}${namespace && namespace !== 'default' ? ` -n ${namespace}` : ''}`;
+
+/** A rollback that was not stored as it was written. */
+export const changedBack =
+  'the release failed, and something else changed the template in the request that put the stable version back';
 
 export const idle = 'waiting for a change of the Deployment’s template';
 

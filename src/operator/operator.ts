@@ -109,6 +109,7 @@ export function createOperator(deps: OperatorDeps): Operator {
 
   function forget(key: string): void {
     writes.forget(key);
+    applier.forgetLabels(key);
     void children.close(key);
   }
 
@@ -156,6 +157,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     };
     const reportedAt = applier.reportedAt(rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
+    const labelsAgainAt = applier.labelsAgainAt(key);
     const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
     const facts = {
       now: clock.now(),
@@ -164,6 +166,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       children: newest,
       alone,
       reportedAt,
+      ...(labelsAgainAt === undefined ? {} : { labelsAgainAt }),
       digest: inRelease ? rememberedDigest : digest,
       sha256,
     };
