@@ -269,6 +269,11 @@ export interface Held {
   readonly moved?: string;
   /** When the Deployment controller was last reminded of a ReplicaSet that it could not make. */
   readonly reminded?: string;
+  /**
+   * Where the Rollout leaves and the stable template was put back: the Deployment's generation before that, then the digest of what was
+   * stored, if others made something else of it.
+   */
+  readonly reverted?: string;
   /** What no webhook saw, when the operator had to hold the Deployment itself. */
   readonly bypassed?: string;
   /** Absent where nothing is traced, and where no webhook saw the change. */

@@ -88,7 +88,8 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   const before = draft.canary;
   const again = draft.phase === 'Progressing';
   const events: EventNote[] = [];
-  closeHistory(draft, now, failedBefore(snapshot, view) ? 'Failed' : 'Superseded');
+  const failed = failedBefore(snapshot, view);
+  closeHistory(draft, now, failed ? 'Failed' : 'Superseded');
   openHistory(draft, historyEntry(snapshot, view));
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
@@ -114,7 +115,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   };
   const id = draft.canary.observedRolloutID ?? '';
   events.push(
-    again && isOurs(rollout)
+    again && isOurs(rollout) && !failed
       ? { reason: 'ReleaseSuperseded', message: `a newer template came: release ${id} starts again at step 1` }
       : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
   );

@@ -161,14 +161,16 @@ function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'
   const draft = draftOf(rollout);
   const rollsBack = rollout.metadata.annotations?.[ON_DELETE] === 'Rollback';
   const { stableSet, newSet, deployment } = view;
-  const held = view.held!;
+  const stored = storedInstead(view, snapshot.digest(deployment.spec.template));
+  const held = stored === undefined ? view.held! : { ...view.held!, reverted: stored };
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
   draft.message =
     outcome === 'Deleted' ? 'deleted: giving the Deployment back' : 'Disabling rollout, release resources';
   if (outcome === 'Deleted')
     setCondition(draft, now, 'Terminating', 'True', 'InTerminating', 'Rollout is in terminating');
-  if (rollsBack && stableSet && stableSet !== newSet) {
-    const effect = revertDeployment(deployment, deploymentTemplate(stableSet.spec.template));
+  if (rollsBack && stableSet && stableSet !== newSet && stored === undefined) {
+    const put = { ...held, reverted: generationOf(deployment) };
+    const effect = revertDeployment(deployment, deploymentTemplate(stableSet.spec.template), put);
     return { ...report(snapshot, draft, []), effects: [effect] };
   }
   const move = letGo(view, held, nothingOfOurs);
@@ -177,6 +179,20 @@ function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'
   const freed = move.kind === 'Act' && move.effect.kind === 'PatchDeployment' && move.effect.why === 'free';
   return giveBack(snapshot, move, draft, freed ? [{ reason: 'ReleaseEnded', message }] : []);
 }
+
+/**
+ * The digest of what others have made of the stable template in the very request that put it back. That is all that can be had, so the
+ * Deployment is let go with it. Undefined when nothing was put back, or when somebody has changed the Deployment since.
+ */
+function storedInstead({ held, deployment }: View, template: string): string | undefined {
+  const { reverted } = held!;
+  const { generation = 0 } = deployment.metadata;
+  const byUs =
+    reverted !== undefined && /^generation [0-9]{1,15}$/.test(reverted) && Number(reverted.slice(11)) >= generation - 1;
+  return byUs || reverted === template ? template : undefined;
+}
+
+const generationOf = ({ metadata }: Deployment): string => `generation ${metadata.generation ?? 0}`;
 
 /** Paused by the API server's own policy while nobody of ours was there, and nobody's to release now. */
 const withoutUnseenPause = (deployment: Deployment): { settings?: Settings } =>

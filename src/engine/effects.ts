@@ -70,14 +70,17 @@ export const freeDeployment = (
     annotations: { ...GIVEN_BACK.annotations, ...more.annotations },
   });
 
-/** Puts another template in place of the Deployment's, whole: a merge patch could not take fields away. It stays held. */
-export const revertDeployment = (deployment: Deployment, template: PodTemplate): Effect => ({
+/** Puts another template in place of the Deployment's, whole: a merge patch could not take fields away. It stays held, by `held`. */
+export const revertDeployment = (deployment: Deployment, template: PodTemplate, held?: Held): Effect => ({
   kind: 'RevertDeployment',
   why: 'revert',
   ops: [
     { op: 'replace', path: '/metadata/resourceVersion', value: version(deployment) },
     { op: 'replace', path: '/spec/template', value: template },
     { op: 'add', path: '/spec/paused', value: true },
+    ...(held
+      ? [{ op: 'add', path: `/metadata/annotations/${HELD.replace('/', '~1')}`, value: writeHeld(held) } as const]
+      : []),
   ],
 });
 

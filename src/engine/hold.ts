@@ -53,9 +53,10 @@ export function parseHeld(text: string | undefined): Held | undefined {
     const held = JSON.parse(text) as Partial<Held> | null;
     if (held?.v !== 1 || typeof held.rollout !== 'string' || typeof held.stable !== 'string') return undefined;
     if (!isSettings(held.user)) return undefined;
-    const { trace, moved, reminded, ...rest } = held as Held;
+    const { trace, moved, reminded, reverted, ...rest } = held as Held;
     const known = readTrace(trace);
-    return { ...rest, ...(known ? { trace: known } : {}), ...timesOf({ moved, reminded }) };
+    const put = typeof reverted === 'string' ? { reverted } : {};
+    return { ...rest, ...put, ...(known ? { trace: known } : {}), ...timesOf({ moved, reminded }) };
   } catch {
     return undefined;
   }
@@ -95,6 +96,7 @@ export function writeHeld(held: Held): string {
     ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
     ...(held.trace ? { trace: held.trace } : {}),
     ...timesOf({ moved: held.moved, reminded: held.reminded }),
+    ...(held.reverted ? { reverted: held.reverted } : {}),
   });
 }
 

@@ -136,7 +136,7 @@ function failingAgain(
   if (streak.length === 0) return undefined;
   const said = words.cleaned([last.status?.reason ?? 'Failed', last.status?.message].filter(Boolean).join(': '));
   const before = streak.length - 1;
-  const why = before === 0 ? said : `${said}; so did ${before} ${before === 1 ? 'Pod' : 'Pods'} before it`;
+  const why = before === 0 ? said : words.again(said, before);
   const pods = Math.min(unavailable, Math.floor(streak.length / RESTARTS));
   const from = pods === 0 ? Infinity : createdAt(streak.at(-1)!) + TRANSIENT_MS;
   return { trouble: { pod: last.metadata.name, why, pods: Math.max(1, pods) }, from };

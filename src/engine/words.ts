@@ -35,7 +35,10 @@ export const waitsUntil = (step: string, time: string, seconds: number): string 
 export const stalled = (step: string, pods: readonly Trouble[]): string =>
   `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;
 
-export const notMade = (pods: number): string => `${pods} ${pods === 1 ? 'Pod is' : 'Pods are'} not made`;
+export const notMade = (pods: number): string => (pods === 1 ? '1 Pod is not made' : `${pods} Pods are not made`);
+
+export const again = (said: string, before: number): string =>
+  before === 1 ? `${said}; so did 1 Pod before it` : `${said}; so did ${before} Pods before it`;
 
 export const noReplicaSet = ({ metadata: { name, namespace } }: Deployment): string =>
   'the ReplicaSet of the new version is not made; why, is shown by: kubectl describe deployment ' +

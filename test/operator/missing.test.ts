@@ -56,7 +56,6 @@ describe('a release whose Pods', () => {
       await world.release('v2');
       const said = /waiting for ReplicaSet demo-\w+ \(1 Pod is not made: pods "demo-\w+-" is forbidden: exceeded quota/;
       await world.until('it says why', () => said.test(message()), 30_000);
-      // eslint-disable-next-line no-control-regex
       assert.doesNotMatch(JSON.stringify(world.rollout.status), /\u001b|\\u001b|\\n/);
       await world.run(200_000);
       assert.equal(isStalled(), false);
@@ -272,6 +271,52 @@ describe('a release whose Pods', () => {
       assert.equal(world.sizes['v2:broken'], undefined);
       assert.equal(world.sizes['v1'], 8);
       assert.equal(told('FailureRollback'), 1);
+    });
+
+    it('leaves with what came back, when the Rollout is deleted and goes back', async () => {
+      await begin();
+      await world.release('v2');
+      await world.untilPaused(1);
+      await world.patchRollout({ metadata: { annotations: { 'tranche.dev/on-delete': 'Rollback' } } });
+      let times = 0;
+      const stamp = (request: AdmissionRequest): void => {
+        const { operation, attributes, object } = request;
+        if (attributes.resource !== 'deployments' || attributes.subresource !== '' || operation !== 'UPDATE') return;
+        if (attributes.user.username.endsWith(':tranche'))
+          request.object = applyOps(object!, [
+            { op: 'add', path: '/spec/template/metadata/annotations', value: { stamp: String(times++) } },
+          ]);
+      };
+      others = stamp;
+      await world.deleteRollout();
+      await world.until('it is gone', () => world.rolloutOf() === undefined, 60_000);
+      assert.ok(times < 10, `${times} writes`);
+      others = () => {};
+      await world.virtual.settled();
+      assert.deepEqual([world.held, world.runs, world.sizes], [false, 'v1', { v1: 10 }]);
+    });
+
+    it('goes back again where somebody has changed it after that', async () => {
+      await begin();
+      await world.release('v2');
+      await world.untilPaused(1);
+      await world.patchRollout({ metadata: { annotations: { 'tranche.dev/on-delete': 'Rollback' } } });
+      let changed = false;
+      world.virtual.observe(({ object }) => {
+        if (
+          changed ||
+          object.kind !== 'Deployment' ||
+          !JSON.stringify(object.metadata.annotations).includes('reverted')
+        )
+          return;
+        changed = true;
+        void world.release('v3');
+      });
+      await world.deleteRollout();
+      await world.until('it is gone', () => world.rolloutOf() === undefined, 60_000);
+      assert.equal(changed, true);
+      await world.virtual.settled();
+      assert.deepEqual([world.runs, world.sizes], ['v1', { v1: 10 }]);
     });
 
     it('holds where it fails again', async () => {
