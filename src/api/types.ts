@@ -88,6 +88,7 @@ export interface ReplicaSet extends KubeObject {
     readonly replicas?: number;
     readonly readyReplicas?: number;
     readonly availableReplicas?: number;
+    readonly conditions?: readonly Condition[];
   };
 }
 
@@ -118,6 +119,7 @@ export interface Pod extends KubeObject {
   readonly status?: {
     readonly phase?: string;
     readonly reason?: string;
+    readonly message?: string;
     readonly conditions?: readonly Condition[];
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
@@ -279,6 +281,15 @@ export interface Held {
    * user's that no webhook saw.
    */
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
+  /** When the budget was last given: the Pods of it are due since then. */
+  readonly moved?: string;
+  /** When the Deployment controller was last reminded of a ReplicaSet that it could not make. */
+  readonly reminded?: string;
+  /**
+   * Where the Rollout leaves and the stable template was put back: the Deployment's generation before that, then the digest of what was
+   * stored, if others made something else of it.
+   */
+  readonly reverted?: string;
   /** What no webhook saw, when the operator had to hold the Deployment itself. */
   readonly bypassed?: string;
   /** Absent where nothing is traced, and where no webhook saw the change. */

@@ -87,6 +87,14 @@ function keepStable({ digest }: Snapshot, view: View, stable: string | undefined
   return [{ kind: 'CreateCopy', why: 'keep', object: stableCopy(view.deployment, set.spec.template, stable) }];
 }
 
+/** The release under way has failed, and its rollback comes back as another one. */
+const failedBefore = ({ rollout }: Snapshot, { held }: View): boolean =>
+  held?.bypassed === words.changedBack && isTrue(rollout, 'Stalled') && !hasComeBack(rollout.status?.history ?? []);
+
+/** The release under way is what the rollback of the one before it came back as: one began when the other failed. */
+export const hasComeBack = ([current, before]: Draft['history']): boolean =>
+  before?.outcome === 'Failed' && before.endTime === current?.startTime;
+
 /** A release begins at step 1. Only the status, and a copy of the stable template: no budget is spent before the status says so. */
 export function begin(snapshot: Snapshot, view: View, template: string): Decision {
   const { rollout, now } = snapshot;
@@ -96,7 +104,8 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   const before = draft.canary;
   const again = draft.phase === 'Progressing';
   const events: EventNote[] = [];
-  closeHistory(draft, now, 'Superseded');
+  const failed = failedBefore(snapshot, view);
+  closeHistory(draft, now, failed ? 'Failed' : 'Superseded');
   openHistory(draft, historyEntry(snapshot, view));
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
@@ -123,7 +132,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   };
   const id = draft.canary.observedRolloutID ?? '';
   events.push(
-    again && isOurs(rollout)
+    again && isOurs(rollout) && !failed
       ? {
           reason: 'ReleaseSuperseded',
           message: `a newer template came: release ${id} starts again at step 1${differsFromStable(view)}`,

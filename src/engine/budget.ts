@@ -14,6 +14,7 @@ import {
   settingsOf,
 } from './hold.ts';
 import type { Effect } from './snapshot.ts';
+import { formatTime } from './time.ts';
 import { abandonedSets, availableInAll, hashOf, isActive, isMarkedSet, sizeOf, type View } from './view.ts';
 
 export interface Goal {
@@ -125,7 +126,7 @@ const seesMark = (set: ReplicaSet | undefined): boolean =>
   set !== undefined && isMarkedSet(set) && (set.status?.availableReplicas ?? 0) === 0;
 
 function move(view: View, held: Held, budget: NumericBudget): Effect[] {
-  const moving = { ...held, budget };
+  const moving = { ...held, budget, moved: formatTime(view.now) };
   return patchHeld('move', view.deployment, moving, movingSettings(moving), stableLabel(hashOf(view.stableSet)));
 }
 

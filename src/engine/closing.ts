@@ -214,17 +214,21 @@ function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'
   const draft = draftOf(rollout);
   const why = whyBack(snapshot);
   const { deployment } = view;
-  const held = view.held!;
+  const stored = storedInstead(view, snapshot.digest(deployment.spec.template));
+  const mayDiffer = snapshot.gate?.protects === undefined;
+  const held = stored === undefined || !mayDiffer ? view.held! : { ...view.held!, reverted: stored };
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
   draft.message =
     outcome === 'Deleted' ? 'deleted: giving the Deployment back' : 'Disabling rollout, release resources';
   if (outcome === 'Deleted')
     setCondition(draft, now, 'Terminating', 'True', 'InTerminating', 'Rollout is in terminating');
-  if (why !== undefined) {
+  if (why !== undefined && (stored === undefined || !mayDiffer)) {
     const way = wayBack(snapshot, view, held);
     if (way.kind === 'Ask') return way.decision;
-    if (way.kind === 'Unknown') return stayHeld(snapshot, view, draft);
-    const effect = goBack(view, way.template);
+    if (way.kind === 'Unknown') return stayHeld(snapshot, view, draft, words.stableUnknown(deployment.metadata.name));
+    const effect = goBack(view, way.template, { ...held, reverted: generationOf(deployment) });
+    if (effect && stored !== undefined)
+      return stayHeld(snapshot, view, draft, words.stableChanged(deployment.metadata.name));
     if (effect) return { ...report(snapshot, draft, []), effects: [effect] };
   }
   const move = letGo(view, held, nothingOfOurs);
@@ -240,8 +244,7 @@ const isFree = (move: Move): boolean =>
   move.kind === 'Act' && move.effect.kind === 'PatchDeployment' && move.effect.why === 'free';
 
 /** Neither forward, which a policy forbids, nor back. */
-function stayHeld(snapshot: Snapshot, view: View, draft: Draft): Decision {
-  const message = words.stableUnknown(view.deployment.metadata.name);
+function stayHeld(snapshot: Snapshot, view: View, draft: Draft, message: string): Decision {
   const before = conditionOf(draft.conditions, 'Stalled');
   draft.message = message;
   setCondition(draft, snapshot.now, 'Stalled', 'True', 'StableUnknown', message);
@@ -249,6 +252,20 @@ function stayHeld(snapshot: Snapshot, view: View, draft: Draft): Decision {
   const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message }]);
   return { ...decision, effects: effectsOf(freeze(view, view.held!)), needsChildren: true };
 }
+
+/**
+ * The digest of what others have made of the stable template in the very request that put it back. That is all that can be had, so the
+ * Deployment is let go with it. Undefined when nothing was put back, or when somebody has changed the Deployment since.
+ */
+function storedInstead({ held, deployment }: View, template: string): string | undefined {
+  const { reverted } = held!;
+  const { generation = 0 } = deployment.metadata;
+  const byUs =
+    reverted !== undefined && /^generation [0-9]{1,15}$/.test(reverted) && Number(reverted.slice(11)) >= generation - 1;
+  return byUs || reverted === template ? template : undefined;
+}
+
+const generationOf = ({ metadata }: Deployment): string => `generation ${metadata.generation ?? 0}`;
 
 /** Paused by the API server's own policy while nobody of ours was there, and nobody's to release now. */
 const withoutUnseenPause = (deployment: Deployment): { settings?: Settings } =>
@@ -302,7 +319,9 @@ export function releaseOrphan(
     // Nobody's status can say so; the log and an event do.
     if (way.kind === 'Unknown')
       return act(freeze(view, view.held!), 'Stalled', words.stableUnknown(deployment.metadata.name));
-    const effect = goBack(view, way.template);
+    const effect = goBack(view, way.template, { ...view.held!, reverted: generationOf(deployment) });
+    if (effect && storedInstead(view, facts.digest(deployment.spec.template)) !== undefined)
+      return act(freeze(view, view.held!), 'Stalled', words.stableChanged(deployment.metadata.name));
     if (effect) return { effects: [effect], events: [], needsChildren: true };
   }
   const move = letGo(view, view.held!, nothingOfOurs);

@@ -1,7 +1,15 @@
 // Decisions as patches: each names only what differs, and the resourceVersion it was decided on.
-import { PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
+import { HELD, PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, PodTemplate, ReplicaSet } from '../api/types.ts';
-import { freedSettings, HELD_ANNOTATIONS, HELD_LABELS, heldAnnotations, settingsPatch, type Settings } from './hold.ts';
+import {
+  freedSettings,
+  HELD_ANNOTATIONS,
+  HELD_LABELS,
+  heldAnnotations,
+  settingsPatch,
+  type Settings,
+  writeHeld,
+} from './hold.ts';
 import type { Effect, MergePatch, Why } from './snapshot.ts';
 
 type Changes = Readonly<Record<string, string | null>>;
@@ -58,14 +66,17 @@ export const freeDeployment = (
     annotations: { ...GIVEN_BACK.annotations, ...more.annotations },
   });
 
-/** Puts another template in place of the Deployment's, whole: a merge patch could not take fields away. It stays held. */
-export const revertDeployment = (deployment: Deployment, template: PodTemplate): Effect => ({
+/** Puts another template in place of the Deployment's, whole: a merge patch could not take fields away. It stays held, by `held`. */
+export const revertDeployment = (deployment: Deployment, template: PodTemplate, held?: Held): Effect => ({
   kind: 'RevertDeployment',
   why: 'revert',
   ops: [
     { op: 'replace', path: '/metadata/resourceVersion', value: version(deployment) },
     { op: 'replace', path: '/spec/template', value: template },
     { op: 'add', path: '/spec/paused', value: true },
+    ...(held
+      ? [{ op: 'add', path: `/metadata/annotations/${HELD.replace('/', '~1')}`, value: writeHeld(held) } as const]
+      : []),
   ],
 });
 

@@ -10,6 +10,7 @@ import {
 } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { Deployment, Held, IntOrString } from '../api/types.ts';
+import { parseTime } from './time.ts';
 import { readTrace } from './trace.ts';
 
 /** The five fields we borrow from a Deployment; `null` where absent. */
@@ -58,7 +59,7 @@ export function parseHeld(text: string | undefined): Held | undefined {
     const record = JSON.parse(text) as Partial<Held> | null;
     if (record?.v !== 1 || typeof record.rollout !== 'string' || !isLike(DIGEST, record.stable)) return undefined;
     if (typeof record.user !== 'object' || record.user === null) return undefined;
-    const { trace, budget, marks, bypassed } = record;
+    const { trace, budget, marks, bypassed, moved, reminded, reverted } = record;
     const known = readTrace(trace);
     const { user, mended } = validSettings(record.user);
     return {
@@ -72,6 +73,8 @@ export function parseHeld(text: string | undefined): Held | undefined {
       ...(typeof bypassed === 'string' && bypassed !== '' ? { bypassed: oneLine(bypassed) } : {}),
       ...(isBudget(budget) ? { budget: { maxSurge: budget.maxSurge, maxUnavailable: budget.maxUnavailable } } : {}),
       ...(known ? { trace: known } : {}),
+      ...(isLike(REVERTED, reverted) ? { reverted } : {}),
+      ...timesOf({ moved, reminded }),
     };
   } catch {
     return undefined;
@@ -82,8 +85,15 @@ export function parseHeld(text: string | undefined): Held | undefined {
 const oneLine = (text: string): string => text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, MAX_TEXT);
 const MAX_TEXT = 200;
 const DIGEST = /^[a-zA-Z0-9]{0,64}$/;
+const REVERTED = /^(generation [0-9]{1,15}|[a-zA-Z0-9]{1,64})$/;
 const isLike = (pattern: RegExp, value: unknown): value is string => typeof value === 'string' && pattern.test(value);
 const MAX_INT32 = 2147483647;
+
+/** What is no time is left out. */
+const timesOf = (times: Readonly<Record<string, unknown>>): object =>
+  Object.fromEntries(
+    Object.entries(times).filter(([, time]) => typeof time === 'string' && parseTime(time) !== undefined),
+  );
 
 const isInt32 = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_INT32;
@@ -145,6 +155,8 @@ export function writeHeld(held: Held): string {
     ...(held.bypassed ? { bypassed: held.bypassed } : {}),
     ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
     ...(held.trace ? { trace: held.trace } : {}),
+    ...timesOf({ moved: held.moved, reminded: held.reminded }),
+    ...(held.reverted ? { reverted: held.reverted } : {}),
   });
 }
 

@@ -176,7 +176,8 @@ function govern(snapshot: Snapshot, view: View): Decision {
   if (!held)
     return catchUp(snapshot, view, same ? 'the record of the hold was taken off' : 'a new template was not held');
   if (!same && isAnnounced(snapshot, deployment)) return begin(snapshot, view, template);
-  if (!same) return catchUp(snapshot, view, 'a newer template was not announced');
+  if (!same)
+    return catchUp(snapshot, view, isPuttingBack(rollout) ? words.changedBack : 'a newer template was not announced');
   if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
   return takeOverEdits(view, held) ?? withoutStable(snapshot, view, held) ?? proceed(snapshot, view, held, status);
 }
@@ -238,6 +239,10 @@ function withoutStable(snapshot: Snapshot, view: View, held: Held): Decision | u
   const events: EventNote[] = [{ reason: 'Bypassed', message: draft.message }];
   return { ...report(snapshot, draft, events), effects, needsChildren: true };
 }
+
+/** The release has failed, and nobody but us may have put another template in its place. */
+const isPuttingBack = (rollout: Rollout): boolean =>
+  isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
 
 /** Made from a backup, or from a manifest exported during a release: paused, it would never get its first Pod. */
 const hasNeverRun = ({ newSet, oldSets, replicas, deployment: { status, metadata } }: View): boolean =>

@@ -30,6 +30,8 @@ export interface Snapshot {
   readonly alone: boolean;
   /** When this process last wrote the status, in milliseconds; undefined = not yet. */
   readonly reportedAt: number | undefined;
+  /** When labels of Pods may be written again; absent = now. */
+  readonly labelsAgainAt?: number;
   /** Digest of a template's canonical JSON. */
   readonly digest: (template: PodTemplate) => string;
   readonly sha256: (text: string) => string;
@@ -70,7 +72,18 @@ export interface MergePatch {
 
 /** What a write is for: metrics and logs. */
 export type Why =
-  'enrol' | 'hold' | 'mark' | 'unmark' | 'move' | 'freeze' | 'trim' | 'free' | 'leave' | 'repair' | 'finalizer';
+  | 'enrol'
+  | 'hold'
+  | 'mark'
+  | 'unmark'
+  | 'move'
+  | 'freeze'
+  | 'trim'
+  | 'free'
+  | 'leave'
+  | 'repair'
+  | 'remind'
+  | 'finalizer';
 
 export interface EventNote {
   readonly reason: EventReason;

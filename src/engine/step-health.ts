@@ -1,14 +1,22 @@
-// What stops a step: a pause, or Pods that fail.
+// What stops a step: a pause, or Pods that fail or are not made.
+import type { Pod } from '../api/types.ts';
+import { hasComeBack } from './begin.ts';
 import { freeze } from './budget.ts';
-import { revertDeployment } from './effects.ts';
-import { judgePods, type Health } from './signals.ts';
+import { patchHeld, revertDeployment } from './effects.ts';
+import { isMoving, settingsOf } from './hold.ts';
+import { dueSince, lacksReplicaSet, missingPods } from './missing.ts';
+import { DEFAULT_DEADLINE_SECONDS, judgePods, podsIn, type Health } from './signals.ts';
+import type { Effect } from './snapshot.ts';
 import { conditionOf, progressingReason, setCondition } from './status.ts';
 import { effectsOf, type Answer, type Run } from './step-run.ts';
 import { formatTime, parseTime } from './time.ts';
+import { isOwnedBy } from './view.ts';
 import { wayBack } from './way-back.ts';
 import * as words from './words.ts';
 
-const DEFAULT_DEADLINE_SECONDS = 600;
+const REMIND_MS = 300_000;
+/** After an outage everything seems late, until those who make Pods and start them have come to it. */
+const LATE_FOR_MS = 30_000;
 
 /** Why no budget is spent and no timer runs; undefined when nothing freezes the release. */
 export function frozenBy({ snapshot, held }: Run): string | undefined {
@@ -38,15 +46,42 @@ export function resume({ snapshot, draft, events, name }: Run): void {
   events.push({ reason: 'ReleaseResumed', message: `${name}: the release goes on` });
 }
 
-export function healthOf({ snapshot, view, draft }: Run): Health {
-  const { rollout, now } = snapshot;
+export function healthOf(run: Run): Health {
+  const { snapshot, view, draft } = run;
+  const { rollout, now, children } = snapshot;
+  const { newSet } = view;
   return judgePods(view.pods, {
     now,
     minReadySeconds: view.minReadySeconds,
     stepStartedAt: parseTime(draft.canary!.lastUpdateTime) ?? now,
     stepDeadlineSeconds: rollout.spec.strategy.canary?.stepDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS,
+    dueSince: dueSince(run),
+    failed: newSet ? (children?.pods ?? []).filter((pod) => isFailed(pod) && isOwnedBy(pod, newSet)) : [],
+    missing: missingPods(run),
   });
 }
+
+const isFailed = ({ metadata, status }: Pod): boolean =>
+  status?.phase === 'Failed' && metadata.deletionTimestamp === undefined;
+
+/**
+ * The Deployment controller tries a few minutes to make a ReplicaSet, and then no more until the Deployment changes: it is reminded,
+ * with a note in the record. Undefined when that is not wanted.
+ */
+export function remind(run: Run): { readonly effects: readonly Effect[]; readonly againAtMs: number } | undefined {
+  const { snapshot, view, held } = run;
+  if (!lacksReplicaSet(run) || !isMoving(view.deployment)) return undefined;
+  const last = Math.max(parseTime(held.moved) ?? 0, parseTime(held.reminded) ?? 0);
+  const againAtMs = last + REMIND_MS;
+  if (againAtMs > snapshot.now) return { effects: [], againAtMs };
+  const reminded = { ...held, reminded: formatTime(snapshot.now) };
+  const effects = patchHeld('remind', view.deployment, reminded, settingsOf(view.deployment));
+  return { effects, againAtMs: snapshot.now + REMIND_MS };
+}
+
+/** The release before this one failed, and came back as this one: to put it back again would bring the same again. */
+const isChangedBack = ({ held, draft }: Run): boolean =>
+  held.bypassed === words.changedBack && hasComeBack(draft.history);
 
 /** Stalled: nothing more is spent, or the stable version is put back. Undefined when the step may go on. */
 export function judge(run: Run, health: Health): Answer | undefined {
@@ -54,8 +89,8 @@ export function judge(run: Run, health: Health): Answer | undefined {
   const { now, rollout } = snapshot;
   const before = conditionOf(draft.conditions, 'Stalled');
   const upgrading = draft.canary!.currentStepState === 'StepUpgrade';
-  const failing = health.failing.length > goal.tolerated;
-  if (!failing && !(upgrading && health.late.length > goal.tolerated)) {
+  const failing = podsIn(health.failing) > goal.tolerated;
+  if (!failing && !(upgrading && podsIn(health.late) > goal.tolerated)) {
     if (before?.status === 'True') {
       setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
       events.push({ reason: 'Recovered', message: `${name}: the Pods are available, the release goes on` });
@@ -64,17 +99,25 @@ export function judge(run: Run, health: Health): Answer | undefined {
   }
   const reason = failing ? 'PodsFailing' : 'StepDeadlineExceeded';
   const message = words.stalled(name, failing ? health.failing : health.late);
-  const way = rollout.spec.strategy.canary?.onFailure === 'Rollback' ? wayBack(snapshot, view, held) : undefined;
+  const goesBack = rollout.spec.strategy.canary?.onFailure === 'Rollback' && !isChangedBack(run);
+  const way = goesBack ? wayBack(snapshot, view, held) : undefined;
   if (way?.kind === 'Ask') return { needsCopy: way.decision.needsCopy };
   const rollsBack = way?.kind === 'Template';
   draft.message = rollsBack ? message : words.withWayBack(message, rollout, view.stableSet !== undefined);
   if (way?.kind === 'Unknown') draft.message = `${message}; ${words.stableUnknown(view.deployment.metadata.name)}`;
   setCondition(draft, now, 'Stalled', 'True', reason, message);
   if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
-  if (!rollsBack) return { effects: effectsOf(freeze(view, held)), againAtMs: health.changesAt };
-  draft.message = `${name} failed: putting the stable version back, because of ${words.namePods(failing ? health.failing : health.late)}`;
+  if (!rollsBack) {
+    // Paused, no ReplicaSet would be made any more; and where there is none, nothing of the budget is spent.
+    const reminder = remind(run);
+    const effects = reminder?.effects ?? effectsOf(freeze(view, held));
+    return { effects, againAtMs: Math.min(health.changesAt ?? Infinity, reminder?.againAtMs ?? Infinity) };
+  }
   // The reason is in the status before the template is put back: whoever finishes this knows why.
-  if (before?.status !== 'True') return { againAtMs: now };
+  const since = before?.status === 'True' ? (parseTime(before.lastTransitionTime) ?? now) : now;
+  const from = failing ? since : since + LATE_FOR_MS;
+  if (before?.status !== 'True' || from > now) return { againAtMs: Math.min(from, health.changesAt ?? Infinity) };
+  draft.message = `${name} failed: putting the stable version back, because of ${words.namePods(failing ? health.failing : health.late)}`;
   events.push({ reason: 'FailureRollback', message: draft.message });
   return { effects: [revertDeployment(view.deployment, way.template)] };
 }

@@ -63,9 +63,9 @@ export function noteApprovals({ snapshot, draft, events, name }: Run): void {
 }
 
 /** Labels for logs and metrics: the release and the step that brought the Pod. */
-export function labelPods({ view, draft, index }: Run): Effect[] {
+export function labelPods({ snapshot, view, draft, index }: Run): Effect[] {
   const id = draft.canary!.observedRolloutID;
-  if (!id) return [];
+  if (!id || snapshot.labelsAgainAt !== undefined) return [];
   const startedAt = draft.history[0]?.startTime ?? '';
   const batchOf = (pod: Pod): string => {
     const known = pod.metadata.labels?.[ROLLOUT_BATCH_ID];

@@ -10,7 +10,7 @@ import { isRestartOnly } from './revision.ts';
 import type { Health } from './signals.ts';
 import { nothing, type Decision, type Snapshot } from './snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from './status.ts';
-import { frozenBy, healthOf, judge, resume, stayFrozen } from './step-health.ts';
+import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './step-health.ts';
 import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './step-notes.ts';
 import { atStep, effectsOf, withNumbers, type Answer, type Run } from './step-run.ts';
 import { formatTime, parseTime } from './time.ts';
@@ -73,7 +73,7 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
   // What is written now is looked at again at once: its progress is told then.
   const acts = effects.some(({ kind }) => kind !== 'LabelPod');
   const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);
-  const again = [settled.againAfterMs, againAtMs === undefined ? undefined : Math.max(0, againAtMs - now)];
+  const again = [settled.againAfterMs, ...[againAtMs, snapshot.labelsAgainAt].map((at) => at && Math.max(0, at - now))];
   const waits = again.filter((ms) => ms !== undefined);
   return {
     effects,
@@ -121,13 +121,14 @@ function upgrade(run: Run, health: Health): Answer {
   const { view, held, goal, draft, name } = run;
   const move = advance(view, held, goal);
   const labels = labelPods(run);
-  const againAtMs = earliest(view.availableAt, view.oldAvailableAt, health.changesAt);
+  const reminder = move.kind === 'Wait' ? remind(run) : undefined;
+  const againAtMs = earliest(view.availableAt, view.oldAvailableAt, health.changesAt, reminder?.againAtMs);
   const waitsFor =
     health.waiting.length > 0 ? words.namePods(health.waiting) : move.kind === 'Wait' ? move.waitsFor : 'the next Pods';
   draft.message = words.updating(name, Math.min(view.available, goal.target), goal.target, waitsFor);
   if (move.kind === 'Done' && labels.length === 0) return completeStep(run);
   noteTrim(run, move);
-  return { effects: [...effectsOf(move), ...labels], againAtMs };
+  return { effects: [...effectsOf(move), ...(reminder?.effects ?? []), ...labels], againAtMs };
 }
 
 function completeStep(run: Run): Answer {

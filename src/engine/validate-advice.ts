@@ -2,7 +2,9 @@
 import { HELD, ON_DELETE } from '../api/keys.ts';
 import type { Deployment, IntOrString, Rollout } from '../api/types.ts';
 import { replicasOf, stepTarget } from './batch.ts';
+import { userSettings } from './hold.ts';
 import { planOf, replan, whereAt } from './replan.ts';
+import { DEFAULT_DEADLINE_SECONDS } from './signals.ts';
 import { show } from './validate-violation.ts';
 import type { RolloutEdit } from './validate.ts';
 
@@ -27,6 +29,10 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
       `tranche: spec.strategy.canary.disableGenerateCanaryService has no effect: this version routes no traffic`,
     );
   }
+  const deadline = canary?.stepDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS;
+  const minReady = (deployment && userSettings(deployment).minReadySeconds) ?? 0;
+  if (deployment && deadline > 0 && minReady >= deadline)
+    warnings.push(longInGettingReady(deployment, deadline, minReady));
   const final = steps.at(-1)?.replicas;
   const replicas = deployment && replicasOf(deployment);
   if (replicas === undefined || replicas === 0) {
@@ -71,6 +77,10 @@ function adviseOnReplan(old: Rollout, next: Rollout, deployment: Deployment | un
         : `${whereAt(after, steps.length)}; no further Pod is released before`),
   ];
 }
+
+const longInGettingReady = ({ metadata: { name } }: Deployment, deadline: number, minReady: number): string =>
+  `tranche: spec.strategy.canary.stepDeadlineSeconds: ${deadline} is not more than the minReadySeconds of Deployment ${name}, ${minReady}: ` +
+  `these are added to it, so that a step fails after ${deadline + minReady} seconds; write the seconds in which a Pod gets Ready`;
 
 const restFollows = (field: string, value: IntOrString): string =>
   `${field}: ${show(value)} is the last step: when it is done the rest of the Pods follow at once; end with "100%" to see them in a step`;

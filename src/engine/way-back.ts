@@ -33,6 +33,6 @@ export function wayBack({ digest, copy, gate }: Facts, view: View, held: Held): 
     : { kind: 'Unknown' };
 }
 
-/** Undefined when the Deployment has it already. */
-export const goBack = ({ deployment }: View, template: PodTemplate): Effect | undefined =>
-  sameTemplate(deployment.spec.template, template) ? undefined : revertDeployment(deployment, template);
+/** Undefined when the Deployment has it already. `record` is written with it. */
+export const goBack = ({ deployment }: View, template: PodTemplate, record?: Held): Effect | undefined =>
+  sameTemplate(deployment.spec.template, template) ? undefined : revertDeployment(deployment, template, record);

@@ -1,8 +1,16 @@
 // The sentences of status.message and events: what happens next, and what it waits for, by name.
-import type { Rollout } from '../api/types.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
 import type { Trouble } from './signals.ts';
 
 const NAMED = 3;
+const LONGEST_QUOTE = 300;
+
+/** What others say, fit for one line and a terminal, and not too long. */
+export function cleaned(text: string, longest = LONGEST_QUOTE): string {
+  // No more of it than is needed is looked at.
+  const line = [...text.slice(0, 4 * longest).replaceAll(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')];
+  return (line.length > longest ? `${line.slice(0, longest - 1).join('')}…` : line.join('')).trim();
+}
 
 /** `demo-abc-x1 (ImagePullBackOff), demo-abc-x2 (not ready) and 2 more` */
 export function namePods(pods: readonly Trouble[]): string {
@@ -53,6 +61,19 @@ export const waitsUntil = (step: string, time: string, seconds: number): string 
 export const stalled = (step: string, pods: readonly Trouble[]): string =>
   `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;
 
+export const notMade = (pods: number): string => (pods === 1 ? '1 Pod is not made' : `${pods} Pods are not made`);
+
+export const again = (said: string, before: number): string =>
+  before === 1 ? `${said}; so did 1 Pod before it` : `${said}; so did ${before} Pods before it`;
+
+export const noReplicaSet = ({ metadata: { name, namespace } }: Deployment): string =>
+  'the ReplicaSet of the new version is not made; why, is shown by: kubectl describe deployment ' +
+  `${name}${namespace && namespace !== 'default' ? ` -n ${namespace}` : ''}`;
+
+/** A rollback that was not stored as it was written. */
+export const changedBack =
+  'the release failed, and something else changed the template in the request that put the stable version back';
+
 export const idle = 'waiting for a change of the Deployment’s template';
 
 export const noReplicas =
@@ -60,6 +81,10 @@ export const noReplicas =
 
 export const natively = (what: string, updated: number, replicas: number): string =>
   `${what} natively: ${updated} of ${replicas} Pods updated`;
+
+export const stableChanged = (name: string): string =>
+  `Deployment "${name}" stays held: something else in the cluster changes its template before the release in the request that puts it back; ` +
+  'exempt the Deployment from that, or apply the manifest of that version';
 
 export const stableUnknown = (name: string): string =>
   `Deployment "${name}" stays held: its template before the release is not found, so it cannot be put back; apply the manifest of that version`;

@@ -3,6 +3,7 @@ import { EVENTS } from '../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
 import { isTooLarge, tooLargeForUs } from '../engine/annotation-size.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
+import { cleaned } from '../engine/words.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -36,6 +37,8 @@ const DISOWN_TRIES = 3;
 /** Bad request, forbidden, invalid: trying again helps only when somebody changes something. */
 const REFUSALS = new Set([400, 403, 422]);
 const MAX_MESSAGE = 1_000;
+/** Labels of Pods that were refused are tried again after this time. */
+const LABELS_AGAIN_MS = 300_000;
 
 /** Whatever is written under a key is in its namespace. */
 function pathTo(key: string, resource: Resource, { metadata }: KubeObject, subresource?: 'status'): string {
@@ -49,6 +52,8 @@ export class Applier {
   private readonly deps: ApplierDeps;
   /** When this process last wrote a Rollout's status. */
   private readonly reported = new Map<string, number>();
+  /** When labels of a Deployment's Pods are tried again: they were refused. */
+  private readonly unlabelled = new Map<string, number>();
 
   constructor(deps: ApplierDeps) {
     this.deps = deps;
@@ -56,6 +61,18 @@ export class Applier {
 
   reportedAt(rollout: Rollout): number | undefined {
     return this.reported.get(rollout.metadata.uid ?? '');
+  }
+
+  /** Undefined: labels are written as Pods come. */
+  labelsAgainAt(key: string): number | undefined {
+    const at = this.unlabelled.get(key);
+    if (at === undefined || at > this.deps.clock.now()) return at;
+    this.unlabelled.delete(key);
+    return undefined;
+  }
+
+  forgetLabels(key: string): void {
+    this.unlabelled.delete(key);
   }
 
   /** Nothing is released any more: the next report need not wait for the last. */
@@ -74,12 +91,14 @@ export class Applier {
     deployment: Deployment | undefined,
   ): Promise<boolean> {
     let changed = false;
-    const labels: Promise<void>[] = [];
+    const labels: Promise<boolean>[] = [];
     for (const effect of decision.effects) {
-      if (effect.kind === 'LabelPod') labels.push(this.label(key, effect));
+      if (effect.kind === 'LabelPod') labels.push(this.label(key, effect, rollout));
       else if (await this.apply(key, effect, rollout, deployment)) changed = true;
     }
-    await Promise.all(labels);
+    const refused = (await Promise.all(labels)).includes(true);
+    // Without them the next decision is another one.
+    if (refused) changed = true;
     if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
       const [type] = EVENTS[reason];
@@ -150,14 +169,31 @@ export class Applier {
     }
   }
 
-  /** Labels are for logs and metrics: a Pod that is gone by now needs none. */
-  private async label(key: string, { before, patch }: Effect & { kind: 'LabelPod' }): Promise<void> {
+  /**
+   * Labels are for logs and metrics: a Pod that is gone by now needs none, and no release waits for those that are refused, whatever the
+   * reason. True when they are.
+   */
+  private async label(
+    key: string,
+    { before, patch }: Effect & { kind: 'LabelPod' },
+    rollout: Rollout | undefined,
+  ): Promise<boolean> {
     const path = pathTo(key, PODS, before);
     try {
       await this.write(key, before, { path, body: patch }, trimPod);
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+      if (isNotFound(error) || isConflict(error)) return false;
+      if (!(error instanceof ApiError)) throw error;
+      const known = this.labelsAgainAt(key) !== undefined;
+      this.unlabelled.set(key, this.deps.clock.now() + LABELS_AGAIN_MS);
+      if (known) return true;
+      const message = `the API server refuses the labels of Pods, and the release goes on without them: ${cleaned(error.message, MAX_MESSAGE)}`;
+      if (rollout)
+        this.deps.events.record({ about: rollout, type: EVENTS.WriteRefused[0], reason: 'WriteRefused', message });
+      this.deps.logger.warn('labels of Pods are refused', { key, error });
+      return true;
     }
+    return false;
   }
 
   private async report(key: string, rollout: Rollout, status: RolloutStatus): Promise<boolean> {
@@ -183,7 +219,7 @@ export class Applier {
   ): Promise<void> {
     if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) return;
     const cause = deployment && isTooLarge(error.message) ? `${tooLargeForUs(deployment)}; ` : '';
-    const said = `${cause}${error.message.slice(0, MAX_MESSAGE)}`;
+    const said = `${cause}${cleaned(error.message, MAX_MESSAGE)}`;
     const message = `the API server refuses what the operator writes, and it is tried again: ${said}`;
     const { status } = this.deps.writes.newest(key, rollout)!;
     if (status?.message === message) return;

@@ -122,6 +122,7 @@ export function createOperator(deps: OperatorDeps): Operator {
 
   function forget(key: string): void {
     writes.forget(key);
+    applier.forgetLabels(key);
     void children.close(key);
   }
 
@@ -188,6 +189,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     };
     const reportedAt = applier.reportedAt(rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
+    const labelsAgainAt = applier.labelsAgainAt(key);
     const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
     const unreached = deps.unreached?.(splitKey(key).namespace);
     const facts = {
@@ -197,6 +199,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       children: newest,
       alone,
       reportedAt,
+      ...(labelsAgainAt === undefined ? {} : { labelsAgainAt }),
       digest: inRelease ? rememberedDigest : digest,
       sha256,
       ...(unreached && { unreached }),

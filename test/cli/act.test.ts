@@ -133,6 +133,53 @@ describe('kubectl tranche, deciding', function () {
     );
   });
 
+  it('says that an abort was not stored as it was written, when others change the template in the same request', async () => {
+    const stage = await Stage.open(playground, 'changing');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const admission = '/apis/admissionregistration.k8s.io/v1';
+    const metadata = { name: 'changing' };
+    await stage.post(`${admission}/mutatingadmissionpolicies`, {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'MutatingAdmissionPolicy',
+      metadata,
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['deployments'] },
+          ],
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'changing' } },
+        },
+        reinvocationPolicy: 'Never',
+        mutations: [
+          {
+            patchType: 'JSONPatch',
+            jsonPatch: {
+              expression:
+                '[JSONPatch{op: "add", path: "/spec/template/metadata/annotations", value: {"by": "others"}}]',
+            },
+          },
+        ],
+      },
+    });
+    await stage.post(`${admission}/mutatingadmissionpolicybindings`, {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'MutatingAdmissionPolicyBinding',
+      metadata,
+      spec: { policyName: 'changing' },
+    });
+    const aborted = await stage.tranche('abort', 'web');
+    assert.equal(aborted.code, 1);
+    assert.equal(aborted.out, '');
+    assert.match(
+      aborted.err,
+      /Deployment web does not have the template of web-\w+ again: a mutating webhook or policy of others changed it/,
+    );
+    assert.match(aborted.err, /a new version of its own, which is held and released in steps/);
+    for (const kind of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies'])
+      await playground.cluster.api.request({ method: 'DELETE', path: `${admission}/${kind}/changing` });
+  });
+
   it('gives a release up, and releases it again', async () => {
     const stage = await Stage.open(playground, 'aborting');
     const idle = await stage.tranche('abort', 'web');

@@ -283,6 +283,24 @@ describe('the author of a Rollout is told', () => {
     assert.deepEqual(advice(steps('50%', 3, '100%'), 4), []);
   });
 
+  it('that minReadySeconds are longer than the deadline, and come on top of it', () => {
+    const of = (stepDeadlineSeconds: number | undefined, minReadySeconds: number): readonly string[] =>
+      validateRollout({
+        rollout: canary({
+          steps: [{ replicas: '100%' }],
+          ...(stepDeadlineSeconds === undefined ? {} : { stepDeadlineSeconds }),
+        }),
+        version: 'v1beta1',
+        deployment: { ...sized(3), spec: { ...sized(3).spec, minReadySeconds } },
+      }).warnings;
+    assert.deepEqual(of(60, 60), [
+      'tranche: spec.strategy.canary.stepDeadlineSeconds: 60 is not more than the minReadySeconds of Deployment web, 60: ' +
+        'these are added to it, so that a step fails after 120 seconds; write the seconds in which a Pod gets Ready',
+    ]);
+    assert.equal(of(undefined, 900).length, 1, 'the default counts too');
+    assert.deepEqual([...of(60, 59), ...of(0, 900)], []);
+  });
+
   it('what disabling or deleting it in the middle of a release does to how many Pods', () => {
     const running = (updated: number, annotations = {}): Rollout => ({
       ...steps(1, '100%'),

@@ -115,10 +115,8 @@ describe('a release of a version that fails', () => {
 
 describe('writes that the API server refuses', () => {
   const REFUSED = /^the API server refuses what the operator writes, and it is tried again: injected: not allowed$/;
-  const cases: readonly [what: string, path: RegExp][] = [
-    ['to the Deployment', /\/deployments\/demo$/],
-    ['of the labels of Pods', /\/pods\//],
-  ];
+  // Labels of Pods keep nothing up: missing.test.ts.
+  const cases: readonly [what: string, path: RegExp][] = [['to the Deployment', /\/deployments\/demo$/]];
   for (const [what, path] of cases)
     it(`${what} are said in the status and as an event, and the release goes on when they are let through`, async () => {
       let refusing = false;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
 import { OwnWrites } from '../../src/operator/own-writes.ts';
 import { selectorText } from '../../src/operator/selector.ts';
+import { trimDeployment, trimPod, trimReplicaSet } from '../../src/operator/trim.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
 
 describe('the difference between two statuses', () => {
@@ -65,5 +66,41 @@ describe('what we have just written', () => {
     const writes = new OwnWrites();
     writes.remember('k', at('1'), at('5'));
     assert.equal(writes.newest('k', at('1', 'other')).metadata.resourceVersion, '1');
+  });
+});
+
+describe('what is kept of the conditions', () => {
+  const condition = (type: string, reason: string, message = 'm') => ({ type, status: 'True', reason, message });
+  const all = [
+    condition('Available', 'MinimumReplicasAvailable'),
+    condition('Progressing', 'ReplicaSetUpdated'),
+    condition('Progressing', 'ReplicaSetCreateError', 'x'.repeat(9_000)),
+    condition('ReplicaFailure', 'FailedCreate', 'y'.repeat(9_000)),
+  ];
+  const kept = ({ status }: { status?: { conditions?: readonly { reason?: string; message?: string }[] } }) =>
+    status?.conditions?.map(({ reason, message }) => [reason, message?.length]);
+  const object = { metadata: { name: 'demo' }, spec: { selector: {}, template: {} }, status: { replicas: 3 } };
+
+  it('of a Deployment and a ReplicaSet is why something cannot be made, and not more than is shown', () => {
+    const failing = { ...object, status: { ...object.status, conditions: all } };
+    const wanted = [
+      ['ReplicaSetCreateError', 1_000],
+      ['FailedCreate', 1_000],
+    ];
+    assert.deepEqual(kept(trimDeployment(failing)), wanted);
+    assert.deepEqual(kept(trimReplicaSet(failing)), wanted);
+  });
+
+  it('is nothing where all is well', () => {
+    const well = { ...object, status: { ...object.status, conditions: all.slice(0, 2) } };
+    assert.deepEqual([trimDeployment(well).status, trimReplicaSet(well).status], [{ replicas: 3 }, { replicas: 3 }]);
+    const { status: _, ...young } = object;
+    assert.doesNotThrow(() => [trimDeployment(young), trimReplicaSet(young)]);
+  });
+
+  it('of a Pod the message only where it failed', () => {
+    const status = { reason: 'OutOfcpu', message: 'z'.repeat(9_000) };
+    const of = (phase: string) => trimPod({ metadata: { name: 'p' }, status: { phase, ...status } }).status?.message;
+    assert.deepEqual([of('Failed')?.length, of('Running')], [1_000, undefined]);
   });
 });

@@ -57,6 +57,8 @@ export class World {
   readonly events: EventInput[] = [];
   /** False: as if the webhook were not there. */
   webhook = true;
+  /** A webhook or policy of others, asked after ours about every write: it may change the object, or throw. */
+  others: ((request: AdmissionRequest) => void) | undefined;
   /** Of the operator that runs now, and of those before it. */
   readonly apis: VirtualApi[] = [];
   private readonly misbehaviour: Misbehaviour | undefined;
@@ -365,11 +367,17 @@ export class World {
 
   private admission(store: Store): Admission {
     return {
-      concerns: ({ resource: kind, subresource, group }) =>
-        this.webhook && group === 'apps' && kind === 'deployments' && subresource === '',
-      mutate: async (request) => this.mutate(store, request),
+      concerns: (attributes) => this.others !== undefined || this.isOurs(attributes),
+      mutate: async (request) => {
+        if (this.isOurs(request.attributes)) this.mutate(store, request);
+        this.others?.(request);
+      },
       validate: async () => {},
     };
+  }
+
+  private isOurs({ resource: kind, subresource, group }: AdmissionRequest['attributes']): boolean {
+    return this.webhook && group === 'apps' && kind === 'deployments' && subresource === '';
   }
 
   private mutate(store: Store, request: AdmissionRequest): void {

@@ -98,13 +98,13 @@ const stepV1alpha1 = object('A step.', {
 /** Ours, beside OpenKruise's fields. */
 const failurePolicy = {
   stepDeadlineSeconds: int32(
-    'Seconds, at most a year, that a step has until its Pods are available; 0 = no deadline. Default 600.',
+    'Seconds, at most a year, that the Pods of a step have to become available, beside minReadySeconds; 0 = no deadline. Default 600.',
     {
       minimum: 0,
     },
   ),
   onFailure: text(
-    'When a step misses its deadline or its Pods fail: Hold stops there, Rollback puts the stable version back. Default Hold.',
+    'When a step misses its deadline, or its Pods fail or cannot be made: Hold stops there, Rollback puts the stable version back. Default Hold.',
     { enum: ['Hold', 'Rollback'] },
   ),
 };

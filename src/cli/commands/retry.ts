@@ -38,6 +38,12 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
   const { rollout } = target;
   const { view } = await gather(cluster, rollout, context.io.now());
   const bad = (view?.pods ?? []).filter((pod) => readySince(pod, Infinity) === undefined);
+  const missing = view ? view.updated - view.pods.length : 0;
+  if (bad.length === 0 && (missing > 0 || (view && !view.newSet)))
+    throw new CliError(
+      `nothing to retry: the Pods of the new version of ${rollout.metadata.name} are not made yet, and Kubernetes tries that by itself: ` +
+        `${rollout.status?.message ?? ''}`,
+    );
   if (!view || bad.length === 0)
     throw new CliError(
       `nothing to retry: every Pod of the new version of ${rollout.metadata.name} is ready; it goes on by itself`,

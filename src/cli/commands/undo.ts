@@ -68,8 +68,22 @@ async function decide(context: Context, cluster: Cluster, target: Target, choose
         : 'it is released in steps, as any change';
   return {
     call: replaceTemplate(deployment, deploymentTemplate(set.spec.template)),
-    says: () => `${what}: ${follows}; ${follow(rollout)}`,
+    says: (answer) => {
+      checkStored(answer as unknown as Deployment | undefined, set);
+      return `${what}: ${follows}; ${follow(rollout)}`;
+    },
   };
+}
+
+/** What was written is not always what is stored: others may change a template in the same request, and then it is another version. */
+function checkStored(stored: Deployment | undefined, set: ReplicaSet): void {
+  if (stored === undefined || sameTemplate(set.spec.template, stored.spec.template)) return;
+  const { name } = stored.metadata;
+  throw new CliError(
+    `Deployment ${name} does not have the template of ${set.metadata.name} again: a mutating webhook or policy of others changed it in the same ` +
+      `request, so this is a new version of its own${readHeld(stored) ? ', which is held and released in steps' : ''}; ` +
+      'look for it with: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies',
+  );
 }
 
 function stableOf({ rollout }: Target, sets: readonly ReplicaSet[], deployment: Deployment): ReplicaSet {
