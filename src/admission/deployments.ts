@@ -63,7 +63,7 @@ export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDe
   const rollout = deps.rolloutFor(namespace, 'Deployment', request.name ?? '');
   if (deployment === undefined || deps.notReady() !== undefined) return pass;
   const findings = judgeScaleToZero(policy.policiesFor(namespace, [deployment.metadata.labels]), rollout);
-  const person = personOf(request, standingGlass(rollout, rollout, request)?.reason);
+  const person = personOf(request, standingGlass(rollout, rollout, deployment, request)?.reason);
   const judged = judge(findings, person);
   const dry = request.dryRun === true;
   const said: Said = say(judged, deployment, person, policy, dry ? [] : ['denied', 'warned', 'audited', 'broken']);

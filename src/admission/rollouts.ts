@@ -61,10 +61,12 @@ function mendStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer {
     if (violations.length > 0) return refuse('Refused', violations);
     const missing = deps.notReady();
     if (missing !== undefined) return refuseNotReady(missing);
-    const record = recordApproval(old, deploymentOf(old, request, deps), request, deps.policy);
+    const record = recordApproval({ old, next }, deploymentOf(old, request, deps), request, deps.policy);
     const before = oldObject['status'] as Json;
     const base = (record.enough ? status : before) as Json;
-    const canaryStatus = { ...(base['canaryStatus'] as Json), approvals: record.approvals };
+    // A jump waits for the others to approve it, too.
+    const { nextStepIndex } = next.status.canaryStatus;
+    const canaryStatus = { ...(base['canaryStatus'] as Json), nextStepIndex, approvals: record.approvals };
     status = { ...base, canaryStatus };
     warning = record.warning;
   }
@@ -141,12 +143,14 @@ function judgeDeletion(request: AdmissionRequest, deps: AdmissionDeps): Answer {
 async function judgeStatus(request: AdmissionRequest, deps: AdmissionDeps): Promise<Answer> {
   if (request.operation !== 'UPDATE' || byOperator(request, deps)) return pass;
   const { old, next } = readEdit(request);
-  const added = deps.policy && addedApproval(old, next, request.userInfo?.username ?? '');
+  const deployment = deploymentOf(old, request, deps);
+  const added = deps.policy && addedApproval({ old, next }, deployment, request, deps.policy);
   const violations = validateStatusWrite(old, added ? withApprovals(next, old) : next);
   if (violations.length > 0) return refuse('Refused', violations);
   if (!isApproval(old, next) && added === undefined) return pass;
-  const deployment = deploymentOf(old, request, deps);
-  const ruled = deps.policy ? judgeApproval({ old, next }, deployment, request, deps.policy) : nothingSaid;
+  const ruled = deps.policy
+    ? judgeApproval({ old, next }, added !== undefined, deployment, request, deps.policy)
+    : nothingSaid;
   if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
   const warnings = deps.warnings && ruled.warnings.length > 0 ? { warnings: ruled.warnings } : {};
   return approve(old, request, deps, { verdict: 'Approved', ...warnings });

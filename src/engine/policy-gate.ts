@@ -1,8 +1,10 @@
 // What policies say to the operator about one release: may the next step begin, and how many people must approve.
-import { APPROVED, GLASS_BROKEN, ROLLOUT_ID } from '../api/keys.ts';
+import { APPROVED, GLASS_BROKEN } from '../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout } from '../api/types.ts';
-import { approvalsOf, gateOf, requiredApprovals } from './policy-approval.ts';
+import { approvalPolicies, approvalsOf, gateOf, requiredApprovals } from './policy-approval.ts';
+import { isAbout, releaseOf, type TemplateDigest } from './policy-glass.ts';
+import { originOf } from './policy-origin.ts';
 import { enforcementOf, readGlass } from './policy.ts';
 import { closedPolicies, opens, type Calendar } from './policy-windows.ts';
 
@@ -20,6 +22,8 @@ export interface Gate {
   readonly blocked: Blocked | undefined;
   /** People who must approve a step. */
   readonly required: number;
+  /** Policies that let no step end without approval; absent when there are none. */
+  readonly approval?: readonly ReleasePolicy[];
 }
 
 export const openGate: Gate = { blocked: undefined, required: 1 };
@@ -31,6 +35,7 @@ export interface GateFacts {
   readonly deployment: Deployment;
   readonly now: number;
   readonly calendar: Calendar;
+  readonly digest: TemplateDigest;
   /** Releases of the namespace that have begun, but for this one. Asked only where it matters. */
   readonly running: () => number;
 }
@@ -39,14 +44,19 @@ export interface GateFacts {
 export function gateFor(facts: GateFacts): Gate {
   const policies = facts.policies.filter((policy) => enforcementOf(policy) === 'Deny');
   if (policies.length === 0) return openGate;
-  return { blocked: closed(facts, policies) ?? tooMany(facts, policies), required: requiredApprovals(policies) };
+  const approval = approvalPolicies(policies);
+  return {
+    blocked: closed(facts, policies) ?? tooMany(facts, policies),
+    required: requiredApprovals(policies, originOf(facts.rollout, facts.deployment)),
+    ...(approval.length > 0 && { approval }),
+  };
 }
 
 function closed(
-  { rollout, deployment, now, calendar }: GateFacts,
+  { rollout, deployment, now, calendar, digest }: GateFacts,
   policies: readonly ReleasePolicy[],
 ): Blocked | undefined {
-  const opened = new Set(glassFor(rollout, deployment).flatMap((glass) => glass.policies));
+  const opened = new Set(glassFor(rollout, deployment, digest).flatMap((glass) => glass.policies));
   const asked = policies.filter(({ metadata, spec }) => spec.breakGlass === undefined || !opened.has(metadata.name));
   const longest = closedPolicies(asked, now, calendar)[0];
   if (longest === undefined) return undefined;
@@ -77,14 +87,15 @@ export const hasBegun = ({ status }: Rollout): boolean =>
   status?.phase === 'Progressing' && status.canaryStatus?.currentStepState !== 'BeforeStepUpgrade';
 
 /** Marks of broken glass that are about this release (on the Deployment), or about its step as it is now (on the Rollout). */
-export function glassFor(rollout: Rollout, deployment: Deployment): BrokenGlass[] {
-  const status = rollout.status?.canaryStatus;
-  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+export function glassFor(rollout: Rollout, deployment: Deployment, digest: TemplateDigest): BrokenGlass[] {
   const change = readGlass(deployment.metadata.annotations?.[GLASS_BROKEN]);
   const step = readGlass(rollout.metadata.annotations?.[GLASS_BROKEN]);
+  if (change === undefined && step === undefined) return [];
+  const release = releaseOf(deployment, digest);
+  const current = rollout.status?.canaryStatus?.currentStepIndex;
   return [
-    ...(change !== undefined && change.rolloutID === id ? [change] : []),
-    ...(step !== undefined && step.rolloutID === id && step.step === status?.currentStepIndex ? [step] : []),
+    ...(change !== undefined && isAbout(change, release) ? [change] : []),
+    ...(step !== undefined && isAbout(step, release) && step.step === current ? [step] : []),
   ];
 }
 

@@ -1,14 +1,13 @@
 // The step machine of a release that is held: OpenKruise's states, one step at a time.
-import { ON_RESTART } from '../api/keys.ts';
-import type { CanaryStatus, Held } from '../api/types.ts';
-import { isWhole, podsOf, stepTarget } from './batch.ts';
+import type { CanaryStatus, Held, IntOrString } from '../api/types.ts';
+import { podsOf } from './batch.ts';
 import { advance } from './budget.ts';
 import { approvalsOf } from './policy-approval.ts';
 import { isOurs } from './openkruise.ts';
-import { isRestartOnly } from './revision.ts';
 import type { Health } from './signals.ts';
 import type { Decision, Snapshot } from './snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from './status.ts';
+import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './step-approval.ts';
 import { frozenBy, healthOf, judge, resume, stayFrozen } from './step-health.ts';
 import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './step-notes.ts';
 import { atStep, effectsOf, withNumbers, type Answer, type Run } from './step-run.ts';
@@ -23,7 +22,8 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
   const steps = canary?.steps ?? [];
   const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
-  const target = stepTarget(step.replicas, view.replicas);
+  const approved = approvedReplicas(snapshot, view, before, step);
+  const target = approvedTarget(step, approved, view.replicas);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
   // As after a jump back: what OpenKruise has brought stays.
@@ -33,11 +33,13 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
     target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: index >= steps.length && isWhole(step, view.replicas),
+    last: index >= steps.length && target >= view.replicas,
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
-  draft.canary = { ...withNumbers(status, view), currentStepIndex: index, templateDigest };
+  const { stepReplicas: _, ...numbers } = withNumbers(status, view);
+  draft.canary = { ...numbers, currentStepIndex: index, templateDigest };
+  if (approved !== undefined) draft.canary = { ...draft.canary, stepReplicas: approved };
   if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   const run: Run = {
     snapshot,
@@ -114,9 +116,12 @@ function upgrade(run: Run, health: Health): Answer {
 
 function completeStep(run: Run): Answer {
   const { snapshot, view, draft, events, name, goal } = run;
-  events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
+  if (draft.canary!.stepReplicas !== 0)
+    events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
   if (goal.last) return finish(run);
-  setState(draft, 'StepPaused', snapshot.now);
+  // Later than any approval of the visit before, which may have been in the same second.
+  const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
+  setState(draft, 'StepPaused', Math.max(snapshot.now, ...given));
   return waitOrGoOn(run);
 }
 
@@ -132,34 +137,61 @@ function pause(run: Run, health: Health): Answer {
   return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
 }
 
+/** A timed pause waits for its time; where a policy requires approvals, every pause waits for them, too. */
 function waitOrGoOn(run: Run): Answer {
   const { snapshot, view, draft, step, name } = run;
-  const { rollout, now } = snapshot;
-  const seconds = step.pause?.duration;
-  if (seconds === undefined || seconds === null) {
-    const unattended =
-      rollout.metadata.annotations?.[ON_RESTART] === 'Batches' &&
-      view.stableSet !== undefined &&
-      isRestartOnly(view.stableSet.spec.template, view.deployment.spec.template);
-    if (unattended) return enterNext(run);
-    const given = new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size;
-    draft.message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1);
-    return {};
+  const standing = standingOfStep(run);
+  const until = pausedUntil(run);
+  if (until !== undefined && until > snapshot.now) {
+    draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+    return { againAtMs: until };
   }
-  const until = (parseTime(draft.canary!.lastUpdateTime) ?? now) + seconds * 1000;
-  if (seconds <= 0 || until <= now) return enterNext(run);
-  draft.message = words.waitsUntil(name, formatTime(until), seconds);
-  return { againAtMs: until };
+  if (standing?.enough === true) return enterNext(run);
+  if (standing === undefined && (until !== undefined || isUnattended(snapshot, view))) return enterNext(run);
+  const { given, required } = standing ?? givenOf(run);
+  draft.message =
+    draft.canary!.stepReplicas === 0
+      ? words.waitsBeforeAll(name, given, required)
+      : words.waitsForApproval(name, given, required, jumpOf(run));
+  return {};
 }
 
-/** Approved. While a policy does not let the next step begin, the sizes are kept up as they are in a pause. */
+/** When a timed pause is over; undefined when the step has none. */
+function pausedUntil({ snapshot, draft, step }: Run): number | undefined {
+  const seconds = step.pause?.duration;
+  if (seconds === undefined || seconds === null) return undefined;
+  return seconds <= 0 ? snapshot.now : (parseTime(draft.canary!.lastUpdateTime) ?? snapshot.now) + seconds * 1000;
+}
+
+const givenOf = ({ snapshot, draft }: Run): { given: number; required: number } => ({
+  given: new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size,
+  required: snapshot.gate?.required ?? 1,
+});
+
+/** The step that nextStepIndex names, where it is not the usual one; else 0. */
+function jumpOf({ draft, index, steps }: Run): number {
+  const wanted = draft.canary!.nextStepIndex;
+  return wanted >= 1 && wanted <= steps.length && wanted !== index + 1 ? wanted : 0;
+}
+
+/** Approved, as far as its state says. While something does not let the next step begin, the sizes are kept up as they are in a pause. */
 function ready(run: Run, health: Health): Answer {
-  const { view, held, goal, snapshot } = run;
-  if (snapshot.gate?.blocked === undefined) return enterNext(run);
+  const { view, held, goal, snapshot, draft, events, name, step } = run;
+  const standing = standingOfStep(run);
+  if (standing?.enough === false) {
+    const { policies, given, required } = standing;
+    draft.canary = { ...draft.canary!, currentStepState: 'StepPaused' };
+    events.push({ reason: 'PolicyBlocked', message: words.notApproved(name, policies, given, required) });
+    return pause(run, health);
+  }
+  const until = standing === undefined ? undefined : pausedUntil(run);
+  const waits = until !== undefined && until > snapshot.now;
+  if (!waits && snapshot.gate?.blocked === undefined) return enterNext(run);
   const move = advance(view, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
-  const waiting = enterNext(run);
+  if (waits) draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+  const waiting = waits ? { againAtMs: until } : enterNext(run);
   return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
 }
 
@@ -167,7 +199,7 @@ function ready(run: Run, health: Health): Answer {
 function beginStep(run: Run): Answer {
   const waiting = waitForPolicy(run);
   if (waiting !== undefined) return waiting;
-  enter(run, run.index, run.snapshot.now);
+  enter(run, run.index, run.snapshot.now, run.draft.canary!.stepReplicas);
   return {};
 }
 
@@ -194,15 +226,20 @@ function enterNext(run: Run): Answer {
   noteApprovals(run);
   const usual = index < steps.length ? index + 1 : -1;
   const wanted = draft.canary!.nextStepIndex;
-  const next = wanted >= 1 && wanted <= steps.length ? wanted : usual;
+  // Approved before it began: it begins now.
+  const next = draft.canary!.stepReplicas === 0 && jumpOf(run) === 0 ? index : wanted >= 1 && wanted <= steps.length ? wanted : usual;
   if (next === -1) return finish(run);
   enter(run, next, snapshot.now);
   return {};
 }
 
-function enter({ view, draft, steps, events }: Run, index: number, now: number): void {
-  const target = stepTarget(steps[index - 1]?.replicas ?? '100%', view.replicas);
+/** `approved`: what the step may bring of its Pods, where a policy requires approvals. */
+function enter({ view, draft, steps, events }: Run, index: number, now: number, approved?: IntOrString): void {
+  const step = steps[index - 1] ?? { replicas: '100%' };
+  const stepReplicas = draft.canary!.stepReplicas === undefined ? undefined : (approved ?? step.replicas);
+  const target = approvedTarget(step, stepReplicas, view.replicas);
   draft.canary = { ...draft.canary!, ...atStep(index, steps.length, view.updated > target) };
+  if (stepReplicas !== undefined) draft.canary = { ...draft.canary, stepReplicas };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   draft.message = words.updating(name, Math.min(view.available, target), target, 'the Deployment controller');

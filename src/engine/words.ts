@@ -16,8 +16,15 @@ export const stepOf = (index: number, steps: number): string => `step ${index}/$
 export const updating = (step: string, updated: number, target: number, waitsFor: string): string =>
   `${step}: ${updated} of ${target} Pods updated, waiting for ${waitsFor}`;
 
-export const waitsForApproval = (step: string, given: number, required: number): string =>
-  `${step} done: waiting for approval (${given} of ${required})`;
+export const waitsForApproval = (step: string, given: number, required: number, jump = 0): string =>
+  `${step} done: waiting for approval (${given} of ${required})${jump > 0 ? ` of the jump to step ${jump}` : ''}`;
+
+/** Under a policy that requires approvals, nothing goes out whole before the first. */
+export const waitsBeforeAll = (step: string, given: number, required: number): string =>
+  `${step} updates all Pods: waiting for approval (${given} of ${required}) before it begins`;
+
+export const notApproved = (step: string, policies: string, given: number, required: number): string =>
+  `${step}: StepReady was set without the approvals that policy ${policies} requires (${given} of ${required}): it is set back to StepPaused`;
 
 export const blocked = (step: string, why: string): string => `${step} waits: ${why}`;
 

@@ -46,6 +46,7 @@ const canaryStatus: Names<CanaryStatus> = {
   templateDigest: true,
   stableDigest: true,
   keepsReplicas: true,
+  stepReplicas: true,
 };
 const condition: Names<Condition> = {
   type: true,
@@ -66,7 +67,16 @@ const history: Names<HistoryEntry> = {
   brokenGlass: true,
   trace: true,
 };
-const approval: Names<Approval> = { step: true, rolloutID: true, revision: true, user: true, time: true };
+const approval: Names<Approval> = {
+  step: true,
+  rolloutID: true,
+  revision: true,
+  user: true,
+  time: true,
+  plan: true,
+  groups: true,
+  past: true,
+};
 const spec: Names<RolloutSpec> = { workloadRef: true, disabled: true, strategy: true };
 const canary: Names<CanaryStrategy> = {
   steps: true,

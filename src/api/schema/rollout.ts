@@ -201,6 +201,9 @@ const approvals = list(
       revision: text('pod-template-hash of the version.'),
       user: text('Who.'),
       time: time('When.'),
+      plan: text('Digest of the plan that was approved.'),
+      groups: list('Of the groups that a policy names, those of the user.', text('A group.')),
+      past: list('Policies that the user went past, with broken glass.', text('A policy.')),
     },
     { required: ['step', 'user', 'time'] },
   ),
@@ -229,6 +232,7 @@ const canaryStatus = object('The release that runs, or the last one.', {
   templateDigest: text('sha256 of the template that this status is about.'),
   stableDigest: text('sha256 of the stable template.'),
   keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
+  stepReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it was entered.', {}),
 });
 
 const conditions = list(
