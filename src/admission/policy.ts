@@ -137,7 +137,7 @@ export function judgeEdit(
   }
   const policies = deps.policiesFor(namespace, [old.metadata.labels, next.metadata.labels]);
   if (policies.length === 0) return nothingSaid;
-  const written = annotation(next, keys.BREAK_GLASS);
+  const written = annotation(next, keys.BREAK_GLASS) ?? notedAlready(old, next, request);
   const person = personOf(request, written);
   const used = [
     readGlass(annotation(old, keys.GLASS_BROKEN))?.reason,
@@ -171,6 +171,13 @@ export function judgeEdit(
       },
     }),
   };
+}
+
+/** Called again for the same edit, since another webhook has changed it after us: then the reason is in our note already. */
+function notedAlready(old: Deployment, next: Deployment, request: AdmissionRequest): string | undefined {
+  const [before, noted] = [old, next].map((one) => annotation(one, keys.GLASS_BROKEN));
+  const glass = noted === before ? undefined : readGlass(noted);
+  return glass?.user === (request.userInfo?.username ?? '') ? glass.reason : undefined;
 }
 
 const usedUp = (value: string): Violation => ({
@@ -338,9 +345,7 @@ export function marksOf(edit: RolloutEdit, request: AdmissionRequest, deps: Poli
     const about = { ...releaseOf(deployment, digest), step: gateOf(status).step };
     glass = JSON.stringify({ user, reason, time: formatTime(now), policies, ...about } satisfies BrokenGlass);
   }
-  const changed = changesInFlight(edit)
-    ? withPlanChange(old, user, request.uid)
-    : annotation(old, keys.PLAN_CHANGED);
+  const changed = changesInFlight(edit) ? withPlanChange(old, user, request.uid) : annotation(old, keys.PLAN_CHANGED);
   let approved = annotation(old, keys.APPROVED);
   if (approvalByEdit(old, next) !== undefined && old !== undefined && status !== undefined) {
     const { [keys.PLAN_CHANGED]: _, ...rest } = next.metadata.annotations ?? {};
@@ -348,7 +353,12 @@ export function marksOf(edit: RolloutEdit, request: AdmissionRequest, deps: Poli
     const rollout = { ...next, metadata: { ...next.metadata, annotations } };
     approved = JSON.stringify(approvalBy(approvingOf({ old, rollout, status, deployment }, request, deps)));
   }
-  const wanted = { [keys.BREAK_GLASS]: undefined, [keys.GLASS_BROKEN]: glass, [keys.APPROVED]: approved, [keys.PLAN_CHANGED]: changed };
+  const wanted = {
+    [keys.BREAK_GLASS]: undefined,
+    [keys.GLASS_BROKEN]: glass,
+    [keys.APPROVED]: approved,
+    [keys.PLAN_CHANGED]: changed,
+  };
   const received = next.metadata.annotations ?? {};
   const changes = Object.entries(wanted).filter(([key, value]) => received[key] !== value);
   if (changes.length === 0) return [];
@@ -439,7 +449,8 @@ export function addedApproval(
     readonly Approval[],
   ];
   const added = after.at(-1);
-  if (added === undefined || old.status?.canaryStatus === undefined || after.length !== before.length + 1) return undefined;
+  if (added === undefined || old.status?.canaryStatus === undefined || after.length !== before.length + 1)
+    return undefined;
   if (!sameJson(after.slice(0, -1), before)) return undefined;
   const status = approvedStatus(edit);
   const expected = approvalBy(approvingOf({ old, rollout: old, status, deployment }, request, deps));

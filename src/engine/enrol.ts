@@ -18,8 +18,7 @@ import { advise } from './validate-advice.ts';
 export function guard({ rollout, deployment, sha256 }: Snapshot): Decision | undefined {
   const finalizers = rollout.metadata.finalizers ?? [];
   const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
-  const inRelease =
-    rollout.status?.phase === 'Progressing' || deployment?.metadata.annotations?.[HELD] !== undefined;
+  const inRelease = rollout.status?.phase === 'Progressing' || deployment?.metadata.annotations?.[HELD] !== undefined;
   const stale = inRelease ? [] : OF_A_RELEASE.filter((key) => rollout.metadata.annotations?.[key] !== undefined);
   const annotations = {
     ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { [PLAN_HASH]: hash }),

@@ -118,7 +118,8 @@ export const judgeJumpAlone = (policies: readonly ReleasePolicy[], value: unknow
   policies.flatMap((policy): Finding[] => {
     if (policy.spec.approval === undefined) return [];
     const reason = `changes the step that follows without approving it, and policy ${policy.metadata.name} requires approval`;
-    const remedy = 'write status.canaryStatus.currentStepState: StepReady in the same request: then it is your approval of it';
+    const remedy =
+      'write status.canaryStatus.currentStepState: StepReady in the same request: then it is your approval of it';
     const field = 'status.canaryStatus.nextStepIndex';
     return [{ field, value, policy, rule: 'approval', rank: 0, reason, remedy }];
   });
@@ -175,7 +176,9 @@ export function standingOf(
       return judgeApprover([policy], { user, groups }, origin).length === 0;
     });
     const standing = sum(counting, requiredBy(policy, origin));
-    return valid.some(({ past = [] }) => past.includes(policy.metadata.name)) ? { ...standing, enough: true } : standing;
+    return valid.some(({ past = [] }) => past.includes(policy.metadata.name))
+      ? { ...standing, enough: true }
+      : standing;
   });
   const missing = ({ given, required }: Standing): number => required - given;
   return standings.toSorted((a, b) => Number(a.enough) - Number(b.enough) || missing(b) - missing(a))[0]!;

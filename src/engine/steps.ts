@@ -227,7 +227,12 @@ function enterNext(run: Run): Answer {
   const usual = index < steps.length ? index + 1 : -1;
   const wanted = draft.canary!.nextStepIndex;
   // Approved before it began: it begins now.
-  const next = draft.canary!.stepReplicas === 0 && jumpOf(run) === 0 ? index : wanted >= 1 && wanted <= steps.length ? wanted : usual;
+  const next =
+    draft.canary!.stepReplicas === 0 && jumpOf(run) === 0
+      ? index
+      : wanted >= 1 && wanted <= steps.length
+        ? wanted
+        : usual;
   if (next === -1) return finish(run);
   enter(run, next, snapshot.now);
   return {};

@@ -182,6 +182,17 @@ describe('a template change under a policy', () => {
         [['broken', 'eve', 'outage 7']],
       );
 
+      const reinvoked = edit(world, aReview(stored, bare('v1'), as('eve', 'sre')));
+      assert.equal(reinvoked.verdict, 'Held', 'called again, since another webhook changed something');
+      assert.equal(
+        applyOps(stored, reinvoked.patch ?? []).metadata.annotations?.[keys.GLASS_BROKEN],
+        stored.metadata.annotations?.[keys.GLASS_BROKEN],
+      );
+      assert.equal(
+        edit(world, aReview(stored, bare('v1'), as('ed', 'dev'))).verdict,
+        'Denied',
+        'not by copying the note',
+      );
       const again = {
         ...stored,
         metadata: broken('outage 7').metadata,
@@ -464,7 +475,11 @@ describe('an approval under a policy', () => {
     const both = await approve(world, last.stored!, as('bob'));
     assert.deepEqual(stateOf(both.stored), ['StepReady', ['bob', 'carol', 'bob']]);
     const back = await approve(world, last.stored!, as('dave'), approving(last.stored!, { nextStepIndex: 2 }));
-    assert.deepEqual(stateOf(back.stored), ['StepReady', ['bob', 'carol', 'dave']], 'without the jump it is bob and dave');
+    assert.deepEqual(
+      stateOf(back.stored),
+      ['StepReady', ['bob', 'carol', 'dave']],
+      'without the jump it is bob and dave',
+    );
   });
 
   it('is one of a ServiceAccount only where it is named', async () => {
@@ -492,8 +507,20 @@ describe('an approval under a policy', () => {
 
   it('cannot be forged by who would write it: not its groups, nor its time, nor what was gone past', async () => {
     const world = withPolicy({ approval: { required: 2, users: ['bob'], groups: ['managers'] } }, caches);
-    const own = { step: 1, rolloutID: 'r1', revision: 'abc', user: 'bob', time: '2026-01-05T10:05:00Z', plan: planOf(waiting()) };
-    for (const more of [{ groups: ['managers'] }, { past: ['production'] }, { time: '2099-01-01T00:00:00Z' }, { plan: 'x' }]) {
+    const own = {
+      step: 1,
+      rolloutID: 'r1',
+      revision: 'abc',
+      user: 'bob',
+      time: '2026-01-05T10:05:00Z',
+      plan: planOf(waiting()),
+    };
+    for (const more of [
+      { groups: ['managers'] },
+      { past: ['production'] },
+      { time: '2099-01-01T00:00:00Z' },
+      { plan: 'x' },
+    ]) {
       const next = approving(waiting(), { currentStepState: 'StepPaused', approvals: [{ ...own, ...more }] });
       assert.match((await approve(world, waiting(), as('bob'), next)).said, /is written by the operator only/);
     }

@@ -219,7 +219,10 @@ describe('the record of approvals', () => {
     ['what follows a failure', (r: Rollout) => withCanary(r, { onFailure: 'Hold' })],
     [
       'the mark of an edit, though the plan is the same again',
-      (r: Rollout) => ({ ...r, metadata: { ...r.metadata, annotations: { [PLAN_CHANGED]: '{"users":["x"],"id":"2"}' } } }),
+      (r: Rollout) => ({
+        ...r,
+        metadata: { ...r.metadata, annotations: { [PLAN_CHANGED]: '{"users":["x"],"id":"2"}' } },
+      }),
     ],
     [
       'the step that follows',

@@ -87,7 +87,9 @@ const spec = object('What releases must be like.', {
   }),
   approval: object('Who approves a step. Every step waits for approval at its end, timed pauses included.', {
     required: int32('So many different people per step. Default 1.', { minimum: 1, maximum: 10 }),
-    users: names('These users may. A ServiceAccount, or another user whose name begins with system:, counts only when it is named.'),
+    users: names(
+      'These users may. A ServiceAccount, or another user whose name begins with system:, counts only when it is named.',
+    ),
     groups: names('Members of these groups may. Without users and groups: whoever has the verb approve on Rollouts.'),
     notAuthor: flag(
       'true: not who changed the template, or the plan in the middle of the release. For each of these that is a machine account or unknown, one more approval is required. Default false.',
