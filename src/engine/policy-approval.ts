@@ -72,13 +72,14 @@ export function judgeApprover(
         remedy: `ask ${ask}`,
       });
     }
-    const what = authors.includes(user) ? 'the template' : planners.includes(user) ? 'the plan of this release' : '';
-    if (rules.notAuthor === true && what !== '') {
+    const remedy = anybody ? 'ask somebody else' : `ask another person: ${whoMay(users, allowed)}`;
+    const own = { ...common, field: 'approval by the author', remedy } as const;
+    if (rules.notAuthor === true && authors.includes(user)) {
+      found.push({ ...own, reason: `changed the template, and policy ${name} wants another person to approve it` });
+    } else if (rules.notAuthor === true && planners.includes(user)) {
       found.push({
-        ...common,
-        field: 'approval by the author',
-        reason: `changed ${what}, and policy ${name} wants another person to approve it`,
-        remedy: anybody ? 'ask somebody else' : `ask another person: ${whoMay(users, allowed)}`,
+        ...own,
+        reason: `changed the plan during this release, and policy ${name} wants another person to approve it`,
       });
     }
     return found;

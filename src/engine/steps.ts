@@ -149,10 +149,13 @@ function waitOrGoOn(run: Run): Answer {
   if (standing?.enough === true) return enterNext(run);
   if (standing === undefined && (until !== undefined || isUnattended(snapshot, view))) return enterNext(run);
   const { given, required } = standing ?? givenOf(run);
+  const jump = standing === undefined ? 0 : jumpOf(run);
   draft.message =
     draft.canary!.stepReplicas === 0
       ? words.waitsBeforeAll(name, given, required)
-      : words.waitsForApproval(name, given, required, jumpOf(run));
+      : jump > 0
+        ? words.waitsForJump(name, given, required, jump)
+        : words.waitsForApproval(name, given, required);
   return {};
 }
 

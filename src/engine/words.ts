@@ -16,8 +16,11 @@ export const stepOf = (index: number, steps: number): string => `step ${index}/$
 export const updating = (step: string, updated: number, target: number, waitsFor: string): string =>
   `${step}: ${updated} of ${target} Pods updated, waiting for ${waitsFor}`;
 
-export const waitsForApproval = (step: string, given: number, required: number, jump = 0): string =>
-  `${step} done: waiting for approval (${given} of ${required})${jump > 0 ? ` of the jump to step ${jump}` : ''}`;
+export const waitsForApproval = (step: string, given: number, required: number): string =>
+  `${step} done: waiting for approval (${given} of ${required})`;
+
+export const waitsForJump = (step: string, given: number, required: number, jump: number): string =>
+  `${step} done: waiting for approval (${given} of ${required}) of the jump to step ${jump}`;
 
 /** Under a policy that requires approvals, nothing goes out whole before the first. */
 export const waitsBeforeAll = (step: string, given: number, required: number): string =>

@@ -74,6 +74,7 @@ export const POLICY_EXAMPLES: Readonly<Record<string, object[]>> = {
   ],
   'spec.approval': [
     { spec: { approval: { required: 2, users: ['jane'], groups: ['release-managers'], notAuthor: true } } },
+    { spec: { approval: { groups: ['release-managers'], exemptRestarts: true } } },
   ],
   'spec.windows': [
     {
