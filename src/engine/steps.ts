@@ -143,7 +143,10 @@ function waitOrGoOn(run: Run): Answer {
   const standing = standingOfStep(run);
   const until = pausedUntil(run);
   if (until !== undefined && until > snapshot.now) {
-    draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+    draft.message =
+      standing?.enough === false
+        ? words.waitsForTimeAndApproval(name, standing.given, standing.required, formatTime(until))
+        : words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
     return { againAtMs: until };
   }
   if (standing?.enough === true) return enterNext(run);

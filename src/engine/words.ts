@@ -34,6 +34,9 @@ export const blocked = (step: string, why: string): string => `${step} waits: ${
 export const waitsUntil = (step: string, time: string, seconds: number): string =>
   `${step} done: going on at ${time} (pause of ${seconds} s)`;
 
+export const waitsForTimeAndApproval = (step: string, given: number, required: number, time: string): string =>
+  `${step} done: waiting for approval (${given} of ${required}), and until ${time}`;
+
 export const stalled = (step: string, pods: readonly Trouble[]): string =>
   `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;
 

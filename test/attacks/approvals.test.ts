@@ -85,6 +85,7 @@ function attacks(spec: ReleasePolicySpec): void {
     await begin([{ replicas: 1, pause: { duration: 900 } }, ...plan.slice(1)]);
     if ((await stage.release(ed)) !== undefined) return;
     await firstStep();
+    assert.match(stage.world.rollout.status?.message ?? '', /waiting for approval \(0 of \d\), and until 2026/);
     for (const who of people.slice(0, required)) accepted(await stage.approve(who));
     await stage.world.run(800_000);
     assert.equal(stage.updated, 1);
