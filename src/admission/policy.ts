@@ -453,8 +453,12 @@ export function addedApproval(
     return undefined;
   if (!sameJson(after.slice(0, -1), before)) return undefined;
   const status = approvedStatus(edit);
-  const expected = approvalBy(approvingOf({ old, rollout: old, status, deployment }, request, deps));
-  const [time, latest] = [parseTime(added.time), parseTime(expected.time)];
+  // An approval of a jump that waits for others: the step that follows is not changed yet.
+  const jumps = stepsOf(old).map((_, index) => ({ ...status, nextStepIndex: index + 1 }));
+  const expected = [status, ...jumps].map((one) =>
+    approvalBy(approvingOf({ old, rollout: old, status: one, deployment }, request, deps)),
+  );
+  const [time, latest] = [parseTime(added.time), parseTime(expected[0]?.time)];
   const now = time !== undefined && latest !== undefined && time <= latest + CLOCKS_DIFFER_MS;
-  return now && saysTheSame(added, expected) ? added : undefined;
+  return now && expected.some((one) => saysTheSame(added, one)) ? added : undefined;
 }

@@ -64,9 +64,7 @@ function mendStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer {
     const record = recordApproval({ old, next }, deploymentOf(old, request, deps), request, deps.policy);
     const before = oldObject['status'] as Json;
     const base = (record.enough ? status : before) as Json;
-    // A jump waits for the others to approve it, too.
-    const { nextStepIndex } = next.status.canaryStatus;
-    const canaryStatus = { ...(base['canaryStatus'] as Json), nextStepIndex, approvals: record.approvals };
+    const canaryStatus = { ...(base['canaryStatus'] as Json), approvals: record.approvals };
     status = { ...base, canaryStatus };
     warning = record.warning;
   }
