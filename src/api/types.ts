@@ -213,7 +213,7 @@ export interface CanaryStatus {
    * Only under a policy that requires approvals: the step's `replicas` when it was entered, 0 while nothing may be released before the first
    * approval. More than that is not approved.
    */
-  readonly stepReplicas?: IntOrString;
+  readonly grantedReplicas?: IntOrString;
 }
 
 /** The trace of a release, made at admission. */

@@ -31,11 +31,11 @@ export function approvalAskedBy(snapshot: Snapshot, view: View): readonly Releas
 export function approvedReplicas(
   snapshot: Snapshot,
   view: View,
-  { currentStepIndex, stepReplicas }: CanaryStatus,
+  { currentStepIndex, grantedReplicas }: CanaryStatus,
   step: CanaryStep,
 ): IntOrString | undefined {
   if (approvalAskedBy(snapshot, view) === undefined) return undefined;
-  if (stepReplicas !== undefined) return stepReplicas;
+  if (grantedReplicas !== undefined) return grantedReplicas;
   // Nobody has approved anything yet.
   const wholeAtOnce = currentStepIndex <= 1 && view.updated === 0 && isWhole(step, view.replicas);
   return wholeAtOnce ? 0 : step.replicas;

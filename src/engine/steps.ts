@@ -37,9 +37,9 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
-  const { stepReplicas: _, ...numbers } = withNumbers(status, view);
+  const { grantedReplicas: _, ...numbers } = withNumbers(status, view);
   draft.canary = { ...numbers, currentStepIndex: index, templateDigest };
-  if (approved !== undefined) draft.canary = { ...draft.canary, stepReplicas: approved };
+  if (approved !== undefined) draft.canary = { ...draft.canary, grantedReplicas: approved };
   if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   const run: Run = {
     snapshot,
@@ -116,7 +116,7 @@ function upgrade(run: Run, health: Health): Answer {
 
 function completeStep(run: Run): Answer {
   const { snapshot, view, draft, events, name, goal } = run;
-  if (draft.canary!.stepReplicas !== 0)
+  if (draft.canary!.grantedReplicas !== 0)
     events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
   if (goal.last) return finish(run);
   // Later than any approval of the visit before, which may have been in the same second.
@@ -154,7 +154,7 @@ function waitOrGoOn(run: Run): Answer {
   const { given, required } = standing ?? givenOf(run);
   const jump = standing === undefined ? 0 : jumpOf(run);
   draft.message =
-    draft.canary!.stepReplicas === 0
+    draft.canary!.grantedReplicas === 0
       ? words.waitsBeforeAll(name, given, required)
       : jump > 0
         ? words.waitsForJump(name, given, required, jump)
@@ -205,7 +205,7 @@ function ready(run: Run, health: Health): Answer {
 function beginStep(run: Run): Answer {
   const waiting = waitForPolicy(run);
   if (waiting !== undefined) return waiting;
-  enter(run, run.index, run.snapshot.now, run.draft.canary!.stepReplicas);
+  enter(run, run.index, run.snapshot.now, run.draft.canary!.grantedReplicas);
   return {};
 }
 
@@ -234,7 +234,7 @@ function enterNext(run: Run): Answer {
   const wanted = draft.canary!.nextStepIndex;
   // Approved before it began: it begins now.
   const next =
-    draft.canary!.stepReplicas === 0 && jumpOf(run) === 0
+    draft.canary!.grantedReplicas === 0 && jumpOf(run) === 0
       ? index
       : wanted >= 1 && wanted <= steps.length
         ? wanted
@@ -247,10 +247,10 @@ function enterNext(run: Run): Answer {
 /** `approved`: what the step may bring of its Pods, where a policy requires approvals. */
 function enter({ view, draft, steps, events }: Run, index: number, now: number, approved?: IntOrString): void {
   const step = steps[index - 1] ?? { replicas: '100%' };
-  const stepReplicas = draft.canary!.stepReplicas === undefined ? undefined : (approved ?? step.replicas);
-  const target = approvedTarget(step, stepReplicas, view.replicas);
+  const grantedReplicas = draft.canary!.grantedReplicas === undefined ? undefined : (approved ?? step.replicas);
+  const target = approvedTarget(step, grantedReplicas, view.replicas);
   draft.canary = { ...draft.canary!, ...atStep(index, steps.length, view.updated > target) };
-  if (stepReplicas !== undefined) draft.canary = { ...draft.canary, stepReplicas };
+  if (grantedReplicas !== undefined) draft.canary = { ...draft.canary, grantedReplicas };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   draft.message = words.updating(name, Math.min(view.available, target), target, 'the Deployment controller');

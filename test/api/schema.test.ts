@@ -46,7 +46,7 @@ const canaryStatus: Names<CanaryStatus> = {
   templateDigest: true,
   stableDigest: true,
   keepsReplicas: true,
-  stepReplicas: true,
+  grantedReplicas: true,
 };
 const condition: Names<Condition> = {
   type: true,

@@ -33,7 +33,7 @@ const workloadRef = object(
   { required: ['apiVersion', 'kind', 'name'] },
 );
 
-const stepReplicas = intOrString(
+const grantedReplicas = intOrString(
   'How many Pods run the new version after this step: an integer is Pods, a string such as "50%" is a share of spec.replicas, rounded up.',
   { minimum: 1, pattern: PERCENT },
 );
@@ -76,7 +76,7 @@ const steps = (item: JsonSchema, rules: readonly CelRule[] = []): JsonSchema =>
 const stepV1beta1 = object(
   'A step.',
   {
-    replicas: stepReplicas,
+    replicas: grantedReplicas,
     traffic: text('Share of the traffic, e.g. "20%". Refused: no traffic routing yet.', { maxLength: 16 }),
     matches: matchesV1beta1,
     requestHeaderModifier,
@@ -86,7 +86,7 @@ const stepV1beta1 = object(
 );
 
 const stepV1alpha1 = object('A step.', {
-  replicas: stepReplicas,
+  replicas: grantedReplicas,
   weight: int32('Share of the traffic in percent; without replicas, also the share of Pods.'),
   matches: matchesV1alpha1,
   requestHeaderModifier,
@@ -232,7 +232,7 @@ const canaryStatus = object('The release that runs, or the last one.', {
   templateDigest: text('sha256 of the template that this status is about.'),
   stableDigest: text('sha256 of the stable template.'),
   keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
-  stepReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it was entered.', {}),
+  grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it was entered.', {}),
 });
 
 const conditions = list(
