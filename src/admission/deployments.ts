@@ -87,7 +87,7 @@ export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDe
   if (deployment === undefined || deps.notReady() !== undefined) return pass;
   const policies = policy.policiesFor(namespace, [deployment.metadata.labels]);
   const findings = judgeScaleToZero(policies, rollout, deployment);
-  const person = personOf(request, standingGlass(rollout, rollout, request)?.reason);
+  const person = personOf(request, standingGlass(rollout, rollout, deployment, request)?.reason);
   const judged = judge(findings, person);
   const dry = request.dryRun === true;
   const said: Said = say(judged, deployment, person, policy, dry ? [] : ['denied', 'warned', 'audited', 'broken']);

@@ -1,11 +1,25 @@
 // Policies at admission: what is judged, what is said and reported of it, and the marks that only we may write.
+import { hash } from 'node:crypto';
 import * as keys from '../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../api/policy.ts';
-import type { Approval, Deployment, KubeObject, Rollout } from '../api/types.ts';
+import type { Approval, Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/batch.ts';
 import type { Decision } from '../engine/intercept.ts';
-import { count, gateOf, approvalBy, judgeApprover, judgeSingleHanded } from '../engine/policy-approval.ts';
 import { isInFlight } from '../engine/in-flight.ts';
+import {
+  approvalBy,
+  approvalPolicies,
+  count,
+  gateOf,
+  judgeApprover,
+  judgeJumpAlone,
+  judgeSingleHanded,
+  saysTheSame,
+  type Approving,
+} from '../engine/policy-approval.ts';
+import { isAbout, releaseOf } from '../engine/policy-glass.ts';
+import { originOf } from '../engine/policy-origin.ts';
+import { changesPlan, withPlanChange } from '../engine/policy-plan.ts';
 import { judgeChange, judgePlan, judgeProtection } from '../engine/policy-rules.ts';
 import type { Calendar } from '../engine/policy-windows.ts';
 import {
@@ -18,8 +32,8 @@ import {
   type Labels,
   type Person,
 } from '../engine/policy.ts';
-import { isRestartOnly } from '../engine/revision.ts';
-import { formatTime } from '../engine/time.ts';
+import { isRestartOnly, sameJson, templateDigest } from '../engine/revision.ts';
+import { formatTime, parseTime } from '../engine/time.ts';
 import { sentence, type Violation } from '../engine/validate-violation.ts';
 import type { PatchOp } from '../engine/intercept-patch.ts';
 import type { AdmissionRequest } from './shapes.ts';
@@ -61,6 +75,9 @@ export const personOf = ({ uid, userInfo }: AdmissionRequest, breakGlass: string
   groups: userInfo?.groups ?? [],
   breakGlass,
 });
+
+const sha256 = (text: string): string => hash('sha256', text);
+const digest = (template: PodTemplate): string => templateDigest(template, sha256);
 
 const annotation = (object: KubeObject | undefined, key: string): string | undefined =>
   object?.metadata.annotations?.[key] ?? undefined;
@@ -121,10 +138,13 @@ export function judgeEdit(
   }
   const policies = deps.policiesFor(namespace, [old.metadata.labels, next.metadata.labels]);
   if (policies.length === 0) return nothingSaid;
-  const written = annotation(next, keys.BREAK_GLASS);
+  const written = annotation(next, keys.BREAK_GLASS) ?? notedAlready(old, next, request);
   const person = personOf(request, written);
-  const used = readGlass(annotation(old, keys.GLASS_BROKEN))?.reason;
-  if (written !== undefined && written.trim() !== '' && written.trim() === used) {
+  const used = [
+    readGlass(annotation(old, keys.GLASS_BROKEN))?.reason,
+    ...(rollout?.status?.history ?? []).flatMap(({ brokenGlass = [] }) => brokenGlass.map(({ reason }) => reason)),
+  ];
+  if (written !== undefined && written.trim() !== '' && used.includes(written.trim())) {
     return { ...nothingSaid, violations: [usedUp(written)] };
   }
   const findings = judgeChange({
@@ -152,6 +172,13 @@ export function judgeEdit(
       },
     }),
   };
+}
+
+/** Called again for the same edit, since another webhook has changed it after us: then the reason is in our note already. */
+function notedAlready(old: Deployment, next: Deployment, request: AdmissionRequest): string | undefined {
+  const [before, noted] = [old, next].map((one) => annotation(one, keys.GLASS_BROKEN));
+  const glass = noted === before ? undefined : readGlass(noted);
+  return glass?.user === (request.userInfo?.username ?? '') ? glass.reason : undefined;
 }
 
 const usedUp = (value: string): Violation => ({
@@ -189,17 +216,36 @@ export function judgeRolloutEdit(
   }
   const way = next && approvalByEdit(old, next);
   if (way !== undefined) {
-    findings.push(...judgeApprover(policies, person, authorOf(deployment)), ...judgeSingleHanded(policies, way));
+    const origin = originOf(next, deployment);
+    findings.push(...judgeApprover(policies, person, origin), ...judgeSingleHanded(policies, way, origin));
   }
   const judged = judge(findings, person);
+  const warnings = phase === 'validate' && next !== undefined && changesInFlight(edit) ? adviseOnPlan(policies) : [];
   const last: readonly Outcome[] = phase === 'mutate' ? [] : ['warned', 'audited', 'broken'];
   const reported: readonly Outcome[] = judged.denied.length > 0 ? ['denied'] : last;
-  return say(judged, next ?? old!, person, deps, request.dryRun === true ? [] : reported);
+  const said = say(judged, next ?? old!, person, deps, request.dryRun === true ? [] : reported);
+  return { ...said, warnings: [...said.warnings, ...warnings] };
 }
 
 /** A policy protects releases in flight here: then what counts is the Deployment as it is, not as a cache has it. */
 export const protects = (request: AdmissionRequest, deployment: Deployment | undefined, deps: PolicyDeps): boolean =>
   policiesOf(request, deployment, deps).some(({ spec }) => spec.protectInFlight === true);
+
+/** The plan of a release in flight becomes another one, beside an approval that the edit may be. */
+function changesInFlight({ old, next, deployment }: RolloutEdit): boolean {
+  if (old === undefined || next === undefined) return false;
+  if (!isInFlight(old, deployment)) return false;
+  return changesPlan(old, asWaiting(old, next));
+}
+
+const adviseOnPlan = (policies: readonly ReleasePolicy[]): string[] => {
+  const names = approvalPolicies(policies).map(({ metadata }) => metadata.name);
+  return names.length === 0
+    ? []
+    : [
+        `tranche: the plan changes in the middle of a release: approvals given for this step do not count any more, and its Pods do not grow before the next (policy ${names.join(', ')})`,
+      ];
+};
 
 const policiesOf = (
   request: AdmissionRequest,
@@ -207,9 +253,6 @@ const policiesOf = (
   deps: PolicyDeps,
 ): readonly ReleasePolicy[] =>
   deps.policiesFor(request.namespace ?? '', deployment === undefined ? [] : [deployment.metadata.labels]);
-
-export const authorOf = (deployment: Deployment | undefined): string | undefined =>
-  annotation(deployment, keys.CHANGED_BY);
 
 const stepsOf = (rollout: Rollout | undefined) => rollout?.spec.strategy.canary?.steps ?? [];
 const stepsChanged = (old: Rollout | undefined, next: Rollout): boolean =>
@@ -251,15 +294,16 @@ function asWaiting(old: Rollout | undefined, next: Rollout): Rollout {
 }
 
 /** The reason this person gives: written into this edit, or just before, for the step as it stands. */
-function glassOf({ old, next }: RolloutEdit, request: AdmissionRequest, phase: string): string | undefined {
+function glassOf({ old, next, deployment }: RolloutEdit, request: AdmissionRequest, phase: string): string | undefined {
   const written = phase === 'mutate' ? annotation(next, keys.BREAK_GLASS) : undefined;
-  return written ?? standingGlass(next ?? old, old, request)?.reason;
+  return written ?? standingGlass(next ?? old, old, deployment, request)?.reason;
 }
 
-/** The mark on a Rollout, as far as it is this person's, and about the step that is there now. */
+/** The mark on a Rollout, as far as it is this person's, and about this very release and the step that is there now. */
 export function standingGlass(
   marked: Rollout | undefined,
   facts: Rollout | undefined,
+  deployment: Deployment | undefined,
   request: AdmissionRequest,
 ): BrokenGlass | undefined {
   const glass = readGlass(annotation(marked, keys.GLASS_BROKEN));
@@ -267,7 +311,8 @@ export function standingGlass(
   if (glass === undefined || status === undefined || glass.user !== (request.userInfo?.username ?? ''))
     return undefined;
   const { rolloutID, step } = gateOf(status);
-  return glass.rolloutID === rolloutID && glass.step === step ? glass : undefined;
+  const fits = glass.rolloutID === rolloutID && glass.step === step;
+  return fits && deployment !== undefined && isAbout(glass, releaseOf(deployment, digest)) ? glass : undefined;
 }
 
 /** The annotation where it does nothing would look as if it had done something. */
@@ -300,16 +345,25 @@ export function marksOf(edit: RolloutEdit, request: AdmissionRequest, deps: Poli
   const user = request.userInfo?.username ?? '';
   const now = deps.now();
   let glass = annotation(old, keys.GLASS_BROKEN);
-  if (reason !== undefined && reason !== '' && status !== undefined) {
-    const { rolloutID, step } = gateOf(status);
+  if (reason !== undefined && reason !== '' && status !== undefined && deployment !== undefined) {
     const policies = breakableBy(policiesOf(request, deployment, deps), request.userInfo?.groups ?? []);
-    glass = JSON.stringify({ user, reason, time: formatTime(now), policies, rolloutID, step } satisfies BrokenGlass);
+    const about = { ...releaseOf(deployment, digest), step: gateOf(status).step };
+    glass = JSON.stringify({ user, reason, time: formatTime(now), policies, ...about } satisfies BrokenGlass);
   }
-  const approved =
-    approvalByEdit(old, next) !== undefined && status !== undefined
-      ? JSON.stringify(approvalBy(user, status, now))
-      : annotation(old, keys.APPROVED);
-  const wanted = { [keys.BREAK_GLASS]: undefined, [keys.GLASS_BROKEN]: glass, [keys.APPROVED]: approved };
+  const changed = changesInFlight(edit) ? withPlanChange(old, user, request.uid) : annotation(old, keys.PLAN_CHANGED);
+  let approved = annotation(old, keys.APPROVED);
+  if (approvalByEdit(old, next) !== undefined && old !== undefined && status !== undefined) {
+    const { [keys.PLAN_CHANGED]: _, ...rest } = next.metadata.annotations ?? {};
+    const annotations = { ...rest, ...(changed !== undefined && { [keys.PLAN_CHANGED]: changed }) };
+    const rollout = { ...next, metadata: { ...next.metadata, annotations } };
+    approved = JSON.stringify(approvalBy(approvingOf({ old, rollout, status, deployment }, request, deps)));
+  }
+  const wanted = {
+    [keys.BREAK_GLASS]: undefined,
+    [keys.GLASS_BROKEN]: glass,
+    [keys.APPROVED]: approved,
+    [keys.PLAN_CHANGED]: changed,
+  };
   const received = next.metadata.annotations ?? {};
   const changes = Object.entries(wanted).filter(([key, value]) => received[key] !== value);
   if (changes.length === 0) return [];
@@ -321,20 +375,46 @@ export function marksOf(edit: RolloutEdit, request: AdmissionRequest, deps: Poli
 
 // Approvals in the status ----------------------------------------------------------------------------------------------
 
-/** Who approves, and what the policies make of it. */
+interface StatusEdit {
+  readonly old: Rollout;
+  readonly next: Rollout;
+}
+
+/** What is known when this person approves. `rollout`: with the plan that is approved; `status`: with the step that follows. */
+function approvingOf(
+  facts: Pick<Approving, 'rollout' | 'status' | 'deployment'> & { readonly old: Rollout },
+  request: AdmissionRequest,
+  deps: PolicyDeps,
+): Approving {
+  const { old, ...rest } = facts;
+  const { user, groups } = personOf(request, undefined);
+  const policies = policiesOf(request, rest.deployment, deps);
+  const broken = standingGlass(old, old, rest.deployment, request) !== undefined;
+  const past = broken ? breakableBy(policies, groups) : [];
+  return { ...rest, approver: { user, groups }, policies, past, now: deps.now(), sha256 };
+}
+
+/** The status that is approved: as it stands, with the step that follows as the same request wants it. */
+function approvedStatus({ old, next }: StatusEdit): NonNullable<NonNullable<Rollout['status']>['canaryStatus']> {
+  const status = old.status!.canaryStatus!;
+  return { ...status, nextStepIndex: next.status?.canaryStatus?.nextStepIndex ?? status.nextStepIndex };
+}
+
+/** Who approves, and what the policies make of it. `recorded`: the mutating webhook has put the approval on record. */
 export function judgeApproval(
-  { old, next }: { readonly old: Rollout; readonly next: Rollout },
+  { old, next }: StatusEdit,
+  recorded: boolean,
   deployment: Deployment | undefined,
   request: AdmissionRequest,
   deps: PolicyDeps,
 ): Said {
   const policies = policiesOf(request, deployment, deps);
-  const person = personOf(request, standingGlass(old, old, request)?.reason);
-  const findings = judgeApprover(policies, person, authorOf(deployment));
+  const person = personOf(request, standingGlass(old, old, deployment, request)?.reason);
+  const findings = judgeApprover(policies, person, originOf(old, deployment));
   const [before, after] = [old, next].map(({ status }) => status?.canaryStatus);
-  if (after?.nextStepIndex !== before?.nextStepIndex && after?.currentStepState === before?.currentStepState) {
-    const what = { field: 'status.canaryStatus.nextStepIndex', value: after?.nextStepIndex };
-    findings.push(...judgeSingleHanded(policies, what));
+  const approves = recorded || after?.currentStepState !== before?.currentStepState;
+  if (after?.nextStepIndex !== before?.nextStepIndex && !approves) {
+    findings.push(...judgeJumpAlone(policies, after?.nextStepIndex));
   }
   const judged = judge(findings, person);
   const reported: readonly Outcome[] = judged.denied.length > 0 ? ['denied'] : ['warned', 'audited', 'broken'];
@@ -343,17 +423,14 @@ export function judgeApproval(
 
 /** The record with this approval in it. The step goes on only when it is enough. */
 export function recordApproval(
-  old: Rollout,
+  edit: StatusEdit,
   deployment: Deployment | undefined,
   request: AdmissionRequest,
   deps: PolicyDeps,
 ): { readonly approvals: readonly Approval[]; readonly enough: boolean; readonly warning: string | undefined } {
-  const user = request.userInfo?.username ?? '';
-  const broken = standingGlass(old, old, request) !== undefined;
-  const groups = request.userInfo?.groups ?? [];
-  const asked = policiesOf(request, deployment, deps).filter((policy) => !(broken && mayBreak(policy, groups)));
-  const { approvals, given, required, again } = count(old, asked, user, deps.now());
-  const enough = given >= required;
+  const { old } = edit;
+  const facts = { old, rollout: old, status: approvedStatus(edit), deployment };
+  const { approvals, given, required, again, enough } = count(approvingOf(facts, request, deps));
   const people = `${given} of ${required} approvals`;
   const warning = again
     ? `tranche: you have approved this step already: ${people}`
@@ -361,17 +438,32 @@ export function recordApproval(
   return { approvals, enough, warning: enough ? undefined : warning };
 }
 
-/** The record that the mutating webhook has just added for this person; undefined when the record is as it was. */
-export function addedApproval(old: Rollout, next: Rollout, user: string): Approval | undefined {
+/** An approval is made now: one of a later time would count for later visits of the step. */
+const CLOCKS_DIFFER_MS = 60_000;
+
+/** The record that the mutating webhook has just added for this person; undefined when it is anything else. */
+export function addedApproval(
+  edit: StatusEdit,
+  deployment: Deployment | undefined,
+  request: AdmissionRequest,
+  deps: PolicyDeps,
+): Approval | undefined {
+  const { old, next } = edit;
   const [before, after] = [old, next].map(({ status }) => status?.canaryStatus?.approvals ?? []) as [
     readonly Approval[],
     readonly Approval[],
   ];
   const added = after.at(-1);
-  const status = old.status?.canaryStatus;
-  if (added === undefined || status === undefined || after.length !== before.length + 1) return undefined;
-  if (JSON.stringify(after.slice(0, -1)) !== JSON.stringify(before)) return undefined;
-  const { step, rolloutID, revision } = gateOf(status);
-  const fits = added.step === step && added.rolloutID === rolloutID && added.revision === revision;
-  return fits && added.user === user ? added : undefined;
+  if (added === undefined || old.status?.canaryStatus === undefined || after.length !== before.length + 1)
+    return undefined;
+  if (!sameJson(after.slice(0, -1), before)) return undefined;
+  const status = approvedStatus(edit);
+  // An approval of a jump that waits for others: the step that follows is not changed yet.
+  const jumps = stepsOf(old).map((_, index) => ({ ...status, nextStepIndex: index + 1 }));
+  const expected = [status, ...jumps].map((one) =>
+    approvalBy(approvingOf({ old, rollout: old, status: one, deployment }, request, deps)),
+  );
+  const [time, latest] = [parseTime(added.time), parseTime(expected[0]?.time)];
+  const now = time !== undefined && latest !== undefined && time <= latest + CLOCKS_DIFFER_MS;
+  return now && expected.some((one) => saysTheSame(added, one)) ? added : undefined;
 }

@@ -6,7 +6,6 @@ import type { Deployment, Rollout } from '../api/types.ts';
 import { isHeld } from '../engine/in-flight.ts';
 import { isOperators } from '../engine/intercept.ts';
 import { adviseOnLeaving } from '../engine/validate-advice.ts';
-import { asksForApproval } from '../engine/policy-gate.ts';
 import { sameJson } from '../engine/revision.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../engine/validate-status.ts';
 import { unknownFields } from '../engine/validate-unknown.ts';
@@ -38,9 +37,16 @@ export function mutateRollout(request: AdmissionRequest, deps: AdmissionDeps): A
   return request.subResource === 'status' ? mendStatus(request, deps) : judgeNow(request, deps, 'mutate');
 }
 
-export async function validateRolloutRequest(request: AdmissionRequest, deps: AdmissionDeps): Promise<Answer> {
+export function validateRolloutRequest(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   if (request.subResource === 'status') return judgeStatus(request, deps);
-  const answer = await judgeNow(request, deps, 'validate');
+  const answer = judgeNow(request, deps, 'validate');
+  return answer instanceof Promise
+    ? answer.then((one) => judgeShorterPause(one, request, deps))
+    : judgeShorterPause(answer, request, deps);
+}
+
+/** A shorter pause in the step that waits is an approval. */
+function judgeShorterPause(answer: Answer, request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   if (answer.status !== undefined || request.operation !== 'UPDATE' || byOperator(request, deps)) return answer;
   const [old, next] = (['oldObject', 'object'] as const).map(
     (where) => checkRollout(toStored(asObject(request, where)), 'v1beta1').rollout,
@@ -64,7 +70,7 @@ function mendStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer {
     if (violations.length > 0) return refuse('Refused', violations);
     const missing = deps.notReady();
     if (missing !== undefined) return refuseNotReady(missing);
-    const record = recordApproval(old, deploymentOf(old, request, deps), request, deps.policy);
+    const record = recordApproval({ old, next }, deploymentOf(old, request, deps), request, deps.policy);
     const before = oldObject['status'] as Json;
     const base = (record.enough ? status : before) as Json;
     const canaryStatus = { ...(base['canaryStatus'] as Json), approvals: record.approvals };
@@ -199,35 +205,17 @@ function judgeDeletion(request: AdmissionRequest, deps: AdmissionDeps): Answer {
 async function judgeStatus(request: AdmissionRequest, deps: AdmissionDeps): Promise<Answer> {
   if (request.operation !== 'UPDATE' || byOperator(request, deps)) return pass;
   const { old, next } = readEdit(request);
-  const added = deps.policy && addedApproval(old, next, request.userInfo?.username ?? '');
+  const deployment = deploymentOf(old, request, deps);
+  const added = deps.policy && addedApproval({ old, next }, deployment, request, deps.policy);
   const violations = validateStatusWrite(old, added ? withApprovals(next, old) : next);
   if (violations.length > 0) return refuse('Refused', violations);
   if (!isApproval(old, next) && added === undefined) return pass;
-  const deployment = deploymentOf(old, request, deps);
-  const ruled = deps.policy ? judgeApproval({ old, next }, deployment, request, deps.policy) : nothingSaid;
+  const ruled = deps.policy
+    ? judgeApproval({ old, next }, added !== undefined, deployment, request, deps.policy)
+    : nothingSaid;
   if (ruled.violations.length > 0) return refuse('Denied', ruled.violations);
-  const said = [...ruled.warnings, ...jumpsLater(old, next, deployment, request, deps)];
-  const warnings = deps.warnings && said.length > 0 ? { warnings: said } : {};
+  const warnings = deps.warnings && ruled.warnings.length > 0 ? { warnings: ruled.warnings } : {};
   return approve(old, request, deps, { verdict: 'Approved', ...warnings });
-}
-
-/** With OpenKruise a step that is named is gone to at once. Where a policy requires approvals it is not, and its client cannot know. */
-function jumpsLater(
-  old: Rollout,
-  next: Rollout,
-  deployment: Deployment | undefined,
-  request: AdmissionRequest,
-  { policy }: AdmissionDeps,
-): string[] {
-  const [before, after] = [old, next].map(({ status }) => status?.canaryStatus);
-  if (policy === undefined || after?.nextStepIndex === before?.nextStepIndex) return [];
-  if (after?.currentStepState !== before?.currentStepState) return [];
-  const labels = deployment === undefined ? [] : [deployment.metadata.labels];
-  if (!asksForApproval(policy.policiesFor(request.namespace ?? '', labels))) return [];
-  return [
-    `tranche: step ${after?.nextStepIndex} follows when step ${before?.currentStepIndex} is approved: a policy requires approval; ` +
-      `to approve in the same request, set status.canaryStatus.currentStepState to StepReady`,
-  ];
 }
 
 /** The answer, if this person may approve at all. */

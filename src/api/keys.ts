@@ -59,6 +59,8 @@ export const BREAK_GLASS = 'tranche.dev/break-glass';
 export const GLASS_BROKEN = 'tranche.dev/glass-broken';
 /** Annotation on a Rollout that only the webhook writes: JSON of the approval that an edit of a waiting step's pause is. */
 export const APPROVED = 'tranche.dev/approved';
+/** Annotation on a Rollout that only the webhook writes: JSON {@link import('./policy.ts').PlanChange}, who changed its plan in the middle of a release. */
+export const PLAN_CHANGED = 'tranche.dev/plan-changed';
 /** Annotation on a change that only users write: W3C traceparent of the span, in a pipeline for example, that the release is a child of. */
 export const TRACEPARENT = 'tranche.dev/traceparent';
 /** Annotation on a Deployment whose new template the API server itself paused, with nobody of ours there. */

@@ -38,6 +38,8 @@ export interface ApprovalRules {
   readonly users?: readonly string[];
   readonly groups?: readonly string[];
   readonly notAuthor?: boolean;
+  /** A mere `kubectl rollout restart` goes through the steps without approval, where the Rollout asks for that. */
+  readonly exemptRestarts?: boolean;
 }
 
 /** Opens at every time of the schedule (five fields of cron) and lasts so many seconds of real time. */
@@ -79,7 +81,19 @@ export interface BrokenGlass {
   readonly time: string;
   /** Names of those whose group they were in when they broke it: it opens these, and no other. */
   readonly policies: readonly string[];
-  /** On a Rollout: the release and the step it is good for. On a Deployment it is about the change it came with. */
+  /** The release it is good for: its id, the Deployment's uid, and the digests of its template and of the stable one. */
   readonly rolloutID?: string;
+  readonly uid?: string;
+  readonly template?: string;
+  readonly stable?: string;
+  /** On a Rollout: the step it is good for. */
   readonly step?: number;
+}
+
+/** Value of the annotation `tranche.dev/plan-changed`, which only the webhook writes. */
+export interface PlanChange {
+  /** Everybody who changed the plan in the middle of the release. */
+  readonly users: readonly string[];
+  /** Of the last change: the same plan written again is another one. */
+  readonly id: string;
 }

@@ -186,6 +186,12 @@ export interface Approval {
   readonly revision: string;
   readonly user: string;
   readonly time: string;
+  /** Digest of the plan that was approved, and of the step that follows: another plan needs another approval. */
+  readonly plan?: string;
+  /** Of the groups that a policy names, those that the user was in. */
+  readonly groups?: readonly string[];
+  /** Policies whose rules about approvals the user went past, with broken glass. */
+  readonly past?: readonly string[];
 }
 
 export interface CanaryStatus {
@@ -221,6 +227,11 @@ export interface CanaryStatus {
   readonly notBegun?: boolean;
   /** The id of the last release, where another id was set on the Deployment after it ended. */
   readonly releasedRolloutID?: string;
+  /**
+   * Only under a policy that requires approvals: the step's `replicas` when it was entered, 0 while nothing may be released before the first
+   * approval. More than that is not approved.
+   */
+  readonly grantedReplicas?: IntOrString;
 }
 
 /** The trace of a release, made at admission. */

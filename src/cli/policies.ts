@@ -3,6 +3,7 @@ import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { enforcementOf, matching } from '../engine/policy.ts';
 import { approvalsOf, requiredApprovals } from '../engine/policy-approval.ts';
+import { originOf } from '../engine/policy-origin.ts';
 import { judgePlan } from '../engine/policy-rules.ts';
 import { closedPolicies, opens, type Calendar } from '../engine/policy-windows.ts';
 import { sentence } from '../engine/validate-violation.ts';
@@ -80,7 +81,7 @@ export async function furtherApprovals(
   const policies = await policiesFor(cluster, rollout, deployment);
   const people = new Set(approvalsOf(canaryStatus).map(({ user }) => user)).size;
   const given = answer === undefined ? people + 1 : people;
-  const required = policies && requiredApprovals(policies);
+  const required = policies && requiredApprovals(policies, originOf(rollout, deployment));
   if (answer === undefined && (required === undefined || given >= required)) return undefined;
   const rule = approvalRule(policies ?? []);
   const count = required === undefined ? plural(given, 'approval') : `${given} of ${plural(required, 'approval')}`;
@@ -88,11 +89,15 @@ export async function furtherApprovals(
 }
 
 /** `1 of 2 approvals: anna`, a line; nothing where nobody has approved. */
-export function approvalsSoFar(rollout: Rollout, policies: readonly ReleasePolicy[]): string {
+export function approvalsSoFar(
+  rollout: Rollout,
+  policies: readonly ReleasePolicy[],
+  deployment: Deployment | undefined,
+): string {
   const status = rollout.status?.canaryStatus;
   const people = [...new Set(status ? approvalsOf(status).map(({ user }) => user) : [])];
   if (people.length === 0) return '';
-  return `  ${people.length} of ${plural(requiredApprovals(policies), 'approval')}: ${oneLine(people.join(', '))}\n`;
+  return `  ${people.length} of ${plural(requiredApprovals(policies, originOf(rollout, deployment)), 'approval')}: ${oneLine(people.join(', '))}\n`;
 }
 
 /** `2 people, each a member of release-managers, and not the author (policy production)`; undefined when no policy says. */

@@ -1,5 +1,5 @@
 // Decisions as patches: each names only what differs, and the resourceVersion it was decided on.
-import { HELD, PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
+import { GLASS_BROKEN, HELD, PAUSED_UNSEEN, STABLE_REVISION } from '../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, PodTemplate, ReplicaSet } from '../api/types.ts';
 import {
   freedSettings,
@@ -51,7 +51,7 @@ export function patchHeld(
 
 const GIVEN_BACK: { labels: Changes; annotations: Changes } = {
   labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
-  annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
+  annotations: Object.fromEntries([...HELD_ANNOTATIONS, GLASS_BROKEN].map((key) => [key, null])),
 };
 
 /** Gives the Deployment back as its user wrote it; `more` goes with it. */

@@ -1,5 +1,13 @@
 // Before a Deployment is released at all: our finalizer on its Rollout, the plan's digest, and the label that enrols it.
-import { PLAN_HASH, ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
+import {
+  APPROVED,
+  GLASS_BROKEN,
+  HELD,
+  PLAN_CHANGED,
+  PLAN_HASH,
+  ROLLOUT_FINALIZER,
+  WORKLOAD_TYPE,
+} from '../api/keys.ts';
 import type { CanaryStrategy, Deployment } from '../api/types.ts';
 import { patchDeployment, patchRollout } from './effects.ts';
 import { canonicalJson } from './revision.ts';
@@ -7,16 +15,25 @@ import { nothing, type Decision, type EventNote, type Snapshot } from './snapsho
 import { advise } from './validate-advice.ts';
 
 /** Before anything is held: the finalizer, so that no Deployment stays held without an owner; and the plan's digest for clients. */
-export function guard({ rollout, sha256 }: Snapshot): Decision | undefined {
+export function guard({ rollout, deployment, sha256 }: Snapshot): Decision | undefined {
   const finalizers = rollout.metadata.finalizers ?? [];
   const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
+  const inRelease = rollout.status?.phase === 'Progressing' || deployment?.metadata.annotations?.[HELD] !== undefined;
+  const stale = inRelease ? [] : OF_A_RELEASE.filter((key) => rollout.metadata.annotations?.[key] !== undefined);
+  const annotations = {
+    ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { [PLAN_HASH]: hash }),
+    ...Object.fromEntries(stale.map((key) => [key, null])),
+  };
   const wanted = {
     ...(finalizers.includes(ROLLOUT_FINALIZER) ? {} : { finalizers: [...finalizers, ROLLOUT_FINALIZER] }),
-    ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { annotations: { [PLAN_HASH]: hash } }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
   };
   if (Object.keys(wanted).length === 0) return undefined;
   return { ...nothing, effects: [patchRollout('finalizer', rollout, wanted)] };
 }
+
+/** Marks of the webhook's that are about one release, and go with it. */
+const OF_A_RELEASE = [GLASS_BROKEN, APPROVED, PLAN_CHANGED];
 
 const NO_PLAN: CanaryStrategy = {};
 /** Stored objects are frozen, so the digest of a plan is worked out once. */

@@ -11,6 +11,7 @@ import {
   isMarked,
   mayFreeAtOnce,
   noticeEdits,
+  parseHeld,
   readHeld,
   settingsOf,
   takeOver,
@@ -129,10 +130,22 @@ const governs = (rollout: Rollout | undefined): rollout is Rollout =>
 const patchOf = (context: Context, wanted: Wanted): PatchOp[] => {
   const { old, next, glass } = context;
   const rolloutID = wanted.labels?.[keys.ROLLOUT_ID] ?? labelOf(next, keys.ROLLOUT_ID);
-  const noted = glass && JSON.stringify({ ...glass, ...(rolloutID && { rolloutID }) });
+  const stable = parseHeld(wanted.annotations?.[keys.HELD] ?? undefined)?.stable;
+  const uid = old?.metadata.uid || next.metadata.uid;
+  const noted =
+    glass &&
+    JSON.stringify({
+      ...glass,
+      ...(rolloutID && { rolloutID }),
+      ...(uid && { uid }),
+      template: digest(context, next),
+      ...(stable !== undefined && { stable }),
+    } satisfies BrokenGlass);
+  // Good for this release alone: another template, or the end of it, takes it away.
+  const ends = context.changed || wanted.annotations?.[keys.HELD] === null;
   const marks = {
     [keys.BREAK_GLASS]: null,
-    [keys.GLASS_BROKEN]: noted ?? annotationOf(old, keys.GLASS_BROKEN) ?? null,
+    [keys.GLASS_BROKEN]: noted ?? (ends ? undefined : annotationOf(old, keys.GLASS_BROKEN)) ?? null,
     [keys.PAUSED_UNSEEN]: null,
   };
   return patchFor(next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });

@@ -1,8 +1,10 @@
 // What policies say to the operator about one release: may the next step begin, and how many people must approve.
-import { APPROVED, GLASS_BROKEN, ROLLOUT_ID } from '../api/keys.ts';
+import { APPROVED, GLASS_BROKEN } from '../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout } from '../api/types.ts';
-import { approvalsOf, gateOf, requiredApprovals } from './policy-approval.ts';
+import { approvalPolicies, approvalsOf, gateOf, requiredApprovals } from './policy-approval.ts';
+import { isAbout, releaseOf, type TemplateDigest } from './policy-glass.ts';
+import { originOf } from './policy-origin.ts';
 import { enforcementOf, readGlass } from './policy.ts';
 import { closedPolicies, opens, type Calendar } from './policy-windows.ts';
 
@@ -22,15 +24,11 @@ export interface Gate {
   readonly required: number;
   /** The policy that protects releases in flight: one that is left before its end goes back, not forward. */
   readonly protects?: string;
-  /** A policy has rules about approvals: nothing but an approval leads from one step to another. */
-  readonly asks: boolean;
+  /** Policies that let no step end without approval; absent when there are none. */
+  readonly approval?: readonly ReleasePolicy[];
 }
 
-export const openGate: Gate = { blocked: undefined, required: 1, asks: false };
-
-/** Does a policy that enforces have rules about approvals? */
-export const asksForApproval = (policies: readonly ReleasePolicy[]): boolean =>
-  policies.some((policy) => enforcementOf(policy) === 'Deny' && policy.spec.approval !== undefined);
+export const openGate: Gate = { blocked: undefined, required: 1 };
 
 export interface GateFacts {
   /** Those that match. */
@@ -39,6 +37,7 @@ export interface GateFacts {
   readonly deployment: Deployment;
   readonly now: number;
   readonly calendar: Calendar;
+  readonly digest: TemplateDigest;
   /** Releases of the namespace that have begun, but for this one. Asked only where it matters. */
   readonly running: () => number;
 }
@@ -48,10 +47,11 @@ export function gateFor(facts: GateFacts): Gate {
   const policies = facts.policies.filter((policy) => enforcementOf(policy) === 'Deny');
   if (policies.length === 0) return openGate;
   const protects = protectedBy(facts, policies);
+  const approval = approvalPolicies(policies);
   return {
     blocked: closed(facts, policies) ?? tooMany(facts, policies),
-    required: requiredApprovals(policies),
-    asks: asksForApproval(policies),
+    required: requiredApprovals(policies, originOf(facts.rollout, facts.deployment)),
+    ...(approval.length > 0 && { approval }),
     ...(protects === undefined ? {} : { protects }),
   };
 }
@@ -63,18 +63,20 @@ export function orphanGate(policies: readonly ReleasePolicy[]): Gate {
 }
 
 /** Somebody who may has broken the glass on the Rollout: then it ends as they decide. */
-function protectedBy({ rollout, deployment }: GateFacts, policies: readonly ReleasePolicy[]): string | undefined {
-  const marked = glassFor(rollout, { ...deployment, metadata: { ...deployment.metadata, annotations: {} } });
-  const opened = new Set(marked.flatMap((glass) => glass.policies));
+function protectedBy(
+  { rollout, deployment, digest }: GateFacts,
+  policies: readonly ReleasePolicy[],
+): string | undefined {
+  const opened = new Set(glassOnStep(rollout, deployment, digest).flatMap((glass) => glass.policies));
   return policies.find(({ metadata, spec }) => spec.protectInFlight === true && !opened.has(metadata.name))?.metadata
     .name;
 }
 
 function closed(
-  { rollout, deployment, now, calendar }: GateFacts,
+  { rollout, deployment, now, calendar, digest }: GateFacts,
   policies: readonly ReleasePolicy[],
 ): Blocked | undefined {
-  const opened = new Set(glassFor(rollout, deployment).flatMap((glass) => glass.policies));
+  const opened = new Set(glassFor(rollout, deployment, digest).flatMap((glass) => glass.policies));
   const asked = policies.filter(({ metadata, spec }) => spec.breakGlass === undefined || !opened.has(metadata.name));
   const longest = closedPolicies(asked, now, calendar)[0];
   if (longest === undefined) return undefined;
@@ -105,15 +107,16 @@ export const hasBegun = ({ status }: Rollout): boolean =>
   status?.phase === 'Progressing' && status.canaryStatus?.currentStepState !== 'BeforeStepUpgrade';
 
 /** Marks of broken glass that are about this release (on the Deployment), or about its step as it is now (on the Rollout). */
-export function glassFor(rollout: Rollout, deployment: Deployment): BrokenGlass[] {
-  const status = rollout.status?.canaryStatus;
-  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+export function glassFor(rollout: Rollout, deployment: Deployment, digest: TemplateDigest): BrokenGlass[] {
   const change = readGlass(deployment.metadata.annotations?.[GLASS_BROKEN]);
+  const onChange = change !== undefined && isAbout(change, releaseOf(deployment, digest)) ? [change] : [];
+  return [...onChange, ...glassOnStep(rollout, deployment, digest)];
+}
+
+function glassOnStep(rollout: Rollout, deployment: Deployment, digest: TemplateDigest): BrokenGlass[] {
   const step = readGlass(rollout.metadata.annotations?.[GLASS_BROKEN]);
-  return [
-    ...(change !== undefined && change.rolloutID === id ? [change] : []),
-    ...(step !== undefined && step.rolloutID === id && step.step === status?.currentStepIndex ? [step] : []),
-  ];
+  const current = rollout.status?.canaryStatus?.currentStepIndex;
+  return step !== undefined && step.step === current && isAbout(step, releaseOf(deployment, digest)) ? [step] : [];
 }
 
 /** The record, with the approval that an edit of the pause was. */

@@ -1,5 +1,6 @@
 // What is wrong with a ReleasePolicy itself, and what its author should know.
 import type { ReleasePolicy, Window, WindowRules } from '../api/policy.ts';
+import { advisePolicy } from './policy-advice.ts';
 import { closedAt, DEFAULT_TIME_ZONE, type Calendar } from './policy-windows.ts';
 import type { Findings } from './validate.ts';
 import type { Violation } from './validate-violation.ts';
@@ -7,13 +8,7 @@ import type { Violation } from './validate-violation.ts';
 export function validatePolicy(policy: ReleasePolicy, now: number, calendar: Calendar): Findings {
   const { spec } = policy;
   const violations = [...windows(spec.windows, now, calendar), ...people(policy), ...selectors(policy)];
-  const warnings: string[] = [];
-  if (Object.keys(spec.match?.workloadSelector ?? {}).length > 0) {
-    warnings.push(
-      'tranche: spec.match.workloadSelector: whoever may edit a Deployment may take its labels off; select by namespace where that matters',
-    );
-  }
-  return { violations, warnings: violations.length > 0 ? [] : warnings };
+  return { violations, warnings: violations.length > 0 ? [] : advisePolicy(policy) };
 }
 
 function* windows(rules: WindowRules | undefined, now: number, calendar: Calendar): Generator<Violation> {

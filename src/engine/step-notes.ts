@@ -43,7 +43,7 @@ export function noteGlass({ snapshot, view, draft, events }: Run): void {
   const [current, ...rest] = draft.history;
   if (current === undefined || current.endTime !== undefined) return;
   const noted = current.brokenGlass ?? [];
-  const news = glassFor(snapshot.rollout, view.deployment)
+  const news = glassFor(snapshot.rollout, view.deployment, snapshot.digest)
     .map(({ user, reason, time }) => ({ user, reason, time }))
     .filter((glass) => !noted.some((one) => one.user === glass.user && one.time === glass.time));
   if (news.length === 0) return;

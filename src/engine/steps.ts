@@ -1,15 +1,15 @@
 // The step machine of a release that is held: OpenKruise's states, one step at a time.
-import { ON_RESTART, PLAN_HASH } from '../api/keys.ts';
-import type { CanaryStatus, Held } from '../api/types.ts';
-import { isWhole, podsOf, stepTarget } from './batch.ts';
+import { PLAN_HASH } from '../api/keys.ts';
+import type { CanaryStatus, Held, IntOrString } from '../api/types.ts';
+import { podsOf } from './batch.ts';
 import { advance } from './budget.ts';
 import { approvalsOf } from './policy-approval.ts';
 import { isOurs, withExtraStatus } from './openkruise.ts';
 import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
-import { isRestartOnly } from './revision.ts';
 import type { Health } from './signals.ts';
 import { nothing, type Decision, type Snapshot } from './snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from './status.ts';
+import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './step-approval.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './step-health.ts';
 import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './step-notes.ts';
 import { atStep, effectsOf, withNumbers, type Answer, type Run } from './step-run.ts';
@@ -25,7 +25,8 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
   const before = replan(known, steps, view, now);
   const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
-  const wanted = stepTarget(step.replicas, view.replicas);
+  const approved = approvedReplicas(snapshot, view, before, step);
+  const wanted = approvedTarget(step, approved, view.replicas);
   // Nothing is granted before the approval that it waits for.
   const target = before.notBegun === true ? Math.min(wanted, view.updated) : wanted;
   const name = words.stepOf(index, Math.max(steps.length, 1));
@@ -45,12 +46,14 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
     target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: status.notBegun !== true && index >= steps.length && isWhole(step, view.replicas),
+    last: status.notBegun !== true && index >= steps.length && target >= view.replicas,
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
   const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
-  draft.canary = { ...withNumbers(status, view), currentStepIndex: index, templateDigest, rolloutHash };
+  const { grantedReplicas: _, ...numbers } = withNumbers(status, view);
+  draft.canary = { ...numbers, currentStepIndex: index, templateDigest, rolloutHash };
+  if (approved !== undefined) draft.canary = { ...draft.canary, grantedReplicas: approved };
   if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   const run: Run = {
     snapshot,
@@ -133,9 +136,12 @@ function upgrade(run: Run, health: Health): Answer {
 
 function completeStep(run: Run): Answer {
   const { snapshot, view, draft, events, name, goal } = run;
-  events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
+  if (draft.canary!.grantedReplicas !== 0)
+    events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
   if (goal.last) return finish(run);
-  setState(draft, 'StepPaused', snapshot.now);
+  // Later than any approval of the visit before, which may have been in the same second.
+  const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
+  setState(draft, 'StepPaused', Math.max(snapshot.now, ...given));
   return waitOrGoOn(run);
 }
 
@@ -151,41 +157,75 @@ function pause(run: Run, health: Health): Answer {
   return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
 }
 
+/** A timed pause waits for its time; where a policy requires approvals, every pause waits for them, too. */
 function waitOrGoOn(run: Run): Answer {
   const { snapshot, view, draft, step, name } = run;
-  const { rollout, now } = snapshot;
-  const { planChanged, notBegun } = draft.canary!;
-  const seconds = planChanged === true ? undefined : step.pause?.duration;
-  if (seconds === undefined || seconds === null) {
-    const unattended =
-      rollout.metadata.annotations?.[ON_RESTART] === 'Batches' &&
-      view.stableSet !== undefined &&
-      isRestartOnly(view.stableSet.spec.template, view.deployment.spec.template);
-    if (unattended) return enterNext(run);
-    const given = new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size;
-    const next = draft.canary!.nextStepIndex;
-    const message = words.waitsForApproval(name, given, snapshot.gate?.required ?? 1, {
-      begins: notBegun === true,
-      changed: planChanged === true,
-      next: next === usualNext(draft.canary!, run.index, run.steps.length) ? undefined : next,
-    });
-    draft.message = words.withWayBack(message, rollout, view.stableSet !== undefined);
-    return {};
+  const standing = standingOfStep(run);
+  const until = pausedUntil(run);
+  if (until !== undefined && until > snapshot.now) {
+    draft.message =
+      standing?.enough === false
+        ? words.waitsForTimeAndApproval(name, standing.given, standing.required, formatTime(until))
+        : words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+    return { againAtMs: until };
   }
-  const until = (parseTime(draft.canary!.lastUpdateTime) ?? now) + seconds * 1000;
-  if (seconds <= 0 || until <= now) return enterNext(run);
-  draft.message = words.waitsUntil(name, formatTime(until), seconds);
-  return { againAtMs: until };
+  if (standing?.enough === true) return enterNext(run);
+  if (standing === undefined && (until !== undefined || isUnattended(snapshot, view))) return enterNext(run);
+  const { given, required } = standing ?? givenOf(run);
+  const jump = standing === undefined ? 0 : jumpOf(run);
+  const { planChanged, notBegun, grantedReplicas, nextStepIndex } = draft.canary!;
+  const next = nextStepIndex === usualNext(draft.canary!, run.index, run.steps.length) ? undefined : nextStepIndex;
+  const message =
+    grantedReplicas === 0
+      ? words.waitsBeforeAll(name, given, required)
+      : jump > 0
+        ? words.waitsForJump(name, given, required, jump)
+        : words.waitsForApproval(name, given, required, {
+            begins: notBegun === true,
+            changed: planChanged === true,
+            next: standing === undefined ? next : undefined,
+          });
+  draft.message = words.withWayBack(message, snapshot.rollout, view.stableSet !== undefined);
+  return {};
 }
 
-/** Approved. While a policy does not let the next step begin, the sizes are kept up as they are in a pause. */
+/** When a timed pause is over; undefined when the step has none. */
+function pausedUntil({ snapshot, draft, step }: Run): number | undefined {
+  const seconds = draft.canary!.planChanged === true ? undefined : step.pause?.duration;
+  if (seconds === undefined || seconds === null) return undefined;
+  return seconds <= 0 ? snapshot.now : (parseTime(draft.canary!.lastUpdateTime) ?? snapshot.now) + seconds * 1000;
+}
+
+const givenOf = ({ snapshot, draft }: Run): { given: number; required: number } => ({
+  given: new Set(approvalsOf(draft.canary!).map(({ user }) => user)).size,
+  required: snapshot.gate?.required ?? 1,
+});
+
+/** The step that nextStepIndex names, where it is not the usual one; else 0. */
+function jumpOf({ draft, index, steps }: Run): number {
+  const wanted = draft.canary!.nextStepIndex;
+  const usual = usualNext(draft.canary!, index, steps.length);
+  return wanted >= 1 && wanted <= steps.length && wanted !== usual ? wanted : 0;
+}
+
+/** Approved, as far as its state says. While something does not let the next step begin, the sizes are kept up as they are in a pause. */
 function ready(run: Run, health: Health): Answer {
-  const { view, held, goal, snapshot } = run;
-  if (snapshot.gate?.blocked === undefined) return enterNext(run);
+  const { view, held, goal, snapshot, draft, events, name, step } = run;
+  const standing = standingOfStep(run);
+  if (standing?.enough === false) {
+    const { policies, given, required } = standing;
+    draft.canary = { ...draft.canary!, currentStepState: 'StepPaused' };
+    events.push({ reason: 'PolicyBlocked', message: words.notApproved(name, policies, given, required) });
+    return pause(run, health);
+  }
+  const until = standing === undefined ? undefined : pausedUntil(run);
+  const waits = until !== undefined && until > snapshot.now;
+  if (!waits && snapshot.gate?.blocked === undefined) return enterNext(run);
   const move = advance(view, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
-  const waiting = enterNext(run);
+  if (waits) draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+  const waiting = waits ? { againAtMs: until } : enterNext(run);
   return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
 }
 
@@ -201,7 +241,7 @@ function isJump({ snapshot, draft, index, steps }: Run): boolean {
   // A step that is under way goes on until the policy lets another one begin.
   return (
     snapshot.gate === undefined ||
-    (!snapshot.gate.asks && (snapshot.gate.blocked === undefined || currentStepState === 'StepPaused'))
+    (snapshot.gate.approval === undefined && (snapshot.gate.blocked === undefined || currentStepState === 'StepPaused'))
   );
 }
 
@@ -209,7 +249,7 @@ function isJump({ snapshot, draft, index, steps }: Run): boolean {
 function beginStep(run: Run): Answer {
   const waiting = waitForPolicy(run);
   if (waiting !== undefined) return waiting;
-  enter(run, run.index, run.snapshot.now);
+  enter(run, run.index, run.snapshot.now, run.draft.canary!.grantedReplicas);
   return {};
 }
 
@@ -236,17 +276,27 @@ function enterNext(run: Run): Answer {
   noteApprovals(run);
   const usual = usualNext(draft.canary!, index, steps.length);
   const wanted = draft.canary!.nextStepIndex;
-  const next = wanted >= 1 && wanted <= steps.length ? wanted : usual;
+  // Approved before it began: it begins now.
+  const next =
+    draft.canary!.grantedReplicas === 0 && jumpOf(run) === 0
+      ? index
+      : wanted >= 1 && wanted <= steps.length
+        ? wanted
+        : usual;
   if (next === -1) return finish(run);
   enter(run, next, snapshot.now);
   return {};
 }
 
-function enter({ view, draft, steps, events, goal }: Run, index: number, now: number): void {
-  const target = stepTarget(steps[index - 1]?.replicas ?? '100%', view.replicas);
+/** `approved`: what the step may bring of its Pods, where a policy requires approvals. */
+function enter({ view, draft, steps, events, goal }: Run, index: number, now: number, approved?: IntOrString): void {
+  const step = steps[index - 1] ?? { replicas: '100%' };
+  const grantedReplicas = draft.canary!.grantedReplicas === undefined ? undefined : (approved ?? step.replicas);
+  const target = approvedTarget(step, grantedReplicas, view.replicas);
   // More than the target may have been granted, and not have come yet.
   const keeps = view.updated > target || (index < draft.canary!.currentStepIndex && goal.target > target);
   draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps) };
+  if (grantedReplicas !== undefined) draft.canary = { ...draft.canary, grantedReplicas };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   draft.message = words.updating(name, Math.min(view.available, target), target, 'the Deployment controller');

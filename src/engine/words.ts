@@ -53,10 +53,23 @@ const TO_GO_BACK = '; to go back: ';
 const undoCommand = ({ name, namespace }: Rollout['metadata']): string =>
   `kubectl tranche undo ${name}${namespace === undefined || namespace === 'default' ? '' : ` -n ${namespace}`}`;
 
+export const waitsForJump = (step: string, given: number, required: number, jump: number): string =>
+  `${step} done: waiting for approval (${given} of ${required}) of the jump to step ${jump}`;
+
+/** Under a policy that requires approvals, nothing goes out whole before the first. */
+export const waitsBeforeAll = (step: string, given: number, required: number): string =>
+  `${step} updates all Pods: waiting for approval (${given} of ${required}) before it begins`;
+
+export const notApproved = (step: string, policies: string, given: number, required: number): string =>
+  `${step}: StepReady was set without the approvals that policy ${policies} requires (${given} of ${required}): it is set back to StepPaused`;
+
 export const blocked = (step: string, why: string): string => `${step} waits: ${why}`;
 
 export const waitsUntil = (step: string, time: string, seconds: number): string =>
   `${step} done: going on at ${time} (pause of ${seconds} s)`;
+
+export const waitsForTimeAndApproval = (step: string, given: number, required: number, time: string): string =>
+  `${step} done: waiting for approval (${given} of ${required}), and until ${time}`;
 
 export const stalled = (step: string, pods: readonly Trouble[]): string =>
   `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;

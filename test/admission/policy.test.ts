@@ -1,5 +1,6 @@
 // Policies at admission: who reads what refusal, what is let through with a warning, and what is put on record.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
 import { mutateDeployment, validateScaleToZero } from '../../src/admission/deployments.ts';
 import { validatePolicyRequest } from '../../src/admission/policies.ts';
@@ -9,7 +10,9 @@ import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollo
 import * as keys from '../../src/api/keys.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import type { Approval, Deployment, Rollout } from '../../src/api/types.ts';
+import { planDigest } from '../../src/engine/policy-plan.ts';
 import { matching, readGlass } from '../../src/engine/policy.ts';
+import { templateDigest } from '../../src/engine/revision.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { policy, rolloutOf } from '../engine/policy-support.ts';
@@ -170,12 +173,26 @@ describe('a template change under a policy', () => {
         time: '2026-01-05T10:05:00Z',
         policies: ['production'],
         rolloutID: stored.metadata.labels?.[keys.ROLLOUT_ID],
+        uid: 'd-1',
+        template: digest(stored),
+        stable: digest(bare('v1')),
       });
       assert.deepEqual(
         world.reports.map(({ outcome, user, breakGlass }) => [outcome, user, breakGlass]),
         [['broken', 'eve', 'outage 7']],
       );
 
+      const reinvoked = edit(world, aReview(stored, bare('v1'), as('eve', 'sre')));
+      assert.equal(reinvoked.verdict, 'Held', 'called again, since another webhook changed something');
+      assert.equal(
+        applyOps(stored, reinvoked.patch ?? []).metadata.annotations?.[keys.GLASS_BROKEN],
+        stored.metadata.annotations?.[keys.GLASS_BROKEN],
+      );
+      assert.equal(
+        edit(world, aReview(stored, bare('v1'), as('ed', 'dev'))).verdict,
+        'Denied',
+        'not by copying the note',
+      );
       const again = {
         ...stored,
         metadata: broken('outage 7').metadata,
@@ -261,8 +278,12 @@ describe('a Deployment in flight that is scaled to 0', () => {
   });
 });
 
+const IN_RELEASE = { labels: { app: 'web', [keys.WORKLOAD_TYPE]: 'deployment', [keys.ROLLOUT_ID]: 'r1' } };
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const digest = ({ spec }: Deployment): string => templateDigest(spec.template, sha256);
+
 describe('a Rollout under a policy', () => {
-  const caches = { deployments: [aDeployment()] };
+  const caches = { deployments: [aDeployment('v2', IN_RELEASE)] };
   const judge = async (world: World, review: Json): Promise<Answer> => {
     const request = readReview(review);
     const first = await mutateRollout(request, world.deps);
@@ -372,6 +393,8 @@ describe('a Rollout under a policy', () => {
         revision: 'abc',
         user: 'mia',
         time: '2026-01-05T10:05:00Z',
+        groups: ['managers'],
+        plan: planDigest(goOn, old.status.canaryStatus!, sha256),
       });
       assert.match(
         await message(withPolicy({ approval: { required: 2 } }, caches), aReview(goOn, old)),
@@ -388,7 +411,7 @@ describe('a Rollout under a policy', () => {
 const validateAnswer = (answer: Answer): string => answer.status?.message ?? '';
 
 describe('an approval under a policy', () => {
-  const deployment = aDeployment('v2', { annotations: { [keys.CHANGED_BY]: 'alice' } });
+  const deployment = aDeployment('v2', { ...IN_RELEASE, annotations: { [keys.CHANGED_BY]: 'alice' } });
   const caches = { deployments: [deployment] };
   const waiting = (more = {}): Rollout => ({ ...aRollout(1, '50%', '100%'), status: rolloutOf([], more).status! });
   const approving = (old: Rollout, more = {}): Rollout => ({
@@ -410,6 +433,7 @@ describe('an approval under a policy', () => {
     if (second.status !== undefined) return { said: second.status.message };
     return { stored: object, said: [...(first.warnings ?? []), ...(second.warnings ?? [])].join('\n') };
   };
+  const planOf = (rollout: Rollout): string => planDigest(rollout, rollout.status!.canaryStatus!, sha256);
   const stateOf = (rollout: Rollout | undefined): unknown[] => {
     const status = rollout?.status?.canaryStatus;
     return [status?.currentStepState, status?.approvals?.map(({ user }) => user)];
@@ -419,7 +443,7 @@ describe('an approval under a policy', () => {
     const { stored } = await approve(withPolicy({}, caches), waiting(), as('bob'));
     assert.equal(stored?.status?.canaryStatus?.currentStepState, 'StepReady');
     assert.deepEqual(stored?.status?.canaryStatus?.approvals, [
-      { step: 1, rolloutID: 'r1', revision: 'abc', user: 'bob', time: '2026-01-05T10:05:00Z' },
+      { step: 1, rolloutID: 'r1', revision: 'abc', user: 'bob', time: '2026-01-05T10:05:00Z', plan: planOf(waiting()) },
     ]);
   });
 
@@ -435,28 +459,83 @@ describe('an approval under a policy', () => {
     assert.deepEqual(stateOf(second.stored), ['StepReady', ['bob', 'carol']]);
   });
 
-  it('of two cannot bring a jump of its own along; the last one may', async () => {
+  it('of a jump is one like any other: each of the two approves it, and nobody makes it alone', async () => {
     const world = withPolicy({ approval: { required: 2 } }, caches);
-    const first = await approve(world, waiting(), as('bob'), approving(waiting(), { nextStepIndex: 3 }));
-    assert.equal(first.stored?.status?.canaryStatus?.nextStepIndex, 2);
+    const jump = (old: Rollout) => approving(old, { nextStepIndex: 3 });
     const alone = approving(waiting(), { currentStepState: 'StepPaused', nextStepIndex: 3 });
-    assert.match(
-      (await approve(world, waiting(), as('bob'), alone)).said,
-      /nextStepIndex: 3 lets the step go on alone/,
+    for (const required of [1, 2]) {
+      const { said } = await approve(withPolicy({ approval: { required } }, caches), waiting(), as('bob'), alone);
+      assert.match(said, /nextStepIndex: 3 changes the step that follows without approving it/);
+    }
+    const usual = await approve(world, waiting(), as('bob'));
+    const asked = await approve(world, usual.stored!, as('carol'), jump(usual.stored!));
+    assert.deepEqual(stateOf(asked.stored), ['StepPaused', ['bob', 'carol']], 'bob approved the step, not the jump');
+    assert.match(asked.said, /1 of 2 approvals/);
+    const next = (rollout: Rollout | undefined) => rollout?.status?.canaryStatus?.nextStepIndex;
+    assert.equal(next(asked.stored), 2, 'who approves next, and knows nothing of it, approves no jump');
+    const both = await approve(world, asked.stored!, as('bob'), jump(asked.stored!));
+    assert.deepEqual(stateOf(both.stored), ['StepReady', ['bob', 'carol', 'bob']]);
+    assert.equal(next(both.stored), 3);
+    const without = await approve(world, asked.stored!, as('dave'));
+    assert.deepEqual(
+      [stateOf(without.stored)[0], next(without.stored)],
+      ['StepReady', 2],
+      'bob and dave, without the jump',
     );
-    const last = await approve(world, first.stored!, as('carol'), approving(first.stored!, { nextStepIndex: 3 }));
-    assert.equal(last.stored?.status?.canaryStatus?.nextStepIndex, 3);
   });
 
-  it('that only chooses the step that follows is told when that comes', async () => {
+  it('is one of a ServiceAccount only where it is named', async () => {
+    const bot = as('system:serviceaccount:shop:bot', 'system:serviceaccounts', 'system:serviceaccounts:shop');
+    assert.match(
+      (await approve(withPolicy({ approval: { required: 2 } }, caches), waiting(), bot)).said,
+      /"system:serviceaccount:shop:bot" is a machine account, which policy production does not name/,
+    );
+    const named = withPolicy({ approval: { users: ['system:serviceaccount:shop:bot'] } }, caches);
+    assert.equal(stateOf((await approve(named, waiting(), bot)).stored)[0], 'StepReady');
+    assert.equal(stateOf((await approve(withPolicy({}, caches), waiting(), bot)).stored)[0], 'StepReady', 'no policy');
+  });
+
+  it('wants one more person with notAuthor where the author is a machine account, or not known', async () => {
+    const authors: Record<string, string>[] = [{ [keys.CHANGED_BY]: 'system:serviceaccount:ci:bot' }, {}];
+    for (const annotations of authors) {
+      const deployments = [aDeployment('v2', { ...IN_RELEASE, annotations })];
+      const world = withPolicy({ approval: { notAuthor: true } }, { deployments });
+      const first = await approve(world, waiting(), as('bob'));
+      assert.deepEqual(stateOf(first.stored), ['StepPaused', ['bob']]);
+      assert.match(first.said, /1 of 2 approvals/);
+      assert.equal(stateOf((await approve(world, first.stored!, as('carol'))).stored)[0], 'StepReady');
+    }
+  });
+
+  it('cannot be forged by who would write it: not its groups, nor its time, nor what was gone past', async () => {
+    const world = withPolicy({ approval: { required: 2, users: ['bob'], groups: ['managers'] } }, caches);
+    const own = {
+      step: 1,
+      rolloutID: 'r1',
+      revision: 'abc',
+      user: 'bob',
+      time: '2026-01-05T10:05:00Z',
+      plan: planOf(waiting()),
+    };
+    for (const more of [
+      { groups: ['managers'] },
+      { past: ['production'] },
+      { time: '2099-01-01T00:00:00Z' },
+      { plan: 'x' },
+    ]) {
+      const next = approving(waiting(), { currentStepState: 'StepPaused', approvals: [{ ...own, ...more }] });
+      assert.match((await approve(world, waiting(), as('bob'), next)).said, /is written by the operator only/);
+    }
+  });
+
+  it('that only chooses the step that follows is refused where approvals are required', async () => {
     const alone = approving(waiting(), { currentStepState: 'StepPaused', nextStepIndex: 3 });
     const world = withPolicy({ approval: { groups: ['managers'] } }, caches);
-    assert.equal(
+    assert.match(
       (await approve(world, waiting(), as('mia', 'managers'), alone)).said,
-      'tranche: step 3 follows when step 1 is approved: a policy requires approval; to approve in the same request, set status.canaryStatus.currentStepState to StepReady',
+      /^status\.canaryStatus\.nextStepIndex: 3 .*write status\.canaryStatus\.currentStepState: StepReady in the same/,
     );
-    for (const spec of [{}, { enforcement: 'Warn', approval: {} }] as const)
-      assert.equal((await approve(withPolicy(spec, caches), waiting(), as('bob'), alone)).said, '', 'it jumps at once');
+    assert.equal((await approve(withPolicy({}, caches), waiting(), as('bob'), alone)).said, '', 'it jumps at once');
   });
 
   it('is refused to the author, and to whoever is not named', async () => {
@@ -546,7 +625,15 @@ describe('an approval under a policy', () => {
       { approval: { required: 2, groups: ['managers'] }, breakGlass: { groups: ['sre'] } },
       caches,
     );
-    const glass = JSON.stringify({ user: 'eve', reason: 'outage 7', time: 't', rolloutID: 'r1', step: 1 });
+    const glass = JSON.stringify({
+      user: 'eve',
+      reason: 'outage 7',
+      time: 't',
+      rolloutID: 'r1',
+      uid: 'd-1',
+      template: digest(deployment),
+      step: 1,
+    });
     const marked = { ...waiting(), metadata: { ...waiting().metadata, annotations: { [keys.GLASS_BROKEN]: glass } } };
     assert.deepEqual(stateOf((await approve(world, marked, as('eve', 'sre'))).stored), ['StepReady', ['eve']]);
     assert.deepEqual(outcomes(world), ['broken approval']);

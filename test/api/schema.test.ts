@@ -50,6 +50,7 @@ const canaryStatus: Names<CanaryStatus> = {
   planChanged: true,
   notBegun: true,
   releasedRolloutID: true,
+  grantedReplicas: true,
 };
 const condition: Names<Condition> = {
   type: true,
@@ -70,7 +71,16 @@ const history: Names<HistoryEntry> = {
   brokenGlass: true,
   trace: true,
 };
-const approval: Names<Approval> = { step: true, rolloutID: true, revision: true, user: true, time: true };
+const approval: Names<Approval> = {
+  step: true,
+  rolloutID: true,
+  revision: true,
+  user: true,
+  time: true,
+  plan: true,
+  groups: true,
+  past: true,
+};
 const spec: Names<RolloutSpec> = { workloadRef: true, disabled: true, strategy: true };
 const canary: Names<CanaryStrategy> = {
   steps: true,

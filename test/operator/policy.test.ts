@@ -1,11 +1,16 @@
 // Policies and the operator, in virtual time: steps that wait for a window or for another release, and what is put on record.
 import assert from 'node:assert/strict';
-import { APPROVED, GLASS_BROKEN, PAUSED_UNSEEN, ROLLOUT_ID } from '../../src/api/keys.ts';
-import type { Approval, Deployment } from '../../src/api/types.ts';
+import { createHash } from 'node:crypto';
+import { APPROVED, GLASS_BROKEN, PAUSED_UNSEEN } from '../../src/api/keys.ts';
+import type { Approval, CanaryStatus, Deployment } from '../../src/api/types.ts';
+import { releaseOf } from '../../src/engine/policy-glass.ts';
+import { planDigest } from '../../src/engine/policy-plan.ts';
+import { templateDigest } from '../../src/engine/revision.ts';
 import { template, World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
 const HOUR = 3_600_000;
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('a release under a policy', () => {
   let world: World;
@@ -27,6 +32,9 @@ describe('a release under a policy', () => {
     await world.createPolicy('production', { windows, ...more });
     return { opensAt: at.getTime() + 2 * HOUR };
   };
+  /** What a mark of broken glass is about. */
+  const release = (): object => releaseOf(world.deployment, (template) => templateDigest(template, sha256));
+  const plan = (): string => planDigest(world.rollout, world.canary as CanaryStatus, sha256);
   const messages = (reason: string): string[] => [
     ...new Set(world.events.filter((event) => event.reason === reason).map(({ message }) => message)),
   ];
@@ -118,7 +126,7 @@ describe('a release under a policy', () => {
     const mark = {
       ...glass,
       policies: ['production'],
-      rolloutID: world.deployment.metadata.labels?.[ROLLOUT_ID],
+      ...release(),
       step: 1,
     };
     await world.patchRollout({ metadata: { annotations: { [GLASS_BROKEN]: JSON.stringify(mark) } } });
@@ -137,9 +145,8 @@ describe('a release under a policy', () => {
     await world.run(2 * 60_000);
     await world.approve();
     await world.until('it is blocked', () => world.condition('PolicyBlocked')?.status === 'True');
-    const rolloutID = world.deployment.metadata.labels?.[ROLLOUT_ID];
     const markFor = (policies: string[]): Promise<unknown> => {
-      const mark = { user: 'eve', reason: 'outage 7', time: '2026-01-05T10:00:00Z', policies, rolloutID, step: 1 };
+      const mark = { user: 'eve', reason: 'outage 7', time: '2026-01-05T10:00:00Z', policies, ...release(), step: 1 };
       return world.patchRollout({ metadata: { annotations: { [GLASS_BROKEN]: JSON.stringify(mark) } } });
     };
     await markFor(['databases']);
@@ -167,6 +174,7 @@ describe('a release under a policy', () => {
       revision: world.canary.canaryRevision ?? '',
       user,
       time: world.canary.lastUpdateTime ?? '',
+      plan: plan(),
     });
     await world.patchStatus({ canaryStatus: { approvals: [record('bob')] } });
     await world.until(
@@ -180,9 +188,10 @@ describe('a release under a policy', () => {
     await world.untilPaused(2);
     assert.deepEqual(world.canary.approvals, approvals);
     assert.deepEqual(messages('Approved'), ['step 1/3 approved by bob, carol']);
-    await world.approve();
+    const more = [...approvals, ...['bob', 'dave'].map((user) => ({ ...record(user), step: 2 }))];
+    await world.patchStatus({ canaryStatus: { approvals: more, currentStepState: 'StepReady' } });
     await world.untilCompleted();
-    assert.deepEqual(world.history[0]?.approvals, approvals);
+    assert.deepEqual(world.history[0]?.approvals, more);
   });
 
   it('records an approval that was an edit of the pause', async () => {

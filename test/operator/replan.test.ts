@@ -14,6 +14,8 @@ const MORE: readonly CanaryStep[] = [
   { replicas: '100%' },
 ];
 
+const WAY_BACK = '; to go back: kubectl tranche undo demo-rollout';
+
 describe('one apply with another number of steps', () => {
   let world: World;
   const plan = (steps: readonly CanaryStep[]): Promise<unknown> =>
@@ -36,7 +38,10 @@ describe('one apply with another number of steps', () => {
         for (const one of order === 'the template first' ? both : both.toReversed()) await one();
         await world.untilPaused(1);
         assert.deepEqual(world.sizes, first[steps.length]);
-        assert.equal(world.rollout.status?.message, `step 1/${steps.length} done: waiting for approval (0 of 1)`);
+        assert.equal(
+          world.rollout.status?.message,
+          `step 1/${steps.length} done: waiting for approval (0 of 1)${WAY_BACK}`,
+        );
         for (let step = 2; step < steps.length; step++) {
           await world.approve();
           await world.untilPaused(step);
@@ -88,7 +93,7 @@ describe('one apply with another number of steps', () => {
     await world.until('it is at the step that fits', () => world.canary.currentStepIndex === 3);
     await world.run(60_000);
     assert.deepEqual(world.sizes, { v1: 5, v2: 5 });
-    const message = 'step 3/5 done: waiting for approval (0 of 1), because the number of steps changed';
+    const message = `step 3/5 done: waiting for approval (0 of 1), because the number of steps changed${WAY_BACK}`;
     assert.equal(world.rollout.status?.message, message);
     const told = world.events.filter(({ reason }) => reason === 'PlanChanged').map((event) => event.message);
     assert.deepEqual(
@@ -110,7 +115,7 @@ describe('one apply with another number of steps', () => {
     assert.deepEqual(world.sizes, { v1: 9, v2: 1 });
     assert.equal(
       world.rollout.status?.message,
-      'step 1/2 not begun: waiting for approval (0 of 1), because the number of steps changed',
+      `step 1/2 not begun: waiting for approval (0 of 1), because the number of steps changed${WAY_BACK}`,
     );
     await world.scale(20);
     await world.run(60_000);

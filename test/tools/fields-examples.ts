@@ -74,6 +74,7 @@ export const POLICY_EXAMPLES: Readonly<Record<string, object[]>> = {
   ],
   'spec.approval': [
     { spec: { approval: { required: 2, users: ['jane'], groups: ['release-managers'], notAuthor: true } } },
+    { spec: { approval: { groups: ['release-managers'], exemptRestarts: true } } },
   ],
   'spec.windows': [
     {
@@ -164,6 +165,7 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
   [keys.ROLLOUT_BATCH_ID, 'Pod', 'label: the step that brought it'],
   [keys.TRIM, 'ReplicaSet', 'annotation: a size that was corrected'],
   [keys.PLAN_HASH, 'Rollout', 'annotation: digest of the steps'],
+  [keys.PLAN_CHANGED, 'Rollout', 'annotation: who changed the plan in the middle of a release'],
   [keys.APPROVED, 'Rollout', 'annotation: the approval that an edit of a pause is'],
   [keys.CONVERSION, 'Rollout', 'annotation: what the other version cannot say'],
   [keys.ROLLOUT_FINALIZER, 'Rollout', 'finalizer: the Deployment is given back before the Rollout is gone'],

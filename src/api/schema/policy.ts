@@ -85,11 +85,18 @@ const spec = object('What releases must be like.', {
       enum: ['None', 'First', 'Last', 'FirstAndLast', 'All'],
     }),
   }),
-  approval: object('Who approves a step.', {
+  approval: object('Who approves a step. Every step waits for approval at its end, timed pauses included.', {
     required: int32('So many different people per step. Default 1.', { minimum: 1, maximum: 10 }),
-    users: names('These users may.'),
+    users: names(
+      'These users may. A ServiceAccount, or another user whose name begins with system:, counts only when it is named.',
+    ),
     groups: names('Members of these groups may. Without users and groups: whoever has the verb approve on Rollouts.'),
-    notAuthor: flag('true: not who changed the template. Default false.'),
+    notAuthor: flag(
+      'true: not who changed the template, or the plan in the middle of the release. For each of these that is a machine account or unknown, one more approval is required. Default false.',
+    ),
+    exemptRestarts: flag(
+      'true: a mere restart needs no approval where the Rollout is annotated tranche.dev/on-restart: Batches. Default false.',
+    ),
   }),
   windows: object('When releases start, and steps go on.', {
     timeZone: text('IANA name, e.g. Europe/Berlin. Default UTC.', { minLength: 1, maxLength: 64 }),

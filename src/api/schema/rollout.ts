@@ -203,6 +203,9 @@ const approvals = list(
       revision: text('pod-template-hash of the version.'),
       user: text('Who.'),
       time: time('When.'),
+      plan: text('Digest of the plan that was approved.'),
+      groups: list('Of the groups that a policy names, those of the user.', text('A group.')),
+      past: list('Policies that the user went past, with broken glass.', text('A policy.')),
     },
     { required: ['step', 'user', 'time'] },
   ),
@@ -237,6 +240,7 @@ const canaryStatus = object('The release that runs, or the last one.', {
   ),
   notBegun: flag('The step begins when it is approved.'),
   releasedRolloutID: text('Id of the last release, where another id was set on the Deployment after it ended.'),
+  grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it was entered.', {}),
 });
 
 const conditions = list(

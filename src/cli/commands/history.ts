@@ -53,5 +53,8 @@ function times({ startTime, endTime }: HistoryEntry, now: number): [string, stri
   return [`${duration(now - start)} ago`, duration((parseTime(endTime) ?? now) - start)];
 }
 
-const approvers = ({ approvals }: HistoryEntry, wide: boolean): string =>
-  (approvals ?? []).map(({ step, user, time }) => `${step}: ${user}${wide ? ` at ${time}` : ''}`).join(', ') || '-';
+/** Who approved a step again, since its plan had changed, is named once; with the times, each time. */
+const approvers = ({ approvals }: HistoryEntry, wide: boolean): string => {
+  const texts = (approvals ?? []).map(({ step, user, time }) => `${step}: ${user}${wide ? ` at ${time}` : ''}`);
+  return [...new Set(texts)].join(', ') || '-';
+};

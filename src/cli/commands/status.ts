@@ -84,7 +84,7 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment, view }:
           : ` (you may not: it needs the verb "approve" on ${ROLLOUT_RESOURCE}, see ClusterRole tranche-approver)`;
     const policies = (await policiesFor(cluster, rollout, deployment)) ?? [];
     const rule = approvalRule(policies);
-    const needs = `${rule === undefined ? '' : `  approved by ${rule}\n`}${approvalsSoFar(rollout, policies)}`;
+    const needs = `${rule === undefined ? '' : `  approved by ${rule}\n`}${approvalsSoFar(rollout, policies, deployment)}`;
     return `${needs}  go on: kubectl tranche approve ${name}${who}\n  give up: ${giveUp}\n`;
   }
   if (state === 'Paused') return `  go on: kubectl tranche resume ${name}\n`;
