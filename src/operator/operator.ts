@@ -14,7 +14,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { silent, type Logger } from '../kube/log.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
-import type { Change } from '../kube/reflector.ts';
+import type { Change, Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
 import { Applier, deploymentPath, rolloutPath } from './apply.ts';
 import { ChildWatches } from './children.ts';
@@ -79,6 +79,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     clock,
     logger,
     wake: (key) => queue.addAfter(key, TOGETHER_MS),
+    listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });
   /** Of templates in a release. What is asked once, of each Deployment at the start, would make old garbage of all of them by being remembered. */
@@ -113,6 +114,8 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
 
   async function reconcile(key: string): Promise<Outcome | void> {
+    // Known to be of a history that is no more: all is told again as soon as it was listed.
+    if (!rollouts.synced || !deployments.synced) return { againAfterMs: LOOK_AGAIN_MS };
     // 1. Who wants what of this Deployment, and what is it like.
     const wanting = rolloutsOf(key).sort(olderFirst);
     const deployment = await find(key, wanting);
@@ -211,6 +214,9 @@ export function createOperator(deps: OperatorDeps): Operator {
   async function begin(): Promise<void> {
     const synced = await Promise.all([rollouts.whenSynced(), deployments.whenSynced()]);
     if (stopped || synced.includes(false)) return;
+    const onListed = (kind: string) => (listing: Listing) =>
+      writes.listed(kind, listing).forEach((key) => queue.add(key));
+    ends.push(rollouts.onListed(onListed('Rollout')), deployments.onListed(onListed('Deployment')));
     ends.push(rollouts.on(onRollout), deployments.on(onDeployment));
     if (deps.policies) ends.push(deps.policies.onChange((key) => queue.add(key)));
     queue.start();
