@@ -41,6 +41,11 @@ export const KRUISE_BATCH_FINALIZER = 'rollouts.kruise.io/batch-release-finalize
 export const OWN_GROUP = 'tranche.dev';
 /** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the stable template's digest. */
 export const HELD = 'tranche.dev/held';
+/**
+ * Annotation on a Deployment, from its hold until they own them again: JSON of the field managers that owned what we borrow. Only the
+ * webhook and the operator write it; a lie in it gives away no more than an edit of metadata.managedFields does.
+ */
+export const FIELD_OWNERS = 'tranche.dev/field-owners';
 /** Annotation on a Deployment: who changed the template (the review's username), stamped by the webhook. */
 export const CHANGED_BY = 'tranche.dev/changed-by';
 /** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: what `kubectl rollout restart` does. */

@@ -3,6 +3,7 @@ import * as keys from '../api/keys.ts';
 import type { BrokenGlass } from '../api/policy.ts';
 import type { Deployment, Held, Rollout } from '../api/types.ts';
 import {
+  FIELDS,
   firstHold,
   freedSettings,
   inProgressing,
@@ -12,9 +13,11 @@ import {
   readHeld,
   settingsOf,
   takeOver,
+  withoutFields,
   writeHeld,
   type Settings,
 } from './hold.ts';
+import { ownersAfter, readOwners, writeOwners, type Owned } from './field-owners.ts';
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
 import { traceOf, untraced } from './intercept-trace.ts';
 import * as words from './intercept-words.ts';
@@ -33,6 +36,8 @@ export interface Edit {
   readonly user: string;
   /** `options.fieldManager` of the review; "" when there is none. */
   readonly fieldManager: string;
+  /** Both objects' metadata.managedFields, where the objects have been read without them. */
+  readonly managedFields?: { readonly old: () => unknown; readonly next: () => unknown };
 }
 
 export interface InterceptOptions {
@@ -123,8 +128,29 @@ const patchOf = (context: Context, wanted: Wanted): PatchOp[] => {
     [keys.BREAK_GLASS]: null,
     [keys.GLASS_BROKEN]: noted ?? annotationOf(old, keys.GLASS_BROKEN) ?? null,
     [keys.PAUSED_UNSEEN]: null,
+    [keys.FIELD_OWNERS]: ownersMark(context, wanted),
   };
   return patchFor(next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
+};
+
+/** Who owned what we borrow, while we do, and until the operator has given it back. */
+const ownersMark = (context: Context, wanted: Wanted): string | null => {
+  const { old } = context;
+  const pending = annotationOf(old, keys.HELD) !== undefined || annotationOf(old, keys.FIELD_OWNERS) !== undefined;
+  const holds = typeof wanted.annotations?.[keys.HELD] === 'string';
+  return old !== undefined && (pending || holds) ? writeOwners(owned(context, old).owners) : null;
+};
+
+const owned = ({ next, fieldManager: manager, managedFields }: Context, old: Deployment): Owned => {
+  const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
+  const [before, after] = [settingsOf(old), settingsOf(next)];
+  const user = readHeld(old)?.user ?? before;
+  return ownersAfter(readOwners(annotationOf(old, keys.FIELD_OWNERS)), {
+    old: managedFields ? managedFields.old() : of(old),
+    next: managedFields ? managedFields.next() : of(next),
+    manager,
+    edited: FIELDS.filter((field) => after[field] !== before[field] && after[field] !== user[field]),
+  });
 };
 
 const onCreate = (context: Context): Ruling => {
@@ -241,7 +267,8 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   const noted: Held = { ...held, user: (edited ?? held).user };
   const [before, after] = [settingsOf(old), settingsOf(next)];
   // With a new template the pause is ours, as far as a second call can tell.
-  const taken = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
+  const edits = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
+  const taken = withoutFields(edits, owned(context, old).dropped);
   const back = changed && digest(context, next) === held.stable;
 
   if (back && mayFreeAtOnce(held)) {

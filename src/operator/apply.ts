@@ -7,7 +7,7 @@ import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/log.ts';
 import { freeze, splitKey } from '../kube/store.ts';
-import { disownOps } from './disown.ts';
+import { awaitsOwners, disownOps } from './disown.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { mergeDiff } from './status-patch.ts';
 import { trimPod } from './trim.ts';
@@ -36,20 +36,36 @@ export const rolloutPath = (namespace: string, name: string): string =>
 
 export class Applier {
   private readonly deps: ApplierDeps;
-  /** When this process last wrote a Rollout's status. */
-  private readonly reported = new Map<string, number>();
+  /** When this process last wrote a Rollout's status: by key, and by the Rollout's uid. */
+  private readonly reported = new Map<string, Map<string, number>>();
 
   constructor(deps: ApplierDeps) {
     this.deps = deps;
   }
 
-  reportedAt(rollout: Rollout): number | undefined {
-    return this.reported.get(rollout.metadata.uid ?? '');
+  reportedAt(key: string, rollout: Rollout): number | undefined {
+    return this.reported.get(key)?.get(rollout.metadata.uid ?? '');
+  }
+
+  /** These are all the Rollouts of the key: what is remembered of others, which are gone, is forgotten. */
+  keepOnly(key: string, rollouts: readonly Rollout[]): void {
+    const reported = this.reported.get(key);
+    if (!reported) return;
+    const there = new Set(rollouts.map(({ metadata }) => metadata.uid ?? ''));
+    for (const uid of reported.keys()) if (!there.has(uid)) reported.delete(uid);
+    if (reported.size === 0) this.reported.delete(key);
+  }
+
+  /** For tests and for nobody else: how many Rollouts are remembered. */
+  get remembered(): number {
+    return [...this.reported.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Nothing is released any more: the next report need not wait for the last. */
-  forget(rollout: Rollout): void {
-    this.reported.delete(rollout.metadata.uid ?? '');
+  forget(key: string, rollout: Rollout): void {
+    const reported = this.reported.get(key);
+    reported?.delete(rollout.metadata.uid ?? '');
+    if (reported?.size === 0) this.reported.delete(key);
   }
 
   /**
@@ -134,7 +150,8 @@ export class Applier {
     const body = { metadata: { resourceVersion: current.metadata.resourceVersion }, status: diff };
     const path = `${rolloutPath(rollout.metadata.namespace ?? '', rollout.metadata.name)}/status`;
     const changed = await this.write(key, current, { path, body });
-    this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
+    const reported = this.reported.get(key) ?? new Map<string, number>();
+    this.reported.set(key, reported.set(rollout.metadata.uid ?? '', this.deps.clock.now()));
     return changed;
   }
 
@@ -155,25 +172,43 @@ export class Applier {
       this.deps.logger.debug('a refused write could not be reported', { key, error: failed });
     }
     // Once it is let through, the status says so at once.
-    this.forget(rollout);
+    this.forget(key, rollout);
   }
 
   /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
-  private async disown(key: string, before: KubeObject): Promise<void> {
+  private async disown(key: string, before: Deployment): Promise<boolean> {
     const path = deploymentPath(key);
     let written = this.deps.writes.newest(key, before);
     for (let tries = 0; tries < DISOWN_TRIES; tries++) {
-      const ops = disownOps(written);
-      if (!ops) return;
+      const ops = disownOps(written, this.deps.clock.now());
+      if (!ops) return true;
       try {
         await this.write(key, written, { path, body: ops, contentType: 'application/json-patch+json' });
-        return;
+        return true;
       } catch (error) {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
-        if (error.code !== 422) return;
+        if (error.code !== 422) return false;
         // Somebody else has written meanwhile, and our entry has moved.
-        written = (await this.deps.api.request({ method: 'GET', path })) as KubeObject;
+        written = (await this.deps.api.request({ method: 'GET', path })) as Deployment;
       }
+    }
+    return false;
+  }
+
+  /**
+   * Gives the fields of a Deployment that the webhook has set free back to their owners. What is watched comes without them. Best effort:
+   * whoever waits for a release does not wait for this.
+   */
+  async giveBackOwners(key: string, cached: Deployment): Promise<boolean> {
+    if (!awaitsOwners(cached)) return false;
+    try {
+      const known = (await this.deps.api.request({ method: 'GET', path: deploymentPath(key) })) as Deployment;
+      if (!awaitsOwners(known)) return false;
+      this.deps.writes.remember(key, cached, freeze(known));
+      return await this.disown(key, known);
+    } catch (error) {
+      this.deps.logger.debug('owners of fields could not be given back', { key, error });
+      return false;
     }
   }
 

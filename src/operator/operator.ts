@@ -1,6 +1,6 @@
 // The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
 import { hash } from 'node:crypto';
-import { HELD } from '../api/keys.ts';
+import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
 import { readHeld } from '../engine/hold.ts';
@@ -105,7 +105,9 @@ export function createOperator(deps: OperatorDeps): Operator {
 
   const onDeployment = ({ key, type, object }: Change<Deployment>): void => {
     if (type === 'deleted') forget(key);
-    if (object.metadata.annotations?.[HELD] !== undefined || rolloutsOf(key).length > 0) queue.add(key);
+    const { annotations } = object.metadata;
+    const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
+    if (isOurs || rolloutsOf(key).length > 0) queue.add(key);
   };
 
   function forget(key: string): void {
@@ -118,7 +120,9 @@ export function createOperator(deps: OperatorDeps): Operator {
     if (!rollouts.synced || !deployments.synced) return { againAfterMs: LOOK_AGAIN_MS };
     // 1. Who wants what of this Deployment, and what is it like.
     const wanting = rolloutsOf(key).sort(olderFirst);
+    applier.keepOnly(key, wanting);
     const deployment = await find(key, wanting);
+    if (deployment && (await applier.giveBackOwners(key, deployment))) return { againAfterMs: 0 };
     if (wanting.length === 0) return deployment ? carryOutOrphan(key, deployment) : forget(key);
     // 2. The oldest works; those on their way out leave; the others say that they stand aside.
     const owner = ownerOf(wanting)!;
@@ -138,7 +142,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       await applier.reportRefusal(key, owner, error);
       throw error;
     });
-    if (!written && !decision.needsChildren) applier.forget(owner);
+    if (!written && !decision.needsChildren) applier.forget(key, owner);
     return next(key, decision, written);
   }
 
@@ -157,7 +161,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       replicaSets: found.replicaSets.map((set) => writes.newest(key, set)!),
       pods: found.pods.map((pod) => writes.newest(key, pod)),
     };
-    const reportedAt = applier.reportedAt(rollout);
+    const reportedAt = applier.reportedAt(key, rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
     const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
     const facts = {

@@ -35,6 +35,20 @@ describe('carrying out a decision', () => {
     assert.equal(await applierThatHears('8').carryOut('default/demo', decision, rollout, undefined), true);
   });
 
+  it('remembers no Rollout that is gone', async () => {
+    const applier = applierThatHears('8');
+    const other = { ...rollout, metadata: { ...rollout.metadata, uid: '2', name: 'other' } };
+    for (const one of [rollout, other]) await applier.carryOut('default/demo', decision, one, undefined);
+    assert.deepEqual([applier.reportedAt('default/demo', other), applier.remembered], [0, 2]);
+    applier.keepOnly('default/demo', [rollout]);
+    assert.deepEqual([applier.reportedAt('default/demo', other), applier.remembered], [undefined, 1]);
+    applier.keepOnly('default/demo', []);
+    assert.equal(applier.remembered, 0);
+    await applier.carryOut('default/demo', decision, rollout, undefined);
+    applier.forget('default/demo', rollout);
+    assert.equal(applier.remembered, 0);
+  });
+
   it('has changed nothing when the server dropped what was written: nobody looks again until something happens', async () => {
     const before = calls.length;
     assert.equal(await applierThatHears('7').carryOut('default/demo', decision, rollout, undefined), false);
