@@ -100,6 +100,12 @@ export const writeOwners = (owners: readonly Owner[]): string | null => {
   return noted.length > 0 ? JSON.stringify(noted) : null;
 };
 
+/** The annotation's value for who owns what now, and what was noted before. */
+export function ownersNow(managedFields: unknown, noted: string | undefined): string | null {
+  const edit = { old: managedFields, next: managedFields, manager: '', edited: [] };
+  return writeOwners(ownersAfter(readOwners(noted), edit).owners);
+}
+
 export interface OwnedEdit {
   /** metadata.managedFields before the edit, and with it. */
   readonly old: unknown;

@@ -17,7 +17,7 @@ import {
   writeHeld,
   type Settings,
 } from './hold.ts';
-import { ownersAfter, readOwners, writeOwners, type Owned } from './field-owners.ts';
+import { ownersAfter, readOwners, writeOwners, type Field, type Owned } from './field-owners.ts';
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
 import { traceOf, untraced } from './intercept-trace.ts';
 import * as words from './intercept-words.ts';
@@ -145,11 +145,15 @@ const owned = ({ next, fieldManager: manager, managedFields }: Context, old: Dep
   const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
   const [before, after] = [settingsOf(old), settingsOf(next)];
   const user = readHeld(old)?.user ?? before;
+  // A second call in one admission finds our settings, and what the first call noted of the user's.
+  const noted = annotationOf(next, keys.HELD) === annotationOf(old, keys.HELD) ? undefined : readHeld(next)?.user;
+  const isEdited = (field: Field): boolean =>
+    noted ? noted[field] !== user[field] : after[field] !== before[field] && after[field] !== user[field];
   return ownersAfter(readOwners(annotationOf(old, keys.FIELD_OWNERS)), {
     old: managedFields ? managedFields.old() : of(old),
     next: managedFields ? managedFields.next() : of(next),
     manager,
-    edited: FIELDS.filter((field) => after[field] !== before[field] && after[field] !== user[field]),
+    edited: FIELDS.filter(isEdited),
   });
 };
 
@@ -314,8 +318,11 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   const warnings = changed
     ? [words.heldByNobody(held, next)]
     : words.kept(noted, next, editedFields(noted, taken), { unpaused, marked: isMarked(old) });
-  return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings };
+  return { verdict: patch.every(isNote) ? 'Passed' : 'Kept', patch, warnings };
 };
+
+/** Who owns a field was noted, and nothing else is changed. */
+const isNote = ({ path }: PatchOp): boolean => path === `/metadata/annotations/${keys.FIELD_OWNERS.replace('/', '~1')}`;
 
 /** The Deployment as its user wants it, with nothing of ours on it but the enrolment and the id of the last release. */
 const freed = (context: Context, old: Deployment, held: Held, changed: boolean): Wanted => ({

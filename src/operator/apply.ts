@@ -1,6 +1,8 @@
 // Carries decisions out: the effects in order, then one status write, and only then the events.
+import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { EVENTS } from '../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
+import { ownersNow } from '../engine/field-owners.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
@@ -19,6 +21,11 @@ export interface ApplierDeps {
   readonly writes: OwnWrites;
   readonly logger: Logger;
   readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
+}
+
+/** What a patch of a Deployment's annotations looks like. */
+interface DeploymentPatch {
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, string | null>> };
 }
 
 const DISOWN_TRIES = 3;
@@ -106,7 +113,10 @@ export class Applier {
     let changed = false;
     switch (effect.kind) {
       case 'PatchDeployment':
-        changed = await this.write(key, deployment, { path: deploymentPath(key), body: effect.patch });
+        changed = await this.write(key, deployment, {
+          path: deploymentPath(key),
+          body: await this.noteOwners(key, effect.patch, deployment),
+        });
         // A mark is followed by a move at once.
         if (deployment && effect.why !== 'mark') await this.disown(key, deployment);
         break;
@@ -193,6 +203,21 @@ export class Applier {
       }
     }
     return false;
+  }
+
+  /** A hold that no webhook has seen notes the owners too. What is watched comes without them: it costs one read. */
+  private async noteOwners(key: string, patch: DeploymentPatch, before: Deployment | undefined): Promise<object> {
+    const annotations = patch.metadata?.annotations;
+    if (typeof annotations?.[HELD] !== 'string' || before?.metadata.annotations?.[HELD] !== undefined) return patch;
+    try {
+      const { metadata } = (await this.deps.api.request({ method: 'GET', path: deploymentPath(key) })) as Deployment;
+      const { managedFields } = metadata as { readonly managedFields?: unknown };
+      const owners = ownersNow(managedFields, metadata.annotations?.[FIELD_OWNERS]);
+      return { ...patch, metadata: { ...patch.metadata, annotations: { ...annotations, [FIELD_OWNERS]: owners } } };
+    } catch (error) {
+      this.deps.logger.debug('owners of fields could not be noted', { key, error });
+      return patch;
+    }
   }
 
   /**

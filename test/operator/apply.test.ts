@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Rollout } from '../../src/api/types.ts';
 import type { Decision } from '../../src/engine/snapshot.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
@@ -33,6 +34,34 @@ describe('carrying out a decision', () => {
 
   it('has changed something when the object has a new resourceVersion', async () => {
     assert.equal(await applierThatHears('8').carryOut('default/demo', decision, rollout, undefined), true);
+  });
+
+  it('notes who owns what it borrows, where no webhook has done so', async () => {
+    const fieldsV1 = { 'f:spec': { 'f:minReadySeconds': {} } };
+    const managedFields = [{ manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fieldsV1 }];
+    const deployment = { metadata: { name: 'demo', uid: 'd', resourceVersion: '1', managedFields }, spec: {} };
+    const made: ApiCall[] = [];
+    const applier = new Applier({
+      api: { request: (call) => (made.push(call), Promise.resolve(deployment)), watch: () => Promise.resolve() },
+      clock: { now: () => 0, random: () => 0, after: () => () => {} },
+      events: { record: () => {} },
+      writes: new OwnWrites(),
+      logger: silent,
+    });
+    const hold = { kind: 'PatchDeployment', why: 'mark', patch: { metadata: { annotations: { [HELD]: '{}' } } } };
+    const decided = { ...decision, status: undefined, effects: [hold] } as unknown as Decision;
+    await applier.carryOut('default/demo', decided, undefined, deployment as never);
+    const owners = [{ manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fields: ['minReadySeconds'] }];
+    assert.deepEqual(
+      made.map(({ method, body }) => [method, body]),
+      [
+        ['GET', undefined],
+        ['PATCH', { metadata: { annotations: { [HELD]: '{}', [FIELD_OWNERS]: JSON.stringify(owners) } } }],
+      ],
+    );
+    const held = { ...deployment, metadata: { ...deployment.metadata, annotations: { [HELD]: '{}' } } };
+    await applier.carryOut('default/demo', decided, undefined, held as never);
+    assert.equal(made.length, 3, 'nothing is read where it is held already');
   });
 
   it('remembers no Rollout that is gone', async () => {
