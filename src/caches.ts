@@ -86,7 +86,11 @@ export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 
   };
 }
 
-/** In words which of them is not complete yet. */
+/** In words which of them may be out of date. Nobody is taken out of service for that: all replicas would be at the same time. */
+export const inDoubt = (what: string, { doubt }: { doubt: string | undefined }): string | undefined =>
+  doubt === undefined ? undefined : `the ${what} may be out of date: ${doubt}`;
+
+/** In words which of them is not complete, or known to be of the time before a backup was restored. */
 export const notSynced = (
   what: string,
   { synced, problem }: { synced: boolean; problem: string | undefined },

@@ -1,7 +1,7 @@
 // Wires policies: caches and calendar for both sides, and what is reported of them.
 import { askAccess, type AdmissionDeps, type PolicyReport } from './admission/index.ts';
 import type { EventReason } from './api/reasons.ts';
-import { startPolicyCaches, notSynced, type Caches } from './caches.ts';
+import { inDoubt, startPolicyCaches, notSynced, type Caches } from './caches.ts';
 import type { Config } from './config.ts';
 import { matching } from './engine/policy.ts';
 import { sameJson } from './engine/revision.ts';
@@ -33,6 +33,8 @@ export interface Policies {
   readonly admission: Pick<AdmissionDeps, 'policy' | 'authorize'>;
   /** What is missing before they can be kept. */
   readonly notReady: () => string | undefined;
+  /** What may be out of date. */
+  readonly doubt: () => string | undefined;
   stop(): Promise<void>;
 }
 
@@ -107,6 +109,7 @@ export function startPolicies(deps: PoliciesDeps): Policies {
       ...(config.approveVerb && { authorize: askAccess(api) }),
     },
     notReady: () => notSynced('ReleasePolicies', policies) ?? notSynced('Namespaces', namespaces),
+    doubt: () => inDoubt('ReleasePolicies', policies) ?? inDoubt('Namespaces', namespaces),
     async stop() {
       for (const end of ends) end();
       await status.stop();

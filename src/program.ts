@@ -1,7 +1,7 @@
 // Puts the program together: what needs what, in which order it starts, and in which order it stops.
 import { createAdmissionServer, type AdmissionServer, type Decided } from './admission/index.ts';
 import { FIELD_MANAGER, GROUP } from './api/keys.ts';
-import { notSynced, startCaches } from './caches.ts';
+import { inDoubt, notSynced, startCaches } from './caches.ts';
 import { DRAIN_IDENTITY, type Config } from './config.ts';
 import { ownerOf } from './engine/owner.ts';
 import { readersOf } from './admission/index.ts';
@@ -65,7 +65,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   const metrics = createMetrics({ version });
   const checks: Record<string, Check> = { signal: () => (signal.aborted ? 'stopping' : undefined) };
 
-  const health = createHealthServer({ checks, metrics });
+  const doubts: Record<string, Check> = {};
+  const health = createHealthServer({ checks, doubts, metrics });
   // On a person's own machine the numbers are for that machine only.
   const host = config.webhookUrl ? '127.0.0.1' : undefined;
   const metricsPort = await bind('metrics', config.metricsPort, (port) => health.listen(port, host));
@@ -99,6 +100,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   const notReady = (): string | undefined =>
     notSynced('Rollouts', caches.rollouts) ?? notSynced('Deployments', caches.deployments) ?? policies.notReady();
   checks['caches'] = notReady;
+  doubts['caches'] = () =>
+    inDoubt('Rollouts', caches.rollouts) ?? inDoubt('Deployments', caches.deployments) ?? policies.doubt();
 
   const injector = new CaInjector({
     api,

@@ -6,6 +6,7 @@ import { intercept, isOperators, type Edit } from '../engine/intercept.ts';
 import { judgeScaleToZero } from '../engine/policy-rules.ts';
 import { judge } from '../engine/policy.ts';
 import type { Violation } from '../engine/validate-violation.ts';
+import { managedFieldsOf } from '../kube/lean.ts';
 import type { AdmissionDeps, Decided } from './deps.ts';
 import { BadRequest } from './json.ts';
 import { judgeEdit, nothingSaid, personOf, say, standingGlass, type Said } from './policy.ts';
@@ -23,6 +24,7 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
     next: read(request.object, 'object'),
     user: request.userInfo?.username ?? '',
     fieldManager: request.options?.fieldManager ?? '',
+    managedFields: { old: () => managedFieldsOf(request.oldObject), next: () => managedFieldsOf(request.object) },
   };
   const { operatorUser } = deps;
   if (isOperators(edit, operatorUser)) return pass;

@@ -47,6 +47,11 @@ export const HELD = 'tranche.dev/held';
 export const GIVE_BACK = 'tranche.dev/give-back';
 /** Label on the ControllerRevision that keeps the stable template during a release: the Deployment's name, as far as a label can hold it. */
 export const STABLE_OF = 'tranche.dev/stable-of';
+/**
+ * Annotation on a Deployment, from its hold until they own them again: JSON of the field managers that owned what we borrow. Only the
+ * webhook and the operator write it; a lie in it gives away no more than an edit of metadata.managedFields does.
+ */
+export const FIELD_OWNERS = 'tranche.dev/field-owners';
 /** Annotation on a Deployment: who changed the template (the review's username), stamped by the webhook. */
 export const CHANGED_BY = 'tranche.dev/changed-by';
 /** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: what `kubectl rollout restart` does. */

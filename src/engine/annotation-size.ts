@@ -1,5 +1,5 @@
 // Kubernetes limits the annotations of an object together; our record is one of them, and a release that outgrows them could not go on.
-import { CHANGED_BY, GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../api/keys.ts';
+import { CHANGED_BY, FIELD_OWNERS, GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../api/keys.ts';
 import type { Deployment } from '../api/types.ts';
 import { HELD_ANNOTATIONS } from './hold.ts';
 import type { PatchOp } from './intercept-patch.ts';
@@ -13,7 +13,7 @@ const ROOM_BYTES = 1_024;
 const WIDEST = 3;
 const ANNOTATIONS = '/metadata/annotations';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-const OURS: ReadonlySet<string> = new Set([...HELD_ANNOTATIONS, CHANGED_BY, GLASS_BROKEN, PAUSED_UNSEEN]);
+const OURS: ReadonlySet<string> = new Set([...HELD_ANNOTATIONS, CHANGED_BY, FIELD_OWNERS, GLASS_BROKEN, PAUSED_UNSEEN]);
 
 type Annotations = Readonly<Record<string, string>>;
 

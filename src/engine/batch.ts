@@ -7,6 +7,10 @@ export interface Limits {
   readonly unavailable: number;
 }
 
+/** The API server's numbers of Pods. A manifest that it has not seen may have any. */
+export const MAX_PODS = 2 ** 31 - 1;
+const bounded = (pods: number): number => (pods >= 0 ? Math.min(Math.floor(pods), MAX_PODS) : 0);
+
 /** Kubernetes' default where a Deployment says nothing. */
 const DEFAULT_LIMIT = '25%';
 
@@ -17,14 +21,14 @@ export function percentOf(text: string): number | undefined {
 
 /** An integer is Pods, a string a percent of `replicas`. What is neither counts as 0: admission refuses it. */
 export function podsOf(value: IntOrString, replicas: number, round: 'up' | 'down'): number {
-  if (typeof value === 'number') return Number.isInteger(value) && value > 0 ? value : 0;
+  if (typeof value === 'number') return Number.isInteger(value) ? bounded(value) : 0;
   const percent = percentOf(value);
   if (percent === undefined) return 0;
-  return round === 'up' ? Math.ceil((percent * replicas) / 100) : Math.floor((percent * replicas) / 100);
+  return bounded(round === 'up' ? Math.ceil((percent * replicas) / 100) : (percent * replicas) / 100);
 }
 
 /** `spec.replicas`; absent is 1, as in Kubernetes. */
-export const replicasOf = (deployment: Deployment): number => deployment.spec.replicas ?? 1;
+export const replicasOf = (deployment: Deployment): number => bounded(deployment.spec.replicas ?? 1);
 
 /**
  * Pods of the new version in a step. Percents round up; less than 100% is never all Pods, when there is more than one;

@@ -244,7 +244,8 @@ export const movingSettings = (held: Held): Settings => ({ ...markedSettings(hel
 /** Given back: byte for byte what the user wrote. */
 export const freedSettings = (held: Held): Settings => held.user;
 
-const FIELDS = ['paused', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'progressDeadlineSeconds'] as const;
+/** What we borrow. */
+export const FIELDS = ['paused', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'progressDeadlineSeconds'] as const;
 
 export const sameSettings = (a: Settings, b: Settings): boolean => FIELDS.every((field) => a[field] === b[field]);
 
@@ -258,6 +259,12 @@ export function takeOver(held: Held, before: Settings, after: Settings): Held {
   const { maxSurge, maxUnavailable } = after;
   return { ...held, user: impossible ? { ...user, maxSurge, maxUnavailable } : user };
 }
+
+/** The record with these of the user's settings left to the API server's defaults. */
+export const withoutFields = (held: Held, fields: readonly (keyof Settings)[]): Held =>
+  fields.length === 0
+    ? held
+    : { ...held, user: { ...held.user, ...Object.fromEntries(fields.map((field) => [field, null])) } };
 
 /** The record with what was edited on the held Deployment while nobody saw it: what differs from how we left it is the user's. */
 export function noticeEdits(held: Held, deployment: Deployment): Held {

@@ -4,6 +4,7 @@ import type { BrokenGlass } from '../api/policy.ts';
 import type { Deployment, Held, Rollout } from '../api/types.ts';
 import { recordTooLarge } from './annotation-size.ts';
 import {
+  FIELDS,
   firstHold,
   freedSettings,
   heldAnnotations,
@@ -15,8 +16,10 @@ import {
   readHeld,
   settingsOf,
   takeOver,
+  withoutFields,
   type Settings,
 } from './hold.ts';
+import { ownersAfter, readOwners, writeOwners, type Field, type Owned } from './field-owners.ts';
 import { patchFor, type PatchOp, type Wanted } from './intercept-patch.ts';
 import { traceOf, untraced } from './intercept-trace.ts';
 import * as words from './intercept-words.ts';
@@ -37,6 +40,8 @@ export interface Edit {
   readonly user: string;
   /** `options.fieldManager` of the review; "" when there is none. */
   readonly fieldManager: string;
+  /** Both objects' metadata.managedFields, where the objects have been read without them. */
+  readonly managedFields?: { readonly old: () => unknown; readonly next: () => unknown };
 }
 
 export interface InterceptOptions {
@@ -147,8 +152,33 @@ const patchOf = (context: Context, wanted: Wanted): PatchOp[] => {
     [keys.BREAK_GLASS]: null,
     [keys.GLASS_BROKEN]: noted ?? (ends ? undefined : annotationOf(old, keys.GLASS_BROKEN)) ?? null,
     [keys.PAUSED_UNSEEN]: null,
+    [keys.FIELD_OWNERS]: ownersMark(context, wanted),
   };
   return patchFor(next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
+};
+
+/** Who owned what we borrow, while we do, and until the operator has given it back. */
+const ownersMark = (context: Context, wanted: Wanted): string | null => {
+  const { old } = context;
+  const pending = annotationOf(old, keys.HELD) !== undefined || annotationOf(old, keys.FIELD_OWNERS) !== undefined;
+  const holds = typeof wanted.annotations?.[keys.HELD] === 'string';
+  return old !== undefined && (pending || holds) ? writeOwners(owned(context, old).owners) : null;
+};
+
+const owned = ({ next, fieldManager: manager, managedFields }: Context, old: Deployment): Owned => {
+  const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
+  const [before, after] = [settingsOf(old), settingsOf(next)];
+  const user = readHeld(old)?.user ?? before;
+  // A second call in one admission finds our settings, and what the first call noted of the user's.
+  const noted = annotationOf(next, keys.HELD) === annotationOf(old, keys.HELD) ? undefined : readHeld(next)?.user;
+  const isEdited = (field: Field): boolean =>
+    noted ? noted[field] !== user[field] : after[field] !== before[field] && after[field] !== user[field];
+  return ownersAfter(readOwners(annotationOf(old, keys.FIELD_OWNERS)), {
+    old: managedFields ? managedFields.old() : of(old),
+    next: managedFields ? managedFields.next() : of(next),
+    manager,
+    edited: FIELDS.filter(isEdited),
+  });
 };
 
 const onCreate = (context: Context): Ruling => {
@@ -277,7 +307,8 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   const noted: Held = { ...held, user: (edited ?? held).user };
   const [before, after] = [settingsOf(old), settingsOf(next)];
   // With a new template the pause is ours, as far as a second call can tell.
-  const taken = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
+  const edits = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
+  const taken = withoutFields(edits, owned(context, old).dropped);
   const back = changed && digest(context, next) === held.stable;
 
   // A record that the status does not confirm is looked at by the operator first: it is held until then.
@@ -328,8 +359,11 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   const warnings = changed
     ? [words.heldByNobody(held, next)]
     : words.kept(noted, next, editedFields(noted, taken), { unpaused, marked: isMarked(old) });
-  return { verdict: patch.length > 0 ? 'Kept' : 'Passed', patch, warnings };
+  return { verdict: patch.every(isNote) ? 'Passed' : 'Kept', patch, warnings };
 };
+
+/** Who owns a field was noted, and nothing else is changed. */
+const isNote = ({ path }: PatchOp): boolean => path === `/metadata/annotations/${keys.FIELD_OWNERS.replace('/', '~1')}`;
 
 /** The Deployment as its user wants it, with nothing of ours on it but the enrolment and the id of the last release. */
 const freed = (context: Context, old: Deployment, held: Held, changed: boolean): Wanted => ({

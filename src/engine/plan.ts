@@ -67,22 +67,25 @@ export function planRelease(rollout: Rollout, deployment: Deployment, replicas =
 const waitOf = (seconds: number | undefined): Wait =>
   seconds === undefined || seconds === null ? 'Approval' : seconds === 0 ? 'None' : { seconds };
 
-/** Every budget of the step, as one new Pod after the other becomes available. */
+/**
+ * Of all budgets of the step. The first has the most of both: with each Pod that becomes available, maxUnavailable grows by no more than
+ * that Pod, and maxSurge does not grow.
+ */
 function worstOf(
   from: number,
   target: number,
   replicas: number,
   limits: Limits,
 ): Pick<PlannedStep, 'surge' | 'unavailable'> {
-  let [updated, old, surge, unavailable] = [from, replicas - from, 0, 0];
-  for (let available = from; available < target; available++) {
-    const budget = budgetFor(target, { available, updated, old, replicas, limits });
-    updated = budget.maxUnavailable + budget.maxSurge;
-    old = replicas - budget.maxUnavailable;
-    surge = Math.max(surge, updated + old - replicas);
-    unavailable = Math.max(unavailable, replicas - old - available);
-  }
-  return { surge, unavailable };
+  if (from >= target) return { surge: 0, unavailable: 0 };
+  const { maxSurge, maxUnavailable } = budgetFor(target, {
+    available: from,
+    updated: from,
+    old: replicas - from,
+    replicas,
+    limits,
+  });
+  return { surge: maxSurge, unavailable: maxUnavailable - from };
 }
 
 export interface Experience {

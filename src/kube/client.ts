@@ -10,6 +10,7 @@ import { readItems } from './items.ts';
 import { parseLean } from './lean.ts';
 import { linesOf } from './lines.ts';
 import { assertPlain, PathError } from './path.ts';
+import { PlainTunnelAgent, TunnelAgent } from './tunnel.ts';
 
 export interface ApiClientOptions {
   readonly connection: Connection;
@@ -34,7 +35,7 @@ export interface ApiClient extends Api {
 
 export function createApi(options: ApiClientOptions): ApiClient {
   const { connection, timeoutMs = 30_000, maxBytes = 64 * 1024 * 1024 } = options;
-  const pools = new Pools(connection.server.protocol, options.connections ?? 16);
+  const pools = new Pools(connection, options.connections ?? 16);
 
   /** Sends a call, resolves with the head of the answer. */
   async function send(call: ApiCall, kind: 'request' | 'watch', signal: AbortSignal): Promise<IncomingMessage> {
@@ -49,7 +50,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
         ? { 'content-type': call.contentType ?? 'application/json', 'content-length': String(body.length) }
         : {}),
     };
-    const agent = credentials.agent ?? pools.get(kind, credentials);
+    const agent = pools.get(kind, credentials);
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const { request: open } = connection.server.protocol === 'http:' ? http : https;
@@ -120,13 +121,13 @@ export function createApi(options: ApiClientOptions): ApiClient {
 
 /** One pool of connections for requests and one for watches, made anew when the client's certificate or the CA changes. */
 class Pools {
-  private readonly protocol: string;
+  private readonly server: Pick<Connection, 'server' | 'proxy'>;
   private readonly connections: number;
   private readonly made: http.Agent[] = [];
   private current: { id: string; tls: Credentials['tls']; request: http.Agent; watch: http.Agent } | undefined;
 
-  constructor(protocol: string, connections: number) {
-    this.protocol = protocol;
+  constructor(server: Pick<Connection, 'server' | 'proxy'>, connections: number) {
+    this.server = server;
     this.connections = connections;
   }
 
@@ -136,13 +137,20 @@ class Pools {
     if (this.current?.id !== id) {
       const make = (maxSockets: number): http.Agent => {
         const common = { keepAlive: true, keepAliveMsecs: 30_000, maxSockets };
-        const agent = this.protocol === 'http:' ? new http.Agent(common) : new https.Agent({ ...common, ...tls });
+        const agent = this.agent(common, tls);
         this.made.push(agent);
         return agent;
       };
       this.current = { id, tls, request: make(this.connections), watch: make(Infinity) };
     }
     return this.current[kind];
+  }
+
+  private agent(common: http.AgentOptions, tls: Credentials['tls']): http.Agent {
+    const { server, proxy } = this.server;
+    if (server.protocol === 'http:') return proxy ? new PlainTunnelAgent(proxy, common) : new http.Agent(common);
+    const options = { ...common, ...tls };
+    return proxy ? new TunnelAgent(proxy, options) : new https.Agent(options);
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import type { ChangeHandler, Reflector } from './reflector.ts';
 /** What a reflector tells its readers. */
 export type Collection<T extends KubeObject> = Pick<
   Reflector<T>,
-  'synced' | 'problem' | 'whenSynced' | 'get' | 'by' | 'on' | 'start' | 'stop'
+  'synced' | 'problem' | 'doubt' | 'whenSynced' | 'get' | 'by' | 'on' | 'onListed' | 'start' | 'stop'
 >;
 
 /** No names: one for all namespaces. The maker is told the namespace, and `undefined` for all. */
@@ -23,12 +23,19 @@ export function inNamespaces<T extends KubeObject>(
     get problem() {
       return all.find(({ problem }) => problem !== undefined)?.problem;
     },
+    get doubt() {
+      return all.find(({ doubt }) => doubt !== undefined)?.doubt;
+    },
     whenSynced: async () => (await Promise.all(all.map((one) => one.whenSynced()))).every(Boolean),
     // A key is `namespace/name`.
     get: (key) => each.get(key.split('/', 1)[0]!)?.get(key),
     by: (index, value) => all.flatMap((one) => one.by(index, value)),
     on(handler: ChangeHandler<T>) {
       const ends = all.map((one) => one.on(handler));
+      return () => ends.map((end) => end()).every(Boolean);
+    },
+    onListed(listener) {
+      const ends = [...each].map(([namespace, one]) => one.onListed((listing) => listener({ ...listing, namespace })));
       return () => ends.map((end) => end()).every(Boolean);
     },
     start() {
@@ -44,10 +51,12 @@ export function inNamespaces<T extends KubeObject>(
 export const noObjects = <T extends KubeObject>(): Collection<T> => ({
   synced: true,
   problem: undefined,
+  doubt: undefined,
   whenSynced: () => Promise.resolve(true),
   get: () => undefined,
   by: () => [],
   on: () => () => false,
+  onListed: () => () => false,
   start: () => undefined,
   stop: () => Promise.resolve(),
 });

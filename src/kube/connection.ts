@@ -1,13 +1,18 @@
 // Where the API server is and how we prove who we are: in a cluster from the Pod's service account, elsewhere from a kubeconfig.
 import { readFile } from 'node:fs/promises';
-import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
-import { loadKubeconfig, type Overrides } from './kubeconfig.ts';
+import type { Cluster } from '@kubernetes/client-node';
+import { ExecPlugin, type ClusterInfo, type ExecConfig } from './exec-plugin.ts';
+import { loadKubeconfig, type Loaded, type Overrides } from './kubeconfig.ts';
+import { proxyFor, proxySettings, readProxyUrl, type ProxySettings } from './proxy.ts';
 
-export type Source =
+export type Source = (
   | { readonly type: 'kubeconfig'; readonly files: readonly string[] }
-  | { readonly type: 'inCluster'; readonly host: string; readonly port: string };
+  | { readonly type: 'inCluster'; readonly host: string; readonly port: string }
+) & {
+  /** Of the environment; a kubeconfig's own `proxy-url` goes before. */
+  readonly proxies?: ProxySettings;
+};
 
 /** What a request needs besides its own; asked for before each one, because tokens and client certificates are renewed. */
 export interface Credentials {
@@ -15,12 +20,12 @@ export interface Credentials {
   readonly tls: Readonly<
     Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'servername' | 'rejectUnauthorized'>
   >;
-  /** Of a proxy. */
-  readonly agent?: Agent;
 }
 
 export interface Connection {
   readonly server: URL;
+  /** Through which all goes. */
+  readonly proxy?: URL | undefined;
   /** Namespace of the context, or of the Pod. */
   readonly namespace: string | undefined;
   credentials(): Promise<Credentials>;
@@ -35,19 +40,22 @@ export class ConnectionError extends Error {
 
 /** As kubectl decides it: the flag, then KUBECONFIG, then the Pod's service account, then ~/.kube/config. */
 export function findSource(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): Source {
-  if (flag) return { type: 'kubeconfig', files: [flag] };
+  const proxies = proxySettings(env);
+  const common = proxies && { proxies };
+  if (flag) return { type: 'kubeconfig', files: [flag], ...common };
   const files = (env['KUBECONFIG'] ?? '').split(':').filter((file) => file !== '');
-  if (files.length > 0) return { type: 'kubeconfig', files };
+  if (files.length > 0) return { type: 'kubeconfig', files, ...common };
   const host = env['KUBERNETES_SERVICE_HOST'];
-  if (host) return { type: 'inCluster', host, port: env['KUBERNETES_SERVICE_PORT'] ?? '443' };
-  if (env['HOME']) return { type: 'kubeconfig', files: [`${env['HOME']}/.kube/config`] };
+  if (host) return { type: 'inCluster', host, port: env['KUBERNETES_SERVICE_PORT'] ?? '443', ...common };
+  if (env['HOME']) return { type: 'kubeconfig', files: [`${env['HOME']}/.kube/config`], ...common };
   throw new ConnectionError('no cluster: pass --kubeconfig FILE, or set KUBECONFIG');
 }
 
 /** `overrides`: what a command line says instead of the kubeconfig. Throws ConnectionError. */
 export async function connect(source: Source, overrides: Overrides = {}): Promise<Connection> {
-  if (source.type === 'kubeconfig') return connectWith(source.files, overrides);
-  const connection = await connectInCluster(source.host, source.port);
+  if (source.type === 'kubeconfig') return connectWith(source.files, overrides, source.proxies);
+  const found = await connectInCluster(source.host, source.port);
+  const connection = { ...found, proxy: proxyFor(found.server, source.proxies) };
   const { token, as, asGroup: _group, asUid: _uid, ...others } = overrides;
   const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
   if (other !== undefined) {
@@ -107,12 +115,16 @@ export async function connectInCluster(host: string, port: string, folder = SERV
   };
 }
 
-async function connectWith(files: readonly string[], overrides: Overrides): Promise<Connection> {
+async function connectWith(
+  files: readonly string[],
+  overrides: Overrides,
+  proxies: ProxySettings | undefined,
+): Promise<Connection> {
   const name = files.join(':');
   const { context } = overrides;
-  const load = async (): Promise<KubeConfig> => {
+  const load = async (): Promise<User> => {
     try {
-      return await loadKubeconfig(files, overrides);
+      return userOf(await loadKubeconfig(files, overrides));
     } catch (error) {
       throw new ConnectionError(
         `kubeconfig ${name}: ${reasonOf(error)}; pass --kubeconfig FILE with a file that kubectl can use`,
@@ -120,8 +132,9 @@ async function connectWith(files: readonly string[], overrides: Overrides): Prom
       );
     }
   };
-  let config = await load();
+  let user = await load();
   let stale = false;
+  const { config, proxyUrl } = user;
   const cluster = config.getCurrentCluster();
   const wanted = config.getCurrentContext();
   if (!cluster) {
@@ -135,14 +148,26 @@ async function connectWith(files: readonly string[], overrides: Overrides): Prom
   if (!URL.canParse(cluster.server ?? '')) {
     throw new ConnectionError(`kubeconfig ${name}: server: "${cluster.server}" is not a URL; write https://HOST:PORT`);
   }
+  const server = new URL(cluster.server);
+  let proxy: URL | undefined;
+  try {
+    proxy = proxyUrl ? readProxyUrl(proxyUrl) : proxyFor(server, proxies);
+  } catch (error) {
+    throw new ConnectionError(`kubeconfig ${name}: ${reasonOf(error)}`, { cause: error });
+  }
   const credentials = async (): Promise<Credentials> => {
     const options: RequestOptions = {};
     // A new KubeConfig asks the plugin again, and reads what a login has written since.
-    if (stale) config = await load();
+    if (stale) user = await load();
     stale = false;
     try {
-      await config.applyToHTTPSOptions(options);
+      await user.config.applyToHTTPSOptions(options);
+      const { token, cert, key } = (await user.plugin?.credential()) ?? {};
+      if (token !== undefined) options.headers = { ...options.headers, authorization: `Bearer ${token}` };
+      if (cert !== undefined) Object.assign(options, { cert, key });
     } catch (error) {
+      if (user.plugin && error instanceof Error && error.message.startsWith('exec: '))
+        throw new ConnectionError(`kubeconfig ${name}: cannot get credentials: ${error.message}`, { cause: error });
       throw new ConnectionError(`kubeconfig ${name}: cannot get credentials: ${reasonOf(error)}`, { cause: error });
     }
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized, auth } = options;
@@ -154,13 +179,42 @@ async function connectWith(files: readonly string[], overrides: Overrides): Prom
     return {
       headers,
       tls: dropUndefined({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized }),
-      ...(cluster.proxyUrl && options.agent ? { agent: options.agent as Agent } : {}),
     };
   };
   // A certificate that cannot be read is better said now than at the first request.
   await credentials();
   const namespace = config.getContextObject(wanted)?.namespace;
-  return { server: new URL(cluster.server), namespace, credentials, renew: () => void (stale = true) };
+  return { server, proxy, namespace, credentials, renew: () => void (stale = true) };
+}
+
+interface User {
+  /** Without what is done here and not by the client library: the proxy, and the credential plugin. */
+  readonly config: Loaded['config'];
+  readonly proxyUrl: string | undefined;
+  readonly plugin: ExecPlugin | undefined;
+}
+
+function userOf({ config, execConfig }: Loaded): User {
+  const cluster = config.getCurrentCluster();
+  const exec = config.getCurrentUser()?.exec as ExecConfig | undefined | null;
+  config.clusters = config.clusters.map(({ proxyUrl: _, ...rest }) => rest);
+  config.users = config.users.map(({ exec: __, ...rest }) => rest);
+  const info = (): Promise<ClusterInfo> => clusterInfo(cluster!, execConfig(cluster!.name));
+  return { config, proxyUrl: cluster?.proxyUrl, plugin: exec && cluster ? new ExecPlugin(exec, info) : undefined };
+}
+
+/** What a credential plugin is told of the cluster, with the CA as data. */
+async function clusterInfo(cluster: Cluster, config: unknown): Promise<ClusterInfo> {
+  const { server, tlsServerName, skipTLSVerify, caFile, proxyUrl } = cluster;
+  const caData = caFile ? (await readFile(caFile)).toString('base64') : cluster.caData;
+  return {
+    server,
+    ...(tlsServerName && { 'tls-server-name': tlsServerName }),
+    ...(skipTLSVerify && { 'insecure-skip-tls-verify': true }),
+    ...(caData && { 'certificate-authority-data': caData }),
+    ...(proxyUrl && { 'proxy-url': proxyUrl }),
+    ...(config !== undefined && { config }),
+  };
 }
 
 const dropUndefined = <T extends object>(object: T): T =>

@@ -1,6 +1,8 @@
 // Several kubeconfig files and the flags of kubectl become one configuration, by kubectl's rules.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Cluster, KubeConfig, User } from '@kubernetes/client-node';
+import type { ExecConfig } from './exec-plugin.ts';
 
 /** What a command line says instead of the kubeconfig; named as kubectl's flags. */
 export interface Overrides {
@@ -19,18 +21,34 @@ export interface Overrides {
   readonly tlsServerName?: string;
 }
 
+export interface Loaded {
+  readonly config: KubeConfig;
+  /** The `config` of a cluster for credential plugins: its extension of that name. */
+  readonly execConfig: (cluster: string) => unknown;
+}
+
+/** The extension of a cluster that is for credential plugins. */
+const EXEC_EXTENSION = 'client.authentication.k8s.io/exec';
+
 /** An entry that stands in several files is the first's; a file that is not there is passed over where there are others. Throws what reading throws. */
-export async function loadKubeconfig(files: readonly string[], overrides: Overrides): Promise<KubeConfig> {
-  const { KubeConfig: Loader } = await import('@kubernetes/client-node');
+export async function loadKubeconfig(files: readonly string[], overrides: Overrides): Promise<Loaded> {
+  const { KubeConfig: Loader, loadYaml } = await import('@kubernetes/client-node');
   const config = new Loader();
   config.loadFromOptions({ clusters: [], users: [], contexts: [], currentContext: '' });
+  const extensions = new Map<string, unknown>();
   let missing: unknown;
   let found = 0;
   for (const file of files) {
     const one = new Loader();
     try {
-      if (files.length > 1 && readFileSync(file, 'utf8').trim() === '') continue;
-      one.loadFromFile(file);
+      const text = readFileSync(file, 'utf8');
+      if (files.length > 1 && text.trim() === '') continue;
+      one.loadFromString(text);
+      one.makePathsAbsolute(path.dirname(file));
+      one.users = one.users.map((user) => withCommand(user, path.dirname(file)));
+      for (const [name, extension] of extensionsOf(loadYaml(text))) {
+        if (!extensions.has(name)) extensions.set(name, extension);
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       missing ??= error;
@@ -44,7 +62,30 @@ export async function loadKubeconfig(files: readonly string[], overrides: Overri
   }
   if (found === 0 && missing !== undefined && overrides.server === undefined) throw missing as Error;
   apply(config, overrides);
-  return config;
+  return { config, execConfig: (cluster) => extensions.get(cluster) };
+}
+
+/** A command with a slash is relative to the kubeconfig; one without is looked for in PATH. */
+function withCommand(user: User, folder: string): User {
+  const exec = user.exec as ExecConfig | undefined | null;
+  if (!exec?.command?.includes('/')) return user;
+  return { ...user, exec: { ...exec, command: path.resolve(folder, exec.command) } };
+}
+
+interface RawKubeconfig {
+  readonly clusters?: readonly {
+    readonly name?: string;
+    readonly cluster?: { readonly extensions?: readonly { readonly name?: string; readonly extension?: unknown }[] };
+  }[];
+}
+
+/** The client library leaves extensions out. */
+function extensionsOf(raw: RawKubeconfig | null | undefined): [cluster: string, extension: unknown][] {
+  if (!Array.isArray(raw?.clusters)) return [];
+  return (raw.clusters as NonNullable<RawKubeconfig['clusters']>).flatMap(({ name, cluster }) => {
+    const found = cluster?.extensions?.find((extension) => extension.name === EXEC_EXTENSION);
+    return name === undefined || found === undefined ? [] : [[name, found.extension] as [string, unknown]];
+  });
 }
 
 const joined = <T extends { readonly name: string }>(first: readonly T[], second: readonly T[]): T[] => [

@@ -18,8 +18,38 @@ export function parseLean(bytes: Buffer): unknown {
 /** An AdmissionReview, likewise of both of its objects. Throws SyntaxError. */
 export function parseLeanReview(json: string): unknown {
   const object = cut(json, 0);
-  const old = json.indexOf(OLD_OBJECT, object?.to);
-  return parse(json, object, old < 0 ? undefined : cut(json, old));
+  const at = json.indexOf(OLD_OBJECT, object?.to);
+  const old = at < 0 ? undefined : cut(json, at);
+  const review = parse(json, object, old);
+  const { request } = (review ?? {}) as {
+    readonly request?: { readonly object?: unknown; readonly oldObject?: unknown };
+  };
+  // Where there is no object, as in a deletion, the first list is that of the old one.
+  const isOld = object !== undefined && json.lastIndexOf(OLD_OBJECT, object.from) >= 0;
+  if (object) keep(isOld ? request?.oldObject : request?.object, json.slice(object.from, object.to));
+  if (old) keep(request?.oldObject, json.slice(old.from, old.to));
+  return review;
+}
+
+/** What was left out of an object, for as long as the object is there. */
+const leftOut = new WeakMap<object, string>();
+
+const keep = (object: unknown, text: string): void => {
+  if (typeof object === 'object' && object !== null) leftOut.set(object, text);
+};
+
+/** `metadata.managedFields` of an object of a review that parseLeanReview has read. */
+export function managedFieldsOf(object: unknown): unknown {
+  if (typeof object !== 'object' || object === null) return undefined;
+  const text = leftOut.get(object);
+  if (text !== undefined) {
+    try {
+      return JSON.parse(`[${text}]`);
+    } catch {
+      // A list within the list: then nothing was left out.
+    }
+  }
+  return (object as { readonly metadata?: { readonly managedFields?: unknown } | null }).metadata?.managedFields;
 }
 
 interface Part {

@@ -6,6 +6,7 @@ import { backoffMs, sleep, type Backoff } from './clock.ts';
 import { ApiError, isGone, isNotFound, NetworkError } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 import { freeze, keyOf, Store, trimBallast, type Index } from './store.ts';
+import { isOlder, WentBack } from './versions.ts';
 
 export interface Change<T> {
   readonly type: 'added' | 'updated' | 'deleted';
@@ -18,6 +19,16 @@ export interface Change<T> {
 
 /** Called in order, in the watch's own time: put a key into a queue and return. */
 export type ChangeHandler<T> = (change: Change<T>) => void;
+
+/** The whole collection was listed. */
+export interface Listing {
+  /** The resourceVersion of the list. */
+  readonly version: string;
+  /** Of an earlier time than what was seen before: what was written since then is lost. */
+  readonly back: boolean;
+  /** Where it is the collection of one namespace only. */
+  readonly namespace?: string;
+}
 
 export interface ReflectorOptions<T extends KubeObject> {
   readonly api: Api;
@@ -38,7 +49,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly onDrift?: (objects: number) => void;
 }
 
-export type RestartReason = 'gone' | 'error' | 'silent' | 'short';
+export type RestartReason = 'gone' | 'back' | 'error' | 'silent' | 'short';
 
 const PAGE_SIZE = 500;
 /** Objects that stayed different from the server's although no event said so are found within this time. */
@@ -52,18 +63,27 @@ const BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
 const BACKOFF_AWAY: Backoff = { baseMs: 800, capMs: 10_000 };
 /** A kind that is not there yet may come at any moment: whoever installs its CRD looks on. */
 const BACKOFF_UNKNOWN_KIND: Backoff = { baseMs: 800, capMs: 5_000 };
+/** A server that asks us to wait is at work, e.g. after an upgrade of a CRD ("storage is (re)initializing"). Longer than this it is not. */
+const USUAL_WAITS = 5;
 
 export class Reflector<T extends KubeObject> {
   readonly store: Store<T>;
   private readonly options: ReflectorOptions<T>;
   private readonly logger: Logger;
   private readonly handlers = new Set<ChangeHandler<T>>();
+  private readonly listeners = new Set<(listing: Listing) => void>();
   private readonly stopping = new AbortController();
   private readonly waiting: ((synced: boolean) => void)[] = [];
   private running: Promise<void> | undefined;
   private isSynced = false;
   /** Where to go on watching; undefined = list first. */
   private resourceVersion: string | undefined;
+  /** The newest version that we have seen, also when the place to go on watching is lost. */
+  private latest: string | undefined;
+  /** A watch has ended before its time: whoever answers next may have another history. */
+  private isUnsure = false;
+  /** What is kept is of a history that is no more. */
+  private isBack = false;
   private comparedAt = 0;
   private failures = 0;
   /** What the last pause was for. */
@@ -76,14 +96,19 @@ export class Reflector<T extends KubeObject> {
     this.store = new Store(options.indexes);
   }
 
-  /** The store has held the whole collection at least once. */
+  /** The store has held the whole collection at least once, and it is not known to be of a history that is no more. */
   get synced(): boolean {
-    return this.isSynced;
+    return this.isSynced && !this.isBack;
   }
 
   /** Why it is not synced, as far as it is known. */
   get problem(): string | undefined {
-    return this.isSynced ? undefined : this.lastProblem;
+    return this.synced ? undefined : this.lastProblem;
+  }
+
+  /** Why what is kept may be out of date; undefined while it is watched. */
+  get doubt(): string | undefined {
+    return this.isUnsure && this.failures > 0 ? this.lastProblem : undefined;
   }
 
   /** True as soon as it is synced; false when it was stopped before. */
@@ -107,6 +132,12 @@ export class Reflector<T extends KubeObject> {
     return () => this.handlers.delete(handler);
   }
 
+  /** Hears of each list of the whole collection, after its changes; returns a function that ends it. */
+  onListed(listener: (listing: Listing) => void): () => boolean {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
   start(): void {
     this.running ??= this.run();
   }
@@ -124,32 +155,40 @@ export class Reflector<T extends KubeObject> {
       try {
         if (this.resourceVersion === undefined) await this.list();
         else if (clock.now() - this.comparedAt >= COMPARE_EVERY_MS) await this.compare(this.resourceVersion);
+        else if (this.isUnsure) await this.verify(this.resourceVersion);
         const heard = await this.watch(this.resourceVersion!);
         if (heard) this.calm();
         else await this.pause('short');
       } catch (error) {
         if (this.stopping.signal.aborted) return;
-        if (isGone(error)) this.resourceVersion = undefined;
-        await this.pause(isGone(error) ? 'gone' : 'error', error);
+        this.isUnsure = true;
+        if (error instanceof WentBack) this.isBack = true;
+        if (isGone(error) || error instanceof WentBack) this.resourceVersion = undefined;
+        await this.pause(error instanceof WentBack ? 'back' : isGone(error) ? 'gone' : 'error', error);
       }
     }
   }
 
   /**
-   * Waits after a failure: not at all after the first 410, which is a server's way of saying "list again". It may be the first that a
-   * server says when it comes back, after many failures.
+   * Waits after a failure: not at all when the collection is to be listed again (after a 410, or when the server has gone back in time)
+   * for the first time. It may be the first that a server says when it comes back, after many failures.
    */
   private async pause(reason: RestartReason, error?: unknown): Promise<void> {
     const { clock, onRestart } = this.options;
-    const firstGone = reason === 'gone' && this.lastReason !== 'gone';
+    const firstGone = isLost(reason) && !isLost(this.lastReason);
     this.failures = firstGone ? 1 : this.failures + 1;
     this.lastReason = reason;
     if (error) this.lastProblem = error instanceof Error ? error.message : String(error);
     onRestart?.(reason);
+    if (reason === 'back') this.logger.warn('the API server went back in time, listing again', { error });
     if (firstGone) return;
     const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const ms = Math.max(wanted, backoffMs(this.failures, backoffOf(error), clock));
-    if (error) this.logger.warn('watch interrupted, will try again', { failures: this.failures, waitMs: ms, error });
+    const usual = error instanceof ApiError && error.code === 429 && this.failures <= USUAL_WAITS;
+    if (error) {
+      const fields = { failures: this.failures, waitMs: ms, error };
+      this.logger[usual ? 'info' : 'warn']('watch interrupted, will try again', fields);
+    }
     await sleep(clock, ms, this.stopping.signal);
   }
 
@@ -159,10 +198,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   private async list(): Promise<void> {
-    const listed = await this.pages({});
-    this.replace(listed.objects);
-    this.resourceVersion = listed.resourceVersion;
-    this.comparedAt = this.options.clock.now();
+    const listed = await this.pages({}, () => undefined);
+    this.adopt(listed);
     if (this.isSynced) return;
     this.isSynced = true;
     this.logger.debug('synced', { objects: this.store.size });
@@ -173,21 +210,50 @@ export class Reflector<T extends KubeObject> {
   private async compare(resourceVersion: string): Promise<void> {
     // If that cannot be had (the version is compacted, the server cannot do it), the collection is listed as it is now.
     this.resourceVersion = undefined;
-    const listed = await this.pages({ resourceVersion, resourceVersionMatch: 'Exact' });
-    const differences = this.replace(listed.objects);
+    const listed = await this.pages({ resourceVersion, resourceVersionMatch: 'Exact' }, (key) => this.store.get(key));
     const exact = listed.resourceVersion === resourceVersion;
-    this.resourceVersion = listed.resourceVersion;
-    this.comparedAt = this.options.clock.now();
+    const differences = this.adopt(listed);
     if (!exact || differences === 0) return;
     this.logger.warn('the watch had missed changes', { objects: differences });
     this.options.onDrift?.(differences);
   }
 
-  private async pages(first: Record<string, string>): Promise<{ resourceVersion: string; objects: Map<string, T> }> {
+  /** Makes a list our own: what is kept, and where to go on from; returns how many objects were different. */
+  private adopt({ resourceVersion, objects }: { resourceVersion: string; objects: ReadonlyMap<string, T> }): number {
+    const back = this.isBack || (this.latest !== undefined && isOlder(resourceVersion, this.latest));
+    const differences = this.replace(objects, back);
+    this.resourceVersion = this.latest = resourceVersion;
+    this.comparedAt = this.options.clock.now();
+    this.isUnsure = this.isBack = false;
+    for (const listener of this.listeners) listener({ version: resourceVersion, back });
+    return differences;
+  }
+
+  /**
+   * Asks where the API server is before a watch goes on from our resourceVersion. To a server that was restored from a backup that version
+   * lies in the future, and it would say nothing until its own versions are beyond it. A list without a version is never behind.
+   */
+  private async verify(resourceVersion: string): Promise<void> {
+    const { api, path } = this.options;
+    const query = { ...this.selectors(), limit: '1' };
+    const { metadata } = asList<T>(
+      await api.request({ method: 'GET', path, query, signal: this.stopping.signal }),
+      path,
+    );
+    const now = metadata.resourceVersion ?? '';
+    if (isOlder(now, resourceVersion)) throw new WentBack(now, resourceVersion);
+    this.isUnsure = false;
+  }
+
+  /** `before`: what of our own a listed object may share with; of another history it would be another object's. */
+  private async pages(
+    first: Record<string, string>,
+    before: (key: string) => T | undefined,
+  ): Promise<{ resourceVersion: string; objects: Map<string, T> }> {
     const objects = new Map<string, T>();
     // Items of a list do not say what they are; those of a watch do.
     const take = (item: T, { apiVersion, kind }: { apiVersion?: string; kind?: string }): void => {
-      const object = this.keep(item.kind ? item : { apiVersion, kind: kind?.replace(/List$/, ''), ...item });
+      const object = this.keep(item.kind ? item : { apiVersion, kind: kind?.replace(/List$/, ''), ...item }, before);
       objects.set(keyOf(object), object);
     };
     let next: Record<string, string> = first;
@@ -208,15 +274,18 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
-  /** Makes the store equal to the list; returns how many objects were different. */
-  private replace(objects: ReadonlyMap<string, T>): number {
+  /**
+   * Makes the store equal to the list; returns how many objects were different. In another history the same version may be of another
+   * content: then each is told.
+   */
+  private replace(objects: ReadonlyMap<string, T>, back: boolean): number {
     let differences = 0;
     for (const key of [...this.store.keys()]) {
       if (objects.has(key)) continue;
       differences += 1;
       this.change(key, undefined);
     }
-    for (const [key, object] of objects) if (this.change(key, object)) differences += 1;
+    for (const [key, object] of objects) if (this.change(key, object, undefined, back)) differences += 1;
     return differences;
   }
 
@@ -229,6 +298,7 @@ export class Reflector<T extends KubeObject> {
     const started = clock.now();
     const { signal, abort, unlink } = link(this.stopping.signal);
     let lines = 0;
+    let bookmarks = 0;
     let heardAt = started;
     let failure: unknown;
     let silenced = false;
@@ -250,6 +320,7 @@ export class Reflector<T extends KubeObject> {
       await api.watch({ method: 'GET', path, query, signal }, (line) => {
         if (failure || signal.aborted) return;
         lines += 1;
+        if (line.type === 'BOOKMARK') bookmarks += 1;
         heardAt = clock.now();
         failure = this.take(line);
         if (failure) abort();
@@ -259,9 +330,13 @@ export class Reflector<T extends KubeObject> {
       unlink();
     }
     if (failure) throw failure;
+    // Also one that has ended in an orderly way: a server that is shut down ends its watches so.
+    this.isUnsure = silenced || clock.now() - started < timeoutSeconds * 1000 - SHORT_MS;
     if (silenced) {
       this.options.onRestart?.('silent');
-      this.logger.warn('watch was silent, opening it again', { silentMs: clock.now() - heardAt });
+      // A server that has started lately, or in which nothing changes, sends no bookmark for minutes.
+      const level = bookmarks > 0 ? 'warn' : 'info';
+      this.logger[level]('watch was silent, opening it again', { silentMs: clock.now() - heardAt });
     }
     return lines > 0 || clock.now() - started >= SHORT_MS || this.stopping.signal.aborted;
   }
@@ -274,29 +349,28 @@ export class Reflector<T extends KubeObject> {
     }
     const object = line.object as T;
     const { resourceVersion } = object.metadata;
+    if (resourceVersion && this.latest && isOlder(resourceVersion, this.latest)) {
+      return new WentBack(resourceVersion, this.latest);
+    }
     this.calm();
     if (line.type !== 'BOOKMARK') {
-      const kept = this.keep(object);
+      const kept = this.keep(object, (key) => this.store.get(key));
       this.change(keyOf(kept), line.type === 'DELETED' ? undefined : kept, kept);
     }
     // Only now: had it failed, we would see the line again.
-    if (resourceVersion) this.resourceVersion = resourceVersion;
+    if (resourceVersion) this.resourceVersion = this.latest = resourceVersion;
     return undefined;
   }
 
-  private keep(object: T): T {
-    return freeze((this.options.trim ?? trimBallast)(object, this.store.get(keyOf(object))));
+  private keep(object: T, before: (key: string) => T | undefined): T {
+    return freeze((this.options.trim ?? trimBallast)(object, before(keyOf(object))));
   }
 
   /** True when it was one: an event seen twice, or an object that is listed as we have it, is none. */
-  private change(key: string, object: T | undefined, last?: T): boolean {
+  private change(key: string, object: T | undefined, last?: T, certain = false): boolean {
     const old = this.store.get(key);
-    if (
-      object
-        ? old?.metadata.resourceVersion === object.metadata.resourceVersion && old?.metadata.uid === object.metadata.uid
-        : !old
-    )
-      return false;
+    const { uid, resourceVersion } = object?.metadata ?? {};
+    if (object ? !certain && isSame(old?.metadata, uid, resourceVersion) : !old) return false;
     this.store.set(key, object);
     if (!object) this.tellAll({ type: 'deleted', key, object: last ?? old! });
     else if (!old) this.tellAll({ type: 'added', key, object });
@@ -326,6 +400,12 @@ export class Reflector<T extends KubeObject> {
     return { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}) };
   }
 }
+
+const isSame = (old: KubeObject['metadata'] | undefined, uid?: string, resourceVersion?: string): boolean =>
+  old !== undefined && old.resourceVersion === resourceVersion && old.uid === uid;
+
+/** The place in the history is lost: the collection is listed again. */
+const isLost = (reason: RestartReason | undefined): boolean => reason === 'gone' || reason === 'back';
 
 const backoffOf = (error: unknown): Backoff =>
   isNotFound(error) ? BACKOFF_UNKNOWN_KIND : error instanceof NetworkError ? BACKOFF_AWAY : BACKOFF;

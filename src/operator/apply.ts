@@ -1,7 +1,9 @@
 // Carries decisions out: the effects in order, then one status write, and only then the events.
+import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { EVENTS } from '../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
 import { isTooLarge, tooLargeForUs } from '../engine/annotation-size.ts';
+import { ownersNow } from '../engine/field-owners.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
 import { cleaned } from '../engine/words.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
@@ -19,7 +21,7 @@ import {
   type Resource,
 } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
-import { disownOps } from './disown.ts';
+import { awaitsOwners, disownOps } from './disown.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { mergeDiff } from './status-patch.ts';
 import { trimPod } from './trim.ts';
@@ -31,6 +33,11 @@ export interface ApplierDeps {
   readonly writes: OwnWrites;
   readonly logger: Logger;
   readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
+}
+
+/** What a patch of a Deployment's annotations looks like. */
+interface DeploymentPatch {
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, string | null>> };
 }
 
 const DISOWN_TRIES = 3;
@@ -50,8 +57,8 @@ function pathTo(key: string, resource: Resource, { metadata }: KubeObject, subre
 
 export class Applier {
   private readonly deps: ApplierDeps;
-  /** When this process last wrote a Rollout's status. */
-  private readonly reported = new Map<string, number>();
+  /** When this process last wrote a Rollout's status: by key, and by the Rollout's uid. */
+  private readonly reported = new Map<string, Map<string, number>>();
   /** When labels of a Deployment's Pods are tried again: they were refused. */
   private readonly unlabelled = new Map<string, number>();
 
@@ -59,8 +66,22 @@ export class Applier {
     this.deps = deps;
   }
 
-  reportedAt(rollout: Rollout): number | undefined {
-    return this.reported.get(rollout.metadata.uid ?? '');
+  reportedAt(key: string, rollout: Rollout): number | undefined {
+    return this.reported.get(key)?.get(rollout.metadata.uid ?? '');
+  }
+
+  /** These are all the Rollouts of the key: what is remembered of others, which are gone, is forgotten. */
+  keepOnly(key: string, rollouts: readonly Rollout[]): void {
+    const reported = this.reported.get(key);
+    if (!reported) return;
+    const there = new Set(rollouts.map(({ metadata }) => metadata.uid ?? ''));
+    for (const uid of reported.keys()) if (!there.has(uid)) reported.delete(uid);
+    if (reported.size === 0) this.reported.delete(key);
+  }
+
+  /** For tests and for nobody else: how many Rollouts are remembered. */
+  get remembered(): number {
+    return [...this.reported.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Undefined: labels are written as Pods come. */
@@ -76,8 +97,10 @@ export class Applier {
   }
 
   /** Nothing is released any more: the next report need not wait for the last. */
-  forget(rollout: Rollout): void {
-    this.reported.delete(rollout.metadata.uid ?? '');
+  forget(key: string, rollout: Rollout): void {
+    const reported = this.reported.get(key);
+    reported?.delete(rollout.metadata.uid ?? '');
+    if (reported?.size === 0) this.reported.delete(key);
   }
 
   /**
@@ -119,7 +142,10 @@ export class Applier {
     let changed = false;
     switch (effect.kind) {
       case 'PatchDeployment':
-        changed = await this.write(key, deployment, { path: pathOf(DEPLOYMENTS, splitKey(key)), body: effect.patch });
+        changed = await this.write(key, deployment, {
+          path: pathOf(DEPLOYMENTS, splitKey(key)),
+          body: await this.noteOwners(key, effect.patch, deployment),
+        });
         // A mark is followed by a move at once.
         if (deployment && effect.why !== 'mark') await this.disown(key, deployment);
         break;
@@ -203,7 +229,8 @@ export class Applier {
     const body = { metadata: { resourceVersion: current.metadata.resourceVersion }, status: diff };
     const path = pathTo(key, ROLLOUTS, rollout, 'status');
     const changed = await this.write(key, current, { path, body });
-    this.reported.set(rollout.metadata.uid ?? '', this.deps.clock.now());
+    const reported = this.reported.get(key) ?? new Map<string, number>();
+    this.reported.set(key, reported.set(rollout.metadata.uid ?? '', this.deps.clock.now()));
     return changed;
   }
 
@@ -231,26 +258,59 @@ export class Applier {
       this.deps.logger.debug('a refused write could not be reported', { key, error: failed });
     }
     // Once it is let through, the status says so at once.
-    this.forget(rollout);
+    this.forget(key, rollout);
   }
 
   /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
-  private async disown(key: string, before: KubeObject): Promise<void> {
+  private async disown(key: string, before: Deployment): Promise<boolean> {
     const { namespace, name } = splitKey(key);
     const path = pathOf(DEPLOYMENTS, { namespace, name });
     let written = this.deps.writes.newest(key, before);
     for (let tries = 0; tries < DISOWN_TRIES; tries++) {
-      const ops = disownOps(written);
-      if (!ops) return;
+      const ops = disownOps(written, this.deps.clock.now());
+      if (!ops) return true;
       try {
         await this.write(key, written, { path, body: ops, contentType: 'application/json-patch+json' });
-        return;
+        return true;
       } catch (error) {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
-        if (error.code !== 422) return;
+        if (error.code !== 422) return false;
         // Somebody else has written meanwhile, and our entry has moved.
         written = await getObject(this.deps.api, DEPLOYMENTS, { namespace, name, uid: before.metadata.uid });
       }
+    }
+    return false;
+  }
+
+  /** A hold that no webhook has seen notes the owners too. What is watched comes without them: it costs one read. */
+  private async noteOwners(key: string, patch: DeploymentPatch, before: Deployment | undefined): Promise<object> {
+    const annotations = patch.metadata?.annotations;
+    if (typeof annotations?.[HELD] !== 'string' || before?.metadata.annotations?.[HELD] !== undefined) return patch;
+    try {
+      const { metadata } = await getObject<Deployment>(this.deps.api, DEPLOYMENTS, splitKey(key));
+      const { managedFields } = metadata as { readonly managedFields?: unknown };
+      const owners = ownersNow(managedFields, metadata.annotations?.[FIELD_OWNERS]);
+      return { ...patch, metadata: { ...patch.metadata, annotations: { ...annotations, [FIELD_OWNERS]: owners } } };
+    } catch (error) {
+      this.deps.logger.debug('owners of fields could not be noted', { key, error });
+      return patch;
+    }
+  }
+
+  /**
+   * Gives the fields of a Deployment that the webhook has set free back to their owners. What is watched comes without them. Best effort:
+   * whoever waits for a release does not wait for this.
+   */
+  async giveBackOwners(key: string, cached: Deployment): Promise<boolean> {
+    if (!awaitsOwners(cached)) return false;
+    try {
+      const known = await getObject<Deployment>(this.deps.api, DEPLOYMENTS, splitKey(key));
+      if (!awaitsOwners(known)) return false;
+      this.deps.writes.remember(key, cached, freeze(known));
+      return await this.disown(key, known);
+    } catch (error) {
+      this.deps.logger.debug('owners of fields could not be given back', { key, error });
+      return false;
     }
   }
 

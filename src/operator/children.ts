@@ -4,7 +4,7 @@ import type { Children } from '../engine/snapshot.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
 import { pathOf, PODS, REPLICA_SETS, type Resource } from '../kube/path.ts';
-import { Reflector } from '../kube/reflector.ts';
+import { Reflector, type Listing } from '../kube/reflector.ts';
 import { selectorText } from './selector.ts';
 import { trimPod, trimReplicaSet } from './trim.ts';
 
@@ -14,6 +14,8 @@ export interface ChildWatchesDeps {
   readonly logger: Logger;
   /** Something changed under this key. */
   readonly wake: (key: string) => void;
+  /** All objects of this kind that belong to the key were listed. */
+  readonly listed: (kind: 'ReplicaSet' | 'Pod', listing: Listing, key: string) => void;
   readonly metrics?: {
     watchRestart(resource: string, reason: string): void;
     watchDrift(resource: string, objects: number): void;
@@ -49,6 +51,8 @@ export class ChildWatches {
     };
     this.open_.set(key, watches);
     const { replicaSets, pods } = watches;
+    replicaSets.onListed((listing) => this.deps.listed('ReplicaSet', listing, key));
+    pods.onListed((listing) => this.deps.listed('Pod', listing, key));
     replicaSets.start();
     pods.start();
     void Promise.all([replicaSets.whenSynced(), pods.whenSynced()]).then((synced) => {

@@ -1,6 +1,6 @@
 // The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
 import { hash } from 'node:crypto';
-import { HELD } from '../api/keys.ts';
+import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { ControllerRevision, Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
 import { releaseOrphan } from '../engine/closing.ts';
@@ -18,7 +18,7 @@ import { findObject } from '../kube/get.ts';
 import { silent, type Logger } from '../kube/log.ts';
 import { CONTROLLER_REVISIONS, DEPLOYMENTS, ROLLOUTS } from '../kube/path.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
-import type { Change } from '../kube/reflector.ts';
+import type { Change, Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
 import { Applier } from './apply.ts';
 import { ChildWatches } from './children.ts';
@@ -86,6 +86,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     clock,
     logger,
     wake: (key) => queue.addAfter(key, TOGETHER_MS),
+    listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });
   /** Of templates in a release. What is asked once, of each Deployment at the start, would make old garbage of all of them by being remembered. */
@@ -117,7 +118,9 @@ export function createOperator(deps: OperatorDeps): Operator {
 
   const onDeployment = ({ key, type, object }: Change<Deployment>): void => {
     if (type === 'deleted') forget(key);
-    if (object.metadata.annotations?.[HELD] !== undefined || rolloutsOf(key).length > 0) queue.add(key);
+    const { annotations } = object.metadata;
+    const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
+    if (isOurs || rolloutsOf(key).length > 0) queue.add(key);
   };
 
   function forget(key: string): void {
@@ -127,9 +130,13 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
 
   async function reconcile(key: string): Promise<Outcome | void> {
+    // Known to be of a history that is no more: all is told again as soon as it was listed.
+    if (!rollouts.synced || !deployments.synced) return { againAfterMs: LOOK_AGAIN_MS };
     // 1. Who wants what of this Deployment, and what is it like.
     const wanting = rolloutsOf(key).sort(olderFirst);
+    applier.keepOnly(key, wanting);
     const deployment = await find(key, wanting);
+    if (deployment && (await applier.giveBackOwners(key, deployment))) return { againAfterMs: 0 };
     if (wanting.length === 0) return deployment ? carryOutOrphan(key, deployment) : forget(key);
     // 2. The oldest works; those on their way out leave; the others say that they stand aside.
     const owner = ownerOf(wanting)!;
@@ -151,7 +158,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       await applier.reportRefusal(key, owner, deployment, error);
       throw error;
     });
-    if (!written && !decision.needsChildren) applier.forget(owner);
+    if (!written && !decision.needsChildren) applier.forget(key, owner);
     return next(key, decision, written);
   }
 
@@ -187,7 +194,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       replicaSets: found.replicaSets.map((set) => writes.newest(key, set)!),
       pods: found.pods.map((pod) => writes.newest(key, pod)),
     };
-    const reportedAt = applier.reportedAt(rollout);
+    const reportedAt = applier.reportedAt(key, rollout);
     const gate = deps.policies?.gate(key, rollout, deployment);
     const labelsAgainAt = applier.labelsAgainAt(key);
     const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
@@ -243,6 +250,9 @@ export function createOperator(deps: OperatorDeps): Operator {
   async function begin(): Promise<void> {
     const synced = await Promise.all([rollouts.whenSynced(), deployments.whenSynced()]);
     if (stopped || synced.includes(false)) return;
+    const onListed = (kind: string) => (listing: Listing) =>
+      writes.listed(kind, listing).forEach((key) => queue.add(key));
+    ends.push(rollouts.onListed(onListed('Rollout')), deployments.onListed(onListed('Deployment')));
     ends.push(rollouts.on(onRollout), deployments.on(onDeployment));
     if (deps.policies) ends.push(deps.policies.onChange((key) => queue.add(key)));
     queue.start();

@@ -7,6 +7,8 @@ export type Check = () => string | undefined;
 
 export interface HealthOptions {
   readonly checks: Readonly<Record<string, Check>>;
+  /** What is in doubt while nothing is missing: told after the "ok". */
+  readonly doubts?: Readonly<Record<string, Check>>;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
 }
 
@@ -23,6 +25,8 @@ export const missing = (checks: HealthOptions['checks']): string[] =>
     return problem === undefined ? [] : [`${name}: ${problem}`];
   });
 
+const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}\n`).join('');
+
 export function createHealthServer(options: HealthOptions): HealthServer {
   const answer = async (path: string): Promise<{ code: number; type?: string; body: string }> => {
     switch (path) {
@@ -30,8 +34,8 @@ export function createHealthServer(options: HealthOptions): HealthServer {
         return { code: 200, body: 'ok\n' };
       case '/readyz': {
         const lines = missing(options.checks);
-        if (lines.length === 0) return { code: 200, body: 'ok\n' };
-        return { code: 503, body: `not ready\n${lines.map((line) => `- ${line}\n`).join('')}` };
+        if (lines.length === 0) return { code: 200, body: `ok\n${list(missing(options.doubts ?? {}))}` };
+        return { code: 503, body: `not ready\n${list(lines)}` };
       }
       case '/metrics':
         return { code: 200, type: options.metrics.contentType, body: await options.metrics.text() };

@@ -110,7 +110,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     (text) => !text.startsWith('kubectl '),
   ),
   'complaint of readyz': saidIn(/^src\/(caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
-    within.some((name) => ['notSynced', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
+    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
   ),
   'reason not to start': saidIn(
     /^src\/(config|starting|kube\/connection|drain)\.ts$/,

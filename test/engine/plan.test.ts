@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { CanaryStep, Deployment, HistoryEntry, IntOrString, Rollout } from '../../src/api/types.ts';
+import { budgetFor } from '../../src/engine/budget.ts';
 import { experienceOf, planRelease } from '../../src/engine/plan.ts';
 import { World } from '../operator/world.ts';
 
@@ -33,6 +34,45 @@ describe('the plan of a release', () => {
       { step: 3, replicas: '100%', updated: 10, old: 0, replaces: 5, surge: 2, unavailable: 1, wait: 'None' },
     ]);
     assert.deepEqual([plan.approvals, plan.pauseSeconds], [1, 60]);
+  });
+
+  it('is made at once, whatever the numbers are', () => {
+    for (const replicas of [2 ** 31 - 1, 1e15, Number.MAX_VALUE, Infinity]) {
+      const steps = [{ replicas: 1 }, { replicas: 1e15 }, { replicas: `${'9'.repeat(400)}%` }, { replicas: '100%' }];
+      for (const limit of [0, 1, 1e300, '25%', `${'9'.repeat(400)}%`]) {
+        const plan = planRelease(rolloutOf(steps), deploymentOf(replicas, limit, limit));
+        assert.equal(plan.replicas, 2 ** 31 - 1);
+        for (const { updated, old, surge, unavailable } of plan.steps)
+          for (const pods of [updated, old, surge, unavailable])
+            assert.ok(Number.isInteger(pods) && pods >= 0 && pods < 2 ** 31, `${pods}`);
+      }
+    }
+    for (const replicas of [NaN, -1, -Infinity])
+      assert.equal(planRelease(rolloutOf([]), deploymentOf(replicas, 1, 0)).replicas, 0);
+  });
+
+  it('says of a step the most of all of its budgets', () => {
+    const amount = fc.integer({ min: 0, max: 12 });
+    fc.assert(
+      fc.property(amount, amount, amount, fc.array(amount, { maxLength: 3 }), (replicas, surge, unavailable, sizes) => {
+        const steps = sizes.toSorted((a, b) => a - b).map((size) => ({ replicas: size }));
+        const plan = planRelease(rolloutOf(steps), deploymentOf(replicas, surge, unavailable));
+        let from = 0;
+        for (const { step, updated: target, ...said } of plan.steps) {
+          if (step === undefined) continue;
+          let [updated, old, beyond, missing] = [from, replicas - from, 0, 0];
+          for (let available = from; available < target; available++) {
+            const budget = budgetFor(target, { available, updated, old, replicas, limits: plan.limits });
+            updated = budget.maxUnavailable + budget.maxSurge;
+            old = replicas - budget.maxUnavailable;
+            beyond = Math.max(beyond, updated + old - replicas);
+            missing = Math.max(missing, replicas - old - available);
+          }
+          assert.deepEqual([said.surge, said.unavailable], [beyond, missing]);
+          from = target;
+        }
+      }),
+    );
   });
 
   it('goes on natively after a last step that is not all', () => {

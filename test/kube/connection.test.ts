@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect, connectInCluster, ConnectionError } from '../../src/kube/connection.ts';
@@ -71,6 +71,129 @@ describe('a connection', () => {
       assert.deepEqual([await token(), await token()], ['Bearer t1', 'Bearer t1']);
       connection.renew!();
       assert.deepEqual([await token(), await token()], ['Bearer t2', 'Bearer t2']);
+    });
+
+    describe('with a credential plugin', () => {
+      /** A script in a folder of its own, and a kubeconfig beside that folder. */
+      const plugin = async (body: string, exec: object = {}, cluster: object = {}): Promise<string> => {
+        await mkdir(path.join(folder, 'bin'), { recursive: true });
+        const script = path.join(folder, 'bin', 'login');
+        await writeFile(script, `#!${process.execPath}\n${body}`);
+        await chmod(script, 0o755);
+        return kubeconfig(
+          config({ exec: { apiVersion: V1, command: './bin/login', interactiveMode: 'Never', ...exec } }, cluster),
+        );
+      };
+      const V1 = 'client.authentication.k8s.io/v1';
+      const say = (status: string, more = ''): string =>
+        `process.stdout.write(JSON.stringify({ apiVersion: '${V1}', kind: 'ExecCredential', status: ${status} ${more}}))`;
+
+      it('finds a command beside the kubeconfig, from whatever folder, and gives it its environment', async () => {
+        const file = await plugin(say('{ token: process.env.MINE + process.argv[2] }'), {
+          args: ['b'],
+          env: [{ name: 'MINE', value: 'a' }],
+        });
+        assert.equal((await (await from(file)).credentials()).headers['authorization'], 'Bearer ab');
+      });
+
+      it('tells it of the cluster when it asks for that, and not otherwise', async () => {
+        await kubeconfig('CA in a file', 'ca.crt');
+        const cluster = {
+          'certificate-authority-data': undefined,
+          'certificate-authority': 'ca.crt',
+          'tls-server-name': 'real',
+          'proxy-url': 'http://proxy:1',
+          extensions: [
+            { name: 'other', extension: 1 },
+            { name: 'client.authentication.k8s.io/exec', extension: { audience: 'me' } },
+          ],
+        };
+        const body = say('{ token: Buffer.from(process.env.KUBERNETES_EXEC_INFO).toString("base64") }');
+        const told = async (exec: object): Promise<unknown> => {
+          const connection = await from(await plugin(body, exec, cluster));
+          assert.equal(connection.proxy?.href, 'http://proxy:1/');
+          const { headers } = await connection.credentials();
+          return JSON.parse(Buffer.from(String(headers['authorization']).slice(7), 'base64').toString());
+        };
+        const common = { kind: 'ExecCredential', apiVersion: V1 };
+        assert.deepEqual(await told({}), { ...common, spec: { interactive: false } });
+        assert.deepEqual(await told({ provideClusterInfo: true }), {
+          ...common,
+          spec: {
+            interactive: false,
+            cluster: {
+              server: 'https://10.0.0.1:6443',
+              'tls-server-name': 'real',
+              'certificate-authority-data': Buffer.from('CA in a file').toString('base64'),
+              'proxy-url': 'http://proxy:1',
+              config: { audience: 'me' },
+            },
+          },
+        });
+      });
+
+      it('takes a client certificate, and asks again when it has expired', async () => {
+        const count = path.join(folder, 'count');
+        const file = await plugin(
+          `const fs = require('fs'); fs.appendFileSync(${JSON.stringify(count)}, 'x');` +
+            say('{ clientCertificateData: "CERT", clientKeyData: "KEY", expirationTimestamp: "2020-01-01T00:00:00Z" }'),
+        );
+        const connection = await from(file);
+        const { tls } = await connection.credentials();
+        assert.deepEqual([tls.cert, tls.key], ['CERT', 'KEY']);
+        assert.equal((await readFile(count, 'utf8')).length, 2);
+      });
+
+      it('says that a plugin is not installed, with its name and how to install it', async () => {
+        const hint = 'Install it with:\n\n  get \u001b[31mlogin';
+        const file = await kubeconfig(
+          config({ exec: { apiVersion: V1, command: 'no-such-plugin', installHint: hint } }),
+        );
+        await assert.rejects(from(file), (error: Error) => {
+          assert.match(
+            error.message,
+            /exec: executable no-such-plugin not found\n\nIt looks like you are trying to use/,
+          );
+          assert.match(error.message, /Install it with:\n\n  get \^\[\[31mlogin$/);
+          return true;
+        });
+      });
+
+      for (const [what, body, exec, message] of [
+        ['that fails', 'process.exit(3)', {}, /exec: executable .*\/bin\/login failed with exit code 3$/],
+        ['that prints no JSON', 'console.log("hello")', {}, /its output is not JSON$/],
+        ['that prints something else', 'console.log("{}")', {}, /its output is not an ExecCredential$/],
+        ['without a status', say('null'), {}, /its output has no status$/],
+        ['without a credential', say('{}'), {}, /neither a token nor a certificate and its key$/],
+        ['with half a certificate', say('{ clientKeyData: "K" }'), {}, /a certificate or a key, and not both$/],
+        [
+          'of another version',
+          say('{ token: "t" }', ', apiVersion: "x"'),
+          {},
+          /is of x, and client.authentication.k8s.io\/v1 was asked for$/,
+        ],
+        [
+          'of a version that is gone',
+          '',
+          { apiVersion: 'client.authentication.k8s.io/v1alpha1' },
+          /Unsupported value: .*v1alpha1/,
+        ],
+        ['without a command', '', { command: '' }, /exec: command: Required value/],
+      ] as const)
+        it(`refuses one ${what} in words`, async () => {
+          await assert.rejects(from(await plugin(body, exec)), message);
+        });
+    });
+
+    it('leads through the proxy of the environment, but for its own', async () => {
+      const proxies = { https: 'http://env:1', no: '10.9.0.0/16' };
+      const proxyOf = async (cluster: object): Promise<string | undefined> => {
+        const files = [await kubeconfig(config({}, cluster))];
+        return (await connect({ type: 'kubeconfig', files, proxies })).proxy?.host;
+      };
+      assert.equal(await proxyOf({}), 'env:1');
+      assert.equal(await proxyOf({ server: 'https://10.9.1.1' }), undefined);
+      assert.equal(await proxyOf({ server: 'https://10.9.1.1', 'proxy-url': 'socks5://own:2' }), 'own:2');
     });
 
     it('joins several files, of which the first says what is current', async () => {
@@ -173,7 +296,12 @@ describe('a connection', () => {
       [
         'names a plugin that is not there',
         config({ exec: { command: '/no/such/plugin' } }),
-        /cannot get credentials: no such file$/,
+        /cannot get credentials: exec: executable \/no\/such\/plugin not found\n\nIt looks like/,
+      ],
+      [
+        'has a proxy that is no URL',
+        config({}, { 'proxy-url': 'x' }),
+        /proxy-url: "x" is not a URL; write http:\/\/HOST:PORT$/,
       ],
     ] as const) {
       it(`that ${what} is refused in words`, async () => {

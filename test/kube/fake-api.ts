@@ -13,6 +13,8 @@ interface OpenWatch {
 export class FakeApi implements Api {
   readonly calls: ApiCall[] = [];
   readonly lists: ApiCall[] = [];
+  /** Lists of one object, which ask where the server is. */
+  readonly probes: ApiCall[] = [];
   readonly watches: OpenWatch[] = [];
   readonly opened: { at: number; query: Record<string, string> }[] = [];
   /** Answers instead of the collection: return undefined to let it answer. */
@@ -72,7 +74,7 @@ export class FakeApi implements Api {
     this.calls.push(call);
     const answer = this.intercept(call);
     if (answer) return answer;
-    this.lists.push(call);
+    (call.query?.['limit'] === '1' ? this.probes : this.lists).push(call);
     if (this.failures.length > 0) throw this.failures.shift();
     const all = [...this.objects.values()];
     const start = Number(call.query?.['continue'] ?? 0);

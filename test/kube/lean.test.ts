@@ -1,6 +1,6 @@
 // Objects are parsed as they are but for metadata.managedFields, and nothing that looks like it is taken for it.
 import assert from 'node:assert/strict';
-import { parseLean, parseLeanReview } from '../../src/kube/lean.ts';
+import { managedFieldsOf, parseLean, parseLeanReview } from '../../src/kube/lean.ts';
 
 const parse = (value: unknown): unknown => parseLean(Buffer.from(JSON.stringify(value)));
 const managedFields = [
@@ -73,6 +73,21 @@ describe('parseLeanReview', () => {
       });
     }
   }
+
+  it('tells who asks for it what was left out of an object', () => {
+    for (const [, object] of pairs)
+      for (const [, oldObject] of pairs) {
+        const { request } = parseReview({ request: { object, oldObject } }) as {
+          request: { object: unknown; oldObject: unknown };
+        };
+        const of = (given: unknown): unknown =>
+          (given as { metadata: { managedFields?: unknown } } | null)?.metadata.managedFields;
+        assert.deepEqual(managedFieldsOf(request.object), of(object));
+        assert.deepEqual(managedFieldsOf(request.oldObject), of(oldObject));
+      }
+    assert.equal(managedFieldsOf(undefined), undefined);
+    assert.equal(managedFieldsOf('text'), undefined);
+  });
 
   it('says what is no JSON, wherever it breaks off', () => {
     const text = JSON.stringify({ request: { object: full, oldObject: full } });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { VirtualClock } from '../../src/sandbox/core/clock.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
-import { Reflector, type Change, type RestartReason } from '../../src/kube/reflector.ts';
+import { silent } from '../../src/kube/log.ts';
+import { Reflector, type Change, type Listing, type RestartReason } from '../../src/kube/reflector.ts';
 import type { KubeObject } from '../../src/api/types.ts';
 import { FakeApi, gone } from './fake-api.ts';
 
@@ -12,6 +13,10 @@ function setUp(options: { pageSize?: number } = {}) {
   const changes: string[] = [];
   const restarts: RestartReason[] = [];
   const drifts: number[] = [];
+  const listings: Listing[] = [];
+  const log: string[] = [];
+  const logged = (level: string) => (message: string) => void log.push(`${level}: ${message}`);
+  const logger = { ...silent, info: logged('info'), warn: logged('warn'), child: () => logger };
   const reflector = new Reflector<KubeObject>({
     api,
     clock,
@@ -20,10 +25,12 @@ function setUp(options: { pageSize?: number } = {}) {
     indexes: { app: (object) => (object.metadata.labels?.['app'] ? [object.metadata.labels['app']] : []) },
     onRestart: (reason) => restarts.push(reason),
     onDrift: (objects) => drifts.push(objects),
+    logger,
   });
+  reflector.onListed((listing) => listings.push(listing));
   const note = (change: Change<KubeObject>): void => void changes.push(`${change.type} ${change.key}`);
   reflector.on(note);
-  return { clock, api, reflector, changes, restarts, drifts };
+  return { clock, api, reflector, changes, restarts, drifts, listings, log };
 }
 
 describe('a reflector', () => {
@@ -323,10 +330,164 @@ describe('a reflector', () => {
     api.endWatches();
     await clock.run(10_000);
     assert.deepEqual(drifts, []);
-    assert.equal(api.calls.length, 3);
+    assert.equal(api.calls.length - api.probes.length, 3);
     assert.equal(api.lists.length, 2);
     assert.equal(api.watches.length, 1);
     await reflector.stop();
+  });
+
+  describe('when the cluster was restored from a backup', () => {
+    /** As it was at version 101, and then something of its own. */
+    const restored = (api: FakeApi): void => {
+      api.objects.clear();
+      api.version = 100;
+      api.put('a', { labels: { history: 'another' } });
+      api.put('c');
+    };
+
+    for (const how of ['broken', 'ended in good order', 'silent'] as const) {
+      it(`lists again before it watches on, after a watch that was ${how}, and tells every object`, async () => {
+        const { clock, api, reflector, changes, restarts, listings } = setUp();
+        api.put('a');
+        api.put('b');
+        reflector.start();
+        await clock.run(10);
+        // The same number as in the other history.
+        api.version = 500;
+        api.bookmark();
+        changes.length = 0;
+        const watches = api.watches.splice(0);
+        restored(api);
+        if (how === 'broken') watches[0]!.reject(new NetworkError('socket hang up', 'ECONNRESET'));
+        else if (how === 'ended in good order') watches[0]!.resolve();
+        await clock.run(how === 'silent' ? 151_000 : 1_000);
+        assert.deepEqual(changes, ['deleted ns/b', 'updated ns/a', 'added ns/c']);
+        assert.deepEqual(reflector.get('ns/a')!.metadata.labels, { history: 'another' });
+        assert.equal(restarts.at(-1), 'back');
+        assert.deepEqual(listings.at(-1), { version: '102', back: true });
+        assert.equal(api.opened.at(-1)!.query['resourceVersion'], '102');
+        assert.equal(reflector.synced, true);
+        await reflector.stop();
+      });
+    }
+
+    it('lists again at the first line that is older than one before it', async () => {
+      const { clock, api, reflector, changes, restarts } = setUp();
+      api.version = 500;
+      api.put('a');
+      reflector.start();
+      await clock.run(10);
+      changes.length = 0;
+      restored(api);
+      await clock.run(10);
+      assert.deepEqual(changes, ['updated ns/a', 'added ns/c']);
+      assert.deepEqual(restarts, ['back']);
+      await reflector.stop();
+    });
+
+    it('is not sure of what it keeps until it was listed, and says so', async () => {
+      const { clock, api, reflector, log } = setUp();
+      api.version = 500;
+      api.put('a');
+      reflector.start();
+      await clock.run(10);
+      assert.equal(reflector.doubt, undefined);
+      const away = new NetworkError('connect ECONNREFUSED', 'ECONNREFUSED');
+      api.failures.push(away);
+      api.endWatches(away);
+      await clock.run(0);
+      // It may be as it was: nobody is taken out of service for that.
+      assert.equal(reflector.synced, true);
+      assert.equal(reflector.doubt, 'connect ECONNREFUSED');
+      while (api.probes.length < 1) await clock.run(100);
+      api.version = 100;
+      api.intercept = (call) => (call.query?.['limit'] === '500' ? Promise.reject(away) : undefined);
+      while (reflector.synced) await clock.run(100);
+      assert.match(reflector.problem!, /went back in time|ECONNREFUSED/);
+      assert.ok(log.includes('warn: the API server went back in time, listing again'), log.join());
+      api.intercept = () => undefined;
+      await clock.run(20_000);
+      assert.equal(reflector.synced, true);
+      assert.equal(reflector.doubt, undefined);
+      await reflector.stop();
+    });
+
+    it('shares nothing with an object of the other history, whatever its generation says', async () => {
+      const clock = new VirtualClock(1);
+      const api = new FakeApi(clock);
+      const before: (string | undefined)[] = [];
+      const reflector = new Reflector<KubeObject>({
+        api,
+        clock,
+        path: '/apis/apps/v1/deployments',
+        trim: (object, kept) => (before.push(kept?.metadata.resourceVersion), object),
+      });
+      api.version = 500;
+      api.put('a');
+      reflector.start();
+      await clock.run(10);
+      restored(api);
+      await clock.run(10);
+      assert.deepEqual(before, [undefined, undefined, undefined]);
+      await reflector.stop();
+    });
+
+    it('does not list in a tight loop where versions keep going back', async () => {
+      const { clock, api, reflector } = setUp();
+      api.put('a');
+      const watch = api.watch.bind(api);
+      api.watch = (call, onLine) => {
+        const open = watch(call, onLine);
+        onLine({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '1' } } });
+        return open;
+      };
+      reflector.start();
+      await clock.run(60_000);
+      assert.ok(api.lists.length <= 12, `${api.lists.length} lists in a minute`);
+      await reflector.stop();
+    });
+
+    it('does not ask where the server is after a watch that has ended at its time', async () => {
+      const { clock, api, reflector } = setUp();
+      reflector.start();
+      await clock.run(10);
+      const seconds = Number(api.opened[0]!.query['timeoutSeconds']);
+      for (let second = 0; second < seconds; second += 10) {
+        await clock.run(Math.min(10, seconds - second) * 1000);
+        api.bookmark();
+      }
+      api.endWatches();
+      await clock.run(10);
+      assert.equal(api.opened.length, 2);
+      assert.equal(api.probes.length, 0);
+      await reflector.stop();
+    });
+  });
+
+  describe('warns of what is not as usual', () => {
+    it('and not of a server that asks to wait, as after an upgrade of a CRD, unless it does not end', async () => {
+      const { clock, api, reflector, log } = setUp();
+      const busy = new ApiError(429, { code: 429, message: 'storage is (re)initializing' }, 1);
+      api.failures.push(busy, busy, busy, busy, busy, busy);
+      reflector.start();
+      while (api.failures.length > 1) await clock.run(100);
+      assert.deepEqual([...new Set(log)], ['info: watch interrupted, will try again']);
+      while (api.failures.length > 0) await clock.run(100);
+      await clock.run(100);
+      assert.equal(log.at(-1), 'warn: watch interrupted, will try again');
+      await reflector.stop();
+    });
+
+    it('and not of a watch that has had no bookmark yet, but of one that has and falls silent', async () => {
+      const { clock, api, reflector, log } = setUp();
+      reflector.start();
+      await clock.run(151_000);
+      assert.deepEqual(log, ['info: watch was silent, opening it again']);
+      api.bookmark();
+      await clock.run(151_000);
+      assert.equal(log.at(-1), 'warn: watch was silent, opening it again');
+      await reflector.stop();
+    });
   });
 
   it('goes on when one of its listeners throws', async () => {

@@ -1,8 +1,9 @@
 // A Deployment that is applied on the server, as Helm 4, Flux and kubectl --server-side do: its users never meet a conflict with us.
 import assert from 'node:assert/strict';
-import { HELD } from '../../src/api/keys.ts';
+import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import { parseHeld } from '../../src/engine/hold.ts';
+import type { ManagedFields } from '../../src/engine/field-owners.ts';
+import { FIELDS, parseHeld } from '../../src/engine/hold.ts';
 import { disownOps } from '../../src/operator/disown.ts';
 import { deploymentPath, rollout, startPlayground, Stage, type Playground } from '../cli/support.ts';
 import { until } from './cluster.ts';
@@ -80,19 +81,72 @@ describe('a Deployment that is applied on the server', function () {
     assert.equal((await stage.deployment()).spec.strategy?.rollingUpdate?.maxSurge, 3);
   });
 
+  for (const [way, name] of [
+    ['went through', 'owned-through'],
+    ['was rolled back', 'owned-back'],
+  ] as const)
+    it(`belongs after a release that ${way} to whom it belonged before: a field that he no longer applies, goes`, async () => {
+      const { api } = playground.cluster;
+      const stage = await Stage.open(playground, name, {
+        rollout: rollout(name, [{ replicas: 2 }, { replicas: '100%' }]),
+      });
+      const apply = (manager: string, spec: object): Promise<unknown> =>
+        api.request({
+          method: 'PATCH',
+          path: deploymentPath(name),
+          query: { fieldManager: manager, force: 'true' },
+          contentType: 'application/apply-patch+yaml',
+          body: { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec },
+        });
+      const owners = async (): Promise<unknown> => {
+        const { managedFields = [] } = (await stage.deployment()).metadata as { managedFields?: ManagedFields[] };
+        const of = ({ fieldsV1 }: ManagedFields): string[] =>
+          FIELDS.filter((field) => JSON.stringify(fieldsV1).includes(`"f:${field}"`));
+        return managedFields
+          .map((entry) => [entry.manager, entry.operation, ...of(entry)])
+          .filter(({ length }) => length > 2)
+          .toSorted();
+      };
+      const rollingUpdate = { maxSurge: 1, maxUnavailable: 0 };
+      await apply('helm', { minReadySeconds: 1, strategy: { rollingUpdate } });
+      await apply('ops', { progressDeadlineSeconds: 500, strategy: { rollingUpdate: { maxSurge: 1 } } });
+      const before = await owners();
+      await stage.release('web:v2');
+      await stage.waits(1);
+      if (way === 'went through') {
+        assert.equal((await stage.tranche('approve', 'web')).code, 0);
+        await stage.ends('Completed');
+      } else {
+        await stage.release('web:v1');
+        await stage.ends('RolledBack');
+      }
+      await until(
+        async () => (await stage.deployment()).metadata.annotations?.[FIELD_OWNERS] === undefined,
+        () => 'owners were not given back',
+      );
+      assert.deepEqual(await owners(), before);
+      await apply('helm', { minReadySeconds: 1, strategy: { rollingUpdate: { maxSurge: 1 } } });
+      assert.equal((await stage.deployment()).spec.strategy?.rollingUpdate?.maxUnavailable, '25%');
+    });
+
   it('is told from one that nobody applies there, which costs no call', () => {
     const entry = (manager: string, operation: string, subresource?: string): object => ({
       manager,
       operation,
       ...(subresource && { subresource }),
     });
-    const of = (...managedFields: object[]) => disownOps({ metadata: { name: 'web', managedFields } as never });
+    const of = (...managedFields: object[]) =>
+      disownOps({ metadata: { name: 'web', resourceVersion: '7', managedFields }, spec: {} } as never, 0);
     assert.equal(of(entry('kubectl', 'Update'), entry('tranche', 'Update')), undefined);
     assert.equal(of(entry('helm', 'Apply'), entry('tranche', 'Update', 'status')), undefined);
-    assert.deepEqual(of(entry('helm', 'Apply'), entry('kubectl', 'Update'), entry('tranche', 'Update'))?.at(-1), {
-      op: 'remove',
-      path: '/metadata/managedFields/2',
-    });
-    assert.equal(disownOps({ metadata: { name: 'web' } }), undefined);
+    assert.deepEqual(of(entry('helm', 'Apply'), entry('kubectl', 'Update'), entry('tranche', 'Update')), [
+      { op: 'test', path: '/metadata/resourceVersion', value: '7' },
+      {
+        op: 'replace',
+        path: '/metadata/managedFields',
+        value: [entry('helm', 'Apply'), entry('kubectl', 'Update')],
+      },
+    ]);
+    assert.equal(of(), undefined);
   });
 });

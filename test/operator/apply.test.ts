@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Rollout } from '../../src/api/types.ts';
 import type { Decision } from '../../src/engine/snapshot.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
@@ -33,6 +34,49 @@ describe('carrying out a decision', () => {
 
   it('has changed something when the object has a new resourceVersion', async () => {
     assert.equal(await applierThatHears('8').carryOut('default/demo', decision, rollout, undefined), true);
+  });
+
+  it('notes who owns what it borrows, where no webhook has done so', async () => {
+    const fieldsV1 = { 'f:spec': { 'f:minReadySeconds': {} } };
+    const managedFields = [{ manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fieldsV1 }];
+    const metadata = { name: 'demo', namespace: 'default', uid: 'd', resourceVersion: '1', managedFields };
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: {} };
+    const made: ApiCall[] = [];
+    const applier = new Applier({
+      api: { request: (call) => (made.push(call), Promise.resolve(deployment)), watch: () => Promise.resolve() },
+      clock: { now: () => 0, random: () => 0, after: () => () => {} },
+      events: { record: () => {} },
+      writes: new OwnWrites(),
+      logger: silent,
+    });
+    const hold = { kind: 'PatchDeployment', why: 'mark', patch: { metadata: { annotations: { [HELD]: '{}' } } } };
+    const decided = { ...decision, status: undefined, effects: [hold] } as unknown as Decision;
+    await applier.carryOut('default/demo', decided, undefined, deployment as never);
+    const owners = [{ manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fields: ['minReadySeconds'] }];
+    assert.deepEqual(
+      made.map(({ method, body }) => [method, body]),
+      [
+        ['GET', undefined],
+        ['PATCH', { metadata: { annotations: { [HELD]: '{}', [FIELD_OWNERS]: JSON.stringify(owners) } } }],
+      ],
+    );
+    const held = { ...deployment, metadata: { ...deployment.metadata, annotations: { [HELD]: '{}' } } };
+    await applier.carryOut('default/demo', decided, undefined, held as never);
+    assert.equal(made.length, 3, 'nothing is read where it is held already');
+  });
+
+  it('remembers no Rollout that is gone', async () => {
+    const applier = applierThatHears('8');
+    const other = { ...rollout, metadata: { ...rollout.metadata, uid: '2', name: 'other' } };
+    for (const one of [rollout, other]) await applier.carryOut('default/demo', decision, one, undefined);
+    assert.deepEqual([applier.reportedAt('default/demo', other), applier.remembered], [0, 2]);
+    applier.keepOnly('default/demo', [rollout]);
+    assert.deepEqual([applier.reportedAt('default/demo', other), applier.remembered], [undefined, 1]);
+    applier.keepOnly('default/demo', []);
+    assert.equal(applier.remembered, 0);
+    await applier.carryOut('default/demo', decision, rollout, undefined);
+    applier.forget('default/demo', rollout);
+    assert.equal(applier.remembered, 0);
   });
 
   it('has changed nothing when the server dropped what was written: nobody looks again until something happens', async () => {

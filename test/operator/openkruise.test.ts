@@ -69,9 +69,12 @@ describe('as with OpenKruise', () => {
       await world.release('v2');
       await world.untilPaused(1);
       await to(3);
-      await world.until('it is said', () => /; then step 3$/.test(world.rollout.status?.message ?? ''));
+      await world.until('it is said', () => /of the jump to step 3/.test(world.rollout.status?.message ?? ''));
       await world.run(60_000);
-      assert.equal(world.rollout.status?.message, 'step 1/4 done: waiting for approval (0 of 1); then step 3');
+      assert.match(
+        world.rollout.status?.message ?? '',
+        /^step 1\/4 done: waiting for approval \(0 of 1\) of the jump to step 3/,
+      );
       assert.deepEqual(world.sizes, { v1: 9, v2: 1 });
       await world.approve();
       await world.untilPaused(3);

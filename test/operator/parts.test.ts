@@ -57,6 +57,34 @@ describe('what we have just written', () => {
     writes.remember('k', at('97', 'd'), at('101', 'd'));
     assert.equal(writes.newest('k', at('99', 'd')).metadata.resourceVersion, '99', 'of other kinds nothing is assumed');
   });
+  it('is forgotten when a list that is newer does not show it: the cluster was restored from a backup', () => {
+    const rollout = (resourceVersion: string, uid = 'u'): KubeObject => ({
+      ...at(resourceVersion, uid),
+      kind: 'Rollout',
+    });
+    const listing = (version: string, back = false, namespace?: string) => ({
+      version,
+      back,
+      ...(namespace !== undefined && { namespace }),
+    });
+    const writes = new OwnWrites();
+    const shown = (key: string): string | undefined => writes.newest(key, rollout('5')).metadata.resourceVersion;
+    const write = (): void => ['n/k', 'm/k'].forEach((key) => writes.remember(key, rollout('5'), rollout('70')));
+    write();
+    assert.deepEqual(writes.listed('Rollout', listing('69')), [], 'a list from before the write');
+    assert.equal(shown('n/k'), '70');
+    assert.deepEqual(writes.listed('Deployment', listing('400')), [], 'of another kind');
+    assert.deepEqual(writes.listed('Rollout', listing('400', false, 'm')), ['m/k'], 'of another namespace');
+    assert.deepEqual([shown('n/k'), shown('m/k')], ['70', '5']);
+    assert.deepEqual(writes.listed('Rollout', listing('400')), ['n/k'], 'restored with versions that do not go back');
+    assert.equal(shown('n/k'), '5');
+    write();
+    assert.deepEqual(writes.listed('Rollout', listing('6', true)), ['n/k', 'm/k'], 'versions went back');
+    assert.equal(shown('n/k'), '5');
+    write();
+    assert.deepEqual(writes.listed('Rollout', listing('6', true), 'm/k'), ['m/k'], 'what belongs to one key');
+    assert.deepEqual([shown('n/k'), shown('m/k')], ['70', '5']);
+  });
   it('gives way to what came after it', () => {
     const writes = new OwnWrites();
     writes.remember('k', at('1'), at('5'));

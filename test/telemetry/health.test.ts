@@ -34,6 +34,18 @@ describe('the health port', () => {
     }
   });
 
+  it('stays ready while something is in doubt, and says what', async () => {
+    const doubts = { caches: () => 'the Rollouts may be out of date: connect ECONNREFUSED', other: () => undefined };
+    const server = createHealthServer({ checks: {}, doubts, metrics: createMetrics({ version: '1.2.3' }) });
+    const port = await server.listen(0, '127.0.0.1');
+    try {
+      const { code, body } = await get(port, '/readyz');
+      assert.deepEqual([code, body], [200, 'ok\n- caches: the Rollouts may be out of date: connect ECONNREFUSED\n']);
+    } finally {
+      await server.close();
+    }
+  });
+
   it('shows the metrics', async () => {
     const metrics = createMetrics({ version: '1.2.3' });
     const server = createHealthServer({ checks: {}, metrics });

@@ -159,6 +159,13 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
   [keys.IN_PROGRESSING, 'Deployment', 'annotation: the Rollout that releases it now'],
   [keys.STABLE_REVISION, 'Deployment', 'label: `pod-template-hash` of the stable version, during a release'],
   [keys.HELD, 'Deployment', 'annotation: your own settings, which are put back at the end'],
+  [keys.GIVE_BACK, 'Deployment', 'annotation: the patch that gives it back when nothing of Tranche is alive'],
+  [
+    keys.FIELD_OWNERS,
+    'Deployment',
+    'annotation: the field managers of your own settings, which get them back at the end',
+  ],
+  [keys.STABLE_OF, 'ControllerRevision', 'label: it keeps the template that ran before the release of this Deployment'],
   [keys.CHANGED_BY, 'Deployment', 'annotation: who changed the template'],
   [keys.PAUSED_UNSEEN, 'Deployment', 'annotation: the API server paused it while nobody of ours answered'],
   [keys.GLASS_BROKEN, 'Deployment, Rollout', 'annotation: who went past policy, and why'],

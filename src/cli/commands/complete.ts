@@ -106,7 +106,7 @@ const entries =
     const { loadKubeconfig } = await import('../../kube/kubeconfig.ts');
     const source = findSource(flags.kubeconfig, io.env);
     if (source.type !== 'kubeconfig') return [];
-    const config = await loadKubeconfig(source.files, {});
+    const { config } = await loadKubeconfig(source.files, {});
     const all = { contexts: config.contexts, clusters: config.clusters, users: config.users }[kind] ?? [];
     return all.map(({ name }) => name);
   };

@@ -1,6 +1,6 @@
 // `kubectl tranche plan`: the release before it happens, from the cluster, from files, or from both.
 import type { Deployment, Rollout } from '../../api/types.ts';
-import { replicasOf } from '../../engine/batch.ts';
+import { MAX_PODS, replicasOf } from '../../engine/batch.ts';
 import { readHeld } from '../../engine/hold.ts';
 import { intercept } from '../../engine/intercept.ts';
 import { experienceOf, planRelease, type Plan } from '../../engine/plan.ts';
@@ -36,6 +36,12 @@ export function plan(flags: PlanFlags, name: string | undefined): Run {
     throw usageError(`--replicas "${flags.replicas}" is not a size: write a number from 1`);
   return async (context) => {
     const subject = await subjectOf(context, flags.filename ?? [], name);
+    const { replicas = 1 } = subject.deployment.spec;
+    if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_PODS)
+      throw usageError(
+        `Deployment ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
+          `must be between 0 and ${MAX_PODS}; write the number of Pods`,
+      );
     const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
     const planned = planRelease(subject.rollout, subject.deployment, size);
     const experience = experienceOf(subject.rollout.status?.history);
