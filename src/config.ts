@@ -23,6 +23,10 @@ export interface Config {
   readonly webhookService: string;
   readonly webhookPort: number;
   readonly webhookConfiguration: string;
+  /** File with the CA that signs the client certificates of API servers; undefined = whoever reaches the port may ask. */
+  readonly webhookClientCa: string | undefined;
+  /** Common names of client certificates that count; empty = all that are signed. */
+  readonly webhookClientNames: readonly string[];
   /** 0 = any free port. */
   readonly metricsPort: number;
   /** Folder with tls.crt, tls.key and ca.crt that somebody else keeps up to date; undefined = we issue our own. */
@@ -62,6 +66,8 @@ const FLAGS = {
   'webhook-service': ['NAME', 'the Service at which it reaches it inside (tranche-webhook)'],
   'webhook-port': ['PORT', 'port to listen on (that of --webhook-url, else 9443)'],
   'webhook-configuration': ['NAME', 'of the webhook configurations that the chart has installed (tranche)'],
+  'webhook-client-ca': ['FILE', 'CA of the client certificates of API servers: only they are answered (no check)'],
+  'webhook-client-names': ['NAMES', 'the only common names of those certificates, separated by commas (all)'],
   'metrics-port': ['PORT', 'port of /healthz, /readyz and /metrics; 0 = any (8080)'],
   'tls-dir': ['FOLDER', 'use tls.crt, tls.key and ca.crt from there instead of issuing certificates'],
   'tls-secret': ['NAME', 'Secret with the certificates that we issue inside a cluster (tranche-tls)'],
@@ -150,6 +156,8 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     webhookService: name('webhook-service', 'tranche-webhook'),
     webhookPort: port('webhook-port', webhookUrl ? Number(webhookUrl.port || 443) : 9443),
     webhookConfiguration: name('webhook-configuration', 'tranche'),
+    webhookClientCa: text('webhook-client-ca'),
+    webhookClientNames: readClientNames(text('webhook-client-names'), text('webhook-client-ca')),
     metricsPort: port('metrics-port', 8080),
     tlsDir: text('tls-dir'),
     tlsSecret: name('tls-secret', 'tranche-tls'),
@@ -183,6 +191,15 @@ function readNamespaces(value: string | undefined): readonly string[] {
   const names = value?.split(',') ?? [];
   if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return [...new Set(names)];
   throw refuse('watch-namespaces', value!, 'write names of namespaces, separated by commas and without spaces: a,b');
+}
+
+function readClientNames(value: string | undefined, ca: string | undefined): readonly string[] {
+  const names = value?.split(',').map((name) => name.trim()) ?? [];
+  if (names.includes('')) throw refuse('webhook-client-names', value!, 'write names, separated by commas: a,b');
+  if (names.length > 0 && ca === undefined) {
+    throw refuse('webhook-client-names', value!, 'write --webhook-client-ca FILE too, or leave it out');
+  }
+  return [...new Set(names)];
 }
 
 function readWebhookUrl(value: string | undefined): URL | undefined {

@@ -14,11 +14,12 @@ import { LeaderElection } from './kube/lease.ts';
 import { startPolicies } from './policies.ts';
 import { measureReleases } from './operator/measure.ts';
 import { createOperator, type Operator } from './operator/operator.ts';
-import { bind, introduce } from './starting.ts';
+import { bind, introduce, StartError } from './starting.ts';
 import { createHealthServer, missing, type Check } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { expiryOf } from './tls/bundle.ts';
+import { ClientCa } from './tls/client-ca.ts';
 import { CaInjector, type Target } from './tls/inject.ts';
 import { createCertificates, type Place } from './tls/source.ts';
 import { startTracing } from './tracing.ts';
@@ -119,15 +120,21 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       issued.resolve();
     },
   });
+  const reload = (): void => void (certificates.current && admission?.reload(certificates.current));
   checks['certificate'] = () => (certificates.current ? undefined : (certificates.problem ?? 'not issued yet'));
   certificates.start();
   stops.push(() => certificates.stop());
   await Promise.race([issued.promise, aborted(signal)]);
   signal.throwIfAborted();
 
+  const { webhookClientCa, webhookClientNames: names } = config;
+  const clientCa = webhookClientCa === undefined ? undefined : await startClientCa(webhookClientCa, logger, reload);
+  if (clientCa) stops.push(() => clientCa.stop());
+
   const { key, cert } = certificates.current!;
   const server = createAdmissionServer({
     tls: { key, cert },
+    ...(clientCa && { peers: () => ({ ca: clientCa.current, names }) }),
     operatorUser,
     warnings: config.warnings,
     notReady,
@@ -190,6 +197,19 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
 
   void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
   return leading.stop;
+}
+
+async function startClientCa(file: string, logger: Logger, onChange: () => void): Promise<ClientCa> {
+  const ca = new ClientCa({ file, clock, logger, onChange });
+  try {
+    await ca.start();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartError(`--webhook-client-ca "${file}" cannot be used (${why}): write a file with PEM certificates`, {
+      cause: error,
+    });
+  }
+  return ca;
 }
 
 function targetsOf({ webhookConfiguration: name }: Config): Target[] {

@@ -21,6 +21,8 @@ import { reasonFor, writeUnjudged, type Cause } from './unjudged.ts';
 
 /** The chart gives us 5 s. */
 const ANSWER_MS = 4_500;
+/** For whoever is answered before he has sent all to read it. */
+const HANG_UP_MS = 1_000;
 /** Somebody who may not ask can ask very often. */
 const COMPLAIN_EVERY_MS = 60_000;
 const JSON_TYPE = 'application/json';
@@ -137,6 +139,7 @@ const answer = (route: Route): RequestHandler => {
       // Not response.json(), which costs 5 µs more (measured) for what nobody asks here: charsets, caches, methods.
       const text = JSON.stringify(reply.review);
       response.writeHead(200, { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(text) }).end(text);
+      if (!request.readableEnded) hangUp(request, clock);
     } catch (error) {
       if (error instanceof BadRequest) verdict = 'BadRequest';
       throw error;
@@ -145,6 +148,12 @@ const answer = (route: Route): RequestHandler => {
       deps.metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
     }
   };
+};
+
+/** Not at once, for the client would not come to read the answer: it is still sending. What it sends meanwhile nobody reads. */
+const hangUp = ({ socket }: Request, clock: Clock): void => {
+  const cancel = clock.after(HANG_UP_MS, () => socket.destroy());
+  socket.once('close', cancel);
 };
 
 /** What has come in so far. */
@@ -182,6 +191,7 @@ function unjudged(error: unknown, inbound: Inbound, { webhook, deps }: Route): R
   const detail = error instanceof BadRequest ? error.message : '';
   if (head === undefined) {
     if (cause === 'Error' || error instanceof BadRequest) throw error;
+    if (unread?.why === 'NoReview') throw new BadRequest('the body is no review');
     const { code, message } = reasonFor(cause, detail);
     throw new BadRequest(message, code);
   }
@@ -193,7 +203,8 @@ function unjudged(error: unknown, inbound: Inbound, { webhook, deps }: Route): R
 }
 
 function causeOf(error: unknown): Cause {
-  if (error instanceof UnreadBody) return error.why === 'BrokenOff' ? 'Late' : error.why;
+  if (error instanceof UnreadBody)
+    return error.why === 'BrokenOff' ? 'Late' : error.why === 'NoReview' ? 'BadRequest' : error.why;
   if (error instanceof TooLate) return 'Late';
   return error instanceof BadRequest ? 'BadRequest' : 'Error';
 }
@@ -218,4 +229,6 @@ const answerError =
     const message = status === 500 ? 'internal error: see the log of tranche' : (error as Error).message;
     // What is left of a body that was not read would be taken for the next request.
     response.status(status).set('Connection', 'close').json({ message });
+    // Nor is it read.
+    request.pause();
   };

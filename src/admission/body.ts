@@ -1,6 +1,7 @@
 // The body of a request: bounded in size and time. Of one that is not read to its end, the beginning is kept, which says what it is about.
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../kube/api.ts';
+import { readHead } from './head.ts';
 import { BadRequest } from './json.ts';
 import type { Lane } from './lane.ts';
 
@@ -15,7 +16,7 @@ export const SMALL_BYTES = 64 * 1024;
 /** An API server sends what it has ready, and gives up after 5 s. */
 const READ_MS = 3_000;
 
-export type Unread = 'TooLarge' | 'Busy' | 'Late' | 'BrokenOff';
+export type Unread = 'TooLarge' | 'NoReview' | 'Busy' | 'Late' | 'BrokenOff';
 
 /** The body was not read to its end. */
 export class UnreadBody extends Error {
@@ -39,7 +40,7 @@ export interface Body {
   readonly release: () => void;
 }
 
-/** Throws BadRequest, UnreadBody. What comes after that is thrown away as it arrives, so that the answer is read. */
+/** Throws BadRequest, UnreadBody. What comes after that is not read. */
 export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Promise<Body> {
   // Nothing compressed: a small body must not become a large one.
   const encoding = request.headers['content-encoding'];
@@ -65,11 +66,12 @@ export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Pr
       if (over) return;
       end();
       release();
-      request.resume();
+      request.pause();
       reject(new UnreadBody(why, whole ? whole.subarray(0, size) : Buffer.concat(chunks)));
     };
-    /** The rest is read when there is room for it. */
+    /** The rest is read when there is room for it, and when it is that of a review. */
     const waitForRoom = (bytes: number): void => {
+      if (readHead(joined(chunks)) === undefined) return giveUp('NoReview');
       request.pause();
       void lane.enter(bytes).then((may) => {
         if (may) reserved = bytes;

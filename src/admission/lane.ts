@@ -10,7 +10,7 @@ export interface LaneLimits {
   readonly waiting: number;
 }
 
-export const LANE: LaneLimits = { bytes: 64 * 1024 * 1024, waitMs: 1_500, waiting: 256 };
+export const LANE: LaneLimits = { bytes: 32 * 1024 * 1024, waitMs: 1_500, waiting: 256 };
 
 interface Waiting {
   readonly bytes: number;

@@ -22,11 +22,12 @@ export interface Response {
 export class WebhookServer {
   readonly ca: KeyPair;
   readonly port: number;
-  readonly server: AdmissionServer;
+  private readonly pair: KeyPair;
+  private readonly server: AdmissionServer;
   private readonly agent: Agent;
 
-  private constructor(ca: KeyPair, server: AdmissionServer, port: number) {
-    [this.ca, this.server, this.port] = [ca, server, port];
+  private constructor(ca: KeyPair, pair: KeyPair, server: AdmissionServer, port: number) {
+    [this.ca, this.pair, this.server, this.port] = [ca, pair, server, port];
     this.agent = new Agent({ keepAlive: false, ca: ca.cert });
   }
 
@@ -34,7 +35,12 @@ export class WebhookServer {
     const ca = await issueCa(Date.now(), 1);
     const tls = await issueLeaf(ca, ['127.0.0.1'], Date.now(), 1);
     const server = createAdmissionServer({ ...someDeps(), ...deps, tls }, limits);
-    return new WebhookServer(ca, server, await server.listen(0, '127.0.0.1'));
+    return new WebhookServer(ca, tls, server, await server.listen(0, '127.0.0.1'));
+  }
+
+  /** With the certificate that it has; what else has changed counts from now on. */
+  reload(): void {
+    this.server.reload(this.pair);
   }
 
   async stop(): Promise<void> {
