@@ -102,6 +102,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     clock,
     logger,
     targets: targetsOf(config),
+    readOnly: config.injectCa === 'check',
     ...(config.webhookUrl ? { url: config.webhookUrl } : {}),
   });
   let admission: AdmissionServer | undefined = undefined;
@@ -153,7 +154,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   stops.push(() => server.close());
 
   // Not before we listen: from here on the API server calls us.
-  if (config.injectCa) {
+  if (config.injectCa !== 'false') {
     injector.start();
     stops.push(() => injector.stop());
     checks['webhooks'] = once(() => injector.problem);
@@ -212,7 +213,7 @@ async function startClientCa(file: string, logger: Logger, onChange: () => void)
   return ca;
 }
 
-function targetsOf({ webhookConfiguration: name }: Config): Target[] {
+export function targetsOf({ webhookConfiguration: name }: Config): Target[] {
   return [
     { kind: 'MutatingWebhookConfiguration', name },
     { kind: 'ValidatingWebhookConfiguration', name },
@@ -226,7 +227,7 @@ function placeOf({ tlsDir, webhookUrl, tlsSecret }: Config, namespace: string): 
 }
 
 /** What the API server calls us by. */
-function namesOf({ webhookUrl, webhookService }: Config, namespace: string): string[] {
+export function namesOf({ webhookUrl, webhookService }: Config, namespace: string): string[] {
   if (!webhookUrl) return [`${webhookService}.${namespace}.svc`, `${webhookService}.${namespace}.svc.cluster.local`];
   return [webhookUrl.hostname.replace(/^\[|\]$/g, '')];
 }
