@@ -52,7 +52,8 @@ describe('Forged reviews', function () {
     });
 
     it('are checked by another CA from the moment that there is one', async () => {
-      let [before, now] = [trusted, trusted];
+      const before = trusted;
+      let now = trusted;
       const rotating = await WebhookServer.start({ ...deps, peers: () => ({ ca: now.certificate, names: [] }) });
       try {
         now = await createAuthority();
