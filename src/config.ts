@@ -6,12 +6,16 @@ import { readTracing, type TracingConfig } from './config-tracing.ts';
 import { ConnectionError, findSource, type Source } from './kube/connection.ts';
 import { LOG_LEVELS, type LogLevel } from './telemetry/logger.ts';
 
+/** Besides running, which needs no word. */
+const COMMANDS = ['drain', 'certificates'] as const;
+export type Command = 'run' | (typeof COMMANDS)[number];
+
 export interface Config {
-  /** Run until told to stop; or give every Deployment back, and end. */
-  readonly command: 'run' | 'drain';
+  /** Run until told to stop; or give every Deployment back, or see to the certificates, and end. */
+  readonly command: Command;
   /** What a drain does with releases in the middle, as the annotation tranche.dev/on-delete. */
   readonly held: 'Finish' | 'Rollback';
-  /** How long a drain may take. */
+  /** How long a drain, or seeing to the certificates, may take. */
   readonly timeoutSeconds: number;
   readonly cluster: Source;
   /** Where our Lease, Secret and Service live; undefined = the kubeconfig's own, else `tranche-system`. */
@@ -23,13 +27,17 @@ export interface Config {
   readonly webhookService: string;
   readonly webhookPort: number;
   readonly webhookConfiguration: string;
+  /** File with the CA that signs the client certificates of API servers; undefined = whoever reaches the port may ask. */
+  readonly webhookClientCa: string | undefined;
+  /** Common names of client certificates that count; empty = all that are signed. */
+  readonly webhookClientNames: readonly string[];
   /** 0 = any free port. */
   readonly metricsPort: number;
   /** Folder with tls.crt, tls.key and ca.crt that somebody else keeps up to date; undefined = we issue our own. */
   readonly tlsDir: string | undefined;
   readonly tlsSecret: string;
-  /** Put our CA into the webhook configurations and the CRD. */
-  readonly injectCa: boolean;
+  /** Put our CA into the webhook configurations and the CRD; or only say when it is not there. */
+  readonly injectCa: 'true' | 'check' | 'false';
   readonly leaderElect: boolean;
   readonly lease: string;
   /** Unique among all processes. */
@@ -62,10 +70,15 @@ const FLAGS = {
   'webhook-service': ['NAME', 'the Service at which it reaches it inside (tranche-webhook)'],
   'webhook-port': ['PORT', 'port to listen on (that of --webhook-url, else 9443)'],
   'webhook-configuration': ['NAME', 'of the webhook configurations that the chart has installed (tranche)'],
+  'webhook-client-ca': ['FILE', 'CA of the client certificates of API servers: only they are answered (no check)'],
+  'webhook-client-names': ['NAMES', 'the only common names of those certificates, separated by commas (all)'],
   'metrics-port': ['PORT', 'port of /healthz, /readyz and /metrics; 0 = any (8080)'],
   'tls-dir': ['FOLDER', 'use tls.crt, tls.key and ca.crt from there instead of issuing certificates'],
   'tls-secret': ['NAME', 'Secret with the certificates that we issue inside a cluster (tranche-tls)'],
-  'inject-ca': ['true|false', 'put the CA into the webhook configurations and the CRD (true)'],
+  'inject-ca': [
+    'true|check|false',
+    'put the CA into the webhook configurations and the CRD, or look whether it is there (true)',
+  ],
   'leader-elect': ['true|false', 'only one of several replicas moves releases (true)'],
   lease: ['NAME', 'Lease with which they agree on it (tranche)'],
   'log-level': [LOG_LEVELS.join('|'), 'least important lines to write (info)'],
@@ -73,7 +86,7 @@ const FLAGS = {
   'approve-verb': ['true|false', 'who approves needs the verb approve on Rollouts (true)'],
   workers: ['NUMBER', 'Rollouts worked on at the same time (4)'],
   held: ['finish|rollback', 'drain only: where releases in the middle are to end (finish)'],
-  timeout: ['SECONDS', 'drain only: give up after this time, and leave all as it is (240)'],
+  timeout: ['SECONDS', 'drain and certificates only: give up after this time (240)'],
 } as const satisfies Readonly<Record<string, readonly [value: string, meaning: string]>>;
 
 type Flag = keyof typeof FLAGS;
@@ -84,6 +97,7 @@ export const usage = (): string => {
   );
   const commands = [
     'Usage: tranche [flags]         run until a signal says stop',
+    '       tranche certificates [flags]  renew the certificates that are due, and tell the API server the CA',
     '       tranche drain [flags]   before the program is taken out of a cluster: give every Deployment back',
     '       tranche COMMAND ...     what kubectl tranche does, without kubectl: see tranche help',
   ];
@@ -92,8 +106,8 @@ export const usage = (): string => {
 
 /** 'help' when that was asked for. Throws ConfigError. */
 export function readConfig(args: readonly string[], env: Env): Config | 'help' {
-  const command = args[0] === 'drain' ? 'drain' : 'run';
-  const { values, help } = parse(command === 'drain' ? args.slice(1) : args);
+  const command = COMMANDS.find((one) => one === args[0]) ?? 'run';
+  const { values, help } = parse(command === 'run' ? args : args.slice(1));
   if (help) return 'help';
   const text = (flag: Flag): string | undefined => {
     const value = values[flag];
@@ -121,6 +135,10 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
   const webhookUrl = readWebhookUrl(text('webhook-url'));
   const logLevel = text('log-level') ?? 'info';
   if (!isLogLevel(logLevel)) throw refuse('log-level', logLevel, `write one of ${LOG_LEVELS.join(', ')}`);
+  const injectCa = text('inject-ca') ?? 'true';
+  if (injectCa !== 'true' && injectCa !== 'check' && injectCa !== 'false') {
+    throw refuse('inject-ca', injectCa, 'write true, check or false');
+  }
   const workers = text('workers') ?? '4';
   if (!/^\d{1,3}$/.test(workers) || Number(workers) === 0) {
     throw refuse('workers', workers, 'write a number from 1 to 999');
@@ -150,10 +168,12 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     webhookService: name('webhook-service', 'tranche-webhook'),
     webhookPort: port('webhook-port', webhookUrl ? Number(webhookUrl.port || 443) : 9443),
     webhookConfiguration: name('webhook-configuration', 'tranche'),
+    webhookClientCa: text('webhook-client-ca'),
+    webhookClientNames: readClientNames(text('webhook-client-names'), text('webhook-client-ca')),
     metricsPort: port('metrics-port', 8080),
     tlsDir: text('tls-dir'),
     tlsSecret: name('tls-secret', 'tranche-tls'),
-    injectCa: yes('inject-ca'),
+    injectCa,
     leaderElect: yes('leader-elect'),
     lease: name('lease', 'tranche'),
     // A Pod's name may come again (a StatefulSet's does); a process never.
@@ -183,6 +203,15 @@ function readNamespaces(value: string | undefined): readonly string[] {
   const names = value?.split(',') ?? [];
   if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return [...new Set(names)];
   throw refuse('watch-namespaces', value!, 'write names of namespaces, separated by commas and without spaces: a,b');
+}
+
+function readClientNames(value: string | undefined, ca: string | undefined): readonly string[] {
+  const names = value?.split(',').map((name) => name.trim()) ?? [];
+  if (names.includes('')) throw refuse('webhook-client-names', value!, 'write names, separated by commas: a,b');
+  if (names.length > 0 && ca === undefined) {
+    throw refuse('webhook-client-names', value!, 'write --webhook-client-ca FILE too, or leave it out');
+  }
+  return [...new Set(names)];
 }
 
 function readWebhookUrl(value: string | undefined): URL | undefined {

@@ -3,6 +3,7 @@
 // `kubectl tranche` it is that program.
 import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
+import type { Run } from './program.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 /** What was given cannot be used: fix that first. */
@@ -31,13 +32,23 @@ async function run(config: Config): Promise<void> {
     });
   }
   try {
-    const what =
-      config.command === 'drain' ? (await import('./drain.ts')).runDrain : (await import('./program.ts')).runProgram;
+    const what = await commandOf(config);
     await what({ config, version: readVersion(), logger, signal: ending.signal });
   } catch (error) {
     if (error instanceof StartError || error instanceof ConnectionError) return refuse(error);
     logger.error('cannot go on', { error });
     process.exitCode = 1;
+  }
+}
+
+async function commandOf({ command }: Config): Promise<(run: Run) => Promise<void>> {
+  switch (command) {
+    case 'run':
+      return (await import('./program.ts')).runProgram;
+    case 'drain':
+      return (await import('./drain.ts')).runDrain;
+    case 'certificates':
+      return (await import('./certificates.ts')).runCertificates;
   }
 }
 
@@ -77,5 +88,5 @@ async function start(args: readonly string[]): Promise<void> {
 
 const args = process.argv.slice(2);
 const [first] = args;
-if (first === undefined || first === 'drain' || first.startsWith('-')) await start(args);
+if (first === undefined || first === 'drain' || first === 'certificates' || first.startsWith('-')) await start(args);
 else await import('./cli/main.ts');

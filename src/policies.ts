@@ -9,6 +9,7 @@ import { sentence } from './engine/validate-violation.ts';
 import type { Api } from './kube/api.ts';
 import { realClock as clock } from './kube/clock.ts';
 import type { EventRecorder } from './kube/events.ts';
+import { Proof } from './proof.ts';
 import { PolicyLookup } from './operator/policies.ts';
 import { PolicyStatusWriter } from './operator/policy-status.ts';
 import { createCalendar } from './schedule/calendar.ts';
@@ -52,6 +53,15 @@ export function startPolicies(deps: PoliciesDeps): Policies {
   const exempt = new Set(['kube-system', ...(config.webhookUrl ? [] : [namespace])]);
   const lookup = new PolicyLookup({ ...caches, policies, namespaces, calendar, clock, exempt });
 
+  const verified = config.webhookClientCa !== undefined;
+  const proof = new Proof({
+    api,
+    clock,
+    verified,
+    rollout: (inNamespace, name) => caches.rollouts.get(`${inNamespace}/${name}`),
+    deployment: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
+  });
+
   const status = new PolicyStatusWriter({
     api,
     clock,
@@ -89,11 +99,16 @@ export function startPolicies(deps: PoliciesDeps): Policies {
     const because = breakGlass === undefined ? '' : ` (${breakGlass})`;
     const message = `policy ${policy.metadata.name}, ${user}${outcome === 'broken' ? because : ''}: ${sentence(finding)}`;
     metrics.policy(rule, outcome);
-    events()?.record({ about, type: 'Warning', reason: EVENT[outcome], message });
     logger.info('policy', { request, policy: policy.metadata.name, rule, outcome, user });
-    if (outcome !== 'denied') return;
-    const object = `${about.kind ?? ''} ${about.metadata.namespace ?? ''}/${about.metadata.name}`;
-    status.note(policy.metadata.name, { object, rule, user, message: sentence(finding) });
+    // Where reviews may be forged, only the operator tells who went past a policy: from the mark on the object.
+    if (outcome === 'broken' && !verified) return;
+    void proof.mayReport(about).then((may) => {
+      if (!may) return;
+      events()?.record({ about, type: 'Warning', reason: EVENT[outcome], message });
+      if (outcome !== 'denied') return;
+      const object = `${about.kind ?? ''} ${about.metadata.namespace ?? ''}/${about.metadata.name}`;
+      status.note(policy.metadata.name, { object, rule, user, message: sentence(finding) });
+    });
   };
 
   return {
@@ -106,7 +121,7 @@ export function startPolicies(deps: PoliciesDeps): Policies {
         now: clock.now,
         report,
       },
-      ...(config.approveVerb && { authorize: askAccess(api) }),
+      ...(config.approveVerb && { authorize: askAccess(api, (rollout) => proof.mayAsk(rollout)) }),
     },
     notReady: () => notSynced('ReleasePolicies', policies) ?? notSynced('Namespaces', namespaces),
     doubt: () => inDoubt('ReleasePolicies', policies) ?? inDoubt('Namespaces', namespaces),

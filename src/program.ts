@@ -16,11 +16,12 @@ import { LeaderElection } from './kube/lease.ts';
 import { startPolicies } from './policies.ts';
 import { measureReleases } from './operator/measure.ts';
 import { createOperator, type Operator } from './operator/operator.ts';
-import { bind, introduce } from './starting.ts';
+import { bind, introduce, StartError } from './starting.ts';
 import { createHealthServer, missing, type Check } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { expiryOf } from './tls/bundle.ts';
+import { ClientCa } from './tls/client-ca.ts';
 import { CaInjector, type Target } from './tls/inject.ts';
 import { createCertificates, type Place } from './tls/source.ts';
 import { startTracing } from './tracing.ts';
@@ -108,6 +109,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     clock,
     logger,
     targets: targetsOf(config),
+    readOnly: config.injectCa === 'check',
     ...(config.webhookUrl ? { url: config.webhookUrl } : {}),
   });
   let admission: AdmissionServer | undefined = undefined;
@@ -126,15 +128,21 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       issued.resolve();
     },
   });
+  const reload = (): void => void (certificates.current && admission?.reload(certificates.current));
   checks['certificate'] = () => (certificates.current ? undefined : (certificates.problem ?? 'not issued yet'));
   certificates.start();
   stops.push(() => certificates.stop());
   await Promise.race([issued.promise, aborted(signal)]);
   signal.throwIfAborted();
 
+  const { webhookClientCa, webhookClientNames: names } = config;
+  const clientCa = webhookClientCa === undefined ? undefined : await startClientCa(webhookClientCa, logger, reload);
+  if (clientCa) stops.push(() => clientCa.stop());
+
   const { key, cert } = certificates.current!;
   const server = createAdmissionServer({
     tls: { key, cert },
+    ...(clientCa && { peers: () => ({ ca: clientCa.current, names }) }),
     operatorUser,
     warnings: config.warnings,
     notReady,
@@ -156,7 +164,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   stops.push(() => server.close());
 
   // Not before we listen: from here on the API server calls us.
-  if (config.injectCa) {
+  if (config.injectCa !== 'false') {
     injector.start();
     stops.push(() => injector.stop());
     checks['webhooks'] = once(() => injector.problem);
@@ -203,7 +211,20 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   return leading.stop;
 }
 
-function targetsOf({ webhookConfiguration: name }: Config): Target[] {
+async function startClientCa(file: string, logger: Logger, onChange: () => void): Promise<ClientCa> {
+  const ca = new ClientCa({ file, clock, logger, onChange });
+  try {
+    await ca.start();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartError(`--webhook-client-ca "${file}" cannot be used (${why}): write a file with PEM certificates`, {
+      cause: error,
+    });
+  }
+  return ca;
+}
+
+export function targetsOf({ webhookConfiguration: name }: Config): Target[] {
   return [
     { kind: 'MutatingWebhookConfiguration', name },
     { kind: 'ValidatingWebhookConfiguration', name },
@@ -217,7 +238,7 @@ function placeOf({ tlsDir, webhookUrl, tlsSecret }: Config, namespace: string): 
 }
 
 /** What the API server calls us by. */
-function namesOf({ webhookUrl, webhookService }: Config, namespace: string): string[] {
+export function namesOf({ webhookUrl, webhookService }: Config, namespace: string): string[] {
   if (!webhookUrl) return [`${webhookService}.${namespace}.svc`, `${webhookService}.${namespace}.svc.cluster.local`];
   return [webhookUrl.hostname.replace(/^\[|\]$/g, '')];
 }

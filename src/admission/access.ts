@@ -1,5 +1,5 @@
 // May this person approve? Asks the API server: the one question on the way of a request.
-import type { Deployment, KubeObject } from '../api/types.ts';
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { findObject } from '../kube/get.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from '../kube/path.ts';
@@ -19,14 +19,20 @@ const VERBS = {
   approve: { cannot: 'may not approve', role: 'tranche-approver' },
   takeover: { cannot: 'may not take over what OpenKruise Rollouts left', role: 'tranche-takeover' },
 } as const;
+const RETRY = 'try again in a few seconds';
+type MayAsk = (rollout: Rollout) => Promise<boolean>;
 
-/** A verb of ours on rollouts.rollouts.kruise.io. When nobody answers, nobody may. */
+/** A verb of ours on rollouts.rollouts.kruise.io. When nobody answers, nobody may; `mayAsk`: it is a Rollout as the API server has it. */
 export const askAccess =
-  (api: Api, verb: keyof typeof VERBS = 'approve') =>
+  (api: Api, mayAsk: MayAsk = () => Promise.resolve(true), verb: keyof typeof VERBS = 'approve') =>
   async ({ rollout, user, groups }: Approval): Promise<readonly Violation[]> => {
     const { name, namespace = '' } = rollout.metadata;
     const { cannot, role } = VERBS[verb];
     const common = { field: verb === 'approve' ? 'approval by' : 'takeover by', value: user } as const;
+    if (!(await mayAsk(rollout))) {
+      const reason = 'cannot be checked: tranche does not know the Rollout in this version yet, or was asked too often';
+      return [{ ...common, reason, remedy: RETRY }];
+    }
     const resourceAttributes = { group: 'rollouts.kruise.io', resource: 'rollouts', verb, namespace, name };
     try {
       const { status } = (await api.request({
@@ -42,7 +48,7 @@ export const askAccess =
       if (status?.allowed === true) return [];
     } catch {
       const reason = `cannot be checked: the API server did not answer whether this user has the verb ${verb}`;
-      return [{ ...common, reason, remedy: 'try again in a few seconds' }];
+      return [{ ...common, reason, remedy: RETRY }];
     }
     const reason = `${cannot}: this needs the verb ${verb} on rollouts.rollouts.kruise.io in namespace ${namespace}`;
     return [{ ...common, reason, remedy: `ask for the ClusterRole ${role}, or ask somebody who has it` }];
@@ -57,5 +63,5 @@ export const readersOf = (
     const set = await findObject<KubeObject>(api, REPLICA_SETS, { namespace, name, signal: inTime() });
     return set?.metadata.ownerReferences?.find((ref) => ref.controller === true && ref.kind === 'Deployment')?.name;
   },
-  authorizeTakeover: askAccess(api, 'takeover'),
+  authorizeTakeover: askAccess(api, undefined, 'takeover'),
 });

@@ -1,21 +1,31 @@
-// The express app: three routes, a bounded body in, one answer out. A bad request is a 4xx; a bug of ours is a 500, so that failurePolicy decides.
+// The express app: three routes, a bounded body in, one answer out. What is a review gets a review, whatever happens; the rest is a 4xx.
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
+import type { Clock } from '../kube/api.ts';
+import { realClock } from '../kube/clock.ts';
 import { parseLeanReview } from '../kube/lean.ts';
 import { silent } from '../kube/log.ts';
+import { readBody, UnreadBody } from './body.ts';
 import { convertReview } from './conversions.ts';
 import { mutateDeployment, validateScaleToZero } from './deployments.ts';
 import type { AdmissionDeps } from './deps.ts';
+import { readHead } from './head.ts';
 import { BadRequest, parseJson } from './json.ts';
+import { Lane } from './lane.ts';
+import { peerFlaw } from './peer.ts';
 import { validatePolicyRequest } from './policies.ts';
 import { pass, readReview, writeReview, type Answer } from './review.ts';
 import { validateReplicaSet } from './replicasets.ts';
 import { mutateRollout, validateRolloutRequest } from './rollouts.ts';
 import type { AdmissionRequest } from './shapes.ts';
+import { reasonFor, writeUnjudged, type Cause } from './unjudged.ts';
 
-/** An AdmissionReview holds two objects of up to 3 MiB each. */
-const MAX_BODY_BYTES = 7 * 1024 * 1024;
-const MAX_UID = 64;
+/** The chart gives us 5 s. */
+const ANSWER_MS = 4_500;
+/** For whoever is answered before he has sent all to read it. */
+const HANG_UP_MS = 1_000;
+/** Somebody who may not ask can ask very often. */
+const COMPLAIN_EVERY_MS = 60_000;
 const JSON_TYPE = 'application/json';
 
 export interface Reply {
@@ -25,12 +35,22 @@ export interface Reply {
 export type Handler = (body: unknown) => Reply | Promise<Reply>;
 type Judge = (request: AdmissionRequest, deps: AdmissionDeps) => Answer | Promise<Answer>;
 
-export function createApp(deps: AdmissionDeps, isDraining: () => boolean): Express {
+export interface AppOptions {
+  readonly isDraining: () => boolean;
+  readonly lane?: Lane;
+  readonly clock?: Clock;
+}
+
+export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, lane }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  const room = lane ?? new Lane(clock);
+  const onlyPeers = checkPeer(deps, clock);
   for (const [webhook, handler] of Object.entries(handlersOf(deps))) {
-    app.post(`/${webhook}`, readBody, answer(webhook, handler, deps, isDraining));
+    // An API server shows its certificate to admission webhooks, and never to a conversion webhook.
+    const checks = webhook === 'convert' ? [] : [onlyPeers];
+    app.post(`/${webhook}`, ...checks, answer({ webhook, handler, deps, isDraining, clock, lane: room }));
     app.all(`/${webhook}`, () => {
       throw new BadRequest('only POST is answered here', 405);
     });
@@ -80,46 +100,119 @@ const admission =
 const isJson = (request: Request): boolean =>
   request.headers['content-type'] === JSON_TYPE || Boolean(request.is(JSON_TYPE));
 
-/** Nothing of another type, and nothing compressed: a small body must not become a large one. */
-const readBody = express.raw({ type: (request) => isJson(request as Request), limit: MAX_BODY_BYTES, inflate: false });
+const checkPeer = ({ peers, logger = silent }: AdmissionDeps, clock: Clock): RequestHandler => {
+  let complainedAt = -Infinity;
+  return (request, _response, next) => {
+    const flaw = peerFlaw(request.socket, peers?.());
+    if (flaw === undefined) return next();
+    if (clock.now() - complainedAt >= COMPLAIN_EVERY_MS) {
+      complainedAt = clock.now();
+      logger.warn('refused a caller that is not shown to be the API server', {
+        flaw,
+        address: request.socket.remoteAddress,
+      });
+    }
+    throw new BadRequest(`${flaw}: only API servers are answered here`, 403);
+  };
+};
 
-const answer =
-  (webhook: string, handler: Handler, { metrics }: AdmissionDeps, isDraining: () => boolean): RequestHandler =>
-  async (request, response) => {
+interface Route {
+  readonly webhook: string;
+  readonly handler: Handler;
+  readonly deps: AdmissionDeps;
+  readonly isDraining: () => boolean;
+  readonly lane: Lane;
+  readonly clock: Clock;
+}
+
+const answer = (route: Route): RequestHandler => {
+  const { webhook, deps, isDraining, clock } = route;
+  return async (request, response) => {
     const start = performance.now();
     let verdict = 'Error';
-    let body: unknown;
+    const inbound: Inbound = {};
     try {
-      body = parseBody(webhook, bodyOf(request));
-      const reply = await handler(body);
+      let reply: Reply;
+      try {
+        reply = await inTime(judgeBody(request, route, inbound), clock);
+      } catch (error) {
+        reply = unjudged(error, inbound, route);
+      }
       verdict = reply.verdict;
       // Asked only now: a connection that was busy when the server began to close would stay open otherwise.
       if (isDraining()) response.set('Connection', 'close');
       // Not response.json(), which costs 5 µs more (measured) for what nobody asks here: charsets, caches, methods.
       const text = JSON.stringify(reply.review);
       response.writeHead(200, { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(text) }).end(text);
+      if (!request.readableEnded) hangUp(request, clock);
     } catch (error) {
       if (error instanceof BadRequest) verdict = 'BadRequest';
-      response.locals['request'] = uidOf(body);
       throw error;
     } finally {
-      metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
+      inbound.release?.();
+      deps.metrics?.admission(webhook, verdict, (performance.now() - start) / 1000);
     }
   };
-
-/** For the log, of a body that may be anything. */
-const uidOf = (body: unknown): string | undefined => {
-  const uid = (body as { readonly request?: { readonly uid?: unknown } | null } | null | undefined)?.request?.uid;
-  return typeof uid === 'string' ? uid.slice(0, MAX_UID) : undefined;
 };
 
-const bodyOf = (request: Request): Uint8Array => {
-  const body: unknown = request.body;
-  if (body instanceof Uint8Array && body.length > 0) return body;
-  throw isJson(request)
-    ? new BadRequest('the body is empty')
-    : new BadRequest('the body must be application/json', 415);
+/** Not at once, for the client would not come to read the answer: it is still sending. What it sends meanwhile nobody reads. */
+const hangUp = ({ socket }: Request, clock: Clock): void => {
+  const cancel = clock.after(HANG_UP_MS, () => socket.destroy());
+  socket.once('close', cancel);
 };
+
+/** What has come in so far. */
+interface Inbound {
+  bytes?: Uint8Array;
+  release?: () => void;
+}
+
+async function judgeBody(request: Request, { webhook, handler, lane, clock }: Route, inbound: Inbound): Promise<Reply> {
+  if (!isJson(request)) throw new BadRequest('the body must be application/json', 415);
+  const { bytes, large, release } = await readBody(request, lane, clock);
+  Object.assign(inbound, { bytes, release } satisfies Inbound);
+  if (bytes.length === 0) throw new BadRequest('the body is empty');
+  const body = large ? await lane.turn(() => parseBody(webhook, bytes)) : parseBody(webhook, bytes);
+  return handler(body);
+}
+
+class TooLate extends Error {}
+
+/** An answer that comes later than that is none. */
+function inTime<T>(work: Promise<T>, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ANSWER_MS, () => reject(new TooLate()));
+    work.finally(cancel).then(resolve, reject);
+  });
+}
+
+/** A review all the same, when what has come in is the beginning of one; otherwise throws what was wrong. */
+function unjudged(error: unknown, inbound: Inbound, { webhook, deps }: Route): Reply {
+  const unread = error instanceof UnreadBody ? error : undefined;
+  const bytes = unread?.head ?? inbound.bytes;
+  const read = bytes && unread?.why !== 'BrokenOff' ? readHead(bytes) : undefined;
+  const head = (read?.review === 'ConversionReview') === (webhook === 'convert') ? read : undefined;
+  const cause = causeOf(error);
+  const detail = error instanceof BadRequest ? error.message : '';
+  if (head === undefined) {
+    if (cause === 'Error' || error instanceof BadRequest) throw error;
+    if (unread?.why === 'NoReview') throw new BadRequest('the body is no review');
+    const { code, message } = reasonFor(cause, detail);
+    throw new BadRequest(message, code);
+  }
+  const { logger = silent } = deps;
+  const about = { request: head.about.uid, webhook };
+  if (cause === 'Error') logger.error('admission failed', { ...about, error });
+  else logger.warn('a review was not judged', { ...about, cause, detail });
+  return { verdict: cause, review: writeUnjudged(head, cause, detail, deps) };
+}
+
+function causeOf(error: unknown): Cause {
+  if (error instanceof UnreadBody)
+    return error.why === 'BrokenOff' ? 'Late' : error.why === 'NoReview' ? 'BadRequest' : error.why;
+  if (error instanceof TooLate) return 'Late';
+  return error instanceof BadRequest ? 'BadRequest' : 'Error';
+}
 
 /** The status that express's own errors carry (a body that is too large, cut off, compressed). */
 const statusOf = (error: unknown): number | undefined => {
@@ -135,10 +228,12 @@ const answerError =
       return;
     }
     const status = error instanceof BadRequest ? error.status : (statusOf(error) ?? 500);
-    const about = { request: response.locals['request'] as string | undefined, path: request.path };
+    const about = { path: request.path };
     if (status === 500) logger.error('admission failed', { ...about, error });
     else logger.debug('admission refused a request', { ...about, status, error });
     const message = status === 500 ? 'internal error: see the log of tranche' : (error as Error).message;
     // What is left of a body that was not read would be taken for the next request.
     response.status(status).set('Connection', 'close').json({ message });
+    // Nor is it read.
+    request.pause();
   };

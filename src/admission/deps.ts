@@ -4,6 +4,7 @@ import type { Verdict } from '../engine/intercept.ts';
 import type { Sampling } from '../engine/trace.ts';
 import type { Violation } from '../engine/validate-violation.ts';
 import type { Logger } from '../kube/log.ts';
+import type { PeerCheck } from './peer.ts';
 import type { PolicyDeps } from './policy.ts';
 
 /** PEM. */
@@ -35,6 +36,8 @@ export interface Approval {
 export interface AdmissionDeps {
   /** The first pair; later ones come through `reload`. */
   readonly tls: KeyPair;
+  /** Who may ask for an admission, as it is now; without it, whoever reaches the port. */
+  readonly peers?: () => PeerCheck;
   /** The username that the operator's own requests carry. */
   readonly operatorUser: string;
   /** Tell users in warnings what will happen. */

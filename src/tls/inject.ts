@@ -18,6 +18,8 @@ export interface InjectorOptions {
   readonly targets: readonly Target[];
   /** Where the program is reached when it runs outside the cluster: replaces the host of the URLs that are there. */
   readonly url?: URL;
+  /** Another program writes; this one says what is missing. */
+  readonly readOnly?: boolean;
   readonly logger?: Logger;
 }
 
@@ -118,6 +120,13 @@ export class CaInjector {
     for (const mistake of this.mistakes(object)) this.logger.warn(mistake, { kind: target.kind, name: target.name });
     const body = this.patchFor(object);
     if (body.length === 0) return;
+    if (this.options.readOnly) {
+      this.logger.warn('does not have our CA: the Job of the certificates puts it in', {
+        kind: target.kind,
+        name: target.name,
+      });
+      return;
+    }
     const waitMs = this.waitFor(writes);
     if (waitMs > 0) {
       this.logger.warn('somebody else keeps changing our CA: is another program running with another URL?', { key });

@@ -158,8 +158,12 @@ describe('the webhook server', function () {
       });
     }
 
+    it('what is no list of objects: with its uid', async () => {
+      const { uid, result } = responseOf(await convert('none'));
+      assert.deepEqual([uid, (result as Json)['status']], ['c-1', 'Failed']);
+    });
+
     it('no review: a bad request', async () => {
-      assert.equal((await convert('none')).status, 400);
       assert.equal((await send('/convert', aReview(aDeployment()))).status, 400);
       assert.equal(
         (await send('/convert', { kind: 'ConversionReview', apiVersion: 'apiextensions.k8s.io/v1', request: {} }))
@@ -175,12 +179,11 @@ describe('the webhook server', function () {
     const { uid: _, ...withoutUid } = request;
     const cases: Readonly<Record<string, readonly [string, string | Uint8Array | Json, number, RequestOptions?]>> = {
       nothing: ['/mutate', '', 400],
-      'half of a review': ['/mutate', good.slice(0, 500), 400],
       'what is no JSON': ['/mutate', 'apiVersion: v1', 400],
       'what is no UTF-8': ['/mutate', Buffer.from([0x22, 0xff, 0x22]), 400],
       'deeply nested JSON': ['/mutate', `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 400],
       'deeply nested JSON that is small': ['/mutate', `{"a":${'['.repeat(128)}${']'.repeat(128)}}`, 400],
-      'more than 7 MiB': ['/mutate', `"${'x'.repeat(7 * 1024 * 1024)}"`, 413],
+      'more than 32 MiB that is no review': ['/mutate', `"${'x'.repeat(32 * 1024 * 1024)}"`, 413],
       'another content type': ['/mutate', good, 415, { headers: { 'content-type': 'application/yaml' } }],
       'a compressed body': ['/mutate', good, 415, { headers: { 'content-encoding': 'gzip' } }],
       'a review without uid': ['/mutate', { ...aReview(aDeployment()), request: withoutUid }, 400],
@@ -206,13 +209,24 @@ describe('the webhook server', function () {
     }
   });
 
-  it('answers 500 for a bug of ours and logs it once, so that failurePolicy decides', async () => {
+  it('refuses, for a bug of ours, what a Rollout may be about, and logs the bug once', async () => {
     fail = new Error('a bug');
-    const reply = await send('/mutate', aReview(aDeployment('v2'), aDeployment()));
-    assert.equal(reply.status, 500);
-    assert.deepEqual(reply.body, { message: 'internal error: see the log of tranche' });
-    assert.deepEqual(errors, [{ request: 'review-1', path: '/mutate', error: fail }]);
+    const { uid, allowed, status } = responseOf(await send('/mutate', aReview(aDeployment('v2'), aDeployment())));
+    assert.deepEqual({ uid, allowed }, { uid: 'review-1', allowed: false });
+    assert.deepEqual(status, {
+      status: 'Failure',
+      code: 500,
+      reason: 'InternalError',
+      message: 'tranche cannot judge this request: internal error; see the log of tranche',
+    });
+    assert.deepEqual(errors, [{ request: 'review-1', webhook: 'mutate', error: fail }]);
     assert.deepEqual(counted, ['mutate Error']);
+  });
+
+  it('refuses half of a review', async () => {
+    const half = JSON.stringify(aReview(aDeployment('v2'), aDeployment())).slice(0, 500);
+    assert.equal(responseOf(await send('/mutate', half))['allowed'], false);
+    assert.deepEqual(counted, ['mutate BadRequest']);
   });
 
   it('keeps connections open between requests', async () => {
@@ -248,7 +262,7 @@ describe('the webhook server', function () {
   });
 
   it('does not wait for a client that does not finish its request', async () => {
-    const impatient = createAdmissionServer(deps(), 50);
+    const impatient = createAdmissionServer(deps(), { requestTimeoutMs: 50 });
     const socket = connectTls({ host: '127.0.0.1', port: await impatient.listen(0, '127.0.0.1'), ca: ca.cert });
     try {
       await once(socket, 'secureConnect');

@@ -11,7 +11,7 @@ const everywhere = unreachedBy({ own: 'tranche-system', watched: [] });
 const someOnly = unreachedBy({ own: 'tranche-system', watched: ['shop', 'pay'] });
 const outside = unreachedBy({ own: undefined, watched: [] });
 
-describe('a Rollout where the webhooks do not reach', async () => {
+describe('a Rollout where the webhooks do not reach', () => {
   const ask = async (review: Json, unreached = everywhere) => {
     const deps = someDeps({}, { unreached });
     return (await Promise.all(

@@ -36,7 +36,7 @@ describe('The chart', function () {
     const inside = named(await render());
     const outside = named(await render('operator.enabled=false', 'webhook.url=https://127.0.0.1:9443'));
     assert.deepEqual(
-      inside.filter((name) => !outside.includes(name)),
+      inside.filter((name) => !outside.includes(name) && !name.includes('certificates')),
       [
         'Deployment/tranche',
         'NetworkPolicy/tranche',
@@ -92,17 +92,54 @@ describe('The chart', function () {
     }
   });
 
-  it('reads no Secret but its own, and only in its own namespace', async () => {
-    const manifests = await render();
-    const secrets = (kind: string) =>
-      find(manifests, kind).rules?.filter(
-        ({ resources, verbs }) => resources.includes('secrets') && !verbs.includes('create'),
+  it('lets the program read no Secret, and write no webhook configuration, wherever it works', async () => {
+    for (const set of [[], ['watchNamespaces={a}'], ['certificates.certManager.enabled=true']]) {
+      const manifests = await render(...set);
+      const bound = manifests.filter(
+        ({ kind, subjects }) => /RoleBinding$/.test(kind) && subjects?.some(({ name }) => name === 'tranche'),
       );
-    assert.deepEqual(secrets('ClusterRole'), []);
+      const rules = bound.flatMap(({ roleRef }) => find(manifests, roleRef!.kind, roleRef!.name).rules ?? []);
+      assert.ok(rules.length > 0);
+      for (const { resources, verbs } of rules) {
+        assert.ok(!resources.includes('secrets'));
+        if (resources.some((resource) => /webhookconfigurations|customresourcedefinitions/.test(resource)))
+          assert.deepEqual(verbs, ['list', 'watch']);
+      }
+    }
+  });
+
+  it('lets the Job of the certificates write the Secret and the configurations of our name, and nothing else', async () => {
+    const manifests = await render();
+    const role = find(manifests, 'Role', 'tranche-certificates').rules!;
     assert.deepEqual(
-      secrets('Role')?.map(({ resourceNames }) => resourceNames),
-      [['tranche-tls']],
+      role.map(({ resources, resourceNames }) => [resources, resourceNames]),
+      [
+        [['secrets'], undefined],
+        [['secrets'], ['tranche-tls']],
+      ],
     );
+    for (const { resourceNames } of find(manifests, 'ClusterRole', 'tranche-certificates').rules!)
+      assert.match(resourceNames!.join(), /^(tranche|rollouts\.rollouts\.kruise\.io)$/);
+    const { volumes } = find(manifests, 'Deployment').spec!['template'].spec;
+    const shown = volumes[0].secret.items.map(({ key }: { key: string }) => key);
+    assert.deepEqual(shown, ['tls.crt', 'tls.key', 'ca.crt'], 'not the key of the CA');
+    const job = manifests.find(({ kind }) => kind === 'Job')!;
+    const cron = manifests.find(({ kind }) => kind === 'CronJob')!;
+    assert.deepEqual(job.spec!['template'], cron.spec!['jobTemplate'].spec.template);
+    assert.equal(job.spec!['template'].spec.serviceAccountName, 'tranche-certificates');
+    const named_ = (set: string) => render(set).then((all) => all.find(({ kind }) => kind === 'Job')!.metadata.name);
+    assert.notEqual(await named_('operator.image.tag=next'), job.metadata.name, 'a Job cannot be changed');
+    assert.equal(await named_('webhook.port=9444'), job.metadata.name);
+  });
+
+  it('tells the program who signs the client certificates of API servers', async () => {
+    const configMap = 'webhook.clientVerification.configMap=webhook-clients';
+    const { spec } = find(await render(configMap, 'webhook.clientVerification.names={a,b}'), 'Deployment');
+    const { args } = spec!['template'].spec.containers[0];
+    assert.ok(args.includes('--webhook-client-ca=/client-ca/ca.crt') && args.includes('--webhook-client-names=a,b'));
+    assert.ok(spec!['template'].spec.volumes.some(({ name }: { name: string }) => name === 'client-ca'));
+    const plain = find(await render(), 'Deployment').spec!['template'].spec.containers[0].args as string[];
+    assert.ok(!plain.some((arg) => arg.includes('client')));
   });
 
   it('lets the roles of Kubernetes see and edit Rollouts, but not approve', async () => {

@@ -19,18 +19,20 @@ describe('The workflows', () => {
       assert.deepEqual(lint(await readFile(new URL(file, folder), 'utf8'), file), []);
   });
 
-  it('parse, may write nothing unless a job says so, end by themselves, and use actions of a version', async () => {
+  it('parse, may write nothing unless a job says so, end by themselves, and use actions by their commit', async () => {
     const files = await readdir(folder);
     assert.ok(files.length >= 4);
     for (const file of files) {
       const document = parseDocument(await readFile(new URL(file, folder), 'utf8'));
       assert.deepEqual(document.errors, [], file);
+      // Which version that is stands beside it.
+      for (const line of document.toString().match(/uses: .*/g) ?? []) assert.match(line, /@[0-9a-f]{40} # \S/, file);
       const { permissions, jobs } = document.toJS() as Workflow;
       assert.deepEqual(permissions, { contents: 'read' }, file);
       for (const [name, job] of Object.entries(jobs)) {
         assert.ok(job['timeout-minutes'], `${file}: ${name}`);
         for (const { uses, run } of job.steps) {
-          assert.ok(uses === undefined || /@v\d+$/.test(uses), `${file}: ${uses}`);
+          assert.ok(uses === undefined || /@[0-9a-f]{40}$/.test(uses), `${file}: ${uses}`);
           // An expression in a script is an injection waiting for its input; give it as env.
           assert.doesNotMatch(run ?? '', /\$\{\{/, `${file}: ${name}`);
         }

@@ -25,7 +25,9 @@ describe('the configuration', () => {
       metricsPort: 8080,
       tlsDir: undefined,
       tlsSecret: 'tranche-tls',
-      injectCa: true,
+      injectCa: 'true',
+      webhookClientCa: undefined,
+      webhookClientNames: [],
       leaderElect: true,
       lease: 'tranche',
       logLevel: 'info',
@@ -66,11 +68,12 @@ describe('the configuration', () => {
         NUMBER: '7',
         SECONDS: '30',
         'true|false': 'false',
+        'true|check|false': 'check',
       };
       return `--${flag}=${given[value as keyof typeof given] ?? value!.split('|')[0]}`;
     });
     const config = read(flags.join(' '));
-    assert.equal(flags.length, 19);
+    assert.equal(flags.length, 21);
     assert.deepEqual(config.watchNamespaces, ['a', 'b']);
     assert.deepEqual(
       [config.lease, config.tlsDir, config.warnings, config.logLevel, config.workers, config.metricsPort],
@@ -80,6 +83,10 @@ describe('the configuration', () => {
     assert.equal(readConfig(['-h'], {}), 'help');
   });
 
+  it('knows the way to see to the certificates', () => {
+    assert.equal(read('certificates --timeout 30').command, 'certificates');
+  });
+
   it('knows a drain, which needs no address of ours', () => {
     const config = read('drain --held rollback --timeout 30 --kubeconfig /x', {});
     assert.deepEqual([config.command, config.held, config.timeoutSeconds], ['drain', 'Rollback', 30]);
@@ -87,6 +94,12 @@ describe('the configuration', () => {
   });
 
   for (const [args, env, message] of [
+    ['--inject-ca maybe', inCluster, '--inject-ca "maybe" cannot be used: write true, check or false'],
+    [
+      '--webhook-client-names a',
+      inCluster,
+      '--webhook-client-names "a" cannot be used: write --webhook-client-ca FILE too, or leave it out',
+    ],
     ['drain --held never', inCluster, '--held "never" cannot be used: write finish or rollback'],
     ['drain --timeout 0', inCluster, '--timeout "0" cannot be used: write a number of seconds from 1 to 99999'],
     [

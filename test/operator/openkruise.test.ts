@@ -76,7 +76,7 @@ describe('as with OpenKruise', () => {
         /^step 1\/4 done: waiting for approval \(0 of 1\) of the jump to step 3/,
       );
       assert.deepEqual(world.sizes, { v1: 9, v2: 1 });
-      await world.approve();
+      await world.deletePolicy('four-eyes');
       await world.untilPaused(3);
     });
 

@@ -18,10 +18,12 @@ const grantsOf = ({ apiGroups, resources, verbs }: Rule): Grant[] =>
   );
 
 /** Everything that the chart grants the program, by whatever roles are bound to its ServiceAccount. */
-export async function granted(...set: string[]): Promise<Grant[]> {
+export const granted = (...set: string[]): Promise<Grant[]> => grantedTo('tranche', ...set);
+
+export async function grantedTo(account: string, ...set: string[]): Promise<Grant[]> {
   const all = await render(...set);
   return all
-    .filter(({ kind, subjects }) => /RoleBinding$/.test(kind) && subjects?.some(({ name }) => name === 'tranche'))
+    .filter(({ kind, subjects }) => /RoleBinding$/.test(kind) && subjects?.some(({ name }) => name === account))
     .flatMap(({ roleRef }) => find(all, roleRef!.kind, roleRef!.name).rules ?? [])
     .flatMap(grantsOf);
 }

@@ -4,13 +4,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { ApiError } from '../../src/sandbox/core/types.ts';
 import { NAMESPACE, startCluster, startProgram, until, type TestCluster, type TestProgram } from '../main/cluster.ts';
+import { CERTIFICATES, CertificatesJob } from './certificates.ts';
 import { Workload } from '../main/workload.ts';
 import { render } from '../charts/render.ts';
-import { granted, isFor, show, watchRequests, type Grant } from './grants.ts';
+import { granted, grantedTo, isFor, show, watchRequests, type Grant } from './grants.ts';
 
 const USER = `system:serviceaccount:${NAMESPACE}:tranche`;
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/tranche`;
-const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/tranche-tls`;
 const REPLICASETS = '/apis/apps/v1/namespaces/default/replicasets';
 const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
 const policy = {
@@ -43,6 +43,8 @@ for (const [where, set, flags] of [
     const used = new Set<Grant>();
     const beyond = new Set<string>();
     let without: Grant | undefined;
+    let job: CertificatesJob;
+    let folder: string;
 
     before(async () => {
       cluster = await startCluster(undefined, { resolveService: () => ({ host: '127.0.0.1', port }) });
@@ -59,6 +61,9 @@ for (const [where, set, flags] of [
         else if (!EVERYBODYS.includes(asked.resource))
           beyond.add(`${asked.verb} ${asked.resource}/${asked.subresource}`);
       });
+      job = await CertificatesJob.prepare(cluster);
+      await job.run();
+      folder = await job.mount();
       await useToken();
     });
     after(() => cluster.close());
@@ -73,8 +78,10 @@ for (const [where, set, flags] of [
       await writeFile(cluster.kubeconfig, JSON.stringify({ ...config, users }));
     }
 
+    /** As the chart starts it. */
+    const ours = (): string[] => ['--webhook-port', '0', '--tls-dir', folder, '--inject-ca', 'check'];
     const started = async (): Promise<TestProgram> => {
-      const program = startProgram(cluster.kubeconfig, '--webhook-port', '0', ...flags);
+      const program = startProgram(cluster.kubeconfig, ...ours(), ...flags);
       ({ webhookPort: port } = await program.ready());
       return program;
     };
@@ -92,19 +99,7 @@ for (const [where, set, flags] of [
         await workload.untilPaused(1);
         await workload.approve();
         await workload.until('completed', async () => (await workload.rollout()).status?.phase === 'Healthy');
-        // Spoilt: a new certificate is put in its place.
         const contentType = 'application/merge-patch+json';
-        await cluster.api.request({
-          method: 'PATCH',
-          path: SECRET,
-          contentType,
-          body: { data: { 'tls.crt': 'eA==' } },
-        });
-        await until(
-          () => all.some((grant) => show(grant) === 'patch secrets' && used.has(grant)),
-          () => 'the spoilt Secret stays',
-          40,
-        );
         // To whom a ReplicaSet belongs is asked when it is scaled; the stable template comes from its copy when no ReplicaSet has it.
         await workload.release('v4');
         await workload.untilPaused(1);
@@ -146,12 +141,11 @@ for (const [where, set, flags] of [
       const remove = (path: string): Promise<unknown> =>
         cluster.api.request({ method: 'DELETE', path }).catch(() => undefined);
       const stopped: Promise<void>[] = [];
-      const atStart = /leases|secrets|configurations|customresourcedefinitions|releasepolicies$|namespaces/;
-      // Only a certificate that is renewed is patched, which takes months.
-      for (const grant of all.filter((one) => atStart.test(one.resource) && show(one) !== 'patch secrets')) {
-        await Promise.all([remove(SECRET), remove(LEASE)]);
+      const atStart = /leases|configurations|customresourcedefinitions|releasepolicies$|namespaces/;
+      for (const grant of all.filter((one) => atStart.test(one.resource))) {
+        await remove(LEASE);
         without = grant;
-        const program = startProgram(cluster.kubeconfig, '--webhook-port', '0');
+        const program = startProgram(cluster.kubeconfig, ...ours());
         const complaints = (): string[] =>
           program.lines.flatMap(({ level, fields }) =>
             level !== 'debug' && fields['error'] instanceof Error ? [fields['error'].message] : [],
@@ -167,11 +161,17 @@ for (const [where, set, flags] of [
       assert.ok(stopped.length >= 10);
     });
 
+    it('of the Job of the certificates are all used, none is missed, and each is missed aloud', async () => {
+      const rights = await grantedTo(CERTIFICATES);
+      const done = await job.uses(rights);
+      assert.deepEqual(done, { beyond: [], unused: [], silent: [] });
+    });
+
     it('are in docs/security.md, each with its reason, and no other', async () => {
       const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
       const rows = [...text.matchAll(/^\| `([a-z/]+)` +\| ([a-z, ]+?) +\|/gm)].flatMap(([, resource, verbs]) =>
         verbs!.split(', ').map((verb) => `${verb} ${resource}`),
       );
-      assert.deepEqual(rows.toSorted(), [...new Set(all.map(show))].toSorted());
+      assert.deepEqual(rows.toSorted(), [...all, ...(await grantedTo(CERTIFICATES))].map(show).toSorted());
     });
   });

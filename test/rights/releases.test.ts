@@ -86,7 +86,7 @@ describe('the rights of a release', function () {
       'patch rollouts/status': 'the Rollout becomes Healthy',
       'get deployments': 'the Rollout becomes Healthy',
       'list deployments': 'the Rollout becomes Healthy',
-      'watch deployments': 'what is held for nobody is given back',
+      'watch deployments': 'a newer version replaces the Pods of a broken one first',
       'patch deployments': 'the Rollout becomes Healthy',
       // What admission asks, and what is asked when a ReplicaSet is gone.
       'get replicasets': '',
@@ -98,7 +98,7 @@ describe('the rights of a release', function () {
       'patch replicasets': 'a newer version replaces the Pods of a broken one first',
       'list pods': 'the Rollout becomes Healthy',
       'watch pods': 'a step is done',
-      'patch pods': 'a step is done',
+      'patch pods': 'Pods are labelled',
     });
   });
 });

@@ -1,4 +1,5 @@
 // The admission bench: the program as it is in its image, next to a bare express handler, on one core each.
+import type { FloodPlan, FloodResult } from './flood.ts';
 import type { Bench, BenchContext } from '../bench.ts';
 import { canPin } from '../child.ts';
 import { median } from '../stats.ts';
@@ -6,9 +7,11 @@ import { shown } from '../text.ts';
 import { sample } from '../watch.ts';
 import { bodiesOf, bodyOfSize, KINDS, type Body, type Kind } from './bodies.ts';
 import { describeAdmission } from './describe.ts';
+import { FLOOD_RATE, FLOODS } from './floods.ts';
 import { sharesOf, type CpuProfile, type Share } from './profile.ts';
 import {
   CONNECTIONS,
+  flooded,
   load,
   loadInTurns,
   POLICIES,
@@ -47,6 +50,12 @@ export interface RolloutsRun extends Measured {
   readonly rollouts: number;
 }
 
+/** Real edits at a slow rate while somebody attacks. */
+export interface FloodRun extends Measured, Pick<FloodPlan, 'kind' | 'connections' | 'bytes'>, FloodResult {
+  /** The highest that was seen. */
+  readonly rssBytes: number;
+}
+
 export interface AdmissionData {
   readonly pinned: boolean;
   readonly connections: number;
@@ -63,6 +72,8 @@ export interface AdmissionData {
   readonly sizes: readonly SizeRun[];
   readonly byRollouts: readonly RolloutsRun[];
   readonly shares: readonly Share[];
+  /** Absent in older reports. */
+  readonly floods?: readonly FloodRun[];
   /** Before any load, and after all of it and a collection of garbage. */
   readonly rssBytes: Readonly<Record<'bareBefore' | 'bareAfter' | 'before' | 'after', number>>;
 }
@@ -71,6 +82,7 @@ interface Extent {
   /** After policies were made or taken away, and at the start. */
   readonly warmSeconds: number;
   readonly seconds: number;
+  readonly floodSeconds: number;
   /** How often each pair is measured for its throughput, and at each rate: a p99 swings more. */
   readonly rounds: number;
   readonly rateRounds: number;
@@ -84,6 +96,7 @@ interface Extent {
 const FULL: Extent = {
   warmSeconds: 10,
   seconds: 3,
+  floodSeconds: 15,
   rounds: 3,
   rateRounds: 5,
   rates: [250, 500, 1000, 1500, 2000, 3000, 4000],
@@ -95,6 +108,7 @@ const FULL: Extent = {
 const QUICK: Extent = {
   warmSeconds: 1,
   seconds: 1,
+  floodSeconds: 3,
   rounds: 1,
   rateRounds: 1,
   rates: [100, 500],
@@ -176,6 +190,13 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   await setting.policies(true);
   const profile = await program.profile(() => load(tranche, { bodies: bodiesIn('mix'), rate: null, seconds }));
   await program.memory();
+  const floods: FloodRun[] = [];
+  for (const plan of FLOODS) {
+    const what = { bodies: bodiesIn('mix'), rate: FLOOD_RATE, seconds: extent.floodSeconds };
+    const { wrong: _, ...result } = await flooded(tranche, plan, what);
+    progress(`${plan.kind} on ${plan.connections} connections: p99 of edits ${shown(result.latencyMs.p99)} ms`);
+    floods.push({ ...plan, ...result });
+  }
   const rssAfter = { bareAfter: sample(bare.pid).rssBytes, after: sample(tranche.pid).rssBytes };
   for (const rollouts of extent.more) await withRollouts(rollouts);
   return {
@@ -193,6 +214,7 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
     sizes,
     byRollouts,
     shares: sharesOf(profile as CpuProfile),
+    floods,
     rssBytes: { ...rssBefore, ...rssAfter },
   };
 }

@@ -12,6 +12,7 @@ import { freePort } from '../../support/ports.ts';
 import { startClusterProcess, startProgramProcess, type ProgramProcess } from '../program.ts';
 import { coresBetween, sample } from '../watch.ts';
 import { bodiesOf, bodyOfSize, KINDS, rolloutFor, type Body } from './bodies.ts';
+import type { FloodPlan, FloodResult } from './flood.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 
 /** The server has a core of its own, and the load another; the cluster, which is idle, has the load's. */
@@ -192,4 +193,29 @@ export async function load({ name, port, pid, ca }: Server, { bodies, rate, seco
   const result = JSON.parse(stdout) as LoadResult;
   if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} answers were not what they must be`);
   return { ...result, cpuMicros: (result.serverCores / result.perSecond) * 1e6 };
+}
+
+/** Load on a server while somebody floods it, from a second before until it has ended; and the highest memory that was seen. */
+export async function flooded(
+  server: Server,
+  attack: Pick<FloodPlan, 'kind' | 'connections' | 'bytes'>,
+  what: Load,
+): Promise<Run & FloodResult & { rssBytes: number }> {
+  const { port, ca, pid } = server;
+  const plan: FloodPlan = { port, ca, ...attack, seconds: what.seconds + 4 };
+  const file = path.join(temporaryFolder('flood'), 'plan.json');
+  writeFileSync(file, JSON.stringify(plan));
+  const [program, ...args] = command(new URL('./flood.ts', import.meta.url), [file], { core: LOAD_CORE });
+  let rssBytes = 0;
+  const look = setInterval(() => (rssBytes = Math.max(rssBytes, sample(pid).rssBytes)), 50);
+  try {
+    const flood = run(program!, args, { timeoutSeconds: plan.seconds + 60 });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const measured = await load(server, what);
+    const { code, stdout, stderr } = await flood;
+    if (code !== 0) throw new Error(`the flood failed: ${stderr}`);
+    return { ...measured, ...(JSON.parse(stdout) as FloodResult), rssBytes };
+  } finally {
+    clearInterval(look);
+  }
 }

@@ -1,0 +1,71 @@
+// What is answered to a review that we cannot judge: too large, too many, unreadable, or a bug of ours. Always a review, never an HTTP
+// error, which would leave it to the failurePolicy, and that lets by most of what we are asked.
+import { GROUP, HELD, OWN_GROUP, WORKLOAD_TYPE } from '../api/keys.ts';
+import type { AdmissionDeps } from './deps.ts';
+import type { About, Head } from './head.ts';
+import { writeReview, type Answer } from './review.ts';
+
+export type Cause = 'TooLarge' | 'Busy' | 'Late' | 'BadRequest' | 'Error';
+
+interface Reason {
+  readonly code: number;
+  readonly reason: string;
+  /** Why it was not judged, and what to do. */
+  readonly message: string;
+}
+
+const RETRY = 'try again in a few seconds';
+
+export const reasonFor = (cause: Cause, detail: string): Reason => {
+  switch (cause) {
+    case 'TooLarge':
+      return {
+        code: 413,
+        reason: 'RequestEntityTooLarge',
+        message: 'the object is larger than an API server can store; make it smaller',
+      };
+    case 'Busy':
+      return { code: 429, reason: 'TooManyRequests', message: `too many large requests at once; ${RETRY}` };
+    case 'Late':
+      return { code: 504, reason: 'Timeout', message: `the request took too long; ${RETRY}` };
+    case 'BadRequest':
+      return { code: 400, reason: 'BadRequest', message: `${detail}; report this, it is a bug of tranche` };
+    case 'Error':
+      return { code: 500, reason: 'InternalError', message: 'internal error; see the log of tranche' };
+  }
+};
+
+/** Refused where it may be about something that we are to keep; elsewhere our own failure is in nobody's way. */
+export function writeUnjudged({ review, about }: Head, cause: Cause, detail: string, deps: AdmissionDeps): object {
+  const { code, reason, message } = reasonFor(cause, detail);
+  if (review === 'ConversionReview') {
+    const result = { status: 'Failed', message: `tranche cannot convert this: ${message}` };
+    const response = { uid: about.uid, result, convertedObjects: [] };
+    return { kind: 'ConversionReview', apiVersion: 'apiextensions.k8s.io/v1', response };
+  }
+  // What is too large cannot be stored: to let it by would help nobody.
+  const refused = cause === 'TooLarge' || mayMatter(about, deps);
+  const answer: Answer = refused
+    ? { verdict: cause, status: { code, reason, message: `tranche cannot judge this request: ${message}` } }
+    : { verdict: cause, warnings: deps.warnings ? [`tranche: this edit was not looked at: ${message}`] : [] };
+  return writeReview(about.uid, answer);
+}
+
+/**
+ * False only of a ReplicaSet of a namespace without a release in flight; of a Deployment, or its scale, that no Rollout names, that does not carry our label or record, and whose namespace no policy selects; and
+ * of the deletion of a Rollout where no policy could protect it. Whatever cannot be told counts as true.
+ */
+export function mayMatter({ group, kind, namespace, name, operation }: About, deps: AdmissionDeps): boolean {
+  try {
+    if (deps.notReady() !== undefined) return true;
+    const ruled = (deps.policy?.policiesFor(namespace, []) ?? []).length > 0;
+    if (group === GROUP || group === OWN_GROUP) return ruled || operation !== 'DELETE';
+    if (group === 'apps' && kind === 'ReplicaSet') return (deps.heldIn?.(namespace) ?? []).length > 0;
+    if (!(group === 'apps' && kind === 'Deployment') && !(group === 'autoscaling' && kind === 'Scale')) return true;
+    const { labels, annotations } = deps.deploymentFor(namespace, name)?.metadata ?? {};
+    const marked = labels?.[WORKLOAD_TYPE] !== undefined || annotations?.[HELD] !== undefined;
+    return ruled || marked || deps.rolloutFor(namespace, 'Deployment', name) !== undefined;
+  } catch {
+    return true;
+  }
+}
