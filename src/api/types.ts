@@ -203,6 +203,8 @@ export interface CanaryStatus {
   readonly stableDigest?: string;
   /** True when the step began with more updated Pods than its target: they are kept. */
   readonly keepsReplicas?: boolean;
+  /** `spec.replicas` when the step began, and again when it was done. */
+  readonly stepReplicas?: number;
 }
 
 /** The trace of a release, made at admission. */

@@ -1,8 +1,8 @@
 // The step machine of a release that is held: OpenKruise's states, one step at a time.
 import { ON_RESTART } from '../api/keys.ts';
 import type { CanaryStatus, Held } from '../api/types.ts';
-import { isWhole, podsOf, stepTarget } from './batch.ts';
-import { advance } from './budget.ts';
+import { hasFallen, isWhole, podsOf, stepTarget } from './batch.ts';
+import { advance, type Move } from './budget.ts';
 import { approvalsOf } from './policy-approval.ts';
 import { isOurs } from './openkruise.ts';
 import { isRestartOnly } from './revision.ts';
@@ -16,6 +16,9 @@ import { formatTime, parseTime } from './time.ts';
 import type { View } from './view.ts';
 import * as words from './words.ts';
 
+/** So long a step's batches may move without being held on the way. */
+const YOUNG_MS = 30_000;
+
 /** One decision about a release that goes through its steps. */
 export function proceed(snapshot: Snapshot, view: View, held: Held, before: CanaryStatus): Decision {
   const { rollout, now } = snapshot;
@@ -23,17 +26,25 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, before: Cana
   const steps = canary?.steps ?? [];
   const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
-  const target = stepTarget(step.replicas, view.replicas);
+  const last = index >= steps.length;
+  const fallen = hasFallen(step, view.replicas, before.stepReplicas, last);
+  const target = Math.min(
+    stepTarget(step.replicas, view.replicas, last),
+    fallen ? Math.max(0, view.replicas - 1) : Infinity,
+  );
+  const atRest = before.currentStepState === 'StepPaused' || before.currentStepState === 'StepReady';
   const name = words.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
   // As after a jump back: what OpenKruise has brought stays.
   const status = foreign ? { ...before, stableDigest: held.stable, keepsReplicas: view.updated > target } : before;
   const threshold = canary?.failureThreshold;
   const goal = {
-    target,
+    // While it waits, nothing moves towards the new version because the Deployment has become smaller.
+    target: fallen && atRest ? Math.min(target, view.updated) : target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: index >= steps.length && isWhole(step, view.replicas),
+    last: last && !fallen && isWhole(step, view.replicas),
+    young: now - (parseTime(status.lastUpdateTime) ?? 0) < YOUNG_MS,
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
@@ -103,7 +114,7 @@ function upgrade(run: Run, health: Health): Answer {
   const { view, held, goal, draft, name } = run;
   const move = advance(view, held, goal);
   const labels = labelPods(run);
-  const againAtMs = earliest(view.availableAt, view.oldAvailableAt, health.changesAt);
+  const againAtMs = earliest(lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt);
   const waitsFor =
     health.waiting.length > 0 ? words.namePods(health.waiting) : move.kind === 'Wait' ? move.waitsFor : 'the next Pods';
   draft.message = words.updating(name, Math.min(view.available, goal.target), goal.target, waitsFor);
@@ -117,6 +128,7 @@ function completeStep(run: Run): Answer {
   events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
   if (goal.last) return finish(run);
   setState(draft, 'StepPaused', snapshot.now);
+  draft.canary = { ...draft.canary!, stepReplicas: view.replicas };
   return waitOrGoOn(run);
 }
 
@@ -129,7 +141,10 @@ function pause(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   // Sizes first: what a step leaves behind is what the next one builds on.
   const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
-  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
+  return {
+    effects,
+    againAtMs: earliest(waiting.againAtMs, lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt),
+  };
 }
 
 function waitOrGoOn(run: Run): Answer {
@@ -160,7 +175,10 @@ function ready(run: Run, health: Health): Answer {
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
   const waiting = enterNext(run);
-  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
+  return {
+    effects,
+    againAtMs: earliest(waiting.againAtMs, lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt),
+  };
 }
 
 /** The release waits to begin. */
@@ -201,8 +219,10 @@ function enterNext(run: Run): Answer {
 }
 
 function enter({ view, draft, steps, events }: Run, index: number, now: number): void {
-  const target = stepTarget(steps[index - 1]?.replicas ?? '100%', view.replicas);
-  draft.canary = { ...draft.canary!, ...atStep(index, steps.length, view.updated > target) };
+  const target = stepTarget(steps[index - 1]?.replicas ?? '100%', view.replicas, index >= steps.length);
+  // Where no Pod of another version is left nobody can have meant that: scaling did it.
+  const keeps = view.updated > target && view.old > 0;
+  draft.canary = { ...draft.canary!, ...atStep(index, steps.length, keeps, view.replicas) };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   draft.message = words.updating(name, Math.min(view.available, target), target, 'the Deployment controller');
@@ -221,6 +241,8 @@ function finish({ snapshot, draft, view }: Run): Answer {
 function setState(draft: Draft, state: CanaryStatus['currentStepState'], now: number): void {
   draft.canary = { ...draft.canary!, currentStepState: state, lastUpdateTime: formatTime(now) };
 }
+
+const lookAt = (move: Move): number | undefined => (move.kind === 'Wait' ? move.againAtMs : undefined);
 
 function earliest(...times: (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);

@@ -46,6 +46,7 @@ const canaryStatus: Names<CanaryStatus> = {
   templateDigest: true,
   stableDigest: true,
   keepsReplicas: true,
+  stepReplicas: true,
 };
 const condition: Names<Condition> = {
   type: true,

@@ -229,6 +229,7 @@ const canaryStatus = object('The release that runs, or the last one.', {
   templateDigest: text('sha256 of the template that this status is about.'),
   stableDigest: text('sha256 of the stable template.'),
   keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
+  stepReplicas: int32('Pods that the workload was to have when the step began, and again when it was done.'),
 });
 
 const conditions = list(
