@@ -210,13 +210,12 @@ const sameBudget = (view: View, { maxSurge, maxUnavailable }: NumericBudget): bo
  */
 function rest(view: View, held: Held, complete: boolean): Effect[] {
   const { surge } = view.budget;
-  const budget =
-    complete || surge === 0
-      ? NO_BUDGET
-      : {
-          maxSurge: shareOf(surge, view.replicas, 'up'),
-          maxUnavailable: Math.min(view.limits.unavailable, view.replicas),
-        };
+  const bare = complete || surge === 0;
+  // While Pods start, as many may be unavailable as the user allows: nobody calls the Deployment unavailable for less.
+  const maxUnavailable = Math.max(bare ? 1 : 0, Math.min(view.limits.unavailable, view.replicas));
+  const starting = { maxSurge: shareOf(bare ? 0 : surge, view.replicas, 'up'), maxUnavailable };
+  const stays = view.deployment.spec.paused === true && !isMarked(view.deployment) && surge === 0 && held.budget;
+  const budget = bare && stays ? stays : bare && view.available >= view.updated ? NO_BUDGET : starting;
   const resting = { ...held, budget };
   const why = complete ? 'hold' : 'freeze';
   return patchHeld(why, view.deployment, resting, heldSettings(resting), stableLabel(hashOf(view.stableSet)));
