@@ -232,6 +232,8 @@ export interface CanaryStatus {
    * approval. More than that is not approved.
    */
   readonly grantedReplicas?: IntOrString;
+  /** `spec.replicas` when the step began, and again when it was done. */
+  readonly stepReplicas?: number;
 }
 
 /** The trace of a release, made at admission. */

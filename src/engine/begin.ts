@@ -110,7 +110,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   setCondition(draft, now, 'Progressing', 'True', 'InRolling', 'Rollout is in Progressing');
-  const target = stepTarget(steps[0]?.replicas ?? '100%', view.replicas);
+  const target = stepTarget(steps[0]?.replicas ?? '100%', view.replicas, steps.length <= 1);
   const stableDigest = held?.stable ?? (again ? before?.stableDigest : before?.templateDigest);
   const stableRevision =
     (stableSet && hashOf(stableSet)) || (again ? before?.stableRevision : before?.canaryRevision) || '';
@@ -121,7 +121,7 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
       : words.updating(words.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
   draft.canary = {
     ...withNumbers(blank, view),
-    ...atStep(1, steps.length, view.updated > target),
+    ...atStep(1, steps.length, view.updated > target, view.replicas),
     plan: planOf(steps),
     rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
     stableRevision,

@@ -11,6 +11,7 @@ import {
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { Deployment, Held, IntOrString } from '../api/types.ts';
 import { parseTime } from './time.ts';
+import { replicasOf, resolveLimits, shareOf } from './batch.ts';
 import { readTrace } from './trace.ts';
 
 /** The five fields we borrow from a Deployment; `null` where absent. */
@@ -208,6 +209,19 @@ export function isInMotion(deployment: Deployment): boolean {
     (status?.replicas ?? 0) !== replicas ||
     (status?.updatedReplicas ?? 0) !== replicas
   );
+}
+
+/**
+ * What stays of the budget when a moving Deployment is paused by an edit. Its status tells how many Pods the native controller knows: with less
+ * surge than that it would take the difference from the largest ReplicaSet, good old Pods, though it has just let others go, or is
+ * about to. With more, the largest gets a Pod back.
+ */
+export function surgeWhenPaused(moving: Deployment, { user }: Held): IntOrString | null {
+  const { maxSurge, maxUnavailable } = settingsOf(moving);
+  const replicas = replicasOf(moving);
+  const most = resolveLimits(user.maxSurge, user.maxUnavailable, replicas).surge;
+  const exists = Math.min((moving.status?.replicas ?? 0) - replicas, most);
+  return exists > resolveLimits(maxSurge, maxUnavailable, replicas).surge ? shareOf(exists, replicas, 'up') : maxSurge;
 }
 
 export interface Hold {

@@ -1,7 +1,7 @@
 // The sentences a user reads at the moment of an edit: what will happen to it, and how to go on.
 import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../api/keys.ts';
 import type { CanaryStep, Deployment, Held, Rollout } from '../api/types.ts';
-import { isWhole, replicasOf, stepTarget } from './batch.ts';
+import { replicasOf, stepTargets } from './batch.ts';
 import type { Settings } from './hold.ts';
 import { isRestartOnly } from './revision.ts';
 import type { Violation } from './validate-violation.ts';
@@ -143,13 +143,14 @@ const restartMode = (rollout: Rollout): string | undefined => rollout.metadata.a
 const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string => {
   const steps = rollout.spec.strategy.canary?.steps ?? [];
   const replicas = replicasOf(next);
-  const targets = steps.map((step) => stepTarget(step.replicas, replicas));
+  const targets = stepTargets(steps, replicas);
   const parts = [
     `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}: ${list(targets)} of ${replicas} Pods`,
-    ...(steps[0] === undefined || isWhole(steps[0], replicas) ? [] : [wait(steps[0], withApproval)]),
+    ...(steps[0] === undefined || targets[0]! >= replicas ? [] : [wait(steps[0], withApproval)]),
+    ...(replicas === 1 && steps.length > 1 ? ['step 1 replaces the only Pod'] : []),
     ...((targets.at(-1) ?? 0) < replicas ? ['after the last step the rest follows at once'] : []),
   ];
-  if (withApproval && steps.some((step) => waitsForApproval(step) && !isWhole(step, replicas))) {
+  if (withApproval && steps.some((step, i) => waitsForApproval(step) && targets[i]! < replicas)) {
     parts.push(`approve with: kubectl tranche approve ${nameOf(rollout)}${namespaceFlag(rollout)}`);
   }
   return parts.join('; ');

@@ -10,11 +10,13 @@ import {
   heldAnnotations,
   HELD_ANNOTATIONS,
   isMarked,
+  isMoving,
   mayFreeAtOnce,
   noticeEdits,
   parseHeld,
   readHeld,
   settingsOf,
+  surgeWhenPaused,
   takeOver,
   withoutFields,
   type Settings,
@@ -305,7 +307,11 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   // A second call in one admission finds what the first noted; a user who edits the annotation edits their own settings.
   const edited = annotationOf(next, keys.HELD) === annotationOf(old, keys.HELD) ? undefined : readHeld(next);
   const noted: Held = { ...held, user: (edited ?? held).user };
-  const [before, after] = [settingsOf(old), settingsOf(next)];
+  const before = settingsOf(old);
+  const paused = changed || next.spec.paused === true ? true : (old.spec.paused ?? null);
+  const maxSurge = paused === true && isMoving(old) ? surgeWhenPaused(old, held) : before.maxSurge;
+  const edit = settingsOf(next);
+  const after = edit.maxSurge === maxSurge ? { ...edit, maxSurge: before.maxSurge } : edit;
   // With a new template the pause is ours, as far as a second call can tell.
   const edits = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
   const taken = withoutFields(edits, owned(context, old).dropped);
@@ -324,7 +330,10 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
   const superseded = changed && !back && governs(rollout);
   const id = superseded ? rolloutId(context, old, digest(context, old)) : '';
   const traced = superseded ? traceOf(context, old, id) : untraced;
-  const { trace: _, ...untilNow } = taken;
+  const { budget } = taken;
+  const grows = budget !== undefined && maxSurge !== null && maxSurge !== before.maxSurge;
+  const kept: Held = grows ? { ...taken, budget: { ...budget, maxSurge } } : taken;
+  const { trace: _, ...untilNow } = kept;
   const wanted: Wanted = {
     labels: {
       ...(governs(rollout) && { [keys.WORKLOAD_TYPE]: WORKLOAD_TYPE_VALUE }),
@@ -332,19 +341,20 @@ const whileHeld = (context: Context, old: Deployment, held: Held): Ruling => {
       ...(superseded && { [keys.ROLLOUT_ID]: id }),
     },
     annotations: {
-      ...heldAnnotations(superseded ? { ...untilNow, ...traced.record, rollout: rollout.metadata.name } : taken),
+      ...heldAnnotations(superseded ? { ...untilNow, ...traced.record, rollout: rollout.metadata.name } : kept),
       [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
       [keys.CHANGED_BY]: changed ? context.user : (annotationOf(old, keys.CHANGED_BY) ?? null),
     },
     settings: {
       ...before,
+      maxSurge,
       // At rest the user's own are in force; while marked, ours (docs/holding.md).
       ...(!isMarked(old) && {
         minReadySeconds: taken.user.minReadySeconds,
         progressDeadlineSeconds: taken.user.progressDeadlineSeconds,
       }),
-      // A moving Deployment is stopped by a new template, and by a pause; its budget stays as it is (docs/holding.md).
-      paused: changed || next.spec.paused === true ? true : (old.spec.paused ?? null),
+      // A moving Deployment is stopped by a new template, and by a pause; nothing is taken from its budget (docs/holding.md).
+      paused,
     },
   };
   const patch = patchOf(context, wanted);

@@ -1,6 +1,6 @@
 // What a release will do, step by step, before it begins: computed with the budgets that the release itself will get.
 import type { Deployment, HistoryEntry, IntOrString, Rollout } from '../api/types.ts';
-import { isWhole, replicasOf, resolveLimits, stepTarget, type Limits } from './batch.ts';
+import { replicasOf, resolveLimits, stepTargets, type Limits } from './batch.ts';
 import { budgetFor } from './budget.ts';
 import { userSettings } from './hold.ts';
 import { parseTime } from './time.ts';
@@ -41,14 +41,17 @@ export function planRelease(rollout: Rollout, deployment: Deployment, replicas =
   const limits = resolveLimits(maxSurge, maxUnavailable, replicas);
   const steps: PlannedStep[] = [];
   let updated = 0;
-  for (const [index, step] of (rollout.spec.strategy.canary?.steps ?? []).entries()) {
-    const target = Math.max(updated, stepTarget(step.replicas, replicas));
-    const wait = isWhole(step, replicas) ? 'None' : waitOf(step.pause?.duration);
+  const planned = rollout.spec.strategy.canary?.steps ?? [];
+  const targets = stepTargets(planned, replicas);
+  for (const [index, step] of planned.entries()) {
+    const whole = targets[index]! >= replicas;
+    const target = Math.max(updated, targets[index]!);
+    const wait = whole ? 'None' : waitOf(step.pause?.duration);
     const worst = worstOf(updated, target, replicas, limits);
     const [old, replaces] = [replicas - target, target - updated];
     steps.push({ step: index + 1, replicas: step.replicas, updated: target, old, replaces, ...worst, wait });
     updated = target;
-    if (isWhole(step, replicas)) break;
+    if (whole) break;
   }
   if (updated < replicas) {
     const replaces = replicas - updated;

@@ -211,9 +211,10 @@ function withoutStable(snapshot: Snapshot, view: View, held: Held): Decision | u
   const { rollout, gate, digest, now } = snapshot;
   const { newSet, oldSets, replicas, updated, old } = view;
   const gone = ![newSet, ...oldSets].some((set) => set !== undefined && digest(set.spec.template) === held.stable);
-  const step = rollout.spec.strategy.canary?.steps?.[(rollout.status?.canaryStatus?.currentStepIndex ?? 1) - 1];
+  const steps = rollout.spec.strategy.canary?.steps ?? [];
+  const index = rollout.status?.canaryStatus?.currentStepIndex ?? 1;
   const nothingRuns = replicas > 0 && updated + old === 0;
-  const tooMany = old === 0 && updated > stepTarget(step?.replicas, replicas);
+  const tooMany = old === 0 && updated > stepTarget(steps[index - 1]?.replicas, replicas, index >= steps.length);
   if (
     !gone ||
     replicas === 0 ||

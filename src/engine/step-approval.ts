@@ -37,14 +37,20 @@ export function approvedReplicas(
   if (approvalAskedBy(snapshot, view) === undefined) return undefined;
   if (grantedReplicas !== undefined) return grantedReplicas;
   // Nobody has approved anything yet.
-  const wholeAtOnce = currentStepIndex <= 1 && view.updated === 0 && isWhole(step, view.replicas);
+  const steps = snapshot.rollout.spec.strategy.canary?.steps?.length ?? 0;
+  const wholeAtOnce = currentStepIndex <= 1 && view.updated === 0 && isWhole(step, view.replicas, steps <= 1);
   return wholeAtOnce ? 0 : step.replicas;
 }
 
 /** Pods of the step as far as they are approved. */
-export function approvedTarget(step: CanaryStep, approved: IntOrString | undefined, replicas: number): number {
-  const target = stepTarget(step.replicas, replicas);
-  return approved === undefined ? target : Math.min(target, stepTarget(approved, replicas));
+export function approvedTarget(
+  step: CanaryStep,
+  approved: IntOrString | undefined,
+  replicas: number,
+  last: boolean,
+): number {
+  const target = stepTarget(step.replicas, replicas, last);
+  return approved === undefined ? target : Math.min(target, stepTarget(approved, replicas, last));
 }
 
 /** Undefined when no policy requires approvals: then the state of the step alone counts, as in OpenKruise. */

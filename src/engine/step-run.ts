@@ -43,8 +43,14 @@ export const withNumbers = (status: CanaryStatus, view: View): CanaryStatus => (
 });
 
 /** The fields of a status that has just come to a step. */
-export const atStep = (index: number, steps: number, keepsReplicas: boolean): Partial<CanaryStatus> => ({
+export const atStep = (
+  index: number,
+  steps: number,
+  keepsReplicas: boolean,
+  stepReplicas: number,
+): Partial<CanaryStatus> => ({
   currentStepIndex: index,
   nextStepIndex: index < steps ? index + 1 : -1,
   keepsReplicas,
+  stepReplicas,
 });

@@ -1,8 +1,8 @@
 // The step machine of a release that is held: OpenKruise's states, one step at a time.
 import { PLAN_HASH } from '../api/keys.ts';
 import type { CanaryStatus, Held, IntOrString } from '../api/types.ts';
-import { podsOf } from './batch.ts';
-import { advance } from './budget.ts';
+import { hasFallen, podsOf } from './batch.ts';
+import { advance, type Move } from './budget.ts';
 import { approvalsOf } from './policy-approval.ts';
 import { isOurs, withExtraStatus } from './openkruise.ts';
 import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
@@ -17,6 +17,9 @@ import { formatTime, parseTime } from './time.ts';
 import type { View } from './view.ts';
 import * as words from './words.ts';
 
+/** So long a step's batches may move without being held on the way. */
+const YOUNG_MS = 30_000;
+
 /** One decision about a release that goes through its steps. */
 export function proceed(snapshot: Snapshot, view: View, held: Held, known: CanaryStatus): Decision {
   const { rollout, now } = snapshot;
@@ -25,10 +28,16 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
   const before = replan(known, steps, view, now);
   const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
+  const last = index >= steps.length;
+  const fallen = hasFallen(step, view.replicas, before.stepReplicas, last);
   const approved = approvedReplicas(snapshot, view, before, step);
-  const wanted = approvedTarget(step, approved, view.replicas);
+  const wanted = Math.min(
+    approvedTarget(step, approved, view.replicas, last),
+    fallen ? Math.max(0, view.replicas - 1) : Infinity,
+  );
   // Nothing is granted before the approval that it waits for.
   const target = before.notBegun === true ? Math.min(wanted, view.updated) : wanted;
+  const atRest = before.currentStepState === 'StepPaused' || before.currentStepState === 'StepReady';
   const name = words.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
   // As after a jump back: what OpenKruise has brought stays.
@@ -43,10 +52,12 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
     : before;
   const threshold = canary?.failureThreshold;
   const goal = {
-    target,
+    // While it waits, nothing moves towards the new version because the Deployment has become smaller.
+    target: fallen && atRest ? Math.min(target, view.updated) : target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: status.notBegun !== true && index >= steps.length && target >= view.replicas,
+    last: status.notBegun !== true && last && !fallen && target >= view.replicas,
+    young: now - (parseTime(status.lastUpdateTime) ?? 0) < YOUNG_MS,
   };
   const draft = draftOf(rollout);
   const templateDigest = snapshot.digest(view.deployment.spec.template);
@@ -125,7 +136,13 @@ function upgrade(run: Run, health: Health): Answer {
   const move = advance(view, held, goal);
   const labels = labelPods(run);
   const reminder = move.kind === 'Wait' ? remind(run) : undefined;
-  const againAtMs = earliest(view.availableAt, view.oldAvailableAt, health.changesAt, reminder?.againAtMs);
+  const againAtMs = earliest(
+    lookAt(move),
+    view.availableAt,
+    view.oldAvailableAt,
+    health.changesAt,
+    reminder?.againAtMs,
+  );
   const waitsFor =
     health.waiting.length > 0 ? words.namePods(health.waiting) : move.kind === 'Wait' ? move.waitsFor : 'the next Pods';
   draft.message = words.updating(name, Math.min(view.available, goal.target), goal.target, waitsFor);
@@ -142,6 +159,7 @@ function completeStep(run: Run): Answer {
   // Later than any approval of the visit before, which may have been in the same second.
   const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
   setState(draft, 'StepPaused', Math.max(snapshot.now, ...given));
+  draft.canary = { ...draft.canary!, stepReplicas: view.replicas };
   return waitOrGoOn(run);
 }
 
@@ -154,7 +172,10 @@ function pause(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   // Sizes first: what a step leaves behind is what the next one builds on.
   const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
-  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
+  return {
+    effects,
+    againAtMs: earliest(waiting.againAtMs, lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt),
+  };
 }
 
 /** A timed pause waits for its time; where a policy requires approvals, every pause waits for them, too. */
@@ -226,7 +247,10 @@ function ready(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   if (waits) draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
   const waiting = waits ? { againAtMs: until } : enterNext(run);
-  return { effects, againAtMs: earliest(waiting.againAtMs, view.availableAt, view.oldAvailableAt, health.changesAt) };
+  return {
+    effects,
+    againAtMs: earliest(waiting.againAtMs, lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt),
+  };
 }
 
 /**
@@ -292,10 +316,12 @@ function enterNext(run: Run): Answer {
 function enter({ view, draft, steps, events, goal }: Run, index: number, now: number, approved?: IntOrString): void {
   const step = steps[index - 1] ?? { replicas: '100%' };
   const grantedReplicas = draft.canary!.grantedReplicas === undefined ? undefined : (approved ?? step.replicas);
-  const target = approvedTarget(step, grantedReplicas, view.replicas);
-  // More than the target may have been granted, and not have come yet.
-  const keeps = view.updated > target || (index < draft.canary!.currentStepIndex && goal.target > target);
-  draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps) };
+  const target = approvedTarget(step, grantedReplicas, view.replicas, index >= steps.length);
+  // Where no Pod of another version is left nobody can have meant that: scaling did it. After a jump back, more than the target may have been
+  // granted, and not have come yet.
+  const keeps =
+    (view.updated > target && view.old > 0) || (index < draft.canary!.currentStepIndex && goal.target > target);
+  draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps, view.replicas) };
   if (grantedReplicas !== undefined) draft.canary = { ...draft.canary, grantedReplicas };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
@@ -315,6 +341,8 @@ function finish({ snapshot, draft, view }: Run): Answer {
 function setState(draft: Draft, state: CanaryStatus['currentStepState'], now: number): void {
   draft.canary = { ...draft.canary!, currentStepState: state, lastUpdateTime: formatTime(now) };
 }
+
+const lookAt = (move: Move): number | undefined => (move.kind === 'Wait' ? move.againAtMs : undefined);
 
 function earliest(...times: (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);

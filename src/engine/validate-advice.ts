@@ -1,7 +1,7 @@
 // What is not wrong with a Rollout, but its author should know: what its steps come to at the size the workload has now, and what leaving does.
 import { HELD, ON_DELETE } from '../api/keys.ts';
 import type { Deployment, IntOrString, Rollout } from '../api/types.ts';
-import { replicasOf, stepTarget } from './batch.ts';
+import { replicasOf, stepTargets } from './batch.ts';
 import { userSettings } from './hold.ts';
 import { planOf, replan, whereAt } from './replan.ts';
 import { DEFAULT_DEADLINE_SECONDS } from './signals.ts';
@@ -39,11 +39,17 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
     if (typeof final === 'string' && final !== '100%') warnings.push(restFollows(at(steps.length - 1), final));
     return warnings;
   }
-  const targets = steps.map((step) => stepTarget(step.replicas, replicas));
+  const targets = stepTargets(steps, replicas);
+  if (replicas === 1 && steps.length > 1 && targets[0] === 1) {
+    warnings.push(
+      'tranche: spec.strategy.canary.steps: the workload has 1 Pod, and step 1 replaces it: the release is done then, and no step waits',
+    );
+    return warnings;
+  }
   for (const [index, { replicas: value }] of steps.entries()) {
     if (typeof value === 'number' && value > replicas) {
       warnings.push(
-        `${at(index)}: ${value} is more than the ${replicas} Pods there are: the step releases all of them`,
+        `${at(index)}: ${value} is more than the ${replicas} Pods there are: the step releases ${index < steps.length - 1 ? 'all but one' : 'all'} of them`,
       );
     }
     const [before, now] = [targets[index - 1] ?? 0, targets[index] ?? 0];

@@ -33,8 +33,8 @@ export interface View {
   readonly pods: readonly Pod[];
   /** a: those Ready for the user's minReadySeconds, never more than n. */
   readonly available: number;
-  /** Every Pod of the old versions is available in the same sense, whatever marks say. */
-  readonly oldAvailable: boolean;
+  /** Old ReplicaSets with Pods that are not available in the same sense, whatever marks say. */
+  readonly lacking: readonly ReplicaSet[];
   /** When the next Pod that is Ready becomes available; undefined when none is on its way. The new version's, and the old ones'. */
   readonly availableAt: number | undefined;
   readonly oldAvailableAt: number | undefined;
@@ -85,9 +85,9 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
     old: oldSets.reduce((sum, set) => sum + sizeOf(set), 0),
     pods,
     available: Math.min(updated, dueAt.filter((at) => at <= now).length),
-    oldAvailable: oldSets.filter(isActive).every((set) => {
+    lacking: oldSets.filter(isActive).filter((set) => {
       const due = dueTimes(children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod)));
-      return due.filter((at) => at <= now).length >= sizeOf(set);
+      return due.filter((at) => at <= now).length < sizeOf(set);
     }),
     oldAvailableAt: earliestAfter(
       now,
@@ -104,10 +104,6 @@ export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.lab
 export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
 export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
 const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
-
-/** Versions that are neither the stable one nor the one being released, and still have Pods. */
-export const abandonedSets = (view: View): readonly ReplicaSet[] =>
-  view.oldSets.filter((set) => isActive(set) && set !== view.stableSet);
 
 /** Available Pods of all versions; the old ones as their ReplicaSets report them. */
 export const availableInAll = (view: View): number =>
@@ -168,6 +164,9 @@ function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
   if ((deployment.status?.availableReplicas ?? 0) !== available)
     return 'the Deployment controller to count the available Pods';
+  // A Pod that a mark came too late for has counted for a moment: only its being Ready tells that this has been seen, and is over.
+  if ((deployment.status?.readyReplicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.readyReplicas ?? 0), 0))
+    return 'the Deployment controller to count the Ready Pods';
   // A ReplicaSet that has just been made smaller still counts the Pods it lets go: until then nobody knows who has seen it.
   const shrinking = oldSets.find((set) => (set.status?.replicas ?? 0) > sizeOf(set));
   if (shrinking) return `${shrinking.metadata.name} to let its Pods go`;

@@ -51,6 +51,7 @@ const canaryStatus: Names<CanaryStatus> = {
   notBegun: true,
   releasedRolloutID: true,
   grantedReplicas: true,
+  stepReplicas: true,
 };
 const condition: Names<Condition> = {
   type: true,

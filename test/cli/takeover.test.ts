@@ -28,7 +28,7 @@ const deployment: Deployment = {
     selector: { matchLabels: { app: 'web' } },
     template: template('web:v2'),
   },
-  status: { observedGeneration: 3, replicas: 10, updatedReplicas: 4, availableReplicas: 10 },
+  status: { observedGeneration: 3, replicas: 10, updatedReplicas: 4, readyReplicas: 10, availableReplicas: 10 },
 };
 
 const set = (hash: string, image: string, replicas: number): ReplicaSet => ({

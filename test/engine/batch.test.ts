@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { isWhole, percentOf, podsOf, resolveLimits, stepTarget } from '../../src/engine/batch.ts';
+import {
+  hasFallen,
+  isWhole,
+  percentOf,
+  podsOf,
+  resolveLimits,
+  shareOf,
+  stepTarget,
+  stepTargets,
+} from '../../src/engine/batch.ts';
 
 describe('the number of Pods in a step', () => {
   const cases: [string | number | undefined, number, number][] = [
@@ -85,5 +94,35 @@ describe('an amount', () => {
   it('knows a percent from other text', () => {
     assert.equal(percentOf('7%'), 7);
     for (const text of ['7', '%', '-7%', '7.5%', ' 7%']) assert.equal(percentOf(text), undefined, text);
+  });
+});
+
+describe('a share', () => {
+  it('comes to exactly the number of Pods up to 100 replicas, as Kubernetes rounds it', () => {
+    for (let replicas = 1; replicas <= 100; replicas++)
+      for (let pods = 0; pods <= replicas; pods++) {
+        assert.equal(podsOf(shareOf(pods, replicas, 'up'), replicas, 'up'), pods, `${pods} of ${replicas}`);
+        assert.equal(podsOf(shareOf(pods, replicas, 'down'), replicas, 'down'), pods, `${pods} of ${replicas}`);
+      }
+    assert.equal(shareOf(3, 10, 'down'), '30%');
+    assert.equal(shareOf(3, 101, 'down'), 3);
+    assert.equal(shareOf(12, 10, 'up'), 12);
+  });
+});
+
+describe('a number of Pods in a step', () => {
+  it('leaves one, as a percent does, where another step follows', () => {
+    assert.equal(stepTarget(10, 10, false), 9);
+    assert.equal(stepTarget(12, 10, false), 9);
+    assert.equal(stepTarget(1, 1, false), 1);
+    assert.equal(stepTarget('100%', 10, false), 10);
+    assert.deepEqual(stepTargets([{ replicas: 3 }, { replicas: '50%' }, { replicas: 3 }], 3), [2, 2, 3]);
+  });
+  it('is not the whole release because the Deployment has become smaller', () => {
+    assert.ok(hasFallen({ replicas: 5 }, 4, 10, true));
+    assert.ok(hasFallen({ replicas: '50%' }, 1, 10, true));
+    assert.ok(!hasFallen({ replicas: 5 }, 4, 5, true));
+    assert.ok(!hasFallen({ replicas: 5 }, 10, 10, true));
+    assert.ok(!hasFallen({ replicas: 5 }, 4, undefined, true));
   });
 });

@@ -80,6 +80,29 @@ describe('the cost of a release', () => {
     }
   });
 
+  it('while Pods take their time the Deployment is held, and nobody calls it unavailable for longer than a status write', async () => {
+    world = await new World({ seed: 31, readyMs: 20_000 }).start();
+    await world.createDeployment({ spec: { strategy: { rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } } } });
+    await world.createRollout(STEPS);
+    await world.untilHealthy(120_000);
+    await world.until('all Pods count', () => world.deployment.status?.availableReplicas === 10, 120_000);
+    await world.release('v2');
+    await world.untilPaused(1, 120_000);
+    await world.approve();
+    let [looks, hidden, unavailable] = [0, 0, 0];
+    for (; looks < 2_000 && world.canary.currentStepIndex !== 3; looks++) {
+      await world.run(100);
+      if (world.canary.currentStepState === 'StepPaused') await world.approve();
+      const { availableReplicas = 0, readyReplicas = 0, conditions } = world.deployment.status ?? {};
+      if (availableReplicas < readyReplicas) hidden += 1;
+      if (conditions?.find(({ type }) => type === 'Available')?.status !== 'True') unavailable += 1;
+    }
+    assert.equal(world.canary.currentStepIndex, 3);
+    assert.ok(looks > 200, `${looks} looks`);
+    assert.ok(hidden > 0 && hidden < looks / 3, `${hidden} of ${looks} looks`);
+    assert.ok(unavailable <= 3, `${unavailable} of ${looks} looks`);
+  });
+
   it('a batch of minutes tells its progress ever more rarely', async () => {
     await begin({ minReadySeconds: 30, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } });
     await world.release('v2');

@@ -265,8 +265,8 @@ describe('the life of a release', () => {
     assert.deepEqual(
       [...new Set(said)],
       [
-        `${at}[0].replicas: 9 is more than the 4 Pods there are: the step releases all of them`,
-        `${at}[1].replicas: "50%" is 2 of the 4 Pods there are, less than the 4 of step 1: the step does nothing`,
+        `${at}[0].replicas: 9 is more than the 4 Pods there are: the step releases all but one of them`,
+        `${at}[1].replicas: "50%" is 2 of the 4 Pods there are, less than the 3 of step 1: the step does nothing`,
       ],
     );
   });

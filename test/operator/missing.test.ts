@@ -252,6 +252,8 @@ describe('a release whose Pods', () => {
       others = (request) => {
         const { operation, attributes, object } = request;
         if (attributes.resource !== 'deployments' || attributes.subresource !== '' || operation !== 'UPDATE') return;
+        const [before, after] = [request.oldObject, object].map((one) => JSON.stringify(one?.spec.template));
+        if (before === after) return;
         request.object = applyOps(object!, [{ op: 'add', path, value }]);
       };
     };

@@ -85,4 +85,79 @@ describe('scaling during a release', () => {
     await world.until('2 of 10', share(2, 10), 300_000);
     assert.equal(world.canary.currentStepState, 'StepPaused');
   });
+
+  const LIMITS = [
+    { maxSurge: '25%', maxUnavailable: '25%' },
+    { maxSurge: 1, maxUnavailable: 0 },
+    { maxSurge: 0, maxUnavailable: 1 },
+  ];
+  for (const rollingUpdate of LIMITS)
+    describe(`down in a pause, with ${rollingUpdate.maxSurge} and ${rollingUpdate.maxUnavailable}`, () => {
+      const strategy = { rollingUpdate };
+
+      it('brings no Pod to the new version, and back it has what was approved', async () => {
+        await begin([{ replicas: 3 }, { replicas: '50%' }, { replicas: '100%' }], { strategy });
+        let most = 0;
+        const end = world.virtual.observe(() => void (most = Math.max(most, world.sizes['v2'] ?? 0)));
+        await world.scale(3);
+        await world.run(60_000);
+        assert.ok((world.sizes['v2'] ?? 0) <= 1, JSON.stringify(world.sizes));
+        assert.equal(world.canary.currentStepState, 'StepPaused');
+        assert.ok(most <= 3);
+        await world.scale(10);
+        await world.until('3 of 10', share(3, 10), 120_000);
+        assert.equal(world.canary.currentStepState, 'StepPaused');
+        end();
+      });
+
+      it('a last step of a number waits on, although that is all Pods now', async () => {
+        await begin([{ replicas: 5 }], { strategy });
+        await world.scale(4);
+        await world.run(60_000);
+        assert.equal(world.canary.currentStepState, 'StepPaused');
+        assert.ok((world.sizes['v1'] ?? 0) >= 1, JSON.stringify(world.sizes));
+      });
+
+      for (const [from, to] of [
+        [10, 1],
+        [10, 2],
+        [2, 1],
+      ] as const)
+        it(`from ${from} to ${to} Pods, the stable version comes back first`, async () => {
+          world = await new World({ seed: 23 }).start();
+          await world.createDeployment({ replicas: from, spec: { strategy } });
+          await world.createRollout([{ replicas: '50%' }, { replicas: '90%' }, { replicas: '100%' }]);
+          await world.untilHealthy();
+          await world.virtual.settled();
+          await world.release('v2');
+          await world.untilPaused(1);
+          await world.approve();
+          await world.untilPaused(2);
+          await world.scale(to);
+          await world.run(60_000);
+          assert.ok((world.sizes['v1'] ?? 0) >= 1, JSON.stringify(world.sizes));
+          assert.equal((world.sizes['v1'] ?? 0) + (world.sizes['v2'] ?? 0), to, JSON.stringify(world.sizes));
+          assert.equal(world.canary.currentStepState, 'StepPaused');
+          assert.equal(world.canary.currentStepIndex, 2);
+          assert.equal(world.deployment.spec.strategy?.rollingUpdate?.maxSurge, 0);
+          await world.scale(from);
+          await world.run(60_000);
+          await world.approve();
+          await world.untilCompleted(300_000);
+        });
+    });
+
+  it('a number is never all Pods while a later step waits', async () => {
+    world = await new World({ seed: 24 }).start();
+    await world.createDeployment({ replicas: 3 });
+    await world.createRollout([{ replicas: 3 }, { replicas: 3 }]);
+    await world.untilHealthy();
+    await world.virtual.settled();
+    await world.release('v2');
+    await world.untilPaused(1);
+    assert.deepEqual(world.sizes, { v1: 1, v2: 2 });
+    await world.approve();
+    await world.untilCompleted();
+    assert.deepEqual(world.sizes, { v2: 3 });
+  });
 });

@@ -25,11 +25,10 @@ function pods(value: IntOrString, replicas: number, up: boolean): number {
   return up ? Math.ceil(exact) : Math.floor(exact);
 }
 
-export function targetOf(step: CanaryStep, replicas: number): number {
+export function targetOf(step: CanaryStep, replicas: number, last = false): number {
   const wanted = Math.min(pods(step.replicas!, replicas, true), replicas);
-  return typeof step.replicas === 'string' && step.replicas !== '100%' && replicas > 1
-    ? Math.min(wanted, replicas - 1)
-    : wanted;
+  const whole = step.replicas === '100%' || (typeof step.replicas === 'number' && last) || replicas === 1;
+  return whole ? wanted : Math.min(wanted, replicas - 1);
 }
 
 export class Invariants {
@@ -156,7 +155,10 @@ export class Invariants {
     const { canary } = world;
     const about = canary.observedRolloutID === world.deployment.metadata.labels?.[ROLLOUT_ID];
     const step = this.steps[(canary.currentStepIndex ?? 1) - 1];
-    const target = about && step ? Math.max(...this.recentReplicas().map((replicas) => targetOf(step, replicas))) : 0;
+    const target =
+      about && step
+        ? Math.max(...this.recentReplicas().map((replicas) => targetOf(step, replicas, step === this.steps.at(-1))))
+        : 0;
     if (updated > Math.max(target, this.existed))
       this.violated(`I2: ${updated} Pods of ${version}, the step allows ${target}, ${this.existed} existed`);
     if (!version.endsWith('broken')) return;

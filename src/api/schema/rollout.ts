@@ -241,6 +241,7 @@ const canaryStatus = object('The release that runs, or the last one.', {
   notBegun: flag('The step begins when it is approved.'),
   releasedRolloutID: text('Id of the last release, where another id was set on the Deployment after it ended.'),
   grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it was entered.', {}),
+  stepReplicas: int32('Pods that the workload was to have when the step began, and again when it was done.'),
 });
 
 const conditions = list(

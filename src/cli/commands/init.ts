@@ -1,7 +1,7 @@
 // `kubectl tranche init`: a Rollout that fits the size of a Deployment.
 import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
-import { replicasOf, stepTarget } from '../../engine/batch.ts';
+import { replicasOf, stepTarget, stepTargets } from '../../engine/batch.ts';
 import { validateRollout } from '../../engine/validate.ts';
 import { sentence } from '../../engine/validate-violation.ts';
 import { pathOf, ROLLOUTS } from '../../kube/path.ts';
@@ -47,7 +47,10 @@ export function init(flags: InitFlags, argument: string): Run {
     ];
     if (wrong.length > 0) throw new CliError(wrong.join('; '));
     for (const warning of warnings) io.err(`Warning: ${warning.replace(/^tranche: /, '')}\n`);
-    const sizes = steps.map((step) => stepTarget(step, replicas)).join(' → ');
+    const sizes = stepTargets(
+      steps.map((value) => ({ replicas: value })),
+      replicas,
+    ).join(' → ');
     const { stringify } = await import('yaml');
     if (flags.apply !== true) {
       io.data(
