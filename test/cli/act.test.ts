@@ -173,7 +173,7 @@ describe('kubectl tranche, deciding', function () {
     assert.equal(aborted.out, '');
     assert.match(
       aborted.err,
-      /Deployment web does not have the template of web-\w+ again: a mutating webhook or policy of others changed it/,
+      /Deployment web does not have the template of revision 1 \(\w+\) again: a mutating webhook or policy of others changed it/,
     );
     assert.match(aborted.err, /a new version of its own, which is held and released in steps/);
     for (const kind of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies'])

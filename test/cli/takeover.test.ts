@@ -100,7 +100,7 @@ describe('a takeover', () => {
   it('refuses a blue-green release, and says how it can be ended', () => {
     assert.match(
       refused(plan({ deployment: blueGreen })),
-      /blue-green.*kubectl delete rollout web -n shop --wait=false.*kubectl tranche takeover web -n shop --finish/,
+      /blue-green.*kubectl delete rollouts\.rollouts\.kruise\.io web -n shop --wait=false.*kubectl tranche takeover web -n shop --finish/,
     );
   });
 

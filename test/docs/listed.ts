@@ -19,6 +19,11 @@ export const UNRUN: readonly Unrun[] = [
     command: /^kubectl get deployment NAME -n NAMESPACE -o json \| jq/,
     why: 'test/cli takes it from the page, and runs it',
   },
+  {
+    command: /^kubectl patch deployment WEB /,
+    page: 'docs/emergencies.md',
+    why: 'test/e2e/way-out.test.ts runs them, with every process of ours killed',
+  },
   { command: /^kubectl exec /, why: 'the embedded cluster runs no containers' },
   { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
   {
@@ -36,6 +41,7 @@ export const FOREIGN_GROUPS: readonly RegExp[] = [
   /^(kustomize|helm|source)\.toolkit\.fluxcd\.io\//,
   /^cert-manager\.io\//,
   /^monitoring\.coreos\.com\//,
+  /^apiserver\.config\.k8s\.io\//,
 ];
 
 /** Words in capitals in commands stand for something of the reader's. */

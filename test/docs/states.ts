@@ -86,7 +86,8 @@ const SCENES: Readonly<Record<string, (player: Player) => Promise<void>>> = {
   async 'gitops-fails'(player) {
     await player.begin({ stepDeadlineSeconds: 1, onFailure: 'Rollback', steps: STEPS });
     await player.release('web:broken');
-    await player.see('failed, rolled back by onFailure', ended('Failed'));
+    // A missed deadline rolls back half a minute later.
+    await player.see('failed, rolled back by onFailure', ended('Failed'), 80);
   },
   async 'gitops-window'(player) {
     await player.begin({ steps: STEPS });
@@ -185,17 +186,18 @@ class Player {
     return { deployment, rollout: await this.rollout() };
   }
 
-  async reaches(condition: Condition): Promise<Omit<Snapshot, 'state'>> {
+  async reaches(condition: Condition, seconds?: number): Promise<Omit<Snapshot, 'state'>> {
     let last = await this.#read();
     await until(
       async () => condition((last = await this.#read()).rollout, last.deployment),
       () => JSON.stringify([last.rollout.status, last.deployment.spec]),
+      seconds,
     );
     return last;
   }
 
-  async see(state: string, condition: Condition): Promise<void> {
-    this.snapshots.push({ state, ...(await this.reaches(condition)) });
+  async see(state: string, condition: Condition, seconds?: number): Promise<void> {
+    this.snapshots.push({ state, ...(await this.reaches(condition, seconds)) });
   }
 }
 
