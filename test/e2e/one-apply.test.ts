@@ -80,7 +80,7 @@ for (const how of [
       soon(
         `step ${step} of ${steps} waits with ${updated} Pods`,
         ({ status }, of) =>
-          status?.message === `step ${step}/${steps} done: waiting for approval (0 of 1)` &&
+          !!status?.message?.startsWith(`step ${step}/${steps} done: waiting for approval (0 of 1)`) &&
           of.status?.updatedReplicas === updated,
       );
     /**
