@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { HELD } from '../../src/api/keys.ts';
-import type { Deployment } from '../../src/api/types.ts';
+import { GIVE_BACK, HELD } from '../../src/api/keys.ts';
+import { giveBackPatch } from '../../src/engine/hold.ts';
+import type { Deployment, Held } from '../../src/api/types.ts';
 import { issueCa } from '../../src/tls/issue.ts';
 import { run } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
@@ -228,7 +229,11 @@ describe('kubectl tranche doctor', function () {
     await stage.post('/apis/apps/v1/namespaces/ward/deployments', {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name, namespace: 'ward', annotations: { [HELD]: held } },
+      metadata: {
+        name,
+        namespace: 'ward',
+        annotations: { [HELD]: held, [GIVE_BACK]: giveBackPatch(JSON.parse(held) as Held) },
+      },
       spec: {
         ...spec,
         paused: true,
@@ -290,7 +295,11 @@ describe('kubectl tranche doctor', function () {
       const base = deployment('ward', 'web:v1') as Deployment;
       await stage.post('/apis/apps/v1/namespaces/ward/deployments', {
         ...base,
-        metadata: { name, namespace: 'ward', annotations: { [HELD]: held } },
+        metadata: {
+          name,
+          namespace: 'ward',
+          annotations: { [HELD]: held, [GIVE_BACK]: giveBackPatch(JSON.parse(held) as Held) },
+        },
         spec: { ...base.spec, ...spec, strategy: { type: 'RollingUpdate', rollingUpdate: budget } },
       });
     };
@@ -311,13 +320,12 @@ describe('kubectl tranche doctor', function () {
       await mend(gone.out, new RegExp(`ward/${name} is held by Rollout web, which does not exist`));
       await isAsWritten(name);
     }
-    // The same without the plugin, as docs/install.md says it.
-    const page = await readFile(new URL('../../docs/install.md', import.meta.url), 'utf8');
-    const byHand = /```sh\n(kubectl get deployment NAME[^`]*)```/.exec(page)?.[1];
-    assert.ok(byHand, 'docs/install.md says how');
-    if ((await run('sh', ['-c', 'command -v jq'], { env: process.env })).code !== 0) return;
+    // The same without the plugin, as docs/emergencies.md says it.
+    const page = await readFile(new URL('../../docs/emergencies.md', import.meta.url), 'utf8');
+    const byHand = /## Give it back[^]*?```sh\n([^`]*)```/.exec(page)?.[1];
+    assert.ok(byHand, 'docs/emergencies.md says how');
     await make('byhand');
-    const command = byHand.replaceAll('NAMESPACE', 'ward').replaceAll('NAME', 'byhand');
+    const command = byHand.replaceAll('deployment WEB', 'deployment -n ward byhand');
     const env = { ...process.env, KUBECONFIG: playground.cluster.kubeconfig };
     const { code, stderr } = await run(
       'sh',

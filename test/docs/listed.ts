@@ -16,10 +16,6 @@ export const UNRUN: readonly Unrun[] = [
   { command: /^make (install|run|e2e) +KUBECONFIG=FILE/, why: 'the quickstart runs them, and test/e2e is the last' },
   { command: /^npm install && npm pack/, why: 'installs from the registry' },
   {
-    command: /^kubectl get deployment NAME -n NAMESPACE -o json \| jq/,
-    why: 'test/cli takes it from the page, and runs it',
-  },
-  {
     command: /^kubectl patch deployment WEB /,
     page: 'docs/emergencies.md',
     why: 'test/e2e/way-out.test.ts runs them, with every process of ours killed',
