@@ -31,7 +31,7 @@ const KEYS = ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'] as const;
  * have: an edit is taken at once. Then somebody runs the Job: an edit is taken again, as soon as the replicas have been shown the new
  * certificate.
  */
-const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = false): Run => ({
+const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = false, replaced = false): Run => ({
   what,
   short,
   async play(stage, recovered) {
@@ -39,6 +39,7 @@ const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = 
     await subject.release('v2');
     await subject.stands(1);
     await harm(stage);
+    const another = replaced ? replaceOne(stage) : undefined;
     const spoilt = await stage.secret();
     await stage.mounted();
     await other.release('v2');
@@ -52,10 +53,20 @@ const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = 
     // And of every replica, not only of the one that was asked.
     for (const { webhookPort } of stage.replicas)
       await stage.until('a replica shows a certificate of the new CA', () => shows(webhookPort, data!['ca.crt']!));
+    await another;
     await subject.toEnd('v2');
     await other.toEnd('v3');
   },
 });
+
+/** Nothing can be mounted: the Pod that comes in its place waits for the Job. */
+function replaceOne(stage: Stage): Promise<unknown> {
+  stage.replicas[0]!.kill();
+  const another = stage.startReplica();
+  // Whoever waits for it hears of it.
+  another.catch(() => undefined);
+  return another;
+}
 
 const write = (stage: Stage, data: Record<string, string | null>): Promise<unknown> => stage.patch(SECRET, { data });
 
@@ -65,6 +76,7 @@ export const certificates: Fault = {
     'the Secret with the certificates deleted, emptied, spoilt; an expired certificate, one of a wrong CA, of a wrong name; then the Job is run',
   runs: [
     secret('the Secret deleted', (stage) => stage.remove(SECRET), true),
+    secret('deleted, and a replica killed', (stage) => stage.remove(SECRET), false, true),
     secret('emptied', (stage) => write(stage, { 'ca.crt': null, 'ca.key': null, 'tls.crt': '', 'tls.key': '' })),
     secret('spoilt', (stage) => write(stage, { 'tls.crt': base64('no certificate'), 'ca.key': base64('no key') })),
     secret('expired', async (stage) => write(stage, dataOf(await createBundle(NAMES, Date.now() - 3 * YEAR_MS)))),
