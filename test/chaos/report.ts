@@ -130,7 +130,9 @@ run. \`make test\` plays a short form of it, without the client.
 
 The embedded cluster's API server is a process that keeps everything in a journal, so that it can be killed and started again as a real one
 in front of etcd. The program runs as it does in a cluster, with the chart's rights and the token of its service account, one to three
-replicas behind the chart's Service. Between each replica and the API server, and between the API server and the webhooks, is a proxy
+replicas behind the chart's Service. \`tranche certificates\` runs with the token of its own service account: at install, and after a fault that it has
+to mend, as somebody does who starts a Job of its CronJob. Each replica has the Secret as files, which change 1 to 1.5 s after the Secret.
+Between each replica and the API server, and between the API server and the webhooks, is a proxy
 of ours: it refuses connections, resets them, or loses every packet for a while (connections outlive that, as they do in TCP). It also counts each
 replica's calls, makes answers late, and kills the replica before a call is sent on or before its answer is heard.
 
@@ -150,6 +152,8 @@ ReplicaSets, Pods and Rollouts, and judges I1 to I6 of [holding.md](holding.md) 
 - The API server is the embedded one, not kube-apiserver; its controllers and kubelet die with it, where real ones would live on.
 - Loss of single packets, slow disks, and a clock of the API server that is wrong are not played. A certificate is checked by OpenSSL with the machine's own
   clock, whatever a replica's clock says.
+- A real kubelet looks for a new Secret once in 60 to 90 s. Where a fault makes a new CA necessary, changes that need an answer are refused for so
+  long ([operations.md](operations.md#certificates)). Nobody may start the Job by hand: then it runs within a day.
 - A connection that is dead for good without either end being told (a firewall that forgets) is found in the field by TCP keepalive, after some 40
   s. The proxies here answer keepalive themselves, so that is not played.
 - I2 and I3 are not judged within half a second after a webhook has paused a Deployment that was moving (holding.md says why), within three seconds after it

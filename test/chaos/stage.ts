@@ -7,6 +7,7 @@ import type { KubeObject } from '../../src/api/types.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { render } from '../charts/render.ts';
+import { ACCOUNT, JOB_ACCOUNT, MountedSecret, runJob, tlsFlags, withToken } from '../support/certificates.ts';
 import { ServiceError, start, temporaryFolder, type Service } from '../support/processes.ts';
 import { Chance } from './chance.ts';
 import { Observer } from './observer.ts';
@@ -21,6 +22,8 @@ const CLOCK = fileURLToPath(new URL('clock.ts', import.meta.url));
 export const NAMESPACE = 'tranche-system';
 export const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/tranche`;
 export const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/tranche-tls`;
+/** The kubelet of a replica looks for a new Secret once in so many milliseconds; a real one once in 60 to 90 s. */
+const KUBELET_MS = [1_000, 1_500] as const;
 export const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 export const HOOKS = '/apis/admissionregistration.k8s.io/v1';
 
@@ -46,8 +49,17 @@ export interface Replica {
   readonly webhookPort: number;
   /** As seen from outside: SIGKILL, and nobody sends it requests any more. */
   kill(): void;
+  readonly kubelet: Kubelet;
   /** Sets its clock wrong by so many milliseconds. */
   setClock(ms: number): Promise<void>;
+}
+
+/** What mounts the certificate of one replica, and goes on looking for a new one. */
+interface Kubelet {
+  readonly folder: string;
+  /** How often it has looked. */
+  looked: number;
+  stop(): void;
 }
 
 /** Of the chart, what is not the program's own Pods. */
@@ -94,6 +106,7 @@ export class Stage {
   private serverUrl!: URL;
   private serverCa!: string;
   private token = '';
+  private jobKubeconfig = '';
   private turn = 0;
   private subjects = 0;
   private started = 0;
@@ -127,21 +140,28 @@ export class Stage {
     this.serverCa = Buffer.from(config.clusters[0]!.cluster['certificate-authority-data']!, 'base64').toString();
     await this.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
     for (const object of await chartObjects()) await this.post(collectionOf(object), object);
+    this.token = await this.tokenOf(ACCOUNT);
+    this.jobKubeconfig = withToken(kubeconfig, await this.tokenOf(JOB_ACCOUNT));
+    this.observer = new Observer(kubeconfig);
+    const replicas = Array.from({ length: this.options.replicas ?? 2 }, () => this.startReplica());
+    await Promise.all([this.runJob(), ...replicas]);
+  }
+
+  private async tokenOf(account: string): Promise<string> {
     const request = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
       spec: { expirationSeconds: 86_400 },
     };
-    const path_ = `${COLLECTIONS['ServiceAccount']}/tranche/token`;
-    const { status } = (await this.post(path_, request)) as unknown as { status: { token: string } };
-    this.token = status.token;
-    this.observer = new Observer(kubeconfig);
-    await Promise.all(Array.from({ length: this.options.replicas ?? 2 }, () => this.startReplica()));
+    const where = `${COLLECTIONS['ServiceAccount']}/${account}/token`;
+    const { status } = (await this.post(where, request)) as unknown as { status: { token: string } };
+    return status.token;
   }
 
   async close(): Promise<void> {
     await this.observer?.stop();
-    for (const { service, wire, tap } of this.everyone) {
+    for (const { service, wire, tap, kubelet } of this.everyone) {
+      kubelet.stop();
       service.kill('SIGKILL');
       wire.close();
       await tap?.close();
@@ -174,6 +194,62 @@ export class Stage {
     this.server?.kill('SIGKILL');
   }
 
+  // --- the certificates ---
+
+  /** `tranche certificates` with its own account: at install, when its CronJob is due, or when somebody does not wait for that. */
+  async runJob(): Promise<void> {
+    await this.persist('the Job of the certificates', () => runJob(this.jobKubeconfig, NAMESPACE));
+  }
+
+  /** What the Secret has; undefined when there is none. */
+  async secret(): Promise<Readonly<Record<string, string>> | undefined> {
+    const { data } = (await this.get(SECRET).catch((error: { code?: number }) => {
+      if (error.code === 404) return {};
+      throw error;
+    })) as { data?: Record<string, string> };
+    return data;
+  }
+
+  /** Mounts the Secret as soon as there is one: no earlier does the Pod start. */
+  private async mount(seed: number): Promise<Kubelet> {
+    const mounted = new MountedSecret();
+    await this.until('the Secret is mounted', async () => mounted.show(await this.secret()));
+    const chance = new Chance(seed);
+    let timer: NodeJS.Timeout | undefined;
+    let stopped = false;
+    const kubelet: Kubelet = {
+      folder: mounted.folder,
+      looked: 0,
+      stop() {
+        stopped = true;
+        clearTimeout(timer);
+      },
+    };
+    const look = async (): Promise<void> => {
+      try {
+        await mounted.show(await this.secret());
+        kubelet.looked += 1;
+      } catch {
+        // No API server answers: what is mounted stays.
+      }
+      wait();
+    };
+    const wait = (): void => {
+      if (!stopped) timer = setTimeout(() => void look(), chance.between(...KUBELET_MS));
+    };
+    wait();
+    return kubelet;
+  }
+
+  /** Every kubelet has looked since: what the Secret has, if it can be mounted, is what the replicas see. */
+  async mounted(): Promise<void> {
+    // One that is looking now may have asked before.
+    const due = this.replicas.map(({ kubelet }) => ({ kubelet, looks: kubelet.looked + 2 }));
+    await this.until('the kubelets have looked', () =>
+      Promise.resolve(due.every(({ kubelet, looks }) => kubelet.looked >= looks)),
+    );
+  }
+
   // --- the program ---
 
   private nextReplica(): Replica | undefined {
@@ -188,7 +264,8 @@ export class Stage {
     const tap = this.options.tapped ? await Tap.start({ upstream: this.serverUrl, ca: this.serverCa }) : undefined;
     const wire = new Wire(() => tap?.port ?? serverPort());
     await wire.open();
-    const home = path.join(this.folder, `replica-${++this.started}`);
+    const number = ++this.started;
+    const home = path.join(this.folder, `replica-${number}`);
     const [kubeconfig, clock] = [`${home}.kubeconfig`, `${home}.clock`];
     const cluster = {
       server: `https://127.0.0.1:${wire.port}`,
@@ -204,7 +281,9 @@ export class Stage {
     };
     await writeFile(kubeconfig, JSON.stringify(config), { mode: 0o600 });
     await writeFile(clock, '0');
+    const kubelet = await this.mount(this.options.seed ^ number);
     const args = [...(this.options.clock ? ['--import', CLOCK] : []), REPLICA, kubeconfig, '--namespace', NAMESPACE];
+    args.push(...tlsFlags(kubelet.folder));
     let service: Service | undefined;
     let gone = false;
     const kill = (): void => {
@@ -212,6 +291,7 @@ export class Stage {
       service?.kill('SIGKILL');
       this.replicas = this.replicas.filter((one) => one.service !== service);
       wire.close();
+      kubelet.stop();
       void tap?.close();
     };
     prepare({ tap, kill });
@@ -226,6 +306,7 @@ export class Stage {
       });
     } catch (error) {
       wire.close();
+      kubelet.stop();
       await tap?.close();
       throw error;
     }
@@ -233,6 +314,7 @@ export class Stage {
       service,
       wire,
       tap,
+      kubelet,
       kill,
       webhookPort: Number(/"webhookPort":(\d+)/.exec(service.output())![1]),
       async setClock(ms) {

@@ -4,6 +4,7 @@ import type { ApiRequest, KubeObject } from '../../../src/sandbox/core/types.ts'
 import { newUid } from '../../../src/sandbox/core/names.ts';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/index.ts';
 import { render } from '../../charts/render.ts';
+import { ACCOUNT, JOB_ACCOUNT, runJob, TLS_SECRET, withToken } from '../../support/certificates.ts';
 import { copier, deployment, newVersion, placeOf, PER_NAMESPACE, rollout, SEED, withLastApplied } from './objects.ts';
 import { summarize } from '../stats.ts';
 import { Observer } from './observer.ts';
@@ -40,6 +41,12 @@ const api = (method: string, path: string, body?: object): Promise<KubeObject> =
   sandbox.cluster
     .client()
     .request(method, path, { body, ...(method === 'PATCH' ? { type: 'application/strategic-merge-patch+json' } : {}) });
+
+async function tokenOf(account: string): Promise<string> {
+  const asked = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
+  const { status } = await api('POST', `${PATHS['ServiceAccount']}/${account}/token`, asked);
+  return status.token as string;
+}
 
 /** Counts, and times, what the operator asks. */
 function measure(): void {
@@ -105,11 +112,12 @@ serve({
     }
     // A node that takes everything: how Pods are placed is not what is measured.
     await api('PATCH', '/api/v1/nodes/n0/status', { status: { allocatable: { pods: '1000000' } } });
-    const asked = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
-    const { status } = await api('POST', `${PATHS['ServiceAccount']}/tranche/token`, asked);
+    await runJob(withToken(sandbox.kubeconfig, await tokenOf(JOB_ACCOUNT)), NAMESPACE);
+    const { data } = await api('GET', `/api/v1/namespaces/${NAMESPACE}/secrets/${TLS_SECRET}`);
+    const token = await tokenOf(ACCOUNT);
     const { port } = new URL(sandbox.url);
     const ca = /certificate-authority-data: (\S+)/.exec(sandbox.kubeconfig)![1]!;
-    return { port, token: status.token as string, ca: Buffer.from(ca, 'base64').toString() };
+    return { port, token, secret: data as Record<string, string>, ca: Buffer.from(ca, 'base64').toString() };
   },
   webhookAt(port: number) {
     webhookPort = port;

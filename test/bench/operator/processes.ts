@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MountedSecret, tlsFlags } from '../../support/certificates.ts';
 import { temporaryFolder } from '../../support/processes.ts';
 import { canPin, TASKSET } from '../child.ts';
 import { imageEnv, imageFlags } from '../plain.ts';
@@ -41,7 +42,7 @@ type Call = (method: string, ...args: unknown[]) => Promise<unknown>;
 export interface ClusterProcess {
   readonly call: Call;
   /** What the program's flags and environment have to say to find it. */
-  readonly account: { readonly port: string; readonly folder: string };
+  readonly account: { readonly port: string; readonly folder: string; readonly tls: string };
   stop(): Promise<void>;
 }
 
@@ -81,6 +82,14 @@ function launch(core: number, args: readonly string[], env: NodeJS.ProcessEnv): 
   return child;
 }
 
+/** What the cluster says of itself. */
+interface Started {
+  readonly port: string;
+  readonly token: string;
+  readonly ca: string;
+  readonly secret: Readonly<Record<string, string>>;
+}
+
 export async function startClusterProcess(readyMs: number, jitter: readonly [number, number]): Promise<ClusterProcess> {
   const child = launch(0, ['--max-old-space-size=12288', here('cluster.ts')], process.env);
   const { output } = follow(child);
@@ -92,14 +101,16 @@ export async function startClusterProcess(readyMs: number, jitter: readonly [num
       throw new Error(`the cluster: ${(error as Error).message}\n${output()}`, { cause: error });
     }
   };
-  const { port, token, ca } = (await call('start', readyMs, jitter)) as { port: string; token: string; ca: string };
+  const { port, token, ca, secret } = (await call('start', readyMs, jitter)) as Started;
+  const mounted = new MountedSecret();
+  await mounted.show(secret);
   const folder = temporaryFolder('bench-account');
   for (const [file, text] of Object.entries({ token, 'ca.crt': ca, namespace: 'tranche-system' })) {
     writeFileSync(path.join(folder, file), text, { mode: 0o600 });
   }
   return {
     call,
-    account: { port, folder },
+    account: { port, folder, tls: mounted.folder },
     async stop() {
       child.kill('SIGKILL');
       await ended(child);
@@ -120,7 +131,7 @@ async function makeInside(): Promise<string> {
 
 /** The program as in its image: compiled, in a Pod, with a service account. */
 export async function startProgramProcess(cluster: ClusterProcess, ...flags: string[]): Promise<ProgramProcess> {
-  const { port, folder } = cluster.account;
+  const { port, folder, tls } = cluster.account;
   const env = {
     PATH: process.env['PATH'],
     ...imageEnv(),
@@ -140,6 +151,7 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
     '0',
     '--metrics-port',
     '0',
+    ...tlsFlags(tls),
     ...flags,
   ];
   const started = performance.now();

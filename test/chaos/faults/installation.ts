@@ -1,4 +1,5 @@
 // What was installed is taken away or spoilt: certificates, webhook configurations, the CRD.
+import { connect } from 'node:tls';
 import type { KubeObject } from '../../../src/api/types.ts';
 import { createBundle, type Bundle } from '../../../src/tls/bundle.ts';
 import type { Fault, Run } from '../fault.ts';
@@ -15,56 +16,67 @@ const dataOf = ({ ca, caKey, cert, key }: Bundle): Record<string, string> => ({
   'tls.key': base64(key),
 });
 
-/** Releases; the harm; then an edit that asks the webhook must be taken, and the release goes on. */
-async function releaseAround(
-  stage: Stage,
-  harm: () => Promise<unknown>,
-  recovered: (seconds: number) => void,
-  mended: () => Promise<boolean>,
-): Promise<void> {
-  const [subject, other] = [await stage.subject(), await stage.subject()];
-  await subject.release('v2');
-  await subject.stands(1);
-  await harm();
-  const began = Date.now();
-  await stage.until('mended', mended);
-  await stage.persist('an edit', () => other.release('v2'));
-  recovered((Date.now() - began) / 1000);
-  await subject.toEnd('v2');
-  await other.toEnd('v2');
-}
+/** Asked as the API server asks. */
+const shows = (port: number, ca: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const options = { port, host: '127.0.0.1', servername: NAMES[0]!, ca: Buffer.from(ca, 'base64') };
+    const socket = connect(options, () => resolve(socket.authorized));
+    socket.on('secureConnect', () => socket.destroy()).on('error', () => resolve(false));
+  });
 
-const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = false): Run => ({
+const KEYS = ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'] as const;
+
+/**
+ * Releases; the harm to the Secret; then, before anybody does something about it, the replicas go on with the certificate that they
+ * have: an edit is taken at once. Then somebody runs the Job: an edit is taken again, as soon as the replicas have been shown the new
+ * certificate.
+ */
+const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = false, replaced = false): Run => ({
   what,
   short,
   async play(stage, recovered) {
-    const before = (await stage.get(SECRET)) as KubeObject & { data: Record<string, string> };
-    let spoilt: string | undefined;
-    await releaseAround(
-      stage,
-      async () => {
-        await harm(stage);
-        const now = (await stage.get(SECRET).catch(() => undefined)) as typeof before | undefined;
-        spoilt = now?.data['tls.crt'] === before.data['tls.crt'] ? undefined : now?.data['tls.crt'];
-      },
-      recovered,
-      async () => {
-        const { data } = (await stage.get(SECRET)) as typeof before;
-        const complete = ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'].every((key) => data[key]);
-        return complete && data['tls.crt'] !== spoilt;
-      },
-    );
+    const [subject, other] = [await stage.subject(), await stage.subject()];
+    await subject.release('v2');
+    await subject.stands(1);
+    await harm(stage);
+    const another = replaced ? replaceOne(stage) : undefined;
+    const spoilt = await stage.secret();
+    await stage.mounted();
+    await other.release('v2');
+    const began = Date.now();
+    await stage.runJob();
+    const data = await stage.secret();
+    for (const key of KEYS) if (!data?.[key]) throw new Error(`the Job has left the Secret without ${key}`);
+    if (data!['tls.crt'] === spoilt?.['tls.crt']) throw new Error('the Job has left the certificate as it was');
+    await stage.persist('an edit', () => other.release('v3'));
+    recovered((Date.now() - began) / 1000);
+    // And of every replica, not only of the one that was asked.
+    for (const { webhookPort } of stage.replicas)
+      await stage.until('a replica shows a certificate of the new CA', () => shows(webhookPort, data!['ca.crt']!));
+    await another;
+    await subject.toEnd('v2');
+    await other.toEnd('v3');
   },
 });
+
+/** Nothing can be mounted: the Pod that comes in its place waits for the Job. */
+function replaceOne(stage: Stage): Promise<unknown> {
+  stage.replicas[0]!.kill();
+  const another = stage.startReplica();
+  // Whoever waits for it hears of it.
+  another.catch(() => undefined);
+  return another;
+}
 
 const write = (stage: Stage, data: Record<string, string | null>): Promise<unknown> => stage.patch(SECRET, { data });
 
 export const certificates: Fault = {
   name: 'certificates',
   title:
-    'the Secret with the certificates deleted, emptied, spoilt; an expired certificate, one of a wrong CA, of a wrong name',
+    'the Secret with the certificates deleted, emptied, spoilt; an expired certificate, one of a wrong CA, of a wrong name; then the Job is run',
   runs: [
     secret('the Secret deleted', (stage) => stage.remove(SECRET), true),
+    secret('deleted, and a replica killed', (stage) => stage.remove(SECRET), false, true),
     secret('emptied', (stage) => write(stage, { 'ca.crt': null, 'ca.key': null, 'tls.crt': '', 'tls.key': '' })),
     secret('spoilt', (stage) => write(stage, { 'tls.crt': base64('no certificate'), 'ca.key': base64('no key') })),
     secret('expired', async (stage) => write(stage, dataOf(await createBundle(NAMES, Date.now() - 3 * YEAR_MS)))),
@@ -96,7 +108,9 @@ const hooksDeleted = (seconds: number, edit: boolean): Run => ({
       await pause(seconds * 1000);
       for (const hook of hooks) await stage.post(collectionOf(hook), hook);
     }, true);
+    // What was made anew has no CA: only the Job may write it there.
     const began = Date.now();
+    await stage.runJob();
     await stage.until('the CA is in them again', async () => {
       const found = (await stage.get(`${HOOKS}/mutatingwebhookconfigurations/tranche`)) as KubeObject & {
         webhooks: { clientConfig: { caBundle?: string } }[];
@@ -112,7 +126,7 @@ const hooksDeleted = (seconds: number, edit: boolean): Run => ({
 
 export const webhooksDeleted: Fault = {
   name: 'webhook-configuration-deleted',
-  title: 'both webhook configurations deleted, and made again as the chart makes them',
+  title: 'both webhook configurations deleted, and made again as the chart makes them; then its Job is run',
   runs: [hooksDeleted(1, false), hooksDeleted(10, false), hooksDeleted(3, true)],
 };
 
@@ -152,7 +166,10 @@ const crdDeleted = (what: string, lose: Lose): Run => ({
       await makeAgain(stage);
       await after?.();
     });
-    recovered(await stage.until('given back', () => isFree(subject)));
+    const began = Date.now();
+    await stage.runJob();
+    await stage.until('given back', () => isFree(subject));
+    recovered((Date.now() - began) / 1000);
     await subject.checkWritten();
     // And a new Rollout works.
     await stage.persist('a new Rollout', () => subject.createRollout([{ replicas: 1 }, { replicas: '100%' }]));
@@ -195,7 +212,8 @@ export const crdDeletedFault: Fault = {
       await force(stage);
       return async () => {
         for (const hook of hooks) await stage.post(collectionOf(hook), hook);
-        await Promise.all(Array.from({ length: count }, () => stage.startReplica()));
+        // None is ready before its webhooks can be called.
+        await Promise.all([stage.runJob(), ...Array.from({ length: count }, () => stage.startReplica())]);
       };
     }),
   ],

@@ -91,7 +91,10 @@ const HARMS: readonly Harm[] = [
     ),
   async (stage) => cutFor(stage, [stage.toWebhooks]),
   (stage) => stage.remove(LEASE),
-  (stage) => stage.remove(SECRET),
+  async (stage) => {
+    await stage.remove(SECRET);
+    await stage.runJob();
+  },
   async (stage) => {
     const replica = stage.chance.pick(stage.replicas);
     replica.service.kill('SIGSTOP');
