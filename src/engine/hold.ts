@@ -284,11 +284,20 @@ export const withoutFields = (held: Held, fields: readonly (keyof Settings)[]): 
 export function noticeEdits(held: Held, deployment: Deployment): Held {
   if (!held.budget) return held;
   const now = settingsOf(deployment);
-  const { minReadySeconds, progressDeadlineSeconds } = isMarked(deployment) ? now : held.user;
+  const { minReadySeconds, progressDeadlineSeconds } = isMarked(deployment) ? now : leftUnmarked(held, now);
   const noticed = takeOver(held, { ...now, ...held.budget, minReadySeconds, progressDeadlineSeconds }, now);
   if (noticed === held) return held;
   const { maxSurge, maxUnavailable } = now;
   return { ...noticed, budget: { maxSurge: maxSurge ?? '25%', maxUnavailable: maxUnavailable ?? '25%' } };
+}
+
+/**
+ * How we left the two fields of the mark, now that minReadySeconds is not ours. Our deadline alone is what an edit of minReadySeconds has left of the
+ * mark: nobody's wish, unless a Deployment at rest has it beside its user's own minReadySeconds.
+ */
+function leftUnmarked({ user }: Held, now: Settings): Pick<Settings, 'minReadySeconds' | 'progressDeadlineSeconds'> {
+  const atRest = now.paused === true && now.minReadySeconds === user.minReadySeconds;
+  return now.progressDeadlineSeconds === MARK.progressDeadlineSeconds && !atRest ? MARK : user;
 }
 
 const isNone = (amount: IntOrString | null): boolean => amount === 0 || amount === '0%';

@@ -132,6 +132,9 @@ export class Judge {
     else if (!yes && this.unguardedUntil === Infinity) this.unguardedUntil = at + UNGUARDED_MS;
   }
 
+  /** It has been heard of: from here on its user may ask for something else. */
+  knows = (key: string): boolean => this.files.has(key);
+
   /** The user asks for these settings; until the API server has answered, they and those before may be there. */
   wants(key: string, settings: Settings): void {
     this.files.get(key)?.wanted.push({ value: settings, at: Infinity });

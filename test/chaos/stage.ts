@@ -364,6 +364,7 @@ export class Stage {
     const subject = new Subject(this, `s${++this.subjects}`);
     await subject.create(replicas, steps);
     await subject.remember();
+    await this.until(`${subject.name} is seen`, () => Promise.resolve(this.observer.judge.knows(subject.key)));
     return subject;
   }
 
