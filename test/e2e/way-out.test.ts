@@ -1,6 +1,7 @@
 // All our processes are killed in the middle of a release, and the webhooks stay configured: the commands of docs/emergencies.md.
 import assert from 'node:assert/strict';
 import type { Deployment } from '../../src/api/types.ts';
+import { RELEASE_NAMESPACE } from './harness/cluster.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
 import { checkSame, expectSoon, observe, settingsOf, type Observation } from './observe.ts';
 import { batchDone, changeVersion, deploymentManifest, REPLICAS, rolloutManifest } from './walkthrough.ts';
@@ -40,9 +41,13 @@ describe('The way out with nothing of ours alive', function () {
     before = settingsOf(seen.deployment);
   });
   afterEach(async () => {
-    if (!alive) await theCluster().startProgram();
+    if (!alive) {
+      // The program that was killed has not given the lead up.
+      await kubectl(['delete', 'lease', 'tranche', '-n', RELEASE_NAMESPACE]);
+      await theCluster().startProgram();
+    }
     alive = true;
-    await kubectl(['delete', 'rollouts.rollouts.kruise.io', '--all', '-n', namespace]);
+    await kubectl(['delete', 'rollouts.rollouts.kruise.io,deployments.apps', '--all', '-n', namespace]);
   });
   const kill = async (): Promise<void> => {
     alive = false;
@@ -107,5 +112,16 @@ describe('The way out with nothing of ours alive', function () {
     await kubectl(['rollout', 'pause', `deployment/${NAME}`, '-n', namespace]);
     await kubectl(['scale', `deployment/${NAME}`, '--replicas=7', '-n', namespace]);
     assert.equal((await deployment()).spec.replicas, 7);
+  });
+
+  it('what limits the Pods of a batch is not changed', async () => {
+    await image('broken');
+    await soon('a batch in motion', moves);
+    await kill();
+    for (const spec of [{ minReadySeconds: 1 }, { strategy: { rollingUpdate: { maxSurge: 9 } } }])
+      await assert.rejects(
+        kubectl(['patch', 'deployment', NAME, '-n', namespace, '-p', JSON.stringify({ spec })]),
+        /enrolled\.deployments\.tranche\.dev/,
+      );
   });
 });
