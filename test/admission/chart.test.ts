@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import { compile } from '../../src/sandbox/cel/index.ts';
+import { authorizerOf } from '../../src/sandbox/cel/authorizer.ts';
+import { compile, toCel } from '../../src/sandbox/cel/index.ts';
 import { run } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { aDeployment, OPERATOR } from './support.ts';
@@ -81,14 +82,16 @@ describe('the webhook configurations of the chart', function () {
   });
 
   /** The webhooks for Deployments that the API server calls, by their match conditions, for an update (or a creation). */
-  const called = (next: Deployment, old: Deployment | null, username = 'alice'): string[] => {
+  const called = (next: Deployment, old: Deployment | null, username = 'alice', approves = false): string[] => {
     const variables = ['object', 'oldObject', 'request', 'authorizer'];
     const operation = old === null ? 'CREATE' : 'UPDATE';
     const variablesNow = {
-      object: next,
-      oldObject: old,
-      request: { operation, userInfo: { username } },
-      authorizer: null,
+      object: toCel(next),
+      oldObject: toCel(old),
+      request: toCel({ operation, userInfo: { username } }),
+      authorizer: authorizerOf({ authorize: ({ verb }) => ({ allowed: approves && verb === 'approve', reason: '' }) }, {
+        user: { username, groups: [] },
+      } as never),
     };
     return webhooks
       .filter(
@@ -96,7 +99,7 @@ describe('the webhook configurations of the chart', function () {
       )
       .filter(({ matchConditions = [] }) =>
         matchConditions.every(
-          ({ expression }) => compile(expression, { variables, returns: ['bool'] }).evaluate(variablesNow) === true,
+          ({ expression }) => compile(expression, { variables, returns: ['bool'] }).run(variablesNow) === true,
         ),
       )
       .map(({ name }) => name);
@@ -160,6 +163,14 @@ describe('the webhook configurations of the chart', function () {
   for (const [what, called, next, old] of table) {
     it(`${called ? 'call' : 'do not call'} us for ${what}`, () => assert.equal(calls(next, old), called));
   }
+
+  it('need us for un-pausing what has no record, but for whoever may approve', () => {
+    const paused = edited({ paused: true });
+    const record = { metadata: { ...paused.metadata, annotations: { [keys.HELD]: '{}' } } };
+    assert.ok(called(aDeployment(), paused).includes(ENROLLED));
+    assert.ok(called(aDeployment(), paused, 'alice', true).includes(WAY_OUT));
+    assert.ok(called({ ...aDeployment(), ...record }, { ...paused, ...record }).includes(WAY_OUT));
+  });
 
   for (const [what, called, next, old] of [
     ['a Scale to 0, which leaves it out', true, {}, { replicas: 3 }],
