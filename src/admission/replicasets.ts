@@ -11,7 +11,8 @@ import type { AdmissionRequest } from './shapes.ts';
 
 /**
  * Kubernetes' own, by ServiceAccount and, where the controller manager has no ServiceAccounts, by its own name. The garbage collector cannot
- * be misled: owner references of these ReplicaSets cannot be changed either.
+ * be misled: owner references of these ReplicaSets cannot be changed either. But it sets others free (`--cascade=orphan`), for these Deployments
+ * to adopt.
  */
 const NATIVE: ReadonlySet<string> = new Set([
   'system:kube-controller-manager',
@@ -23,13 +24,17 @@ const NATIVE: ReadonlySet<string> = new Set([
 /** One GET for a change of a ReplicaSet's scale in a namespace with a release in flight; else none. */
 export function validateReplicaSet(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   const by = { user: request.userInfo?.username ?? '', fieldManager: request.options?.fieldManager ?? '' };
-  if (NATIVE.has(by.user) || isOperators(by, deps.operatorUser)) return pass;
+  if (isOperators(by, deps.operatorUser)) return pass;
+  const native = NATIVE.has(by.user);
+  if (native && !isOrphaned(request)) return pass;
   const held = deps.heldIn?.(request.namespace ?? '') ?? [];
   if (held.length === 0) return pass;
   if (request.subResource === 'scale') return judgeScale(request, deps, held);
   if (request.subResource) return pass;
   const [old, next] = [request.oldObject, request.object].map(asReplicaSet);
-  const about = [old, next].map((set) => set && ownerIn(held, set)).find((owner) => owner !== undefined);
+  const about = native
+    ? undefined
+    : [old, next].map((set) => set && ownerIn(held, set)).find((owner) => owner !== undefined);
   if (about !== undefined) return judge(request, about, old, next);
   const adopts = next && held.find((deployment) => wouldAdopt(deployment, next));
   if (next === undefined || adopts === undefined || request.operation === 'DELETE') return pass;
@@ -75,9 +80,19 @@ const ownerIn = (held: readonly Deployment[], { metadata }: Json): Deployment | 
     metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === uid),
   );
 
+const hasController = ({ metadata }: Json): boolean =>
+  metadata.ownerReferences?.some((ref) => ref.controller === true) ?? false;
+
+/** The edit leaves it without a controller. The garbage collector tries again, and succeeds when the release has ended. */
+function isOrphaned({ operation, subResource, oldObject, object }: AdmissionRequest): boolean {
+  if (operation !== 'UPDATE' || subResource) return false;
+  const [old, next] = [oldObject, object].map(asReplicaSet);
+  return old !== undefined && next !== undefined && hasController(old) && !hasController(next);
+}
+
 /** Kubernetes' controller adopts what its selector selects and nobody controls. */
-const wouldAdopt = ({ spec }: Deployment, { metadata }: Json): boolean =>
-  !metadata.ownerReferences?.some((ref) => ref.controller === true) && selects(spec.selector, metadata.labels);
+const wouldAdopt = ({ spec }: Deployment, set: Json): boolean =>
+  !hasController(set) && selects(spec.selector, set.metadata.labels);
 
 /** Without what may change at any time: annotations of others, and what Kubernetes keeps. */
 function essence({ metadata, spec }: Json): unknown {
@@ -92,7 +107,7 @@ const adopted = ({ metadata }: Deployment, set: Json): Violation => ({
   field: 'metadata.labels',
   value: set.metadata.labels,
   reason: `are selected by Deployment ${metadata.name}, which is in the middle of a release: it would adopt this ReplicaSet`,
-  remedy: 'use other labels',
+  remedy: 'use other labels, or wait until the release ends',
 });
 
 /** For a command. */

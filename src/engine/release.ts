@@ -167,7 +167,7 @@ function govern(snapshot: Snapshot, view: View): Decision {
   if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, view, template);
 
   const reason = progressingReason(rollout);
-  const same = status.templateDigest === template || isKnown(hashOf(view.newSet), status);
+  const same = isSame(snapshot, view, template, status);
   if (toStable && (held || reason !== 'Finalising')) return cancel(snapshot, view, template);
   if (same && reason === 'Finalising') return finalise(snapshot, view, template);
   if (!held && view.replicas === 0)
@@ -180,6 +180,17 @@ function govern(snapshot: Snapshot, view: View): Decision {
     return catchUp(snapshot, view, isPuttingBack(rollout) ? words.changedBack : 'a newer template was not announced');
   if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
   return takeOverEdits(view, held) ?? withoutStable(snapshot, view, held) ?? proceed(snapshot, view, held, status);
+}
+
+/**
+ * The template that the status is about. A newer API server may have added a default to it since: then its ReplicaSet still has the hash. But
+ * that is a label, which whoever may make ReplicaSets can write: where a policy asks for approvals, or protects the release, only the digest
+ * counts, as far as the status has one.
+ */
+function isSame({ gate }: Snapshot, view: View, template: string, status: CanaryStatus): boolean {
+  if (status.templateDigest === template) return true;
+  const strict = gate?.protects !== undefined || gate?.approval !== undefined;
+  return !(strict && status.templateDigest) && isKnown(hashOf(view.newSet), status);
 }
 
 /** OpenKruise works its own hash of the template out, which need not be the one that Kubernetes has. */

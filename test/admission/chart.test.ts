@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import { compile } from '../../src/sandbox/cel/index.ts';
+import { authorizerOf } from '../../src/sandbox/cel/authorizer.ts';
+import { compile, toCel } from '../../src/sandbox/cel/index.ts';
 import { run } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { aDeployment, OPERATOR } from './support.ts';
@@ -81,14 +82,16 @@ describe('the webhook configurations of the chart', function () {
   });
 
   /** The webhooks for Deployments that the API server calls, by their match conditions, for an update (or a creation). */
-  const called = (next: Deployment, old: Deployment | null, username = 'alice'): string[] => {
+  const called = (next: Deployment, old: Deployment | null, username = 'alice', approves = false): string[] => {
     const variables = ['object', 'oldObject', 'request', 'authorizer'];
     const operation = old === null ? 'CREATE' : 'UPDATE';
     const variablesNow = {
-      object: next,
-      oldObject: old,
-      request: { operation, userInfo: { username } },
-      authorizer: null,
+      object: toCel(next),
+      oldObject: toCel(old),
+      request: toCel({ operation, userInfo: { username } }),
+      authorizer: authorizerOf({ authorize: ({ verb }) => ({ allowed: approves && verb === 'approve', reason: '' }) }, {
+        user: { username, groups: [] },
+      } as never),
     };
     return webhooks
       .filter(
@@ -96,7 +99,7 @@ describe('the webhook configurations of the chart', function () {
       )
       .filter(({ matchConditions = [] }) =>
         matchConditions.every(
-          ({ expression }) => compile(expression, { variables, returns: ['bool'] }).evaluate(variablesNow) === true,
+          ({ expression }) => compile(expression, { variables, returns: ['bool'] }).run(variablesNow) === true,
         ),
       )
       .map(({ name }) => name);
@@ -161,6 +164,14 @@ describe('the webhook configurations of the chart', function () {
     it(`${called ? 'call' : 'do not call'} us for ${what}`, () => assert.equal(calls(next, old), called));
   }
 
+  it('need us for un-pausing what has no record, but for whoever may approve', () => {
+    const paused = edited({ paused: true });
+    const record = { metadata: { ...paused.metadata, annotations: { [keys.HELD]: '{}' } } };
+    assert.ok(called(aDeployment(), paused).includes(ENROLLED));
+    assert.ok(called(aDeployment(), paused, 'alice', true).includes(WAY_OUT));
+    assert.ok(called({ ...aDeployment(), ...record }, { ...paused, ...record }).includes(WAY_OUT));
+  });
+
   for (const [what, called, next, old] of [
     ['a Scale to 0, which leaves it out', true, {}, { replicas: 3 }],
     ['a Deployment to 0', true, { replicas: 0 }, { replicas: 3 }],
@@ -199,7 +210,8 @@ describe('the webhook configurations of the chart', function () {
     ['pausing what moves', moving, edited({ paused: true }, { annotations }, moving)],
     ['another template on what is paused, and stays so', held, edited({ paused: true, template }, { annotations })],
     ['another template on what moves, and is paused with it', moving, edited({ paused: true, template }, {}, moving)],
-    ['settings', moving, edited({ minReadySeconds: 0 }, {}, moving)],
+    ['a deadline', moving, edited({ progressDeadlineSeconds: 60 }, {}, moving)],
+    ['settings at rest', edited({}), edited({ minReadySeconds: 7 })],
   ] as const) {
     it(`leave the way out open when nobody answers: ${what}`, () => {
       const names = called(next, old);
@@ -214,6 +226,8 @@ describe('the webhook configurations of the chart', function () {
     ['the enrolment taken off as it is given back', held, edited({}, { labels: {} })],
     ['the record taken off alone', held, edited({ paused: true })],
     ['the record changed', held, edited({ paused: true }, { annotations: { ...annotations, [keys.HELD]: '1' } })],
+    ['the mark taken off what moves', moving, edited({ minReadySeconds: 0 }, {}, moving)],
+    ['more surge', held, edited({ strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 9 } } }, {}, held)],
     ['another strategy', held, edited({ paused: true, strategy: { type: 'Recreate' } }, { annotations })],
   ] as const) {
     it(`let nothing through when nobody answers: ${what}`, () => {
