@@ -1,7 +1,7 @@
 // Carries decisions out: the effects in order, then one status write, and only then the events.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { EVENTS } from '../api/reasons.ts';
-import type { Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
+import type { ControllerRevision, Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
 import { isTooLarge, tooLargeForUs } from '../engine/annotation-size.ts';
 import { ownersNow } from '../engine/field-owners.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
@@ -9,7 +9,7 @@ import { cleaned } from '../engine/words.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { getObject } from '../kube/get.ts';
+import { findObject, getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
 import {
   CONTROLLER_REVISIONS,
@@ -168,14 +168,13 @@ export class Applier {
         });
         break;
       case 'DeleteCopy':
-        await this.unless(404, {
-          method: 'DELETE',
-          path: pathOf(CONTROLLER_REVISIONS, { namespace: splitKey(key).namespace, name: effect.name }),
-        }).catch((error: unknown) => {
-          // One that is left goes with its Deployment; a release must not hang on it.
-          if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
-          this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
-        });
+        await this.deleteCopy({ namespace: splitKey(key).namespace, name: effect.name }, deployment).catch(
+          (error: unknown) => {
+            // One that is left goes with its Deployment; a release must not hang on it.
+            if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
+            this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
+          },
+        );
         break;
       case 'PatchRollout':
         changed = await this.write(key, rollout, { path: pathTo(key, ROLLOUTS, rollout!), body: effect.patch });
@@ -184,6 +183,14 @@ export class Applier {
     this.deps.metrics?.budgetMove(effect.why, key);
     this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
     return changed;
+  }
+
+  /** Only our own: the name comes from a record, which others may have written, and StatefulSets have ControllerRevisions of such names, too. */
+  private async deleteCopy(of: { namespace: string; name: string }, deployment: Deployment | undefined): Promise<void> {
+    const copy = await findObject<ControllerRevision>(this.deps.api, CONTROLLER_REVISIONS, of);
+    const owner = copy?.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    if (owner === undefined || owner.uid !== deployment?.metadata.uid) return;
+    await this.unless(404, { method: 'DELETE', path: pathOf(CONTROLLER_REVISIONS, of) });
   }
 
   /** Done already: as good as done. */

@@ -284,3 +284,33 @@ describe('attacks on the record of a release', () => {
     assert.equal(world.deployment.metadata.labels?.[WORKLOAD_TYPE], 'deployment');
   });
 });
+
+describe('a record without a Rollout that names a ControllerRevision of others', () => {
+  it('does not have the operator delete it', async () => {
+    const world = await new World({ seed: 3 }).start();
+    try {
+      await world.createDeployment();
+      const copies = '/apis/apps/v1/namespaces/default/controllerrevisions';
+      const name = `${NAME}-stable-6c686cf846`;
+      const body = { apiVersion: 'apps/v1', kind: 'ControllerRevision', metadata: { name }, revision: 1, data: {} };
+      await world.virtual.client.request('POST', copies, { body });
+      const user = {
+        paused: null,
+        maxSurge: 1,
+        maxUnavailable: 1,
+        minReadySeconds: null,
+        progressDeadlineSeconds: null,
+      };
+      const record = writeHeld({ v: 1, rollout: 'gone', user, stable: '6c686cf846' });
+      world.webhook = false;
+      const labels = { [WORKLOAD_TYPE]: 'deployment' };
+      await world.patch({ metadata: { labels, annotations: { [HELD]: record } }, spec: { paused: true } });
+      await world.until('it is given back', () => !world.held);
+      await world.run(5_000);
+      const { metadata } = await world.virtual.client.request('GET', `${copies}/${name}`);
+      assert.equal(metadata.name, name);
+    } finally {
+      await world.stop();
+    }
+  });
+});
