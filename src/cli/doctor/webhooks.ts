@@ -77,16 +77,13 @@ function checkAuthority(kind: string, configuration: WebhookConfiguration, now: 
   const without = configuration.webhooks?.find(({ clientConfig }) => !clientConfig.caBundle);
   const look = `kubectl describe ${kind} ${configuration.metadata.name}`;
   if (without)
-    return problem(
-      `${name}: ${without.name} has no caBundle: the operator has not put its CA there, and every call fails`,
-      look,
-    );
+    return problem(`${name}: ${without.name} has no caBundle: no CA was put there, and every call fails`, look);
   const ends = clientConfigs(configuration).map(({ caBundle }) => lastEnd(caBundle ?? ''));
   const end = Math.min(...ends);
   if (Number.isNaN(end)) return problem(`${name}: a caBundle is no certificate`, look);
   if (end <= now) return problem(`${name}: the CA has ended ${duration(now - end)} ago, and every call fails`, look);
   if (end - now < EXPIRES_SOON_MS)
-    return note(`${name}: the CA ends in ${duration(end - now)}; the operator renews it long before, see its log`);
+    return note(`${name}: the CA ends in ${duration(end - now)}; it should have been renewed long before`);
   return ok(`${name} trusts a CA for another ${duration(end - now)}`);
 }
 
