@@ -50,6 +50,10 @@ describe('the histories themselves', function () {
     assert.equal(failed, 1, 'no history noticed that the rule "settled" was left out');
   });
 
+  it('a Rollout made anew while its Deployment goes back is not held and given back for ever', async () => {
+    for (const seed of [216, 441, 1757]) assert.deepEqual((await play(planOf(seed))).problems, []);
+  });
+
   it('are the same for the same seed', async () => {
     const [a, b] = [await play(planOf(7)), await play(planOf(7))];
     assert.equal(a.story(), b.story());
