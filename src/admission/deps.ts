@@ -36,7 +36,7 @@ export interface Approval {
 export interface AdmissionDeps {
   /** The first pair; later ones come through `reload`. */
   readonly tls: KeyPair;
-  /** Who may ask for an admission, as it is now; without it, whoever reaches the port. */
+  /** Checks the callers of the webhooks; undefined: everybody who reaches the port is answered. */
   readonly peers?: () => PeerCheck;
   /** The username that the operator's own requests carry. */
   readonly operatorUser: string;

@@ -4,9 +4,9 @@ import type { Clock } from '../kube/api.ts';
 export interface LaneLimits {
   /** Of all large bodies together that are being read or answered. */
   readonly bytes: number;
-  /** Whoever has waited that long for his turn is turned away. */
+  /** Milliseconds. A request that has waited this long is refused. */
   readonly waitMs: number;
-  /** Whoever is the largest of more than that many is turned away at once. */
+  /** Requests that may wait. With one more, the largest of them is refused at once. */
   readonly waiting: number;
 }
 

@@ -2,7 +2,6 @@
 import { DESIRED_REPLICAS, MAX_REPLICAS, TRIM } from '../api/keys.ts';
 import type { Held, Pod, ReplicaSet } from '../api/types.ts';
 import { freeDeployment, patchHeld, patchReplicaSet, stableLabel } from './effects.ts';
-import { parseTime } from './time.ts';
 import {
   heldSettings,
   isMarked,
@@ -19,7 +18,8 @@ import {
 import type { Effect } from './snapshot.ts';
 import { shareOf } from './batch.ts';
 import { areInPlace, markedTooMuch, marksFor, type Marks } from './marks.ts';
-import { formatTime } from './time.ts';
+import { availableOf } from './stable.ts';
+import { formatTime, parseTime } from './time.ts';
 import { availableInAll, hashOf, isActive, isMarkedSet, readySince, sizeOf, type View } from './view.ts';
 
 export interface Goal {
@@ -195,7 +195,7 @@ function mark(view: View, held: Held, surge = view.budget.surge): Effect[] {
  * Deployment's, and a Pod that becomes Ready before the mark comes would count.
  */
 const seesMark = (set: ReplicaSet | undefined): boolean =>
-  set !== undefined && isMarkedSet(set) && (set.status?.availableReplicas ?? 0) === 0;
+  set !== undefined && isMarkedSet(set) && availableOf(set) === 0;
 
 function move(view: View, held: Held, budget: NumericBudget): Effect[] {
   const moving = { ...held, budget: inShares(budget, view.replicas), moved: formatTime(view.now) };

@@ -1,6 +1,6 @@
 // What slipped past the webhook, found by comparing what is stored: held, taken over, and reported.
 import { HELD, PAUSED_UNSEEN, ROLLOUT_ID } from '../api/keys.ts';
-import type { Deployment, Held, ReplicaSet } from '../api/types.ts';
+import type { Deployment, Held } from '../api/types.ts';
 import { freeze, type Move } from './budget.ts';
 import { patchDeployment, patchHeld } from './effects.ts';
 import {
@@ -15,6 +15,7 @@ import {
 } from './hold.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
 import { isUsedId } from './release-id.ts';
+import { availableOf } from './stable.ts';
 import { draftOf, progressingReason, report, setCondition } from './status.ts';
 import { isActive, sizeOf, type View } from './view.ts';
 
@@ -79,8 +80,7 @@ function originalSettings(view: View): Settings {
 
 /** With no history to go by: what most available Pods run, or most Pods. */
 function stableGuess(view: View, digest: Snapshot['digest']): string | undefined {
-  const available = (set: ReplicaSet): number => set.status?.availableReplicas ?? 0;
-  const [largest] = view.oldSets.toSorted((a, b) => available(b) - available(a) || sizeOf(b) - sizeOf(a));
+  const [largest] = view.oldSets.toSorted((a, b) => availableOf(b) - availableOf(a) || sizeOf(b) - sizeOf(a));
   return largest && digest(largest.spec.template);
 }
 

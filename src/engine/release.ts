@@ -1,6 +1,6 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
 import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { CanaryStatus, Deployment, Held, ReplicaSet, Rollout } from '../api/types.ts';
+import type { CanaryStatus, Deployment, Held, Rollout } from '../api/types.ts';
 import { replicasOf, stepTarget } from './batch.ts';
 import { adopt, begin } from './begin.ts';
 import { freeze, letGo } from './budget.ts';
@@ -14,7 +14,7 @@ import { notReached } from './reach.ts';
 import { lastReleaseId } from './release-id.ts';
 import { isRestartOnly } from './revision.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
-import { knownStable } from './stable.ts';
+import { availableOf, knownStable } from './stable.ts';
 import {
   closeHistory,
   conditionOf,
@@ -299,8 +299,6 @@ const waitForChildren: Decision = { ...nothing, needsChildren: true };
 /** What the Deployment has is all that is available: there is nothing to go back to, so nothing to hold it for. */
 const servesAlone = ({ newSet, oldSets }: View): boolean =>
   availableOf(newSet) > 0 && oldSets.every((set) => availableOf(set) === 0);
-
-const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
 
 function restartsNatively({ rollout }: Snapshot, view: View): boolean {
   const running = view.oldSets.find((set) => hashOf(set) === rollout.status?.canaryStatus?.canaryRevision);

@@ -1,6 +1,7 @@
 // Which version a release may go back to. The record on a Deployment can be written by whoever may edit it, so it is not believed alone.
 import { STABLE_OF } from '../api/keys.ts';
 import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet, Rollout } from '../api/types.ts';
+import { isInFlight } from './in-flight.ts';
 import { deploymentTemplate } from './revision.ts';
 import { progressingReason } from './status.ts';
 
@@ -11,14 +12,12 @@ import { progressingReason } from './status.ts';
 function knownStables(rollout: Rollout | undefined): readonly string[] {
   const status = rollout?.status?.canaryStatus;
   if (rollout === undefined || status === undefined) return [];
-  const inRelease = IN_RELEASE.has(rollout.status?.phase ?? '');
+  const inRelease = isInFlight(rollout, undefined);
   const finishing = progressingReason(rollout) === 'Finalising';
   const known = inRelease && !finishing ? [status.stableDigest] : [status.templateDigest];
   if (inRelease && finishing) known.push(status.stableDigest);
   return known.filter((digest): digest is string => digest !== undefined && digest !== '');
 }
-
-const IN_RELEASE: ReadonlySet<string> = new Set(['Progressing', 'Disabling', 'Terminating']);
 
 export const knownStable = (rollout: Rollout): string | undefined => knownStables(rollout)[0];
 
@@ -46,7 +45,8 @@ export function stableDigest(
   return largest !== undefined && availableOf(largest) > 0 ? digest(largest.spec.template) : stable;
 }
 
-const availableOf = (set: ReplicaSet): number => set.status?.availableReplicas ?? 0;
+/** Its Pods that are available, by the native controller's count. */
+export const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
 
 /**
  * A copy of the stable template, kept during a release where neither revisionHistoryLimit nor whoever may edit Deployments and ReplicaSets

@@ -4,7 +4,7 @@ import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../api/types
 import { replicasOf, resolveLimits, type Limits } from './batch.ts';
 import { MARK, readHeld, settingsOf } from './hold.ts';
 import { sameTemplate } from './revision.ts';
-import { stableDigest } from './stable.ts';
+import { availableOf, stableDigest } from './stable.ts';
 import type { Children, Snapshot } from './snapshot.ts';
 import { parseTime } from './time.ts';
 
@@ -103,7 +103,6 @@ export const sizeOf = (set: ReplicaSet | undefined): number => set?.spec.replica
 export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.labels?.[POD_TEMPLATE_HASH] ?? '';
 export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
 export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
-const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
 
 /** Available Pods of all versions; the old ones as their ReplicaSets report them. */
 export const availableInAll = (view: View): number =>
