@@ -5,6 +5,7 @@ import type { ControllerRevision, Deployment, KubeObject, Rollout, RolloutStatus
 import { isTooLarge, tooLargeForUs } from '../engine/annotation-size.ts';
 import { ownersNow } from '../engine/field-owners.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
+import { isOwnedBy } from '../engine/view.ts';
 import { cleaned } from '../engine/words.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
@@ -188,8 +189,7 @@ export class Applier {
   /** Only our own: the name comes from a record, which others may have written, and StatefulSets have ControllerRevisions of such names, too. */
   private async deleteCopy(of: { namespace: string; name: string }, deployment: Deployment | undefined): Promise<void> {
     const copy = await findObject<ControllerRevision>(this.deps.api, CONTROLLER_REVISIONS, of);
-    const owner = copy?.metadata.ownerReferences?.find(({ controller }) => controller === true);
-    if (owner === undefined || owner.uid !== deployment?.metadata.uid) return;
+    if (!copy || !deployment || !isOwnedBy(copy, deployment)) return;
     await this.unless(404, { method: 'DELETE', path: pathOf(CONTROLLER_REVISIONS, of) });
   }
 
