@@ -6,6 +6,7 @@ import type { Api, Clock } from './kube/api.ts';
 import { findObject } from './kube/get.ts';
 import { DEPLOYMENTS } from './kube/path.ts';
 import { sleep } from './kube/clock.ts';
+import { isOlder } from './kube/versions.ts';
 
 export interface ProofDeps {
   readonly api: Api;
@@ -54,14 +55,17 @@ export class Proof {
     }
   }
 
-  /** True when it may be asked whether somebody may approve this Rollout: it is the one that we know, in the version that we know. */
+  /**
+   * True when it may be asked whether somebody may approve this Rollout: it is the one that we know, in the version that we know or in one before
+   * it. The API server refuses a write over an older version with a conflict, and for most clients it tries again by itself.
+   */
   async mayAsk(old: Rollout): Promise<boolean> {
     if (this.deps.verified) return true;
     const { namespace = '', name } = old.metadata;
     if (!this.questions.take(namespace)) return false;
     for (let waited = 0; ; waited += LOOK_EVERY_MS) {
       const known = this.deps.rollout(namespace, name);
-      if (known !== undefined && isSame(known, old)) return true;
+      if (known !== undefined && (isSame(known, old) || isBefore(old, known))) return true;
       if (known?.metadata.uid !== old.metadata.uid || waited >= CATCH_UP_MS) return false;
       await sleep(this.deps.clock, LOOK_EVERY_MS);
     }
@@ -71,6 +75,10 @@ export class Proof {
 const isSame = (known: Rollout, { metadata, status }: Rollout): boolean =>
   known.metadata.uid === metadata.uid &&
   (known.metadata.resourceVersion === metadata.resourceVersion || sameJson(known.status, status));
+
+const isBefore = (old: Rollout, known: Rollout): boolean =>
+  old.metadata.uid === known.metadata.uid &&
+  isOlder(old.metadata.resourceVersion ?? '', known.metadata.resourceVersion ?? '');
 
 /** Bounded by namespace: who may write in one takes nothing from the others. */
 class Rate {

@@ -143,8 +143,15 @@ describe('Forged reviews', function () {
       assert.deepEqual(await ask(approval(rollout)), []);
       const moved = { ...rollout, metadata: { ...rollout.metadata, resourceVersion: '9' } };
       assert.deepEqual(await ask(approval(moved)), [], 'a label was changed meanwhile: its status is what counts');
-      assert.equal(calls.length, 2);
+      const before = { ...rollout, metadata: { ...rollout.metadata, resourceVersion: '6' }, status: undefined };
+      assert.deepEqual(
+        await ask(approval(before as unknown as Rollout)),
+        [],
+        'another approval came first: a conflict follows',
+      );
+      assert.equal(calls.length, 3);
       for (const forged of [
+        { ...before, metadata: { ...before.metadata, uid: 'x' } } as unknown as Rollout,
         { ...rollout, metadata: { ...rollout.metadata, uid: 'x' } },
         { ...rollout, metadata: { ...rollout.metadata, name: 'other' } },
         { ...moved, status: undefined } as unknown as Rollout,
@@ -152,7 +159,7 @@ describe('Forged reviews', function () {
         const [violation] = await ask(approval(forged));
         assert.match(violation!.reason, /^cannot be checked: /);
       }
-      assert.equal(calls.length, 2);
+      assert.equal(calls.length, 3);
     });
 
     it('ask a bounded number of questions', async () => {
