@@ -72,23 +72,23 @@ soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SEC
 # By itself, on a machine that does nothing else.
 .PHONY: bench
 bench: $(INSTALLED) ## Measure, and write docs/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
-	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts
+	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --disable-warning=ExperimentalWarning tools/bench/main.ts
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## Break everything around real processes, and write docs/reliability.md: make chaos [ONLY=FAULT] [RUNS=N] [SEED=S]
 	@$(NODE) test/support/tools.ts >/dev/null
-	@ONLY='$(ONLY)' RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) test/chaos/main.ts
+	@ONLY='$(ONLY)' RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) tools/chaos/main.ts
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write the files that are generated from src/ (the chart's CRDs, the embedded cluster's schemas)
-	@$(NODE) test/tools/generate.ts
-	@$(NODE) src/sandbox/schema/generate.ts
+	@$(NODE) tools/generate/generate.ts
+	@$(NODE) sandbox/src/schema/generate.ts
 
 # Fails when what is generated does not fit what it is generated from.
 .PHONY: generated
 generated: $(INSTALLED)
-	@$(NODE) test/tools/generate.ts --check
-	@$(NODE) src/sandbox/schema/generate.ts --check
+	@$(NODE) tools/generate/generate.ts --check
+	@$(NODE) sandbox/src/schema/generate.ts --check
 
 .PHONY: build
 build: $(INSTALLED) ## Compile the program for production into dist/
@@ -103,7 +103,7 @@ demo: $(INSTALLED) ## Play the walkthrough: embedded cluster, the program, a rea
 .PHONY: sandbox
 sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE]
 	@mkdir -p $(dir $(SANDBOX_KUBECONFIG))
-	@exec $(NODE) src/sandbox/main.ts --port $(PORT) --kubeconfig $(SANDBOX_KUBECONFIG)
+	@exec $(NODE) sandbox/src/main.ts --port $(PORT) --kubeconfig $(SANDBOX_KUBECONFIG)
 
 # --- on a cluster ---
 

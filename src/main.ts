@@ -2,8 +2,8 @@
 // The program's entry: reads the configuration, runs until a signal, and is the only place that exits. With a command of
 // `kubectl tranche` it is that program.
 import { readFileSync } from 'node:fs';
-import type { Config } from './config.ts';
-import type { Run } from './program.ts';
+import type { Config } from './app/config.ts';
+import type { Run } from './app/run.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 /** What was given cannot be used: fix that first. */
@@ -19,7 +19,7 @@ function refuse(error: Error): void {
 
 async function run(config: Config): Promise<void> {
   const { createLogger } = await import('./telemetry/logger.ts');
-  const { StartError } = await import('./starting.ts');
+  const { StartError } = await import('./app/preflight.ts');
   const { ConnectionError } = await import('./kube/connection.ts');
   const logger = createLogger(config.logLevel);
   const ending = new AbortController();
@@ -44,11 +44,11 @@ async function run(config: Config): Promise<void> {
 async function commandOf({ command }: Config): Promise<(run: Run) => Promise<void>> {
   switch (command) {
     case 'run':
-      return (await import('./program.ts')).runProgram;
+      return (await import('./app/run.ts')).runProgram;
     case 'drain':
-      return (await import('./drain.ts')).runDrain;
+      return (await import('./app/drain.ts')).runDrain;
     case 'certificates':
-      return (await import('./certificates.ts')).runCertificates;
+      return (await import('./app/certificates.ts')).runCertificates;
   }
 }
 
@@ -75,7 +75,7 @@ function readVersion(): string {
 }
 
 async function start(args: readonly string[]): Promise<void> {
-  const { ConfigError, readConfig, usage } = await import('./config.ts');
+  const { ConfigError, readConfig, usage } = await import('./app/config.ts');
   try {
     const config = readConfig(args, process.env);
     if (config === 'help') process.stdout.write(usage());

@@ -3,20 +3,20 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import type { Clock } from '../kube/api.ts';
 import { realClock } from '../kube/clock.ts';
-import { parseLeanReview } from '../kube/lean.ts';
+import { parseLeanReview } from '../kube/without-managed-fields.ts';
 import { silent } from '../kube/log.ts';
 import { readBody, UnreadBody } from './body.ts';
-import { convertReview } from './conversions.ts';
-import { mutateDeployment, validateScaleToZero } from './deployments.ts';
+import { convertReview } from './webhooks/conversion.ts';
+import { mutateDeployment, validateScaleToZero } from './webhooks/workload.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { readHead } from './head.ts';
 import { BadRequest, parseJson } from './json.ts';
 import { Lane } from './lane.ts';
 import { peerFlaw } from './peer.ts';
-import { validatePolicyRequest } from './policies.ts';
+import { validatePolicyRequest } from './webhooks/policy.ts';
 import { pass, readReview, writeReview, type Answer } from './review.ts';
-import { validateReplicaSet } from './replicasets.ts';
-import { mutateRollout, validateRolloutRequest } from './rollouts.ts';
+import { validateReplicaSet } from './webhooks/replicaset.ts';
+import { mutateRollout, validateRolloutRequest } from './webhooks/rollout.ts';
 import type { AdmissionRequest } from './shapes.ts';
 import { reasonFor, writeUnjudged, type Cause } from './unjudged.ts';
 

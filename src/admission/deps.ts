@@ -1,8 +1,8 @@
 // What the admission server needs of the rest of the program: lookups in the watch cache, who we are, and where to report.
 import type { Deployment, Rollout } from '../api/types.ts';
-import type { Verdict } from '../engine/intercept.ts';
-import type { Sampling } from '../engine/trace.ts';
-import type { Violation } from '../engine/validate-violation.ts';
+import type { Verdict } from '../engine/admit/intercept.ts';
+import type { Sampling } from '../engine/trace/trace.ts';
+import type { Violation } from '../engine/validate/violation.ts';
 import type { Logger } from '../kube/log.ts';
 import type { PeerCheck } from './peer.ts';
 import type { PolicyDeps } from './policy.ts';

@@ -3,9 +3,9 @@ import { hash } from 'node:crypto';
 import * as keys from '../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../api/policy.ts';
 import type { Approval, Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
-import { replicasOf } from '../engine/batch.ts';
-import type { Decision } from '../engine/intercept.ts';
-import { isInFlight } from '../engine/in-flight.ts';
+import { replicasOf } from '../engine/lib/replicas.ts';
+import type { Decision } from '../engine/admit/intercept.ts';
+import { isInFlight } from '../engine/release/in-flight.ts';
 import {
   approvalBy,
   approvalPolicies,
@@ -16,12 +16,12 @@ import {
   judgeSingleHanded,
   saysTheSame,
   type Approving,
-} from '../engine/policy-approval.ts';
-import { isAbout, releaseOf } from '../engine/policy-glass.ts';
-import { originOf } from '../engine/policy-origin.ts';
-import { changesPlan, withPlanChange } from '../engine/policy-plan.ts';
-import { judgeChange, judgePlan, judgeProtection } from '../engine/policy-rules.ts';
-import type { Calendar } from '../engine/policy-windows.ts';
+} from '../engine/policy/approval.ts';
+import { isAbout, releaseOf } from '../engine/policy/break-glass.ts';
+import { originOf } from '../engine/policy/origin.ts';
+import { changesPlan, withPlanChange } from '../engine/policy/plan.ts';
+import { judgeChange, judgePlan, judgeProtection } from '../engine/policy/rules.ts';
+import type { Calendar } from '../engine/policy/windows.ts';
 import {
   breakableBy,
   judge,
@@ -31,11 +31,11 @@ import {
   type Judgement,
   type Labels,
   type Person,
-} from '../engine/policy.ts';
-import { isRestartOnly, sameJson, templateDigest } from '../engine/revision.ts';
-import { formatTime, parseTime } from '../engine/time.ts';
-import { sentence, type Violation } from '../engine/validate-violation.ts';
-import type { PatchOp } from '../engine/intercept-patch.ts';
+} from '../engine/policy/policy.ts';
+import { isRestartOnly, sameJson, templateDigest } from '../engine/lib/template.ts';
+import { formatTime, parseTime } from '../engine/lib/time.ts';
+import { sentence, type Violation } from '../engine/validate/violation.ts';
+import type { PatchOp } from '../engine/admit/patch.ts';
 import type { AdmissionRequest } from './shapes.ts';
 
 export type Outcome = 'denied' | 'warned' | 'audited' | 'broken';

@@ -1,7 +1,7 @@
 // The shapes that come in, checked by ajv: the envelope, and as much of a Deployment as we read.
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { Deployment } from '../api/types.ts';
-import { ajv, metadata, nullable, pathOf } from '../shapes/rollout.ts';
+import { ajv, metadata, nullable, pathOf } from '../schema/rollout.ts';
 
 const text = nullable({ type: 'string' });
 const integer = nullable({ type: 'integer' });

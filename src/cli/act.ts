@@ -1,9 +1,9 @@
 // What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
 import { ROLLOUT_RESOURCE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
-import { replicasOf } from '../engine/batch.ts';
-import { ownerOf } from '../engine/owner.ts';
-import { planRelease, type Wait } from '../engine/plan.ts';
+import { replicasOf } from '../engine/lib/replicas.ts';
+import { ownerOf } from '../engine/release/governing-rollout.ts';
+import { planRelease, type Wait } from '../engine/steps/plan.ts';
 import type { ApiCall } from '../kube/api.ts';
 import { ApiError, isConflict } from '../kube/errors.ts';
 import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../kube/path.ts';

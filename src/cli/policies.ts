@@ -1,12 +1,12 @@
 // What the policies of the cluster say about a release, as far as its reader may see them.
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
-import { enforcementOf, matching } from '../engine/policy.ts';
-import { approvalsOf, requiredApprovals } from '../engine/policy-approval.ts';
-import { originOf } from '../engine/policy-origin.ts';
-import { judgePlan } from '../engine/policy-rules.ts';
-import { closedPolicies, opens, type Calendar } from '../engine/policy-windows.ts';
-import { sentence } from '../engine/validate-violation.ts';
+import { enforcementOf, matching } from '../engine/policy/policy.ts';
+import { approvalsOf, requiredApprovals } from '../engine/policy/approval.ts';
+import { originOf } from '../engine/policy/origin.ts';
+import { judgePlan } from '../engine/policy/rules.ts';
+import { closedPolicies, opens, type Calendar } from '../engine/policy/windows.ts';
+import { sentence } from '../engine/validate/violation.ts';
 import { ApiError } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
 import { NAMESPACES, pathOf, POLICIES } from '../kube/path.ts';

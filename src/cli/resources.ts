@@ -1,11 +1,11 @@
 // The objects that commands read and write, and what to say when one is not there.
 import { hash } from 'node:crypto';
 import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
-import { ownerOf } from '../engine/owner.ts';
-import { templateDigest } from '../engine/revision.ts';
+import { ownerOf } from '../engine/release/governing-rollout.ts';
+import { templateDigest } from '../engine/lib/template.ts';
 import type { Children, Snapshot } from '../engine/snapshot.ts';
-import { misnamedWorkload } from '../engine/validate-names.ts';
-import { isOwnedBy, viewOf, type View } from '../engine/view.ts';
+import { misnamedWorkload } from '../engine/validate/names.ts';
+import { isOwnedBy, viewOf, type View } from '../engine/workload/deployment/view.ts';
 import type { Api } from '../kube/api.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';

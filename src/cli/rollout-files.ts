@@ -2,7 +2,7 @@
 import { convertRollout, type Version } from '../api/convert.ts';
 import { GROUP } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
-import { checkRollout, type RolloutShape } from '../shapes/rollout.ts';
+import { checkRollout, type RolloutShape } from '../schema/rollout.ts';
 import type { Found } from './files.ts';
 
 export interface FoundRollout extends Found {

@@ -2,7 +2,7 @@
 import { HELD, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { conditionOf, isTrue, progressingReason, rollbackId } from '../engine/status.ts';
-import { withoutWayBack } from '../engine/words.ts';
+import { withoutWayBack } from '../engine/messages.ts';
 
 export type State =
   /** Nothing is being released. */

@@ -1,10 +1,10 @@
 // A release as a tree: steps, ReplicaSets, Pods.
 import { CHANGED_BY, ROLLOUT_ID } from '../api/keys.ts';
 import type { Pod, ReplicaSet } from '../api/types.ts';
-import { planRelease, type PlannedStep } from '../engine/plan.ts';
-import { judgePods } from '../engine/signals.ts';
-import { parseTime } from '../engine/time.ts';
-import { hashOf, sizeOf } from '../engine/view.ts';
+import { planRelease, type PlannedStep } from '../engine/steps/plan.ts';
+import { judgePods } from '../engine/steps/pod-health.ts';
+import { parseTime } from '../engine/lib/time.ts';
+import { hashOf, sizeOf } from '../engine/workload/deployment/view.ts';
 import { describeWait } from './act.ts';
 import { COLOURS } from './commands/list.ts';
 import { oneLine, type Paint } from './paint.ts';

@@ -9,8 +9,8 @@ import type {
   Rollout,
   RolloutStatus,
 } from '../api/types.ts';
-import type { Gate } from './policy-gate.ts';
-import type { Violation } from './validate-violation.ts';
+import type { Gate } from './policy/gate.ts';
+import type { Violation } from './validate/violation.ts';
 
 /** ReplicaSets and Pods under the Deployment's selector; those of other owners may be among them. */
 export interface Children {

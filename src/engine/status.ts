@@ -1,10 +1,10 @@
 // The next status: a draft that decisions change, and what of it is worth a write.
 import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.ts';
 import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
-import type { BlockedReason } from './policy-gate.ts';
-import { sameJson } from './revision.ts';
+import type { BlockedReason } from './policy/gate.ts';
+import { sameJson } from './lib/template.ts';
 import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
-import { formatTime, parseTime } from './time.ts';
+import { formatTime, parseTime } from './lib/time.ts';
 
 export interface Draft {
   phase: Phase | '';

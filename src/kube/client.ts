@@ -7,7 +7,7 @@ import type { Api, ApiCall, WatchLine } from './api.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { ApiError, NetworkError, type Status } from './errors.ts';
 import { readItems } from './items.ts';
-import { parseLean } from './lean.ts';
+import { parseLean } from './without-managed-fields.ts';
 import { linesOf } from './lines.ts';
 import { assertPlain, PathError } from './path.ts';
 import { PlainTunnelAgent, TunnelAgent } from './tunnel.ts';

@@ -1,6 +1,6 @@
 // Objects by name: what comes back is what was asked for, or an error.
 import type { KubeObject } from '../api/types.ts';
-import { show } from '../engine/validate-violation.ts';
+import { show } from '../engine/validate/violation.ts';
 import type { Api } from './api.ts';
 import { isNotFound } from './errors.ts';
 import { pathOf, type Resource } from './path.ts';

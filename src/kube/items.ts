@@ -1,6 +1,6 @@
 // Takes the items out of a list while it arrives: one at a time is in memory, and not a page of them as bytes, as text and as objects at once.
 import { NetworkError } from './errors.ts';
-import { parseLean } from './lean.ts';
+import { parseLean } from './without-managed-fields.ts';
 
 export type OnItem = (item: unknown, list: { readonly apiVersion?: string; readonly kind?: string }) => void;
 

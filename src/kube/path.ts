@@ -1,5 +1,5 @@
 // The one place that makes paths of the API. No name, whoever wrote it, leads anywhere but to an object of that name.
-import { show } from '../engine/validate-violation.ts';
+import { show } from '../engine/validate/violation.ts';
 
 export interface Resource {
   readonly apiVersion: string;

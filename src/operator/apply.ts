@@ -2,11 +2,11 @@
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { EVENTS } from '../api/reasons.ts';
 import type { ControllerRevision, Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
-import { isTooLarge, tooLargeForUs } from '../engine/annotation-size.ts';
-import { ownersNow } from '../engine/field-owners.ts';
+import { isTooLarge, tooLargeForUs } from '../engine/workload/annotation-size.ts';
+import { ownersNow } from '../engine/workload/deployment/field-owners.ts';
 import type { Decision, Effect } from '../engine/snapshot.ts';
-import { isOwnedBy } from '../engine/view.ts';
-import { cleaned } from '../engine/words.ts';
+import { isOwnedBy } from '../engine/workload/deployment/view.ts';
+import { cleaned } from '../engine/messages.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -22,10 +22,10 @@ import {
   type Resource,
 } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
-import { awaitsOwners, disownOps } from './disown.ts';
-import type { OwnWrites } from './own-writes.ts';
+import { awaitsOwners, disownOps } from './managed-fields.ts';
+import type { OwnWrites } from './mutation-cache.ts';
 import { mergeDiff } from './status-patch.ts';
-import { trimPod } from './trim.ts';
+import { trimPod } from './transform.ts';
 
 export interface ApplierDeps {
   readonly api: Api;

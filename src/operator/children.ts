@@ -6,7 +6,7 @@ import type { Logger } from '../kube/log.ts';
 import { pathOf, PODS, REPLICA_SETS, type Resource } from '../kube/path.ts';
 import { Reflector, type Listing } from '../kube/reflector.ts';
 import { selectorText } from './selector.ts';
-import { trimPod, trimReplicaSet } from './trim.ts';
+import { trimPod, trimReplicaSet } from './transform.ts';
 
 export interface ChildWatchesDeps {
   readonly api: Api;

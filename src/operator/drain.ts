@@ -1,9 +1,9 @@
 // Gives every Deployment back, for good: before the program is taken out of a cluster.
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
-import { depart } from '../engine/closing.ts';
-import { HELD_SIGNS } from '../engine/hold.ts';
-import { isLeftBehind } from '../engine/openkruise.ts';
+import { depart } from '../engine/release/finalize.ts';
+import { HELD_SIGNS } from '../engine/workload/deployment/hold.ts';
+import { isLeftBehind } from '../engine/release/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';

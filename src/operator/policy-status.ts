@@ -1,7 +1,7 @@
 // The status of ReleasePolicies: how much they match, and the last refusals. Every replica writes what it knows; the rest is kept.
 import type { PolicyRefusal, ReleasePolicy, ReleasePolicyStatus } from '../api/policy.ts';
-import { sameJson } from '../engine/revision.ts';
-import { formatTime } from '../engine/time.ts';
+import { sameJson } from '../engine/lib/template.ts';
+import { formatTime } from '../engine/lib/time.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../kube/log.ts';

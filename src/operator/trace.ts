@@ -1,8 +1,8 @@
 // Releases as traces: told by the leader alone, as each part of a release ends.
 import { hash } from 'node:crypto';
 import type { Rollout } from '../api/types.ts';
-import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine/spans.ts';
-import type { Sampling } from '../engine/trace.ts';
+import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine/trace/spans.ts';
+import type { Sampling } from '../engine/trace/trace.ts';
 import type { Collection } from '../kube/collection.ts';
 
 export interface TraceOptions {

@@ -1,6 +1,6 @@
 // Which Deployment a Rollout names, as keys of queues and indexes. A name that none can have never becomes one of a Deployment.
 import type { Rollout } from '../api/types.ts';
-import { misnamedWorkload } from '../engine/validate-names.ts';
+import { misnamedWorkload } from '../engine/validate/names.ts';
 
 /** No name has a colon. */
 const MISNAMED = 'rollout:';

@@ -1,7 +1,7 @@
 // Cron schedules in time zones, by croner: the calendar that the engine's windows ask.
 import { Cron } from 'croner';
 import type { Window } from '../api/policy.ts';
-import type { Calendar } from '../engine/policy-windows.ts';
+import type { Calendar } from '../engine/policy/windows.ts';
 
 /** Policies are few and asked again and again. */
 const MAX_KEPT = 1_000;

@@ -1,7 +1,7 @@
 // The log: one line of JSON per event, with a constant message and fields.
 import winston from 'winston';
-import { plain } from './plain.ts';
-import { OncePerTurn } from './turn.ts';
+import { plain } from './redact.ts';
+import { OncePerTurn } from './batched-writes.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

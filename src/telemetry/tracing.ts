@@ -1,6 +1,6 @@
 // Sends spans to an OpenTelemetry collector. Its libraries are loaded here, and only when something is to be traced.
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import type { Span } from '../engine/spans.ts';
+import type { Span } from '../engine/trace/spans.ts';
 import type { Logger } from './logger.ts';
 
 export interface TracingOptions {

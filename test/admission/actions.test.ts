@@ -1,16 +1,16 @@
-// What kubectl and Helm really send (fixtures/, recorded on the embedded cluster by test/tools/record-reviews.ts), and what becomes of it.
+// What kubectl and Helm really send (fixtures/, recorded on the embedded cluster by tools/record-reviews.ts), and what becomes of it.
 // ADMISSION_REVIEWS=FOLDER runs the same table over reviews recorded elsewhere.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
-import { mutateDeployment } from '../../src/admission/deployments.ts';
+import { mutateDeployment } from '../../src/admission/webhooks/workload.ts';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import type { AdmissionRequest } from '../../src/admission/shapes.ts';
-import type { Verdict } from '../../src/engine/intercept.ts';
-import { readHeld, settingsOf } from '../../src/engine/hold.ts';
+import type { Verdict } from '../../src/engine/admit/intercept.ts';
+import { readHeld, settingsOf } from '../../src/engine/workload/deployment/hold.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { aRollout, atOnce, atRest, OPERATOR, someDeps, type Json } from './support.ts';
 

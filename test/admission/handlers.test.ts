@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../src/api/keys.ts';
 import type { Rollout } from '../../src/api/types.ts';
-import { mutateDeployment } from '../../src/admission/deployments.ts';
+import { mutateDeployment } from '../../src/admission/webhooks/workload.ts';
 import type { Approval, Decided } from '../../src/admission/deps.ts';
 import { BadRequest } from '../../src/admission/json.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
-import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollouts.ts';
+import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { aDeployment, aReview, aRollout, atOnce, aV1alpha1Rollout, OPERATOR, someDeps, type Json } from './support.ts';
 

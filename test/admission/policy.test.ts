@@ -2,20 +2,20 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
-import { mutateDeployment, validateScaleToZero } from '../../src/admission/deployments.ts';
-import { validatePolicyRequest } from '../../src/admission/policies.ts';
+import { mutateDeployment, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
+import { validatePolicyRequest } from '../../src/admission/webhooks/policy.ts';
 import type { PolicyReport } from '../../src/admission/policy.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
-import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollouts.ts';
+import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
 import * as keys from '../../src/api/keys.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import type { Approval, Deployment, Rollout } from '../../src/api/types.ts';
-import { planDigest } from '../../src/engine/policy-plan.ts';
-import { matching, readGlass } from '../../src/engine/policy.ts';
-import { templateDigest } from '../../src/engine/revision.ts';
+import { planDigest } from '../../src/engine/policy/plan.ts';
+import { matching, readGlass } from '../../src/engine/policy/policy.ts';
+import { templateDigest } from '../../src/engine/lib/template.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { applyOps } from '../support/json-patch.ts';
-import { policy, rolloutOf } from '../engine/policy-support.ts';
+import { policy, rolloutOf } from '../engine/policy/support.ts';
 import { aDeployment, atOnce, aReview, aRollout, OPERATOR, someDeps, type Caches, type Json } from './support.ts';
 
 const NOW = Date.parse('2026-01-05T10:05:00Z');

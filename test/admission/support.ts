@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as keys from '../../src/api/keys.ts';
 import type { CanaryStatus, Deployment, Rollout } from '../../src/api/types.ts';
-import { templateDigest } from '../../src/engine/revision.ts';
+import { templateDigest } from '../../src/engine/lib/template.ts';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
 import type { Answer } from '../../src/admission/review.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../src/api/keys.ts';
 import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
-import { Cluster } from '../../src/sandbox/cluster.ts';
-import { realClock } from '../../src/sandbox/core/clock.ts';
-import { ApiError } from '../../src/sandbox/core/types.ts';
+import { Cluster } from '../../sandbox/src/cluster.ts';
+import { realClock } from '../../sandbox/src/core/clock.ts';
+import { ApiError } from '../../sandbox/src/core/types.ts';
 import { aRollout, aV1alpha1Rollout, type Json } from '../admission/support.ts';
 
 const PARTITION = { [keys.ROLLING_STYLE]: 'partition' };

@@ -1,16 +1,16 @@
 // A world in virtual time with both webhooks in front of it: everybody's requests go through the handlers, as who makes them.
 import assert from 'node:assert/strict';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
-import { mutateDeployment, validateScaleToZero } from '../../src/admission/deployments.ts';
+import { mutateDeployment, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
-import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollouts.ts';
+import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
 import { GROUP } from '../../src/api/keys.ts';
 import type { ReleasePolicySpec } from '../../src/api/policy.ts';
 import type { CanaryStep, Deployment, Rollout } from '../../src/api/types.ts';
-import { matching } from '../../src/engine/policy.ts';
+import { matching } from '../../src/engine/policy/policy.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { aReview, type Json } from '../admission/support.ts';
-import { policy } from '../engine/policy-support.ts';
+import { policy } from '../engine/policy/support.ts';
 import { OPERATOR } from '../operator/api.ts';
 import { NAME, ROLLOUT, template, World } from '../operator/world.ts';
 import { applyOps } from '../support/json-patch.ts';

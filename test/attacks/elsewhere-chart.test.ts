@@ -1,8 +1,8 @@
 // The program says of each namespace what the chart's webhooks do there: a Rollout is refused exactly where no Deployment would be held.
 import assert from 'node:assert/strict';
 import type { LabelSelector } from '../../src/api/types.ts';
-import { selects } from '../../src/engine/policy.ts';
-import { unreachedBy } from '../../src/engine/reach.ts';
+import { selects } from '../../src/engine/policy/policy.ts';
+import { unreachedBy } from '../../src/engine/release/reach.ts';
 import { render } from '../charts/render.ts';
 
 interface Webhook {

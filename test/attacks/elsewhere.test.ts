@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Rollout } from '../../src/api/types.ts';
 import { readReview } from '../../src/admission/review.ts';
-import { mutateRollout, validateRolloutRequest } from '../../src/admission/rollouts.ts';
-import { unreachedBy } from '../../src/engine/reach.ts';
+import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
+import { unreachedBy } from '../../src/engine/release/reach.ts';
 import { aReview, aRollout, aV1alpha1Rollout, someDeps, type Json } from '../admission/support.ts';
 import { World } from '../operator/world.ts';
 

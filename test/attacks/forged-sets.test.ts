@@ -1,6 +1,6 @@
 // ReplicaSets that somebody makes to have them taken for those of a release: by their hash, or by adoption.
 import assert from 'node:assert/strict';
-import { validateReplicaSet } from '../../src/admission/replicasets.ts';
+import { validateReplicaSet } from '../../src/admission/webhooks/replicaset.ts';
 import { POD_TEMPLATE_HASH } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
 import { aDeployment, atOnce, someDeps } from '../admission/support.ts';

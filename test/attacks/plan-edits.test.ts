@@ -1,8 +1,8 @@
 // Whoever edits the steps in the middle of a release gets no Pod out that nobody approved; and an old id names no new release.
 import assert from 'node:assert/strict';
 import type { CanaryStatus, IntOrString, StepState } from '../../src/api/types.ts';
-import { stepTarget } from '../../src/engine/batch.ts';
-import { planOf, replan, usualNext } from '../../src/engine/replan.ts';
+import { stepTarget } from '../../src/engine/lib/replicas.ts';
+import { planOf, replan, usualNext } from '../../src/engine/steps/replan.ts';
 import { World } from '../operator/world.ts';
 
 /** Numbers that are the same in each run. */

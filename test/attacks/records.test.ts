@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { CHANGED_BY, HELD, ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { ReplicaSet } from '../../src/api/types.ts';
-import { parseHeld, writeHeld } from '../../src/engine/hold.ts';
+import { parseHeld, writeHeld } from '../../src/engine/workload/deployment/hold.ts';
 import { isReady, NAME, template, versionOf, World } from '../operator/world.ts';
 
 const STEPS = [{ replicas: 3 }, { replicas: '50%' }, { replicas: '100%' }];
@@ -263,7 +263,7 @@ describe('attacks on the record of a release', () => {
 
   async function digestOf(version: string): Promise<{ digest: string }> {
     const { createHash } = await import('node:crypto');
-    const { templateDigest } = await import('../../src/engine/revision.ts');
+    const { templateDigest } = await import('../../src/engine/lib/template.ts');
     const set = setOf(version);
     return { digest: templateDigest(set.spec.template, (text) => createHash('sha256').update(text).digest('hex')) };
   }

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Deployment, PodTemplate, Rollout } from '../../src/api/types.ts';
-import { readHeld, writeHeld } from '../../src/engine/hold.ts';
-import { intercept, type Decision } from '../../src/engine/intercept.ts';
-import { templateDigest } from '../../src/engine/revision.ts';
-import { differences } from '../../src/engine/template-diff.ts';
+import { readHeld, writeHeld } from '../../src/engine/workload/deployment/hold.ts';
+import { intercept, type Decision } from '../../src/engine/admit/intercept.ts';
+import { templateDigest } from '../../src/engine/lib/template.ts';
+import { differences } from '../../src/engine/lib/template-diff.ts';
 import { HELD } from '../../src/api/keys.ts';
 import { aDeployment, aRollout, OPERATOR } from '../admission/support.ts';
 import { World } from '../operator/world.ts';

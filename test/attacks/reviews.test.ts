@@ -7,8 +7,8 @@ import { askAccess } from '../../src/admission/access.ts';
 import { Lane } from '../../src/admission/lane.ts';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { realClock } from '../../src/kube/clock.ts';
-import { BURST, Proof } from '../../src/proof.ts';
-import { createAuthority, type Authority } from '../../src/sandbox/server/certificates.ts';
+import { BURST, Proof } from '../../src/admission/proof.ts';
+import { createAuthority, type Authority } from '../../sandbox/src/server/certificates.ts';
 import { aDeployment, aReview, aRollout, someDeps } from '../admission/support.ts';
 import { WebhookServer } from './webhook-server.ts';
 

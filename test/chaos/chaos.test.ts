@@ -1,7 +1,7 @@
 // The short form of `make chaos`: of each family of faults something that is quick.
 import assert from 'node:assert/strict';
-import { shortFaults } from './faults/index.ts';
-import { play, type Outcome } from './play.ts';
+import { shortFaults } from '../../tools/chaos/faults/index.ts';
+import { play, type Outcome } from '../../tools/chaos/play.ts';
 
 describe('faults, with real processes', function () {
   this.timeout(300_000);

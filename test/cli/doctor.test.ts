@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { GIVE_BACK, HELD } from '../../src/api/keys.ts';
-import { giveBackPatch } from '../../src/engine/hold.ts';
+import { giveBackPatch } from '../../src/engine/workload/deployment/hold.ts';
 import type { Deployment, Held } from '../../src/api/types.ts';
 import { issueCa } from '../../src/tls/issue.ts';
 import { run } from '../support/processes.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Deployment, ReplicaSet, Rollout } from '../../src/api/types.ts';
 import { planTakeover, type Ending, type Facts, type Plan } from '../../src/cli/takeover/plan.ts';
 import { sha256 } from '../../src/cli/resources.ts';
-import { intercept } from '../../src/engine/intercept.ts';
+import { intercept } from '../../src/engine/admit/intercept.ts';
 import * as kruise from '../support/openkruise.ts';
 
 const LIMITS = { maxSurge: 2, maxUnavailable: 1 };

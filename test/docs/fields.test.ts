@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import * as keys from '../../src/api/keys.ts';
 import { releasePolicy } from '../../src/api/schema/policy.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../src/api/schema/rollout.ts';
-import { isWithoutUse, pathsOf } from '../tools/fields-docs.ts';
+import { isWithoutUse, pathsOf } from '../../tools/generate/fields-docs.ts';
 import { readPage } from './page.ts';
 
 const page = readPage('docs/fields.md');

@@ -4,7 +4,7 @@ import { json as jq } from 'jq-wasm';
 import { LuaFactory } from 'wasmoon';
 import { parse } from 'yaml';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
-import { compile } from '../../src/sandbox/cel/index.ts';
+import { compile } from '../../sandbox/src/cel/index.ts';
 import { deploymentPath, rollout, startPlayground, Stage, type Playground } from '../cli/support.ts';
 import { Client } from '../e2e/harness/client.ts';
 import { until } from '../main/cluster.ts';

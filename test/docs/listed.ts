@@ -11,7 +11,7 @@ interface Unrun {
 export const UNRUN: readonly Unrun[] = [
   { command: /^git clone /, why: 'there is no published repository' },
   { command: /^make (test|demo|help|test-unit|test-e2e)\b/, why: 'is what runs these tests, or is tested by test/e2e' },
-  { command: /^make bench\b/, why: 'takes long, and a machine of its own; test/bench has tests of its parts' },
+  { command: /^make bench\b/, why: 'takes long, and a machine of its own; test/tools/bench has tests of its parts' },
   { command: /^make chaos\b/, why: 'takes long; make test plays its short form, test/chaos/chaos.test.ts' },
   { command: /^make (install|run|e2e) +KUBECONFIG=FILE/, why: 'the quickstart runs them, and test/e2e is the last' },
   { command: /^npm install && npm pack/, why: 'installs from the registry' },

@@ -12,9 +12,7 @@ export interface Message {
   readonly within: readonly string[];
 }
 
-export const messages: readonly Message[] = globSync('src/**/*.ts', { cwd: root })
-  .filter((file) => !file.startsWith('src/sandbox/'))
-  .flatMap(messagesOf);
+export const messages: readonly Message[] = globSync('src/**/*.ts', { cwd: root }).flatMap(messagesOf);
 
 /** Everything in quotes, and the reasons of events. */
 export const anything: readonly string[] = [...messages.map(({ text }) => text), ...Object.keys(EVENTS)];

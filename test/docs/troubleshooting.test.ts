@@ -109,11 +109,11 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
     (text) => !text.startsWith('kubectl '),
   ),
-  'complaint of readyz': saidIn(/^src\/(caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
+  'complaint of readyz': saidIn(/^src\/(app\/caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
     within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
   ),
   'reason not to start': saidIn(
-    /^src\/(config|starting|kube\/connection|drain)\.ts$/,
+    /^src\/(app\/config|app\/preflight|kube\/connection|app\/drain)\.ts$/,
     given('ConfigError', 'StartError', 'ConnectionError', 'DrainError'),
   ),
   'line of the log': saidIn(/^src\/(?!cli)/, given('.warn', '.error')),
@@ -121,7 +121,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 
 function isRefusal({ within, file }: Message): boolean {
   const [inner = ''] = within;
-  if (file.startsWith('src/shapes/')) return inner === 'say' || inner === 'reason';
+  if (file.startsWith('src/schema/')) return inner === 'say' || inner === 'reason';
   return ['reason', 'notYet', 'what', 'find'].includes(inner) || (inner === 'reason' && within.length > 0);
 }
 

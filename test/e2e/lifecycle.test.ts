@@ -4,7 +4,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
-import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { startSandbox, type Sandbox } from '../../sandbox/src/index.ts';
 import { startProgram, until, type TestProgram } from '../main/cluster.ts';
 import { temporaryFolder } from '../support/processes.ts';
 import { Client } from './harness/client.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { EventSender, type EventInput } from '../../src/kube/events.ts';
-import { VirtualClock } from '../../src/sandbox/core/clock.ts';
+import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 const rollout = (name: string) => ({
   apiVersion: 'rollouts.kruise.io/v1beta1',

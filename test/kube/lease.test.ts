@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { LeaderElection } from '../../src/kube/lease.ts';
-import { VirtualClock } from '../../src/sandbox/core/clock.ts';
+import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 interface Spec {
   holderIdentity?: string;

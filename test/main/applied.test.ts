@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import type { ManagedFields } from '../../src/engine/field-owners.ts';
-import { FIELDS, parseHeld } from '../../src/engine/hold.ts';
-import { disownOps } from '../../src/operator/disown.ts';
+import type { ManagedFields } from '../../src/engine/workload/deployment/field-owners.ts';
+import { FIELDS, parseHeld } from '../../src/engine/workload/deployment/hold.ts';
+import { disownOps } from '../../src/operator/managed-fields.ts';
 import { deploymentPath, rollout, startPlayground, Stage, type Playground } from '../cli/support.ts';
 import { until } from './cluster.ts';
 

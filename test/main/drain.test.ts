@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readConfig } from '../../src/config.ts';
-import { runDrain } from '../../src/drain.ts';
+import { readConfig } from '../../src/app/config.ts';
+import { runDrain } from '../../src/app/drain.ts';
 import { silent } from '../../src/kube/log.ts';
 import { NAMESPACE, startCluster, startProgram, type TestCluster, type TestProgram } from './cluster.ts';
 import { Workload } from './workload.ts';

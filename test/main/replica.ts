@@ -1,8 +1,8 @@
 // A replica behind the chart's Service, as a process of its own: as in a cluster, but for where the cluster is. Arguments: a kubeconfig,
 // then flags. OpenTelemetry's variables are taken from the environment.
 import { flushCompileCache } from 'node:module';
-import { readConfig } from '../../src/config.ts';
-import { runProgram } from '../../src/program.ts';
+import { readConfig } from '../../src/app/config.ts';
+import { runProgram } from '../../src/app/run.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 
 const [kubeconfig, ...flags] = process.argv.slice(2);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Api, ApiCall, Clock, WatchLine } from '../../src/kube/api.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
-import type { VirtualCluster } from '../../src/sandbox/virtual.ts';
-import { ApiError as ServerError, type User } from '../../src/sandbox/core/types.ts';
+import type { VirtualCluster } from '../../sandbox/src/virtual.ts';
+import { ApiError as ServerError, type User } from '../../sandbox/src/core/types.ts';
 
 export const OPERATOR: User = {
   username: 'system:serviceaccount:tranche-system:tranche',

@@ -5,7 +5,7 @@ import type { Decision } from '../../src/engine/snapshot.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Applier } from '../../src/operator/apply.ts';
-import { OwnWrites } from '../../src/operator/own-writes.ts';
+import { OwnWrites } from '../../src/operator/mutation-cache.ts';
 
 const rollout = {
   apiVersion: 'rollouts.kruise.io/v1beta1',

@@ -1,7 +1,7 @@
 // What OpenKruise's tools and habits expect of a status and of a Deployment: jumps, numbers, ids.
 import assert from 'node:assert/strict';
 import { KRUISE_EXTRA_STATUS, ROLLOUT_ID } from '../../src/api/keys.ts';
-import { leftoverOf } from '../../src/engine/openkruise.ts';
+import { leftoverOf } from '../../src/engine/release/openkruise.ts';
 import { World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '75%' }, { replicas: '100%' }];

@@ -1,9 +1,9 @@
 // The small parts of the operator: differences as patches, selectors as text, and what we have written ourselves.
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
-import { OwnWrites } from '../../src/operator/own-writes.ts';
+import { OwnWrites } from '../../src/operator/mutation-cache.ts';
 import { selectorText } from '../../src/operator/selector.ts';
-import { trimDeployment, trimPod, trimReplicaSet } from '../../src/operator/trim.ts';
+import { trimDeployment, trimPod, trimReplicaSet } from '../../src/operator/transform.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
 
 describe('the difference between two statuses', () => {

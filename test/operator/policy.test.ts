@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { APPROVED, GLASS_BROKEN, PAUSED_UNSEEN } from '../../src/api/keys.ts';
 import type { Approval, CanaryStatus, Deployment } from '../../src/api/types.ts';
-import { releaseOf } from '../../src/engine/policy-glass.ts';
-import { planDigest } from '../../src/engine/policy-plan.ts';
-import { templateDigest } from '../../src/engine/revision.ts';
+import { releaseOf } from '../../src/engine/policy/break-glass.ts';
+import { planDigest } from '../../src/engine/policy/plan.ts';
+import { templateDigest } from '../../src/engine/lib/template.ts';
 import { template, World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];

@@ -1,7 +1,7 @@
 // One apply, two objects: a new template and other steps, or both back, in either order.
 import assert from 'node:assert/strict';
 import type { CanaryStep } from '../../src/api/types.ts';
-import { advise } from '../../src/engine/validate-advice.ts';
+import { advise } from '../../src/engine/validate/advice.ts';
 import { World } from './world.ts';
 
 const OLD: readonly CanaryStep[] = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { HELD } from '../../src/api/keys.ts';
 import type { CanaryStep, Deployment, ReplicaSet } from '../../src/api/types.ts';
 import { planTakeover, type Ending, type Plan } from '../../src/cli/takeover/plan.ts';
-import { leftoverOf } from '../../src/engine/openkruise.ts';
+import { leftoverOf } from '../../src/engine/release/openkruise.ts';
 import * as kruise from '../support/openkruise.ts';
 import { isReady, NAME, ROLLOUT, template, versionOf, World } from './world.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { HELD, TRACEPARENT } from '../../src/api/keys.ts';
 import type { CanaryStep } from '../../src/api/types.ts';
-import { readHeld } from '../../src/engine/hold.ts';
-import type { Span } from '../../src/engine/spans.ts';
+import { readHeld } from '../../src/engine/workload/deployment/hold.ts';
+import type { Span } from '../../src/engine/trace/spans.ts';
 import { template, World, type WorldOptions } from './world.ts';
 
 const PARENT = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };

@@ -13,9 +13,9 @@ import type {
   Rollout,
 } from '../../src/api/types.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
-import { intercept } from '../../src/engine/intercept.ts';
-import type { Span } from '../../src/engine/spans.ts';
-import type { Sampling } from '../../src/engine/trace.ts';
+import { intercept } from '../../src/engine/admit/intercept.ts';
+import type { Span } from '../../src/engine/trace/spans.ts';
+import type { Sampling } from '../../src/engine/trace/trace.ts';
 import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
@@ -24,11 +24,11 @@ import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
 import { traceReleases } from '../../src/operator/trace.ts';
 import { workloadIndex } from '../../src/operator/workload.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
-import type { Admission } from '../../src/sandbox/core/call.ts';
-import { resource } from '../../src/sandbox/core/resources.ts';
-import type { Store } from '../../src/sandbox/core/store.ts';
-import type { AdmissionRequest, KubeObject } from '../../src/sandbox/core/types.ts';
-import { VirtualCluster, type VirtualOptions } from '../../src/sandbox/virtual.ts';
+import type { Admission } from '../../sandbox/src/core/call.ts';
+import { resource } from '../../sandbox/src/core/resources.ts';
+import type { Store } from '../../sandbox/src/core/store.ts';
+import type { AdmissionRequest, KubeObject } from '../../sandbox/src/core/types.ts';
+import { VirtualCluster, type VirtualOptions } from '../../sandbox/src/virtual.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { OPERATOR, VirtualApi, type Misbehaviour } from './api.ts';
 

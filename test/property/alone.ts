@@ -1,6 +1,6 @@
 // Nobody of ours is there: the operator dies while a batch moves, and the Deployment is scaled. What the native controller makes of the grant.
 import type { IntOrString } from '../../src/api/types.ts';
-import { MARK } from '../../src/engine/hold.ts';
+import { MARK } from '../../src/engine/workload/deployment/hold.ts';
 import { NAME, World, type WorldOptions } from '../operator/world.ts';
 import { randomOf } from './plan.ts';
 

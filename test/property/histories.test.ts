@@ -1,7 +1,7 @@
 // Crash safety as a property: whatever happens, in whatever order, the invariants hold and the release ends as it should.
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
-import { decide } from '../../src/engine/release.ts';
+import { decide } from '../../src/engine/decide.ts';
 import type { Decision, Snapshot } from '../../src/engine/snapshot.ts';
 import type { Deployment, ReplicaSet } from '../../src/api/types.ts';
 import { play } from './history.ts';

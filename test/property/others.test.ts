@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { HELD } from '../../src/api/keys.ts';
-import { decide } from '../../src/engine/release.ts';
-import { MARK } from '../../src/engine/hold.ts';
+import { decide } from '../../src/engine/decide.ts';
+import { MARK } from '../../src/engine/workload/deployment/hold.ts';
 import type { Decision, Effect, Snapshot } from '../../src/engine/snapshot.ts';
 import { versionOf } from '../operator/world.ts';
 import { playAlone } from './alone.ts';

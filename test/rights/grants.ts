@@ -1,6 +1,6 @@
 // The chart's rules, taken apart: one grant is one verb on one resource.
-import type { Attributes } from '../../src/sandbox/core/types.ts';
-import type { Cluster } from '../../src/sandbox/cluster.ts';
+import type { Attributes } from '../../sandbox/src/core/types.ts';
+import type { Cluster } from '../../sandbox/src/cluster.ts';
 import { find, render, type Rule } from '../charts/render.ts';
 
 export interface Grant {

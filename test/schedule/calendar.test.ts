@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { WindowRules } from '../../src/api/policy.ts';
-import { validatePolicy } from '../../src/engine/policy-validate.ts';
-import { closedAt } from '../../src/engine/policy-windows.ts';
-import { sentence } from '../../src/engine/validate-violation.ts';
+import { validatePolicy } from '../../src/engine/policy/validate.ts';
+import { closedAt } from '../../src/engine/policy/windows.ts';
+import { sentence } from '../../src/engine/validate/violation.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
-import { policy } from '../engine/policy-support.ts';
+import { policy } from '../engine/policy/support.ts';
 
 const calendar = createCalendar();
 const HOUR = 3600;

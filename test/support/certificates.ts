@@ -2,8 +2,8 @@
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { runCertificates } from '../../src/certificates.ts';
-import { readConfig } from '../../src/config.ts';
+import { runCertificates } from '../../src/app/certificates.ts';
+import { readConfig } from '../../src/app/config.ts';
 import { silent } from '../../src/kube/log.ts';
 import { temporaryFolder } from './processes.ts';
 

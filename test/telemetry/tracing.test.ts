@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Span } from '../../src/engine/spans.ts';
+import type { Span } from '../../src/engine/trace/spans.ts';
 import { silent } from '../../src/kube/log.ts';
 import { startSpanSender, type SpanSender } from '../../src/telemetry/tracing.ts';
 import { startCollector } from '../main/collector.ts';

@@ -8,7 +8,7 @@ import { createBundle, parseCertificates, type Bundle } from '../../src/tls/bund
 import { Certificates } from '../../src/tls/certificates.ts';
 import { CertificateFiles } from '../../src/tls/files.ts';
 import { memoryStore, secretStore } from '../../src/tls/store.ts';
-import { VirtualClock } from '../../src/sandbox/core/clock.ts';
+import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 const NAMES = ['localhost'];
 const DAY = 86_400_000;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Api, ApiCall, WatchLine } from '../../src/kube/api.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { CaInjector, type Target } from '../../src/tls/inject.ts';
-import { VirtualClock } from '../../src/sandbox/core/clock.ts';
+import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 type Json = Record<string, unknown>;
 interface Op {

@@ -1,7 +1,7 @@
 // `kubectl tranche finish`: through the last step at once, waiting for the step that is under way.
 import type { Rollout } from '../../api/types.ts';
 import type { Run } from '../cli.ts';
-import { isWhole, replicasOf } from '../../engine/batch.ts';
+import { isWhole, replicasOf } from '../../engine/lib/replicas.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict } from '../../kube/errors.ts';
 import { describeStep, follow, getTarget, inSteps, patchStatus, send, type Target } from '../act.ts';

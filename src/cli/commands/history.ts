@@ -1,8 +1,8 @@
 // `kubectl tranche history`: the releases that the Rollout remembers, and the revisions that can be put back.
 import { REVISION } from '../../api/keys.ts';
 import type { HistoryEntry } from '../../api/types.ts';
-import { parseTime } from '../../engine/time.ts';
-import { hashOf } from '../../engine/view.ts';
+import { parseTime } from '../../engine/lib/time.ts';
+import { hashOf } from '../../engine/workload/deployment/view.ts';
 import type { Run } from '../cli.ts';
 import { EXIT } from '../exit.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';

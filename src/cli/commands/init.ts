@@ -1,9 +1,9 @@
 // `kubectl tranche init`: a Rollout that fits the size of a Deployment.
 import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
-import { replicasOf, stepTarget, stepTargets } from '../../engine/batch.ts';
-import { validateRollout } from '../../engine/validate.ts';
-import { sentence } from '../../engine/validate-violation.ts';
+import { replicasOf, stepTarget, stepTargets } from '../../engine/lib/replicas.ts';
+import { validateRollout } from '../../engine/validate/rollout.ts';
+import { sentence } from '../../engine/validate/violation.ts';
 import { pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { send } from '../act.ts';

@@ -2,9 +2,9 @@
 import { OWN_GROUP } from '../../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
-import { sentence, type Violation } from '../../engine/validate-violation.ts';
-import { nameInVersion, validateRollout } from '../../engine/validate.ts';
-import { unknownFields } from '../../engine/validate-unknown.ts';
+import { sentence, type Violation } from '../../engine/validate/violation.ts';
+import { nameInVersion, validateRollout } from '../../engine/validate/rollout.ts';
+import { unknownFields } from '../../engine/validate/unknown.ts';
 import type { Run } from '../cli.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
@@ -71,8 +71,8 @@ const isPolicy = ({ object }: Found): boolean =>
 
 /** The calendar is loaded only for policies. */
 async function lintPolicy(found: Found, now: number): Promise<Finding[]> {
-  const { checkPolicy } = await import('../../shapes/policy.ts');
-  const { validatePolicy } = await import('../../engine/policy-validate.ts');
+  const { checkPolicy } = await import('../../schema/policy.ts');
+  const { validatePolicy } = await import('../../engine/policy/validate.ts');
   const { createCalendar } = await import('../../schedule/calendar.ts');
   const { releasePolicy } = await import('../../api/schema/policy.ts');
   const { policy, violations: shape } = checkPolicy(found.object);

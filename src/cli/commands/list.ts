@@ -1,7 +1,7 @@
 // `kubectl tranche list`: one line per Rollout.
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
-import { replicasOf } from '../../engine/batch.ts';
-import { parseTime } from '../../engine/time.ts';
+import { replicasOf } from '../../engine/lib/replicas.ts';
+import { parseTime } from '../../engine/lib/time.ts';
 import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { parseTimeout, type Context } from '../context.ts';

@@ -1,12 +1,12 @@
 // `kubectl tranche plan`: the release before it happens, from the cluster, from files, or from both.
 import type { Deployment, Rollout } from '../../api/types.ts';
-import { MAX_PODS, replicasOf } from '../../engine/batch.ts';
-import { readHeld } from '../../engine/hold.ts';
-import { intercept } from '../../engine/intercept.ts';
-import { experienceOf, planRelease, type Plan } from '../../engine/plan.ts';
-import { deploymentTemplate, sameTemplate } from '../../engine/revision.ts';
-import { validateRollout } from '../../engine/validate.ts';
-import { sentence } from '../../engine/validate-violation.ts';
+import { MAX_PODS, replicasOf } from '../../engine/lib/replicas.ts';
+import { readHeld } from '../../engine/workload/deployment/hold.ts';
+import { intercept } from '../../engine/admit/intercept.ts';
+import { experienceOf, planRelease, type Plan } from '../../engine/steps/plan.ts';
+import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
+import { validateRollout } from '../../engine/validate/rollout.ts';
+import { sentence } from '../../engine/validate/violation.ts';
 import { describeWait } from '../act.ts';
 import type { Run } from '../cli.ts';
 import type { Cluster, Context } from '../context.ts';

@@ -1,8 +1,8 @@
 // `kubectl tranche retry`: failing Pods start anew, or a version that was rolled back is released again.
 import type { HistoryEntry } from '../../api/types.ts';
 import { isTrue } from '../../engine/status.ts';
-import { deploymentTemplate } from '../../engine/revision.ts';
-import { hashOf, readySince } from '../../engine/view.ts';
+import { deploymentTemplate } from '../../engine/lib/template.ts';
+import { hashOf, readySince } from '../../engine/workload/deployment/view.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { pathOf, PODS } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';

@@ -1,7 +1,7 @@
 // `kubectl tranche status --watch`: a release to its end, as a tree that lives or as one line per change.
 import type { Deployment, Rollout } from '../../api/types.ts';
-import { replicasOf } from '../../engine/batch.ts';
-import { misnamedWorkload } from '../../engine/validate-names.ts';
+import { replicasOf } from '../../engine/lib/replicas.ts';
+import { misnamedWorkload } from '../../engine/validate/names.ts';
 import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Cluster, Context, Timeout } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';

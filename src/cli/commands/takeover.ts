@@ -1,8 +1,8 @@
 // `kubectl tranche takeover`: Deployments that OpenKruise Rollouts has left in the middle of a release become held by us, or go back to their users.
 import { KRUISE_CANARY } from '../../api/keys.ts';
 import type { Deployment, ReplicaSet, Rollout } from '../../api/types.ts';
-import { leftoverOf } from '../../engine/openkruise.ts';
-import { ownerOf } from '../../engine/owner.ts';
+import { leftoverOf } from '../../engine/release/openkruise.ts';
+import { ownerOf } from '../../engine/release/governing-rollout.ts';
 import type { ApiCall } from '../../kube/api.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';

@@ -1,10 +1,10 @@
 // `kubectl tranche undo` and `abort`: an earlier template is put back, also on a Deployment that is held.
 import { HELD, REVISION } from '../../api/keys.ts';
 import type { ControllerRevision, Deployment, PodTemplate, ReplicaSet } from '../../api/types.ts';
-import { readHeld } from '../../engine/hold.ts';
-import { deploymentTemplate, sameTemplate } from '../../engine/revision.ts';
-import { copyName, templateOf } from '../../engine/stable.ts';
-import { hashOf } from '../../engine/view.ts';
+import { readHeld } from '../../engine/workload/deployment/hold.ts';
+import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
+import { copyName, templateOf } from '../../engine/release/stable.ts';
+import { hashOf } from '../../engine/workload/deployment/view.ts';
 import { findObject } from '../../kube/get.ts';
 import { CONTROLLER_REVISIONS } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';

@@ -2,10 +2,10 @@
 import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
-import { freeDeployment } from '../../engine/effects.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/hold.ts';
-import { leftoverOf } from '../../engine/openkruise.ts';
-import { ownerOf } from '../../engine/owner.ts';
+import { freeDeployment } from '../../engine/workload/deployment/effects.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/workload/deployment/hold.ts';
+import { leftoverOf } from '../../engine/release/openkruise.ts';
+import { ownerOf } from '../../engine/release/governing-rollout.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
 import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';

@@ -1,6 +1,6 @@
 // The operator: does it lead, is it there, and of which version is it?
 import type { KubeObject } from '../../api/types.ts';
-import { parseTime } from '../../engine/time.ts';
+import { parseTime } from '../../engine/lib/time.ts';
 import { DEPLOYMENTS, LEASES, pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';

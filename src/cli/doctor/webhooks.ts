@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { GROUP } from '../../api/keys.ts';
 import type { KubeObject, LabelSelector } from '../../api/types.ts';
-import { selects, type Labels } from '../../engine/policy.ts';
+import { selects, type Labels } from '../../engine/policy/policy.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
 import type { Cluster } from '../context.ts';
 import { pathOf, ROLLOUTS } from '../../kube/path.ts';

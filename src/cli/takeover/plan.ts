@@ -1,7 +1,7 @@
 // What becomes of one Deployment that OpenKruise Rollouts has left behind: the next write, or why there is none. Facts in, decision out.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
-import { resolveLimits } from '../../engine/batch.ts';
+import { resolveLimits } from '../../engine/lib/replicas.ts';
 import {
   heldAnnotations,
   HELD_ANNOTATIONS,
@@ -9,15 +9,15 @@ import {
   heldSettings,
   NO_BUDGET,
   writeHeld,
-} from '../../engine/hold.ts';
-import type { Settings } from '../../engine/hold.ts';
-import { patchFor, type PatchOp } from '../../engine/intercept-patch.ts';
-import { leftoverOf, settingsBefore, tracesOf, type Leftover } from '../../engine/openkruise.ts';
-import { ownerOf } from '../../engine/owner.ts';
-import { deploymentTemplate, sameTemplate } from '../../engine/revision.ts';
-import { validateRollout } from '../../engine/validate.ts';
-import { sentence } from '../../engine/validate-violation.ts';
-import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../../engine/view.ts';
+} from '../../engine/workload/deployment/hold.ts';
+import type { Settings } from '../../engine/workload/deployment/hold.ts';
+import { patchFor, type PatchOp } from '../../engine/admit/patch.ts';
+import { leftoverOf, settingsBefore, tracesOf, type Leftover } from '../../engine/release/openkruise.ts';
+import { ownerOf } from '../../engine/release/governing-rollout.ts';
+import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
+import { validateRollout } from '../../engine/validate/rollout.ts';
+import { sentence } from '../../engine/validate/violation.ts';
+import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../../engine/workload/deployment/view.ts';
 import { digest, factsOf, namespaceFlag } from '../resources.ts';
 import { pods } from '../text.ts';
 

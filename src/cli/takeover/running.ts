@@ -1,6 +1,6 @@
 // Is OpenKruise Rollouts still at work? Then it would write over whatever we write.
 import type { KubeObject } from '../../api/types.ts';
-import { parseTime } from '../../engine/time.ts';
+import { parseTime } from '../../engine/lib/time.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { LEASES, MUTATING, nameSelector, pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';

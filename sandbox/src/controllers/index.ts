@@ -1,0 +1,150 @@
+// The controllers that Kubernetes brings along, a scheduler and a kubelet, each on its own lagging view of one cluster.
+import type { Registry } from '../core/resources.ts';
+import type { Store } from '../core/store.ts';
+import type { Client, Clock, User } from '../core/types.ts';
+import { createAutoscaler } from './autoscale.ts';
+import { createDeploymentController } from './deployment/controller.ts';
+import { createDisruptionController } from './disruption.ts';
+import { createEndpointsController, createEndpointSliceController } from './endpoints.ts';
+import type { Controller, ControllerOptions, Range } from './framework/controller.ts';
+import { createGarbageCollector } from './garbage.ts';
+import {
+  CONFIG_MAPS,
+  createInEveryNamespace,
+  createNamespaceController,
+  defaultServiceAccount,
+  rootCertificate,
+  SERVICE_ACCOUNTS,
+} from './namespace.ts';
+import { createKubelet } from './node/kubelet.ts';
+import { createNodes } from './node/nodes.ts';
+import { createScheduler } from './node/scheduler.ts';
+import { createReplicaSetController } from './replicaset/controller.ts';
+
+export type { Controller, Range } from './framework/controller.ts';
+
+export interface ControllersOptions {
+  clock: Clock;
+  /** Storage and the table of resources, for the controllers that look after every kind. */
+  store: Store;
+  registry: Registry;
+  /** A client for a user; the controllers come as who they are in Kubernetes. */
+  clientOf(user: User): Client;
+  /** Everybody is in system:masters: for a cluster without the roles that controllers have in Kubernetes. */
+  masters?: boolean;
+  /** How far each controller's view of each kind is behind, drawn for every event. Default 0–3 ms. */
+  lagMs?: Range;
+  /** How long a controller's request takes. Default 0. */
+  requestMs?: Range;
+  /** From a Pod being scheduled to being Ready. Default 300. */
+  readyMs?: number;
+  /** From a Pod being deleted to being gone. Default 100. */
+  stopMs?: number;
+  /** Each delay of a Pod is multiplied by a number drawn from here. Default [1, 1]. */
+  jitter?: Range;
+  /** How many nodes there are. Default 3; Pods go to the first with room. */
+  nodes?: number;
+  /** PEM of the cluster's CA. With it every namespace gets its ServiceAccount `default` and ConfigMap kube-root-ca.crt. */
+  caBundle?: string;
+  /** Write Events and report containers being created, as people want to see them. Default true. */
+  verbose?: boolean;
+  /** Hears of what went wrong and is tried again, conflicts apart. */
+  onError?(controller: string, key: string, error: unknown): void;
+}
+
+export type ControllerName =
+  | 'deployment'
+  | 'replicaset'
+  | 'scheduler'
+  | 'kubelet'
+  | 'garbage'
+  | 'namespace'
+  | 'serviceAccounts'
+  | 'rootCertificates'
+  | 'endpoints'
+  | 'endpointSlices'
+  | 'disruption'
+  | 'autoscaler';
+
+export class Controllers {
+  readonly byName: Readonly<Record<ControllerName, Controller>>;
+  private readonly options: ControllersOptions;
+
+  constructor(options: ControllersOptions) {
+    this.options = options;
+    const { store, registry, caBundle } = options;
+    const frame = (user: User): ControllerOptions => ({
+      client: this.clientOf(user),
+      clock: options.clock,
+      lagMs: options.lagMs ?? [0, 3],
+      requestMs: options.requestMs ?? [0, 0],
+      events: options.verbose ?? true,
+      onError: options.onError,
+    });
+    this.byName = {
+      deployment: createDeploymentController(frame(serviceAccount('deployment-controller'))),
+      replicaset: createReplicaSetController(frame(serviceAccount('replicaset-controller'))),
+      scheduler: createScheduler(frame(component('system:kube-scheduler'))),
+      kubelet: createKubelet({
+        ...frame(component('system:node:n0', 'system:nodes')),
+        readyMs: options.readyMs ?? 300,
+        stopMs: options.stopMs ?? 100,
+        jitter: options.jitter ?? [1, 1],
+        reportCreating: options.verbose ?? true,
+      }),
+      garbage: createGarbageCollector({ ...frame(serviceAccount('generic-garbage-collector')), store, registry }),
+      namespace: createNamespaceController({ ...frame(serviceAccount('namespace-controller')), store, registry }),
+      serviceAccounts: createInEveryNamespace(
+        'service-account-controller',
+        frame(serviceAccount('service-account-controller')),
+        SERVICE_ACCOUNTS,
+        caBundle === undefined ? undefined : defaultServiceAccount,
+      ),
+      rootCertificates: createInEveryNamespace(
+        'root-ca-cert-publisher',
+        frame(serviceAccount('root-ca-cert-publisher')),
+        CONFIG_MAPS,
+        caBundle === undefined ? undefined : rootCertificate(caBundle),
+      ),
+      endpoints: createEndpointsController(frame(serviceAccount('endpoint-controller'))),
+      endpointSlices: createEndpointSliceController(frame(serviceAccount('endpointslice-controller'))),
+      disruption: createDisruptionController(frame(serviceAccount('disruption-controller'))),
+      autoscaler: createAutoscaler({ ...frame(serviceAccount('horizontal-pod-autoscaler')), registry }),
+    };
+  }
+
+  get all(): Controller[] {
+    return Object.values(this.byName);
+  }
+
+  /** Nobody has anything to do at this moment (timers and events under way aside). */
+  get idle(): boolean {
+    return this.all.every((controller) => controller.idle);
+  }
+
+  async start(): Promise<void> {
+    const { clock, nodes } = this.options;
+    await createNodes(this.clientOf(component('system:node:n0', 'system:nodes')), nodes ?? 3, clock.now());
+    for (const controller of this.all) controller.start();
+  }
+
+  private clientOf({ username, groups }: User): Client {
+    return this.options.clientOf({ username, groups: this.options.masters ? [...groups, 'system:masters'] : groups });
+  }
+
+  stop(): void {
+    for (const controller of this.all) controller.crash();
+  }
+}
+
+const component = (username: string, ...groups: string[]): User => ({
+  username,
+  groups: [...groups, 'system:authenticated'],
+});
+
+const serviceAccount = (name: string): User =>
+  component(
+    `system:serviceaccount:kube-system:${name}`,
+    'system:serviceaccounts',
+    'system:serviceaccounts:kube-system',
+  );

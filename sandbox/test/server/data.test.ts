@@ -1,0 +1,169 @@
+// A cluster that is kept in a folder: killed at any moment, it comes back as it was.
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { KubeObject } from '../../../src/api/types.ts';
+import type { Api } from '../../../src/kube/api.ts';
+import { createApi, type ApiClient } from '../../../src/kube/client.ts';
+import { connect } from '../../../src/kube/connection.ts';
+import { DataError } from '../../src/data.ts';
+import { startSandbox, type Sandbox } from '../../src/index.ts';
+import { temporaryFolder } from '../../../test/support/processes.ts';
+import { until } from '../../../test/main/cluster.ts';
+
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+interface Body {
+  subsets?: { addresses?: unknown[] }[];
+  status?: { disruptionsAllowed?: number };
+}
+const WIDGETS = '/apis/example.com/v1/namespaces/default/widgets';
+const widgets = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'widgets.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'widgets', kind: 'Widget' },
+    versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+  },
+};
+
+describe('a cluster in a folder', function () {
+  this.timeout(30_000);
+  let folder: string;
+  let kubeconfig: string;
+  let sandbox: Sandbox;
+  let api: ApiClient;
+
+  before(async () => {
+    folder = temporaryFolder('data');
+    sandbox = await startSandbox({ data: folder });
+    kubeconfig = path.join(temporaryFolder('data-client'), 'kubeconfig');
+    writeFileSync(kubeconfig, sandbox.kubeconfig, { mode: 0o600 });
+    api = await client();
+  });
+  after(async () => {
+    api.close();
+    await sandbox.close();
+  });
+
+  const client = async (): Promise<ApiClient> =>
+    createApi({
+      connection: await connect({ type: 'kubeconfig', files: [kubeconfig] }),
+      userAgent: 'test',
+      fieldManager: 'test',
+    });
+  const get = (where: string, by: Api = api): Promise<KubeObject> =>
+    by.request({ method: 'GET', path: where }) as Promise<KubeObject>;
+  const post = (where: string, body: object): Promise<KubeObject> =>
+    api.request({ method: 'POST', path: where, body }) as Promise<KubeObject>;
+  const configMap = (name: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+
+  const again = async (): Promise<void> => {
+    const port = Number(new URL(sandbox.url).port);
+    await sandbox.close();
+    sandbox = await startSandbox({ data: folder, port });
+  };
+
+  it('is the same after a restart: objects, revisions, kinds, the kubeconfig and tokens', async () => {
+    await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', widgets);
+    await until(
+      () =>
+        get(WIDGETS).then(
+          () => true,
+          () => false,
+        ),
+      () => 'not served',
+    );
+    const widget = await post(WIDGETS, { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'one' } });
+    const kept = await post(CONFIG_MAPS, configMap('kept'));
+    const gone = await post(CONFIG_MAPS, configMap('gone'));
+    await api.request({ method: 'DELETE', path: `${CONFIG_MAPS}/gone` });
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+    const { status } = (await post('/api/v1/namespaces/kube-system/serviceaccounts/default/token', request)) as {
+      status: { token: string };
+    } & KubeObject;
+
+    await again();
+
+    assert.deepEqual(await get(`${CONFIG_MAPS}/kept`), kept);
+    assert.deepEqual(await get(`${WIDGETS}/one`), widget);
+    await assert.rejects(get(`${CONFIG_MAPS}/gone`), { code: 404 });
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token: status.token } };
+    const told = (await post('/apis/authentication.k8s.io/v1/tokenreviews', review)) as {
+      status?: { authenticated?: boolean };
+    };
+    assert.equal(told.status?.authenticated, true);
+    const later = await post(CONFIG_MAPS, configMap('later'));
+    assert.ok(Number(later.metadata.resourceVersion) > Number(gone.metadata.resourceVersion) + 1);
+  });
+
+  it('goes on looking after what there is', async () => {
+    const labels = { app: 'web' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'app:v1' }] } };
+    const spec = { replicas: 2, selector: { matchLabels: labels }, template };
+    await post(DEPLOYMENTS, { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec });
+    const service = { selector: labels, ports: [{ port: 80 }] };
+    await post('/api/v1/namespaces/default/services', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: service,
+    });
+    const budget = { minAvailable: 1, selector: { matchLabels: labels } };
+    const BUDGETS = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
+    await post(BUDGETS, {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'web' },
+      spec: budget,
+    });
+    const all = async (count: number): Promise<void> => {
+      const state = async (): Promise<unknown[]> => {
+        const endpoints = (await get('/api/v1/namespaces/default/endpoints/web')) as Body;
+        const { status } = (await get(`${BUDGETS}/web`)) as Body;
+        return [endpoints.subsets?.[0]?.addresses?.length, status?.disruptionsAllowed];
+      };
+      let last: unknown;
+      const reached = async (): Promise<boolean> => {
+        last = await state().catch(String);
+        return JSON.stringify(last) === JSON.stringify([count, count - 1]);
+      };
+      await until(reached, () => JSON.stringify(last));
+    };
+    await all(2);
+    await again();
+    await api.request({
+      method: 'PATCH',
+      path: `${DEPLOYMENTS}/web`,
+      contentType: 'application/merge-patch+json',
+      body: { spec: { replicas: 3 } },
+    });
+    await all(3);
+  });
+
+  it('has forgotten what was watched from before, as a restarted API server has', async () => {
+    const before = (await post(CONFIG_MAPS, configMap('before'))).metadata.resourceVersion!;
+    await post(CONFIG_MAPS, configMap('after'));
+    await again();
+    const lines: { type: string; object: unknown }[] = [];
+    const query = { watch: 'true', resourceVersion: before };
+    await api.watch({ method: 'GET', path: CONFIG_MAPS, query }, (line) => lines.push(line));
+    assert.deepEqual(
+      lines.map(({ type, object }) => [type, (object as { code: number }).code]),
+      [['ERROR', 410]],
+    );
+  });
+
+  it('takes no notice of half a line, and refuses a journal that is none', async () => {
+    const journal = path.join(folder, 'journal.jsonl');
+    appendFileSync(journal, '{"revision":99999,"coll');
+    await again();
+    assert.equal((await get(`${CONFIG_MAPS}/kept`)).metadata.name, 'kept');
+    const other = temporaryFolder('data');
+    writeFileSync(path.join(other, 'journal.jsonl'), `${readFileSync(journal, 'utf8').slice(0, 20)}\nand so on\n`);
+    await assert.rejects(startSandbox({ data: other }), DataError);
+  });
+});

@@ -1,0 +1,217 @@
+// The sandbox over HTTPS: certificates, identities, watches on the wire, and its command line.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import https from 'node:https';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { parse } from 'yaml';
+import { startSandbox, type Sandbox } from '../../src/index.ts';
+import { writeKubeconfig } from '../../src/server/kubeconfig.ts';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- answers of any kind */
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+
+interface Credentials {
+  ca: Buffer;
+  cert?: Buffer;
+  key?: Buffer;
+}
+
+function credentials(kubeconfig: string): { server: string; admin: Credentials; nobody: Credentials } {
+  const config = parse(kubeconfig);
+  const { cluster } = config.clusters[0];
+  const { user } = config.users[0];
+  const bytes = (text: string): Buffer => Buffer.from(text, 'base64');
+  const ca = bytes(cluster['certificate-authority-data']);
+  return {
+    server: cluster.server,
+    admin: { ca, cert: bytes(user['client-certificate-data']), key: bytes(user['client-key-data']) },
+    nobody: { ca },
+  };
+}
+
+async function call(
+  url: string,
+  options: https.RequestOptions,
+  body?: string | Buffer,
+): Promise<{ status: number; headers: any; body: any }> {
+  const request = https.request(url, { agent: false, ...options });
+  request.end(body);
+  const [response] = await once(request, 'response');
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  const text = Buffer.concat(parts).toString();
+  let parsed: unknown = text;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // Plain text.
+  }
+  return { status: response.statusCode, headers: response.headers, body: parsed };
+}
+
+describe('The sandbox over HTTPS', () => {
+  let sandbox: Sandbox;
+  let server: string;
+  let admin: Credentials;
+  let nobody: Credentials;
+
+  before(async () => {
+    sandbox = await startSandbox();
+    ({ server, admin, nobody } = credentials(sandbox.kubeconfig));
+  });
+  after(() => sandbox.close());
+
+  it('listens on loopback, and a client that trusts its CA reaches it', async () => {
+    assert.match(server, /^https:\/\/127\.0\.0\.1:\d+$/);
+    assert.equal((await call(`${server}/version`, admin)).body.gitVersion, 'v1.36.2');
+    await assert.rejects(call(`${server}/version`, { ca: [] }), /self-signed certificate|unable to/);
+  });
+
+  it('knows the administrator by certificate, and others not at all', async () => {
+    const path = `${server}/apis/authentication.k8s.io/v1/selfsubjectreviews`;
+    const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
+    const { userInfo } = (await call(path, { ...admin, ...post }, body)).body.status;
+    assert.equal(userInfo.username, 'admin');
+    assert.deepEqual(userInfo.groups, ['system:masters', 'system:authenticated']);
+    assert.match(userInfo.extra['authentication.kubernetes.io/credential-id'][0], /^X509SHA256=[0-9a-f]{64}$/);
+    const anonymous = await call(`${server}/api/v1/namespaces/default/pods`, nobody);
+    assert.equal(anonymous.status, 403);
+    assert.match(anonymous.body.message, /User "system:anonymous" cannot list resource "pods"/);
+    const token = await call(`${server}/api`, { ...nobody, headers: { authorization: 'Bearer nonsense' } });
+    assert.equal(token.status, 401);
+  });
+
+  it('streams a watch, a line for each event', async () => {
+    const request = https.get(
+      `${server}/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name%3Dw`,
+      { ...admin, agent: false },
+    );
+    const [response] = await once(request, 'response');
+    assert.equal(response.headers['transfer-encoding'], 'chunked');
+    const lines = (async () => {
+      let text = '';
+      for await (const part of response) {
+        text += String(part);
+        if (text.split('\n').length > 2) break;
+      }
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as { type: string; object: any });
+    })();
+    const path = `${server}/api/v1/namespaces/default/configmaps`;
+    const created = await call(path, { ...admin, method: 'POST' }, JSON.stringify({ metadata: { name: 'w' } }));
+    assert.equal(created.status, 201);
+    await call(`${path}/w`, { ...admin, method: 'DELETE' });
+    assert.deepEqual(
+      (await lines).map(({ type, object }) => `${type} ${object.metadata.name}`),
+      ['ADDED w', 'DELETED w'],
+    );
+  });
+
+  it('refuses a body without end', async () => {
+    const body = Buffer.alloc(4 * 1024 * 1024, ' ');
+    const answer = await call(
+      `${server}/api/v1/namespaces/default/configmaps`,
+      { ...admin, method: 'POST' },
+      body,
+    ).catch((error: NodeJS.ErrnoException) => error);
+    // The answer may be lost when the connection is cut while we still send.
+    if (answer instanceof Error) assert.match(String(answer.code), /ECONNRESET|EPIPE/);
+    else assert.deepEqual([answer.status, answer.body.reason], [413, 'RequestEntityTooLarge']);
+  });
+
+  it('says in a header what it warns of', async () => {
+    const path = `${server}/api/v1/namespaces/default/configmaps?fieldValidation=Warn`;
+    const body = JSON.stringify({ metadata: { name: 'warned' }, größe: 1 });
+    const { status, headers } = await call(path, { ...admin, method: 'POST' }, body);
+    assert.equal(status, 201);
+    assert.equal(Buffer.from(headers.warning, 'latin1').toString(), '299 - "unknown field \\"größe\\""');
+  });
+});
+
+interface Ended {
+  code: number;
+  stderr: string;
+}
+
+const run = (...args: string[]): Promise<Ended> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { timeout: 20_000 }, (error, _stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stderr });
+    });
+  });
+
+describe('npm run sandbox', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sandbox-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('writes a kubeconfig for its owner only, says when it is ready, and ends at a signal', async function () {
+    this.timeout(30_000);
+    const file = join(folder, 'kubeconfig');
+    const child = spawn(process.execPath, [MAIN, '--port', '0', '--kubeconfig', file, '--ready-ms', '10']);
+    try {
+      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      assert.match(line.toString(), /^sandbox ready at https:\/\/127\.0\.0\.1:\d+ .*\n$/);
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      const { server, admin } = credentials(readFileSync(file, 'utf8'));
+      assert.equal((await call(`${server}/readyz`, admin)).body, 'ok');
+      child.kill('SIGTERM');
+      const [code] = await once(child, 'exit');
+      assert.equal(code, 0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('narrows the rights of a kubeconfig that was there before', () => {
+    const file = join(folder, 'old');
+    writeKubeconfig(file, 'a');
+    writeKubeconfig(file, 'b');
+    assert.equal(readFileSync(file, 'utf8'), 'b');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+  });
+
+  it('says what to do when the port is in use', async function () {
+    this.timeout(30_000);
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const { port } = blocker.address() as AddressInfo;
+    try {
+      const { code, stderr } = await run('--port', String(port), '--kubeconfig', join(folder, 'x'));
+      assert.equal(code, 2);
+      assert.equal(
+        stderr,
+        `sandbox: port ${port} is in use: end what uses it, or choose another with --port (0 picks a free one)\n`,
+      );
+    } finally {
+      blocker.close();
+    }
+  });
+
+  it('says what to do about arguments and files', async function () {
+    this.timeout(30_000);
+    const missing = await run();
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /^sandbox: --kubeconfig says where to write the kubeconfig, and is missing\./);
+    const number = await run('--kubeconfig', 'x', '--port', 'many');
+    assert.equal(number.code, 2);
+    assert.match(number.stderr, /^sandbox: --port is "many", but must be a whole number from 0 to 65535\n$/);
+    const unwritable = await run('--port', '0', '--kubeconfig', join(folder, 'no', 'such', 'folder'));
+    assert.equal(unwritable.code, 2);
+    assert.match(
+      unwritable.stderr,
+      /cannot write .*: give --kubeconfig a file in a folder that exists and may be written to\n$/,
+    );
+  });
+});

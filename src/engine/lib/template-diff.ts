@@ -1,0 +1,44 @@
+// What differs between two templates, by path: a revert that is not one, because another tool's field stayed, can be told from one that is.
+import type { PodTemplate } from '../../api/types.ts';
+import { deploymentTemplate, sameJson } from './template.ts';
+
+const MOST = 3;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** `spec.containers[app].env[NOTE], metadata.labels[x] and 2 more`; "" when nothing differs. */
+export function differences(before: PodTemplate, after: PodTemplate): string {
+  const paths: string[] = [];
+  compare(deploymentTemplate(before), deploymentTemplate(after), '', paths);
+  const named = paths.slice(0, MOST).join(', ');
+  return paths.length > MOST ? `${named} and ${paths.length - MOST} more` : named;
+}
+
+function compare(before: unknown, after: unknown, path: string, paths: string[]): void {
+  if (sameJson(before, after) || (isEmpty(before) && isEmpty(after))) return;
+  if (isList(before) && isList(after) && [...before, ...after].every(isNamed)) {
+    const [old, now] = [byName(before), byName(after)];
+    for (const name of new Set([...old.keys(), ...now.keys()]))
+      compare(old.get(name), now.get(name), `${path}[${name}]`, paths);
+    return;
+  }
+  if (!isMap(before) || !isMap(after)) {
+    paths.push(path);
+    return;
+  }
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
+    compare(before[key], after[key], join(path, key), paths);
+}
+
+const join = (path: string, key: string): string =>
+  /^\w+$/.test(key) ? (path === '' ? key : `${path}.${key}`) : `${path}[${key}]`;
+const isMap = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+const isNamed = (item: unknown): item is { readonly name: string } => isMap(item) && typeof item['name'] === 'string';
+const byName = (items: readonly unknown[]): ReadonlyMap<string, unknown> =>
+  new Map(items.filter(isNamed).map((item) => [item.name, item]));
+const isEmpty = (value: unknown): boolean =>
+  value === null ||
+  value === undefined ||
+  (isList(value) && value.length === 0) ||
+  (isMap(value) && Object.keys(value).length === 0);

@@ -1,0 +1,65 @@
+// Before a Deployment is released at all: our finalizer on its Rollout, the plan's digest, and the label that enrols it.
+import {
+  APPROVED,
+  GLASS_BROKEN,
+  HELD,
+  PLAN_CHANGED,
+  PLAN_HASH,
+  ROLLOUT_FINALIZER,
+  WORKLOAD_TYPE,
+} from '../../api/keys.ts';
+import type { CanaryStrategy, Deployment } from '../../api/types.ts';
+import { patchDeployment, patchRollout } from '../workload/deployment/effects.ts';
+import { canonicalJson } from '../lib/template.ts';
+import { nothing, type Decision, type EventNote, type Snapshot } from '../snapshot.ts';
+import { advise } from '../validate/advice.ts';
+
+/** Before anything is held: the finalizer, so that no Deployment stays held without an owner; and the plan's digest for clients. */
+export function guard({ rollout, deployment, sha256 }: Snapshot): Decision | undefined {
+  const finalizers = rollout.metadata.finalizers ?? [];
+  const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
+  const inRelease = rollout.status?.phase === 'Progressing' || deployment?.metadata.annotations?.[HELD] !== undefined;
+  const stale = inRelease ? [] : OF_A_RELEASE.filter((key) => rollout.metadata.annotations?.[key] !== undefined);
+  const annotations = {
+    ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { [PLAN_HASH]: hash }),
+    ...Object.fromEntries(stale.map((key) => [key, null])),
+  };
+  const wanted = {
+    ...(finalizers.includes(ROLLOUT_FINALIZER) ? {} : { finalizers: [...finalizers, ROLLOUT_FINALIZER] }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+  if (Object.keys(wanted).length === 0) return undefined;
+  return { ...nothing, effects: [patchRollout('finalizer', rollout, wanted)] };
+}
+
+/** Marks of the webhook's that are about one release, and go with it. */
+const OF_A_RELEASE = [GLASS_BROKEN, APPROVED, PLAN_CHANGED];
+
+const NO_PLAN: CanaryStrategy = {};
+/** Stored objects are frozen, so the digest of a plan is worked out once. */
+const planHashes = new WeakMap<CanaryStrategy, string>();
+
+function planHash(canary: CanaryStrategy, sha256: Snapshot['sha256']): string {
+  let hash = planHashes.get(canary);
+  if (hash === undefined) planHashes.set(canary, (hash = sha256(canonicalJson(planOf(canary)))));
+  return hash;
+}
+
+/** As OpenKruise: pauses and the threshold may be edited without being another plan. */
+function planOf(canary: CanaryStrategy): unknown {
+  const { failureThreshold: _, steps, ...rest } = canary;
+  return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
+}
+
+/** Admission knows only Deployments with the label: what the steps come to on this one could not be said when the Rollout was made. */
+export function enrol({ rollout }: Snapshot, deployment: Deployment): Decision {
+  const effects = patchDeployment('enrol', deployment, { labels: { [WORKLOAD_TYPE]: 'deployment' } });
+  if (deployment.spec.strategy?.type === 'Recreate') return { ...nothing, effects };
+  const said = new Set(advise({ rollout }));
+  const advice = advise({ rollout, deployment }).filter((sentence) => !said.has(sentence));
+  const events: EventNote[] = [
+    { reason: 'Enrolled', message: 'changes of the template go through steps' },
+    ...advice.map((sentence): EventNote => ({ reason: 'Advice', message: sentence.replace(/^tranche: /, '') })),
+  ];
+  return { ...nothing, effects, events };
+}

@@ -1,0 +1,121 @@
+// What OpenKruise Rollouts leaves on a Deployment whose release it has not ended, and what the user's own settings were.
+import * as keys from '../../api/keys.ts';
+import type { CanaryStatus, Deployment, IntOrString, Rollout } from '../../api/types.ts';
+import { isMarked, settingsOf, type Settings } from '../workload/deployment/hold.ts';
+import type { Effect } from '../snapshot.ts';
+
+export type Leftover =
+  /** Its own controller resizes the ReplicaSets: paused, mostly with strategy Recreate. Un-paused so, every Pod would go at once. */
+  | 'Partition'
+  /** Paused by its webhook, with nothing done yet; or the stable side of a release with an extra Deployment. */
+  | 'Paused'
+  /** Surge Pods that never count as available. */
+  | 'BlueGreen'
+  /** Only annotations or labels, of a release that is over. */
+  | 'Traces';
+
+const MARKS = [keys.KRUISE_STRATEGY, keys.KRUISE_ORIGINAL_STRATEGY, keys.KRUISE_CONTROL_INFO] as const;
+const ANNOTATIONS = [...MARKS, keys.KRUISE_EXTRA_STATUS] as const;
+const LABELS = [keys.KRUISE_ADVANCED] as const;
+
+/** `rollout`: the one that names the Deployment; a status that we wrote says that a pause without a record is ours. */
+export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover | undefined {
+  const { annotations, labels } = deployment.metadata;
+  const marked =
+    MARKS.some((key) => annotations?.[key] !== undefined) || LABELS.some((key) => labels?.[key] !== undefined);
+  if (annotations?.[keys.HELD] !== undefined) return marked ? 'Traces' : undefined;
+  if (!marked && (annotations?.[keys.IN_PROGRESSING] === undefined || isOurs(rollout)))
+    // We write these numbers, too: alone they say nothing about a release.
+    return annotations?.[keys.KRUISE_EXTRA_STATUS] === undefined ? undefined : 'Traces';
+  const { paused, strategy } = deployment.spec;
+  if (annotations?.[keys.KRUISE_ORIGINAL_STRATEGY] !== undefined && (paused === true || isMarked(deployment)))
+    return 'BlueGreen';
+  if (strategy?.type === 'Recreate') return 'Partition';
+  if (paused !== true) return 'Traces';
+  return annotations?.[keys.KRUISE_STRATEGY] === undefined ? 'Paused' : 'Partition';
+}
+
+/**
+ * In the middle of a release of OpenKruise's: nothing of ours may touch it before it is taken over. Under a status of ours it cannot be one:
+ * whoever may edit the Deployment can write such keys onto it.
+ */
+export const isLeftBehind = (deployment: Deployment, rollout?: Rollout): boolean =>
+  !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout));
+
+/**
+ * Its own tools read from an annotation how many Pods of a Deployment's new version are Ready, and how many are wanted. It goes with a
+ * write that is made anyway.
+ */
+export function withExtraStatus(
+  effects: readonly Effect[],
+  { canaryReadyReplicas }: Pick<CanaryStatus, 'canaryReadyReplicas'>,
+  wanted: number,
+): readonly Effect[] {
+  const text = JSON.stringify({ updatedReadyReplicas: canaryReadyReplicas, expectedUpdatedReplicas: wanted });
+  return effects.map((effect) => {
+    if (effect.kind !== 'PatchDeployment') return effect;
+    const { metadata } = effect.patch;
+    const annotations = { ...(metadata['annotations'] as object | undefined), [keys.KRUISE_EXTRA_STATUS]: text };
+    return { ...effect, patch: { ...effect.patch, metadata: { ...metadata, annotations } } };
+  });
+}
+
+/** OpenKruise knows no digest of the template. */
+export const isOurs = (rollout: Rollout | undefined): boolean =>
+  rollout?.status?.canaryStatus?.templateDigest !== undefined;
+
+/** Its annotations and labels on this Deployment, each to be taken off. */
+export function tracesOf({ metadata }: Deployment): {
+  annotations: Record<string, null>;
+  labels: Record<string, null>;
+} {
+  const gone = (keys: readonly string[], of: Readonly<Record<string, string>> | undefined): Record<string, null> =>
+    Object.fromEntries(keys.filter((key) => of?.[key] !== undefined).map((key) => [key, null]));
+  return { annotations: gone(ANNOTATIONS, metadata.annotations), labels: gone(LABELS, metadata.labels) };
+}
+
+/** What the user wrote, as far as OpenKruise has kept it; `guessed` when it has not, and these are Kubernetes' own defaults. */
+export function settingsBefore(deployment: Deployment): { readonly settings: Settings; readonly guessed: boolean } {
+  const { annotations } = deployment.metadata;
+  const now = settingsOf(deployment);
+  const original = parse(annotations?.[keys.KRUISE_ORIGINAL_STRATEGY]);
+  // Only when it may pause is a Deployment released: the pause is OpenKruise's.
+  if (original && isMarked(deployment)) {
+    const { minReadySeconds, progressDeadlineSeconds } = original;
+    const seconds = (value: unknown): number | null => (typeof value === 'number' && value > 0 ? value : null);
+    return {
+      settings: {
+        paused: null,
+        ...limits(original),
+        minReadySeconds: seconds(minReadySeconds),
+        progressDeadlineSeconds: seconds(progressDeadlineSeconds),
+      },
+      guessed: amount(original.maxSurge) === undefined || amount(original.maxUnavailable) === undefined,
+    };
+  }
+  if (deployment.spec.strategy?.type !== 'Recreate') return { settings: { ...now, paused: null }, guessed: false };
+  const rolling = parse(annotations?.[keys.KRUISE_STRATEGY])?.rollingUpdate as Json | null | undefined;
+  return {
+    settings: { ...now, paused: null, ...limits(rolling ?? {}) },
+    guessed: amount(rolling?.maxSurge) === undefined || amount(rolling?.maxUnavailable) === undefined,
+  };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const DEFAULT_LIMIT = '25%';
+const amount = (value: unknown): IntOrString | undefined =>
+  typeof value === 'number' || (typeof value === 'string' && value !== '') ? value : undefined;
+const limits = ({ maxSurge, maxUnavailable }: Json): Pick<Settings, 'maxSurge' | 'maxUnavailable'> => ({
+  maxSurge: amount(maxSurge) ?? DEFAULT_LIMIT,
+  maxUnavailable: amount(maxUnavailable) ?? DEFAULT_LIMIT,
+});
+
+function parse(text: string | undefined): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null');
+    return typeof value === 'object' && value !== null ? (value as Json) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+// Which version a release may go back to. The record on a Deployment can be written by whoever may edit it, so it is not believed alone.
+import { STABLE_OF } from '../../api/keys.ts';
+import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet, Rollout } from '../../api/types.ts';
+import { isInFlight } from './in-flight.ts';
+import { deploymentTemplate } from '../lib/template.ts';
+import { progressingReason } from '../status.ts';
+
+/**
+ * Digests of the templates that a release may go back to, as far as the Rollout's status knows; only the operator writes that status. None:
+ * it has not looked yet, or OpenKruise wrote the status. The steps are done: what they released, for a newer change; or what ran before.
+ */
+function knownStables(rollout: Rollout | undefined): readonly string[] {
+  const status = rollout?.status?.canaryStatus;
+  if (rollout === undefined || status === undefined) return [];
+  const inRelease = isInFlight(rollout, undefined);
+  const finishing = progressingReason(rollout) === 'Finalising';
+  const known = inRelease && !finishing ? [status.stableDigest] : [status.templateDigest];
+  if (inRelease && finishing) known.push(status.stableDigest);
+  return known.filter((digest): digest is string => digest !== undefined && digest !== '');
+}
+
+export const knownStable = (rollout: Rollout): string | undefined => knownStables(rollout)[0];
+
+/** May admission itself roll back to this template? Only when record and status agree. */
+export const isTrusted = (held: Held, rollout: Rollout | undefined): boolean =>
+  knownStables(rollout).includes(held.stable);
+
+/**
+ * The digest of the version to go back to: where record and status differ, the one whose Pods are available; with neither, what
+ * most available Pods run.
+ */
+export function stableDigest(
+  { stable }: Held,
+  rollout: Rollout,
+  sets: readonly ReplicaSet[],
+  digest: (template: PodTemplate) => string,
+): string {
+  const known = knownStables(rollout);
+  if (known.includes(stable)) return stable;
+  const runs = (wanted: string): boolean =>
+    sets.some((set) => availableOf(set) > 0 && digest(set.spec.template) === wanted);
+  if (known[0] !== undefined && (runs(known[0]) || !runs(stable))) return known[0];
+  if (runs(stable)) return stable;
+  const [largest] = sets.toSorted((a, b) => availableOf(b) - availableOf(a));
+  return largest !== undefined && availableOf(largest) > 0 ? digest(largest.spec.template) : stable;
+}
+
+/** Its Pods that are available, by the native controller's count. */
+export const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
+
+/**
+ * A copy of the stable template, kept during a release where neither revisionHistoryLimit nor whoever may edit Deployments and ReplicaSets
+ * can take it: Kubernetes' role `edit` cannot write ControllerRevisions. Its data is a strategic merge patch that puts the template back and
+ * pauses the Deployment, as Kubernetes' own ControllerRevisions are patches.
+ */
+export function stableCopy(deployment: Deployment, template: PodTemplate, digest: string): ControllerRevision {
+  const { name, namespace, uid } = deployment.metadata;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: {
+      name: copyName(deployment, digest),
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { [STABLE_OF]: labelFor(name) },
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name, uid: uid ?? '', controller: true }],
+    },
+    revision: 1,
+    data: { spec: { paused: true, template: { ...deploymentTemplate(template), $patch: 'replace' } } },
+  };
+}
+
+const MAX_NAME = 230;
+const MAX_LABEL = 63;
+
+export const copyName = ({ metadata }: Deployment, digest: string): string =>
+  `${metadata.name.slice(0, MAX_NAME)}-stable-${digest.slice(0, 10)}`;
+
+const labelFor = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a-z0-9]+$/, '');
+
+/** The template in a copy; undefined when it is not the one of this digest. */
+export function templateOf(
+  copy: ControllerRevision | undefined,
+  wanted: string,
+  digest: (template: PodTemplate) => string,
+): PodTemplate | undefined {
+  const kept = copy?.data?.spec?.template;
+  if (kept === undefined || kept === null) return undefined;
+  const { $patch: _, ...template } = kept as PodTemplate & { $patch?: string };
+  return digest(template) === wanted ? template : undefined;
+}

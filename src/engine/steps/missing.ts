@@ -1,0 +1,50 @@
+// Pods that the new version is to have and that are not made: how many, since when they are due, and why not, in Kubernetes' words.
+import type { Condition } from '../../api/types.ts';
+import type { Missing } from './pod-health.ts';
+import { conditionOf } from '../status.ts';
+import type { Run } from './run.ts';
+import { parseTime } from '../lib/time.ts';
+import * as words from '../messages.ts';
+
+/** Since when the Pods of the step are due: from its begin, or from the moment at which the last of them were asked for. */
+export function dueSince({ held, draft, snapshot }: Run): number {
+  const started = parseTime(draft.canary!.lastUpdateTime) ?? snapshot.now;
+  // Never later than now: our own clock, that of an operator before this one, may have been ahead.
+  return Math.max(started, Math.min(parseTime(held.moved) ?? 0, snapshot.now));
+}
+
+/** A budget was given in this step, and no ReplicaSet has come of it. */
+export function lacksReplicaSet({ view, held, draft }: Run): boolean {
+  const started = parseTime(draft.canary!.lastUpdateTime) ?? 0;
+  return view.newSet === undefined && (parseTime(held.moved) ?? -1) >= started;
+}
+
+export function missingPods(run: Run): Missing | undefined {
+  const { view, goal } = run;
+  const { deployment, newSet, updated, pods } = view;
+  if (newSet === undefined) {
+    if (!lacksReplicaSet(run)) return undefined;
+    const failure = refusedSet(deployment.status?.conditions);
+    return missing(`Deployment ${deployment.metadata.name}`, goal.target, failure, words.noReplicaSet(deployment));
+  }
+  const count = updated - pods.length;
+  if (count <= 0) return undefined;
+  const failure = conditionOf(newSet.status?.conditions, 'ReplicaFailure');
+  // Pods that it could not delete are no Pods that it could not make.
+  const told = failure?.status === 'True' && failure.reason !== 'FailedDelete' ? failure : undefined;
+  return missing(`ReplicaSet ${newSet.metadata.name}`, count, told, words.notMade(count));
+}
+
+/** The Deployment controller says so unless it is told not to watch the progress, as it is while a batch moves. */
+function refusedSet(conditions: readonly Condition[] | undefined): Condition | undefined {
+  const progressing = conditionOf(conditions, 'Progressing');
+  if (progressing?.reason === 'ReplicaSetCreateError') return progressing;
+  const failure = conditionOf(conditions, 'ReplicaFailure');
+  return failure?.status === 'True' ? failure : undefined;
+}
+
+function missing(pod: string, pods: number, failure: Condition | undefined, what: string): Missing {
+  const said = words.cleaned(failure?.message || failure?.reason || '');
+  const refusedAt = parseTime(failure?.lastTransitionTime ?? failure?.lastUpdateTime);
+  return { pod, pods, why: said ? `${what}: ${said}` : what, ...(refusedAt === undefined ? {} : { refusedAt }) };
+}

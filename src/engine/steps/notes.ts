@@ -1,0 +1,78 @@
+// What a step leaves on record: who approved, who went past a policy, what was corrected, and which Pods it brought.
+import { ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../api/keys.ts';
+import type { Pod } from '../../api/types.ts';
+import type { Move } from '../workload/deployment/budget.ts';
+import { labelPod } from '../workload/deployment/effects.ts';
+import { approvalsOf } from '../policy/approval.ts';
+import { glassFor, withApprovalByEdit } from '../policy/gate.ts';
+import type { Effect } from '../snapshot.ts';
+import { conditionOf, dropConditions, openHistory } from '../status.ts';
+import type { Run } from './run.ts';
+import { formatTime, parseTime } from '../lib/time.ts';
+import { hashOf } from '../workload/deployment/view.ts';
+
+/** Pods labelled in one go. */
+const LABELS_AT_ONCE = 50;
+
+export function noteTrim({ draft, events, name }: Run, move: Move): void {
+  if (move.kind === 'Act' && move.trimmed) {
+    const { from, to } = move.trimmed;
+    events.push({ reason: 'Trimmed', message: `${name}: from ${from} updated Pods to ${to}, after scaling` });
+  } else if (move.kind === 'TrimRefused') {
+    draft.canary = { ...draft.canary!, keepsReplicas: true };
+    const message = `${name}: the correction of the sizes did not last; they are left as they are`;
+    events.push({ reason: 'TrimRefused', message });
+  }
+}
+
+/** OpenKruise began this release: it is in the history from then on, and nothing is wrong with it any more. */
+export function noteTakeover({ snapshot, view, draft, events, name }: Run): void {
+  const began = parseTime(conditionOf(draft.conditions, 'Progressing')?.lastUpdateTime) ?? snapshot.now;
+  openHistory(draft, {
+    rolloutID: draft.canary!.observedRolloutID ?? '',
+    revision: hashOf(view.newSet),
+    startTime: formatTime(began),
+  });
+  dropConditions(draft, 'Stalled');
+  draft.message = `${name}: the release that OpenKruise Rollouts began goes on`;
+  events.push({ reason: 'TakenOver', message: draft.message });
+}
+
+/** Who went past a policy for this release is in its history, once. */
+export function noteGlass({ snapshot, view, draft, events }: Run): void {
+  const [current, ...rest] = draft.history;
+  if (current === undefined || current.endTime !== undefined) return;
+  const noted = current.brokenGlass ?? [];
+  const news = glassFor(snapshot.rollout, view.deployment, snapshot.digest)
+    .map(({ user, reason, time }) => ({ user, reason, time }))
+    .filter((glass) => !noted.some((one) => one.user === glass.user && one.time === glass.time));
+  if (news.length === 0) return;
+  draft.history = [{ ...current, brokenGlass: [...noted, ...news] }, ...rest];
+  for (const { user, reason } of news) {
+    events.push({ reason: 'GlassBroken', message: `${user} went past policy: ${reason}` });
+  }
+}
+
+/** Who approved is on record before the step is left. */
+export function noteApprovals({ snapshot, draft, events, name }: Run): void {
+  const approvals = withApprovalByEdit(draft.canary!, snapshot.rollout);
+  if (approvals === undefined) return;
+  draft.canary = { ...draft.canary!, approvals };
+  const users = [...new Set(approvalsOf(draft.canary).map(({ user }) => user))];
+  if (users.length > 0) events.push({ reason: 'Approved', message: `${name} approved by ${users.join(', ')}` });
+}
+
+/** Labels for logs and metrics: the release and the step that brought the Pod. */
+export function labelPods({ snapshot, view, draft, index }: Run): Effect[] {
+  const id = draft.canary!.observedRolloutID;
+  if (!id || snapshot.labelsAgainAt !== undefined) return [];
+  const startedAt = draft.history[0]?.startTime ?? '';
+  const batchOf = (pod: Pod): string => {
+    const known = pod.metadata.labels?.[ROLLOUT_BATCH_ID];
+    return known !== undefined && (pod.metadata.creationTimestamp ?? '') >= startedAt ? known : String(index);
+  };
+  return view.pods
+    .filter((pod) => pod.metadata.labels?.[ROLLOUT_ID] !== id)
+    .slice(0, LABELS_AT_ONCE)
+    .map((pod) => labelPod(pod, { [ROLLOUT_ID]: id, [ROLLOUT_BATCH_ID]: batchOf(pod) }));
+}

@@ -1,0 +1,181 @@
+// The numbers of holding.md, read off a Deployment and its ReplicaSets and Pods.
+import { POD_TEMPLATE_HASH } from '../../../api/keys.ts';
+import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../../../api/types.ts';
+import { replicasOf, resolveLimits, type Limits } from '../../lib/replicas.ts';
+import { MARK, readHeld, settingsOf } from './hold.ts';
+import { sameTemplate } from '../../lib/template.ts';
+import { availableOf, stableDigest } from '../../release/stable.ts';
+import type { Children, Snapshot } from '../../snapshot.ts';
+import { parseTime } from '../../lib/time.ts';
+
+export interface View {
+  readonly now: number;
+  readonly deployment: Deployment;
+  readonly held: Held | undefined;
+  /** R: `spec.replicas`. */
+  readonly replicas: number;
+  /** s and u: the user's maxSurge and maxUnavailable in Pods. */
+  readonly limits: Limits;
+  /** maxSurge and maxUnavailable in Pods as they stand on the Deployment. */
+  readonly budget: Limits;
+  /** The user's own. */
+  readonly minReadySeconds: number;
+  /** The ReplicaSet of the Deployment's template. */
+  readonly newSet: ReplicaSet | undefined;
+  readonly oldSets: readonly ReplicaSet[];
+  /** The ReplicaSet that a rollback goes to; the new one when the Deployment's template is the stable one. */
+  readonly stableSet: ReplicaSet | undefined;
+  /** n: Pods the new ReplicaSet is to have. */
+  readonly updated: number;
+  /** Pods the old ReplicaSets are to have. */
+  readonly old: number;
+  /** Pods of the new ReplicaSet that are not on their way out. */
+  readonly pods: readonly Pod[];
+  /** a: those Ready for the user's minReadySeconds, never more than n. */
+  readonly available: number;
+  /** Old ReplicaSets with Pods that are not available in the same sense, whatever marks say. */
+  readonly lacking: readonly ReplicaSet[];
+  /** When the next Pod that is Ready becomes available; undefined when none is on its way. The new version's, and the old ones'. */
+  readonly availableAt: number | undefined;
+  readonly oldAvailableAt: number | undefined;
+  /** What the native controller has not seen yet; undefined when it has seen everything that we see. */
+  readonly unsettled: string | undefined;
+}
+
+export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Children): View {
+  const { now, rollout, digest } = snapshot;
+  const record = readHeld(deployment);
+  const sets = children.replicaSets.filter((set) => isOwnedBy(set, deployment)).sort(oldestFirst);
+  // Whoever held it before, it is this Rollout's now; and what it names as stable is looked at again.
+  const held = record && {
+    ...record,
+    rollout: rollout.metadata.name,
+    stable: stableDigest(record, rollout, sets, digest),
+  };
+  const user = held?.user ?? settingsOf(deployment);
+  const replicas = replicasOf(deployment);
+  const newSet = sets.find((set) => sameTemplate(set.spec.template, deployment.spec.template));
+  const oldSets = sets.filter((set) => set !== newSet);
+  const stableRevision = rollout.status?.canaryStatus?.stableRevision;
+  const stableSet =
+    (held && sets.find((set) => digest(set.spec.template) === held.stable)) ??
+    sets.find((set) => stableRevision && hashOf(set) === stableRevision);
+  const updated = sizeOf(newSet);
+  const minReadySeconds = user.minReadySeconds ?? 0;
+  const pods = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet) && isAlive(pod)) : [];
+  const dueTimes = (of: readonly Pod[]): number[] =>
+    of
+      .map((pod) => readySince(pod, now))
+      .filter((since) => since !== undefined)
+      .map((since) => since + minReadySeconds * 1000);
+  const dueAt = dueTimes(pods);
+  const { maxSurge, maxUnavailable } = settingsOf(deployment);
+  const view = {
+    now,
+    deployment,
+    held,
+    replicas,
+    limits: resolveLimits(user.maxSurge, user.maxUnavailable, replicas),
+    budget: resolveLimits(maxSurge, maxUnavailable, replicas),
+    minReadySeconds,
+    newSet,
+    oldSets,
+    stableSet,
+    updated,
+    old: oldSets.reduce((sum, set) => sum + sizeOf(set), 0),
+    pods,
+    available: Math.min(updated, dueAt.filter((at) => at <= now).length),
+    lacking: oldSets.filter(isActive).filter((set) => {
+      const due = dueTimes(children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod)));
+      return due.filter((at) => at <= now).length < sizeOf(set);
+    }),
+    oldAvailableAt: earliestAfter(
+      now,
+      dueTimes(children.pods.filter((pod) => isAlive(pod) && oldSets.some((set) => isOwnedBy(pod, set)))),
+    ),
+    availableAt: earliestAfter(now, dueAt),
+  };
+  return { ...view, unsettled: unsettled(view) };
+}
+
+/** `spec.replicas`; the API server always fills it in. */
+export const sizeOf = (set: ReplicaSet | undefined): number => set?.spec.replicas ?? 0;
+export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.labels?.[POD_TEMPLATE_HASH] ?? '';
+export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
+export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
+
+/** Available Pods of all versions; the old ones as their ReplicaSets report them. */
+export const availableInAll = (view: View): number =>
+  view.oldSets.reduce((sum, set) => sum + availableOf(set), view.available);
+
+export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
+  object.metadata.namespace === owner.metadata.namespace &&
+  owner.metadata.uid !== undefined &&
+  (object.metadata.ownerReferences?.some(
+    (ref) =>
+      ref.controller === true &&
+      ref.uid === owner.metadata.uid &&
+      ref.kind === owner.kind &&
+      OWNER_GROUPS.has(groupOf(ref.apiVersion)),
+  ) ??
+    false);
+
+/** Of Deployments and ReplicaSets: what was made before Kubernetes 1.9 names the older group, and the native controller counts it. */
+const OWNER_GROUPS = new Set(['apps', 'extensions']);
+const groupOf = (apiVersion: string): string => apiVersion.split('/', 1)[0] ?? '';
+
+/** Deleted and finished Pods are nobody's capacity; evicted ones are finished. */
+const isAlive = (pod: Pod): boolean =>
+  pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded';
+
+/**
+ * Since when the Pod is Ready; undefined when it is not. Never later than now: who is Ready is so already, and our clock is behind the
+ * kubelet's.
+ */
+export function readySince(pod: Pod, now: number): number | undefined {
+  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' ? Math.min(parseTime(ready.lastTransitionTime) ?? 0, now) : undefined;
+}
+
+function earliestAfter(now: number, times: readonly number[]): number | undefined {
+  const coming = times.filter((time) => time > now);
+  return coming.length > 0 ? Math.min(...coming) : undefined;
+}
+
+function oldestFirst(a: KubeObject, b: KubeObject): number {
+  const [x, y] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  return x === y ? compare(a.metadata.name, b.metadata.name) : compare(x, y);
+}
+
+const compare = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0);
+
+/**
+ * The Deployment's status is the native controller's own account of what its cache holds: when it agrees with what the ReplicaSets
+ * report, the controller has seen what we have seen.
+ */
+function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
+  const { deployment, newSet, oldSets, replicas, budget, updated, old } = view;
+  const sets = newSet ? [newSet, ...oldSets] : oldSets;
+  if ((deployment.status?.observedGeneration ?? 0) < (deployment.metadata.generation ?? 0))
+    return 'the Deployment controller to see the last change';
+  const late = sets.find((set) => (set.status?.observedGeneration ?? 0) < (set.metadata.generation ?? 0));
+  if (late) return `the ReplicaSet controller to see the last change of ${late.metadata.name}`;
+  const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
+  if ((deployment.status?.availableReplicas ?? 0) !== available)
+    return 'the Deployment controller to count the available Pods';
+  // A Pod that a mark came too late for has counted for a moment: only its being Ready tells that this has been seen, and is over.
+  if ((deployment.status?.readyReplicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.readyReplicas ?? 0), 0))
+    return 'the Deployment controller to count the Ready Pods';
+  // A ReplicaSet that has just been made smaller still counts the Pods it lets go: until then nobody knows who has seen it.
+  const shrinking = oldSets.find((set) => (set.status?.replicas ?? 0) > sizeOf(set));
+  if (shrinking) return `${shrinking.metadata.name} to let its Pods go`;
+  if ((deployment.status?.replicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0))
+    return 'the Deployment controller to count the Pods';
+  if (deployment.spec.paused !== true) return undefined;
+  // A single active ReplicaSet, and a new one that is whole and available, get all Pods; several share them, surge included.
+  const shared = sets.filter(isActive).length > 1 && !(updated === replicas && availableOf(newSet) === replicas);
+  const expected = replicas > 0 && shared ? replicas + budget.surge : replicas;
+  return updated + old === expected
+    ? undefined
+    : `the sizes of the ReplicaSets to add up to ${expected} (now ${updated + old})`;
+}

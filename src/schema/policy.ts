@@ -1,0 +1,20 @@
+// What a ReleasePolicy must look like, by its published schema.
+import type { ReleasePolicy } from '../api/policy.ts';
+import { releasePolicy } from '../api/schema/policy.ts';
+import type { Violation } from '../engine/validate/violation.ts';
+import { ajv, violationsOf, withMetadata } from './rollout.ts';
+
+const isPolicy = ajv.compile(withMetadata(releasePolicy));
+
+/** Fields of a wrong type, or missing: nothing more can be said about it then. */
+const HARD = new Set(['type', 'anyOf', 'required']);
+
+export function checkPolicy(object: unknown): {
+  readonly violations: readonly Violation[];
+  readonly policy: ReleasePolicy | undefined;
+} {
+  if (isPolicy(object)) return { violations: [], policy: object as ReleasePolicy };
+  const errors = isPolicy.errors ?? [];
+  const readable = !errors.some(({ keyword }) => HARD.has(keyword));
+  return { violations: violationsOf(errors), policy: readable ? (object as ReleasePolicy) : undefined };
+}

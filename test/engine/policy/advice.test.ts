@@ -1,0 +1,76 @@
+// What the author of a policy reads when its combination is hollow.
+import assert from 'node:assert/strict';
+import type { ReleasePolicySpec } from '../../../src/api/policy.ts';
+import { advisePolicy } from '../../../src/engine/policy/advice.ts';
+import { policy } from './support.ts';
+
+const WHOLE: ReleasePolicySpec = {
+  requireRollout: true,
+  protectInFlight: true,
+  steps: { maxFirstStep: '10%' },
+  approval: { required: 2, groups: ['managers'] },
+};
+
+describe('advice about a policy', () => {
+  const advice = (spec: ReleasePolicySpec): string[] => advisePolicy(policy('p', spec));
+
+  it('is none for one that holds, and none where nobody has to approve', () => {
+    assert.deepEqual(advice(WHOLE), []);
+    assert.deepEqual(advice({ requireRollout: true, windows: {} }), []);
+  });
+
+  const rules: readonly (readonly [string, ReleasePolicySpec, RegExp])[] = [
+    ['that does not enforce', { ...WHOLE, enforcement: 'Warn' }, /holds nothing while spec\.enforcement is Warn/],
+    ['without requireRollout', { ...WHOLE, requireRollout: false }, /without a Rollout changes without approval/],
+    ['without protectInFlight', { ...WHOLE, protectInFlight: false }, /deleted or disabled during a release/],
+    ['with a first step of any size', { ...WHOLE, steps: { manual: 'All' } }, /set spec\.steps\.maxFirstStep/],
+    [
+      'that wants several, of whoever may',
+      { ...WHOLE, approval: { required: 2 } },
+      /spec\.approval\.required: 2 accounts are counted/,
+    ],
+    [
+      'whose author may approve alone',
+      { ...WHOLE, approval: { groups: ['managers'] } },
+      /who changes a template may approve it alone/,
+    ],
+    [
+      'that cannot know the author',
+      { ...WHOLE, approval: { ...WHOLE.approval, notAuthor: true } },
+      /nobody knows the person behind a ServiceAccount/,
+    ],
+    [
+      'that names a ServiceAccount',
+      { ...WHOLE, approval: { required: 2, users: ['system:serviceaccount:ci:bot', 'bob'] } },
+      /role edit in the namespace of system:serviceaccount:ci:bot may act, and approve, as it/,
+    ],
+    [
+      'that names ServiceAccounts',
+      { ...WHOLE, approval: { required: 2, groups: ['system:serviceaccounts:ci'] } },
+      /as a ServiceAccount of system:serviceaccounts:ci/,
+    ],
+    [
+      'that names everybody',
+      { ...WHOLE, approval: { required: 2, groups: ['system:authenticated'] } },
+      /everybody is in system:authenticated: name a group/,
+    ],
+    [
+      'past which everybody may go',
+      { ...WHOLE, breakGlass: { groups: ['system:authenticated'] } },
+      /everybody is in system:authenticated, and may go past this policy/,
+    ],
+    [
+      'that selects by labels of Deployments',
+      { ...WHOLE, match: { workloadSelector: { matchLabels: { tier: 'gold' } } } },
+      /may take its labels off/,
+    ],
+  ];
+  for (const [what, spec, expected] of rules) {
+    it(`tells of one ${what}, and of nothing else`, () => {
+      const said = advice(spec);
+      assert.equal(said.length, 1, said.join('\n'));
+      assert.match(said[0]!, expected);
+      assert.match(said[0]!, /^tranche: spec\./, 'with the field: the linter finds its line');
+    });
+  }
+});

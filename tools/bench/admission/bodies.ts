@@ -1,0 +1,124 @@
+// The reviews that are sent: recorded ones (test/admission/fixtures), of Deployments that are in the cluster and that Rollouts name.
+import { readFileSync } from 'node:fs';
+import * as keys from '../../../src/api/keys.ts';
+import type { Deployment } from '../../../src/api/types.ts';
+import { mutateDeployment } from '../../../src/admission/webhooks/workload.ts';
+import { readReview } from '../../../src/admission/review.ts';
+import { aRollout, atOnce, someDeps, type Json } from '../../../test/admission/support.ts';
+import { applyOps } from '../../../test/support/json-patch.ts';
+
+export type Kind = 'pass' | 'hold' | 'refuse';
+export const KINDS: readonly Kind[] = ['pass', 'hold', 'refuse'];
+
+/** As large as the reviews of Deployments in real clusters mostly are. */
+export const BODY_BYTES = 14_000;
+
+/** So many for each kind of review are edited in turn: no review is about what the one before it was. */
+const DEPLOYMENTS = 16;
+
+export interface Body {
+  /** The JSON of the review. */
+  readonly text: string;
+  /** What must be in the answer. */
+  readonly answer: string;
+  /** What is edited, as it must be in the cluster: what all of them have the same is its template. */
+  readonly deployment: Deployment;
+}
+
+/** What the Rollout of a Deployment must be like for the reviews to be what they are called. */
+export const rolloutFor = (name: string, namespace: string): Json => ({
+  apiVersion: 'rollouts.kruise.io/v1beta1',
+  kind: 'Rollout',
+  metadata: { name, namespace },
+  spec: {
+    workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+    strategy: { canary: { steps: [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }] } },
+  },
+});
+
+interface Review {
+  readonly request: { readonly name: string; readonly object: Deployment; readonly oldObject: Deployment };
+}
+
+const recorded = (file: string): Review => {
+  const { reviews } = JSON.parse(
+    readFileSync(new URL(`../../../test/admission/fixtures/${file}.json`, import.meta.url), 'utf8'),
+  ) as { reviews: Review[] };
+  return reviews[0]!;
+};
+
+type Edit = (deployment: Deployment, which: 'object' | 'oldObject') => Deployment;
+
+const edited = (review: Review, edit: Edit): Review => ({
+  ...review,
+  request: {
+    ...review.request,
+    oldObject: edit(review.request.oldObject, 'oldObject'),
+    object: edit(review.request.object, 'object'),
+  },
+});
+
+const enrolled: Edit = (deployment) => ({
+  ...deployment,
+  metadata: { ...deployment.metadata, labels: { ...deployment.metadata.labels, [keys.WORKLOAD_TYPE]: 'deployment' } },
+});
+
+/** The same with more environment variables, old and new, until it is that large. */
+function grown(review: Review, bytes: number): Review {
+  const extra: Json[] = [];
+  const withExtra = (): Review =>
+    edited(review, (deployment) => {
+      const copy = structuredClone(deployment) as unknown as {
+        spec: { template: { spec: { containers: { env?: Json[] }[] } } };
+      };
+      const [container] = copy.spec.template.spec.containers;
+      container!.env = [...(container!.env ?? []), ...extra];
+      return copy as unknown as Deployment;
+    });
+  const missing = bytes - JSON.stringify(review).length;
+  for (let added = 0; added < missing; added += 2 * JSON.stringify(extra.at(-1)).length + 2) {
+    const i = extra.length;
+    extra.push({ name: `SETTING_${i}`, value: `https://service-${i}.example.com:8443/path?timeout=${i}s` });
+  }
+  return withExtra();
+}
+
+/** The same of a Deployment of this name. */
+const named = (review: Review, name: string): Review => {
+  const { request } = edited(review, (deployment) => ({
+    ...deployment,
+    metadata: { ...deployment.metadata, name },
+  }));
+  return { ...review, request: { ...request, name } };
+};
+
+const made = new Map<string, Body>();
+
+/** A review of about so many bytes, as the API server sends it, on the Deployment of this name. */
+function bodyOf(kind: Kind, name: string, bytes: number): Body {
+  let body = made.get(name);
+  if (body) return body;
+  const file = kind === 'pass' ? '10-kubectl-label' : '02-kubectl-patch-strategic-env';
+  const review = named(grown(edited(recorded(file), enrolled), bytes), name);
+  const text = JSON.stringify(kind === 'refuse' ? refused(review) : review);
+  const answer = kind === 'hold' ? '"patch"' : `"allowed":${kind === 'pass'}`;
+  made.set(name, (body = { text, answer, deployment: review.request.oldObject }));
+  return body;
+}
+
+/** Of these kinds in turn, and of all Deployments in turn. */
+export const bodiesOf = (...kinds: readonly Kind[]): Body[] =>
+  Array.from({ length: DEPLOYMENTS }, (_, i) => kinds.map((kind) => bodyOf(kind, `${kind}-${i}`, BODY_BYTES))).flat();
+
+/** One that starts a release. */
+export const bodyOfSize = (bytes: number): Body => bodyOf('hold', `hold-of-${bytes}`, bytes);
+
+/** In the middle of the release, somebody asks for the strategy Recreate. */
+function refused(review: Review): Review {
+  const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(review.request.name, 'default') };
+  const { patch = [] } = atOnce(mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] })));
+  const held = applyOps(review.request.object, patch);
+  return edited(review, (_, which) =>
+    which === 'oldObject' ? held : { ...held, spec: { ...held.spec, strategy: { type: 'Recreate' } } },
+  );
+}

@@ -1,0 +1,66 @@
+// `make bench`: runs the benches, keeps what they found, and writes docs/performance.md. ONLY=NAME runs one, ONLY=page none;
+// QUICK=1 is short and writes to .cache/bench; SECONDS=N is how long the soak takes.
+import { fileURLToPath } from 'node:url';
+import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
+import { admissionBench } from './admission/bench.ts';
+import type { Bench, Report } from './bench.ts';
+import { operatorBench } from './operator/bench.ts';
+import { readMachine } from './machine.ts';
+import { soakBench } from './soak/bench.ts';
+import { writePage, writeReport } from './write.ts';
+
+/** In the order of the page. */
+const benches: readonly Bench<unknown>[] = [admissionBench, operatorBench, soakBench];
+
+const folderOf = (quick: boolean): string =>
+  fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs', import.meta.url));
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function runOne(bench: Bench<unknown>, quick: boolean, seconds: number | undefined): Promise<Report> {
+  const machine = readMachine();
+  const began = performance.now();
+  const startedAt = new Date().toISOString();
+  const progress = (line: string): void => {
+    print(`${bench.name} ${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`);
+  };
+  const data = await bench.run({ quick, seconds, progress });
+  return { bench: bench.name, startedAt, seconds: (performance.now() - began) / 1000, quick, machine, data };
+}
+
+/** The exit code. */
+async function main(): Promise<number> {
+  const { ONLY: only = '', QUICK: quickText = '', SECONDS: secondsText = '' } = process.env;
+  const names = benches.map(({ name }) => name);
+  if (only !== '' && only !== 'page' && !names.includes(only)) {
+    print(`bench: ONLY is ${JSON.stringify(only)}, but must be one of ${[...names, 'page'].join(', ')}`);
+    return 2;
+  }
+  if (!/^\d*$/.test(secondsText)) {
+    print(`bench: SECONDS is ${JSON.stringify(secondsText)}, but must be a whole number`);
+    return 2;
+  }
+  const quick = quickText !== '' && quickText !== '0';
+  const seconds = secondsText === '' ? undefined : Number(secondsText);
+  const folder = folderOf(quick);
+  const failures: string[] = [];
+  for (const bench of benches.filter(({ name }) => only === '' || only === name)) {
+    try {
+      const report = await runOne(bench, quick, seconds);
+      await writeReport(folder, report);
+      const failure = bench.failure?.(report.data);
+      if (failure !== undefined) failures.push(`${bench.name}: ${failure}`);
+    } catch (error) {
+      // The other benches' numbers are worth having all the same.
+      failures.push(`${bench.name} could not be measured: ${(error as Error).stack ?? String(error)}`);
+    }
+    await endAll();
+  }
+  await writePage(folder, benches);
+  print(`written: ${folder}/performance.md`);
+  for (const failure of failures) print(`FAILED ${failure}`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+endAllOnSignals();
+process.exit(await main());

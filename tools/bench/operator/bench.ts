@@ -1,0 +1,42 @@
+// The operator's figures: what it costs while nothing happens, and with many releases at once.
+import { fileURLToPath } from 'node:url';
+import { run } from '../../../test/support/processes.ts';
+import type { Bench } from '../bench.ts';
+import { describeOperator } from './describe.ts';
+import { measureIdle, measureReleases, type IdleData, type ReleaseFigure, type ReleaseOptions } from './measure.ts';
+
+export interface OperatorData {
+  readonly idle: IdleData;
+  readonly releases: readonly ReleaseFigure[];
+}
+
+const STEPS = { replicas: 30, jitter: [0.25, 1.75] } as const;
+/** As pipelines start them; the cluster, one process as well, has to keep up: where there are more, with slower Pods. */
+const PACE = 4;
+const FULL: readonly ReleaseOptions[] = [
+  { ...STEPS, releases: 10, perSecond: PACE, readyMs: 10_000, timeoutSeconds: 120 },
+  { ...STEPS, releases: 100, perSecond: PACE, readyMs: 45_000, timeoutSeconds: 420 },
+  { ...STEPS, releases: 1_000, perSecond: PACE, readyMs: 270_000, timeoutSeconds: 2_400 },
+  { ...STEPS, releases: 100, perSecond: 0, readyMs: 10_000, timeoutSeconds: 180 },
+];
+const QUICK: readonly ReleaseOptions[] = [
+  { ...STEPS, releases: 10, perSecond: PACE, readyMs: 2_000, timeoutSeconds: 60 },
+];
+
+const root = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+
+export const operatorBench: Bench<OperatorData> = {
+  name: 'operator',
+  title: 'Operator',
+  async run({ quick, progress }) {
+    progress('compiling, as for the image');
+    const args = [root('node_modules/typescript/bin/tsc'), '-p', root('tsconfig.build.json')];
+    const built = await run(process.execPath, args, { timeoutSeconds: 180 });
+    if (built.code !== 0) throw new Error(`the program does not compile:\n${built.stdout}`);
+    const idle = await measureIdle(quick ? [10, 100] : [100, 1_000, 10_000], quick ? 10 : 30, progress);
+    const releases: ReleaseFigure[] = [];
+    for (const options of quick ? QUICK : FULL) releases.push(await measureReleases(options, progress));
+    return { idle, releases };
+  },
+  describe: describeOperator,
+};

@@ -1,0 +1,141 @@
+// Looks at every change in the cluster: when the last Pod of each batch was Ready, and when the status said that the batch is done.
+import { performance } from 'node:perf_hooks';
+import type { Change, Store } from '../../../sandbox/src/core/store.ts';
+import type { KubeObject } from '../../../sandbox/src/core/types.ts';
+
+interface Batch {
+  /** First Pod of it made; slowest Pod, from made to Ready; last Pod Ready; the ReplicaSet counts it; the status says so. */
+  firstMadeAt?: number;
+  slowestMs: number;
+  readyAt?: number;
+  countedAt?: number;
+  saidAt?: number;
+}
+
+interface Release {
+  readonly startedAt: number;
+  readonly batches: readonly Batch[];
+  readonly madeAt: Map<string, number>;
+  ready: number;
+  heldAt?: number;
+  doneAt?: number;
+}
+
+export interface ReleaseResults {
+  readonly releases: number;
+  readonly finished: number;
+  /** All of these in milliseconds. */
+  readonly wall: number;
+  readonly podsOwn: readonly number[];
+  readonly each: readonly number[];
+  /** Last Pod Ready → the status says so. */
+  readonly reaction: readonly number[];
+  /** Of it: last Pod Ready → its ReplicaSet counts it, which is the cluster's part. */
+  readonly counted: readonly number[];
+  /** The status says that a step begins → its first Pod is made. */
+  readonly begin: readonly number[];
+}
+
+export class Observer {
+  private readonly releases = new Map<string, Release>();
+  private readonly perBatch: number;
+  private readonly batches: number;
+  readonly stop: () => void;
+
+  constructor(store: Store, replicas: number, batches: number) {
+    this.perBatch = replicas / batches;
+    this.batches = batches;
+    this.stop = store.observe((change) => this.see(change));
+  }
+
+  begin(namespace: string, name: string): void {
+    const batches = Array.from({ length: this.batches }, () => ({ slowestMs: 0 }));
+    this.releases.set(`${namespace}/${name}`, { startedAt: performance.now(), batches, madeAt: new Map(), ready: 0 });
+  }
+
+  progress(): { finished: number; batches: number } {
+    const all = [...this.releases.values()];
+    return {
+      finished: all.filter(({ doneAt }) => doneAt !== undefined).length,
+      batches: all.reduce((sum, { batches }) => sum + batches.filter(({ saidAt }) => saidAt !== undefined).length, 0),
+    };
+  }
+
+  results(): ReleaseResults {
+    const all = [...this.releases.values()];
+    const done = all.filter(({ doneAt }) => doneAt !== undefined);
+    const batches = done.flatMap((release) => release.batches);
+    const between = (from: keyof Batch, to: keyof Batch): number[] =>
+      batches.flatMap((batch) =>
+        batch[from] === undefined || batch[to] === undefined ? [] : [batch[to] - batch[from]],
+      );
+    return {
+      releases: all.length,
+      finished: done.length,
+      wall: Math.max(...done.map(({ doneAt }) => doneAt!)) - Math.min(...all.map(({ startedAt }) => startedAt)),
+      podsOwn: done.map((release) => release.batches.reduce((sum, { slowestMs }) => sum + slowestMs, 0)),
+      each: done.map(({ doneAt, startedAt }) => doneAt! - startedAt),
+      reaction: between('readyAt', 'saidAt'),
+      counted: between('readyAt', 'countedAt'),
+      begin: done.flatMap(({ batches: of }) =>
+        of.slice(1).flatMap(({ firstMadeAt }, i) => (firstMadeAt === undefined ? [] : [firstMadeAt - of[i]!.saidAt!])),
+      ),
+    };
+  }
+
+  private see({ collection, object, previous }: Change): void {
+    if (collection === '/pods') this.seePod(object, previous);
+    else if (collection === 'apps/replicasets') this.seeReplicaSet(object);
+    else if (collection === 'rollouts.kruise.io/rollouts') this.seeStatus(object);
+  }
+
+  private seePod(pod: KubeObject, previous: KubeObject | undefined): void {
+    const release = this.releases.get(workloadOf(pod));
+    if (!release) return;
+    const now = performance.now();
+    const uid = pod.metadata.uid!;
+    if (!previous) {
+      const batch = release.batches[Math.floor(release.madeAt.size / this.perBatch)];
+      release.madeAt.set(uid, now);
+      if (batch) batch.firstMadeAt ??= now;
+      return;
+    }
+    const madeAt = release.madeAt.get(uid);
+    if (madeAt === undefined || isReady(previous) || !isReady(pod)) return;
+    const batch = release.batches[Math.floor(release.ready / this.perBatch)];
+    release.ready += 1;
+    if (!batch) return;
+    batch.slowestMs = Math.max(batch.slowestMs, now - madeAt);
+    if (release.ready % this.perBatch === 0) batch.readyAt = now;
+  }
+
+  private seeReplicaSet(set: KubeObject): void {
+    const release = this.releases.get(workloadOf(set));
+    if (
+      !release ||
+      Date.parse(set.metadata.creationTimestamp!) < Date.now() - performance.now() + release.startedAt - 1000
+    )
+      return;
+    const counted = Math.floor((set.status?.readyReplicas ?? 0) / this.perBatch);
+    for (const batch of release.batches.slice(0, counted)) batch.countedAt ??= performance.now();
+  }
+
+  private seeStatus({ metadata, status }: KubeObject): void {
+    const release = this.releases.get(`${metadata.namespace}/${metadata.name}`);
+    if (!release || !status) return;
+    if (status.phase === 'Progressing') release.heldAt ??= performance.now();
+    if (release.heldAt === undefined) return;
+    const { currentStepIndex, currentStepState } = status.canaryStatus ?? {};
+    const done = status.phase === 'Healthy' || currentStepState === 'Completed' ? this.batches : currentStepIndex - 1;
+    for (const batch of release.batches.slice(0, done)) batch.saidAt ??= performance.now();
+    if (status.phase === 'Healthy') release.doneAt ??= performance.now();
+  }
+}
+
+const workloadOf = ({ metadata }: KubeObject): string =>
+  `${metadata.namespace}/${metadata.labels?.['app.kubernetes.io/name'] ?? ''}`;
+
+const isReady = ({ status }: KubeObject): boolean =>
+  ((status?.conditions ?? []) as { type: string; status: string }[]).some(
+    ({ type, status: is }) => type === 'Ready' && is === 'True',
+  );

@@ -1,0 +1,182 @@
+// Starts the cluster and the program as processes of their own, each on a core of its own where the machine has two.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MountedSecret, tlsFlags } from '../../../test/support/certificates.ts';
+import { temporaryFolder } from '../../../test/support/processes.ts';
+import { canPin, TASKSET } from '../child.ts';
+import { imageEnv, imageFlags } from '../plain.ts';
+import { caller } from './rpc.ts';
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+const MAIN = here('../../../dist/main.js');
+/** What the processes printed last, for a failure's report. */
+const KEPT_CHARACTERS = 4_000;
+const READY_SECONDS = 120;
+
+export interface Usage {
+  readonly cpuMs: number;
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly heapTotal: number;
+  readonly arrayBuffers: number;
+  readonly external: number;
+  readonly peakRss: number;
+  readonly utilization: number;
+  readonly handles: number;
+  readonly delayMs: Delay;
+}
+
+export interface Delay {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+type Call = (method: string, ...args: unknown[]) => Promise<unknown>;
+
+export interface ClusterProcess {
+  readonly call: Call;
+  /** What the program's flags and environment have to say to find it. */
+  readonly account: { readonly port: string; readonly folder: string; readonly tls: string };
+  stop(): Promise<void>;
+}
+
+export interface ProgramProcess {
+  /** From the start of the process to its line "ready". */
+  readonly readyMs: number;
+  readonly usage: (after?: 'collect') => Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+const pinned = (core: number, args: readonly string[]): [string, string[]] =>
+  canPin() ? [TASKSET, ['-c', String(core), process.execPath, ...args]] : [process.execPath, [...args]];
+
+function follow(child: ChildProcess): { output: () => string } {
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-KEPT_CHARACTERS)));
+  }
+  return { output: () => output };
+}
+
+const ended = (child: ChildProcess): Promise<void> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once('exit', () => resolve()));
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+function launch(core: number, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const [program, rest] = pinned(core, args);
+  const child = spawn(program, rest, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** What the cluster says of itself. */
+interface Started {
+  readonly port: string;
+  readonly token: string;
+  readonly ca: string;
+  readonly secret: Readonly<Record<string, string>>;
+}
+
+export async function startClusterProcess(readyMs: number, jitter: readonly [number, number]): Promise<ClusterProcess> {
+  const child = launch(0, ['--max-old-space-size=12288', here('cluster.ts')], process.env);
+  const { output } = follow(child);
+  const ask = caller(child);
+  const call: Call = async (...asked) => {
+    try {
+      return await ask(...asked);
+    } catch (error) {
+      throw new Error(`the cluster: ${(error as Error).message}\n${output()}`, { cause: error });
+    }
+  };
+  const { port, token, ca, secret } = (await call('start', readyMs, jitter)) as Started;
+  const mounted = new MountedSecret();
+  await mounted.show(secret);
+  const folder = temporaryFolder('bench-account');
+  for (const [file, text] of Object.entries({ token, 'ca.crt': ca, namespace: 'tranche-system' })) {
+    writeFileSync(path.join(folder, file), text, { mode: 0o600 });
+  }
+  return {
+    call,
+    account: { port, folder, tls: mounted.folder },
+    async stop() {
+      child.kill('SIGKILL');
+      await ended(child);
+    },
+  };
+}
+
+let inside: Promise<string> | undefined;
+
+/** The program loads it as plain JavaScript: a compiler in its process would be measured too. */
+const insideFile = (): Promise<string> => (inside ??= makeInside());
+
+async function makeInside(): Promise<string> {
+  const file = path.join(temporaryFolder('bench-inside'), 'inside.mjs');
+  writeFileSync(file, stripTypeScriptTypes(await readFile(here('inside.ts'), 'utf8')));
+  return file;
+}
+
+/** The program as in its image: compiled, in a Pod, with a service account. */
+export async function startProgramProcess(cluster: ClusterProcess, ...flags: string[]): Promise<ProgramProcess> {
+  const { port, folder, tls } = cluster.account;
+  const env = {
+    PATH: process.env['PATH'],
+    ...imageEnv(),
+    KUBERNETES_SERVICE_HOST: '127.0.0.1',
+    KUBERNETES_SERVICE_PORT: port,
+    BENCH_SERVICE_ACCOUNT: folder,
+  };
+  const args = [
+    ...imageFlags(),
+    // To look closer, e.g. BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'.
+    ...(process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
+    '--expose-gc',
+    '--import',
+    await insideFile(),
+    MAIN,
+    '--webhook-port',
+    '0',
+    '--metrics-port',
+    '0',
+    ...tlsFlags(tls),
+    ...flags,
+  ];
+  const started = performance.now();
+  const child = launch(1, args, env);
+  const { output } = follow(child);
+  const call = caller(child);
+  const readyMs = await new Promise<number>((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`the program ${why}:\n${output()}`));
+    const timer = setTimeout(() => fail(`was not ready within ${READY_SECONDS} s`), READY_SECONDS * 1000);
+    child.once('exit', () => fail('ended'));
+    child.stdout!.on('data', () => {
+      const line = /.*"message":"ready".*/.exec(output())?.[0];
+      if (line === undefined) return;
+      clearTimeout(timer);
+      resolve(performance.now() - started);
+    });
+  });
+  const webhookPort = Number(/"webhookPort":(\d+)/.exec(output())![1]);
+  await cluster.call('webhookAt', webhookPort);
+  return {
+    readyMs,
+    usage: async (after) => (await call(after ?? 'usage')) as Usage,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended(child);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// The program and a cluster for it, each as a process of its own.
+import { connect } from '../../src/kube/connection.ts';
+import { createApi, type ApiClient } from '../../src/kube/client.ts';
+import { NAMESPACE, until } from '../../test/main/cluster.ts';
+import { startChild, type ChildOptions } from './child.ts';
+import { builtProgram, imageEnv, imageFlags, plain } from './plain.ts';
+
+export interface ClusterProcess {
+  readonly kubeconfig: string;
+  readonly pid: number;
+  /** As cluster-admin. */
+  readonly api: ApiClient;
+}
+
+/** The embedded cluster with the chart on it, for a program at this port. */
+export async function startClusterProcess(
+  webhookPort: number,
+  readyMs: number,
+  options: ChildOptions = {},
+): Promise<ClusterProcess> {
+  const args = [`https://127.0.0.1:${webhookPort}`, String(readyMs)];
+  const script = new URL('./sandbox.ts', import.meta.url);
+  const { said, pid } = await startChild<{ kubeconfig: string }>('cluster', script, args, options);
+  const connection = await connect({ type: 'kubeconfig', files: [said.kubeconfig] });
+  const api = createApi({ connection, userAgent: 'bench', fieldManager: 'bench' });
+  return { ...said, pid, api };
+}
+
+export interface Memory {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+  /** Timers, sockets and requests that the event loop knows. */
+  readonly resources: number;
+}
+
+export interface ProgramProcess {
+  readonly pid: number;
+  readonly webhookPort: number;
+  readonly metricsPort: number;
+  /** After a collection of garbage. */
+  memory(): Promise<Memory>;
+  /** V8's CPU profile of what happens meanwhile. */
+  profile(meanwhile: () => Promise<unknown>): Promise<unknown>;
+  /** Keeps 1 MB for ever. */
+  leak(): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+/** Compiled, as it is in the image, from here or (to compare two versions) from another dist/. Resolves when it is ready. */
+export async function startProgramProcess(
+  { kubeconfig }: Pick<ClusterProcess, 'kubeconfig'>,
+  webhookPort: number,
+  { nodeFlags = [], main, ...options }: ChildOptions & { readonly main?: URL | undefined } = {},
+): Promise<ProgramProcess> {
+  const flags = ['--kubeconfig', kubeconfig, '--webhook-url', `https://127.0.0.1:${webhookPort}`];
+  const args = [...flags, '--namespace', NAMESPACE, '--metrics-port', '0'];
+  const inside = ['--expose-gc', '--import', plain(new URL('./inside.ts', import.meta.url)).href];
+  const child = await startChild<{ controlPort: number }>('program', main ?? (await builtProgram()), args, {
+    ...options,
+    nodeFlags: [...imageFlags(), ...inside, ...nodeFlags],
+    env: { ...imageEnv(), ...options.env },
+  });
+  const { service, pid, said } = child;
+  const ready = (): Record<string, unknown> | undefined =>
+    service
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .find(({ message }) => message === 'ready');
+  await until(() => ready() !== undefined, service.output, options.readySeconds ?? 120);
+  const ask = async (path: string): Promise<unknown> =>
+    (await fetch(`http://127.0.0.1:${said.controlPort}${path}`)).json();
+  return {
+    pid,
+    webhookPort,
+    metricsPort: ready()!['metricsPort'] as number,
+    memory: () => ask('/memory') as Promise<Memory>,
+    async profile(meanwhile) {
+      await ask('/profile/start');
+      await meanwhile();
+      return ask('/profile/stop');
+    },
+    leak: () => ask('/leak'),
+    stop: () => service.stop(),
+  };
+}

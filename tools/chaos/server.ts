@@ -1,0 +1,28 @@
+// The embedded cluster as a process that can be killed and started again: everything it knows is in a folder. One line when it is ready.
+import { flushCompileCache } from 'node:module';
+import { parseArgs } from 'node:util';
+import { startSandbox } from '../../sandbox/src/index.ts';
+import { writeKubeconfig } from '../../sandbox/src/server/kubeconfig.ts';
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    port: { type: 'string', default: '0' },
+    /** Where the Service of the webhooks leads to. */
+    service: { type: 'string' },
+    kubeconfig: { type: 'string' },
+    'ready-ms': { type: 'string', default: '100' },
+    nodes: { type: 'string', default: '3' },
+  },
+});
+const sandbox = await startSandbox({
+  data: values.data!,
+  port: Number(values.port),
+  readyMs: Number(values['ready-ms']),
+  nodes: Number(values.nodes),
+  resolveService: () => ({ host: '127.0.0.1', port: Number(values.service) }),
+});
+writeKubeconfig(values.kubeconfig!, sandbox.kubeconfig);
+// Who is killed writes nothing at its end.
+flushCompileCache();
+process.stdout.write(`ready at ${sandbox.url}\n`);

@@ -1,0 +1,154 @@
+// A Deployment that is released while things go wrong, its user's side: what they wrote, and what they do about it.
+import { isDeepStrictEqual } from 'node:util';
+import type { Deployment, Rollout } from '../../src/api/types.ts';
+import { Workload } from '../../test/main/workload.ts';
+import { settingsOf, type Settings } from './judge.ts';
+import { pause, type Stage } from './stage.ts';
+
+/** Ours on a Deployment only while it is held. */
+const OURS = ['tranche.dev/held', 'rollouts.kruise.io/in-progressing', 'rollouts.kruise.io/stable-revision'];
+const ROLLOUTS = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
+
+export interface Look {
+  readonly deployment: Deployment;
+  readonly rollout: Rollout | undefined;
+}
+
+export class Subject extends Workload {
+  private readonly stage: Stage;
+  /** The spec as its user wrote it, the template aside; edits change it. */
+  private written: Record<string, unknown> = {};
+
+  constructor(stage: Stage, name: string) {
+    super(stage.api, name);
+    this.stage = stage;
+  }
+
+  get key(): string {
+    return `default/${this.name}`;
+  }
+
+  get rolloutPath(): string {
+    return `${ROLLOUTS}/${this.name}`;
+  }
+
+  /** What fails while we wait counts as not yet. */
+  override async until(what: string, condition: () => Promise<boolean>, seconds?: number): Promise<void> {
+    await this.stage.until(`${this.name}: ${what}`, condition, seconds);
+  }
+
+  /** From here on this is how it must look when nothing holds it. */
+  async remember(): Promise<void> {
+    this.written = specOf(await this.deployment());
+  }
+
+  /** Another size, or other limits; asked for until the API server has said yes or no for certain. */
+  async edit(change: { replicas?: number; settings?: Partial<Settings> }): Promise<void> {
+    const { replicas, settings } = change;
+    const { judge } = this.stage.observer;
+    const strategy = this.written['strategy'] as { rollingUpdate?: object };
+    const { maxSurge, maxUnavailable, minReadySeconds } = settings ?? {};
+    const rollingUpdate = { ...(maxSurge && { maxSurge }), ...(maxUnavailable && { maxUnavailable }) };
+    const next = {
+      ...this.written,
+      ...(replicas === undefined ? {} : { replicas }),
+      // An API server does not store a 0.
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds: minReadySeconds || undefined }),
+      strategy: { ...strategy, rollingUpdate: { ...strategy.rollingUpdate, ...rollingUpdate } },
+    };
+    const wanted = settingsOf({ spec: next });
+    if (settings) judge.wants(this.key, wanted);
+    const spec = {
+      ...(replicas === undefined ? {} : { replicas }),
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+      ...(settings ? { strategy: { rollingUpdate } } : {}),
+    };
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.patch({ spec });
+        this.written = JSON.parse(JSON.stringify(next)) as typeof next;
+        if (settings) judge.wantsIndeed(this.key, wanted, Date.now());
+        return;
+      } catch (error) {
+        // An answer of the API server is certain, unless an earlier attempt, of which nobody knows, has taken effect.
+        const refused = tries === 0 && (error as { name?: string }).name === 'ApiError';
+        if (refused && settings) judge.wantsNot(this.key, wanted);
+        if (refused || tries > 300) throw error;
+        await pause(300);
+      }
+    }
+  }
+
+  async look(): Promise<Look> {
+    const rollout = await this.rollout().catch((error: { code?: number }) => {
+      if (error.code === 404) return undefined;
+      throw error;
+    });
+    return { deployment: await this.deployment(), rollout };
+  }
+
+  waits = async (step?: number): Promise<boolean> => {
+    const canary = (await this.rollout()).status?.canaryStatus;
+    return canary?.currentStepState === 'StepPaused' && (step === undefined || canary.currentStepIndex === step);
+  };
+
+  /** The batch of this step has begun; on a slow machine, or a quick cluster, it may be over before we look. */
+  moves(step: number): Promise<void> {
+    return this.until('moving', async () => (await this.deployment()).spec.paused !== true || this.waits(step));
+  }
+
+  /** Step so and so is done and waits; returns the seconds that took. */
+  async stands(step: number, seconds = 60): Promise<number> {
+    const what = `${this.name}: step ${step} done`;
+    return this.stage
+      .until(what, () => this.waits(step), seconds)
+      .catch(async (error: Error) => {
+        const { status } = await this.rollout();
+        throw new Error(`${error.message}; it says: ${status?.message}`, { cause: error });
+      });
+  }
+
+  isReleased = async (image?: string): Promise<boolean> => {
+    const { deployment, rollout } = await this.look();
+    const { replicas, template, paused } = deployment.spec;
+    const status = deployment.status ?? {};
+    return (
+      rollout?.status?.phase === 'Healthy' &&
+      !paused &&
+      OURS.every((key) => !(key in { ...deployment.metadata.labels, ...deployment.metadata.annotations })) &&
+      (status.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0) &&
+      [status.replicas ?? 0, status.updatedReplicas ?? 0, status.availableReplicas ?? 0].every((n) => n === replicas) &&
+      (image === undefined || JSON.stringify(template).includes(`"app:${image}"`))
+    );
+  };
+
+  /** Approves whatever waits until all is released; then the Deployment must be as its user wrote it. Returns the seconds that took. */
+  async toEnd(image?: string, seconds = 120): Promise<number> {
+    const took = await this.stage.until(
+      `${this.name}: released${image ? ` to ${image}` : ''}`,
+      async () => {
+        if (await this.isReleased(image)) return true;
+        if (await this.waits()) await this.approve();
+        return false;
+      },
+      seconds,
+    );
+    await this.checkWritten();
+    return took;
+  }
+
+  /** I5, at the end: byte for byte. */
+  async checkWritten(): Promise<void> {
+    const deployment = await this.deployment();
+    const now = specOf(deployment);
+    if (!isDeepStrictEqual(now, this.written))
+      this.stage.observer.judge.violations.push(
+        `I5: ${this.key} is ${JSON.stringify(now)} in the end, its user wrote ${JSON.stringify(this.written)}`,
+      );
+    const left = OURS.filter((key) => key in { ...deployment.metadata.labels, ...deployment.metadata.annotations });
+    if (left.length > 0) this.stage.observer.judge.violations.push(`I5: ${this.key} still has ${left.join(', ')}`);
+  }
+}
+
+const specOf = ({ spec }: Deployment): Record<string, unknown> =>
+  JSON.parse(JSON.stringify({ ...spec, template: undefined })) as Record<string, unknown>;
