@@ -95,13 +95,13 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     .map(({ text }) => text)
     .filter((text) => /^[A-Z]\w+$/.test(text) && !CONDITIONS.has(text)),
   refusal: saidIn(
-    /^src\/(engine\/(validate|policy-).*|engine\/(intercept-words|reach|annotation-size)|shapes\/rollout|admission\/(access|policy)|schedule\/calendar)\.ts$/,
+    /^src\/(engine\/(validate|policy)\/.*|engine\/(admit\/messages|release\/reach|workload\/annotation-size)|schema\/rollout|admission\/(access|policy)|schedule\/calendar)\.ts$/,
     (message) => !/^tranche: /.test(message.text) && !remedies.test(message.text) && isRefusal(message),
   ),
   warning: saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: ')).map((text) =>
     text.replace(/^tranche: /, ''),
   ),
-  'word of a status': saidIn(/^src\/engine\/(words|view)\.ts$/, () => true),
+  'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
   'error of the plugin': saidIn(/^src\/cli\//, given('CliError', 'usageError')),
   'refusal of a takeover': saidIn(/^src\/cli\/takeover\//, given('refuse', 'why')).filter(
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
