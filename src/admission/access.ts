@@ -2,7 +2,7 @@
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { findObject } from '../kube/get.ts';
-import { DEPLOYMENTS, REPLICA_SETS } from '../kube/path.ts';
+import { DEPLOYMENTS, REPLICA_SETS } from '../api/resources.ts';
 import type { Violation } from '../engine/validate/violation.ts';
 import type { AdmissionDeps, Approval } from './deps.ts';
 

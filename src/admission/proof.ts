@@ -4,7 +4,7 @@ import type { KubeObject, Rollout } from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { findObject } from '../kube/get.ts';
-import { DEPLOYMENTS } from '../kube/path.ts';
+import { DEPLOYMENTS } from '../api/resources.ts';
 import { sleep } from '../kube/clock.ts';
 import { isOlder } from '../kube/versions.ts';
 

@@ -9,7 +9,8 @@ import { closedPolicies, opens, type Calendar } from '../engine/policy/windows.t
 import { sentence } from '../engine/validate/violation.ts';
 import { ApiError } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
-import { NAMESPACES, pathOf, POLICIES } from '../kube/path.ts';
+import { NAMESPACES, POLICIES } from '../api/resources.ts';
+import { pathOf } from '../kube/path.ts';
 import type { Cluster } from './context.ts';
 import { oneLine } from './paint.ts';
 import { listAll } from './resources.ts';

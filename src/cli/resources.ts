@@ -9,7 +9,8 @@ import { isOwnedBy, viewOf, type View } from '../engine/workload/deployment/view
 import type { Api } from '../kube/api.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
-import { DEPLOYMENTS, pathOf, PODS, REPLICA_SETS, ROLLOUTS } from '../kube/path.ts';
+import { DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS } from '../api/resources.ts';
+import { pathOf } from '../kube/path.ts';
 import type { Cluster } from './context.ts';
 import { CliError, usageError } from './exit.ts';
 import { inNamespace } from './text.ts';

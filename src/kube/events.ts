@@ -4,7 +4,8 @@ import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
 import { ApiError, isNotFound } from './errors.ts';
 import { silent, type Logger } from './log.ts';
-import { EVENTS, PathError, pathOf } from './path.ts';
+import { EVENTS } from '../api/resources.ts';
+import { PathError, pathOf } from './path.ts';
 
 export interface EventInput {
   /** The object it is about; apiVersion and kind must be there. */

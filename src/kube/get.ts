@@ -3,7 +3,8 @@ import type { KubeObject } from '../api/types.ts';
 import { show } from '../engine/validate/violation.ts';
 import type { Api } from './api.ts';
 import { isNotFound } from './errors.ts';
-import { pathOf, type Resource } from './path.ts';
+import { type Resource } from '../api/resources.ts';
+import { pathOf } from './path.ts';
 
 export interface Asked {
   readonly namespace?: string | undefined;

@@ -6,7 +6,8 @@ import { sleep } from './clock.ts';
 import { isAlreadyExists, isConflict, NetworkError } from './errors.ts';
 import { findObject } from './get.ts';
 import { silent, type Logger } from './log.ts';
-import { LEASES, pathOf } from './path.ts';
+import { LEASES } from '../api/resources.ts';
+import { pathOf } from './path.ts';
 
 export interface LeaseOptions {
   readonly api: Api;

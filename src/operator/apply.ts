@@ -12,15 +12,8 @@ import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { findObject, getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
-import {
-  CONTROLLER_REVISIONS,
-  DEPLOYMENTS,
-  pathOf,
-  PODS,
-  REPLICA_SETS,
-  ROLLOUTS,
-  type Resource,
-} from '../kube/path.ts';
+import { CONTROLLER_REVISIONS, DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { pathOf } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
 import { awaitsOwners, disownOps } from './managed-fields.ts';
 import type { OwnWrites } from './mutation-cache.ts';

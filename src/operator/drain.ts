@@ -7,7 +7,8 @@ import { isLeftBehind } from '../engine/release/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { DEPLOYMENTS, pathOf, ROLLOUTS, type Resource } from '../kube/path.ts';
+import { DEPLOYMENTS, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { pathOf } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
 
 export interface DrainOptions extends Omit<OperatorDeps, 'decide'> {

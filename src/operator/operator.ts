@@ -16,7 +16,7 @@ import type { Collection } from '../kube/collection.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { findObject } from '../kube/get.ts';
 import { silent, type Logger } from '../kube/log.ts';
-import { CONTROLLER_REVISIONS, DEPLOYMENTS, ROLLOUTS } from '../kube/path.ts';
+import { CONTROLLER_REVISIONS, DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
 import type { Change, Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';

@@ -5,7 +5,8 @@ import { formatTime } from '../engine/lib/time.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../kube/log.ts';
-import { pathOf, POLICIES } from '../kube/path.ts';
+import { POLICIES } from '../api/resources.ts';
+import { pathOf } from '../kube/path.ts';
 
 export interface PolicyStatusDeps {
   readonly api: Api;

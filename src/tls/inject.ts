@@ -3,7 +3,8 @@ import type { KubeObject } from '../api/types.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import { silent, type Logger } from '../kube/log.ts';
-import { DEFINITIONS, MUTATING, nameSelector, pathOf, VALIDATING, type Resource } from '../kube/path.ts';
+import { DEFINITIONS, MUTATING, VALIDATING, type Resource } from '../api/resources.ts';
+import { nameSelector, pathOf } from '../kube/path.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
 import { Reflector } from '../kube/reflector.ts';
 

@@ -1,7 +1,8 @@
 // Chooses where the certificate comes from: files that somebody else makes, a Secret shared by the replicas, or our own memory.
 import type { KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
-import { nameSelector, pathOf, SECRETS } from '../kube/path.ts';
+import { SECRETS } from '../api/resources.ts';
+import { nameSelector, pathOf } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { Certificates, type CertificateOptions, type CertificateSource } from './certificates.ts';
 import { CertificateFiles } from './files.ts';

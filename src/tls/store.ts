@@ -3,7 +3,8 @@ import type { KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
-import { pathOf, SECRETS } from '../kube/path.ts';
+import { SECRETS } from '../api/resources.ts';
+import { pathOf } from '../kube/path.ts';
 import type { Bundle } from './bundle.ts';
 
 export interface Kept {

@@ -6,7 +6,8 @@ import { mutateRollout, validateRolloutRequest } from '../../src/admission/webho
 import { isOwnedBy } from '../../src/engine/workload/deployment/view.ts';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { findObject, getObject, WrongObjectError } from '../../src/kube/get.ts';
-import { assertPlain, DEPLOYMENTS, nameSelector, NAMESPACES, PathError, pathOf } from '../../src/kube/path.ts';
+import { DEPLOYMENTS, NAMESPACES } from '../../src/api/resources.ts';
+import { assertPlain, nameSelector, PathError, pathOf } from '../../src/kube/path.ts';
 import { keyOf, splitKey } from '../../src/kube/store.ts';
 import { aReview, aRollout, someDeps, type Json } from '../admission/support.ts';
 import { ROLLOUT, template, World } from '../operator/world.ts';

@@ -1,6 +1,7 @@
 // `kubectl tranche approve`: the wire format is OpenKruise's, the words are ours.
 import type { Rollout } from '../../api/types.ts';
-import { EVENTS, pathOf } from '../../kube/path.ts';
+import { EVENTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { change, describeStep, follow, inSteps, patchStatus, whileFrozen, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context } from '../context.ts';

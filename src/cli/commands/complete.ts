@@ -1,4 +1,5 @@
 // What may come next on the command line: one answer for all shells.
+import { DEPLOYMENTS } from '../../api/resources.ts';
 import type { Command, Option } from 'commander';
 import type { Deployment } from '../../api/types.ts';
 import type { Run } from '../cli.ts';
@@ -77,10 +78,7 @@ const rollouts: Look = async (context) => {
 };
 
 const deployments: Look = async (context) => {
-  const [{ listAll }, { DEPLOYMENTS, pathOf }] = await Promise.all([
-    import('../resources.ts'),
-    import('../../kube/path.ts'),
-  ]);
+  const [{ listAll }, { pathOf }] = await Promise.all([import('../resources.ts'), import('../../kube/path.ts')]);
   const { api, namespace } = await context.cluster();
   return (await listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }))).map(({ metadata }) => metadata.name);
 };

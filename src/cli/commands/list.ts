@@ -2,7 +2,8 @@
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import { replicasOf } from '../../engine/lib/replicas.ts';
 import { parseTime } from '../../engine/lib/time.ts';
-import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
+import { DEPLOYMENTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { parseTimeout, type Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';

@@ -1,7 +1,8 @@
 // `kubectl tranche pause` and `resume`: freeze a release where it is, and go on.
 import type { Rollout } from '../../api/types.ts';
 import { readHeld } from '../../engine/workload/deployment/hold.ts';
-import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
+import { DEPLOYMENTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { ApiCall } from '../../kube/api.ts';
 import type { Run } from '../cli.ts';
 import { change, nameOf, patchSpec, send } from '../act.ts';

@@ -1,7 +1,8 @@
 // `kubectl tranche restart`: what `kubectl rollout restart` does, with a word on what follows, and not in the middle of a release.
 import { ON_RESTART, RESTARTED_AT } from '../../api/keys.ts';
 import { formatTime } from '../../engine/lib/time.ts';
-import { DEPLOYMENTS, pathOf } from '../../kube/path.ts';
+import { DEPLOYMENTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { change, follow, nameOf } from '../act.ts';
 import { parseDryRun } from '../context.ts';

@@ -2,7 +2,8 @@
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { replicasOf } from '../../engine/lib/replicas.ts';
 import { misnamedWorkload } from '../../engine/validate/names.ts';
-import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
+import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Cluster, Context, Timeout } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { Screen, watchUntilOver } from '../live.ts';

@@ -6,7 +6,7 @@ import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
 import { copyName, templateOf } from '../../engine/release/stable.ts';
 import { hashOf } from '../../engine/workload/deployment/view.ts';
 import { findObject } from '../../kube/get.ts';
-import { CONTROLLER_REVISIONS } from '../../kube/path.ts';
+import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import type { Run } from '../cli.ts';
 import { change, inRelease, replaceTemplate, type Change, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context, type DryRun } from '../context.ts';

@@ -7,7 +7,8 @@ import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/
 import { leftoverOf } from '../../engine/release/openkruise.ts';
 import { ownerOf } from '../../engine/release/governing-rollout.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
-import { DEPLOYMENTS, pathOf, ROLLOUTS } from '../../kube/path.ts';
+import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
 import { messageOf } from '../state.ts';

@@ -2,7 +2,8 @@
 import { GROUP } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { findObject } from '../../kube/get.ts';
-import { DEFINITIONS, MUTATING, pathOf, VALIDATING } from '../../kube/path.ts';
+import { DEFINITIONS, MUTATING, VALIDATING } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Cluster, Context } from '../context.ts';
 import { listAll } from '../resources.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';

@@ -1,7 +1,8 @@
 // The operator: does it lead, is it there, and of which version is it?
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/lib/time.ts';
-import { DEPLOYMENTS, LEASES, pathOf } from '../../kube/path.ts';
+import { DEPLOYMENTS, LEASES } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
 import { duration } from '../text.ts';

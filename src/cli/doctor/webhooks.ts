@@ -5,7 +5,8 @@ import type { KubeObject, LabelSelector } from '../../api/types.ts';
 import { selects, type Labels } from '../../engine/policy/policy.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
 import type { Cluster } from '../context.ts';
-import { pathOf, ROLLOUTS } from '../../kube/path.ts';
+import { ROLLOUTS } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import { duration } from '../text.ts';
 import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
 

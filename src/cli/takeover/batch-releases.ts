@@ -2,7 +2,8 @@
 import { KRUISE_BATCH_FINALIZER } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { isNotFound } from '../../kube/errors.ts';
-import { BATCH_RELEASES, pathOf } from '../../kube/path.ts';
+import { BATCH_RELEASES } from '../../api/resources.ts';
+import { pathOf } from '../../kube/path.ts';
 import { send } from '../act.ts';
 import type { Cluster, DryRun } from '../context.ts';
 import { listAll } from '../resources.ts';

@@ -2,7 +2,8 @@
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/lib/time.ts';
 import { ApiError } from '../../kube/errors.ts';
-import { LEASES, MUTATING, nameSelector, pathOf } from '../../kube/path.ts';
+import { LEASES, MUTATING } from '../../api/resources.ts';
+import { nameSelector, pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
 
