@@ -54,7 +54,25 @@ export interface DeploymentStrategy {
   readonly rollingUpdate?: { readonly maxSurge?: IntOrString; readonly maxUnavailable?: IntOrString };
 }
 
-export interface Deployment extends KubeObject {
+/** What workloads of all kinds have in common. */
+export interface Workload extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number;
+    readonly minReadySeconds?: number;
+    readonly selector: LabelSelector;
+    readonly template: PodTemplate;
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly updatedReplicas?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+    readonly conditions?: readonly Condition[];
+  };
+}
+
+export interface Deployment extends Workload {
   readonly spec: {
     readonly replicas?: number;
     readonly paused?: boolean;
@@ -271,13 +289,33 @@ export interface RolloutStatus {
   readonly history?: readonly HistoryEntry[];
 }
 
-/** Value of the annotation `tranche.dev/held`: everything needed to give the Deployment back as the user wrote it. */
-export interface Held {
+/** Value of the annotation `tranche.dev/held`: everything needed to give a workload back as its user wrote it. The same for all kinds: */
+export interface HoldRecord {
   /** Format of this record. */
   readonly v: 1;
-  /** The Rollout that holds the Deployment. */
+  /** The Rollout that holds the workload. */
   readonly rollout: string;
-  /** The user's own settings; `null` where the field was absent. */
+  /** The user's own values of the fields that we borrow; `null` where a field was absent. */
+  readonly user: object;
+  /** sha256 (hex) of the canonical JSON of the stable template (engine/lib/template.ts). */
+  readonly stable: string;
+  /** When Pods were last granted: they are due since then. */
+  readonly moved?: string;
+  /** When the workload's controller was last reminded of what it could not make. */
+  readonly reminded?: string;
+  /**
+   * Where the Rollout leaves and the stable template was put back: the workload's generation before that, then the digest of what was
+   * stored, if others made something else of it.
+   */
+  readonly reverted?: string;
+  /** What no webhook saw, when the operator had to hold the workload itself. */
+  readonly bypassed?: string;
+  /** Absent where nothing is traced, and where no webhook saw the change. */
+  readonly trace?: TraceContext;
+}
+
+/** The record on a Deployment. */
+export interface Held extends HoldRecord {
   readonly user: {
     readonly paused: boolean | null;
     readonly maxSurge: IntOrString | null;
@@ -285,8 +323,6 @@ export interface Held {
     readonly minReadySeconds: number | null;
     readonly progressDeadlineSeconds: number | null;
   };
-  /** sha256 (hex) of the canonical JSON of the stable template (engine/revision.ts). */
-  readonly stable: string;
   /** True while ReplicaSets of an abandoned version carry marks: a rollback must take them off before it is freed. */
   readonly marks?: boolean;
   /**
@@ -294,19 +330,6 @@ export interface Held {
    * user's that no webhook saw.
    */
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
-  /** When the budget was last given: the Pods of it are due since then. */
-  readonly moved?: string;
-  /** When the Deployment controller was last reminded of a ReplicaSet that it could not make. */
-  readonly reminded?: string;
-  /**
-   * Where the Rollout leaves and the stable template was put back: the Deployment's generation before that, then the digest of what was
-   * stored, if others made something else of it.
-   */
-  readonly reverted?: string;
-  /** What no webhook saw, when the operator had to hold the Deployment itself. */
-  readonly bypassed?: string;
-  /** Absent where nothing is traced, and where no webhook saw the change. */
-  readonly trace?: TraceContext;
   /** Fields of `user` that Kubernetes would refuse, and that its defaults have replaced. Found when the record is read; never written. */
   readonly mended?: readonly string[];
 }

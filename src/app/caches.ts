@@ -1,15 +1,18 @@
 // What every replica keeps a copy of: the Rollouts and the Deployments that they name, of all namespaces or of some.
 import { WORKLOAD_TYPE } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
-import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import type { Deployment, KubeObject, Rollout, Workload } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { steadyClock as clock } from '../kube/clock.ts';
 import { inNamespaces, type Collection } from '../kube/collection.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
-import { DEPLOYMENTS, NAMESPACES, POLICIES, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { NAMESPACES, POLICIES, ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { heldIndex } from '../operator/policies.ts';
-import { trimDeployment } from '../operator/transform.ts';
+import { deploymentKind } from '../engine/workload/deployment/kind.ts';
+import { KINDS } from '../engine/workload/registry.ts';
+import type { Workloads } from '../operator/operator.ts';
+import { trimWorkload } from '../operator/transform.ts';
 import { workloadIndex } from '../operator/workload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -17,6 +20,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 export interface Caches {
   readonly rollouts: Collection<Rollout>;
   readonly deployments: Collection<Deployment>;
+  /** Of each kind, the Deployments among them. */
+  readonly workloads: Workloads;
 }
 
 export interface CachesOptions {
@@ -46,13 +51,20 @@ export function startCaches({ api, namespaces, logger, metrics }: CachesOptions)
     collection.start();
     return collection;
   };
+  const workloads = new Map(
+    KINDS.map((kind) => [
+      kind,
+      make<Workload>(kind.resource, {
+        labelSelector: WORKLOAD_TYPE,
+        trim: trimWorkload,
+        indexes: { held: heldIndex, enrolled: () => ['*'] },
+      }),
+    ]),
+  );
   return {
     rollouts: make<Rollout>(ROLLOUTS, { indexes: { workload: workloadIndex } }),
-    deployments: make<Deployment>(DEPLOYMENTS, {
-      labelSelector: WORKLOAD_TYPE,
-      trim: trimDeployment,
-      indexes: { held: heldIndex, enrolled: () => ['*'] },
-    }),
+    deployments: workloads.get(deploymentKind) as Collection<Deployment>,
+    workloads,
   };
 }
 

@@ -3,9 +3,11 @@ import { hash } from 'node:crypto';
 import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { templateDigest } from '../engine/lib/template.ts';
-import type { Children, Snapshot } from '../engine/snapshot.ts';
+import type { Children } from '../engine/snapshot.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
-import { isOwnedBy, viewOf, type View } from '../engine/workload/deployment/view.ts';
+import { deploymentKind } from '../engine/workload/deployment/kind.ts';
+import type { View } from '../engine/workload/deployment/view.ts';
+import { isOwnedBy } from '../engine/workload/pods.ts';
 import type { Api } from '../kube/api.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
@@ -145,17 +147,8 @@ export async function gather(cluster: Cluster, rollout: Rollout, now: number): P
 }
 
 export function factsOf(rollout: Rollout, deployment: Deployment, children: Children, now: number): Facts {
-  const snapshot: Snapshot = {
-    now,
-    rollout,
-    deployment,
-    children,
-    alone: true,
-    reportedAt: undefined,
-    digest,
-    sha256,
-  };
-  return { rollout, deployment, view: viewOf(snapshot, deployment, children), pods: children.pods };
+  const view = deploymentKind.progress({ now, rollout, digest }, deployment, children);
+  return { rollout, deployment, view, pods: children.pods };
 }
 
 export const podsOfSet = (pods: readonly Pod[], set: ReplicaSet): Pod[] => pods.filter((pod) => isOwnedBy(pod, set));

@@ -1,20 +1,19 @@
 // The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
 import { HELD, ON_RESTART, PLAN_HASH, ROLLOUT_ID, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { CanaryStatus, Deployment, Held, Rollout } from '../api/types.ts';
-import { replicasOf, stepTarget } from './lib/replicas.ts';
+import type { CanaryStatus, HoldRecord, Rollout, Workload } from '../api/types.ts';
+import { nothing, type Decision, type EventNote } from './decision.ts';
+import { stepTarget } from './lib/replicas.ts';
 import { adopt, begin } from './release/start.ts';
-import { freeze, letGo } from './workload/deployment/budget.ts';
-import { act, catchUp, dropRecord, holdAgain, isStale, takeOverEdits } from './release/bypass.ts';
+import { catchUp, dropRecord, holdAgain, takeOverEdits } from './release/bypass.ts';
 import { cancel, finalise, leave } from './release/finalize.ts';
 import { enrol, guard } from './release/enrol.ts';
-import { isMarked } from './workload/deployment/hold.ts';
 import { isInFlight } from './release/in-flight.ts';
 import { isLeftBehind, isOurs } from './release/openkruise.ts';
 import { notReached } from './release/reach.ts';
 import { lastReleaseId } from './release/release-id.ts';
 import { isRestartOnly } from './lib/template.ts';
-import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
-import { availableOf, knownStable } from './release/stable.ts';
+import type { Snapshot } from './snapshot.ts';
+import { knownStable } from './release/stable.ts';
 import {
   closeHistory,
   conditionOf,
@@ -27,11 +26,11 @@ import {
   setCondition,
   type Draft,
 } from './status.ts';
-import { effectsOf } from './steps/run.ts';
 import { proceed } from './steps/machine.ts';
 import { misnamedWorkload } from './validate/names.ts';
 import { sentence } from './validate/violation.ts';
-import { hashOf, viewOf, type View } from './workload/deployment/view.ts';
+import { decisionOf, effectsOf, type Progress, type WorkloadKind } from './workload/kind.ts';
+import { kindOf } from './workload/registry.ts';
 import { goBack, wayBack } from './release/way-back.ts';
 import * as words from './messages.ts';
 
@@ -39,29 +38,32 @@ const MISSING_AGAIN_MS = 60_000;
 
 /** The same snapshot gives the same decision; a decision that was carried out, taken again, changes nothing. */
 export function decide(snapshot: Snapshot): Decision {
-  const { rollout, deployment } = snapshot;
-  if (deployment && !isNamedBy(rollout, deployment))
-    return decide({ ...snapshot, deployment: undefined, children: undefined });
+  const { rollout, workload } = snapshot;
+  const kind = kindOf(rollout.spec.workloadRef);
+  if (!kind) return nothing;
+  if (workload && !isNamedBy(rollout, workload))
+    return decide({ ...snapshot, workload: undefined, children: undefined });
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
   const misnamed = misnamedWorkload(rollout);
   if (misnamed) return standAside(snapshot, 'InvalidWorkloadRef', sentence(misnamed));
   // A release that is in flight there goes on to its end.
-  if (snapshot.unreached && !isInFlight(rollout, deployment)) return standAside(snapshot, 'NotReached');
+  if (snapshot.unreached && !isInFlight(rollout, workload)) return standAside(snapshot, 'NotReached');
   const guarded = guard(snapshot);
   if (guarded) return guarded;
-  if (!deployment) return standAside(snapshot, 'WorkloadNotFound');
-  if (deployment.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(snapshot, deployment);
-  if (isLeftBehind(deployment, rollout)) return standAside(snapshot, 'LeftByOpenKruise');
-  if (deployment.spec.strategy?.type === 'Recreate') return standAside(snapshot, 'RecreateStrategy');
-  if (isIdle(snapshot, deployment)) return report(snapshot, rest(snapshot, deployment), []);
-  if (!snapshot.children) return { ...nothing, needsChildren: true };
-  return govern(snapshot, viewOf(snapshot, deployment, snapshot.children));
+  if (!workload) return standAside(snapshot, 'WorkloadNotFound');
+  if (workload.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(snapshot, kind, workload);
+  if (isLeftBehind(workload, rollout)) return standAside(snapshot, 'LeftByOpenKruise');
+  const obstacle = kind.obstacle(workload);
+  if (obstacle) return standAside(snapshot, obstacle.reason, obstacle.message);
+  if (isIdle(snapshot, workload)) return report(snapshot, rest(snapshot, kind, workload), []);
+  if (!snapshot.children) return waitForChildren;
+  return govern(snapshot, kind.progress(snapshot, workload, snapshot.children));
 }
 
-/** A Rollout speaks of one Deployment, by name, in its own namespace. */
-const isNamedBy = ({ metadata, spec }: Rollout, deployment: Deployment): boolean =>
-  deployment.metadata.namespace === metadata.namespace && deployment.metadata.name === spec.workloadRef.name;
+/** A Rollout speaks of one workload, by name, in its own namespace. */
+const isNamedBy = ({ metadata, spec }: Rollout, workload: Workload): boolean =>
+  workload.metadata.namespace === metadata.namespace && workload.metadata.name === spec.workloadRef.name;
 
 /** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
 export function standAside(
@@ -80,7 +82,7 @@ export function standAside(
   const draft = draftOf(rollout);
   draft.message = {
     WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
-    RecreateStrategy: `Deployment "${name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`,
+    RecreateStrategy: by,
     LeftByOpenKruise: words.leftByOpenKruise(rollout),
     InvalidWorkloadRef: `nothing is read or written for this Rollout: ${by}`,
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
@@ -101,28 +103,28 @@ export function standAside(
 }
 
 /** Nothing has changed since the last release: no ReplicaSet need be looked at. */
-function isIdle({ rollout, digest }: Snapshot, deployment: Deployment): boolean {
+function isIdle({ rollout, digest }: Snapshot, workload: Workload): boolean {
   return (
     rollout.status?.phase === 'Healthy' &&
-    deployment.metadata.annotations?.[HELD] === undefined &&
-    rollout.status.canaryStatus?.templateDigest === digest(deployment.spec.template)
+    workload.metadata.annotations?.[HELD] === undefined &&
+    rollout.status.canaryStatus?.templateDigest === digest(workload.spec.template)
   );
 }
 
-function rest({ rollout, now }: Snapshot, deployment: Deployment): Draft {
+function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: Workload): Draft {
   const draft = draftOf(rollout);
   if (isTrue(rollout, 'Stalled')) {
     setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
     draft.message = words.idle;
   }
-  const id = deployment.metadata.labels?.[ROLLOUT_ID];
+  const id = workload.metadata.labels?.[ROLLOUT_ID];
   const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
   const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   if (draft.canary)
     draft.canary = {
       ...draft.canary,
       ...followId(draft.canary, id),
-      ...followScale(draft.canary, deployment),
+      ...followScale(draft.canary, workload, kind.replicas(workload)),
       rolloutHash,
       // There may be fewer than there were when it ended.
       currentStepIndex: Math.min(draft.canary.currentStepIndex, steps),
@@ -142,11 +144,10 @@ function followId(canary: CanaryStatus, id: string | undefined): Partial<CanaryS
  * A scale at rest: one write when the native controller has seen it, and one when all its Pods are Ready. Pods that are not Ready for a
  * while are for the Deployment to tell.
  */
-function followScale(canary: CanaryStatus, deployment: Deployment): Partial<CanaryStatus> {
-  const { metadata, status } = deployment;
+function followScale(canary: CanaryStatus, { metadata, status }: Workload, replicas: number): Partial<CanaryStatus> {
   const generation = metadata.generation ?? 0;
   if ((status?.observedGeneration ?? 0) < generation) return {};
-  const [replicas, ready] = [replicasOf(deployment), status?.readyReplicas ?? 0];
+  const ready = status?.readyReplicas ?? 0;
   if (canary.observedWorkloadGeneration !== generation)
     return {
       observedWorkloadGeneration: generation,
@@ -156,31 +157,39 @@ function followScale(canary: CanaryStatus, deployment: Deployment): Partial<Cana
   return ready >= replicas && canary.canaryReplicas === replicas ? { canaryReadyReplicas: replicas } : {};
 }
 
-/** Everything that needs the ReplicaSets. */
-function govern(snapshot: Snapshot, view: View): Decision {
+/** Everything that needs the children. */
+function govern(snapshot: Snapshot, progress: Progress): Decision {
   const { rollout, digest } = snapshot;
-  const { held, deployment } = view;
+  const { held, kind, workload } = progress;
   const status = rollout.status?.canaryStatus;
-  const template = digest(deployment.spec.template);
-  const toStable = isStable(snapshot, view, template);
-  if (held && !status?.stableRevision && hasNeverRun(view))
-    return act(letGo(view, held), 'HoldReleased', 'it was made held, with nothing running');
-  if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, view, template);
+  const template = digest(workload.spec.template);
+  const toStable = isStable(snapshot, progress, template);
+  if (held && !status?.stableRevision && hasNeverRun(progress))
+    return decisionOf(kind.giveBack(progress, held), 'HoldReleased', 'it was made held, with nothing running');
+  if (rollout.status?.phase !== 'Progressing' || !status) return awake(snapshot, progress, template);
 
   const reason = progressingReason(rollout);
-  const same = isSame(snapshot, view, template, status);
-  if (toStable && (held || reason !== 'Finalising')) return cancel(snapshot, view, template);
-  if (same && reason === 'Finalising') return finalise(snapshot, view, template);
-  if (!held && view.replicas === 0)
-    return same ? reportMessage(snapshot, words.noReplicas) : begin(snapshot, view, template);
-  if (!held && same && view.old === 0 && reason !== 'Paused') return finalise(snapshot, view, template);
+  const same = isSame(snapshot, progress, template, status);
+  if (toStable && (held || reason !== 'Finalising')) return cancel(snapshot, progress, template);
+  if (same && reason === 'Finalising') return finalise(snapshot, progress, template);
+  if (!held && progress.replicas === 0)
+    return same ? reportMessage(snapshot, words.noReplicas) : begin(snapshot, progress, template);
+  if (!held && same && progress.old === 0 && reason !== 'Paused') return finalise(snapshot, progress, template);
   if (!held)
-    return catchUp(snapshot, view, same ? 'the record of the hold was taken off' : 'a new template was not held');
-  if (!same && isAnnounced(snapshot, deployment)) return begin(snapshot, view, template);
+    return catchUp(snapshot, progress, same ? 'the record of the hold was taken off' : 'a new template was not held');
+  if (!same && isAnnounced(snapshot, progress)) return begin(snapshot, progress, template);
   if (!same)
-    return catchUp(snapshot, view, isPuttingBack(rollout) ? words.changedBack : 'a newer template was not announced');
-  if (deployment.spec.paused !== true && !isMarked(deployment)) return holdAgain(snapshot, view, held);
-  return takeOverEdits(view, held) ?? withoutStable(snapshot, view, held) ?? proceed(snapshot, view, held, status);
+    return catchUp(
+      snapshot,
+      progress,
+      isPuttingBack(rollout) ? words.changedBack : 'a newer template was not announced',
+    );
+  if (kind.isLoose(progress)) return holdAgain(snapshot, progress, held);
+  return (
+    takeOverEdits(progress, held) ??
+    withoutStable(snapshot, progress, held) ??
+    proceed(snapshot, progress, held, status)
+  );
 }
 
 /**
@@ -188,41 +197,45 @@ function govern(snapshot: Snapshot, view: View): Decision {
  * that is a label, which whoever may make ReplicaSets can write: where a policy asks for approvals, or protects the release, only the digest
  * counts, as far as the status has one.
  */
-function isSame({ gate }: Snapshot, view: View, template: string, status: CanaryStatus): boolean {
+function isSame({ gate }: Snapshot, progress: Progress, template: string, status: CanaryStatus): boolean {
   if (status.templateDigest === template) return true;
   const strict = gate?.protects !== undefined || gate?.approval !== undefined;
-  return !(strict && status.templateDigest) && isKnown(hashOf(view.newSet), status);
+  return !(strict && status.templateDigest) && isKnown(progress.newVersion?.revision, status);
 }
 
 /** OpenKruise works its own hash of the template out, which need not be the one that Kubernetes has. */
-const isKnown = (hash: string, { canaryRevision, podTemplateHash }: CanaryStatus): boolean =>
-  hash !== '' && (hash === canaryRevision || hash === podTemplateHash);
+const isKnown = (hash: string | undefined, { canaryRevision, podTemplateHash }: CanaryStatus): boolean =>
+  !!hash && (hash === canaryRevision || hash === podTemplateHash);
 
 /**
  * Back to what ran before the release. Where a policy protects it, by its digest only: a ReplicaSet may have been edited; else also by the
  * ReplicaSet as it is stored, since a newer API server may have added a default to both templates.
  */
-function isStable({ rollout, gate }: Snapshot, view: View, template: string): boolean {
-  if (view.held?.stable === template) return true;
-  if (gate?.protects === undefined && view.stableSet !== undefined && view.stableSet === view.newSet) return true;
-  return view.held === undefined && rollout.status?.canaryStatus?.stableDigest === template;
+function isStable({ rollout, gate }: Snapshot, progress: Progress, template: string): boolean {
+  if (progress.held?.stable === template) return true;
+  if (
+    gate?.protects === undefined &&
+    progress.stableVersion !== undefined &&
+    progress.stableVersion === progress.newVersion
+  )
+    return true;
+  return progress.held === undefined && rollout.status?.canaryStatus?.stableDigest === template;
 }
 
 /** A template that came with its own release id was seen by the webhook, or announced by the user. */
-function isAnnounced({ rollout }: Snapshot, deployment: Deployment): boolean {
-  const id = deployment.metadata.labels?.[ROLLOUT_ID];
-  const moves = deployment.spec.paused !== true;
-  return !moves && id !== rollout.status?.canaryStatus?.observedRolloutID;
+function isAnnounced({ rollout }: Snapshot, { workload, stopped }: Progress): boolean {
+  const id = workload.metadata.labels?.[ROLLOUT_ID];
+  return stopped && id !== rollout.status?.canaryStatus?.observedRolloutID;
 }
 
 /**
  * The ReplicaSet of the stable version is gone, and the native controller has given its Pods to the new version, or to nobody. Nothing of
  * that was granted. It goes back where a policy protects the release, or nothing runs; else the step waits, as it would have.
  */
-function withoutStable(snapshot: Snapshot, view: View, held: Held): Decision | undefined {
+function withoutStable(snapshot: Snapshot, progress: Progress, held: HoldRecord): Decision | undefined {
   const { rollout, gate, digest, now } = snapshot;
-  const { newSet, oldSets, replicas, updated, old } = view;
-  const gone = ![newSet, ...oldSets].some((set) => set !== undefined && digest(set.spec.template) === held.stable);
+  const { kind, newVersion, oldVersions, replicas, updated, old } = progress;
+  const gone = ![newVersion, ...oldVersions].some((one) => one !== undefined && digest(one.template) === held.stable);
   const steps = rollout.spec.strategy.canary?.steps ?? [];
   const index = rollout.status?.canaryStatus?.currentStepIndex ?? 1;
   const nothingRuns = replicas > 0 && updated + old === 0;
@@ -237,18 +250,18 @@ function withoutStable(snapshot: Snapshot, view: View, held: Held): Decision | u
     return undefined;
   const message = 'the ReplicaSet of the stable version was deleted or edited during the release';
   if (gate?.protects === undefined && !nothingRuns) {
-    return act(freeze(view, { ...held, bypassed: message }), 'Bypassed', message);
+    return decisionOf(kind.freeze(progress, { ...held, bypassed: message }), 'Bypassed', message);
   }
-  const way = wayBack(snapshot, view, held);
+  const way = wayBack(snapshot, progress, held);
   if (way.kind === 'Ask') return way.decision;
   const draft = draftOf(rollout);
   setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', message);
   if (way.kind === 'Unknown') {
-    draft.message = words.stableUnknown(view.deployment.metadata.name);
-    return { ...report(snapshot, draft, []), effects: effectsOf(freeze(view, held)), needsChildren: true };
+    draft.message = words.stableUnknown(progress.workload.metadata.name);
+    return { ...report(snapshot, draft, []), effects: effectsOf(kind.freeze(progress, held)), needsChildren: true };
   }
   draft.message = `${message}: the stable version is put back`;
-  const effects = [goBack(view, way.template)].filter((effect) => effect !== undefined);
+  const effects = [goBack(progress, way.template)].filter((effect) => effect !== undefined);
   const events: EventNote[] = [{ reason: 'Bypassed', message: draft.message }];
   return { ...report(snapshot, draft, events), effects, needsChildren: true };
 }
@@ -258,54 +271,57 @@ const isPuttingBack = (rollout: Rollout): boolean =>
   isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
 
 /** Made from a backup, or from a manifest exported during a release: paused, it would never get its first Pod. */
-const hasNeverRun = ({ newSet, oldSets, replicas, deployment: { status, metadata } }: View): boolean =>
-  !newSet &&
-  oldSets.length === 0 &&
+const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, metadata } }: Progress): boolean =>
+  !newVersion &&
+  oldVersions.length === 0 &&
   replicas > 0 &&
   (status?.replicas ?? 0) === 0 &&
   (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 
 /** No release is under way as far as the status knows. */
-function awake(snapshot: Snapshot, view: View, template: string): Decision {
+function awake(snapshot: Snapshot, progress: Progress, template: string): Decision {
   const { rollout } = snapshot;
-  const { held, newSet, deployment } = view;
+  const { held, kind, newVersion, stopped, workload } = progress;
   const status = rollout.status?.canaryStatus;
-  if (deployment.metadata.annotations?.[HELD] !== undefined && isStale(view)) return dropRecord(deployment);
+  if (workload.metadata.annotations?.[HELD] !== undefined && kind.isStale(progress)) return dropRecord(progress);
   if (held) {
-    if (held.stable !== template) return begin(snapshot, view, template);
-    return act(letGo(view, held), 'HoldReleased', 'it was held although nothing is released');
+    if (held.stable !== template) return begin(snapshot, progress, template);
+    return decisionOf(kind.giveBack(progress, held), 'HoldReleased', 'it was held although nothing is released');
   }
   const adopting = rollout.status?.phase !== 'Healthy' || !status;
-  if (!newSet && view.old === 0 && deployment.spec.paused !== true && view.replicas > 0) return waitForChildren;
-  if (view.old === 0 && view.replicas > 0) {
-    const known = adopting || !status.canaryRevision || !isOurs(rollout) || isKnown(hashOf(newSet), status);
-    return adopt(snapshot, view, template, known ? undefined : 'a new template went out without being held');
+  if (!newVersion && progress.old === 0 && !stopped && progress.replicas > 0) return waitForChildren;
+  if (progress.old === 0 && progress.replicas > 0) {
+    const known = adopting || !status.canaryRevision || !isOurs(rollout) || isKnown(newVersion?.revision, status);
+    return adopt(snapshot, progress, template, known ? undefined : 'a new template went out without being held');
   }
-  if (adopting && view.replicas === 0) return adopt(snapshot, view, template, undefined);
-  if (view.replicas === 0) return begin(snapshot, view, template);
-  if (!adopting && isKnown(hashOf(newSet), status)) return adopt(snapshot, view, template, undefined);
-  if (restartsNatively(snapshot, view)) return newSet ? adopt(snapshot, view, template, undefined) : waitForChildren;
-  if (adopting && knownStable(rollout) === undefined && servesAlone(view))
-    return adopt(snapshot, view, template, undefined);
+  if (adopting && progress.replicas === 0) return adopt(snapshot, progress, template, undefined);
+  if (progress.replicas === 0) return begin(snapshot, progress, template);
+  if (!adopting && isKnown(newVersion?.revision, status)) return adopt(snapshot, progress, template, undefined);
+  if (restartsNatively(snapshot, progress))
+    return newVersion ? adopt(snapshot, progress, template, undefined) : waitForChildren;
+  if (adopting && knownStable(rollout) === undefined && servesAlone(progress))
+    return adopt(snapshot, progress, template, undefined);
   return catchUp(
     snapshot,
-    view,
+    progress,
     adopting ? 'the Rollout was made during a rolling update' : 'a new template was not held',
   );
 }
 
 const waitForChildren: Decision = { ...nothing, needsChildren: true };
 
-/** What the Deployment has is all that is available: there is nothing to go back to, so nothing to hold it for. */
-const servesAlone = ({ newSet, oldSets }: View): boolean =>
-  availableOf(newSet) > 0 && oldSets.every((set) => availableOf(set) === 0);
+/** What the workload has is all that is available: there is nothing to go back to, so nothing to hold it for. */
+const servesAlone = ({ newVersion, oldVersions }: Progress): boolean =>
+  (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
 
-function restartsNatively({ rollout }: Snapshot, view: View): boolean {
-  const running = view.oldSets.find((set) => hashOf(set) === rollout.status?.canaryStatus?.canaryRevision);
+function restartsNatively({ rollout }: Snapshot, progress: Progress): boolean {
+  const running = progress.oldVersions.find(
+    ({ revision }) => revision === rollout.status?.canaryStatus?.canaryRevision,
+  );
   return (
     rollout.metadata.annotations?.[ON_RESTART] === 'Native' &&
     running !== undefined &&
-    isRestartOnly(running.spec.template, view.deployment.spec.template)
+    isRestartOnly(running.template, progress.workload.spec.template)
   );
 }
 

@@ -3,7 +3,8 @@ import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.t
 import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
 import type { BlockedReason } from './policy/gate.ts';
 import { sameJson } from './lib/template.ts';
-import { nothing, type Decision, type EventNote, type Snapshot } from './snapshot.ts';
+import { nothing, type Decision, type EventNote } from './decision.ts';
+import type { Snapshot } from './snapshot.ts';
 import { formatTime, parseTime } from './lib/time.ts';
 
 export interface Draft {

@@ -1,18 +1,19 @@
 // Carries decisions out: the effects in order, then one status write, and only then the events.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { EVENTS } from '../api/reasons.ts';
-import type { ControllerRevision, Deployment, KubeObject, Rollout, RolloutStatus } from '../api/types.ts';
+import type { KubeObject, Pod, Rollout, RolloutStatus, Workload } from '../api/types.ts';
 import { isTooLarge, tooLargeForUs } from '../engine/workload/annotation-size.ts';
-import { ownersNow } from '../engine/workload/deployment/field-owners.ts';
-import type { Decision, Effect } from '../engine/snapshot.ts';
-import { isOwnedBy } from '../engine/workload/deployment/view.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
+import { kindOfResource } from '../engine/workload/registry.ts';
+import type { Decision, Effect, JsonPatchOp, MergePatch } from '../engine/decision.ts';
+import { isOwnedBy } from '../engine/workload/pods.ts';
 import { cleaned } from '../engine/messages.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { findObject, getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
-import { CONTROLLER_REVISIONS, DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
 import { awaitsOwners, disownOps } from './managed-fields.ts';
@@ -29,10 +30,10 @@ export interface ApplierDeps {
   readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
 }
 
-/** What a patch of a Deployment's annotations looks like. */
-interface DeploymentPatch {
-  readonly metadata?: { readonly annotations?: Readonly<Record<string, string | null>> };
-}
+type Patch = Effect & { readonly kind: 'Patch' };
+
+const JSON_PATCH = 'application/json-patch+json';
+const isJsonPatch = (patch: Patch['patch']): patch is readonly JsonPatchOp[] => Array.isArray(patch);
 
 const DISOWN_TRIES = 3;
 /** Bad request, forbidden, invalid: trying again helps only when somebody changes something. */
@@ -105,13 +106,13 @@ export class Applier {
     key: string,
     decision: Decision,
     rollout: Rollout | undefined,
-    deployment: Deployment | undefined,
+    workload: Workload | undefined,
   ): Promise<boolean> {
     let changed = false;
     const labels: Promise<boolean>[] = [];
     for (const effect of decision.effects) {
-      if (effect.kind === 'LabelPod') labels.push(this.label(key, effect, rollout));
-      else if (await this.apply(key, effect, rollout, deployment)) changed = true;
+      if (effect.kind === 'Patch' && effect.why === 'label') labels.push(this.label(key, effect, rollout));
+      else if (await this.apply(key, effect)) changed = true;
     }
     const refused = (await Promise.all(labels)).includes(true);
     // Without them the next decision is another one.
@@ -119,7 +120,7 @@ export class Applier {
     if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
       const [type] = EVENTS[reason];
-      for (const about of [rollout, deployment]) if (about) this.deps.events.record({ about, type, reason, message });
+      for (const about of [rollout, workload]) if (about) this.deps.events.record({ about, type, reason, message });
       if (reason === 'Bypassed') this.deps.metrics?.bypass();
       if (reason === 'Approved') this.deps.metrics?.approval?.();
       this.deps.logger.info('release', { key, reason, detail: message });
@@ -127,63 +128,49 @@ export class Applier {
     return changed;
   }
 
-  private async apply(
-    key: string,
-    effect: Exclude<Effect, { kind: 'LabelPod' }>,
-    rollout: Rollout | undefined,
-    deployment: Deployment | undefined,
-  ): Promise<boolean> {
-    let changed = false;
-    switch (effect.kind) {
-      case 'PatchDeployment':
-        changed = await this.write(key, deployment, {
-          path: pathOf(DEPLOYMENTS, splitKey(key)),
-          body: await this.noteOwners(key, effect.patch, deployment),
-        });
-        // A mark is followed by a move at once.
-        if (deployment && effect.why !== 'mark') await this.disown(key, deployment);
-        break;
-      case 'RevertDeployment': {
-        const contentType = 'application/json-patch+json';
-        const path = pathOf(DEPLOYMENTS, splitKey(key));
-        changed = await this.write(key, deployment, { path, body: effect.ops, contentType });
-        break;
-      }
-      case 'PatchReplicaSet': {
-        const path = pathTo(key, REPLICA_SETS, effect.before);
-        changed = await this.write(key, effect.before, { path, body: effect.patch });
-        break;
-      }
-      case 'CreateCopy':
-        await this.unless(409, {
-          method: 'POST',
-          path: pathOf(CONTROLLER_REVISIONS, { namespace: splitKey(key).namespace }),
-          body: effect.object,
-        });
-        break;
-      case 'DeleteCopy':
-        await this.deleteCopy({ namespace: splitKey(key).namespace, name: effect.name }, deployment).catch(
-          (error: unknown) => {
-            // One that is left goes with its Deployment; a release must not hang on it.
-            if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
-            this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
-          },
-        );
-        break;
-      case 'PatchRollout':
-        changed = await this.write(key, rollout, { path: pathTo(key, ROLLOUTS, rollout!), body: effect.patch });
-        break;
-    }
+  private async apply(key: string, effect: Effect): Promise<boolean> {
+    const changed = await this.make(key, effect);
     this.deps.metrics?.budgetMove(effect.why, key);
-    this.deps.logger.debug('written', { key, kind: effect.kind, why: effect.why });
+    this.deps.logger.debug('written', { key, kind: effect.resource.kind, why: effect.why });
     return changed;
   }
 
-  /** Only our own: the name comes from a record, which others may have written, and StatefulSets have ControllerRevisions of such names, too. */
-  private async deleteCopy(of: { namespace: string; name: string }, deployment: Deployment | undefined): Promise<void> {
-    const copy = await findObject<ControllerRevision>(this.deps.api, CONTROLLER_REVISIONS, of);
-    if (!copy || !deployment || !isOwnedBy(copy, deployment)) return;
-    await this.unless(404, { method: 'DELETE', path: pathOf(CONTROLLER_REVISIONS, of) });
+  private async make(key: string, effect: Effect): Promise<boolean> {
+    switch (effect.kind) {
+      case 'Patch':
+        return this.patch(key, effect);
+      case 'Create': {
+        const path = pathOf(effect.resource, { namespace: splitKey(key).namespace });
+        await this.unless(409, { method: 'POST', path, body: effect.object });
+        return false;
+      }
+      case 'Delete':
+        await this.remove(key, effect).catch((error: unknown) => {
+          // What is left goes with its owner; a release must not hang on it.
+          if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
+          this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
+        });
+        return false;
+    }
+  }
+
+  private async patch(key: string, { resource, before, patch, why }: Patch): Promise<boolean> {
+    const path = pathTo(key, resource, before);
+    if (isJsonPatch(patch)) return this.write(key, before, { path, body: patch, contentType: JSON_PATCH });
+    const kind = kindOfResource(resource);
+    const body = kind ? await this.noteOwners(key, kind, patch, before) : patch;
+    const changed = await this.write(key, before, { path, body });
+    // A mark is followed by a move at once.
+    if (kind && why !== 'mark') await this.disown(key, kind, before as Workload);
+    return changed;
+  }
+
+  /** Only what the owner controls: the name comes from a record, which others may have written. */
+  private async remove(key: string, { resource, name, owner }: Effect & { kind: 'Delete' }): Promise<void> {
+    const asked = { namespace: splitKey(key).namespace, name };
+    const object = await findObject(this.deps.api, resource, asked);
+    if (!object || !isOwnedBy(object, owner)) return;
+    await this.unless(404, { method: 'DELETE', path: pathOf(resource, asked) });
   }
 
   /** Done already: as good as done. */
@@ -199,14 +186,10 @@ export class Applier {
    * Labels are for logs and metrics: a Pod that is gone by now needs none, and no release waits for those that are refused, whatever the
    * reason. True when they are.
    */
-  private async label(
-    key: string,
-    { before, patch }: Effect & { kind: 'LabelPod' },
-    rollout: Rollout | undefined,
-  ): Promise<boolean> {
-    const path = pathTo(key, PODS, before);
+  private async label(key: string, { resource, before, patch }: Patch, rollout: Rollout | undefined): Promise<boolean> {
     try {
-      await this.write(key, before, { path, body: patch }, trimPod);
+      const call = { path: pathTo(key, resource, before), body: patch };
+      await this.write(key, before, call, (answer) => trimPod(answer as Pod));
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
       if (!(error instanceof ApiError)) throw error;
@@ -238,14 +221,9 @@ export class Applier {
    * A write that is refused (a right that is missing, a webhook or a policy of others, a quota) may be refused for ever, and whoever waits
    * for the release must see it: in the status, and as an event if the status does not say it yet. Other errors pass by themselves.
    */
-  async reportRefusal(
-    key: string,
-    rollout: Rollout,
-    deployment: Deployment | undefined,
-    error: unknown,
-  ): Promise<void> {
+  async reportRefusal(key: string, rollout: Rollout, workload: Workload | undefined, error: unknown): Promise<void> {
     if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) return;
-    const cause = deployment && isTooLarge(error.message) ? `${tooLargeForUs(deployment)}; ` : '';
+    const cause = workload && isTooLarge(error.message) ? `${tooLargeForUs(workload)}; ` : '';
     const said = `${cause}${cleaned(error.message, MAX_MESSAGE)}`;
     const message = `the API server refuses what the operator writes, and it is tried again: ${said}`;
     const { status } = this.deps.writes.newest(key, rollout)!;
@@ -262,34 +240,33 @@ export class Applier {
   }
 
   /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
-  private async disown(key: string, before: Deployment): Promise<boolean> {
-    const { namespace, name } = splitKey(key);
-    const path = pathOf(DEPLOYMENTS, { namespace, name });
+  private async disown(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
+    const path = pathTo(key, kind.resource, before);
     let written = this.deps.writes.newest(key, before);
     for (let tries = 0; tries < DISOWN_TRIES; tries++) {
-      const ops = disownOps(written, this.deps.clock.now());
+      const ops = disownOps(kind, written, this.deps.clock.now());
       if (!ops) return true;
       try {
-        await this.write(key, written, { path, body: ops, contentType: 'application/json-patch+json' });
+        await this.write(key, written, { path, body: ops, contentType: JSON_PATCH });
         return true;
       } catch (error) {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
         if (error.code !== 422) return false;
         // Somebody else has written meanwhile, and our entry has moved.
-        written = await getObject(this.deps.api, DEPLOYMENTS, { namespace, name, uid: before.metadata.uid });
+        written = await getObject<Workload>(this.deps.api, kind.resource, before.metadata);
       }
     }
     return false;
   }
 
   /** A hold that no webhook has seen notes the owners too. What is watched comes without them: it costs one read. */
-  private async noteOwners(key: string, patch: DeploymentPatch, before: Deployment | undefined): Promise<object> {
-    const annotations = patch.metadata?.annotations;
-    if (typeof annotations?.[HELD] !== 'string' || before?.metadata.annotations?.[HELD] !== undefined) return patch;
+  private async noteOwners(key: string, kind: WorkloadKind, patch: MergePatch, before: KubeObject): Promise<object> {
+    const annotations = patch.metadata['annotations'] as Readonly<Record<string, string | null>> | undefined;
+    if (typeof annotations?.[HELD] !== 'string' || before.metadata.annotations?.[HELD] !== undefined) return patch;
     try {
-      const { metadata } = await getObject<Deployment>(this.deps.api, DEPLOYMENTS, splitKey(key));
+      const { metadata } = await getObject(this.deps.api, kind.resource, { ...before.metadata, uid: undefined });
       const { managedFields } = metadata as { readonly managedFields?: unknown };
-      const owners = ownersNow(managedFields, metadata.annotations?.[FIELD_OWNERS]);
+      const owners = kind.fields.ownersNow(managedFields, metadata.annotations?.[FIELD_OWNERS]);
       return { ...patch, metadata: { ...patch.metadata, annotations: { ...annotations, [FIELD_OWNERS]: owners } } };
     } catch (error) {
       this.deps.logger.debug('owners of fields could not be noted', { key, error });
@@ -298,31 +275,31 @@ export class Applier {
   }
 
   /**
-   * Gives the fields of a Deployment that the webhook has set free back to their owners. What is watched comes without them. Best effort:
+   * Gives the fields of a workload that the webhook has set free back to their owners. What is watched comes without them. Best effort:
    * whoever waits for a release does not wait for this.
    */
-  async giveBackOwners(key: string, cached: Deployment): Promise<boolean> {
+  async giveBackOwners(key: string, kind: WorkloadKind, cached: Workload): Promise<boolean> {
     if (!awaitsOwners(cached)) return false;
     try {
-      const known = await getObject<Deployment>(this.deps.api, DEPLOYMENTS, splitKey(key));
+      const known = await getObject<Workload>(this.deps.api, kind.resource, { ...cached.metadata, uid: undefined });
       if (!awaitsOwners(known)) return false;
       this.deps.writes.remember(key, cached, freeze(known));
-      return await this.disown(key, known);
+      return await this.disown(key, kind, known);
     } catch (error) {
       this.deps.logger.debug('owners of fields could not be given back', { key, error });
       return false;
     }
   }
 
-  private async write<T extends KubeObject>(
+  private async write(
     key: string,
-    object: T | undefined,
+    object: KubeObject,
     call: Omit<ApiCall, 'method'>,
-    trim: (answer: T) => T = (answer) => answer,
+    trim = (answer: KubeObject): KubeObject => answer,
   ): Promise<boolean> {
     const contentType = call.contentType ?? 'application/merge-patch+json';
-    const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as T;
-    if (object) this.deps.writes.remember(key, object, freeze(trim(answer)));
-    return answer.metadata.resourceVersion !== object?.metadata.resourceVersion;
+    const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as KubeObject;
+    this.deps.writes.remember(key, object, freeze(trim(answer)));
+    return answer.metadata.resourceVersion !== object.metadata.resourceVersion;
   }
 }

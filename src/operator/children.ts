@@ -1,9 +1,10 @@
-// ReplicaSets and Pods of the releases in motion: watches that open when a release begins and close when it is over.
-import type { Deployment, KubeObject, Pod, ReplicaSet } from '../api/types.ts';
+// Children of the workloads in motion, such as ReplicaSets and Pods: watches that open when a release begins and close when it is over.
+import type { ControllerRevision, KubeObject, Pod, ReplicaSet, Workload } from '../api/types.ts';
 import type { Children } from '../engine/snapshot.ts';
+import type { ChildKind, WorkloadKind } from '../engine/workload/kind.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
-import { PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
+import { CONTROLLER_REVISIONS, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { Reflector, type Listing } from '../kube/reflector.ts';
 import { selectorText } from './selector.ts';
@@ -16,17 +17,27 @@ export interface ChildWatchesDeps {
   /** Something changed under this key. */
   readonly wake: (key: string) => void;
   /** All objects of this kind that belong to the key were listed. */
-  readonly listed: (kind: 'ReplicaSet' | 'Pod', listing: Listing, key: string) => void;
+  readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
     watchRestart(resource: string, reason: string): void;
     watchDrift(resource: string, objects: number): void;
   };
 }
 
+/** What is watched of each kind of children, and what is kept of it. */
+const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly trim: Trim }>> = {
+  replicaSets: {
+    resource: REPLICA_SETS,
+    trim: (set, before) => trimReplicaSet(set as ReplicaSet, before as ReplicaSet),
+  },
+  pods: { resource: PODS, trim: (pod) => trimPod(pod as Pod) },
+  revisions: { resource: CONTROLLER_REVISIONS, trim: (revision) => revision },
+};
+type Trim = (object: KubeObject, before?: KubeObject) => KubeObject;
+
 interface Watches {
   readonly uid: string;
-  readonly replicaSets: Reflector<ReplicaSet>;
-  readonly pods: Reflector<Pod>;
+  readonly of: ReadonlyMap<ChildKind, Reflector<KubeObject>>;
 }
 
 export class ChildWatches {
@@ -38,58 +49,55 @@ export class ChildWatches {
   }
 
   /** Starts watching, unless it does already; wakes the key as soon as there is something to see. */
-  open(key: string, deployment: Deployment): void {
-    const uid = deployment.metadata.uid ?? '';
-    const known = this.open_.get(key);
-    if (known?.uid === uid) return;
+  open(key: string, kind: WorkloadKind, workload: Workload): void {
+    const uid = workload.metadata.uid ?? '';
+    if (this.open_.get(key)?.uid === uid) return;
     void this.close(key);
-    const { namespace } = deployment.metadata;
-    const labelSelector = selectorText(deployment.spec.selector);
-    const watches: Watches = {
-      uid,
-      replicaSets: this.reflector<ReplicaSet>(REPLICA_SETS, namespace, labelSelector, trimReplicaSet),
-      pods: this.reflector<Pod>(PODS, namespace, labelSelector, trimPod),
-    };
-    this.open_.set(key, watches);
-    const { replicaSets, pods } = watches;
-    replicaSets.onListed((listing) => this.deps.listed('ReplicaSet', listing, key));
-    pods.onListed((listing) => this.deps.listed('Pod', listing, key));
-    replicaSets.start();
-    pods.start();
-    void Promise.all([replicaSets.whenSynced(), pods.whenSynced()]).then((synced) => {
+    const labelSelector = selectorText(workload.spec.selector);
+    const of = new Map(
+      kind.children.map((child) => [child, this.reflector(child, workload.metadata.namespace, labelSelector)]),
+    );
+    this.open_.set(key, { uid, of });
+    for (const [child, reflector] of of) {
+      reflector.onListed((listing) => this.deps.listed(CHILDREN[child].resource.kind, listing, key));
+      reflector.start();
+    }
+    const reflectors = [...of.values()];
+    void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
       if (synced.includes(false)) return;
-      for (const reflector of [replicaSets, pods]) reflector.on(() => this.deps.wake(key));
+      for (const reflector of reflectors) reflector.on(() => this.deps.wake(key));
       this.deps.wake(key);
     });
   }
 
-  /** Undefined until both are complete. */
-  get(key: string, deployment: Deployment): Children | undefined {
+  /** `see` is what is decided on of each. Undefined until all are complete. */
+  get(key: string, workload: Workload, see: <T extends KubeObject>(object: T) => T): Children | undefined {
     const watches = this.open_.get(key);
-    if (watches?.uid !== deployment.metadata.uid || !watches) return undefined;
-    const { replicaSets, pods } = watches;
-    if (!replicaSets.synced || !pods.synced) return undefined;
-    return { replicaSets: [...replicaSets.store.values()], pods: [...pods.store.values()] };
+    if (!watches || watches.uid !== workload.metadata.uid) return undefined;
+    if ([...watches.of.values()].some(({ synced }) => !synced)) return undefined;
+    const objects = <T extends KubeObject>(child: ChildKind): T[] =>
+      [...(watches.of.get(child)?.store.values() ?? [])].map((object) => see(object as T));
+    return {
+      replicaSets: objects<ReplicaSet>('replicaSets'),
+      pods: objects<Pod>('pods'),
+      revisions: objects<ControllerRevision>('revisions'),
+    };
   }
 
   async close(key: string): Promise<void> {
     const watches = this.open_.get(key);
     this.open_.delete(key);
-    await Promise.all([watches?.replicaSets.stop(), watches?.pods.stop()]);
+    await Promise.all([...(watches?.of.values() ?? [])].map((reflector) => reflector.stop()));
   }
 
   async closeAll(): Promise<void> {
     await Promise.all([...this.open_.keys()].map((key) => this.close(key)));
   }
 
-  private reflector<T extends KubeObject>(
-    resource: Resource,
-    namespace: string | undefined,
-    labelSelector: string,
-    trim: (object: T, before?: T) => T,
-  ): Reflector<T> {
+  private reflector(child: ChildKind, namespace: string | undefined, labelSelector: string): Reflector<KubeObject> {
     const { api, clock, logger, metrics } = this.deps;
-    return new Reflector<T>({
+    const { resource, trim } = CHILDREN[child];
+    return new Reflector<KubeObject>({
       api,
       clock,
       logger,

@@ -1,13 +1,14 @@
 // Gives every Deployment back, for good: before the program is taken out of a cluster.
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
-import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import { depart } from '../engine/release/finalize.ts';
-import { HELD_SIGNS } from '../engine/workload/deployment/hold.ts';
+import { KINDS } from '../engine/workload/registry.ts';
+import { HELD_SIGNS } from '../engine/workload/record.ts';
 import { isLeftBehind } from '../engine/release/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { DEPLOYMENTS, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
 
@@ -53,15 +54,17 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
     await operator.stop();
   }
 
-  /** Deployments that carry anything of ours, asked of the API server: a cache may be behind. */
+  /** Workloads that carry anything of ours, asked of the API server: a cache may be behind. */
   async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
-    const all = await listAll<Deployment>(api, DEPLOYMENTS, namespaces);
-    const ours = all.filter(
-      (deployment) =>
-        !isLeftBehind(deployment) &&
-        (deployment.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
-          HELD_SIGNS.some((key) => deployment.metadata.annotations?.[key] !== undefined)),
-    );
+    const all = await Promise.all(KINDS.map(({ resource }) => listAll<Workload>(api, resource, namespaces)));
+    const ours = all
+      .flat()
+      .filter(
+        (workload) =>
+          !isLeftBehind(workload) &&
+          (workload.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
+            HELD_SIGNS.some((key) => workload.metadata.annotations?.[key] !== undefined)),
+      );
     return new Set(ours.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
   }
 }

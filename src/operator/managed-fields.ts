@@ -1,31 +1,31 @@
-// Whoever applies a Deployment on the server meets no conflict with us, and owns at the end of a release what he owned before it.
+// Whoever applies a workload on the server meets no conflict with us, and owns at the end of a release what he owned before it.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
-import type { Deployment } from '../api/types.ts';
-import { isOurs, readOwners, withOwners, type ManagedFields } from '../engine/workload/deployment/field-owners.ts';
-import { settingsOf } from '../engine/workload/deployment/hold.ts';
+import type { KubeObject, Workload } from '../api/types.ts';
+import { isOurs, type ManagedFields } from '../engine/workload/field-owners.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
 
 export type DisownOp =
   | { readonly op: 'test' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
 /** Given back, and its fields still have the owners that the hold left them. */
-export const awaitsOwners = ({ metadata: { annotations } }: Deployment): boolean =>
+export const awaitsOwners = ({ metadata: { annotations } }: KubeObject): boolean =>
   annotations?.[FIELD_OWNERS] !== undefined && annotations[HELD] === undefined;
 
 /**
- * A JSON patch of `metadata.managedFields` that touches no field: it takes our entry out, and once the Deployment is given back, gives
+ * A JSON patch of `metadata.managedFields` that touches no field: it takes our entry out, and once the workload is given back, gives
  * what we borrowed back to its owners. Undefined when there is nothing to do: during a release also when nobody applies the object on the
  * server, and so nobody asks who owns what. It fails when somebody else has written meanwhile.
  */
-export function disownOps(deployment: Deployment, now: number): readonly DisownOp[] | undefined {
-  const { resourceVersion, annotations } = deployment.metadata;
-  const { managedFields = [] } = deployment.metadata as { readonly managedFields?: readonly ManagedFields[] };
-  const ends = awaitsOwners(deployment);
+export function disownOps(kind: WorkloadKind, workload: Workload, now: number): readonly DisownOp[] | undefined {
+  const { resourceVersion, annotations } = workload.metadata;
+  const { managedFields = [] } = workload.metadata as { readonly managedFields?: readonly ManagedFields[] };
+  const ends = awaitsOwners(workload);
   const isApplied = managedFields.some(({ operation }) => operation === 'Apply');
   if (!ends && !(isApplied && managedFields.some(isOurs))) return undefined;
-  const owners = ends ? readOwners(annotations?.[FIELD_OWNERS]) : [];
+  const owners = ends ? kind.fields.readOwners(annotations?.[FIELD_OWNERS]) : [];
   const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
-  const value = withOwners(managedFields, owners, settingsOf(deployment), time);
+  const value = kind.fields.withOwners(managedFields, owners, kind.borrowed(workload), time);
   const path = `/metadata/annotations/${FIELD_OWNERS.replaceAll('/', '~1')}`;
   return [
     { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },

@@ -2,21 +2,22 @@
 import { hash } from 'node:crypto';
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
-import type { ControllerRevision, Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
+import type { ControllerRevision, KubeObject, PodTemplate, Rollout, Workload } from '../api/types.ts';
 import { releaseOrphan } from '../engine/release/finalize.ts';
-import { readHeld } from '../engine/workload/deployment/hold.ts';
 import { olderFirst, ownerOf } from '../engine/release/governing-rollout.ts';
 import { decide as decideRelease, standAside } from '../engine/decide.ts';
+import type { Decision } from '../engine/decision.ts';
 import { templateDigest } from '../engine/lib/template.ts';
-import type { Decision, Snapshot } from '../engine/snapshot.ts';
+import type { Snapshot } from '../engine/snapshot.ts';
 import type { Violation } from '../engine/validate/violation.ts';
-import { isOwnedBy } from '../engine/workload/deployment/view.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
+import { isOwnedBy } from '../engine/workload/pods.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { findObject } from '../kube/get.ts';
 import { silent, type Logger } from '../kube/log.ts';
-import { CONTROLLER_REVISIONS, DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
+import { CONTROLLER_REVISIONS, ROLLOUTS } from '../api/resources.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
 import type { Change, Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
@@ -24,17 +25,20 @@ import { Applier } from './apply.ts';
 import { ChildWatches } from './children.ts';
 import { OwnWrites } from './mutation-cache.ts';
 import type { PolicyLookup } from './policies.ts';
-import { misnamedBy, workloadKey } from './workload.ts';
+import { keyFor, readKey, workloadKey, type WorkloadName } from './workload.ts';
 
 export interface OperatorMetrics {
   reconcile(controller: string, result: string, seconds: number): void;
   watchQueue(controller: string, depth: () => number): void;
-  /** `key`: `namespace/name` of the Deployment. */
+  /** `key`: of the workload (keyFor in workload.ts). */
   budgetMove(move: string, key: string): void;
   bypass(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;
 }
+
+/** One collection for each kind that is released. */
+export type Workloads = ReadonlyMap<WorkloadKind, Collection<Workload>>;
 
 export interface OperatorDeps {
   readonly api: Api;
@@ -42,8 +46,8 @@ export interface OperatorDeps {
   readonly events: EventRecorder;
   /** All Rollouts in v1beta1, with an index `workload` of `<namespace>/<kind>/<name>` of the workload. */
   readonly rollouts: Collection<Rollout>;
-  /** Deployments that carry the label `rollouts.kruise.io/workload-type`. */
-  readonly deployments: Collection<Deployment>;
+  /** Of each kind, the workloads that carry the label `rollouts.kruise.io/workload-type`. */
+  readonly workloads: Workloads;
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
@@ -69,9 +73,9 @@ const LOOK_AGAIN_MS = 5_000;
 
 const sha256 = (text: string): string => hash('sha256', text);
 
-/** Work is keyed by the Deployment, `namespace/name`: two Rollouts for one Deployment are never worked on at the same time. */
+/** Work is keyed by the workload: two Rollouts for one workload are never worked on at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {
-  const { api, clock, rollouts, deployments, metrics, events, logger = silent, decide = decideRelease } = deps;
+  const { api, clock, rollouts, workloads, metrics, events, logger = silent, decide = decideRelease } = deps;
   const queue = new WorkQueue({
     clock,
     work: reconcile,
@@ -102,26 +106,28 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
 
   const rolloutsOf = (key: string): Rollout[] => {
-    const { namespace, name } = splitKey(key);
-    const misnamed = misnamedBy(name);
+    const at = readKey(key);
     const found =
-      misnamed === undefined
-        ? rollouts.by('workload', `${namespace}/Deployment/${name}`)
-        : [rollouts.get(`${namespace}/${misnamed}`)].filter((one) => one?.spec.workloadRef.kind === 'Deployment');
+      'misnamed' in at
+        ? [rollouts.get(`${at.namespace}/${at.misnamed}`)].filter((one) => one !== undefined)
+        : rollouts.by('workload', `${at.namespace}/${at.kind.resource.kind}/${at.name}`);
     // A Rollout that has been given another workload has another key.
-    return found.filter((one) => one !== undefined && workloadKey(one) === key).map((one) => writes.newest(key, one!));
+    return found.filter((one) => workloadKey(one) === key).map((one) => writes.newest(key, one));
   };
 
   const onRollout = ({ object, old }: Change<Rollout>): void => {
     for (const rollout of old ? [object, old] : [object]) queue.add(workloadKey(rollout));
   };
 
-  const onDeployment = ({ key, type, object }: Change<Deployment>): void => {
-    if (type === 'deleted') forget(key);
-    const { annotations } = object.metadata;
-    const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
-    if (isOurs || rolloutsOf(key).length > 0) queue.add(key);
-  };
+  const onWorkload =
+    (kind: WorkloadKind) =>
+    ({ type, object }: Change<Workload>): void => {
+      const key = keyFor(kind, object.metadata.namespace ?? '', object.metadata.name);
+      if (type === 'deleted') forget(key);
+      const { annotations } = object.metadata;
+      const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
+      if (isOurs || rolloutsOf(key).length > 0) queue.add(key);
+    };
 
   function forget(key: string): void {
     writes.forget(key);
@@ -131,31 +137,34 @@ export function createOperator(deps: OperatorDeps): Operator {
 
   async function reconcile(key: string): Promise<Outcome | void> {
     // Known to be of a history that is no more: all is told again as soon as it was listed.
-    if (!rollouts.synced || !deployments.synced) return { againAfterMs: LOOK_AGAIN_MS };
-    // 1. Who wants what of this Deployment, and what is it like.
+    if (!rollouts.synced || [...workloads.values()].some(({ synced }) => !synced))
+      return { againAfterMs: LOOK_AGAIN_MS };
+    // 1. Who wants what of this workload, and what is it like.
     const wanting = rolloutsOf(key).sort(olderFirst);
     applier.keepOnly(key, wanting);
-    const deployment = await find(key, wanting);
-    if (deployment && (await applier.giveBackOwners(key, deployment))) return { againAfterMs: 0 };
-    if (wanting.length === 0) return deployment ? carryOutOrphan(key, deployment) : forget(key);
+    const at = readKey(key);
+    const kind = 'kind' in at ? at.kind : undefined;
+    const workload = kind && (await find(key, kind, wanting));
+    if (kind && workload && (await applier.giveBackOwners(key, kind, workload))) return { againAfterMs: 0 };
+    if (wanting.length === 0) return kind && workload ? carryOutOrphan(key, kind, workload) : forget(key);
     // 2. The oldest works; those on their way out leave; the others say that they stand aside.
     const owner = ownerOf(wanting)!;
     for (const other of wanting) {
       if (other === owner) continue;
-      const snapshot = snapshotOf(key, other, deployment, false);
+      const snapshot = snapshotOf(key, other, workload, false);
       const decision = isDeleting(other)
-        ? await decideOn(key, deployment, (copy) => decide({ ...snapshot, ...copy }))
+        ? await decideOn(key, workload, (copy) => decide({ ...snapshot, ...copy }))
         : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
-      await applier.carryOut(key, decision, other, deployment);
+      await applier.carryOut(key, decision, other, workload);
     }
     // 3. Decide, and carry it out.
     const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
-    const decision = await decideOn(key, deployment, (copy) =>
-      decide({ ...snapshotOf(key, owner, deployment, alone), ...copy }),
+    const decision = await decideOn(key, workload, (copy) =>
+      decide({ ...snapshotOf(key, owner, workload, alone), ...copy }),
     );
-    if (decision.needsChildren && deployment) children.open(key, deployment);
-    const written = await applier.carryOut(key, decision, owner, deployment).catch(async (error: unknown) => {
-      await applier.reportRefusal(key, owner, deployment, error);
+    if (decision.needsChildren && kind && workload) children.open(key, kind, workload);
+    const written = await applier.carryOut(key, decision, owner, workload).catch(async (error: unknown) => {
+      await applier.reportRefusal(key, owner, workload, error);
       throw error;
     });
     if (!written && !decision.needsChildren) applier.forget(key, owner);
@@ -165,18 +174,18 @@ export function createOperator(deps: OperatorDeps): Operator {
   /** Decides again with the copy of the stable template, when it is asked for: in nearly every release it never is. */
   async function decideOn(
     key: string,
-    deployment: Deployment | undefined,
+    workload: Workload | undefined,
     take: (copy: Pick<Snapshot, 'copy'>) => Decision,
   ): Promise<Decision> {
     const decision = take({});
-    if (decision.needsCopy === undefined || !deployment) return decision;
-    return take({ copy: await readCopy(key, deployment, decision.needsCopy) });
+    if (decision.needsCopy === undefined || !workload) return decision;
+    return take({ copy: await readCopy(key, workload, decision.needsCopy) });
   }
 
-  async function readCopy(key: string, deployment: Deployment, name: string): Promise<ControllerRevision | null> {
+  async function readCopy(key: string, workload: Workload, name: string): Promise<ControllerRevision | null> {
     const asked = { namespace: splitKey(key).namespace, name };
     const copy = await findObject<ControllerRevision>(api, CONTROLLER_REVISIONS, asked);
-    return copy !== undefined && isOwnedBy(copy, deployment) ? copy : null;
+    return copy !== undefined && isOwnedBy(copy, workload) ? copy : null;
   }
 
   function next(key: string, decision: Decision, written: boolean): Outcome {
@@ -188,22 +197,17 @@ export function createOperator(deps: OperatorDeps): Operator {
     return decision.againAfterMs === undefined ? {} : { againAfterMs: decision.againAfterMs };
   }
 
-  function snapshotOf(key: string, rollout: Rollout, deployment: Deployment | undefined, alone: boolean): Snapshot {
-    const found = deployment && children.get(key, deployment);
-    const newest = found && {
-      replicaSets: found.replicaSets.map((set) => writes.newest(key, set)!),
-      pods: found.pods.map((pod) => writes.newest(key, pod)),
-    };
+  function snapshotOf(key: string, rollout: Rollout, workload: Workload | undefined, alone: boolean): Snapshot {
     const reportedAt = applier.reportedAt(key, rollout);
-    const gate = deps.policies?.gate(key, rollout, deployment);
+    const gate = deps.policies?.gate(key, rollout, workload);
     const labelsAgainAt = applier.labelsAgainAt(key);
-    const inRelease = deployment?.metadata.annotations?.[HELD] !== undefined;
+    const inRelease = workload?.metadata.annotations?.[HELD] !== undefined;
     const unreached = deps.unreached?.(splitKey(key).namespace);
     const facts = {
       now: clock.now(),
       rollout,
-      deployment,
-      children: newest,
+      workload,
+      children: workload && childrenOf(key, workload),
       alone,
       reportedAt,
       ...(labelsAgainAt === undefined ? {} : { labelsAgainAt }),
@@ -214,46 +218,50 @@ export function createOperator(deps: OperatorDeps): Operator {
     return gate ? { ...facts, gate } : facts;
   }
 
+  const childrenOf = (key: string, workload: Workload): Snapshot['children'] =>
+    children.get(key, workload, (object) => writes.newest(key, object));
+
   /** From the watch; one that is not enrolled yet is asked for by name. */
-  async function find(key: string, wanting: readonly Rollout[]): Promise<Deployment | undefined> {
-    const known = deployments.get(key);
+  async function find(key: string, kind: WorkloadKind, wanting: readonly Rollout[]): Promise<Workload | undefined> {
+    const { namespace, name } = readKey(key) as WorkloadName;
+    const known = workloads.get(kind)?.get(`${namespace}/${name}`);
     if (known) return writes.newest(key, known);
-    const { namespace, name } = splitKey(key);
-    if (wanting.length === 0 || misnamedBy(name) !== undefined) return undefined;
-    return findObject<Deployment>(api, DEPLOYMENTS, { namespace, name });
+    return wanting.length === 0 ? undefined : findObject<Workload>(api, kind.resource, { namespace, name });
   }
 
   /** Held, and no Rollout that we know of names it. */
-  async function carryOutOrphan(key: string, deployment: Deployment): Promise<Outcome> {
-    const held = readHeld(deployment);
-    if (!held || (await exists(key, held.rollout))) {
+  async function carryOutOrphan(key: string, kind: WorkloadKind, workload: Workload): Promise<Outcome> {
+    const held = kind.readHold(workload);
+    if (!held || (await exists(workload, held.rollout))) {
       if (!held) forget(key);
       return held ? { againAfterMs: LOOK_AGAIN_MS } : {};
     }
-    const gate = deps.policies?.gateOfOrphan(key, deployment);
-    const found = { now: clock.now(), children: children.get(key, deployment), digest, sha256 };
+    const gate = deps.policies?.gateOfOrphan(key, workload);
+    const found = { now: clock.now(), children: childrenOf(key, workload), digest, sha256 };
     const facts = gate ? { ...found, gate } : found;
-    const decision = await decideOn(key, deployment, (copy) => releaseOrphan(deployment, { ...facts, ...copy }));
-    if (decision.needsChildren) children.open(key, deployment);
-    return next(key, decision, await applier.carryOut(key, decision, undefined, deployment));
+    const decision = await decideOn(key, workload, (copy) => releaseOrphan(kind, workload, { ...facts, ...copy }));
+    if (decision.needsChildren) children.open(key, kind, workload);
+    return next(key, decision, await applier.carryOut(key, decision, undefined, workload));
   }
 
   /** Asks the API server, since a cache that is behind would give away what is held with good reason. */
-  async function exists(key: string, name: string): Promise<boolean> {
-    const { namespace, name: workload } = splitKey(key);
-    // The name is from the record on the Deployment, where its users can write.
+  async function exists({ metadata }: Workload, name: string): Promise<boolean> {
+    const { namespace } = metadata;
+    // The name is from the record on the workload, where its users can write.
     if (!isName(SUBDOMAIN_NAME, name)) return false;
     const rollout = await findObject<Rollout>(api, ROLLOUTS, { namespace, name });
-    return rollout?.spec.workloadRef.name === workload;
+    return rollout?.spec.workloadRef.name === metadata.name;
   }
 
   async function begin(): Promise<void> {
-    const synced = await Promise.all([rollouts.whenSynced(), deployments.whenSynced()]);
+    const synced = await Promise.all([rollouts, ...workloads.values()].map((each) => each.whenSynced()));
     if (stopped || synced.includes(false)) return;
     const onListed = (kind: string) => (listing: Listing) =>
       writes.listed(kind, listing).forEach((key) => queue.add(key));
-    ends.push(rollouts.onListed(onListed('Rollout')), deployments.onListed(onListed('Deployment')));
-    ends.push(rollouts.on(onRollout), deployments.on(onDeployment));
+    ends.push(rollouts.onListed(onListed('Rollout')), rollouts.on(onRollout));
+    for (const [kind, collection] of workloads) {
+      ends.push(collection.onListed(onListed(kind.resource.kind)), collection.on(onWorkload(kind)));
+    }
     if (deps.policies) ends.push(deps.policies.onChange((key) => queue.add(key)));
     queue.start();
   }

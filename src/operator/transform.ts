@@ -1,6 +1,6 @@
 // What is kept of the objects that are watched: what somebody reads, once.
 import { HELD } from '../api/keys.ts';
-import type { Condition, Deployment, KubeObject, Pod, PodTemplate, ReplicaSet } from '../api/types.ts';
+import type { Condition, KubeObject, Pod, PodTemplate, ReplicaSet, Workload } from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
 import { packed } from '../kube/lazy-json.ts';
 import { freeze, trimBallast } from '../kube/store.ts';
@@ -9,10 +9,14 @@ import { freeze, trimBallast } from '../kube/store.ts';
  * With the conditions that say why something cannot be made. The template is most of the rest: while no release is under way it is kept as text, and
  * during a release as the same object through all changes of other fields, since comparisons and digests are remembered by it.
  */
-export function trimDeployment(deployment: Deployment, before?: Deployment): Deployment {
-  const { spec, status, ...rest } = trimBallast(deployment);
+export function trimWorkload<W extends Workload>(workload: W, before?: W): W {
+  const { spec, status, ...rest } = trimBallast(workload);
   const held = rest.metadata.annotations?.[HELD] !== undefined;
-  return { ...rest, spec: held ? sharing(deployment, before) : packed(spec, 'template'), status: telling(status, WHY) };
+  return {
+    ...rest,
+    spec: held ? sharing(workload, before) : packed(spec, 'template'),
+    status: telling(status, WHY),
+  } as W;
 }
 
 /** Of a Deployment's, and of a ReplicaSet's: Progressing only where it says that no ReplicaSet could be made. */

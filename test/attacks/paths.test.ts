@@ -3,7 +3,7 @@ import { ON_DELETE, ROLLOUT_FINALIZER } from '../../src/api/keys.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { readReview } from '../../src/admission/review.ts';
 import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
-import { isOwnedBy } from '../../src/engine/workload/deployment/view.ts';
+import { isOwnedBy } from '../../src/engine/workload/pods.ts';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { findObject, getObject, WrongObjectError } from '../../src/kube/get.ts';
 import { DEPLOYMENTS, NAMESPACES } from '../../src/api/resources.ts';

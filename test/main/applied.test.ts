@@ -1,8 +1,9 @@
 // A Deployment that is applied on the server, as Helm 4, Flux and kubectl --server-side do: its users never meet a conflict with us.
 import assert from 'node:assert/strict';
+import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import type { ManagedFields } from '../../src/engine/workload/deployment/field-owners.ts';
+import type { ManagedFields } from '../../src/engine/workload/field-owners.ts';
 import { FIELDS, parseHeld } from '../../src/engine/workload/deployment/hold.ts';
 import { disownOps } from '../../src/operator/managed-fields.ts';
 import { deploymentPath, rollout, startPlayground, Stage, type Playground } from '../cli/support.ts';
@@ -136,7 +137,11 @@ describe('a Deployment that is applied on the server', function () {
       ...(subresource && { subresource }),
     });
     const of = (...managedFields: object[]) =>
-      disownOps({ metadata: { name: 'web', resourceVersion: '7', managedFields }, spec: {} } as never, 0);
+      disownOps(
+        deploymentKind,
+        { metadata: { name: 'web', resourceVersion: '7', managedFields }, spec: {} } as never,
+        0,
+      );
     assert.equal(of(entry('kubectl', 'Update'), entry('tranche', 'Update')), undefined);
     assert.equal(of(entry('helm', 'Apply'), entry('tranche', 'Update', 'status')), undefined);
     assert.deepEqual(of(entry('helm', 'Apply'), entry('kubectl', 'Update'), entry('tranche', 'Update')), [

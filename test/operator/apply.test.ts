@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
+import { DEPLOYMENTS } from '../../src/api/resources.ts';
 import type { Rollout } from '../../src/api/types.ts';
-import type { Decision } from '../../src/engine/snapshot.ts';
+import type { Decision } from '../../src/engine/decision.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Applier } from '../../src/operator/apply.ts';
@@ -49,9 +50,14 @@ describe('carrying out a decision', () => {
       writes: new OwnWrites(),
       logger: silent,
     });
-    const hold = { kind: 'PatchDeployment', why: 'mark', patch: { metadata: { annotations: { [HELD]: '{}' } } } };
-    const decided = { ...decision, status: undefined, effects: [hold] } as unknown as Decision;
-    await applier.carryOut('default/demo', decided, undefined, deployment as never);
+    const patch = { metadata: { annotations: { [HELD]: '{}' } } };
+    const markOf = (before: object): Decision =>
+      ({
+        ...decision,
+        status: undefined,
+        effects: [{ kind: 'Patch', why: 'mark', resource: DEPLOYMENTS, before, patch }],
+      }) as unknown as Decision;
+    await applier.carryOut('default/demo', markOf(deployment), undefined, deployment as never);
     const owners = [{ manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fields: ['minReadySeconds'] }];
     assert.deepEqual(
       made.map(({ method, body }) => [method, body]),
@@ -61,7 +67,7 @@ describe('carrying out a decision', () => {
       ],
     );
     const held = { ...deployment, metadata: { ...deployment.metadata, annotations: { [HELD]: '{}' } } };
-    await applier.carryOut('default/demo', decided, undefined, held as never);
+    await applier.carryOut('default/demo', markOf(held), undefined, held as never);
     assert.equal(made.length, 3, 'nothing is read where it is held already');
   });
 

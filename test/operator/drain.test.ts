@@ -3,6 +3,7 @@ import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { noObjects } from '../../src/kube/collection.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
+import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { drain, DrainError } from '../../src/operator/drain.ts';
 import * as kruise from '../support/openkruise.ts';
 import { VirtualApi } from './api.ts';
@@ -41,7 +42,7 @@ async function drainOf(
     clock,
     events: { record: () => undefined },
     rollouts: options.crd === false ? noObjects<Rollout>() : rollouts,
-    deployments,
+    workloads: new Map([[deploymentKind, deployments]]),
     held,
     namespaces: [],
     signal: giveUp.signal,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
 import { OwnWrites } from '../../src/operator/mutation-cache.ts';
 import { selectorText } from '../../src/operator/selector.ts';
-import { trimDeployment, trimPod, trimReplicaSet } from '../../src/operator/transform.ts';
+import { trimWorkload, trimPod, trimReplicaSet } from '../../src/operator/transform.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
 
 describe('the difference between two statuses', () => {
@@ -115,15 +115,15 @@ describe('what is kept of the conditions', () => {
       ['ReplicaSetCreateError', 1_000],
       ['FailedCreate', 1_000],
     ];
-    assert.deepEqual(kept(trimDeployment(failing)), wanted);
+    assert.deepEqual(kept(trimWorkload(failing)), wanted);
     assert.deepEqual(kept(trimReplicaSet(failing)), wanted);
   });
 
   it('is nothing where all is well', () => {
     const well = { ...object, status: { ...object.status, conditions: all.slice(0, 2) } };
-    assert.deepEqual([trimDeployment(well).status, trimReplicaSet(well).status], [{ replicas: 3 }, { replicas: 3 }]);
+    assert.deepEqual([trimWorkload(well).status, trimReplicaSet(well).status], [{ replicas: 3 }, { replicas: 3 }]);
     const { status: _, ...young } = object;
-    assert.doesNotThrow(() => [trimDeployment(young), trimReplicaSet(young)]);
+    assert.doesNotThrow(() => [trimWorkload(young), trimReplicaSet(young)]);
   });
 
   it('of a Pod the message only where it failed', () => {

@@ -1,4 +1,5 @@
 // A whole small world in virtual time: a cluster, its users, the webhook's decisions in process, and the operator, which may crash.
+import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
@@ -155,7 +156,7 @@ export class World {
       api,
       clock,
       rollouts,
-      deployments,
+      workloads: new Map([[deploymentKind, deployments]]),
       ...(this.policies ? { policies: lookup } : {}),
       ...(this.decide ? { decide: this.decide } : {}),
       ...(this.unreached ? { unreached: this.unreached } : {}),

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { decide } from '../../src/engine/decide.ts';
-import type { Decision, Snapshot } from '../../src/engine/snapshot.ts';
+import type { Decision } from '../../src/engine/decision.ts';
+import type { Snapshot } from '../../src/engine/snapshot.ts';
 import type { Deployment, ReplicaSet } from '../../src/api/types.ts';
 import { play } from './history.ts';
 import { planOf } from './plan.ts';
@@ -62,7 +63,8 @@ describe('the histories themselves', function () {
 
 /** The engine without the rule "settled": it is told that everybody has seen everything. */
 function hasty(snapshot: Snapshot): Decision {
-  const { deployment, children } = snapshot;
+  const { children } = snapshot;
+  const deployment = snapshot.workload as Deployment | undefined;
   if (!deployment || !children) return decide(snapshot);
   const replicaSets = children.replicaSets.map((set): ReplicaSet => ({
     ...set,
@@ -79,5 +81,5 @@ function hasty(snapshot: Snapshot): Decision {
       replicas: sum((set) => set.spec.replicas),
     },
   };
-  return decide({ ...snapshot, deployment: seen, children: { ...children, replicaSets } });
+  return decide({ ...snapshot, workload: seen, children: { ...children, replicaSets } });
 }

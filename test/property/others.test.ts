@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { HELD } from '../../src/api/keys.ts';
+import type { Deployment } from '../../src/api/types.ts';
 import { decide } from '../../src/engine/decide.ts';
 import { MARK } from '../../src/engine/workload/deployment/hold.ts';
-import type { Decision, Effect, Snapshot } from '../../src/engine/snapshot.ts';
+import type { Decision, Effect } from '../../src/engine/decision.ts';
+import type { Snapshot } from '../../src/engine/snapshot.ts';
 import { versionOf } from '../operator/world.ts';
 import { playAlone } from './alone.ts';
 import { playNewer } from './newer.ts';
@@ -62,7 +64,8 @@ describe('random histories of their own', function () {
 
 /** The engine is told that every abandoned version has its mark. */
 function unmarked(snapshot: Snapshot): Decision {
-  const { deployment, children } = snapshot;
+  const { children } = snapshot;
+  const deployment = snapshot.workload as Deployment | undefined;
   if (!deployment || !children) return decide(snapshot);
   const kept = new Set(['v1', versionOf(deployment.spec.template)]);
   const replicaSets = children.replicaSets.map((set) =>
@@ -74,7 +77,7 @@ function unmarked(snapshot: Snapshot): Decision {
 /** The engine's budgets as numbers of Pods. */
 function inNumbers(snapshot: Snapshot): Decision {
   const decision = decide(snapshot);
-  const replicas = snapshot.deployment?.spec.replicas ?? 1;
+  const replicas = snapshot.workload?.spec.replicas ?? 1;
   const numbers = (limits: object): object =>
     Object.fromEntries(
       Object.entries(limits).map(([key, value]: [string, unknown]) => {
@@ -84,7 +87,7 @@ function inNumbers(snapshot: Snapshot): Decision {
       }),
     );
   const effects = decision.effects.map((effect): Effect => {
-    if (effect.kind !== 'PatchDeployment' || effect.why !== 'move') return effect;
+    if (effect.kind !== 'Patch' || effect.why !== 'move' || !('metadata' in effect.patch)) return effect;
     const { metadata, spec } = effect.patch;
     const strategy = spec?.['strategy'] as { rollingUpdate: object } | undefined;
     const written = metadata['annotations'] as Record<string, string> | undefined;

@@ -2,7 +2,8 @@
 import type { HistoryEntry } from '../../api/types.ts';
 import { isTrue } from '../../engine/status.ts';
 import { deploymentTemplate } from '../../engine/lib/template.ts';
-import { hashOf, readySince } from '../../engine/workload/deployment/view.ts';
+import { hashOf } from '../../engine/workload/deployment/view.ts';
+import { readySince } from '../../engine/workload/pods.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { PODS } from '../../api/resources.ts';
 import { pathOf } from '../../kube/path.ts';

@@ -3,7 +3,8 @@ import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import { freeDeployment } from '../../engine/workload/deployment/effects.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, isMarked, readHeld } from '../../engine/workload/deployment/hold.ts';
+import { isMarked, readHeld } from '../../engine/workload/deployment/hold.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS } from '../../engine/workload/record.ts';
 import { leftoverOf } from '../../engine/release/openkruise.ts';
 import { ownerOf } from '../../engine/release/governing-rollout.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
@@ -115,7 +116,7 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
 function freePatch(deployment: Deployment): object {
   const held = readHeld(deployment)!;
   const [effect] = freeDeployment(deployment, held);
-  if (effect?.kind !== 'PatchDeployment') return {};
+  if (effect?.kind !== 'Patch' || !('metadata' in effect.patch)) return {};
   const { resourceVersion: _, ...metadata } = effect.patch.metadata as Record<string, unknown>;
   return { ...effect.patch, metadata };
 }

@@ -2,14 +2,8 @@
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
 import { resolveLimits } from '../../engine/lib/replicas.ts';
-import {
-  heldAnnotations,
-  HELD_ANNOTATIONS,
-  HELD_LABELS,
-  heldSettings,
-  NO_BUDGET,
-  writeHeld,
-} from '../../engine/workload/deployment/hold.ts';
+import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld } from '../../engine/workload/deployment/hold.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS } from '../../engine/workload/record.ts';
 import type { Settings } from '../../engine/workload/deployment/hold.ts';
 import { patchFor, type PatchOp } from '../../engine/admit/patch.ts';
 import { leftoverOf, settingsBefore, tracesOf, type Leftover } from '../../engine/release/openkruise.ts';

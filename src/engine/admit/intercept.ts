@@ -8,7 +8,6 @@ import {
   firstHold,
   freedSettings,
   heldAnnotations,
-  HELD_ANNOTATIONS,
   isMarked,
   isMoving,
   mayFreeAtOnce,
@@ -21,7 +20,9 @@ import {
   withoutFields,
   type Settings,
 } from '../workload/deployment/hold.ts';
-import { ownersAfter, readOwners, writeOwners, type Field, type Owned } from '../workload/deployment/field-owners.ts';
+import { HELD_ANNOTATIONS } from '../workload/record.ts';
+import { ownersAfter, readOwners, type Field } from '../workload/deployment/field-owners.ts';
+import { writeOwners, type Owned } from '../workload/field-owners.ts';
 import { patchFor, type PatchOp, type Wanted } from './patch.ts';
 import { traceOf, untraced } from './trace.ts';
 import * as words from './messages.ts';
@@ -167,7 +168,7 @@ const ownersMark = (context: Context, wanted: Wanted): string | null => {
   return old !== undefined && (pending || holds) ? writeOwners(owned(context, old).owners) : null;
 };
 
-const owned = ({ next, fieldManager: manager, managedFields }: Context, old: Deployment): Owned => {
+const owned = ({ next, fieldManager: manager, managedFields }: Context, old: Deployment): Owned<Field> => {
   const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
   const [before, after] = [settingsOf(old), settingsOf(next)];
   const user = readHeld(old)?.user ?? before;

@@ -8,17 +8,19 @@ import {
   ROLLOUT_FINALIZER,
   WORKLOAD_TYPE,
 } from '../../api/keys.ts';
-import type { CanaryStrategy, Deployment } from '../../api/types.ts';
-import { patchDeployment, patchRollout } from '../workload/deployment/effects.ts';
+import type { CanaryStrategy, Workload } from '../../api/types.ts';
+import { patchObject, patchRollout } from '../workload/effects.ts';
+import type { WorkloadKind } from '../workload/kind.ts';
 import { canonicalJson } from '../lib/template.ts';
-import { nothing, type Decision, type EventNote, type Snapshot } from '../snapshot.ts';
+import { nothing, type Decision, type EventNote } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { advise } from '../validate/advice.ts';
 
-/** Before anything is held: the finalizer, so that no Deployment stays held without an owner; and the plan's digest for clients. */
-export function guard({ rollout, deployment, sha256 }: Snapshot): Decision | undefined {
+/** Before anything is held: the finalizer, so that no workload stays held without an owner; and the plan's digest for clients. */
+export function guard({ rollout, workload, sha256 }: Snapshot): Decision | undefined {
   const finalizers = rollout.metadata.finalizers ?? [];
   const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
-  const inRelease = rollout.status?.phase === 'Progressing' || deployment?.metadata.annotations?.[HELD] !== undefined;
+  const inRelease = rollout.status?.phase === 'Progressing' || workload?.metadata.annotations?.[HELD] !== undefined;
   const stale = inRelease ? [] : OF_A_RELEASE.filter((key) => rollout.metadata.annotations?.[key] !== undefined);
   const annotations = {
     ...(rollout.metadata.annotations?.[PLAN_HASH] === hash ? {} : { [PLAN_HASH]: hash }),
@@ -52,11 +54,11 @@ function planOf(canary: CanaryStrategy): unknown {
 }
 
 /** Admission knows only Deployments with the label: what the steps come to on this one could not be said when the Rollout was made. */
-export function enrol({ rollout }: Snapshot, deployment: Deployment): Decision {
-  const effects = patchDeployment('enrol', deployment, { labels: { [WORKLOAD_TYPE]: 'deployment' } });
-  if (deployment.spec.strategy?.type === 'Recreate') return { ...nothing, effects };
+export function enrol({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload): Decision {
+  const effects = patchObject('enrol', kind.resource, workload, { labels: { [WORKLOAD_TYPE]: kind.workloadType } });
+  if (kind.obstacle(workload)) return { ...nothing, effects };
   const said = new Set(advise({ rollout }));
-  const advice = advise({ rollout, deployment }).filter((sentence) => !said.has(sentence));
+  const advice = kind.advise(rollout, workload).filter((sentence) => !said.has(sentence));
   const events: EventNote[] = [
     { reason: 'Enrolled', message: 'changes of the template go through steps' },
     ...advice.map((sentence): EventNote => ({ reason: 'Advice', message: sentence.replace(/^tranche: /, '') })),

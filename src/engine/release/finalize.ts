@@ -9,22 +9,17 @@ import {
   WORKLOAD_TYPE,
 } from '../../api/keys.ts';
 import type { Outcome } from '../../api/reasons.ts';
-import type { Deployment, Held } from '../../api/types.ts';
+import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
+import type { Workload } from '../../api/types.ts';
 import { podsOf } from '../lib/replicas.ts';
-import { act, asUserWrote } from './bypass.ts';
-import { freeze, letGo, repair, type Move } from '../workload/deployment/budget.ts';
-import { freeDeployment, patchDeployment, patchHeld, patchRollout } from '../workload/deployment/effects.ts';
-import {
-  firstHold,
-  HELD_ANNOTATIONS,
-  HELD_LABELS,
-  noticeEdits,
-  readHeld,
-  type Settings,
-} from '../workload/deployment/hold.ts';
+import { patchRollout } from '../workload/effects.ts';
+import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } from '../workload/kind.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS } from '../workload/record.ts';
+import { kindOf } from '../workload/registry.ts';
 import { isLeftBehind } from './openkruise.ts';
 import { withoutReplan } from '../steps/replan.ts';
-import { nothing, type Decision, type Effect, type EventNote, type Snapshot } from '../snapshot.ts';
+import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { copyName, knownStable } from './stable.ts';
 import {
   closeHistory,
@@ -38,15 +33,15 @@ import {
   setCondition,
   type Draft,
 } from '../status.ts';
-import { effectsOf, withNumbers } from '../steps/run.ts';
+import { withNumbers } from '../steps/run.ts';
 import { formatTime } from '../lib/time.ts';
-import { hashOf, viewOf, type View } from '../workload/deployment/view.ts';
 import { goBack, wayBack } from './way-back.ts';
 import * as words from '../messages.ts';
 
 /** The stable template is back: the native controller rolls back, and nothing is batched. */
-export function cancel(snapshot: Snapshot, view: View, template: string): Decision {
+export function cancel(snapshot: Snapshot, progress: Progress, template: string): Decision {
   const { rollout, now } = snapshot;
+  const { kind } = progress;
   const draft = draftOf(rollout);
   const events: EventNote[] = [];
   if (progressingReason(rollout) !== 'Cancelling') {
@@ -54,56 +49,42 @@ export function cancel(snapshot: Snapshot, view: View, template: string): Decisi
     setCondition(draft, now, 'Progressing', 'True', 'Cancelling', message);
     events.push({ reason: 'RolledBack', message });
   }
-  draft.message = words.natively('rolling back', view.updated, view.replicas);
-  if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, events);
-  if (!isSettledNatively(view))
-    return { ...report(snapshot, draft, events), effects: repair(view), needsChildren: true };
+  draft.message = words.natively('rolling back', progress.updated, progress.replicas);
+  if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, events);
+  if (!kind.isSettled(progress, 0))
+    return { ...report(snapshot, draft, events), effects: kind.repair(progress), needsChildren: true };
   const failed = isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
-  return close(snapshot, view, template, draft, failed ? 'Failed' : 'RolledBack', events);
+  return close(snapshot, progress, template, draft, failed ? 'Failed' : 'RolledBack', events);
 }
 
 /** All steps are done: what is left of the Pods, if anything, follows natively. */
-export function finalise(snapshot: Snapshot, view: View, template: string): Decision {
+export function finalise(snapshot: Snapshot, progress: Progress, template: string): Decision {
+  const { kind } = progress;
   const draft = draftOf(snapshot.rollout);
-  draft.message = words.natively('finishing', view.updated, view.replicas);
-  if (view.held) return giveBack(snapshot, letGo(view, view.held), draft, []);
-  if (!isSettledNatively(view, toleratedBy(snapshot, view)))
-    return { ...report(snapshot, draft, []), effects: repair(view), needsChildren: true };
+  draft.message = words.natively('finishing', progress.updated, progress.replicas);
+  if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, []);
+  if (!kind.isSettled(progress, toleratedBy(snapshot, progress)))
+    return { ...report(snapshot, draft, []), effects: kind.repair(progress), needsChildren: true };
   // Whatever un-paused the Deployment before its last step did not complete the release.
   const state = snapshot.rollout.status?.canaryStatus?.currentStepState;
   // With 0 replicas no step ever begins.
   const begins = state === 'BeforeStepUpgrade' && !isTrue(snapshot.rollout, 'Bypassed');
   const completed = state === 'Completed' || begins;
-  return close(snapshot, view, template, draft, completed ? 'Completed' : 'Bypassed', []);
+  return close(snapshot, progress, template, draft, completed ? 'Completed' : 'Bypassed', []);
 }
 
-function toleratedBy({ rollout }: Snapshot, { replicas }: View): number {
+function toleratedBy({ rollout }: Snapshot, { replicas }: Progress): number {
   const threshold = rollout.spec.strategy.canary?.failureThreshold;
   return threshold === undefined ? 0 : podsOf(threshold, replicas, 'up');
 }
 
-/** The native controller has nothing left to do, by its own account; with 0 replicas a release is never done. */
-function isSettledNatively({ deployment, replicas, old, updated }: View, tolerated = 0): boolean {
-  const { status, metadata } = deployment;
-  return (
-    replicas > 0 &&
-    old === 0 &&
-    updated === replicas &&
-    (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
-    (status?.updatedReplicas ?? 0) === replicas &&
-    (status?.replicas ?? 0) === replicas &&
-    (status?.availableReplicas ?? 0) >= replicas - tolerated
-  );
-}
-
 function giveBack(snapshot: Snapshot, move: Move, draft: Draft, events: readonly EventNote[]): Decision {
-  const effects = move.kind === 'Act' ? [move.effect] : [];
-  return { ...report(snapshot, draft, events), effects, needsChildren: true };
+  return { ...report(snapshot, draft, events), effects: effectsOf(move), needsChildren: true };
 }
 
 function close(
   snapshot: Snapshot,
-  view: View,
+  progress: Progress,
   template: string,
   draft: Draft,
   outcome: Outcome,
@@ -112,7 +93,7 @@ function close(
   const { rollout, now } = snapshot;
   const done = outcome === 'Completed';
   const runs = done || outcome === 'Bypassed';
-  const id = view.deployment.metadata.labels?.[ROLLOUT_ID];
+  const id = progress.workload.metadata.labels?.[ROLLOUT_ID];
   const message = done
     ? 'Rollout progressing has been completed'
     : runs
@@ -128,11 +109,11 @@ function close(
     plan: __,
     releasedRolloutID: ___,
     ...canary
-  } = withNumbers(withoutReplan(draft.canary!), view);
+  } = withNumbers(withoutReplan(draft.canary!), progress);
   draft.canary = {
     ...canary,
     ...(id ? { observedRolloutID: runs ? id : rollbackId(id) } : {}),
-    stableRevision: hashOf(view.newSet),
+    stableRevision: progress.newVersion?.revision ?? '',
     nextStepIndex: -1,
     currentStepState: 'Completed',
     templateDigest: template,
@@ -143,20 +124,30 @@ function close(
   setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
   setCondition(draft, now, 'Succeeded', done ? 'True' : 'False', '', message);
   const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} is completed` }] : [];
-  return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(view.deployment, ended) };
+  return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 
-const dropCopy = (deployment: Deployment, stable: string | undefined): Effect[] =>
-  stable ? [{ kind: 'DeleteCopy', why: 'keep', name: copyName(deployment, stable) }] : [];
+const dropCopy = (workload: Workload, stable: string | undefined): Effect[] =>
+  stable
+    ? [
+        {
+          kind: 'Delete',
+          why: 'keep',
+          resource: CONTROLLER_REVISIONS,
+          name: copyName(workload, stable),
+          owner: workload,
+        },
+      ]
+    : [];
 
 /**
- * The program leaves the cluster: as if every Rollout were disabled, and its Deployment not another's; `onDelete` as the annotation of
+ * The program leaves the cluster: as if every Rollout were disabled, and its workload not another's; `onDelete` as the annotation of
  * that name.
  */
 export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision {
-  const { rollout, deployment } = snapshot;
+  const { rollout, workload } = snapshot;
   // Left as it is: OpenKruise, should it come back, goes on with it.
-  if (deployment && isLeftBehind(deployment)) return nothing;
+  if (workload && isLeftBehind(workload)) return nothing;
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   const annotations = { ...rollout.metadata.annotations, [ON_DELETE]: onDelete };
   return leave(
@@ -165,20 +156,20 @@ export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Dec
   );
 }
 
-/** The Rollout goes, or is disabled: first the Deployment is given back, then the finalizer or the phase follows. */
+/** The Rollout goes, or is disabled: first the workload is given back, then the finalizer or the phase follows. */
 export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
-  const { deployment, alone, children } = snapshot;
-  if (!deployment || !alone) return left(snapshot, outcome);
-  if (isLeftBehind(deployment, snapshot.rollout)) return waitForTakeover(snapshot, outcome);
-  const held = readHeld(deployment);
-  if (!held && slippedBy(snapshot, deployment)) return holdFirst(snapshot, deployment);
+  const { rollout, workload, alone, children } = snapshot;
+  const kind = kindOf(rollout.spec.workloadRef);
+  if (!kind || !workload || !alone) return left(snapshot, outcome);
+  if (isLeftBehind(workload, rollout)) return waitForTakeover(snapshot, outcome);
+  const held = kind.readHold(workload);
+  if (!held && slippedBy(snapshot, workload)) return holdFirst(snapshot, kind, workload);
   if (!held) {
-    const effects = patchDeployment('leave', deployment, { ...nothingOfOurs, ...withoutUnseenPause(deployment) });
+    const effects = kind.leave(workload, nothingOfOurs);
     return effects.length > 0 ? { ...nothing, effects } : left(snapshot, outcome);
   }
   if (!children) return { ...nothing, needsChildren: true };
-  const view = viewOf(snapshot, deployment, children);
-  return { ...leaving(snapshot, view, outcome), needsChildren: true };
+  return { ...leaving(snapshot, kind.progress(snapshot, workload, children), outcome), needsChildren: true };
 }
 
 /** We cannot give back what OpenKruise has left in Recreate, and whoever lets go of it now leaves it paused for ever. */
@@ -194,17 +185,16 @@ function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): D
 }
 
 /** A template that no webhook saw, under a policy by which it must not go out for want of its Rollout. */
-function slippedBy({ rollout, gate, digest }: Snapshot, deployment: Deployment): boolean {
-  if (gate?.protects === undefined || deployment.metadata.annotations?.[HELD] !== undefined) return false;
+function slippedBy({ rollout, gate, digest }: Snapshot, workload: Workload): boolean {
+  if (gate?.protects === undefined || workload.metadata.annotations?.[HELD] !== undefined) return false;
   const known = knownStable(rollout);
-  return known !== undefined && known !== digest(deployment.spec.template);
+  return known !== undefined && known !== digest(workload.spec.template);
 }
 
-function holdFirst({ rollout }: Snapshot, deployment: Deployment): Decision {
-  const settings = asUserWrote(deployment);
-  const hold = firstHold(deployment, settings, rollout.metadata.name, knownStable(rollout) ?? '');
+function holdFirst({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload): Decision {
   const bypassed = 'a new template was not held';
-  const effects = patchHeld('hold', deployment, { ...hold.held, bypassed }, hold.settings);
+  const stable = knownStable(rollout) ?? '';
+  const effects = kind.holdNow(workload, { rollout: rollout.metadata.name, stable, bypassed });
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
 }
 
@@ -216,67 +206,60 @@ const whyBack = ({ rollout, gate }: Pick<Snapshot, 'gate' | 'rollout'>): string 
       ? undefined
       : `as policy ${gate.protects} protects releases in flight`;
 
-function leaving(snapshot: Snapshot, view: View, outcome: 'Deleted' | 'Disabled'): Decision {
+function leaving(snapshot: Snapshot, progress: Progress, outcome: 'Deleted' | 'Disabled'): Decision {
   const { rollout, now } = snapshot;
   const draft = draftOf(rollout);
   const why = whyBack(snapshot);
-  const { deployment } = view;
-  const stored = storedInstead(view, snapshot.digest(deployment.spec.template));
+  const { kind, workload } = progress;
+  const stored = storedInstead(progress, snapshot.digest(workload.spec.template));
   const mayDiffer = snapshot.gate?.protects === undefined;
-  const held = stored === undefined || !mayDiffer ? view.held! : { ...view.held!, reverted: stored };
+  const held = stored === undefined || !mayDiffer ? progress.held! : { ...progress.held!, reverted: stored };
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
   draft.message =
     outcome === 'Deleted' ? 'deleted: giving the Deployment back' : 'Disabling rollout, release resources';
   if (outcome === 'Deleted')
     setCondition(draft, now, 'Terminating', 'True', 'InTerminating', 'Rollout is in terminating');
   if (why !== undefined && (stored === undefined || !mayDiffer)) {
-    const way = wayBack(snapshot, view, held);
+    const way = wayBack(snapshot, progress, held);
     if (way.kind === 'Ask') return way.decision;
-    if (way.kind === 'Unknown') return stayHeld(snapshot, view, draft, words.stableUnknown(deployment.metadata.name));
-    const effect = goBack(view, way.template, { ...held, reverted: generationOf(deployment) });
+    if (way.kind === 'Unknown') return stayHeld(snapshot, progress, draft, words.stableUnknown(workload.metadata.name));
+    const effect = goBack(progress, way.template, { ...held, reverted: generationOf(workload) });
     if (effect && stored !== undefined)
-      return stayHeld(snapshot, view, draft, words.stableChanged(deployment.metadata.name));
+      return stayHeld(snapshot, progress, draft, words.stableChanged(workload.metadata.name));
     if (effect) return { ...report(snapshot, draft, []), effects: [effect] };
   }
-  const move = letGo(view, held, nothingOfOurs);
+  const move = kind.giveBack(progress, held, nothingOfOurs);
   const how = why === undefined ? 'it finishes natively' : `with the stable template, ${why}`;
   const message = `the Rollout was ${outcome.toLowerCase()} during a release: the Deployment is given back, ${how}`;
   const decision = giveBack(snapshot, move, draft, isFree(move) ? [{ reason: 'ReleaseEnded', message }] : []);
-  return isFree(move)
-    ? { ...decision, effects: [...decision.effects, ...dropCopy(deployment, held.stable)] }
-    : decision;
+  return isFree(move) ? { ...decision, effects: [...decision.effects, ...dropCopy(workload, held.stable)] } : decision;
 }
 
-const isFree = (move: Move): boolean =>
-  move.kind === 'Act' && move.effect.kind === 'PatchDeployment' && move.effect.why === 'free';
+const isFree = (move: Move): boolean => move.kind === 'Act' && move.effect.why === 'free';
 
 /** Neither forward, which a policy forbids, nor back. */
-function stayHeld(snapshot: Snapshot, view: View, draft: Draft, message: string): Decision {
+function stayHeld(snapshot: Snapshot, progress: Progress, draft: Draft, message: string): Decision {
   const before = conditionOf(draft.conditions, 'Stalled');
   draft.message = message;
   setCondition(draft, snapshot.now, 'Stalled', 'True', 'StableUnknown', message);
   const known = before?.status === 'True' && before.reason === 'StableUnknown';
   const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message }]);
-  return { ...decision, effects: effectsOf(freeze(view, view.held!)), needsChildren: true };
+  return { ...decision, effects: effectsOf(progress.kind.freeze(progress, progress.held!)), needsChildren: true };
 }
 
 /**
  * The digest of what others have made of the stable template in the very request that put it back. That is all that can be had, so the
  * Deployment is let go with it. Undefined when nothing was put back, or when somebody has changed the Deployment since.
  */
-function storedInstead({ held, deployment }: View, template: string): string | undefined {
+function storedInstead({ held, workload }: Progress, template: string): string | undefined {
   const { reverted } = held!;
-  const { generation = 0 } = deployment.metadata;
+  const { generation = 0 } = workload.metadata;
   const byUs =
     reverted !== undefined && /^generation [0-9]{1,15}$/.test(reverted) && Number(reverted.slice(11)) >= generation - 1;
   return byUs || reverted === template ? template : undefined;
 }
 
-const generationOf = ({ metadata }: Deployment): string => `generation ${metadata.generation ?? 0}`;
-
-/** Paused by the API server's own policy while nobody of ours was there, and nobody's to release now. */
-const withoutUnseenPause = (deployment: Deployment): { settings?: Settings } =>
-  deployment.metadata.annotations?.[PAUSED_UNSEEN] === undefined ? {} : { settings: asUserWrote(deployment) };
+const generationOf = ({ metadata }: Workload): string => `generation ${metadata.generation ?? 0}`;
 
 const nothingOfOurs = {
   labels: Object.fromEntries([WORKLOAD_TYPE, ...HELD_LABELS].map((key) => [key, null])),
@@ -300,45 +283,46 @@ function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   return report(snapshot, draft, []);
 }
 
-/** A Deployment that is held although its Rollout does not exist any more: given back, with the stable template where a policy says so. */
+/** A workload that is held although its Rollout does not exist any more: given back, with the stable template where a policy says so. */
 export function releaseOrphan(
-  deployment: Deployment,
+  kind: WorkloadKind,
+  workload: Workload,
   facts: Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256' | 'gate' | 'copy'>,
 ): Decision {
-  const held = readHeld(deployment);
+  const held = kind.readHold(workload);
   if (!held) return nothing;
   const protects = facts.gate?.protects;
   const how =
     protects === undefined ? '' : ` with the stable template, as policy ${protects} protects releases in flight`;
   const message = `it was held by Rollout "${held.rollout}", which does not exist: the Deployment is given back${how}`;
   const events: EventNote[] = [{ reason: 'HoldReleased', message }];
-  if (held.marks !== true && protects === undefined) return { ...nothing, effects: giveUp(deployment, held), events };
+  if (kind.mayFreeAtOnce(held) && protects === undefined) {
+    const effects = [...kind.giveUp(workload, held, nothingOfOurs), ...dropCopy(workload, held.stable)];
+    return { ...nothing, effects, events };
+  }
   if (!facts.children) return { ...nothing, needsChildren: true };
+  const { name } = workload.metadata;
+  const { apiVersion, kind: ofKind } = kind.resource;
   const rollout = {
     metadata: { name: held.rollout },
-    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name }, strategy: {} },
+    spec: { workloadRef: { apiVersion, kind: ofKind, name }, strategy: {} },
   };
-  const snapshot: Snapshot = { ...facts, rollout, deployment, alone: true, reportedAt: undefined };
-  const view = viewOf(snapshot, deployment, facts.children);
+  const snapshot: Snapshot = { ...facts, rollout, workload, alone: true, reportedAt: undefined };
+  const progress = kind.progress(snapshot, workload, facts.children);
   if (protects !== undefined) {
-    const way = wayBack(snapshot, view, view.held!);
+    const way = wayBack(snapshot, progress, progress.held!);
     if (way.kind === 'Ask') return way.decision;
     // Nobody's status can say so; the log and an event do.
-    if (way.kind === 'Unknown')
-      return act(freeze(view, view.held!), 'Stalled', words.stableUnknown(deployment.metadata.name));
-    const effect = goBack(view, way.template, { ...view.held!, reverted: generationOf(deployment) });
-    if (effect && storedInstead(view, facts.digest(deployment.spec.template)) !== undefined)
-      return act(freeze(view, view.held!), 'Stalled', words.stableChanged(deployment.metadata.name));
+    const stay = (why: string): Decision => decisionOf(kind.freeze(progress, progress.held!), 'Stalled', why);
+    if (way.kind === 'Unknown') return stay(words.stableUnknown(name));
+    const effect = goBack(progress, way.template, { ...progress.held!, reverted: generationOf(workload) });
+    if (effect && storedInstead(progress, facts.digest(workload.spec.template)) !== undefined)
+      return stay(words.stableChanged(name));
     if (effect) return { effects: [effect], events: [], needsChildren: true };
   }
-  const move = letGo(view, view.held!, nothingOfOurs);
+  const move = kind.giveBack(progress, progress.held!, nothingOfOurs);
   const effects = effectsOf(move);
   return isFree(move)
-    ? { effects: [...effects, ...dropCopy(deployment, held.stable)], events, needsChildren: true }
+    ? { effects: [...effects, ...dropCopy(workload, held.stable)], events, needsChildren: true }
     : { effects, events: [], needsChildren: true };
 }
-
-const giveUp = (deployment: Deployment, held: Held): Effect[] => [
-  ...freeDeployment(deployment, noticeEdits(held, deployment), nothingOfOurs),
-  ...dropCopy(deployment, held.stable),
-];

@@ -1,8 +1,9 @@
 // What OpenKruise Rollouts leaves on a Deployment whose release it has not ended, and what the user's own settings were.
 import * as keys from '../../api/keys.ts';
+import type { Resource } from '../../api/resources.ts';
 import type { CanaryStatus, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { isMarked, settingsOf, type Settings } from '../workload/deployment/hold.ts';
-import type { Effect } from '../snapshot.ts';
+import type { Effect } from '../decision.ts';
 
 export type Leftover =
   /** Its own controller resizes the ReplicaSets: paused, mostly with strategy Recreate. Un-paused so, every Pod would go at once. */
@@ -48,12 +49,13 @@ export const isLeftBehind = (deployment: Deployment, rollout?: Rollout): boolean
  */
 export function withExtraStatus(
   effects: readonly Effect[],
+  resource: Resource,
   { canaryReadyReplicas }: Pick<CanaryStatus, 'canaryReadyReplicas'>,
   wanted: number,
 ): readonly Effect[] {
   const text = JSON.stringify({ updatedReadyReplicas: canaryReadyReplicas, expectedUpdatedReplicas: wanted });
   return effects.map((effect) => {
-    if (effect.kind !== 'PatchDeployment') return effect;
+    if (effect.kind !== 'Patch' || effect.resource !== resource || !('metadata' in effect.patch)) return effect;
     const { metadata } = effect.patch;
     const annotations = { ...(metadata['annotations'] as object | undefined), [keys.KRUISE_EXTRA_STATUS]: text };
     return { ...effect, patch: { ...effect.patch, metadata: { ...metadata, annotations } } };

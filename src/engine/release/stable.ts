@@ -1,9 +1,11 @@
 // Which version a release may go back to. The record on a Deployment can be written by whoever may edit it, so it is not believed alone.
 import { STABLE_OF } from '../../api/keys.ts';
-import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet, Rollout } from '../../api/types.ts';
+import type { Resource } from '../../api/resources.ts';
+import type { ControllerRevision, HoldRecord, KubeObject, PodTemplate, Rollout, Workload } from '../../api/types.ts';
 import { isInFlight } from './in-flight.ts';
 import { deploymentTemplate } from '../lib/template.ts';
 import { progressingReason } from '../status.ts';
+import type { Version } from '../workload/kind.ts';
 
 /**
  * Digests of the templates that a release may go back to, as far as the Rollout's status knows; only the operator writes that status. None:
@@ -22,7 +24,7 @@ function knownStables(rollout: Rollout | undefined): readonly string[] {
 export const knownStable = (rollout: Rollout): string | undefined => knownStables(rollout)[0];
 
 /** May admission itself roll back to this template? Only when record and status agree. */
-export const isTrusted = (held: Held, rollout: Rollout | undefined): boolean =>
+export const isTrusted = (held: HoldRecord, rollout: Rollout | undefined): boolean =>
   knownStables(rollout).includes(held.stable);
 
 /**
@@ -30,39 +32,41 @@ export const isTrusted = (held: Held, rollout: Rollout | undefined): boolean =>
  * most available Pods run.
  */
 export function stableDigest(
-  { stable }: Held,
+  { stable }: HoldRecord,
   rollout: Rollout,
-  sets: readonly ReplicaSet[],
+  versions: readonly Version[],
   digest: (template: PodTemplate) => string,
 ): string {
   const known = knownStables(rollout);
   if (known.includes(stable)) return stable;
   const runs = (wanted: string): boolean =>
-    sets.some((set) => availableOf(set) > 0 && digest(set.spec.template) === wanted);
+    versions.some(({ available, template }) => available > 0 && digest(template) === wanted);
   if (known[0] !== undefined && (runs(known[0]) || !runs(stable))) return known[0];
   if (runs(stable)) return stable;
-  const [largest] = sets.toSorted((a, b) => availableOf(b) - availableOf(a));
-  return largest !== undefined && availableOf(largest) > 0 ? digest(largest.spec.template) : stable;
+  const [largest] = versions.toSorted((a, b) => b.available - a.available);
+  return largest !== undefined && largest.available > 0 ? digest(largest.template) : stable;
 }
-
-/** Its Pods that are available, by the native controller's count. */
-export const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
 
 /**
  * A copy of the stable template, kept during a release where neither revisionHistoryLimit nor whoever may edit Deployments and ReplicaSets
  * can take it: Kubernetes' role `edit` cannot write ControllerRevisions. Its data is a strategic merge patch that puts the template back and
  * pauses the Deployment, as Kubernetes' own ControllerRevisions are patches.
  */
-export function stableCopy(deployment: Deployment, template: PodTemplate, digest: string): ControllerRevision {
-  const { name, namespace, uid } = deployment.metadata;
+export function stableCopy(
+  kind: Resource,
+  workload: Workload,
+  template: PodTemplate,
+  digest: string,
+): ControllerRevision {
+  const { name, namespace, uid } = workload.metadata;
   return {
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
     metadata: {
-      name: copyName(deployment, digest),
+      name: copyName(workload, digest),
       ...(namespace === undefined ? {} : { namespace }),
       labels: { [STABLE_OF]: labelFor(name) },
-      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name, uid: uid ?? '', controller: true }],
+      ownerReferences: [{ apiVersion: kind.apiVersion, kind: kind.kind, name, uid: uid ?? '', controller: true }],
     },
     revision: 1,
     data: { spec: { paused: true, template: { ...deploymentTemplate(template), $patch: 'replace' } } },
@@ -72,7 +76,7 @@ export function stableCopy(deployment: Deployment, template: PodTemplate, digest
 const MAX_NAME = 230;
 const MAX_LABEL = 63;
 
-export const copyName = ({ metadata }: Deployment, digest: string): string =>
+export const copyName = ({ metadata }: KubeObject, digest: string): string =>
   `${metadata.name.slice(0, MAX_NAME)}-stable-${digest.slice(0, 10)}`;
 
 const labelFor = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a-z0-9]+$/, '');

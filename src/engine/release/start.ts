@@ -1,10 +1,12 @@
 // Where a release begins, and where what runs becomes the stable version: the status alone, before any budget is spent.
 import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../../api/keys.ts';
+import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import type { CanaryStatus } from '../../api/types.ts';
 import { stepTarget } from '../lib/replicas.ts';
 import { isOurs } from './openkruise.ts';
 import { planOf } from '../steps/replan.ts';
-import type { Decision, Effect, EventNote, Snapshot } from '../snapshot.ts';
+import type { Decision, Effect, EventNote } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { stableCopy } from './stable.ts';
 import {
   closeHistory,
@@ -19,19 +21,24 @@ import {
 import { atStep, withNumbers } from '../steps/run.ts';
 import { differences } from '../lib/template-diff.ts';
 import { formatTime } from '../lib/time.ts';
-import { hashOf, type View } from '../workload/deployment/view.ts';
+import type { Progress } from '../workload/kind.ts';
 import * as words from '../messages.ts';
 
 /** What runs is the stable version from now on. */
-export function adopt(snapshot: Snapshot, view: View, template: string, bypassed: string | undefined): Decision {
+export function adopt(
+  snapshot: Snapshot,
+  progress: Progress,
+  template: string,
+  bypassed: string | undefined,
+): Decision {
   const { rollout, now } = snapshot;
   const draft = draftOf(rollout);
   const before = draft.canary;
-  const revision = hashOf(view.newSet);
+  const revision = progress.newVersion?.revision ?? '';
   const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   const events: EventNote[] = [];
   if (bypassed !== undefined) {
-    openHistory(draft, historyEntry(snapshot, view));
+    openHistory(draft, historyEntry(snapshot, progress));
     closeHistory(draft, now, 'Bypassed');
     setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
     events.push({ reason: 'Bypassed', message: bypassed });
@@ -39,7 +46,7 @@ export function adopt(snapshot: Snapshot, view: View, template: string, bypassed
   draft.phase = 'Healthy';
   draft.message = words.idle;
   draft.canary = {
-    ...withNumbers(blank, view),
+    ...withNumbers(blank, progress),
     rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
     stableRevision: revision,
     currentStepIndex: steps,
@@ -63,11 +70,11 @@ const blank: CanaryStatus = {
   finalisingStep: '',
 };
 
-const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Draft['history'][number] => {
-  const author = deployment.metadata.annotations?.[CHANGED_BY];
+const historyEntry = ({ now }: Snapshot, { workload, newVersion, held }: Progress): Draft['history'][number] => {
+  const author = workload.metadata.annotations?.[CHANGED_BY];
   return {
-    rolloutID: deployment.metadata.labels?.[ROLLOUT_ID] ?? '',
-    revision: hashOf(newSet),
+    rolloutID: workload.metadata.labels?.[ROLLOUT_ID] ?? '',
+    revision: newVersion?.revision ?? '',
     ...(author ? { author } : {}),
     startTime: formatTime(now),
     ...(held?.trace ? { trace: held.trace } : {}),
@@ -75,20 +82,21 @@ const historyEntry = ({ now }: Snapshot, { deployment, newSet, held }: View): Dr
 };
 
 /** A revert that keeps another tool's field is a new version: what makes it one. */
-function differsFromStable({ stableSet, deployment }: View): string {
-  const paths = stableSet === undefined ? '' : differences(stableSet.spec.template, deployment.spec.template);
+function differsFromStable({ stableVersion, workload }: Progress): string {
+  const paths = stableVersion === undefined ? '' : differences(stableVersion.template, workload.spec.template);
   return paths === '' ? '' : `; from the version before the release it differs in ${paths}`;
 }
 
 /** Kept before any Pod of the new version is made; for a newer template in the same release it is there already. */
-function keepStable({ digest }: Snapshot, view: View, stable: string | undefined): Effect[] {
-  const set = [view.newSet, ...view.oldSets].find((one) => one !== undefined && digest(one.spec.template) === stable);
-  if (set === undefined || stable === undefined) return [];
-  return [{ kind: 'CreateCopy', why: 'keep', object: stableCopy(view.deployment, set.spec.template, stable) }];
+function keepStable({ digest }: Snapshot, progress: Progress, stable: string | undefined): Effect[] {
+  const known = [progress.newVersion, ...progress.oldVersions].find((one) => one && digest(one.template) === stable);
+  if (known === undefined || stable === undefined) return [];
+  const object = stableCopy(progress.kind.resource, progress.workload, known.template, stable);
+  return [{ kind: 'Create', why: 'keep', resource: CONTROLLER_REVISIONS, object }];
 }
 
 /** The release under way has failed, and its rollback comes back as another one. */
-const failedBefore = ({ rollout }: Snapshot, { held }: View): boolean =>
+const failedBefore = ({ rollout }: Snapshot, { held }: Progress): boolean =>
   held?.bypassed === words.changedBack && isTrue(rollout, 'Stalled') && !hasComeBack(rollout.status?.history ?? []);
 
 /** The release under way is what the rollback of the one before it came back as: one began when the other failed. */
@@ -96,38 +104,37 @@ export const hasComeBack = ([current, before]: Draft['history']): boolean =>
   before?.outcome === 'Failed' && before.endTime === current?.startTime;
 
 /** A release begins at step 1. Only the status, and a copy of the stable template: no budget is spent before the status says so. */
-export function begin(snapshot: Snapshot, view: View, template: string): Decision {
+export function begin(snapshot: Snapshot, progress: Progress, template: string): Decision {
   const { rollout, now } = snapshot;
-  const { held, stableSet } = view;
+  const { held, stableVersion } = progress;
   const draft = draftOf(rollout);
   const steps = rollout.spec.strategy.canary?.steps ?? [];
   const before = draft.canary;
   const again = draft.phase === 'Progressing';
   const events: EventNote[] = [];
-  const failed = failedBefore(snapshot, view);
+  const failed = failedBefore(snapshot, progress);
   closeHistory(draft, now, failed ? 'Failed' : 'Superseded');
-  openHistory(draft, historyEntry(snapshot, view));
+  openHistory(draft, historyEntry(snapshot, progress));
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   if (held?.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   setCondition(draft, now, 'Progressing', 'True', 'InRolling', 'Rollout is in Progressing');
-  const target = stepTarget(steps[0]?.replicas ?? '100%', view.replicas, steps.length <= 1);
+  const target = stepTarget(steps[0]?.replicas ?? '100%', progress.replicas, steps.length <= 1);
   const stableDigest = held?.stable ?? (again ? before?.stableDigest : before?.templateDigest);
-  const stableRevision =
-    (stableSet && hashOf(stableSet)) || (again ? before?.stableRevision : before?.canaryRevision) || '';
+  const stableRevision = stableVersion?.revision || (again ? before?.stableRevision : before?.canaryRevision) || '';
   draft.phase = 'Progressing';
   draft.message =
-    view.replicas === 0
+    progress.replicas === 0
       ? words.noReplicas
       : words.updating(words.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
   draft.canary = {
-    ...withNumbers(blank, view),
-    ...atStep(1, steps.length, view.updated > target, view.replicas),
+    ...withNumbers(blank, progress),
+    ...atStep(1, steps.length, progress.updated > target, progress.replicas),
     plan: planOf(steps),
     rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
     stableRevision,
     ...(stableDigest ? { stableDigest } : {}),
     templateDigest: template,
-    currentStepState: view.replicas === 0 || snapshot.gate?.blocked ? 'BeforeStepUpgrade' : 'StepUpgrade',
+    currentStepState: progress.replicas === 0 || snapshot.gate?.blocked ? 'BeforeStepUpgrade' : 'StepUpgrade',
     lastUpdateTime: formatTime(now),
   };
   const id = draft.canary.observedRolloutID ?? '';
@@ -135,10 +142,10 @@ export function begin(snapshot: Snapshot, view: View, template: string): Decisio
     again && isOurs(rollout) && !failed
       ? {
           reason: 'ReleaseSuperseded',
-          message: `a newer template came: release ${id} starts again at step 1${differsFromStable(view)}`,
+          message: `a newer template came: release ${id} starts again at step 1${differsFromStable(progress)}`,
         }
       : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
   );
-  const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, view, stableDigest);
+  const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, progress, stableDigest);
   return { ...report(snapshot, draft, events), effects, needsChildren: true };
 }

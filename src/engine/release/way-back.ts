@@ -1,10 +1,10 @@
 // The way back to the stable version: which template to put in place, from a ReplicaSet or from the copy that is kept of it.
-import type { Held, PodTemplate } from '../../api/types.ts';
-import { revertDeployment } from '../workload/deployment/effects.ts';
+import type { HoldRecord, PodTemplate } from '../../api/types.ts';
 import { deploymentTemplate, sameTemplate } from '../lib/template.ts';
-import { nothing, type Decision, type Effect, type Snapshot } from '../snapshot.ts';
+import { nothing, type Decision, type Effect } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { copyName, templateOf } from './stable.ts';
-import type { View } from '../workload/deployment/view.ts';
+import type { Progress } from '../workload/kind.ts';
 
 export type WayBack =
   /** This is the stable template: its digest is the one on record. */
@@ -16,23 +16,23 @@ export type WayBack =
 type Facts = Pick<Snapshot, 'digest' | 'copy' | 'gate'>;
 
 /** A ReplicaSet may have been edited: a template counts only by its digest. */
-export function wayBack({ digest, copy, gate }: Facts, view: View, held: Held): WayBack {
-  const { deployment, newSet, oldSets, stableSet } = view;
-  const sets = newSet ? [newSet, ...oldSets] : oldSets;
-  const known = sets.find((set) => digest(set.spec.template) === held.stable);
-  if (known) return { kind: 'Template', template: deploymentTemplate(known.spec.template) };
+export function wayBack({ digest, copy, gate }: Facts, progress: Progress, held: HoldRecord): WayBack {
+  const { workload, newVersion, oldVersions, stableVersion } = progress;
+  const versions = newVersion ? [newVersion, ...oldVersions] : oldVersions;
+  const known = versions.find(({ template }) => digest(template) === held.stable);
+  if (known) return { kind: 'Template', template: deploymentTemplate(known.template) };
   if (copy === undefined) {
-    const needsCopy = copyName(deployment, held.stable);
+    const needsCopy = copyName(workload, held.stable);
     return { kind: 'Ask', decision: { ...nothing, needsChildren: true, needsCopy } };
   }
   const kept = templateOf(copy ?? undefined, held.stable, digest);
   if (kept !== undefined) return { kind: 'Template', template: kept };
   // A newer API server may have added a default to it since. Where a policy protects the release, that is too little to go by.
-  return stableSet !== undefined && gate?.protects === undefined
-    ? { kind: 'Template', template: deploymentTemplate(stableSet.spec.template) }
+  return stableVersion !== undefined && gate?.protects === undefined
+    ? { kind: 'Template', template: deploymentTemplate(stableVersion.template) }
     : { kind: 'Unknown' };
 }
 
-/** Undefined when the Deployment has it already. `record` is written with it. */
-export const goBack = ({ deployment }: View, template: PodTemplate, record?: Held): Effect | undefined =>
-  sameTemplate(deployment.spec.template, template) ? undefined : revertDeployment(deployment, template, record);
+/** Undefined when the workload has it already. `record` is written with it. */
+export const goBack = ({ kind, workload }: Progress, template: PodTemplate, record?: HoldRecord): Effect | undefined =>
+  sameTemplate(workload.spec.template, template) ? undefined : kind.revert(workload, template, record);

@@ -8,18 +8,18 @@ import { withApprovalByEdit } from '../policy/gate.ts';
 import { isRestartOnly } from '../lib/template.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Run } from './run.ts';
-import type { View } from '../workload/deployment/view.ts';
+import type { Progress } from '../workload/kind.ts';
 
 /** The Rollout asks that mere restarts go through the steps without approval. */
-export const isUnattended = ({ rollout }: Snapshot, { stableSet, deployment }: View): boolean =>
+export const isUnattended = ({ rollout }: Snapshot, { stableVersion, workload }: Progress): boolean =>
   rollout.metadata.annotations?.[ON_RESTART] === 'Batches' &&
-  stableSet !== undefined &&
-  isRestartOnly(stableSet.spec.template, deployment.spec.template);
+  stableVersion !== undefined &&
+  isRestartOnly(stableVersion.template, workload.spec.template);
 
 /** Policies that let no step of this release end without approval; undefined when there are none. */
-export function approvalAskedBy(snapshot: Snapshot, view: View): readonly ReleasePolicy[] | undefined {
+export function approvalAskedBy(snapshot: Snapshot, progress: Progress): readonly ReleasePolicy[] | undefined {
   const policies = snapshot.gate?.approval;
-  if (policies === undefined || !isUnattended(snapshot, view)) return policies;
+  if (policies === undefined || !isUnattended(snapshot, progress)) return policies;
   const strict = policies.filter(({ spec }) => spec.approval?.exemptRestarts !== true);
   return strict.length > 0 ? strict : undefined;
 }
@@ -30,15 +30,15 @@ export function approvalAskedBy(snapshot: Snapshot, view: View): readonly Releas
  */
 export function approvedReplicas(
   snapshot: Snapshot,
-  view: View,
+  progress: Progress,
   { currentStepIndex, grantedReplicas }: CanaryStatus,
   step: CanaryStep,
 ): IntOrString | undefined {
-  if (approvalAskedBy(snapshot, view) === undefined) return undefined;
+  if (approvalAskedBy(snapshot, progress) === undefined) return undefined;
   if (grantedReplicas !== undefined) return grantedReplicas;
   // Nobody has approved anything yet.
   const steps = snapshot.rollout.spec.strategy.canary?.steps?.length ?? 0;
-  const wholeAtOnce = currentStepIndex <= 1 && view.updated === 0 && isWhole(step, view.replicas, steps <= 1);
+  const wholeAtOnce = currentStepIndex <= 1 && progress.updated === 0 && isWhole(step, progress.replicas, steps <= 1);
   return wholeAtOnce ? 0 : step.replicas;
 }
 
@@ -54,12 +54,16 @@ export function approvedTarget(
 }
 
 /** Undefined when no policy requires approvals: then the state of the step alone counts, as in OpenKruise. */
-export function standingOfStep({ snapshot, view, draft }: Run): (Standing & { readonly policies: string }) | undefined {
-  const policies = approvalAskedBy(snapshot, view);
+export function standingOfStep({
+  snapshot,
+  progress,
+  draft,
+}: Run): (Standing & { readonly policies: string }) | undefined {
+  const policies = approvalAskedBy(snapshot, progress);
   if (policies === undefined) return undefined;
   const { rollout, sha256 } = snapshot;
   const approvals = withApprovalByEdit(draft.canary!, rollout);
   const status = { ...draft.canary!, ...(approvals && { approvals }) };
-  const standing = standingOf(policies, { rollout, status, deployment: view.deployment, sha256 });
+  const standing = standingOf(policies, { rollout, status, deployment: progress.workload, sha256 });
   return { ...standing, policies: policies.map(({ metadata }) => metadata.name).join(', ') };
 }

@@ -1,16 +1,12 @@
 // What stops a step: a pause, or Pods that fail or are not made.
-import type { Pod } from '../../api/types.ts';
 import { hasComeBack } from '../release/start.ts';
-import { freeze } from '../workload/deployment/budget.ts';
-import { patchHeld, revertDeployment } from '../workload/deployment/effects.ts';
-import { isMoving, settingsOf } from '../workload/deployment/hold.ts';
-import { dueSince, lacksReplicaSet, missingPods } from './missing.ts';
+import { dueSince, lacksVersion, missingPods } from './missing.ts';
 import { DEFAULT_DEADLINE_SECONDS, judgePods, podsIn, type Health } from './pod-health.ts';
-import type { Effect } from '../snapshot.ts';
+import type { Effect } from '../decision.ts';
 import { conditionOf, progressingReason, setCondition } from '../status.ts';
-import { effectsOf, type Answer, type Run } from './run.ts';
+import type { Answer, Run } from './run.ts';
+import { effectsOf } from '../workload/kind.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
-import { isOwnedBy } from '../workload/deployment/view.ts';
 import { wayBack } from '../release/way-back.ts';
 import * as words from '../messages.ts';
 
@@ -19,19 +15,19 @@ const REMIND_MS = 300_000;
 const LATE_FOR_MS = 30_000;
 
 /** Why no budget is spent and no timer runs; undefined when nothing freezes the release. */
-export function frozenBy({ snapshot, held }: Run): string | undefined {
+export function frozenBy({ snapshot, progress, held }: Run): string | undefined {
   if (snapshot.rollout.spec.strategy.paused === true) return 'spec.strategy.paused is taken off the Rollout';
-  if (held.user.paused === true) return 'the Deployment is resumed: its own spec.paused is set';
+  if (progress.kind.isPaused(held)) return 'the Deployment is resumed: its own spec.paused is set';
   return undefined;
 }
 
 export function stayFrozen(run: Run, waitsFor: string): Answer {
-  const { snapshot, view, held, draft, name, events } = run;
+  const { snapshot, progress, held, draft, name, events } = run;
   draft.message = `${name} paused until ${waitsFor}`;
   if (progressingReason(snapshot.rollout) !== 'Paused')
     events.push({ reason: 'ReleasePaused', message: draft.message });
   setCondition(draft, snapshot.now, 'Progressing', 'True', 'Paused', 'Rollout has been paused');
-  return { effects: effectsOf(freeze(view, held)) };
+  return { effects: effectsOf(progress.kind.freeze(progress, held)) };
 }
 
 /** After a pause the step's timers go on where they were. */
@@ -47,35 +43,31 @@ export function resume({ snapshot, draft, events, name }: Run): void {
 }
 
 export function healthOf(run: Run): Health {
-  const { snapshot, view, draft } = run;
-  const { rollout, now, children } = snapshot;
-  const { newSet } = view;
-  return judgePods(view.pods, {
+  const { snapshot, progress, draft } = run;
+  const { rollout, now } = snapshot;
+  return judgePods(progress.pods, {
     now,
-    minReadySeconds: view.minReadySeconds,
+    minReadySeconds: progress.minReadySeconds,
     stepStartedAt: parseTime(draft.canary!.lastUpdateTime) ?? now,
     stepDeadlineSeconds: rollout.spec.strategy.canary?.stepDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS,
     dueSince: dueSince(run),
-    failed: newSet ? (children?.pods ?? []).filter((pod) => isFailed(pod) && isOwnedBy(pod, newSet)) : [],
+    failed: progress.failed,
     missing: missingPods(run),
   });
 }
-
-const isFailed = ({ metadata, status }: Pod): boolean =>
-  status?.phase === 'Failed' && metadata.deletionTimestamp === undefined;
 
 /**
  * The Deployment controller tries a few minutes to make a ReplicaSet, and then no more until the Deployment changes: it is reminded,
  * with a note in the record. Undefined when that is not wanted.
  */
 export function remind(run: Run): { readonly effects: readonly Effect[]; readonly againAtMs: number } | undefined {
-  const { snapshot, view, held } = run;
-  if (!lacksReplicaSet(run) || !isMoving(view.deployment)) return undefined;
+  const { snapshot, progress, held } = run;
+  if (!lacksVersion(run) || !progress.moving) return undefined;
   const last = Math.max(parseTime(held.moved) ?? 0, parseTime(held.reminded) ?? 0);
   const againAtMs = last + REMIND_MS;
   if (againAtMs > snapshot.now) return { effects: [], againAtMs };
   const reminded = { ...held, reminded: formatTime(snapshot.now) };
-  const effects = patchHeld('remind', view.deployment, reminded, settingsOf(view.deployment));
+  const effects = progress.kind.remind(progress, reminded);
   return { effects, againAtMs: snapshot.now + REMIND_MS };
 }
 
@@ -85,7 +77,7 @@ const isChangedBack = ({ held, draft }: Run): boolean =>
 
 /** Stalled: nothing more is spent, or the stable version is put back. Undefined when the step may go on. */
 export function judge(run: Run, health: Health): Answer | undefined {
-  const { snapshot, view, held, goal, draft, name, events } = run;
+  const { snapshot, progress, held, goal, draft, name, events } = run;
   const { now, rollout } = snapshot;
   const before = conditionOf(draft.conditions, 'Stalled');
   const upgrading = draft.canary!.currentStepState === 'StepUpgrade';
@@ -100,17 +92,17 @@ export function judge(run: Run, health: Health): Answer | undefined {
   const reason = failing ? 'PodsFailing' : 'StepDeadlineExceeded';
   const message = words.stalled(name, failing ? health.failing : health.late);
   const goesBack = rollout.spec.strategy.canary?.onFailure === 'Rollback' && !isChangedBack(run);
-  const way = goesBack ? wayBack(snapshot, view, held) : undefined;
+  const way = goesBack ? wayBack(snapshot, progress, held) : undefined;
   if (way?.kind === 'Ask') return { needsCopy: way.decision.needsCopy };
   const rollsBack = way?.kind === 'Template';
-  draft.message = rollsBack ? message : words.withWayBack(message, rollout, view.stableSet !== undefined);
-  if (way?.kind === 'Unknown') draft.message = `${message}; ${words.stableUnknown(view.deployment.metadata.name)}`;
+  draft.message = rollsBack ? message : words.withWayBack(message, rollout, progress.stableVersion !== undefined);
+  if (way?.kind === 'Unknown') draft.message = `${message}; ${words.stableUnknown(progress.workload.metadata.name)}`;
   setCondition(draft, now, 'Stalled', 'True', reason, message);
   if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
   if (!rollsBack) {
     // Paused, no ReplicaSet would be made any more; and where there is none, nothing of the budget is spent.
     const reminder = remind(run);
-    const effects = reminder?.effects ?? effectsOf(freeze(view, held));
+    const effects = reminder?.effects ?? effectsOf(progress.kind.freeze(progress, held));
     return { effects, againAtMs: Math.min(health.changesAt ?? Infinity, reminder?.againAtMs ?? Infinity) };
   }
   // The reason is in the status before the template is put back: whoever finishes this knows why.
@@ -119,5 +111,5 @@ export function judge(run: Run, health: Health): Answer | undefined {
   if (before?.status !== 'True' || from > now) return { againAtMs: Math.min(from, health.changesAt ?? Infinity) };
   draft.message = `${name} failed: putting the stable version back, because of ${words.namePods(failing ? health.failing : health.late)}`;
   events.push({ reason: 'FailureRollback', message: draft.message });
-  return { effects: [revertDeployment(view.deployment, way.template)] };
+  return { effects: [progress.kind.revert(progress.workload, way.template)] };
 }

@@ -1,42 +1,42 @@
 // The step machine of a release that is held: OpenKruise's states, one step at a time.
 import { PLAN_HASH } from '../../api/keys.ts';
-import type { CanaryStatus, Held, IntOrString } from '../../api/types.ts';
+import type { CanaryStatus, HoldRecord, IntOrString } from '../../api/types.ts';
 import { hasFallen, podsOf } from '../lib/replicas.ts';
-import { advance, type Move } from '../workload/deployment/budget.ts';
 import { approvalsOf } from '../policy/approval.ts';
 import { isOurs, withExtraStatus } from '../release/openkruise.ts';
 import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
 import type { Health } from './pod-health.ts';
-import { nothing, type Decision, type Snapshot } from '../snapshot.ts';
+import { nothing, type Decision } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from '../status.ts';
 import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './approval.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './health.ts';
 import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './notes.ts';
-import { atStep, effectsOf, withNumbers, type Answer, type Run } from './run.ts';
+import { atStep, withNumbers, type Answer, type Run } from './run.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
-import type { View } from '../workload/deployment/view.ts';
+import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
 import * as words from '../messages.ts';
 
 /** So long a step's batches may move without being held on the way. */
 const YOUNG_MS = 30_000;
 
 /** One decision about a release that goes through its steps. */
-export function proceed(snapshot: Snapshot, view: View, held: Held, known: CanaryStatus): Decision {
+export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord, known: CanaryStatus): Decision {
   const { rollout, now } = snapshot;
   const canary = rollout.spec.strategy.canary;
   const steps = canary?.steps ?? [];
-  const before = replan(known, steps, view, now);
+  const before = replan(known, steps, progress, now);
   const index = Math.max(1, Math.min(before.currentStepIndex, steps.length));
   const step = steps[index - 1] ?? { replicas: '100%' };
   const last = index >= steps.length;
-  const fallen = hasFallen(step, view.replicas, before.stepReplicas, last);
-  const approved = approvedReplicas(snapshot, view, before, step);
+  const fallen = hasFallen(step, progress.replicas, before.stepReplicas, last);
+  const approved = approvedReplicas(snapshot, progress, before, step);
   const wanted = Math.min(
-    approvedTarget(step, approved, view.replicas, last),
-    fallen ? Math.max(0, view.replicas - 1) : Infinity,
+    approvedTarget(step, approved, progress.replicas, last),
+    fallen ? Math.max(0, progress.replicas - 1) : Infinity,
   );
   // Nothing is granted before the approval that it waits for.
-  const target = before.notBegun === true ? Math.min(wanted, view.updated) : wanted;
+  const target = before.notBegun === true ? Math.min(wanted, progress.updated) : wanted;
   const atRest = before.currentStepState === 'StepPaused' || before.currentStepState === 'StepReady';
   const name = words.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
@@ -45,7 +45,7 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
     ? {
         ...before,
         stableDigest: held.stable,
-        keepsReplicas: view.updated > target,
+        keepsReplicas: progress.updated > target,
         // A jump is done at once there: what is left of it is nobody's wish.
         nextStepIndex: usualNext(before, index, steps.length),
       }
@@ -53,22 +53,22 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
   const threshold = canary?.failureThreshold;
   const goal = {
     // While it waits, nothing moves towards the new version because the Deployment has become smaller.
-    target: fallen && atRest ? Math.min(target, view.updated) : target,
+    target: fallen && atRest ? Math.min(target, progress.updated) : target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: status.notBegun !== true && last && !fallen && target >= view.replicas,
+    last: status.notBegun !== true && last && !fallen && target >= progress.replicas,
     young: now - (parseTime(status.lastUpdateTime) ?? 0) < YOUNG_MS,
   };
   const draft = draftOf(rollout);
-  const templateDigest = snapshot.digest(view.deployment.spec.template);
+  const templateDigest = snapshot.digest(progress.workload.spec.template);
   const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
-  const { grantedReplicas: _, ...numbers } = withNumbers(status, view);
+  const { grantedReplicas: _, ...numbers } = withNumbers(status, progress);
   draft.canary = { ...numbers, currentStepIndex: index, templateDigest, rolloutHash };
   if (approved !== undefined) draft.canary = { ...draft.canary, grantedReplicas: approved };
   if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
   const run: Run = {
     snapshot,
-    view,
+    progress,
     held,
     steps,
     index,
@@ -83,9 +83,9 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
   if (changed !== undefined) run.events.push({ reason: 'PlanChanged', message: changed });
   const { effects: wantedEffects = [], againAtMs, needsCopy } = decideRun(run, !foreign);
   if (needsCopy !== undefined) return { ...nothing, needsChildren: true, needsCopy };
-  const effects = withExtraStatus(wantedEffects, draft.canary, goal.target);
+  const effects = withExtraStatus(wantedEffects, progress.kind.resource, draft.canary, goal.target);
   // What is written now is looked at again at once: its progress is told then.
-  const acts = effects.some(({ kind }) => kind !== 'LabelPod');
+  const acts = effects.some(({ why }) => why !== 'label');
   const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);
   const again = [settled.againAfterMs, ...[againAtMs, snapshot.labelsAgainAt].map((at) => at && Math.max(0, at - now))];
   const waits = again.filter((ms) => ms !== undefined);
@@ -99,8 +99,8 @@ export function proceed(snapshot: Snapshot, view: View, held: Held, known: Canar
 }
 
 function decideRun(run: Run, mayJump: boolean): Answer {
-  const { view, draft } = run;
-  if (view.replicas === 0) {
+  const { progress, draft } = run;
+  if (progress.replicas === 0) {
     draft.message = words.noReplicas;
     return {};
   }
@@ -132,55 +132,61 @@ function decideRun(run: Run, mayJump: boolean): Answer {
 }
 
 function upgrade(run: Run, health: Health): Answer {
-  const { view, held, goal, draft, name } = run;
-  const move = advance(view, held, goal);
+  const { progress, held, goal, draft, name } = run;
+  const move = progress.kind.advance(progress, held, goal);
   const labels = labelPods(run);
   const reminder = move.kind === 'Wait' ? remind(run) : undefined;
   const againAtMs = earliest(
     lookAt(move),
-    view.availableAt,
-    view.oldAvailableAt,
+    progress.availableAt,
+    progress.oldAvailableAt,
     health.changesAt,
     reminder?.againAtMs,
   );
   const waitsFor =
     health.waiting.length > 0 ? words.namePods(health.waiting) : move.kind === 'Wait' ? move.waitsFor : 'the next Pods';
-  draft.message = words.updating(name, Math.min(view.available, goal.target), goal.target, waitsFor);
+  draft.message = words.updating(name, Math.min(progress.available, goal.target), goal.target, waitsFor);
   if (move.kind === 'Done' && labels.length === 0) return completeStep(run);
   noteTrim(run, move);
   return { effects: [...effectsOf(move), ...(reminder?.effects ?? []), ...labels], againAtMs };
 }
 
 function completeStep(run: Run): Answer {
-  const { snapshot, view, draft, events, name, goal } = run;
+  const { snapshot, progress, draft, events, name, goal } = run;
   if (draft.canary!.grantedReplicas !== 0)
-    events.push({ reason: 'StepCompleted', message: `${name}: ${view.available} Pods updated and available` });
+    events.push({ reason: 'StepCompleted', message: `${name}: ${progress.available} Pods updated and available` });
   if (goal.last) return finish(run);
   // Later than any approval of the visit before, which may have been in the same second.
   const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
   setState(draft, 'StepPaused', Math.max(snapshot.now, ...given));
-  draft.canary = { ...draft.canary!, stepReplicas: view.replicas };
+  draft.canary = { ...draft.canary!, stepReplicas: progress.replicas };
   return waitOrGoOn(run);
 }
 
 /** At rest. Sizes are kept up with scaling; approval, or time, leads on. */
 function pause(run: Run, health: Health): Answer {
-  const { view, held, goal } = run;
-  if (goal.last && view.available >= view.replicas && view.old === 0) return finish(run);
-  const move = advance(view, held, goal);
+  const { progress, held, goal } = run;
+  if (goal.last && progress.available >= progress.replicas && progress.old === 0) return finish(run);
+  const move = progress.kind.advance(progress, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
   // Sizes first: what a step leaves behind is what the next one builds on.
   const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
   return {
     effects,
-    againAtMs: earliest(waiting.againAtMs, lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt),
+    againAtMs: earliest(
+      waiting.againAtMs,
+      lookAt(move),
+      progress.availableAt,
+      progress.oldAvailableAt,
+      health.changesAt,
+    ),
   };
 }
 
 /** A timed pause waits for its time; where a policy requires approvals, every pause waits for them, too. */
 function waitOrGoOn(run: Run): Answer {
-  const { snapshot, view, draft, step, name } = run;
+  const { snapshot, progress, draft, step, name } = run;
   const standing = standingOfStep(run);
   const until = pausedUntil(run);
   if (until !== undefined && until > snapshot.now) {
@@ -191,7 +197,7 @@ function waitOrGoOn(run: Run): Answer {
     return { againAtMs: until };
   }
   if (standing?.enough === true) return enterNext(run);
-  if (standing === undefined && (until !== undefined || isUnattended(snapshot, view))) return enterNext(run);
+  if (standing === undefined && (until !== undefined || isUnattended(snapshot, progress))) return enterNext(run);
   const { given, required } = standing ?? givenOf(run);
   const jump = standing === undefined ? 0 : jumpOf(run);
   const { planChanged, notBegun, grantedReplicas, nextStepIndex } = draft.canary!;
@@ -206,7 +212,7 @@ function waitOrGoOn(run: Run): Answer {
             changed: planChanged === true,
             next: standing === undefined ? next : undefined,
           });
-  draft.message = words.withWayBack(message, snapshot.rollout, view.stableSet !== undefined);
+  draft.message = words.withWayBack(message, snapshot.rollout, progress.stableVersion !== undefined);
   return {};
 }
 
@@ -231,7 +237,7 @@ function jumpOf({ draft, index, steps }: Run): number {
 
 /** Approved, as far as its state says. While something does not let the next step begin, the sizes are kept up as they are in a pause. */
 function ready(run: Run, health: Health): Answer {
-  const { view, held, goal, snapshot, draft, events, name, step } = run;
+  const { progress, held, goal, snapshot, draft, events, name, step } = run;
   const standing = standingOfStep(run);
   if (standing?.enough === false) {
     const { policies, given, required } = standing;
@@ -242,14 +248,20 @@ function ready(run: Run, health: Health): Answer {
   const until = standing === undefined ? undefined : pausedUntil(run);
   const waits = until !== undefined && until > snapshot.now;
   if (!waits && snapshot.gate?.blocked === undefined) return enterNext(run);
-  const move = advance(view, held, goal);
+  const move = progress.kind.advance(progress, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
   if (waits) draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
   const waiting = waits ? { againAtMs: until } : enterNext(run);
   return {
     effects,
-    againAtMs: earliest(waiting.againAtMs, lookAt(move), view.availableAt, view.oldAvailableAt, health.changesAt),
+    againAtMs: earliest(
+      waiting.againAtMs,
+      lookAt(move),
+      progress.availableAt,
+      progress.oldAvailableAt,
+      health.changesAt,
+    ),
   };
 }
 
@@ -313,28 +325,33 @@ function enterNext(run: Run): Answer {
 }
 
 /** `approved`: what the step may bring of its Pods, where a policy requires approvals. */
-function enter({ view, draft, steps, events, goal }: Run, index: number, now: number, approved?: IntOrString): void {
+function enter(
+  { progress, draft, steps, events, goal }: Run,
+  index: number,
+  now: number,
+  approved?: IntOrString,
+): void {
   const step = steps[index - 1] ?? { replicas: '100%' };
   const grantedReplicas = draft.canary!.grantedReplicas === undefined ? undefined : (approved ?? step.replicas);
-  const target = approvedTarget(step, grantedReplicas, view.replicas, index >= steps.length);
+  const target = approvedTarget(step, grantedReplicas, progress.replicas, index >= steps.length);
   // Where no Pod of another version is left nobody can have meant that: scaling did it. After a jump back, more than the target may have been
   // granted, and not have come yet.
   const keeps =
-    (view.updated > target && view.old > 0) || (index < draft.canary!.currentStepIndex && goal.target > target);
-  draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps, view.replicas) };
+    (progress.updated > target && progress.old > 0) || (index < draft.canary!.currentStepIndex && goal.target > target);
+  draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps, progress.replicas) };
   if (grantedReplicas !== undefined) draft.canary = { ...draft.canary, grantedReplicas };
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
-  draft.message = words.updating(name, Math.min(view.available, target), target, 'the Deployment controller');
-  events.push({ reason: 'StepStarted', message: `${name}: ${target} of ${view.replicas} Pods are to be updated` });
+  draft.message = words.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
+  events.push({ reason: 'StepStarted', message: `${name}: ${target} of ${progress.replicas} Pods are to be updated` });
 }
 
 /** Nothing is left of the steps: the Deployment is given back in the next decision. */
-function finish({ snapshot, draft, view }: Run): Answer {
+function finish({ snapshot, draft, progress }: Run): Answer {
   const { now } = snapshot;
   setState(draft, 'Completed', now);
   setCondition(draft, now, 'Progressing', 'True', 'Finalising', 'the steps are done, the Deployment is given back');
-  draft.message = words.natively('finishing', view.updated, view.replicas);
+  draft.message = words.natively('finishing', progress.updated, progress.replicas);
   return {};
 }
 

@@ -13,34 +13,26 @@ export function dueSince({ held, draft, snapshot }: Run): number {
   return Math.max(started, Math.min(parseTime(held.moved) ?? 0, snapshot.now));
 }
 
-/** A budget was given in this step, and no ReplicaSet has come of it. */
-export function lacksReplicaSet({ view, held, draft }: Run): boolean {
+/** Pods were granted in this step, and the workload's controller has not even made the new version. */
+export function lacksVersion({ progress, held, draft }: Run): boolean {
   const started = parseTime(draft.canary!.lastUpdateTime) ?? 0;
-  return view.newSet === undefined && (parseTime(held.moved) ?? -1) >= started;
+  return progress.newVersion === undefined && (parseTime(held.moved) ?? -1) >= started;
 }
 
 export function missingPods(run: Run): Missing | undefined {
-  const { view, goal } = run;
-  const { deployment, newSet, updated, pods } = view;
-  if (newSet === undefined) {
-    if (!lacksReplicaSet(run)) return undefined;
-    const failure = refusedSet(deployment.status?.conditions);
-    return missing(`Deployment ${deployment.metadata.name}`, goal.target, failure, words.noReplicaSet(deployment));
+  const { progress, goal } = run;
+  const { kind, workload, newVersion, updated, pods } = progress;
+  if (newVersion === undefined) {
+    if (!lacksVersion(run)) return undefined;
+    const { failure, what } = kind.whyNoVersion(workload);
+    return missing(`${kind.resource.kind} ${workload.metadata.name}`, goal.target, failure, what);
   }
   const count = updated - pods.length;
   if (count <= 0) return undefined;
-  const failure = conditionOf(newSet.status?.conditions, 'ReplicaFailure');
+  const failure = conditionOf(newVersion.conditions, 'ReplicaFailure');
   // Pods that it could not delete are no Pods that it could not make.
   const told = failure?.status === 'True' && failure.reason !== 'FailedDelete' ? failure : undefined;
-  return missing(`ReplicaSet ${newSet.metadata.name}`, count, told, words.notMade(count));
-}
-
-/** The Deployment controller says so unless it is told not to watch the progress, as it is while a batch moves. */
-function refusedSet(conditions: readonly Condition[] | undefined): Condition | undefined {
-  const progressing = conditionOf(conditions, 'Progressing');
-  if (progressing?.reason === 'ReplicaSetCreateError') return progressing;
-  const failure = conditionOf(conditions, 'ReplicaFailure');
-  return failure?.status === 'True' ? failure : undefined;
+  return missing(newVersion.maker, count, told, words.notMade(count));
 }
 
 function missing(pod: string, pods: number, failure: Condition | undefined, what: string): Missing {

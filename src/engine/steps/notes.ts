@@ -1,15 +1,14 @@
 // What a step leaves on record: who approved, who went past a policy, what was corrected, and which Pods it brought.
 import { ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../api/keys.ts';
 import type { Pod } from '../../api/types.ts';
-import type { Move } from '../workload/deployment/budget.ts';
-import { labelPod } from '../workload/deployment/effects.ts';
+import { labelPod } from '../workload/effects.ts';
+import type { Move } from '../workload/kind.ts';
 import { approvalsOf } from '../policy/approval.ts';
 import { glassFor, withApprovalByEdit } from '../policy/gate.ts';
-import type { Effect } from '../snapshot.ts';
+import type { Effect } from '../decision.ts';
 import { conditionOf, dropConditions, openHistory } from '../status.ts';
 import type { Run } from './run.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
-import { hashOf } from '../workload/deployment/view.ts';
 
 /** Pods labelled in one go. */
 const LABELS_AT_ONCE = 50;
@@ -26,11 +25,11 @@ export function noteTrim({ draft, events, name }: Run, move: Move): void {
 }
 
 /** OpenKruise began this release: it is in the history from then on, and nothing is wrong with it any more. */
-export function noteTakeover({ snapshot, view, draft, events, name }: Run): void {
+export function noteTakeover({ snapshot, progress, draft, events, name }: Run): void {
   const began = parseTime(conditionOf(draft.conditions, 'Progressing')?.lastUpdateTime) ?? snapshot.now;
   openHistory(draft, {
     rolloutID: draft.canary!.observedRolloutID ?? '',
-    revision: hashOf(view.newSet),
+    revision: progress.newVersion?.revision ?? '',
     startTime: formatTime(began),
   });
   dropConditions(draft, 'Stalled');
@@ -39,11 +38,11 @@ export function noteTakeover({ snapshot, view, draft, events, name }: Run): void
 }
 
 /** Who went past a policy for this release is in its history, once. */
-export function noteGlass({ snapshot, view, draft, events }: Run): void {
+export function noteGlass({ snapshot, progress, draft, events }: Run): void {
   const [current, ...rest] = draft.history;
   if (current === undefined || current.endTime !== undefined) return;
   const noted = current.brokenGlass ?? [];
-  const news = glassFor(snapshot.rollout, view.deployment, snapshot.digest)
+  const news = glassFor(snapshot.rollout, progress.workload, snapshot.digest)
     .map(({ user, reason, time }) => ({ user, reason, time }))
     .filter((glass) => !noted.some((one) => one.user === glass.user && one.time === glass.time));
   if (news.length === 0) return;
@@ -63,7 +62,7 @@ export function noteApprovals({ snapshot, draft, events, name }: Run): void {
 }
 
 /** Labels for logs and metrics: the release and the step that brought the Pod. */
-export function labelPods({ snapshot, view, draft, index }: Run): Effect[] {
+export function labelPods({ snapshot, progress, draft, index }: Run): Effect[] {
   const id = draft.canary!.observedRolloutID;
   if (!id || snapshot.labelsAgainAt !== undefined) return [];
   const startedAt = draft.history[0]?.startTime ?? '';
@@ -71,7 +70,7 @@ export function labelPods({ snapshot, view, draft, index }: Run): Effect[] {
     const known = pod.metadata.labels?.[ROLLOUT_BATCH_ID];
     return known !== undefined && (pod.metadata.creationTimestamp ?? '') >= startedAt ? known : String(index);
   };
-  return view.pods
+  return progress.pods
     .filter((pod) => pod.metadata.labels?.[ROLLOUT_ID] !== id)
     .slice(0, LABELS_AT_ONCE)
     .map((pod) => labelPod(pod, { [ROLLOUT_ID]: id, [ROLLOUT_BATCH_ID]: batchOf(pod) }));

@@ -1,8 +1,7 @@
 // What a release will do, step by step, before it begins: computed with the budgets that the release itself will get.
-import type { Deployment, HistoryEntry, IntOrString, Rollout } from '../../api/types.ts';
-import { replicasOf, resolveLimits, stepTargets, type Limits } from '../lib/replicas.ts';
-import { budgetFor } from '../workload/deployment/budget.ts';
-import { userSettings } from '../workload/deployment/hold.ts';
+import type { HistoryEntry, IntOrString, Rollout, Workload } from '../../api/types.ts';
+import { stepTargets, type Limits } from '../lib/replicas.ts';
+import { kindOf } from '../workload/registry.ts';
 import { parseTime } from '../lib/time.ts';
 
 export type Wait = 'Approval' | 'None' | { readonly seconds: number };
@@ -35,10 +34,12 @@ export interface Plan {
   readonly pauseSeconds: number;
 }
 
-/** `replicas`: at another size than the Deployment's. */
-export function planRelease(rollout: Rollout, deployment: Deployment, replicas = replicasOf(deployment)): Plan {
-  const { maxSurge, maxUnavailable } = userSettings(deployment);
-  const limits = resolveLimits(maxSurge, maxUnavailable, replicas);
+/** `size`: at another size than the workload's. */
+export function planRelease(rollout: Rollout, workload: Workload, size?: number): Plan {
+  const kind = kindOf(rollout.spec.workloadRef);
+  if (!kind) throw new Error(`no ${rollout.spec.workloadRef.kind} is released in steps`);
+  const replicas = size ?? kind.replicas(workload);
+  const { limits, worst: worstOf } = kind.spending(workload, replicas);
   const steps: PlannedStep[] = [];
   let updated = 0;
   const planned = rollout.spec.strategy.canary?.steps ?? [];
@@ -47,7 +48,7 @@ export function planRelease(rollout: Rollout, deployment: Deployment, replicas =
     const whole = targets[index]! >= replicas;
     const target = Math.max(updated, targets[index]!);
     const wait = whole ? 'None' : waitOf(step.pause?.duration);
-    const worst = worstOf(updated, target, replicas, limits);
+    const worst = worstOf(updated, target);
     const [old, replaces] = [replicas - target, target - updated];
     steps.push({ step: index + 1, replicas: step.replicas, updated: target, old, replaces, ...worst, wait });
     updated = target;
@@ -69,27 +70,6 @@ export function planRelease(rollout: Rollout, deployment: Deployment, replicas =
 
 const waitOf = (seconds: number | undefined): Wait =>
   seconds === undefined || seconds === null ? 'Approval' : seconds === 0 ? 'None' : { seconds };
-
-/**
- * Of all budgets of the step. The first has the most of both: with each Pod that becomes available, maxUnavailable grows by no more than
- * that Pod, and maxSurge does not grow.
- */
-function worstOf(
-  from: number,
-  target: number,
-  replicas: number,
-  limits: Limits,
-): Pick<PlannedStep, 'surge' | 'unavailable'> {
-  if (from >= target) return { surge: 0, unavailable: 0 };
-  const { maxSurge, maxUnavailable } = budgetFor(target, {
-    available: from,
-    updated: from,
-    old: replicas - from,
-    replicas,
-    limits,
-  });
-  return { surge: maxSurge, unavailable: maxUnavailable - from };
-}
 
 export interface Experience {
   /** Completed releases it is taken from. */

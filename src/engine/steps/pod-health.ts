@@ -1,6 +1,6 @@
 // What is wrong with a Pod of the new version: only what Kubernetes itself says, no metrics needed.
 import type { ContainerStatus, Pod } from '../../api/types.ts';
-import { readySince } from '../workload/deployment/view.ts';
+import { readySince } from '../workload/pods.ts';
 import { parseTime } from '../lib/time.ts';
 import * as words from '../messages.ts';
 

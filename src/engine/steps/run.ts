@@ -1,16 +1,17 @@
 // One decision about a step while it is being made: what every part of the step machine reads and writes.
 import { ROLLOUT_ID } from '../../api/keys.ts';
-import type { CanaryStatus, CanaryStep, Held } from '../../api/types.ts';
-import type { Goal, Move } from '../workload/deployment/budget.ts';
-import type { Effect, EventNote, Snapshot } from '../snapshot.ts';
+import type { CanaryStatus, CanaryStep, HoldRecord } from '../../api/types.ts';
+import type { Effect, EventNote } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
 import type { Draft } from '../status.ts';
-import { hashOf, readySince, type View } from '../workload/deployment/view.ts';
+import type { Goal, Progress } from '../workload/kind.ts';
+import { readySince } from '../workload/pods.ts';
 
 /** A release under way: what every part of the machine reads and writes. */
 export interface Run {
   readonly snapshot: Snapshot;
-  readonly view: View;
-  readonly held: Held;
+  readonly progress: Progress;
+  readonly held: HoldRecord;
   readonly steps: readonly CanaryStep[];
   readonly index: number;
   readonly step: CanaryStep;
@@ -26,20 +27,18 @@ export interface Answer {
   readonly needsCopy?: string | undefined;
 }
 
-export const effectsOf = (move: Move | undefined): readonly Effect[] => (move?.kind === 'Act' ? [move.effect] : []);
-
 /** What the status tells about sizes. */
-export const withNumbers = (status: CanaryStatus, view: View): CanaryStatus => ({
+export const withNumbers = (
+  status: CanaryStatus,
+  { workload, newVersion, updated, pods, now }: Progress,
+): CanaryStatus => ({
   ...status,
-  observedWorkloadGeneration: view.deployment.metadata.generation ?? 0,
-  observedRolloutID: view.deployment.metadata.labels?.[ROLLOUT_ID] ?? status.observedRolloutID ?? '',
-  canaryRevision: hashOf(view.newSet) || (status.canaryRevision ?? ''),
-  podTemplateHash: hashOf(view.newSet) || status.podTemplateHash,
-  canaryReplicas: view.updated,
-  canaryReadyReplicas: Math.min(
-    view.updated,
-    view.pods.filter((pod) => readySince(pod, view.now) !== undefined).length,
-  ),
+  observedWorkloadGeneration: workload.metadata.generation ?? 0,
+  observedRolloutID: workload.metadata.labels?.[ROLLOUT_ID] ?? status.observedRolloutID ?? '',
+  canaryRevision: newVersion?.revision || (status.canaryRevision ?? ''),
+  podTemplateHash: newVersion?.revision || status.podTemplateHash,
+  canaryReplicas: updated,
+  canaryReadyReplicas: Math.min(updated, pods.filter((pod) => readySince(pod, now) !== undefined).length),
 });
 
 /** The fields of a status that has just come to a step. */

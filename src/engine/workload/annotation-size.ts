@@ -1,7 +1,7 @@
 // Kubernetes limits the annotations of an object together; our record is one of them, and a release that outgrows them could not go on.
 import { CHANGED_BY, FIELD_OWNERS, GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../../api/keys.ts';
-import type { Deployment } from '../../api/types.ts';
-import { HELD_ANNOTATIONS } from './deployment/hold.ts';
+import type { KubeObject } from '../../api/types.ts';
+import { HELD_ANNOTATIONS } from './record.ts';
 import type { PatchOp } from '../admit/patch.ts';
 import type { Violation } from '../validate/violation.ts';
 
@@ -19,8 +19,8 @@ type Annotations = Readonly<Record<string, string>>;
 
 /** What is wrong with a change that leaves no room for the record; undefined when it fits, and when it is no fault of the record. */
 export function recordTooLarge(
-  old: Deployment | undefined,
-  received: Deployment,
+  old: KubeObject | undefined,
+  received: KubeObject,
   patch: readonly PatchOp[],
 ): Violation | undefined {
   const before = received.metadata.annotations ?? {};
@@ -50,8 +50,8 @@ export const isTooLarge = (message: string): boolean =>
   message.includes('metadata.annotations') && message.includes(`${LIMIT_BYTES}`);
 
 /** Whose fault it is, and what to do about it. The operator does not keep kubectl's annotation, so it cannot say which is the largest. */
-export const tooLargeForUs = ({ metadata }: Deployment): string =>
-  `the annotations of Deployment "${metadata.name}" leave no room for the record of the release (${HELD}): remove some of them, or ` +
+export const tooLargeForUs = ({ kind, metadata }: KubeObject): string =>
+  `the annotations of ${kind ?? 'the workload'} "${metadata.name}" leave no room for the record of the release (${HELD}): remove some of them, or ` +
   `apply with --server-side, which does without ${LAST_APPLIED}`;
 
 function patched(before: Annotations, patch: readonly PatchOp[]): Annotations {

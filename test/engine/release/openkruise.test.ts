@@ -1,9 +1,10 @@
 // What OpenKruise has left on a Deployment, and what we write for its tools.
 import assert from 'node:assert/strict';
 import * as keys from '../../../src/api/keys.ts';
+import { DEPLOYMENTS, ROLLOUTS } from '../../../src/api/resources.ts';
 import type { Deployment } from '../../../src/api/types.ts';
 import { isLeftBehind, leftoverOf, withExtraStatus } from '../../../src/engine/release/openkruise.ts';
-import type { Effect } from '../../../src/engine/snapshot.ts';
+import type { Effect } from '../../../src/engine/decision.ts';
 
 const deployment = (annotations: Record<string, string>, labels = {}, paused = true): Deployment => ({
   metadata: { name: 'web', annotations, labels },
@@ -33,16 +34,16 @@ describe('the annotation with the numbers of the new version', () => {
   it('goes with writes of the Deployment only', () => {
     const patch = { metadata: { resourceVersion: '1', annotations: { a: 'b' } }, spec: { paused: true } };
     const effects: Effect[] = [
-      { kind: 'PatchDeployment', why: 'hold', patch },
-      { kind: 'PatchRollout', why: 'finalizer', patch },
+      { kind: 'Patch', why: 'hold', resource: DEPLOYMENTS, before: deployment({}), patch },
+      { kind: 'Patch', why: 'finalizer', resource: ROLLOUTS, before: deployment({}), patch },
     ];
-    const [first, second] = withExtraStatus(effects, { canaryReadyReplicas: 3 }, 5);
+    const [first, second] = withExtraStatus(effects, DEPLOYMENTS, { canaryReadyReplicas: 3 }, 5);
     const annotations = {
       a: 'b',
       [keys.KRUISE_EXTRA_STATUS]: '{"updatedReadyReplicas":3,"expectedUpdatedReplicas":5}',
     };
     assert.deepEqual(first, { ...effects[0], patch: { ...patch, metadata: { ...patch.metadata, annotations } } });
     assert.equal(second, effects[1]);
-    assert.deepEqual(withExtraStatus([], { canaryReadyReplicas: 3 }, 5), []);
+    assert.deepEqual(withExtraStatus([], DEPLOYMENTS, { canaryReadyReplicas: 3 }, 5), []);
   });
 });

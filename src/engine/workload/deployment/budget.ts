@@ -1,7 +1,10 @@
 // The budget protocol (docs/holding.md): one write at a time towards a number of updated Pods, and never an unsafe one.
 import { DESIRED_REPLICAS, MAX_REPLICAS, TRIM } from '../../../api/keys.ts';
 import type { Held, Pod, ReplicaSet } from '../../../api/types.ts';
-import { freeDeployment, patchHeld, patchReplicaSet, stableLabel } from './effects.ts';
+import type { Effect } from '../../decision.ts';
+import { stableLabel } from '../effects.ts';
+import { act, wait, type Goal, type MetadataChange, type Move } from '../kind.ts';
+import { freeDeployment, patchHeld, patchReplicaSet } from './effects.ts';
 import {
   heldSettings,
   isMarked,
@@ -15,44 +18,17 @@ import {
   settingsOf,
   type Budget,
 } from './hold.ts';
-import type { Effect } from '../../snapshot.ts';
 import { shareOf } from '../../lib/replicas.ts';
+import { readySince } from '../pods.ts';
 import { areInPlace, markedTooMuch, marksFor, type Marks } from './marks.ts';
-import { availableOf } from '../../release/stable.ts';
 import { formatTime, parseTime } from '../../lib/time.ts';
-import { availableInAll, hashOf, isActive, isMarkedSet, readySince, sizeOf, type View } from './view.ts';
-
-export interface Goal {
-  /** T: updated Pods of the step. */
-  readonly target: number;
-  /** Of these, so many may be unavailable and the step is done all the same. */
-  readonly tolerated: number;
-  /** More updated Pods than the target are left alone. */
-  readonly keeps: boolean;
-  /** Nothing is left to release after it: the Deployment is given back instead of held. */
-  readonly last: boolean;
-  /** The step has just begun: it may move for a while before it is held in the middle of a batch. */
-  readonly young: boolean;
-}
-
-export type Move =
-  /** One write; look again when it is seen. */
-  | { readonly kind: 'Act'; readonly effect: Effect; readonly trimmed?: { readonly from: number; readonly to: number } }
-  /** Somebody else has to do or see something first. */
-  | { readonly kind: 'Wait'; readonly waitsFor: string; readonly againAtMs?: number | undefined }
-  /** At rest, and as many Pods of the new version are available as the goal asks for. */
-  | { readonly kind: 'Done' }
-  /** At rest with more updated Pods than the target, because a trim did not last. */
-  | { readonly kind: 'TrimRefused' };
+import { availableInAll, availableOf, hashOf, isActive, isMarkedSet, sizeOf, type View } from './view.ts';
 
 /**
  * So long Pods may take, or the next ones may be waited for, before it is worth two more writes that every number Kubernetes shows is true
  * meanwhile: the Deployment is held in the middle of a batch, and moved again.
  */
 const LINGER_MS = 5_000;
-
-const wait = (waitsFor: string, againAtMs?: number): Move => ({ kind: 'Wait', waitsFor, againAtMs });
-const act = (effects: readonly Effect[]): Move | undefined => effects[0] && { kind: 'Act', effect: effects[0] };
 
 /**
  * The budget towards a target: as many Pods may be missing from the old versions as new ones are available, and the user's limit on
@@ -252,7 +228,7 @@ export function freeze(view: View, held: Held): Move | undefined {
  * Gives the Deployment back, with `more` in the same write. While an abandoned version is marked the native controller would take
  * good Pods before broken ones: then pause, take the marks off, and wait until that is seen.
  */
-export function letGo(view: View, held: Held, more: Parameters<typeof freeDeployment>[2] = {}): Move {
+export function letGo(view: View, held: Held, more: MetadataChange = {}): Move {
   if (!mayFreeAtOnce(held) && view.old > 0) {
     // As in freeze().
     if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);

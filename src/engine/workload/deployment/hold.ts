@@ -3,16 +3,12 @@ import {
   GIVE_BACK,
   HELD,
   IN_PROGRESSING,
-  KRUISE_EXTRA_STATUS,
   MARK_MIN_READY_SECONDS,
   MARK_PROGRESS_DEADLINE_SECONDS,
-  STABLE_REVISION,
 } from '../../../api/keys.ts';
-import { isName, SUBDOMAIN_NAME } from '../../../api/names.ts';
 import type { Deployment, Held, IntOrString } from '../../../api/types.ts';
-import { parseTime } from '../../lib/time.ts';
 import { replicasOf, resolveLimits, shareOf } from '../../lib/replicas.ts';
-import { readTrace } from '../../trace/trace.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS, inProgressing, readRecord, timesOf } from '../record.ts';
 
 /** The five fields we borrow from a Deployment; `null` where absent. */
 export type Settings = Held['user'];
@@ -26,12 +22,6 @@ export const MARK = {
   minReadySeconds: MARK_MIN_READY_SECONDS,
   progressDeadlineSeconds: MARK_PROGRESS_DEADLINE_SECONDS,
 } as const;
-
-/** What says that we hold it. */
-export const HELD_SIGNS = [HELD, IN_PROGRESSING] as const;
-/** Kept by the Deployment, taken off when it is given back. */
-export const HELD_ANNOTATIONS = [...HELD_SIGNS, GIVE_BACK, KRUISE_EXTRA_STATUS] as const;
-export const HELD_LABELS = [STABLE_REVISION] as const;
 
 /** The five fields as they are now. */
 export function settingsOf(deployment: Deployment): Settings {
@@ -55,46 +45,20 @@ export function readHeld(deployment: Deployment): Held | undefined {
 
 /** Settings that Kubernetes would refuse are replaced by its defaults, and named in `mended`: they must never stop a rollback. */
 export function parseHeld(text: string | undefined): Held | undefined {
-  if (!text) return undefined;
-  try {
-    const record = JSON.parse(text) as Partial<Held> | null;
-    if (record?.v !== 1 || typeof record.rollout !== 'string' || !isLike(DIGEST, record.stable)) return undefined;
-    if (typeof record.user !== 'object' || record.user === null) return undefined;
-    const { trace, budget, marks, bypassed, moved, reminded, reverted } = record;
-    const known = readTrace(trace);
-    const { user, mended } = validSettings(record.user);
-    return {
-      v: 1,
-      // What is no name names nobody.
-      rollout: isName(SUBDOMAIN_NAME, record.rollout) ? record.rollout : '',
-      user,
-      stable: record.stable,
-      ...(mended.length > 0 ? { mended } : {}),
-      ...(marks === true ? { marks } : {}),
-      ...(typeof bypassed === 'string' && bypassed !== '' ? { bypassed: oneLine(bypassed) } : {}),
-      ...(isBudget(budget) ? { budget: { maxSurge: budget.maxSurge, maxUnavailable: budget.maxUnavailable } } : {}),
-      ...(known ? { trace: known } : {}),
-      ...(isLike(REVERTED, reverted) ? { reverted } : {}),
-      ...timesOf({ moved, reminded }),
-    };
-  } catch {
-    return undefined;
-  }
+  const read = readRecord(text);
+  if (read === undefined) return undefined;
+  const { marks, budget } = read.raw as Partial<Held>;
+  const { user, mended } = validSettings(read.record.user);
+  return {
+    ...read.record,
+    user,
+    ...(mended.length > 0 ? { mended } : {}),
+    ...(marks === true ? { marks } : {}),
+    ...(isBudget(budget) ? { budget: { maxSurge: budget.maxSurge, maxUnavailable: budget.maxUnavailable } } : {}),
+  };
 }
 
-/** Whoever can write the annotation can write this. */
-const oneLine = (text: string): string => text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, MAX_TEXT);
-const MAX_TEXT = 200;
-const DIGEST = /^[a-zA-Z0-9]{0,64}$/;
-const REVERTED = /^(generation [0-9]{1,15}|[a-zA-Z0-9]{1,64})$/;
-const isLike = (pattern: RegExp, value: unknown): value is string => typeof value === 'string' && pattern.test(value);
 const MAX_INT32 = 2147483647;
-
-/** What is no time is left out. */
-const timesOf = (times: Readonly<Record<string, unknown>>): object =>
-  Object.fromEntries(
-    Object.entries(times).filter(([, time]) => typeof time === 'string' && parseTime(time) !== undefined),
-  );
 
 const isInt32 = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_INT32;
@@ -187,9 +151,6 @@ export const heldAnnotations = (held: Held): Readonly<Record<string, string>> =>
   [GIVE_BACK]: giveBackPatch(held),
   [IN_PROGRESSING]: inProgressing(held.rollout),
 });
-
-/** Value of the annotation that OpenKruise's clients read. */
-export const inProgressing = (rollout: string): string => JSON.stringify({ rolloutName: rollout });
 
 /** The native controller is not to call the new version's Pods available. */
 export const isMarked = (deployment: Deployment): boolean => deployment.spec.minReadySeconds === MARK.minReadySeconds;

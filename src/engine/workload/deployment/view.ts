@@ -2,55 +2,52 @@
 import { POD_TEMPLATE_HASH } from '../../../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../../../api/types.ts';
 import { replicasOf, resolveLimits, type Limits } from '../../lib/replicas.ts';
-import { MARK, readHeld, settingsOf } from './hold.ts';
+import { isMoving, MARK, readHeld, settingsOf } from './hold.ts';
 import { sameTemplate } from '../../lib/template.ts';
-import { availableOf, stableDigest } from '../../release/stable.ts';
-import type { Children, Snapshot } from '../../snapshot.ts';
-import { parseTime } from '../../lib/time.ts';
+import { stableDigest } from '../../release/stable.ts';
+import type { Children } from '../../snapshot.ts';
+import { isAlive, isFailed, isOwnedBy, readySince } from '../pods.ts';
+import type { Progress, ProgressFacts, Version, WorkloadKind } from '../kind.ts';
 
-export interface View {
-  readonly now: number;
+export interface View extends Progress {
   readonly deployment: Deployment;
   readonly held: Held | undefined;
-  /** R: `spec.replicas`. */
-  readonly replicas: number;
   /** s and u: the user's maxSurge and maxUnavailable in Pods. */
   readonly limits: Limits;
   /** maxSurge and maxUnavailable in Pods as they stand on the Deployment. */
   readonly budget: Limits;
-  /** The user's own. */
-  readonly minReadySeconds: number;
   /** The ReplicaSet of the Deployment's template. */
   readonly newSet: ReplicaSet | undefined;
   readonly oldSets: readonly ReplicaSet[];
-  /** The ReplicaSet that a rollback goes to; the new one when the Deployment's template is the stable one. */
   readonly stableSet: ReplicaSet | undefined;
-  /** n: Pods the new ReplicaSet is to have. */
-  readonly updated: number;
-  /** Pods the old ReplicaSets are to have. */
-  readonly old: number;
-  /** Pods of the new ReplicaSet that are not on their way out. */
-  readonly pods: readonly Pod[];
-  /** a: those Ready for the user's minReadySeconds, never more than n. */
-  readonly available: number;
   /** Old ReplicaSets with Pods that are not available in the same sense, whatever marks say. */
   readonly lacking: readonly ReplicaSet[];
-  /** When the next Pod that is Ready becomes available; undefined when none is on its way. The new version's, and the old ones'. */
-  readonly availableAt: number | undefined;
-  readonly oldAvailableAt: number | undefined;
-  /** What the native controller has not seen yet; undefined when it has seen everything that we see. */
-  readonly unsettled: string | undefined;
 }
 
-export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Children): View {
-  const { now, rollout, digest } = snapshot;
+const versionOf = (set: ReplicaSet): Version => ({
+  revision: hashOf(set),
+  template: set.spec.template,
+  replicas: sizeOf(set),
+  available: availableOf(set),
+  maker: `ReplicaSet ${set.metadata.name}`,
+  conditions: set.status?.conditions,
+});
+
+export function viewOf(
+  kind: WorkloadKind,
+  { now, rollout, digest }: ProgressFacts,
+  deployment: Deployment,
+  children: Children,
+): View {
   const record = readHeld(deployment);
   const sets = children.replicaSets.filter((set) => isOwnedBy(set, deployment)).sort(oldestFirst);
+  const versions = new Map(sets.map((set) => [set, versionOf(set)]));
+  const version = (set: ReplicaSet | undefined): Version | undefined => set && versions.get(set);
   // Whoever held it before, it is this Rollout's now; and what it names as stable is looked at again.
   const held = record && {
     ...record,
     rollout: rollout.metadata.name,
-    stable: stableDigest(record, rollout, sets, digest),
+    stable: stableDigest(record, rollout, [...versions.values()], digest),
   };
   const user = held?.user ?? settingsOf(deployment);
   const replicas = replicasOf(deployment);
@@ -62,7 +59,8 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
     sets.find((set) => stableRevision && hashOf(set) === stableRevision);
   const updated = sizeOf(newSet);
   const minReadySeconds = user.minReadySeconds ?? 0;
-  const pods = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet) && isAlive(pod)) : [];
+  const ofNewSet = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet)) : [];
+  const pods = ofNewSet.filter(isAlive);
   const dueTimes = (of: readonly Pod[]): number[] =>
     of
       .map((pod) => readySince(pod, now))
@@ -71,7 +69,9 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
   const dueAt = dueTimes(pods);
   const { maxSurge, maxUnavailable } = settingsOf(deployment);
   const view = {
+    kind,
     now,
+    workload: deployment,
     deployment,
     held,
     replicas,
@@ -81,9 +81,15 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
     newSet,
     oldSets,
     stableSet,
+    newVersion: version(newSet),
+    oldVersions: oldSets.map((set) => versions.get(set)!),
+    stableVersion: version(stableSet),
     updated,
     old: oldSets.reduce((sum, set) => sum + sizeOf(set), 0),
     pods,
+    failed: ofNewSet.filter(isFailed),
+    stopped: deployment.spec.paused === true,
+    moving: isMoving(deployment),
     available: Math.min(updated, dueAt.filter((at) => at <= now).length),
     lacking: oldSets.filter(isActive).filter((set) => {
       const due = dueTimes(children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod)));
@@ -101,41 +107,14 @@ export function viewOf(snapshot: Snapshot, deployment: Deployment, children: Chi
 /** `spec.replicas`; the API server always fills it in. */
 export const sizeOf = (set: ReplicaSet | undefined): number => set?.spec.replicas ?? 0;
 export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.labels?.[POD_TEMPLATE_HASH] ?? '';
+/** Its Pods that are available, by the native controller's count. */
+export const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
 export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
 export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
 
 /** Available Pods of all versions; the old ones as their ReplicaSets report them. */
 export const availableInAll = (view: View): number =>
   view.oldSets.reduce((sum, set) => sum + availableOf(set), view.available);
-
-export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
-  object.metadata.namespace === owner.metadata.namespace &&
-  owner.metadata.uid !== undefined &&
-  (object.metadata.ownerReferences?.some(
-    (ref) =>
-      ref.controller === true &&
-      ref.uid === owner.metadata.uid &&
-      ref.kind === owner.kind &&
-      OWNER_GROUPS.has(groupOf(ref.apiVersion)),
-  ) ??
-    false);
-
-/** Of Deployments and ReplicaSets: what was made before Kubernetes 1.9 names the older group, and the native controller counts it. */
-const OWNER_GROUPS = new Set(['apps', 'extensions']);
-const groupOf = (apiVersion: string): string => apiVersion.split('/', 1)[0] ?? '';
-
-/** Deleted and finished Pods are nobody's capacity; evicted ones are finished. */
-const isAlive = (pod: Pod): boolean =>
-  pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded';
-
-/**
- * Since when the Pod is Ready; undefined when it is not. Never later than now: who is Ready is so already, and our clock is behind the
- * kubelet's.
- */
-export function readySince(pod: Pod, now: number): number | undefined {
-  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' ? Math.min(parseTime(ready.lastTransitionTime) ?? 0, now) : undefined;
-}
 
 function earliestAfter(now: number, times: readonly number[]): number | undefined {
   const coming = times.filter((time) => time > now);

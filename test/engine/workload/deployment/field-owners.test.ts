@@ -5,10 +5,9 @@ import {
   ownersAfter,
   readOwners,
   withOwners,
-  writeOwners,
   type Field,
-  type ManagedFields,
 } from '../../../../src/engine/workload/deployment/field-owners.ts';
+import { writeOwners, type ManagedFields } from '../../../../src/engine/workload/field-owners.ts';
 import { FIELDS, type Settings } from '../../../../src/engine/workload/deployment/hold.ts';
 
 type Values = Partial<Record<Field, number>>;

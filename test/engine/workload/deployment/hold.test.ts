@@ -4,7 +4,6 @@ import {
   firstHold,
   freedSettings,
   giveBackPatch,
-  HELD_ANNOTATIONS,
   heldSettings,
   isInMotion,
   isMoving,
@@ -21,6 +20,7 @@ import {
   withSettings,
   writeHeld,
 } from '../../../../src/engine/workload/deployment/hold.ts';
+import { HELD_ANNOTATIONS } from '../../../../src/engine/workload/record.ts';
 
 const spec: Deployment['spec'] = {
   replicas: 10,

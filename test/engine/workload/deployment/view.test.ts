@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Pod } from '../../../../src/api/types.ts';
-import { readySince } from '../../../../src/engine/workload/deployment/view.ts';
+import { readySince } from '../../../../src/engine/workload/pods.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const pod = (status: string, lastTransitionTime: string): Pod => ({

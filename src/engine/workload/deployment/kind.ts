@@ -1,0 +1,109 @@
+// Deployments, by budgets (docs/holding.md): the implementation of the seam for workload kinds.
+import { DEPLOYMENTS } from '../../../api/resources.ts';
+import type { Condition, Deployment, Held } from '../../../api/types.ts';
+import { replicasOf, resolveLimits } from '../../lib/replicas.ts';
+import { advise } from '../../validate/advice.ts';
+import { conditionOf } from '../../status.ts';
+import type { Obstacle, Spending, WorkloadKind } from '../kind.ts';
+import { advance, budgetFor, freeze, letGo, repair } from './budget.ts';
+import { freeDeployment, patchDeployment, patchHeld, revertDeployment } from './effects.ts';
+import { deploymentFields } from './field-owners.ts';
+import { firstHold, isMarked, mayFreeAtOnce, noticeEdits, readHeld, settingsOf, userSettings } from './hold.ts';
+import { asUserWrote, holdUnseen, isStale } from './unseen.ts';
+import { viewOf, type View } from './view.ts';
+import * as words from '../../messages.ts';
+import { PAUSED_UNSEEN } from '../../../api/keys.ts';
+
+export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
+  resource: DEPLOYMENTS,
+  workloadType: 'deployment',
+  children: ['replicaSets', 'pods'],
+  fields: deploymentFields,
+  borrowed: (deployment) => ({ ...settingsOf(deployment) }),
+  replicas: replicasOf,
+  obstacle,
+
+  readHold: readHeld,
+  isPaused: ({ user }) => user.paused === true,
+  mayFreeAtOnce,
+
+  progress: (facts, deployment, children) => viewOf(deploymentKind, facts, deployment, children),
+  advance,
+  freeze,
+  giveBack: letGo,
+  revert: revertDeployment,
+  isSettled,
+  repair,
+  remind: ({ deployment }, held) => patchHeld('remind', deployment, held, settingsOf(deployment)),
+
+  isLoose: ({ deployment }) => deployment.spec.paused !== true && !isMarked(deployment),
+  isStale,
+  holdUnseen,
+  holdNow(deployment, { rollout, stable, bypassed }) {
+    const { held, settings } = firstHold(deployment, asUserWrote(deployment), rollout, stable);
+    return patchHeld('hold', deployment, { ...held, bypassed }, settings);
+  },
+  noticeEdits({ deployment }, held) {
+    const noticed = noticeEdits(held, deployment);
+    return noticed === held ? undefined : patchHeld('hold', deployment, noticed, settingsOf(deployment));
+  },
+  giveUp: (deployment, held, more) => freeDeployment(deployment, noticeEdits(held, deployment), more),
+  leave(deployment, more) {
+    // Paused by the API server's own policy while nobody of ours was there, and nobody's to release now.
+    const unseen = deployment.metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
+    return patchDeployment('leave', deployment, { ...more, ...(unseen ? { settings: asUserWrote(deployment) } : {}) });
+  },
+  whyNoVersion: (deployment) => ({
+    failure: refusedSet(deployment.status?.conditions),
+    what: words.noReplicaSet(deployment),
+  }),
+
+  spending,
+  advise: (rollout, deployment) => advise({ rollout, deployment }),
+};
+
+function obstacle({ metadata, spec }: Deployment): Obstacle | undefined {
+  if (spec.strategy?.type !== 'Recreate') return undefined;
+  const message = `Deployment "${metadata.name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`;
+  return { reason: 'RecreateStrategy', message };
+}
+
+/** By the native controller's own account; with 0 replicas a release is never done. */
+function isSettled({ deployment, replicas, old, updated }: View, tolerated: number): boolean {
+  const { status, metadata } = deployment;
+  return (
+    replicas > 0 &&
+    old === 0 &&
+    updated === replicas &&
+    (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    (status?.updatedReplicas ?? 0) === replicas &&
+    (status?.replicas ?? 0) === replicas &&
+    (status?.availableReplicas ?? 0) >= replicas - tolerated
+  );
+}
+
+/** The Deployment controller says so unless it is told not to watch the progress, as it is while a batch moves. */
+function refusedSet(conditions: readonly Condition[] | undefined): Condition | undefined {
+  const progressing = conditionOf(conditions, 'Progressing');
+  if (progressing?.reason === 'ReplicaSetCreateError') return progressing;
+  const failure = conditionOf(conditions, 'ReplicaFailure');
+  return failure?.status === 'True' ? failure : undefined;
+}
+
+/**
+ * Of all budgets of a step. The first has the most of both: with each Pod that becomes available, maxUnavailable grows by no more than
+ * that Pod, and maxSurge does not grow.
+ */
+function spending(deployment: Deployment, replicas: number): Spending {
+  const { maxSurge, maxUnavailable } = userSettings(deployment);
+  const limits = resolveLimits(maxSurge, maxUnavailable, replicas);
+  return {
+    limits,
+    worst(from, target) {
+      if (from >= target) return { surge: 0, unavailable: 0 };
+      const now = { available: from, updated: from, old: replicas - from, replicas, limits };
+      const budget = budgetFor(target, now);
+      return { surge: budget.maxSurge, unavailable: budget.maxUnavailable - from };
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// Effects on objects of any kind: each names only what differs, and the resourceVersion it was decided on.
+import { PODS, ROLLOUTS, type Resource } from '../../api/resources.ts';
+import { STABLE_REVISION } from '../../api/keys.ts';
+import type { KubeObject, Pod } from '../../api/types.ts';
+import type { Effect, MergePatch, Why } from '../decision.ts';
+import type { Changes, MetadataChange } from './kind.ts';
+
+interface Change extends MetadataChange {
+  /** Part of a merge patch: only what differs. */
+  readonly spec?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Nothing when nothing differs. */
+export function patchObject(why: Why, resource: Resource, before: KubeObject, change: Change): Effect[] {
+  const labels = differing(before.metadata.labels, change.labels);
+  const annotations = differing(before.metadata.annotations, change.annotations);
+  if (!labels && !annotations && !change.spec) return [];
+  const patch: MergePatch = {
+    metadata: {
+      resourceVersion: version(before),
+      ...(labels ? { labels } : {}),
+      ...(annotations ? { annotations } : {}),
+    },
+    ...(change.spec ? { spec: change.spec } : {}),
+  };
+  return [{ kind: 'Patch', why, resource, before, patch }];
+}
+
+export const labelPod = (pod: Pod, labels: Changes): Effect => ({
+  kind: 'Patch',
+  why: 'label',
+  resource: PODS,
+  before: pod,
+  // Without resourceVersion: labels do no harm to a newer state of the same Pod, and its status changes all the time.
+  patch: { metadata: { uid: pod.metadata.uid, labels } },
+});
+
+export const patchRollout = (why: Why, rollout: KubeObject, metadata: Record<string, unknown>): Effect => ({
+  kind: 'Patch',
+  why,
+  resource: ROLLOUTS,
+  before: rollout,
+  patch: { metadata: { resourceVersion: version(rollout), ...metadata } },
+});
+
+export const version = (object: KubeObject): string => object.metadata.resourceVersion ?? '';
+
+export const stableLabel = (revision: string | undefined): Changes => (revision ? { [STABLE_REVISION]: revision } : {});
+
+function differing(
+  now: Readonly<Record<string, string>> | undefined,
+  wanted: Changes | undefined,
+): Changes | undefined {
+  const changes = Object.entries(wanted ?? {}).filter(([key, value]) => (now?.[key] ?? null) !== value);
+  return changes.length > 0 ? Object.fromEntries(changes) : undefined;
+}
