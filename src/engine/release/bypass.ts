@@ -36,12 +36,6 @@ function stableGuess({ oldVersions }: Progress, digest: Snapshot['digest']): str
   return largest && digest(largest.template);
 }
 
-/** An edit of the borrowed fields that no webhook saw is the user's; what it changed is what there is now. */
-export function takeOverEdits(progress: Progress, held: HoldRecord): Decision | undefined {
-  const effects = progress.kind.noticeEdits(progress, held);
-  return effects && { ...nothing, effects, needsChildren: true };
-}
-
 /** Un-paused while no webhook saw it. Where that has brought everything to the new version the release is done. */
 export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldRecord): Decision {
   const { kind, old } = progress;

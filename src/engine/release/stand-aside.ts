@@ -1,0 +1,45 @@
+// A Rollout that releases nothing now: it is not the oldest for its workload, or the workload is missing or cannot be released.
+import { draftOf, closeHistory, conditionOf, dropConditions, report, setCondition } from '../status.ts';
+import type { Decision } from '../decision.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { notReached } from './reach.ts';
+import * as words from '../messages.ts';
+
+const MISSING_AGAIN_MS = 60_000;
+
+/** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
+export function standAside(
+  snapshot: Snapshot,
+  reason:
+    | 'WorkloadNotFound'
+    | 'RecreateStrategy'
+    | 'LeftByOpenKruise'
+    | 'WorkloadTaken'
+    | 'InvalidWorkloadRef'
+    | 'NotReached',
+  by = '',
+): Decision {
+  const { rollout, now, unreached } = snapshot;
+  const name = rollout.spec.workloadRef.name;
+  const draft = draftOf(rollout);
+  draft.message = {
+    WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
+    RecreateStrategy: by,
+    LeftByOpenKruise: words.leftByOpenKruise(rollout),
+    InvalidWorkloadRef: `nothing is read or written for this Rollout: ${by}`,
+    WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
+    NotReached: unreached === undefined ? '' : notReached(name, unreached),
+  }[reason];
+  if (reason === 'WorkloadNotFound') {
+    closeHistory(draft, now, 'WorkloadGone');
+    dropConditions(draft, 'Progressing', 'Succeeded');
+    draft.canary = undefined;
+    draft.phase = 'Initial';
+  } else if (draft.phase === '') draft.phase = 'Initial';
+  setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
+  const before = conditionOf(rollout.status?.conditions, 'Stalled');
+  // A Deployment that comes after its Rollout is nothing to alarm anybody about.
+  const known = reason === 'WorkloadNotFound' || (before?.status === 'True' && before.reason === reason);
+  const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
+  return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;
+}
