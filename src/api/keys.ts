@@ -76,6 +76,8 @@ export const TRIM = 'tranche.dev/trim';
 export const CONVERSION = 'tranche.dev/conversion';
 
 /** Kubernetes' own. */
+/** Kubernetes' label on Pods of StatefulSets and DaemonSets: the name of their ControllerRevision. */
+export const CONTROLLER_REVISION_HASH = 'controller-revision-hash';
 export const POD_TEMPLATE_HASH = 'pod-template-hash';
 export const REVISION = 'deployment.kubernetes.io/revision';
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';

@@ -47,6 +47,8 @@ export type StalledReason =
   | 'StepDeadlineExceeded'
   /** The Deployment's strategy is Recreate: two versions cannot run side by side. */
   | 'RecreateStrategy'
+  /** The updateStrategy of the StatefulSet is OnDelete: its controller replaces no Pod by itself. */
+  | 'OnDeleteStrategy'
   /** OpenKruise Rollouts has left the Deployment in the middle of a release: it is to be taken over first. */
   | 'LeftByOpenKruise'
   /** The template to go back to is nowhere: not in a ReplicaSet, and not in the copy that is kept of it. */

@@ -16,6 +16,7 @@ const cluster = (apiVersion: string, kind: string, plural: string): Resource => 
 });
 
 export const DEPLOYMENTS = namespaced('apps/v1', 'Deployment', 'deployments');
+export const STATEFUL_SETS = namespaced('apps/v1', 'StatefulSet', 'statefulsets');
 export const REPLICA_SETS = namespaced('apps/v1', 'ReplicaSet', 'replicasets');
 export const CONTROLLER_REVISIONS = namespaced('apps/v1', 'ControllerRevision', 'controllerrevisions');
 export const PODS = namespaced('v1', 'Pod', 'pods');

@@ -110,6 +110,22 @@ export interface ReplicaSet extends KubeObject {
   };
 }
 
+export interface StatefulSet extends Workload {
+  readonly spec: Workload['spec'] & {
+    /** Default OrderedReady. */
+    readonly podManagementPolicy?: string;
+    readonly updateStrategy?: {
+      readonly type?: string;
+      readonly rollingUpdate?: { readonly partition?: number; readonly maxUnavailable?: IntOrString };
+    };
+    readonly ordinals?: { readonly start?: number };
+  };
+  readonly status?: Workload['status'] & {
+    /** Name of the ControllerRevision of the template. */
+    readonly updateRevision?: string;
+  };
+}
+
 /** Keeps a template; its data never changes. */
 export interface ControllerRevision extends KubeObject {
   readonly revision: number;

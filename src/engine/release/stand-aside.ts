@@ -3,6 +3,7 @@ import { draftOf, closeHistory, conditionOf, dropConditions, report, setConditio
 import type { Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { notReached } from './reach.ts';
+import type { Obstacle } from '../workload/kind.ts';
 import * as words from '../messages.ts';
 
 const MISSING_AGAIN_MS = 60_000;
@@ -12,7 +13,7 @@ export function standAside(
   snapshot: Snapshot,
   reason:
     | 'WorkloadNotFound'
-    | 'RecreateStrategy'
+    | Obstacle['reason']
     | 'LeftByOpenKruise'
     | 'WorkloadTaken'
     | 'InvalidWorkloadRef'
@@ -25,6 +26,7 @@ export function standAside(
   draft.message = {
     WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
     RecreateStrategy: by,
+    OnDeleteStrategy: by,
     LeftByOpenKruise: words.leftByOpenKruise(rollout),
     InvalidWorkloadRef: `nothing is read or written for this Rollout: ${by}`,
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,

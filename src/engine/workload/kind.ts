@@ -99,7 +99,7 @@ export type Changes = Readonly<Record<string, string | null>>;
 
 /** Why a workload cannot be released in steps as it is. */
 export interface Obstacle {
-  readonly reason: 'RecreateStrategy';
+  readonly reason: 'RecreateStrategy' | 'OnDeleteStrategy';
   readonly message: string;
 }
 

@@ -3,9 +3,13 @@ import type { Resource } from '../../api/resources.ts';
 import type { Rollout } from '../../api/types.ts';
 import { deploymentKind } from './deployment/kind.ts';
 import type { WorkloadKind } from './kind.ts';
+import { statefulSetKind } from './statefulset/kind.ts';
 
 /** Those that are released. */
 export const KINDS: readonly WorkloadKind[] = [deploymentKind];
+
+/** Those that the engine knows, and that are switched off: nothing watches, holds or moves them. */
+export const SWITCHED_OFF: readonly WorkloadKind[] = [statefulSetKind];
 
 type WorkloadRef = Rollout['spec']['workloadRef'];
 
