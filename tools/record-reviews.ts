@@ -55,7 +55,7 @@ interface Action {
   client: string;
   tool: 'kubectl' | 'helm';
   args: string[];
-  input?: string;
+  input?: string | undefined;
 }
 
 const kubectl = (name: string, client: string, args: string[], input?: string): Action => ({

@@ -32,7 +32,7 @@ function telling<S extends object & { readonly conditions?: readonly Condition[]
   const kept = conditions
     ?.filter(wanted)
     .map((condition) => freeze({ ...condition, message: short(condition.message) }));
-  return { ...rest, ...(kept?.length ? { conditions: kept } : {}) } as S;
+  return { ...rest, ...(kept?.length ? { conditions: kept } : {}) } as unknown as S;
 }
 
 const short = (text = ''): string => text.slice(0, MAX_MESSAGE);

@@ -170,7 +170,8 @@ export class CaInjector {
   /** Undefined when nothing is to be changed. */
   private desired(config: ClientConfig): ClientConfig | undefined {
     if (this.isElsewhere(config)) return undefined;
-    const next: ClientConfig = { ...config, caBundle: this.caBundle };
+    const { caBundle: _, ...rest } = config;
+    const next: ClientConfig = { ...rest, ...(this.caBundle === undefined ? {} : { caBundle: this.caBundle }) };
     const { url } = this.options;
     const changed = url && config.url ? { ...next, url: url.origin + new URL(config.url).pathname } : next;
     return changed.caBundle === config.caBundle && changed.url === config.url ? undefined : changed;
@@ -205,10 +206,11 @@ function configsOf(object: Configured): { path: string; config: ClientConfig }[]
 /** A CRD's schema is large, and none of our business here. */
 function keepClientConfigs(object: Configured): Configured {
   const { name, uid, resourceVersion } = object.metadata;
+  const metadata = { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
   return {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
-    metadata: { name, uid, resourceVersion },
+    ...(object.apiVersion && { apiVersion: object.apiVersion }),
+    ...(object.kind && { kind: object.kind }),
+    metadata,
     ...(object.webhooks
       ? { webhooks: object.webhooks.map((webhook) => ({ name: webhook.name, clientConfig: webhook.clientConfig })) }
       : {}),

@@ -42,7 +42,9 @@ function inSecret(
     path: pathOf(SECRETS, { namespace }),
     fieldSelector: nameSelector(name),
     // It tells that there is something to read; the keys need not lie about in one more place.
-    trim: ({ metadata: { uid, resourceVersion } }) => ({ metadata: { name, namespace, uid, resourceVersion } }),
+    trim: ({ metadata: { uid, resourceVersion } }) => ({
+      metadata: { name, namespace, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) },
+    }),
     ...(options.logger ? { logger: options.logger } : {}),
   });
   secret.on(() => certificates.check());

@@ -24,7 +24,7 @@ const withEnv = (name: string, value: string, tag?: string): ReturnType<typeof a
 };
 
 /** What a policy of the whole namespace is to the server. */
-const ruling = (): AdmissionDeps['policy'] => ({
+const ruling = (): NonNullable<AdmissionDeps['policy']> => ({
   policiesFor: () => [{ metadata: { name: 'p' }, spec: {} } as unknown as ReleasePolicy],
   inFlight: () => 0,
   calendar: {} as never,

@@ -34,7 +34,7 @@ describe('the namespaces that the program calls reached', function () {
   for (const [what, values, reached] of cases)
     it(`are those that the chart's webhooks select, ${what}`, async () => {
       const webhooks = (await render(...values)).flatMap(
-        (object) => (object as { webhooks?: Webhook[] }).webhooks ?? [],
+        (object) => (object as unknown as { webhooks?: Webhook[] }).webhooks ?? [],
       );
       const called = (namespace: string, resource: string, operation: string): string[] =>
         webhooks

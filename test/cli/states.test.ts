@@ -70,11 +70,11 @@ describe('kubectl tranche, in every state', function () {
   it('while the Rollout is being deleted', async () => {
     const stage = await Stage.open(playground, 'deleting');
     const { metadata } = await stage.rollout();
-    const finalizers = [...((metadata as { finalizers?: string[] }).finalizers ?? []), 'test.example/keep'];
+    const finalizers = [...(metadata.finalizers ?? []), 'test.example/keep'];
     await stage.patch(rolloutPath('deleting'), { metadata: { finalizers } });
     await playground.cluster.api.request({ method: 'DELETE', path: rolloutPath('deleting') });
     // Ours is taken off, and what is left is not for us.
-    await stage.reaches((one) => (one.metadata as { finalizers?: string[] }).finalizers?.length === 1);
+    await stage.reaches((one) => one.metadata.finalizers?.length === 1);
     await everything('state-deleting', stage);
   });
 

@@ -13,7 +13,7 @@ export interface Result {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
-  readonly input?: string;
+  readonly input?: string | undefined;
   /** The process is ended after this time, and run rejects. */
   readonly timeoutSeconds?: number;
   /** Called for each piece of stdout as it comes. */

@@ -107,8 +107,9 @@ function checkStored(stored: Deployment | undefined, template: PodTemplate, vers
 }
 
 /** No webhook has set it free, or not yet. */
-const staysHeld = ({ metadata: { name, namespace } }: Deployment): string => {
-  const where = namespaceFlag({ metadata: { name, namespace } });
+const staysHeld = (deployment: Deployment): string => {
+  const { name } = deployment.metadata;
+  const where = namespaceFlag(deployment);
   const patch = `kubectl get deployment ${name}${where} -o jsonpath='{.metadata.annotations.tranche\\.dev/give-back}'`;
   return (
     'the release is cancelled, and the Deployment stays held until the operator sets it free; when none runs: ' +

@@ -54,7 +54,7 @@ export function adopt(
     currentStepState: 'Completed',
     templateDigest: template,
     stableDigest: template,
-    lastUpdateTime: before?.templateDigest === template ? before.lastUpdateTime : formatTime(now),
+    lastUpdateTime: (before?.templateDigest === template ? before.lastUpdateTime : undefined) ?? formatTime(now),
   };
   if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
   return report(snapshot, draft, events);

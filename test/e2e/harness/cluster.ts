@@ -29,9 +29,9 @@ export interface Cluster {
 
 export interface ClusterOptions {
   /** A cluster of the user's; the embedded one is started when there is none. */
-  readonly kubeconfig?: string;
+  readonly kubeconfig?: string | undefined;
   /** Where the API server of that cluster can reach this machine. */
-  readonly webhookUrl?: string;
+  readonly webhookUrl?: string | undefined;
   /** How long a Pod of the embedded cluster takes to become Ready. */
   readonly readyMs?: number;
   /** Told what is done at the moment. */
