@@ -16,7 +16,7 @@ RUN printf '#!/nodejs/bin/node\nimport("/app/dist/main.js");\n' > tranche && chm
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /app
 # Two heaps of malloc for all threads: each of V8's and libuv's would else have one of its own, and keep what it once took. And what is larger
-# than 128 KiB stays outside of them: once such a piece was freed, the next would come from within, and leave a hole (docs/performance.md).
+# than 128 KiB stays outside of them: once such a piece was freed, the next would come from within, and leave a hole (docs/reports/performance.md).
 ENV NODE_ENV=production MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
@@ -25,5 +25,5 @@ COPY --from=build /app/tranche /usr/local/bin/tranche
 COPY LICENSE ./
 USER 65532:65532
 EXPOSE 9443 8080
-# Most of what is read lives for a moment: a small nursery for it halves the memory and costs no time (docs/performance.md).
+# Most of what is read lives for a moment: a small nursery for it halves the memory and costs no time (docs/reports/performance.md).
 ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=8", "/app/dist/main.js"]

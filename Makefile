@@ -71,11 +71,11 @@ soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SEC
 
 # By itself, on a machine that does nothing else.
 .PHONY: bench
-bench: $(INSTALLED) ## Measure, and write docs/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
+bench: $(INSTALLED) ## Measure, and write docs/reports/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
 	@ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --disable-warning=ExperimentalWarning tools/bench/main.ts
 
 .PHONY: chaos
-chaos: $(INSTALLED) ## Break everything around real processes, and write docs/reliability.md: make chaos [ONLY=FAULT] [RUNS=N] [SEED=S]
+chaos: $(INSTALLED) ## Break everything around real processes, and write docs/reports/reliability.md: make chaos [ONLY=FAULT] [RUNS=N] [SEED=S]
 	@$(NODE) test/support/tools.ts >/dev/null
 	@ONLY='$(ONLY)' RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) tools/chaos/main.ts
 

@@ -13,9 +13,11 @@ import { isComplete, makePrograms, PageShell } from './shell.ts';
 
 const pages = [
   ...PAGES_BESIDE_DOCS,
-  ...readdirSync(`${root}docs`)
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
+  ...['docs', 'docs/reports'].flatMap((folder) =>
+    readdirSync(`${root}${folder}`)
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  ),
 ].map(readPage);
 
 /** Blocks that are neither run nor checked: for reading. */
@@ -77,7 +79,7 @@ describe('the commands of', function () {
 
       before(async () => {
         let { client } = cluster;
-        namespace = `docs-${page.file.replace(/^docs\/|\.md$/g, '').toLowerCase()}`;
+        namespace = `docs-${page.file.replace(/^docs\/(?:reports\/)?|\.md$/g, '').toLowerCase()}`;
         if (EMPTY_CLUSTER.includes(page.file)) {
           const home = temporaryFolder('docs-empty');
           client = new Client(`${home}/kubeconfig`, home);

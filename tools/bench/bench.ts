@@ -25,7 +25,7 @@ export interface Bench<Data> {
   failure?(data: Data): string | undefined;
 }
 
-/** What is kept of a run: docs/performance/NAME.json. */
+/** What is kept of a run: docs/reports/performance/NAME.json. */
 export interface Report<Data = unknown> {
   readonly bench: string;
   /** ISO 8601, UTC. */
@@ -62,7 +62,7 @@ export interface Goal {
 }
 
 export interface Plot {
-  /** docs/performance/FILE.svg. */
+  /** docs/reports/performance/FILE.svg. */
   readonly file: string;
   readonly title: string;
   readonly x: Axis;

@@ -1,4 +1,4 @@
-// `make bench`: runs the benches, keeps what they found, and writes docs/performance.md. ONLY=NAME runs one, ONLY=page none;
+// `make bench`: runs the benches, keeps what they found, and writes docs/reports/performance.md. ONLY=NAME runs one, ONLY=page none;
 // QUICK=1 is short and writes to .cache/bench; SECONDS=N is how long the soak takes.
 import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
@@ -13,7 +13,7 @@ import { writePage, writeReport } from './write.ts';
 const benches: readonly Bench<unknown>[] = [admissionBench, operatorBench, soakBench];
 
 const folderOf = (quick: boolean): string =>
-  fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs', import.meta.url));
+  fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs/reports', import.meta.url));
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 

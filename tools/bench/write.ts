@@ -6,7 +6,7 @@ import type { Bench, Report } from './bench.ts';
 import { plotSvg } from './plot.ts';
 import { pageText, type Faster, type Part } from './text.ts';
 
-/** A folder like docs/: performance.md, and performance/ with the rest. */
+/** A folder like docs/reports/: performance.md, and performance/ with the rest. */
 export async function writeReport(folder: string, report: Report): Promise<void> {
   await write(path.join(folder, 'performance', `${report.bench}.json`), JSON.stringify(report));
 }

@@ -37,6 +37,6 @@ const report = reportOf(outcomes, seed, (Date.now() - began) / 1000, lanes, runs
 process.stdout.write(`\n${tableOf(report)}\n\nWhat went wrong: ${troublesOf(report)}\n`);
 if (!ONLY) {
   await write(report);
-  process.stdout.write('\nThe report is in docs/reliability.md.\n');
+  process.stdout.write('\nThe report is in docs/reports/reliability.md.\n');
 }
 process.exit(isGood(report) ? 0 : 1);

@@ -1,4 +1,4 @@
-// The report of a run: docs/reliability.md and the figures behind it, written by the tool itself.
+// The report of a run: docs/reports/reliability.md and the figures behind it, written by the tool itself.
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -144,8 +144,8 @@ released, and each Deployment as its user wrote it.
 replaced by anybody from outside: there it is the kill) until the release had gone on: the batch under way was done (for \`operator-killed-at-calls\` and
 \`full-queue\`, the whole release), or, where admission was broken, an edit was taken. It contains the time that the Pods need, 0.1 s
 each here. A lease lasts 15 s, and a standby asks for it every two to three seconds: so long it takes when a leader dies without a word.
-**Violations** are counted by [an observer](../tools/chaos/judge.ts) that shares no code with the program. It watches every change of Deployments,
-ReplicaSets, Pods and Rollouts, and judges I1 to I6 of [holding.md](holding.md) after each.
+**Violations** are counted by [an observer](../../tools/chaos/judge.ts) that shares no code with the program. It watches every change of Deployments,
+ReplicaSets, Pods and Rollouts, and judges I1 to I6 of [holding.md](../holding.md) after each.
 
 ## What this does not show
 
@@ -153,7 +153,7 @@ ReplicaSets, Pods and Rollouts, and judges I1 to I6 of [holding.md](holding.md) 
 - Loss of single packets, slow disks, and a clock of the API server that is wrong are not played. A certificate is checked by OpenSSL with the machine's own
   clock, whatever a replica's clock says.
 - A real kubelet looks for a new Secret once in 60 to 90 s. Where a fault makes a new CA necessary, changes that need an answer are refused for so
-  long ([operations.md](operations.md#certificates)). Nobody may start the Job by hand: then it runs within a day.
+  long ([operations.md](../operations.md#certificates)). Nobody may start the Job by hand: then it runs within a day.
 - A connection that is dead for good without either end being told (a firewall that forgets) is found in the field by TCP keepalive, after some 40
   s. The proxies here answer keepalive themselves, so that is not played.
 - I2 and I3 are not judged within half a second after a webhook has paused a Deployment that was moving (holding.md says why), within three seconds after it
@@ -168,7 +168,7 @@ export async function write(report: Report): Promise<void> {
     ['reliability.md', markdownOf(report), 'markdown'],
     ['reliability.json', JSON.stringify(report), 'json'],
   ] as const) {
-    const file = fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+    const file = fileURLToPath(new URL(`../../docs/reports/${name}`, import.meta.url));
     writeFileSync(file, await prettier.format(text, { ...(await prettier.resolveConfig(file)), parser }));
   }
 }
