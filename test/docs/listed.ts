@@ -9,7 +9,6 @@ interface Unrun {
 
 /** Commands that are not run. One that fits no command of any page fails the test. */
 export const UNRUN: readonly Unrun[] = [
-  { command: /^git clone /, why: 'there is no published repository' },
   { command: /^make (test|demo|help|test-unit|test-e2e)\b/, why: 'is what runs these tests, or is tested by test/e2e' },
   { command: /^make bench\b/, why: 'takes long, and a machine of its own; test/tools/bench has tests of its parts' },
   { command: /^make chaos\b/, why: 'takes long; make test plays its short form, test/chaos/chaos.test.ts' },

@@ -7,7 +7,7 @@ import { readPage } from './page.ts';
 const PAGE = 'docs/troubleshooting.md';
 
 /** The words of others: the API server's, kubectl's and helm's. */
-const NOT_OURS = 'From the API server, or kubectl';
+const NOT_OURS = 'Errors of the API server and of kubectl';
 
 interface Entry {
   readonly text: string;
