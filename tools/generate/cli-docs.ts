@@ -43,39 +43,7 @@ kubectl exec -n tranche-system deployment/tranche -- tranche list -A
 | 4    | the cluster refuses it: by policy, by admission, or because you do not have the right              |
 | 130  | ended with Ctrl-C                                                                                  |
 
-## Example: a pipeline
-
-<!-- The files, and what is there before.
-
-\`\`\`yaml
-# rollout.yaml
-apiVersion: rollouts.kruise.io/v1beta1
-kind: Rollout
-metadata: { name: web }
-spec:
-  workloadRef: { apiVersion: apps/v1, kind: Deployment, name: web }
-  strategy: { canary: { steps: [{ replicas: 1 }, { replicas: 100% }] } }
-\`\`\`
-
-\`\`\`sh
-kubectl create deployment web --image=web:v1 --replicas=4
-kubectl apply -f rollout.yaml
-kubectl create deployment web --image=web:v2 --replicas=4 --dry-run=client -o yaml > deployment.yaml
-\`\`\`
-
--->
-
-\`\`\`sh
-kubectl tranche lint rollout.yaml                                  # before the merge: what the webhook would report, with lines
-kubectl tranche plan -f rollout.yaml -f deployment.yaml            # for the pull request: what each step will do
-kubectl apply -f deployment.yaml
-kubectl tranche status web --watch --until approval --timeout 10m  # ends when the first step is done
-kubectl tranche approve web --step 1 --message "checks passed"
-kubectl tranche status web --watch --timeout 1h                    # ends with the release
-\`\`\`
-
-Without a terminal, \`status --watch\` prints one line per change. It waits for a release that was applied but is not reported yet. A step that stalls ends the
-watch with exit code 1 at once. [Pipelines](ci.md) has complete scripts.
+[Pipelines](ci.md) has examples for the plugin in scripts.
 
 ## Commands
 `;
