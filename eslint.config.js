@@ -44,7 +44,7 @@ const wallAt = (room, depth, extra) => ({
           {
             // Whatever is not named is refused: other rooms, src/main.ts, and what lies outside src.
             regex: `^(\\.\\./){${depth + 1}}(?!(${arrows[room].join('|') || '-'})/)`,
-            message: `src/${room} may import only ${['itself', ...arrows[room]].join(', ')} (docs/architecture.md, "Arrows").`,
+            message: `src/${room} may import only ${['itself', ...arrows[room]].join(', ')} (docs/architecture.md, "Rooms").`,
           },
           ...Object.entries(packageOwners)
             .filter(([, owners]) => !owners.includes(room))
