@@ -1,5 +1,10 @@
 // The shapes users and Kubernetes write, as raw JSON: only the fields we read are named, unknown ones travel along.
 
+declare const brand: unique symbol;
+
+/** sha256 (hex) of the canonical JSON of a Pod template (engine/lib/template.ts). Two templates are the same when their digests are. */
+export type TemplateDigest = string & { readonly [brand]: 'TemplateDigest' };
+
 /** An integer is Pods; a string is a percent such as "50%". */
 export type IntOrString = number | string;
 
@@ -248,9 +253,9 @@ export interface CanaryStatus {
   readonly lastUpdateTime?: string;
   readonly approvals?: readonly Approval[];
   /** sha256 of the canonical JSON of the template this status is about: another one on the Deployment is a new release. */
-  readonly templateDigest?: string;
+  readonly templateDigest?: TemplateDigest;
   /** The same of the stable template. */
-  readonly stableDigest?: string;
+  readonly stableDigest?: TemplateDigest;
   /** True when the step began with more updated Pods than its target: they are kept. */
   readonly keepsReplicas?: boolean;
   /** `replicas` of each step, as this status knows them: another number of steps during a release is compared with it. */
@@ -313,8 +318,8 @@ export interface HoldRecord {
   readonly rollout: string;
   /** The user's own values of the fields that we borrow; `null` where a field was absent. */
   readonly user: object;
-  /** sha256 (hex) of the canonical JSON of the stable template (engine/lib/template.ts). */
-  readonly stable: string;
+  /** Of the stable template. */
+  readonly stable: TemplateDigest;
   /** When Pods were last granted: they are due since then. */
   readonly moved?: string;
   /** When the workload's controller was last reminded of what it could not make. */

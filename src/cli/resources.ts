@@ -1,6 +1,6 @@
 // The objects that commands read and write, and what to say when one is not there.
 import { hash } from 'node:crypto';
-import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
+import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout, TemplateDigest } from '../api/types.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { templateDigest } from '../engine/lib/template.ts';
 import type { Children } from '../engine/snapshot.ts';
@@ -18,7 +18,7 @@ import { CliError, usageError } from './exit.ts';
 import { inNamespace } from './text.ts';
 
 export const sha256 = (text: string): string => hash('sha256', text);
-export const digest = (template: Deployment['spec']['template']): string => templateDigest(template, sha256);
+export const digest = (template: Deployment['spec']['template']): TemplateDigest => templateDigest(template, sha256);
 
 const PAGE = '500';
 

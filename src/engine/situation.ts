@@ -1,6 +1,6 @@
 // Where a release stands, by name: what the operator finds out about a workload before it decides what to do.
 import { HELD, ON_RESTART, ROLLOUT_ID } from '../api/keys.ts';
-import type { CanaryStatus, HoldRecord, Rollout } from '../api/types.ts';
+import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/types.ts';
 import type { Effect } from './decision.ts';
 import { isRestartOnly } from './lib/template.ts';
 import { isOurs } from './release/openkruise.ts';
@@ -42,7 +42,7 @@ export type Situation =
   | { readonly name: 'InSteps'; readonly held: HoldRecord; readonly status: CanaryStatus };
 
 /** `template`: digest of the workload's template. */
-export function situationOf(snapshot: Snapshot, progress: Progress, template: string): Situation {
+export function situationOf(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Situation {
   const { rollout } = snapshot;
   const { held } = progress;
   const status = rollout.status?.canaryStatus;
@@ -52,7 +52,12 @@ export function situationOf(snapshot: Snapshot, progress: Progress, template: st
     : outsideRelease(snapshot, progress, template);
 }
 
-function duringRelease(snapshot: Snapshot, progress: Progress, template: string, status: CanaryStatus): Situation {
+function duringRelease(
+  snapshot: Snapshot,
+  progress: Progress,
+  template: TemplateDigest,
+  status: CanaryStatus,
+): Situation {
   const { rollout } = snapshot;
   const { held, kind } = progress;
   const reason = progressingReason(rollout);
@@ -76,7 +81,7 @@ function duringRelease(snapshot: Snapshot, progress: Progress, template: string,
 }
 
 /** No release is under way as far as the status knows. */
-function outsideRelease(snapshot: Snapshot, progress: Progress, template: string): Situation {
+function outsideRelease(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Situation {
   const { rollout } = snapshot;
   const { held, kind, newVersion, old, replicas, stopped, workload } = progress;
   const status = rollout.status?.canaryStatus;
@@ -102,7 +107,7 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: string
  * that is a label, which whoever may make ReplicaSets can write: where a policy asks for approvals, or protects the release, only the digest
  * counts, as far as the status has one.
  */
-function isSame({ gate }: Snapshot, progress: Progress, template: string, status: CanaryStatus): boolean {
+function isSame({ gate }: Snapshot, progress: Progress, template: TemplateDigest, status: CanaryStatus): boolean {
   if (status.templateDigest === template) return true;
   const strict = gate?.protects !== undefined || gate?.approval !== undefined;
   return !(strict && status.templateDigest) && isKnown(progress.newVersion?.revision, status);
@@ -116,7 +121,7 @@ const isKnown = (hash: string | undefined, { canaryRevision, podTemplateHash }: 
  * Back to what ran before the release. Where a policy protects it, by its digest only: a ReplicaSet may have been edited; else also by the
  * ReplicaSet as it is stored, since a newer API server may have added a default to both templates.
  */
-function isStable({ rollout, gate }: Snapshot, progress: Progress, template: string): boolean {
+function isStable({ rollout, gate }: Snapshot, progress: Progress, template: TemplateDigest): boolean {
   if (progress.held?.stable === template) return true;
   if (
     gate?.protects === undefined &&

@@ -1,5 +1,6 @@
 // What the engine is told: everything known about one Rollout and its workload at one moment.
-import type { ControllerRevision, Pod, PodTemplate, ReplicaSet, Rollout, Workload } from '../api/types.ts';
+import type { ControllerRevision, Pod, ReplicaSet, Rollout, Workload } from '../api/types.ts';
+import type { DigestOf } from './lib/template.ts';
 import type { Gate } from './policy/gate.ts';
 import type { Violation } from './validate/violation.ts';
 
@@ -24,7 +25,7 @@ export interface Snapshot {
   /** When labels of Pods may be written again; absent = now. */
   readonly labelsAgainAt?: number;
   /** Digest of a template's canonical JSON. */
-  readonly digest: (template: PodTemplate) => string;
+  readonly digest: DigestOf;
   readonly sha256: (text: string) => string;
   /** Why no change in its namespace can be held; absent = the webhooks reach it. */
   readonly unreached?: Violation;

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
-import type { ControllerRevision, KubeObject, PodTemplate, Rollout, Workload } from '../api/types.ts';
+import type { ControllerRevision, KubeObject, PodTemplate, Rollout, Workload, TemplateDigest } from '../api/types.ts';
 import { releaseOrphan } from '../engine/release/finalize.ts';
 import { olderFirst, ownerOf } from '../engine/release/governing-rollout.ts';
 import { decide as decideRelease } from '../engine/decide.ts';
@@ -95,12 +95,12 @@ export function createOperator(deps: OperatorDeps): Operator {
     ...(metrics ? { metrics } : {}),
   });
   /** Of templates in a release. What is asked once, of each Deployment at the start, would make old garbage of all of them by being remembered. */
-  const digests = new WeakMap<PodTemplate, string>();
+  const digests = new WeakMap<PodTemplate, TemplateDigest>();
   const ends: (() => void)[] = [];
   let stopped = false;
 
-  const digest = (template: PodTemplate): string => templateDigest(template, sha256);
-  function rememberedDigest(template: PodTemplate): string {
+  const digest = (template: PodTemplate): TemplateDigest => templateDigest(template, sha256);
+  function rememberedDigest(template: PodTemplate): TemplateDigest {
     let text = digests.get(template);
     if (text === undefined) digests.set(template, (text = digest(template)));
     return text;

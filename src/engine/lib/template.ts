@@ -1,6 +1,6 @@
 // Is this the same template? Compared as stored JSON, so that field order, defaulting or a library's version start no release.
 import { POD_TEMPLATE_HASH, RESTARTED_AT } from '../../api/keys.ts';
-import type { PodTemplate } from '../../api/types.ts';
+import type { PodTemplate, TemplateDigest } from '../../api/types.ts';
 
 /** Lower-case hex sha256 of a text; the shell passes node's in. */
 export type Sha256 = (text: string) => string;
@@ -118,9 +118,14 @@ const textOf = (template: PodTemplate): string => canonical(without(template, 'l
 export const sameTemplate = (a: PodTemplate, b: PodTemplate): boolean =>
   plainlySame(a, b) ?? canonicalTemplate(a) === canonicalTemplate(b);
 
+export type DigestOf = (template: PodTemplate) => TemplateDigest;
+
+/** Where nobody knows which version is the stable one. */
+export const UNKNOWN = '' as TemplateDigest;
+
 /** What the annotation and the status keep of a template. The text, kilobytes of it, is not kept: of most templates the digest is all that is ever asked. */
-export const templateDigest = (template: PodTemplate, sha256: Sha256): string =>
-  sha256(known.get(template) ?? textOf(template));
+export const templateDigest = (template: PodTemplate, sha256: Sha256): TemplateDigest =>
+  sha256(known.get(template) ?? textOf(template)) as TemplateDigest;
 
 /** The templates differ in nothing but when `kubectl rollout restart` was called. */
 export const isRestartOnly = (before: PodTemplate, after: PodTemplate): boolean =>

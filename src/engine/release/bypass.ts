@@ -1,7 +1,8 @@
 // What slipped past the webhook, found by comparing what is stored: held, taken over, and reported.
 import { ROLLOUT_ID } from '../../api/keys.ts';
-import type { HoldRecord } from '../../api/types.ts';
+import type { HoldRecord, TemplateDigest } from '../../api/types.ts';
 import { nothing, type Decision } from '../decision.ts';
+import { UNKNOWN } from '../lib/template.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { draftOf, progressingReason, report, setCondition } from '../status.ts';
 import { patchObject } from '../workload/effects.ts';
@@ -22,7 +23,7 @@ export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string
   const own = sha256(`${uid}/${generation}/${digest(workload.spec.template)}`).slice(0, 10);
   const effects = kind.holdUnseen(progress, {
     rollout: rollout.metadata.name,
-    stable: running ?? stableGuess(progress, digest) ?? '',
+    stable: running ?? stableGuess(progress, digest) ?? UNKNOWN,
     bypassed,
     unfinished,
     labels: { [ROLLOUT_ID]: announced ? id : own },
@@ -31,7 +32,7 @@ export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string
 }
 
 /** With no history to go by: what most available Pods run, or most Pods. */
-function stableGuess({ oldVersions }: Progress, digest: Snapshot['digest']): string | undefined {
+function stableGuess({ oldVersions }: Progress, digest: Snapshot['digest']): TemplateDigest | undefined {
   const [largest] = oldVersions.toSorted((a, b) => b.available - a.available || b.replicas - a.replicas);
   return largest && digest(largest.template);
 }

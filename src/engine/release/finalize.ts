@@ -10,7 +10,7 @@ import {
 } from '../../api/keys.ts';
 import type { Outcome } from '../../api/reasons.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
-import type { Workload } from '../../api/types.ts';
+import type { Workload, TemplateDigest } from '../../api/types.ts';
 import { podsOf } from '../lib/replicas.ts';
 import { patchRollout } from '../workload/effects.ts';
 import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } from '../workload/kind.ts';
@@ -34,12 +34,13 @@ import {
   type Draft,
 } from '../status.ts';
 import { withNumbers } from '../steps/run.ts';
+import { UNKNOWN } from '../lib/template.ts';
 import { formatTime } from '../lib/time.ts';
 import { goBack, wayBack } from './way-back.ts';
 import * as words from '../messages.ts';
 
 /** The stable template is back: the native controller rolls back, and nothing is batched. */
-export function cancel(snapshot: Snapshot, progress: Progress, template: string): Decision {
+export function cancel(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { rollout, now } = snapshot;
   const { kind } = progress;
   const draft = draftOf(rollout);
@@ -58,7 +59,7 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: string)
 }
 
 /** All steps are done: what is left of the Pods, if anything, follows natively. */
-export function finalise(snapshot: Snapshot, progress: Progress, template: string): Decision {
+export function finalise(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { kind } = progress;
   const draft = draftOf(snapshot.rollout);
   draft.message = words.natively('finishing', progress.updated, progress.replicas);
@@ -85,7 +86,7 @@ function giveBack(snapshot: Snapshot, move: Move, draft: Draft, events: readonly
 function close(
   snapshot: Snapshot,
   progress: Progress,
-  template: string,
+  template: TemplateDigest,
   draft: Draft,
   outcome: Outcome,
   events: readonly EventNote[],
@@ -127,7 +128,7 @@ function close(
   return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 
-const dropCopy = (workload: Workload, stable: string | undefined): Effect[] =>
+const dropCopy = (workload: Workload, stable: TemplateDigest | undefined): Effect[] =>
   stable
     ? [
         {
@@ -193,7 +194,7 @@ function slippedBy({ rollout, gate, digest }: Snapshot, workload: Workload): boo
 
 function holdFirst({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload): Decision {
   const bypassed = 'a new template was not held';
-  const stable = knownStable(rollout) ?? '';
+  const stable = knownStable(rollout) ?? UNKNOWN;
   const effects = kind.holdNow(workload, { rollout: rollout.metadata.name, stable, bypassed });
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
 }
@@ -251,7 +252,7 @@ function stayHeld(snapshot: Snapshot, progress: Progress, draft: Draft, message:
  * The digest of what others have made of the stable template in the very request that put it back. That is all that can be had, so the
  * Deployment is let go with it. Undefined when nothing was put back, or when somebody has changed the Deployment since.
  */
-function storedInstead({ held, workload }: Progress, template: string): string | undefined {
+function storedInstead({ held, workload }: Progress, template: TemplateDigest): string | undefined {
   const { reverted } = held!;
   const { generation = 0 } = workload.metadata;
   const byUs =

@@ -1,9 +1,17 @@
 // Which version a release may go back to. The record on a Deployment can be written by whoever may edit it, so it is not believed alone.
 import { STABLE_OF } from '../../api/keys.ts';
 import type { Resource } from '../../api/resources.ts';
-import type { ControllerRevision, HoldRecord, KubeObject, PodTemplate, Rollout, Workload } from '../../api/types.ts';
+import type {
+  ControllerRevision,
+  HoldRecord,
+  KubeObject,
+  PodTemplate,
+  Rollout,
+  Workload,
+  TemplateDigest,
+} from '../../api/types.ts';
 import { isInFlight } from './in-flight.ts';
-import { deploymentTemplate } from '../lib/template.ts';
+import { deploymentTemplate, type DigestOf } from '../lib/template.ts';
 import { progressingReason } from '../status.ts';
 import type { Version } from '../workload/kind.ts';
 
@@ -11,17 +19,17 @@ import type { Version } from '../workload/kind.ts';
  * Digests of the templates that a release may go back to, as far as the Rollout's status knows; only the operator writes that status. None:
  * it has not looked yet, or OpenKruise wrote the status. The steps are done: what they released, for a newer change; or what ran before.
  */
-function knownStables(rollout: Rollout | undefined): readonly string[] {
+function knownStables(rollout: Rollout | undefined): readonly TemplateDigest[] {
   const status = rollout?.status?.canaryStatus;
   if (rollout === undefined || status === undefined) return [];
   const inRelease = isInFlight(rollout, undefined);
   const finishing = progressingReason(rollout) === 'Finalising';
   const known = inRelease && !finishing ? [status.stableDigest] : [status.templateDigest];
   if (inRelease && finishing) known.push(status.stableDigest);
-  return known.filter((digest): digest is string => digest !== undefined && digest !== '');
+  return known.filter((digest): digest is TemplateDigest => digest !== undefined && digest !== '');
 }
 
-export const knownStable = (rollout: Rollout): string | undefined => knownStables(rollout)[0];
+export const knownStable = (rollout: Rollout): TemplateDigest | undefined => knownStables(rollout)[0];
 
 /** May admission itself roll back to this template? Only when record and status agree. */
 export const isTrusted = (held: HoldRecord, rollout: Rollout | undefined): boolean =>
@@ -35,11 +43,11 @@ export function stableDigest(
   { stable }: HoldRecord,
   rollout: Rollout,
   versions: readonly Version[],
-  digest: (template: PodTemplate) => string,
-): string {
+  digest: DigestOf,
+): TemplateDigest {
   const known = knownStables(rollout);
   if (known.includes(stable)) return stable;
-  const runs = (wanted: string): boolean =>
+  const runs = (wanted: TemplateDigest): boolean =>
     versions.some(({ available, template }) => available > 0 && digest(template) === wanted);
   if (known[0] !== undefined && (runs(known[0]) || !runs(stable))) return known[0];
   if (runs(stable)) return stable;
@@ -56,7 +64,7 @@ export function stableCopy(
   kind: Resource,
   workload: Workload,
   template: PodTemplate,
-  digest: string,
+  digest: TemplateDigest,
 ): ControllerRevision {
   const { name, namespace, uid } = workload.metadata;
   return {
@@ -76,7 +84,7 @@ export function stableCopy(
 const MAX_NAME = 230;
 const MAX_LABEL = 63;
 
-export const copyName = ({ metadata }: KubeObject, digest: string): string =>
+export const copyName = ({ metadata }: KubeObject, digest: TemplateDigest): string =>
   `${metadata.name.slice(0, MAX_NAME)}-stable-${digest.slice(0, 10)}`;
 
 const labelFor = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a-z0-9]+$/, '');
@@ -84,8 +92,8 @@ const labelFor = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a
 /** The template in a copy; undefined when it is not the one of this digest. */
 export function templateOf(
   copy: ControllerRevision | undefined,
-  wanted: string,
-  digest: (template: PodTemplate) => string,
+  wanted: TemplateDigest,
+  digest: DigestOf,
 ): PodTemplate | undefined {
   const kept = copy?.data?.spec?.template;
   if (kept === undefined || kept === null) return undefined;

@@ -1,7 +1,7 @@
 // Where a release begins, and where what runs becomes the stable version: the status alone, before any budget is spent.
 import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../../api/keys.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
-import type { CanaryStatus } from '../../api/types.ts';
+import type { CanaryStatus, TemplateDigest } from '../../api/types.ts';
 import { stepTarget } from '../lib/replicas.ts';
 import { isOurs } from './openkruise.ts';
 import { planOf } from '../steps/replan.ts';
@@ -28,7 +28,7 @@ import * as words from '../messages.ts';
 export function adopt(
   snapshot: Snapshot,
   progress: Progress,
-  template: string,
+  template: TemplateDigest,
   bypassed: string | undefined,
 ): Decision {
   const { rollout, now } = snapshot;
@@ -88,7 +88,7 @@ function differsFromStable({ stableVersion, workload }: Progress): string {
 }
 
 /** Kept before any Pod of the new version is made; for a newer template in the same release it is there already. */
-function keepStable({ digest }: Snapshot, progress: Progress, stable: string | undefined): Effect[] {
+function keepStable({ digest }: Snapshot, progress: Progress, stable: TemplateDigest | undefined): Effect[] {
   const known = [progress.newVersion, ...progress.oldVersions].find((one) => one && digest(one.template) === stable);
   if (known === undefined || stable === undefined) return [];
   const object = stableCopy(progress.kind.resource, progress.workload, known.template, stable);
@@ -104,7 +104,7 @@ export const hasComeBack = ([current, before]: Draft['history']): boolean =>
   before?.outcome === 'Failed' && before.endTime === current?.startTime;
 
 /** A release begins at step 1. Only the status, and a copy of the stable template: no budget is spent before the status says so. */
-export function begin(snapshot: Snapshot, progress: Progress, template: string): Decision {
+export function begin(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { rollout, now } = snapshot;
   const { held, stableVersion } = progress;
   const draft = draftOf(rollout);

@@ -1,6 +1,6 @@
 // The seam for workload kinds: what a release needs to know of one and do to it. One implementation for each kind, one line in registry.ts.
 import type { Resource } from '../../api/resources.ts';
-import type { Condition, HoldRecord, Pod, PodTemplate, Rollout, Workload } from '../../api/types.ts';
+import type { Condition, HoldRecord, Pod, PodTemplate, Rollout, Workload, TemplateDigest } from '../../api/types.ts';
 import type { Decision, Effect } from '../decision.ts';
 import type { Limits } from '../lib/replicas.ts';
 import type { Children, Snapshot } from '../snapshot.ts';
@@ -108,7 +108,7 @@ export interface UnseenHold {
   /** Name of the Rollout. */
   readonly rollout: string;
   /** Digest of the stable template. */
-  readonly stable: string;
+  readonly stable: TemplateDigest;
   /** What happened, in words. */
   readonly bypassed: string;
   /** The record of a release that is under way was lost: the settings that stand there may be ours. */

@@ -1,7 +1,7 @@
 // What the record of a hold has in common for all kinds, and the labels and annotations that come and go with it.
 import { GIVE_BACK, HELD, IN_PROGRESSING, KRUISE_EXTRA_STATUS, STABLE_REVISION } from '../../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
-import type { HoldRecord, KubeObject } from '../../api/types.ts';
+import type { HoldRecord, KubeObject, TemplateDigest } from '../../api/types.ts';
 import { parseTime } from '../lib/time.ts';
 import { readTrace } from '../trace/trace.ts';
 
@@ -28,7 +28,7 @@ export function readRecord(text: string | undefined): ReadRecord | undefined {
   try {
     const raw = JSON.parse(text) as Json | null;
     const { v, rollout, stable, user, trace, bypassed, moved, reminded, reverted } = (raw ?? {}) as Partial<HoldRecord>;
-    if (v !== 1 || typeof rollout !== 'string' || !isLike(DIGEST, stable)) return undefined;
+    if (v !== 1 || typeof rollout !== 'string' || !isLike<TemplateDigest>(DIGEST, stable)) return undefined;
     if (typeof user !== 'object' || user === null) return undefined;
     const known = readTrace(trace);
     const record: HoldRecord = {
@@ -56,7 +56,8 @@ const oneLine = (text: string): string => text.replaceAll(/[^\x20-\x7e\u00a0-\uf
 const MAX_TEXT = 200;
 const DIGEST = /^[a-zA-Z0-9]{0,64}$/;
 const REVERTED = /^(generation [0-9]{1,15}|[a-zA-Z0-9]{1,64})$/;
-const isLike = (pattern: RegExp, value: unknown): value is string => typeof value === 'string' && pattern.test(value);
+const isLike = <T extends string>(pattern: RegExp, value: unknown): value is T =>
+  typeof value === 'string' && pattern.test(value);
 
 /** What is no time is left out. */
 export const timesOf = (times: Readonly<Record<string, unknown>>): Pick<HoldRecord, 'moved' | 'reminded'> =>

@@ -6,7 +6,7 @@ import {
   MARK_MIN_READY_SECONDS,
   MARK_PROGRESS_DEADLINE_SECONDS,
 } from '../../../api/keys.ts';
-import type { Deployment, Held, IntOrString } from '../../../api/types.ts';
+import type { Deployment, Held, IntOrString, TemplateDigest } from '../../../api/types.ts';
 import { replicasOf, resolveLimits, shareOf } from '../../lib/replicas.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, inProgressing, readRecord, timesOf } from '../record.ts';
 
@@ -195,7 +195,7 @@ export interface Hold {
  * Holds a Deployment that was not held. `before` is the Deployment without the change that is to be held (the review's old object);
  * `settings` the five fields with it; `stable` the digest of the template that runs now.
  */
-export function firstHold(before: Deployment, settings: Settings, rollout: string, stable: string): Hold {
+export function firstHold(before: Deployment, settings: Settings, rollout: string, stable: TemplateDigest): Hold {
   const budget: Budget = isInMotion(before)
     ? { maxSurge: settings.maxSurge ?? '25%', maxUnavailable: settings.maxUnavailable ?? '25%' }
     : NO_BUDGET;
