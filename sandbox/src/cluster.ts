@@ -31,6 +31,8 @@ import {
 } from './core/types.ts';
 import type { Admission, FieldTracker, Machinery, Result } from './core/call.ts';
 
+export type { Admission } from './core/call.ts';
+
 /** The version of Kubernetes that the sandbox behaves like. */
 export const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.2' };
 
