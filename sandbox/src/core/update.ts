@@ -18,7 +18,7 @@ import {
 } from './call.ts';
 import { readOptions, type WriteOptions } from './options.ts';
 import { removeNow } from './remove.ts';
-import { withoutScaleTimes } from './scale.ts';
+import { withoutScaleTimes } from './scale-object.ts';
 import { track } from './owners.ts';
 import type { KubeObject } from './types.ts';
 
