@@ -43,13 +43,13 @@ export interface ControllersOptions {
   /** Each delay of a Pod is multiplied by a number drawn from here. Default [1, 1]. */
   jitter?: Range;
   /** How many nodes there are. Default 3; Pods go to the first with room. */
-  nodes?: number;
+  nodes?: number | undefined;
   /** PEM of the cluster's CA. With it every namespace gets its ServiceAccount `default` and ConfigMap kube-root-ca.crt. */
   caBundle?: string;
   /** Write Events and report containers being created, as people want to see them. Default true. */
   verbose?: boolean;
   /** Hears of what went wrong and is tried again, conflicts apart. */
-  onError?(controller: string, key: string, error: unknown): void;
+  onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
 
 export type ControllerName =

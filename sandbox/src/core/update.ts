@@ -102,7 +102,7 @@ async function replace(
         field.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
       ]);
     }
-    next.metadata.resourceVersion = old.metadata.resourceVersion;
+    next.metadata.resourceVersion = old.metadata.resourceVersion!; // The store gives every object one.
   } else if (version !== old.metadata.resourceVersion) throw conflict(groupResource(type), info.name);
   const conditional = version !== undefined && version !== '0' && (isPut(call) || mentionsVersion(call));
 
@@ -186,8 +186,8 @@ function mentionsVersion(call: Call): boolean {
 function keepOld(call: Call, next: KubeObject, old: KubeObject, toStatus: boolean): void {
   const { type } = call;
   const { metadata } = next;
-  metadata.uid ??= old.metadata.uid;
-  metadata.creationTimestamp = old.metadata.creationTimestamp;
+  metadata.uid ??= old.metadata.uid!;
+  metadata.creationTimestamp = old.metadata.creationTimestamp!;
   for (const key of ['generation', 'deletionTimestamp', 'generateName'] as const) {
     if (old.metadata[key] === undefined) {
       if (key !== 'generateName') delete metadata[key];

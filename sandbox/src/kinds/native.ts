@@ -52,7 +52,7 @@ export interface EnvVar {
 export interface ContainerPort {
   name?: string;
   containerPort?: number;
-  hostPort?: number;
+  hostPort?: number | undefined;
   hostIP?: string;
   protocol?: string;
 }
@@ -196,10 +196,10 @@ export interface ServicePort {
 export interface ServiceSpec {
   type?: string;
   ports?: ServicePort[];
-  clusterIP?: string;
-  clusterIPs?: string[];
-  ipFamilies?: string[];
-  ipFamilyPolicy?: string;
+  clusterIP?: string | undefined;
+  clusterIPs?: string[] | undefined;
+  ipFamilies?: string[] | undefined;
+  ipFamilyPolicy?: string | undefined;
   externalName?: string;
   sessionAffinity?: string;
   sessionAffinityConfig?: object;

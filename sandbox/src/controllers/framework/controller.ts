@@ -17,7 +17,7 @@ export interface ControllerOptions {
   /** Write Events. */
   events: boolean;
   /** Hears of failures that are not of being behind. */
-  onError?(controller: string, key: string, error: unknown): void;
+  onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
 
 /** One life of a controller, from start to crash. */
