@@ -58,7 +58,7 @@ export const concerned = (m: Machinery, call: Call): boolean =>
   m.admission.concerns?.({ ...call.info, user: call.user }) ?? true;
 
 /** What admission sees of an object: itself, or its Scale. */
-interface Face {
+export interface Face {
   as: { kind?: AdmissionRequest['kind'] };
   show(object: KubeObject): KubeObject;
   take(shown: KubeObject, object: KubeObject): KubeObject;
