@@ -7,13 +7,14 @@ import { planRelease, type Wait } from '../engine/steps/plan.ts';
 import type { ApiCall } from '../kube/api.ts';
 import { ApiError, isConflict } from '../kube/errors.ts';
 import { DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
+import { namespaceFlag, pods } from '../engine/lib/text.ts';
 import { pathOf } from '../kube/path.ts';
 import type { Cluster, Context, DryRun } from './context.ts';
 import { CliError } from './exit.ts';
 import { oneLine } from './paint.ts';
-import { findWorkload, getRollout, listRollouts, namespaceFlag } from './resources.ts';
+import { findWorkload, getRollout, listRollouts } from './resources.ts';
 import { isUnreported, standing, stateOf } from './state.ts';
-import { duration, pods } from './text.ts';
+import { duration } from './text.ts';
 
 export interface Target {
   readonly rollout: Rollout;

@@ -10,11 +10,11 @@ import { sentence } from '../engine/validate/violation.ts';
 import { ApiError } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
 import { NAMESPACES, POLICIES } from '../api/resources.ts';
+import { plural } from '../engine/lib/text.ts';
 import { pathOf } from '../kube/path.ts';
 import type { Cluster } from './context.ts';
 import { oneLine } from './paint.ts';
 import { listAll } from './resources.ts';
-import { plural } from './text.ts';
 
 const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
 

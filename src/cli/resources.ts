@@ -1,24 +1,20 @@
 // The objects that commands read and write, and what to say when one is not there.
-import { hash } from 'node:crypto';
 import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
-import { templateDigest } from '../engine/lib/template.ts';
 import type { Children } from '../engine/snapshot.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import type { View } from '../engine/workload/deployment/view.ts';
 import { isOwnedBy } from '../engine/workload/pods.ts';
 import type { Api } from '../kube/api.ts';
+import { digest } from '../kube/digest.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { findObject } from '../kube/get.ts';
 import { DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS } from '../api/resources.ts';
+import { inNamespace } from '../engine/lib/text.ts';
 import { pathOf } from '../kube/path.ts';
 import type { Cluster } from './context.ts';
 import { CliError, usageError } from './exit.ts';
-import { inNamespace } from './text.ts';
-
-export const sha256 = (text: string): string => hash('sha256', text);
-export const digest = (template: Deployment['spec']['template']): string => templateDigest(template, sha256);
 
 const PAGE = '500';
 
@@ -152,5 +148,3 @@ export function factsOf(rollout: Rollout, deployment: Deployment, children: Chil
 }
 
 export const podsOfSet = (pods: readonly Pod[], set: ReplicaSet): Pod[] => pods.filter((pod) => isOwnedBy(pod, set));
-
-export const namespaceFlag = ({ metadata }: KubeObject): string => inNamespace(metadata.namespace ?? 'default');

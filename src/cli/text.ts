@@ -34,14 +34,8 @@ export function duration(ms: number): string {
 
 const join = (first: string, rest: number, unit: string): string => (rest === 0 ? first : `${first}${rest}${unit}`);
 
-export const pods = (count: number): string => `${count} ${count === 1 ? 'Pod' : 'Pods'}`;
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
-
 /** `[######----]` */
 export function bar(done: number, all: number, width = 10): string {
   const full = all <= 0 ? width : Math.min(width, Math.floor((done * width) / all));
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
-
-/** ` -n staging`, to go behind a command that is named in a sentence. */
-export const inNamespace = (namespace: string): string => (namespace === 'default' ? '' : ` -n ${namespace}`);

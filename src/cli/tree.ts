@@ -5,12 +5,13 @@ import { planRelease, type PlannedStep } from '../engine/steps/plan.ts';
 import { judgePods } from '../engine/steps/pod-health.ts';
 import { parseTime } from '../engine/lib/time.ts';
 import { hashOf, sizeOf } from '../engine/workload/deployment/view.ts';
+import { pods as podsText } from '../engine/lib/text.ts';
 import { describeWait } from './act.ts';
 import { COLOURS } from './commands/list.ts';
 import { oneLine, type Paint } from './paint.ts';
 import { podsOfSet, type Facts } from './resources.ts';
 import { messageOf, sinceOf, stateOf } from './state.ts';
-import { bar, duration, pods as podsText, table } from './text.ts';
+import { bar, duration, table } from './text.ts';
 
 /** Pods named under a ReplicaSet; those that are not available come first. */
 const PODS_SHOWN = 8;

@@ -1,4 +1,5 @@
 // `kubectl tranche doctor`: what is wrong, and the one command that mends it. It needs nothing of ours to be running.
+import { plural } from '../../engine/lib/text.ts';
 import type { Run } from '../cli.ts';
 import { EXIT } from '../exit.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
@@ -7,7 +8,6 @@ import { attempt, FORBIDDEN, NOT_CHECKED } from '../doctor/attempt.ts';
 import { checkDeployments } from '../doctor/deployments.ts';
 import { checkInstallation } from '../doctor/installation.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { plural } from '../text.ts';
 
 const SIGNS = { ok: ['green', '✓'], note: ['yellow', '-'], problem: ['red', '✗'] } as const;
 

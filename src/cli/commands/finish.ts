@@ -2,13 +2,13 @@
 import type { Rollout } from '../../api/types.ts';
 import type { Run } from '../cli.ts';
 import { isWhole, replicasOf } from '../../engine/lib/replicas.ts';
+import { namespaceFlag } from '../../engine/lib/text.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict } from '../../kube/errors.ts';
 import { describeStep, follow, getTarget, inSteps, patchStatus, send, type Target } from '../act.ts';
 import { parseDryRun, parseDuration } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { furtherApprovals } from '../policies.ts';
-import { namespaceFlag } from '../resources.ts';
 import { messageOf, stateOf, stepsOf } from '../state.ts';
 
 const LOOK_EVERY_MS = 500;

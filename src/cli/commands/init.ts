@@ -5,13 +5,13 @@ import { replicasOf, stepTarget, stepTargets } from '../../engine/lib/replicas.t
 import { validateRollout } from '../../engine/validate/rollout.ts';
 import { sentence } from '../../engine/validate/violation.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
+import { inNamespace, pods } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { send } from '../act.ts';
 import { parseDryRun, parseDuration } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
 import { getDeployment, listRollouts } from '../resources.ts';
-import { inNamespace, pods } from '../text.ts';
 
 interface InitFlags {
   readonly steps?: string;

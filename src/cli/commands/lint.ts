@@ -5,13 +5,13 @@ import type { Deployment, Rollout } from '../../api/types.ts';
 import { sentence, type Violation } from '../../engine/validate/violation.ts';
 import { nameInVersion, validateRollout } from '../../engine/validate/rollout.ts';
 import { unknownFields } from '../../engine/validate/unknown.ts';
+import { plural } from '../../engine/lib/text.ts';
 import type { Run } from '../cli.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { readObjects, type Contents, type Found, type Place } from '../files.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
 import { asDeployment, asRollout, releases, sameNamespace, type FoundRollout } from '../rollout-files.ts';
-import { plural } from '../text.ts';
 
 const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
 

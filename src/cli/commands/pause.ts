@@ -2,13 +2,13 @@
 import type { Rollout } from '../../api/types.ts';
 import { readHeld } from '../../engine/workload/deployment/hold.ts';
 import { DEPLOYMENTS } from '../../api/resources.ts';
+import { namespaceFlag } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
 import type { ApiCall } from '../../kube/api.ts';
 import type { Run } from '../cli.ts';
 import { change, nameOf, patchSpec, send } from '../act.ts';
 import { parseDryRun } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { namespaceFlag } from '../resources.ts';
 import { messageOf, stateOf } from '../state.ts';
 
 export function pause(flags: { dryRun?: string }, name: string): Run {

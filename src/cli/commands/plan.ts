@@ -7,14 +7,16 @@ import { experienceOf, planRelease, type Plan } from '../../engine/steps/plan.ts
 import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
 import { validateRollout } from '../../engine/validate/rollout.ts';
 import { sentence } from '../../engine/validate/violation.ts';
+import { namespaceFlag, plural, pods } from '../../engine/lib/text.ts';
 import { describeWait } from '../act.ts';
+import { digest, sha256 } from '../../kube/digest.ts';
 import type { Run } from '../cli.ts';
 import type { Cluster, Context } from '../context.ts';
 import { isWritten } from '../defaults.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
-import { digest, gather, getDeployment, getRollout, namespaceFlag, sha256 } from '../resources.ts';
-import { duration, plural, pods, table } from '../text.ts';
+import { gather, getDeployment, getRollout } from '../resources.ts';
+import { duration, table } from '../text.ts';
 
 interface PlanFlags {
   readonly filename?: readonly string[];

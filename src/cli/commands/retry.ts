@@ -6,6 +6,7 @@ import { hashOf } from '../../engine/workload/deployment/view.ts';
 import { readySince } from '../../engine/workload/pods.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { PODS } from '../../api/resources.ts';
+import { plural } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
 import type { Run } from '../cli.ts';
 import { change, follow, getTarget, replaceTemplate, send, type Target } from '../act.ts';
@@ -13,7 +14,6 @@ import { parseDryRun, type Cluster, type Context, type DryRun } from '../context
 import { CliError, EXIT } from '../exit.ts';
 import { gather } from '../resources.ts';
 import { standing, stateOf } from '../state.ts';
-import { plural } from '../text.ts';
 
 const UNDONE = new Set<string | undefined>(['RolledBack', 'Failed']);
 

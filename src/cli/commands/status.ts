@@ -1,12 +1,13 @@
 // `kubectl tranche status`: the tree once, the tree that lives, or one line per change.
 import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { Rollout } from '../../api/types.ts';
+import { namespaceFlag } from '../../engine/lib/text.ts';
 import type { Api } from '../../kube/api.ts';
 import type { Run } from '../cli.ts';
 import { parseTimeout, type Cluster, type Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { isTable, listOf, parseFormat, printData, rolloutName, tidy, type Format } from '../output.ts';
-import { gather, getRollout, listRollouts, namespaceFlag, type Facts } from '../resources.ts';
+import { gather, getRollout, listRollouts, type Facts } from '../resources.ts';
 import { approvalRule, approvalsSoFar, policiesFor } from '../policies.ts';
 import { stateOf } from '../state.ts';
 import { tree } from '../tree.ts';

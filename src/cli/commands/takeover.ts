@@ -2,21 +2,29 @@
 import { KRUISE_CANARY } from '../../api/keys.ts';
 import type { Deployment, ReplicaSet, Rollout } from '../../api/types.ts';
 import { leftoverOf } from '../../engine/release/openkruise.ts';
+import {
+  planTakeover,
+  type Ending,
+  type Service,
+  type TakeoverFacts,
+  type TakeoverPlan,
+} from '../../engine/release/takeover.ts';
 import { ownerOf } from '../../engine/release/governing-rollout.ts';
 import type { ApiCall } from '../../kube/api.ts';
 import { realClock, sleep } from '../../kube/clock.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
 import { DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, SERVICES } from '../../api/resources.ts';
+import { plural } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
 import { nameOf, send } from '../act.ts';
+import { digest } from '../../kube/digest.ts';
 import type { Run } from '../cli.ts';
 import { parseDryRun, parseDuration, type Cluster, type Context, type DryRun } from '../context.ts';
 import { CliError, EXIT, usageError, type ExitCode } from '../exit.ts';
 import { getDeployment, listAll, selectorText } from '../resources.ts';
 import { listBatchReleases, removeBatchRelease } from '../takeover/batch-releases.ts';
-import { planTakeover, type Ending, type Facts, type Plan, type Service } from '../takeover/plan.ts';
+
 import { findRunning } from '../takeover/running.ts';
-import { plural } from '../text.ts';
 
 interface TakeoverFlags {
   readonly allNamespaces?: boolean;
@@ -99,7 +107,7 @@ const naming = (rollouts: readonly Rollout[], { metadata }: Deployment): Rollout
       namespace === metadata.namespace && workloadRef.kind === 'Deployment' && workloadRef.name === metadata.name,
   );
 
-async function gather(cluster: Cluster, { metadata }: Deployment, now: number): Promise<Facts> {
+async function gather(cluster: Cluster, { metadata }: Deployment, now: number): Promise<TakeoverFacts> {
   const { api } = cluster;
   const namespace = metadata.namespace ?? cluster.namespace;
   const deployment = await getDeployment({ ...cluster, namespace }, metadata.name);
@@ -112,7 +120,7 @@ async function gather(cluster: Cluster, { metadata }: Deployment, now: number): 
       labelSelector: `${KRUISE_CANARY}=${metadata.name}`,
     }),
   ]);
-  return { now, deployment, rollouts: naming(rollouts, deployment), replicaSets, services, extras };
+  return { now, deployment, rollouts: naming(rollouts, deployment), replicaSets, services, extras, digest };
 }
 
 /** Write after write until nothing is left to do: each is decided on what is there then. */
@@ -161,7 +169,7 @@ async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
 async function write(
   cluster: Cluster,
   deployment: Deployment,
-  plan: Extract<Plan, { kind: 'PatchDeployment' | 'PatchReplicaSet' }>,
+  plan: Extract<TakeoverPlan, { kind: 'PatchDeployment' | 'PatchReplicaSet' }>,
   dryRun: DryRun,
 ): Promise<boolean> {
   const call: ApiCall =

@@ -7,11 +7,13 @@ import { copyName, templateOf } from '../../engine/release/stable.ts';
 import { hashOf } from '../../engine/workload/deployment/view.ts';
 import { findObject } from '../../kube/get.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
+import { namespaceFlag } from '../../engine/lib/text.ts';
+import { digest } from '../../kube/digest.ts';
 import type { Run } from '../cli.ts';
 import { change, inRelease, replaceTemplate, type Change, type Target } from '../act.ts';
 import { parseDryRun, type Cluster, type Context, type DryRun } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
-import { digest, gather, namespaceFlag } from '../resources.ts';
+import { gather } from '../resources.ts';
 import { stateOf } from '../state.ts';
 import { follow } from '../act.ts';
 

@@ -9,11 +9,11 @@ import { leftoverOf } from '../../engine/release/openkruise.ts';
 import { ownerOf } from '../../engine/release/governing-rollout.ts';
 import { ApiError, isNotFound } from '../../kube/errors.ts';
 import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import { plural } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
 import type { Cluster } from '../context.ts';
 import { listAll } from '../resources.ts';
 import { messageOf } from '../state.ts';
-import { plural } from '../text.ts';
 import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
 import { reaches, type WebhookConfiguration } from './webhooks.ts';
 
