@@ -1,20 +1,19 @@
 // What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
+import { DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
 import { ROLLOUT_RESOURCE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/lib/replicas.ts';
-import { ownerOf } from '../engine/release/governing-rollout.ts';
-import { planRelease, type Wait } from '../engine/steps/plan.ts';
-import type { ApiCall } from '../kube/api.ts';
-import { ApiError, isConflict } from '../kube/errors.ts';
-import { DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
 import { namespaceFlag, pods } from '../engine/lib/text.ts';
-import { pathOf } from '../kube/path.ts';
-import type { Cluster, Context, DryRun } from './context.ts';
+import { ownerOf } from '../engine/release/governing-rollout.ts';
+import { planRelease } from '../engine/steps/plan.ts';
+import { isUnreported, messageOf, stateOf } from '../view/state.ts';
+import type { Cluster, Write } from './cluster.ts';
+import type { Context } from './context.ts';
 import { CliError } from './exit.ts';
+import { dryRunNote, type DryRun } from './flags.ts';
 import { oneLine } from './paint.ts';
 import { findWorkload, getRollout, listRollouts } from './resources.ts';
-import { isUnreported, standing, stateOf } from './state.ts';
-import { duration } from './text.ts';
+import { describeWait } from './text.ts';
 
 export interface Target {
   readonly rollout: Rollout;
@@ -23,7 +22,7 @@ export interface Target {
 
 /** Undefined: nothing is to be written. */
 export interface Change {
-  readonly call?: ApiCall;
+  readonly write?: Write;
   /** What was done and what follows; `answer` is what the server gave back, undefined when nothing was sent. */
   says(answer: Rollout | undefined): string | Promise<string>;
 }
@@ -40,15 +39,13 @@ export async function change(
   const cluster = await context.cluster();
   for (let attempt = 1; ; attempt++) {
     const target = await getTarget(cluster, name);
-    const { call, says } = await decide(target);
+    const { write, says } = await decide(target);
     try {
-      const answer = call && dryRun !== 'client' ? await send(cluster, call, dryRun) : undefined;
-      context.io.out(
-        `${oneLine(await says(answer as Rollout | undefined))}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`,
-      );
+      const answer = write && (await cluster.send(write, dryRun));
+      context.io.out(`${oneLine(await says(answer as Rollout | undefined))}${dryRunNote(dryRun)}\n`);
       return target;
     } catch (error) {
-      if (!isConflict(error) || attempt >= ATTEMPTS) throw error;
+      if (cluster.answerOf(error) !== 'Conflict' || attempt >= ATTEMPTS) throw error;
     }
   }
 }
@@ -62,7 +59,7 @@ export async function getTarget(cluster: Cluster, name: string): Promise<Target>
 /** Of two Rollouts for one Deployment only the first works: a word to the other would go to nobody, or to the wrong one. */
 async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promise<void> {
   const all = await listRollouts(cluster, metadata.namespace).catch((error: unknown) => {
-    if (error instanceof ApiError && error.code === 403) return [];
+    if (cluster.answerOf(error) === 'Forbidden') return [];
     throw error;
   });
   const owner = ownerOf(all.filter((one) => one.spec.workloadRef.name === spec.workloadRef.name));
@@ -73,9 +70,6 @@ async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promi
   );
 }
 
-export const send = ({ api }: Cluster, call: ApiCall, dryRun: DryRun): Promise<unknown> =>
-  api.request(dryRun === 'server' ? { ...call, query: { ...call.query, dryRun: 'All' } } : call);
-
 export const nameOf = ({ metadata }: KubeObject): { namespace: string | undefined; name: string } => ({
   namespace: metadata.namespace,
   name: metadata.name,
@@ -84,24 +78,28 @@ export const nameOf = ({ metadata }: KubeObject): { namespace: string | undefine
 const MERGE = 'application/merge-patch+json';
 
 /** With the resourceVersion it was decided on: an approval is for what its giver saw. */
-export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): ApiCall => ({
+export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
-  path: pathOf(ROLLOUTS, { ...nameOf(rollout), subresource: 'status' }),
+  resource: ROLLOUTS,
+  ...nameOf(rollout),
+  subresource: 'status',
   contentType: MERGE,
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, status: { canaryStatus } },
 });
 
-export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): ApiCall => ({
+export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
-  path: pathOf(ROLLOUTS, nameOf(rollout)),
+  resource: ROLLOUTS,
+  ...nameOf(rollout),
   contentType: MERGE,
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, spec },
 });
 
 /** The whole template is put in place: a merge patch could not take fields away. It may be held. */
-export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): ApiCall => ({
+export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): Write => ({
   method: 'PATCH',
-  path: pathOf(DEPLOYMENTS, nameOf(deployment)),
+  resource: DEPLOYMENTS,
+  ...nameOf(deployment),
   contentType: 'application/json-patch+json',
   body: [
     { op: 'replace', path: '/metadata/resourceVersion', value: deployment.metadata.resourceVersion },
@@ -110,10 +108,8 @@ export const replaceTemplate = (deployment: Deployment, template: Deployment['sp
 });
 
 /** Throws where there is no release to decide about. */
-export function inRelease(
-  { rollout, deployment }: Target,
-  verb: string,
-): NonNullable<Rollout['status']>['canaryStatus'] & object {
+export function inRelease(target: Target, verb: string): NonNullable<Rollout['status']>['canaryStatus'] & object {
+  const { rollout, deployment } = target;
   const name = rollout.metadata.name;
   if (deployment && isUnreported(rollout, deployment))
     throw new CliError(
@@ -122,7 +118,7 @@ export function inRelease(
     );
   const status = rollout.status?.canaryStatus;
   if (rollout.status?.phase !== 'Progressing' || !status)
-    throw new CliError(`cannot ${verb}: ${name} releases nothing (${standing(rollout, deployment)})`);
+    throw new CliError(`cannot ${verb}: ${name} releases nothing (${standing(target)})`);
   return status;
 }
 
@@ -150,13 +146,6 @@ export function describeStep({ rollout, deployment }: Target, index: number): st
   return `step ${index} of ${all}: ${planned.updated} of ${pods(replicasOf(deployment))}, ${then}`;
 }
 
-export const describeWait = (wait: Wait): string =>
-  wait === 'Approval'
-    ? 'waits for approval'
-    : wait === 'None'
-      ? 'goes on at once'
-      : `waits ${duration(wait.seconds * 1000)}`;
-
 /** What has to be done beside it where the release is frozen. */
 export const whileFrozen = ({ rollout, deployment }: Target): string =>
   stateOf(rollout, deployment) === 'Paused'
@@ -165,3 +154,13 @@ export const whileFrozen = ({ rollout, deployment }: Target): string =>
 
 export const follow = (rollout: Rollout): string =>
   `follow it with: kubectl tranche status ${rollout.metadata.name}${namespaceFlag(rollout)} --watch`;
+
+/** `Waiting: step 1/3 done: ...` */
+export const standing = ({ rollout, deployment }: Target): string =>
+  `${stateOf(rollout, deployment)}: ${messageOf(rollout) ?? 'no status yet'}`;
+
+/** Of a Rollout that is on its way out nothing can be decided any more. */
+export function refuseDeleted({ metadata }: Rollout, verb: string): void {
+  if (metadata.deletionTimestamp !== undefined)
+    throw new CliError(`cannot ${verb}: ${metadata.name} is being deleted, and its Deployment is given back`);
+}

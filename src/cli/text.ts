@@ -1,4 +1,5 @@
 // Tables, ages and numbers as kubectl writes them.
+import type { Wait } from '../engine/steps/plan.ts';
 import { oneLine, plain } from './paint.ts';
 
 /** Columns as wide as their widest cell, three spaces between; trailing spaces left out. */
@@ -39,3 +40,11 @@ export function bar(done: number, all: number, width = 10): string {
   const full = all <= 0 ? width : Math.min(width, Math.floor((done * width) / all));
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
+
+/** What follows a step that is done, after `it`. */
+export const describeWait = (wait: Wait): string =>
+  wait === 'Approval'
+    ? 'waits for approval'
+    : wait === 'None'
+      ? 'goes on at once'
+      : `waits ${duration(wait.seconds * 1000)}`;

@@ -1,22 +1,20 @@
 // `kubectl tranche plan`: the release before it happens, from the cluster, from files, or from both.
-import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
 import { MAX_PODS, replicasOf } from '../../engine/lib/replicas.ts';
-import { readHeld } from '../../engine/workload/deployment/hold.ts';
-import { intercept } from '../../engine/admit/intercept.ts';
-import { experienceOf, planRelease, type Plan } from '../../engine/steps/plan.ts';
 import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
+import { namespaceFlag, plural, pods } from '../../engine/lib/text.ts';
+import { experienceOf, planRelease, type Plan } from '../../engine/steps/plan.ts';
 import { validateRollout } from '../../engine/validate/rollout.ts';
 import { sentence } from '../../engine/validate/violation.ts';
-import { namespaceFlag, plural, pods } from '../../engine/lib/text.ts';
-import { describeWait } from '../act.ts';
-import { digest, sha256 } from '../../kube/digest.ts';
-import type { Run } from '../cli.ts';
-import type { Cluster, Context } from '../context.ts';
-import { isWritten } from '../defaults.ts';
+import { readHeld } from '../../engine/workload/deployment/hold.ts';
+import type { Cluster } from '../cluster.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
+import { OUTPUT } from '../flags.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
 import { gather, getDeployment, getRollout } from '../resources.ts';
-import { duration, table } from '../text.ts';
+import { describeWait, duration, table } from '../text.ts';
 
 interface PlanFlags {
   readonly filename?: readonly string[];
@@ -32,27 +30,50 @@ interface Subject {
   readonly live: Deployment | undefined;
 }
 
-export function plan(flags: PlanFlags, name: string | undefined): Run {
+export const plan = defineCommand({
+  name: 'plan',
+  summary: 'what each step will do, in exact Pods',
+  description:
+    'Says what each step of the next release will do: Pods of the new and of the old version, surge and unavailable Pods at worst, where it waits, ' +
+    'and how long the last releases took. Computed by the engine that releases. With -f also for a changed Deployment, and without a cluster ' +
+    'when both a Rollout and its Deployment are in the files.',
+  arguments: [['[rollout]', 'its name, or deployment/NAME; not needed when -f brings the Rollout']],
+  options: [
+    [
+      '-f, --filename <file>',
+      'a YAML or JSON file with a new Deployment, a Rollout, or both; "-" is standard input; may be repeated',
+      { repeated: true },
+    ],
+    ['--replicas <number>', 'at another size'],
+    OUTPUT,
+  ],
+  examples: [
+    'kubectl tranche plan web --replicas 40',
+    'kubectl tranche plan web -f new-deployment.yaml',
+    'kubectl tranche plan -f rollout.yaml -f deployment.yaml   # no cluster, for a pull request',
+  ],
+  run: showPlan,
+});
+
+async function showPlan(context: Context, flags: PlanFlags, name: string | undefined): Promise<number> {
   const format = parseFormat(flags.output);
   if (flags.replicas !== undefined && !/^[1-9]\d{0,5}$/.test(flags.replicas))
     throw usageError(`--replicas "${flags.replicas}" is not a size: write a number from 1`);
-  return async (context) => {
-    const subject = await subjectOf(context, flags.filename ?? [], name);
-    const { replicas = 1 } = subject.deployment.spec;
-    if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_PODS)
-      throw usageError(
-        `Deployment ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
-          `must be between 0 and ${MAX_PODS}; write the number of Pods`,
-      );
-    const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
-    const planned = planRelease(subject.rollout, subject.deployment, size);
-    const experience = experienceOf(subject.rollout.status?.history);
-    const notes = [...notesOf(subject, planned), ...(await policyNotesOf(context, subject, size))];
-    const data = { ...planned, ...(experience ? { experience } : {}), notes };
-    if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
-    else await printData(context, format, data, [rolloutName(subject.rollout)]);
-    return EXIT.done;
-  };
+  const subject = await subjectOf(context, flags.filename ?? [], name);
+  const { replicas = 1 } = subject.deployment.spec;
+  if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_PODS)
+    throw usageError(
+      `Deployment ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
+        `must be between 0 and ${MAX_PODS}; write the number of Pods`,
+    );
+  const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
+  const planned = planRelease(subject.rollout, subject.deployment, size);
+  const experience = experienceOf(subject.rollout.status?.history);
+  const notes = [...(await notesOf(subject, planned)), ...(await policyNotesOf(context, subject, size))];
+  const data = { ...planned, ...(experience ? { experience } : {}), notes };
+  if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
+  else await printData(context, format, data, [rolloutName(subject.rollout)]);
+  return EXIT.done;
 }
 
 async function subjectOf(context: Context, files: readonly string[], name: string | undefined): Promise<Subject> {
@@ -67,10 +88,7 @@ async function subjectOf(context: Context, files: readonly string[], name: strin
     throw usageError('which Rollout? Write its name, or -f with a file that has one');
   const cluster = await context.cluster();
   const rollout = given.rollout ?? (await getRollout(cluster, name ?? `deployment/${given.deployment!.metadata.name}`));
-  const live = await getDeployment(
-    { ...cluster, namespace: rollout.metadata.namespace ?? cluster.namespace },
-    rollout.spec.workloadRef.name,
-  );
+  const live = await getDeployment(cluster, rollout.spec.workloadRef.name, rollout.metadata.namespace);
   if (!given.deployment) return { rollout, deployment: live, live };
   const next = merged(live, given.deployment);
   const template = await keptTemplate(context, cluster, rollout, live, next);
@@ -84,7 +102,8 @@ async function keptTemplate(
   rollout: Rollout,
   live: Deployment,
   next: Deployment,
-): Promise<Deployment['spec']['template']> {
+): Promise<PodTemplate> {
+  const { isWritten } = await import('../files/defaults.ts');
   const { view } = await gather(cluster, rollout, context.io.now());
   const kept = (view?.oldSets ?? []).map(({ spec }) => deploymentTemplate(spec.template));
   return [live.spec.template, ...kept].find((one) => isWritten(next.spec.template, one)) ?? next.spec.template;
@@ -95,12 +114,9 @@ async function fromFiles(
   files: readonly string[],
 ): Promise<{ rollout?: Rollout; deployment?: Deployment }> {
   if (files.length === 0) return {};
-  const { readObjects } = await import('../files.ts');
-  const { asDeployment, asRollout, releases } = await import('../rollout-files.ts');
-  const { objects, mistakes } = await readObjects(context.io, files);
-  const [mistake] = mistakes;
-  if (mistake)
-    throw new CliError(`${mistake.place.file}:${mistake.place.line}:${mistake.place.column}: ${mistake.message}`);
+  const { readAll } = await import('../files/read.ts');
+  const { asDeployment, asRollout, releases } = await import('../files/objects.ts');
+  const objects = await readAll(context.io, files);
   const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
   const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
   if (rollouts.length > 1) throw usageError(`the files bring ${rollouts.length} Rollouts: plan one at a time`);
@@ -148,31 +164,15 @@ async function policyNotesOf(
 }
 
 /** What its reader should know beside the numbers; the webhook's own words where it would say some. */
-function notesOf({ rollout, deployment, live }: Subject, { approvals, pauseSeconds, replicas }: Plan): string[] {
+async function notesOf(subject: Subject, { approvals, pauseSeconds, replicas }: Plan): Promise<string[]> {
+  const { rollout, deployment, live } = subject;
   const notes: string[] = [];
   if (rollout.spec.disabled === true)
     notes.push('the Rollout is disabled: a change goes out as a normal rolling update, without these steps');
   if (deployment.spec.strategy?.type === 'Recreate')
     notes.push('the strategy of the Deployment is Recreate: all Pods are replaced at once, without these steps');
   if (replicas === 0) notes.push('there are no Pods: a change goes out without steps');
-  if (live && live !== deployment) {
-    if (sameTemplate(live.spec.template, deployment.spec.template))
-      notes.push('the template is the one it has: this starts no release');
-    else if (readHeld(live)?.stable === digest(deployment.spec.template))
-      notes.push('this is the version before the release that is under way: it rolls back at once, not in steps');
-    else {
-      const edit = {
-        operation: 'UPDATE',
-        old: live,
-        next: { ...live, spec: { ...live.spec, template: deployment.spec.template } },
-        user: '',
-        fieldManager: '',
-      } as const;
-      const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
-      if (verdict === 'Bypassed' || verdict === 'Superseded')
-        notes.push(...warnings.map((text) => text.replace(/^tranche: /, '')));
-    }
-  }
+  if (live && live !== deployment) notes.push(...(await notesOnEdit(rollout, live, deployment.spec.template)));
   if (approvals > 0)
     notes.push(
       `${plural(approvals, 'approval')}, each with: kubectl tranche approve ${rollout.metadata.name}${namespaceFlag(rollout)}`,
@@ -186,6 +186,21 @@ function notesOf({ rollout, deployment, live }: Subject, { approvals, pauseSecon
       `it may take ${duration(experience.medianSeconds * 1000)}: the median of the last ${plural(experience.releases, 'completed release')}, waiting for people included`,
     );
   return notes;
+}
+
+/** What the Deployment gets this template for. */
+async function notesOnEdit(rollout: Rollout, live: Deployment, template: PodTemplate): Promise<readonly string[]> {
+  if (sameTemplate(live.spec.template, template)) return ['the template is the one it has: this starts no release'];
+  const { digest, sha256 } = await import('../../kube/digest.ts');
+  if (readHeld(live)?.stable === digest(template))
+    return ['this is the version before the release that is under way: it rolls back at once, not in steps'];
+  const { intercept } = await import('../../engine/admit/intercept.ts');
+  const next = { ...live, spec: { ...live.spec, template } };
+  const edit = { operation: 'UPDATE', old: live, next, user: '', fieldManager: '' } as const;
+  const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
+  return verdict === 'Bypassed' || verdict === 'Superseded'
+    ? warnings.map((text) => text.replace(/^tranche: /, ''))
+    : [];
 }
 
 function print(

@@ -4,7 +4,7 @@ import { GROUP } from '../../api/keys.ts';
 import type { KubeObject, LabelSelector } from '../../api/types.ts';
 import { selects, type Labels } from '../../engine/policy/policy.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
-import type { Cluster } from '../context.ts';
+import type { Cluster } from '../cluster.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
 import { pathOf } from '../../kube/path.ts';
 import { duration } from '../text.ts';
