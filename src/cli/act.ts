@@ -5,7 +5,6 @@ import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/lib/replicas.ts';
 import { namespaceFlag, pods } from '../engine/lib/text.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
-import { planRelease } from '../engine/steps/plan.ts';
 import { isUnreported, messageOf, stateOf } from '../view/state.ts';
 import type { Cluster, Write } from './cluster.ts';
 import type { Context } from './context.ts';
@@ -134,9 +133,10 @@ export function inSteps(target: Target, verb: string): ReturnType<typeof inRelea
 }
 
 /** `step 2 of 3: 5 of 10 Pods, then it waits for approval` */
-export function describeStep({ rollout, deployment }: Target, index: number): string {
+export async function describeStep({ rollout, deployment }: Target, index: number): Promise<string> {
   const all = rollout.spec.strategy.canary?.steps?.length ?? 0;
   if (!deployment) return `step ${index} of ${all}`;
+  const { planRelease } = await import('../engine/steps/plan.ts');
   const planned = planRelease(rollout, deployment).steps.find(({ step }) => step === index);
   const end = `${pods(replicasOf(deployment))} and the end of the release`;
   if (index > all) return `the rest of the ${end}`;

@@ -5,7 +5,6 @@ import type { Rollout } from '../api/types.ts';
 import type { Facts } from '../view/facts.ts';
 import { stateOf } from '../view/state.ts';
 import type { Cluster } from './cluster.ts';
-import { approvalRule, approvalsSoFar, policiesFor } from './policies.ts';
 
 /** Empty where there is nothing to do but wait. */
 export async function adviceFor(cluster: Cluster, { rollout, deployment, view }: Facts): Promise<string> {
@@ -23,6 +22,7 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment, view }:
         : may
           ? ' (you may)'
           : ` (you may not: it needs the verb "approve" on ${ROLLOUT_RESOURCE}, see ClusterRole tranche-approver)`;
+    const { approvalRule, approvalsSoFar, policiesFor } = await import('./policies.ts');
     const policies = (await policiesFor(cluster, rollout, deployment)) ?? [];
     const rule = approvalRule(policies);
     const needs = `${rule === undefined ? '' : `  approved by ${rule}\n`}${approvalsSoFar(rollout, policies, deployment)}`;

@@ -1,7 +1,7 @@
 // An earlier template of a Deployment is put back: what undo and abort have in common.
 import { REVISION } from '../api/keys.ts';
 import { CONTROLLER_REVISIONS } from '../api/resources.ts';
-import type { ControllerRevision, Deployment, PodTemplate, ReplicaSet } from '../api/types.ts';
+import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet } from '../api/types.ts';
 import { deploymentTemplate, sameTemplate } from '../engine/lib/template.ts';
 import { namespaceFlag } from '../engine/lib/text.ts';
 import { copyName, templateOf } from '../engine/release/stable.ts';
@@ -23,13 +23,13 @@ export interface Version {
 /** What a version is chosen from. */
 export interface Versions extends Target {
   readonly deployment: Deployment;
+  /** The record of its hold; undefined when it is not held, or the record cannot be read. */
+  readonly held: Held | undefined;
   readonly cluster: Cluster;
   /** Of the Deployment. */
   readonly sets: readonly ReplicaSet[];
   readonly digest: (template: PodTemplate) => string;
 }
-
-export const revisionOf = (set: ReplicaSet): number => Number(set.metadata.annotations?.[REVISION] ?? 0);
 
 export const versionOf = (set: ReplicaSet): Version => ({
   template: deploymentTemplate(set.spec.template),
@@ -52,14 +52,13 @@ export async function putBack(
       );
     const { view } = await gather(cluster, rollout, context.io.now());
     const sets = view ? [...(view.newSet ? [view.newSet] : []), ...view.oldSets] : [];
-    const found = { rollout, deployment, cluster, sets, digest };
+    const found = { rollout, deployment, held: readHeld(deployment), cluster, sets, digest };
     return changeTo(await choose(found), found);
   });
   return EXIT.done;
 }
 
-function changeTo({ template, name }: Version, { rollout, deployment, digest }: Versions): Change {
-  const held = readHeld(deployment);
+function changeTo({ template, name }: Version, { rollout, deployment, held, digest }: Versions): Change {
   const what = `Deployment ${deployment.metadata.name} has the template of ${name} again`;
   const toStable = held !== undefined && digest(template) === held.stable;
   const follows = toStable
@@ -104,8 +103,7 @@ const staysHeld = ({ metadata: { name, namespace } }: Deployment): string => {
 };
 
 /** The version before the release. Throws CliError when nothing has it any more, and when the Deployment has it already. */
-export async function stableOf({ rollout, deployment, sets, digest, cluster }: Versions): Promise<Version> {
-  const held = readHeld(deployment);
+export async function stableOf({ rollout, deployment, held, sets, digest, cluster }: Versions): Promise<Version> {
   const revision = rollout.status?.canaryStatus?.stableRevision;
   const byDigest = sets.find((set) => held !== undefined && digest(set.spec.template) === held.stable);
   const kept = held === undefined || byDigest ? undefined : await keptVersion(cluster, deployment, held.stable, digest);

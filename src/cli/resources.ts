@@ -4,7 +4,7 @@ import type { Deployment, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { inNamespace } from '../engine/lib/text.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
-import { factsOf, factsWithout, type Facts } from '../view/facts.ts';
+import type { Facts } from '../view/facts.ts';
 import type { Cluster } from './cluster.ts';
 import { CliError, usageError } from './exit.ts';
 import type { DryRun } from './flags.ts';
@@ -84,6 +84,7 @@ export async function findWorkload(cluster: Cluster, rollout: Rollout): Promise<
 
 export async function gather(cluster: Cluster, rollout: Rollout, now: number): Promise<Facts> {
   const namespace = rollout.metadata.namespace ?? cluster.namespace;
+  const { factsOf, factsWithout } = await import('../view/facts.ts');
   const deployment = await findWorkload(cluster, rollout);
   if (!deployment) return factsWithout(rollout);
   const { selector } = deployment.spec;

@@ -8,7 +8,6 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
-import { furtherApprovals } from '../policies.ts';
 
 interface ApproveFlags {
   readonly step?: string;
@@ -48,10 +47,11 @@ async function approveStep(context: Context, flags: ApproveFlags, name: string):
     return {
       write: patchStatus(rollout, { currentStepState: 'StepReady' }),
       says: async (answer) => {
+        const { furtherApprovals } = await import('../policies.ts');
         const further = await furtherApprovals(await context.cluster(), rollout, deployment, answer);
         if (further !== undefined) return `your approval of ${of} is recorded: ${further}`;
         approved = of;
-        return `${of} is approved; next is ${describeStep(target, next)}${whileFrozen(target)}`;
+        return `${of} is approved; next is ${await describeStep(target, next)}${whileFrozen(target)}`;
       },
     };
   });

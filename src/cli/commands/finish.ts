@@ -8,7 +8,6 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { DRY_RUN, dryRunNote, parseDryRun, parseDuration, ROLLOUT } from '../flags.ts';
-import { furtherApprovals } from '../policies.ts';
 
 export const finish = defineCommand({
   name: 'finish',
@@ -33,6 +32,7 @@ async function releaseRest(
   const timeoutMs = parseDuration(timeout, '--timeout');
   const { io } = context;
   const { realClock, sleep } = await import('../../kube/clock.ts');
+  const { furtherApprovals } = await import('../policies.ts');
   const cluster = await context.cluster();
   const deadline = io.now() + timeoutMs;
   const say = (text: string): void => io.out(`${text}${dryRunNote(dryRun)}\n`);
@@ -64,7 +64,9 @@ async function releaseRest(
             `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded, and it cannot be finished by one: ${further}`,
             EXIT.refused,
           );
-        say(`${rollout.metadata.name} goes on with ${describeStep(target, currentStepIndex < last ? last : last + 1)}`);
+        say(
+          `${rollout.metadata.name} goes on with ${await describeStep(target, currentStepIndex < last ? last : last + 1)}`,
+        );
         const whole = deployment && isWhole(rollout.spec.strategy.canary?.steps?.[last - 1], replicasOf(deployment));
         if (dryRun !== 'none' || whole || currentStepIndex === last) return EXIT.done;
       } catch (error) {

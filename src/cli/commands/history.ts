@@ -1,5 +1,5 @@
 // `kubectl tranche history`: the releases that the Rollout remembers, and the revisions that can be put back.
-import { historyRows, type HistoryRow } from '../../view/history.ts';
+import type { HistoryRow } from '../../view/history.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
@@ -26,6 +26,7 @@ async function showHistory(context: Context, flags: { output?: string }, name: s
   if (!isTable(format)) await printData(context, format, entries, [rolloutName(rollout)]);
   else if (entries.length === 0) io.err(`${rollout.metadata.name} has released nothing yet\n`);
   else {
+    const { historyRows } = await import('../../view/history.ts');
     const rows = historyRows(await gather(cluster, rollout, io.now()));
     io.out(table([HEAD, ...rows.map((row) => cellsOf(row, io.now(), format === 'wide'))]));
   }

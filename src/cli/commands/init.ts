@@ -4,7 +4,6 @@ import { ROLLOUTS } from '../../api/resources.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTarget, stepTargets } from '../../engine/lib/replicas.ts';
 import { inNamespace, pods } from '../../engine/lib/text.ts';
-import { validateRollout } from '../../engine/validate/rollout.ts';
 import { sentence } from '../../engine/validate/violation.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -49,6 +48,7 @@ async function makeRollout(context: Context, flags: InitFlags, argument: string)
   const rollout = rolloutFor(name, namespace, steps, pauseMs);
   const others = await listRollouts(cluster, namespace);
   const other = others.find(({ spec }) => spec.workloadRef.name === name);
+  const { validateRollout } = await import('../../engine/validate/rollout.ts');
   const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
   const taken = other
     ? [

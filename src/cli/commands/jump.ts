@@ -6,7 +6,6 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
-import { approvalRule, furtherApprovals, policiesFor } from '../policies.ts';
 
 export const jump = defineCommand({
   name: 'jump',
@@ -34,23 +33,26 @@ function jumpTo(cluster: Cluster, target: Target, step: number): Change {
   if (step > all) throw new CliError(`cannot jump to step ${step}: ${name} has ${all} steps: write 1 to ${all}`);
   const current = status.currentStepIndex;
   const back = step <= current ? '; Pods that are updated stay so' : '';
-  const there = `${describeStep(target, step)}${back}`;
-  const atOnce = `${name} jumps from step ${current} to ${there}${whileFrozen(target)}`;
+  const there = async (): Promise<string> => `${await describeStep(target, step)}${back}`;
+  const atOnce = async (): Promise<string> =>
+    `${name} jumps from step ${current} to ${await there()}${whileFrozen(target)}`;
   if (status.currentStepState === 'StepPaused')
     return {
       write: patchStatus(rollout, { nextStepIndex: step, currentStepState: 'StepReady' }),
       says: async (answer) => {
+        const { furtherApprovals } = await import('../policies.ts');
         const further = await furtherApprovals(cluster, rollout, deployment, answer);
-        return further === undefined ? atOnce : `your approval of step ${current} of ${name} is recorded: ${further}`;
+        return further === undefined ? atOnce() : `your approval of step ${current} of ${name} is recorded: ${further}`;
       },
     };
   return {
     write: patchStatus(rollout, { nextStepIndex: step }),
     says: async () => {
+      const { approvalRule, policiesFor } = await import('../policies.ts');
       const policies = await policiesFor(cluster, rollout, deployment);
       // The step that follows anyway is no jump, and where a policy requires approvals there is none without.
       const later = step === status.nextStepIndex || policies === undefined || approvalRule(policies) !== undefined;
-      return later ? `when step ${current} of ${name} is done and approved, next is ${there}` : atOnce;
+      return later ? `when step ${current} of ${name} is done and approved, next is ${await there()}` : atOnce();
     },
   };
 }

@@ -1,7 +1,6 @@
 // `kubectl tranche resume`: a release goes on where it was frozen.
 import { DEPLOYMENTS } from '../../api/resources.ts';
 import type { Deployment } from '../../api/types.ts';
-import { readHeld } from '../../engine/workload/deployment/hold.ts';
 import { messageOf } from '../../view/state.ts';
 import { change, nameOf, patchSpec, refuseDeleted } from '../act.ts';
 import type { Write } from '../cluster.ts';
@@ -23,6 +22,7 @@ export const resume = defineCommand({
 async function resumeRelease(context: Context, flags: { dryRun?: string }, name: string): Promise<number> {
   const dryRun = parseDryRun(flags.dryRun);
   const cluster = await context.cluster();
+  const { readHeld } = await import('../../engine/workload/deployment/hold.ts');
   await change(context, name, dryRun, async ({ rollout, deployment }) => {
     refuseDeleted(rollout, 'resume');
     const { name } = rollout.metadata;

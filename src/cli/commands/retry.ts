@@ -4,8 +4,6 @@ import type { HistoryEntry } from '../../api/types.ts';
 import { deploymentTemplate } from '../../engine/lib/template.ts';
 import { plural } from '../../engine/lib/text.ts';
 import { isTrue } from '../../engine/status.ts';
-import { hashOf } from '../../engine/workload/deployment/view.ts';
-import { readySince } from '../../engine/workload/pods.ts';
 import { stateOf } from '../../view/state.ts';
 import { change, follow, getTarget, replaceTemplate, standing, type Target } from '../act.ts';
 import type { Cluster } from '../cluster.ts';
@@ -47,6 +45,7 @@ async function retryRelease(context: Context, flags: { dryRun?: string }, name: 
 /** Only Pods of the new version that are not available: nothing that works is touched. */
 async function startAnew(context: Context, cluster: Cluster, target: Target, dryRun: DryRun): Promise<number> {
   const { rollout } = target;
+  const { readySince } = await import('../../engine/workload/pods.ts');
   const { view } = await gather(cluster, rollout, context.io.now());
   const bad = (view?.pods ?? []).filter((pod) => readySince(pod, Infinity) === undefined);
   const missing = view ? view.updated - view.pods.length : 0;
@@ -79,6 +78,7 @@ async function releaseAgain(
   last: HistoryEntry,
   dryRun: DryRun,
 ): Promise<number> {
+  const { hashOf } = await import('../../engine/workload/deployment/view.ts');
   await change(context, name, dryRun, async ({ rollout, deployment }) => {
     const { view } = await gather(cluster, rollout, context.io.now());
     const set = view?.oldSets.find((one) => hashOf(one) === last.revision);

@@ -1,6 +1,5 @@
 // `kubectl tranche status`: the tree once, the tree that lives, or one line per change.
 import type { Rollout } from '../../api/types.ts';
-import { releaseView } from '../../view/release.ts';
 import { adviceFor } from '../advice.ts';
 import type { Cluster } from '../cluster.ts';
 import { defineCommand } from '../command.ts';
@@ -76,6 +75,7 @@ async function showOnce(
     return EXIT.done;
   }
   const { io, paint } = context;
+  const { releaseView } = await import('../../view/release.ts');
   const trees: string[] = [];
   for (const rollout of rollouts) {
     const facts = await gather(cluster, rollout, io.now());

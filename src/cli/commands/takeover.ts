@@ -4,14 +4,7 @@ import { DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, SERVICES } from '../../api/resourc
 import type { Deployment, ReplicaSet, Rollout } from '../../api/types.ts';
 import { plural } from '../../engine/lib/text.ts';
 import { ownerOf } from '../../engine/release/governing-rollout.ts';
-import { leftoverOf } from '../../engine/release/openkruise.ts';
-import {
-  planTakeover,
-  type Ending,
-  type Service,
-  type TakeoverFacts,
-  type TakeoverPlan,
-} from '../../engine/release/takeover.ts';
+import type { Ending, Service, TakeoverFacts, TakeoverPlan } from '../../engine/release/takeover.ts';
 import { keyOf } from '../../view/rows.ts';
 import { nameOf } from '../act.ts';
 import type { Cluster, Write } from '../cluster.ts';
@@ -112,6 +105,7 @@ async function takeOver(context: Context, flags: TakeoverFlags, names: readonly 
 async function findLeftovers(cluster: Cluster, namespace: string | undefined): Promise<Deployment[]> {
   const deployments = await cluster.list<Deployment>(DEPLOYMENTS, { namespace });
   const rollouts = await rolloutsIn(cluster, namespace);
+  const { leftoverOf } = await import('../../engine/release/openkruise.ts');
   return deployments.filter((one) => leftoverOf(one, ownerOf(naming(rollouts, one))) !== undefined);
 }
 
@@ -149,6 +143,7 @@ async function gather(cluster: Cluster, { metadata }: Deployment, now: number): 
 async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
   const { context, cluster, dryRun, ending, timeoutMs } = job;
   const { io } = context;
+  const { planTakeover } = await import('../../engine/release/takeover.ts');
   const { realClock, sleep } = await import('../../kube/clock.ts');
   const name = `Deployment ${keyOf(target)}`;
   const deadline = io.now() + timeoutMs;

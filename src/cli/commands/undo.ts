@@ -1,13 +1,11 @@
 // `kubectl tranche undo`: an earlier template is put back, also on a Deployment that is held.
-import { HELD } from '../../api/keys.ts';
+import { HELD, REVISION } from '../../api/keys.ts';
 import type { Deployment, ReplicaSet } from '../../api/types.ts';
 import { sameTemplate } from '../../engine/lib/template.ts';
-import { readHeld } from '../../engine/workload/deployment/hold.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
-import { putBack, revisionOf, stableOf, versionOf } from '../put-back.ts';
 
 export const undo = defineCommand({
   name: 'undo',
@@ -20,14 +18,17 @@ export const undo = defineCommand({
   async run(context: Context, flags: { toRevision?: string; dryRun?: string }, name: string) {
     const dryRun = parseDryRun(flags.dryRun);
     const revision = flags.toRevision === undefined ? undefined : parseRevision(flags.toRevision);
+    const { putBack, stableOf, versionOf } = await import('../put-back.ts');
     return putBack(context, name, dryRun, (found) => {
-      const { rollout, deployment, sets } = found;
+      const { rollout, deployment, held, sets } = found;
       if (revision !== undefined) return versionOf(byRevision(sets, revision, deployment));
-      const releasing = readHeld(deployment) !== undefined || rollout.status?.phase === 'Progressing';
+      const releasing = held !== undefined || rollout.status?.phase === 'Progressing';
       return releasing ? stableOf(found) : versionOf(previous(sets, deployment));
     });
   },
 });
+
+const revisionOf = (set: ReplicaSet): number => Number(set.metadata.annotations?.[REVISION] ?? 0);
 
 function previous(sets: readonly ReplicaSet[], deployment: Deployment): ReplicaSet {
   if (deployment.metadata.annotations?.[HELD] !== undefined)
