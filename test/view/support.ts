@@ -1,6 +1,6 @@
 // A Rollout, its Deployment, ReplicaSets and Pods as the API server has them, with what a test says of them.
 import type { CanaryStatus, Deployment, Pod, ReplicaSet, Rollout, RolloutStatus } from '../../src/api/types.ts';
-import { digest, sha256 } from '../../src/kube/digest.ts';
+import { digest } from '../../src/kube/digest.ts';
 import { factsOf, type Facts } from '../../src/view/facts.ts';
 
 /** Every test looks at this moment. */
@@ -107,4 +107,4 @@ export const facts = (
   workload: Deployment,
   replicaSets: readonly ReplicaSet[] = [],
   pods: readonly Pod[] = [],
-): Facts => factsOf(of, workload, { replicaSets, pods }, { now: NOW, digest, sha256 });
+): Facts => factsOf(of, workload, { replicaSets, pods }, { now: NOW, digest });

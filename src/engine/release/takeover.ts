@@ -102,8 +102,7 @@ function look(facts: TakeoverFacts, owner: Rollout | undefined, leftover: Exclud
   const { now, deployment, replicaSets, extras, digest } = facts;
   const rollout = owner ?? nobody(deployment);
   const children = { replicaSets, pods: [] };
-  const viewed = (as: Deployment): View =>
-    deploymentKind.progress({ now, rollout, digest }, as, children);
+  const viewed = (as: Deployment): View => deploymentKind.progress({ now, rollout, digest }, as, children);
   const before = viewed(deployment);
   const { settings, guessed } = settingsBefore(deployment);
   const stable = stableOf(before, deployment, owner);
