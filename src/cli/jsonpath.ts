@@ -1,4 +1,5 @@
 // kubectl's -o jsonpath= as far as people use it: fields, indexes, [*], ..name, filters with one comparison, and {range}…{end}.
+import { isObject } from '../api/json.ts';
 import { usageError } from './exit.ts';
 
 type Json = unknown;
@@ -157,9 +158,6 @@ function matches({ path, op, value }: { path: Step[]; op?: string; value?: Json 
   const other = value as typeof found;
   return op === '<' ? found < other : op === '>' ? found > other : op === '<=' ? found <= other : found >= other;
 }
-
-const isObject = (value: Json): value is Record<string, Json> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const show = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const unquote = (text: string): string =>
   text.slice(1, -1).replace(/\\(.)/gs, (_, char: string) => ({ n: '\n', t: '\t', r: '\r' })[char] ?? char);

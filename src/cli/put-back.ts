@@ -3,7 +3,7 @@ import { REVISION } from '../api/keys.ts';
 import { CONTROLLER_REVISIONS } from '../api/resources.ts';
 import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet } from '../api/types.ts';
 import { deploymentTemplate, sameTemplate } from '../engine/lib/template.ts';
-import { namespaceFlag } from '../engine/lib/text.ts';
+import { inNamespace } from '../engine/lib/text.ts';
 import { copyName, templateOf } from '../engine/release/stable.ts';
 import { readHeld } from '../engine/workload/deployment/hold.ts';
 import { hashOf } from '../engine/workload/deployment/view.ts';
@@ -94,7 +94,7 @@ function checkStored(stored: Deployment | undefined, template: PodTemplate, vers
 
 /** No webhook has set it free, or not yet. */
 const staysHeld = ({ metadata: { name, namespace } }: Deployment): string => {
-  const where = namespaceFlag({ metadata: { name, namespace } });
+  const where = inNamespace(namespace);
   const patch = `kubectl get deployment ${name}${where} -o jsonpath='{.metadata.annotations.tranche\\.dev/give-back}'`;
   return (
     'the release is cancelled, and the Deployment stays held until the operator sets it free; when none runs: ' +

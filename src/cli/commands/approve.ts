@@ -1,5 +1,5 @@
 // `kubectl tranche approve`: the wire format is OpenKruise's, the words are ours.
-import { EVENTS } from '../../api/resources.ts';
+import { EVENTS, ROLLOUTS } from '../../api/resources.ts';
 import type { Rollout } from '../../api/types.ts';
 import { stepsOf } from '../../view/state.ts';
 import { change, describeStep, follow, inSteps, patchStatus, whileFrozen } from '../act.ts';
@@ -79,8 +79,8 @@ async function postEvent(cluster: Cluster, rollout: Rollout, message: string, no
     kind: 'Event',
     metadata: { generateName: `${name}.`, namespace },
     involvedObject: {
-      apiVersion: 'rollouts.kruise.io/v1beta1',
-      kind: 'Rollout',
+      apiVersion: ROLLOUTS.apiVersion,
+      kind: ROLLOUTS.kind,
       name,
       namespace,
       uid,

@@ -1,5 +1,5 @@
 // `kubectl tranche init`: a Rollout that fits the size of a Deployment.
-import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
+import { ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTarget, stepTargets } from '../../engine/lib/replicas.ts';
@@ -112,8 +112,8 @@ function rolloutFor(
   const pause = pauseMs === undefined ? {} : { pause: { duration: Math.ceil(pauseMs / 1000) } };
   const steps: CanaryStep[] = sizes.map((replicas) => (replicas === '100%' ? { replicas } : { replicas, ...pause }));
   return {
-    apiVersion: `${GROUP}/v1beta1`,
-    kind: 'Rollout',
+    apiVersion: ROLLOUTS.apiVersion,
+    kind: ROLLOUTS.kind,
     metadata: { name, namespace },
     spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, strategy: { canary: { steps } } },
   };

@@ -1,5 +1,6 @@
 // What stands beside an Argo Rollout or a Canary in its files: an autoscaler finds the Deployment, the rest has no counterpart.
-import { asObject, metadataOf, type Converted, type Json } from './types.ts';
+import type { Json } from '../../api/json.ts';
+import { asObject, metadataOf, type Converted } from './types.ts';
 
 const NO_COUNTERPART: Readonly<Record<string, string>> = {
   'argoproj.io/AnalysisTemplate':

@@ -1,8 +1,9 @@
 // Which objects can be converted, and by whom.
+import type { Json } from '../../api/json.ts';
 import { convertArgo } from './argo.ts';
 import { convertCompanion } from './companions.ts';
 import { convertFlagger } from './flagger.ts';
-import { asObject, type Converted, type Json } from './types.ts';
+import { asObject, type Converted } from './types.ts';
 
 /** Undefined for what has nothing to do with Argo Rollouts or Flagger. `all`: everything in the files. */
 export function convertObject(object: Json, all: readonly Json[]): Converted | undefined {

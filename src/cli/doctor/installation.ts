@@ -1,5 +1,5 @@
 // The installation: CRD, webhooks, certificates, the operator, and what its user may do.
-import { GROUP } from '../../api/keys.ts';
+import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { DEFINITIONS, MUTATING, VALIDATING } from '../../api/resources.ts';
 import type { Cluster } from '../cluster.ts';
@@ -17,7 +17,7 @@ import {
   type WebhookConfiguration,
 } from './webhooks.ts';
 
-const CRD = `rollouts.${GROUP}`;
+const CRD = ROLLOUT_RESOURCE;
 const OLDEST = [1, 28] as const;
 const POLICIES = 'releasepolicies.tranche.dev';
 const VERSION = 'app.kubernetes.io/version';

@@ -9,7 +9,7 @@ export const pods = (count: number): string => plural(count, 'Pod');
 
 /** ` -n staging`, to follow the name in a kubectl command; empty for the namespace `default`, and where none is known. */
 export const inNamespace = (namespace: string | undefined): string =>
-  namespace === undefined || namespace === 'default' ? '' : ` -n ${namespace}`;
+  namespace && namespace !== 'default' ? ` -n ${namespace}` : '';
 
 /** The same for the namespace of an object. */
 export const namespaceFlag = ({ metadata }: KubeObject): string => inNamespace(metadata.namespace);
