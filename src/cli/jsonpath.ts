@@ -41,7 +41,7 @@ function tokenize(source: string): { text?: string; code?: string }[] {
 function closing(source: string, open: number): number {
   let quote = '';
   for (let i = open + 1; i < source.length; i++) {
-    const char = source[i]!;
+    const char = source.charAt(i);
     if (quote) {
       if (char === '\\') i++;
       else if (char === quote) quote = '';
@@ -97,9 +97,9 @@ const bound = (text: string | undefined): number | undefined => (text ? Number(t
 function filterOf(text: string, source: string): { path: Step[]; op?: string; value?: Json } {
   const match = /^\s*(@[^\s=!<>]*)\s*(?:(==|!=|<=|>=|<|>)\s*(.+?)\s*)?$/s.exec(text);
   if (!match) throw wrong(source, `the filter "${text}" is not understood`);
-  const [, path = '@', op, value] = match;
+  const [, path = '@', op, value = ''] = match;
   if (op === undefined) return { path: steps(path, source) };
-  return { path: steps(path, source), op, value: literal(value!, source) };
+  return { path: steps(path, source), op, value: literal(value, source) };
 }
 
 function literal(text: string, source: string): Json {

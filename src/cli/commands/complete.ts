@@ -135,10 +135,14 @@ const takesValue = (option: Option): boolean => option.required || option.option
 function parseWords(program: Command, words: readonly string[]): { command: Command; args: readonly string[] } {
   let command = program;
   const args: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
+  let skipped = false;
+  for (const word of words) {
+    if (skipped) {
+      skipped = false;
+      continue;
+    }
     const option = optionOf(program, command, word);
-    if (option) i += takesValue(option) ? 1 : 0;
+    if (option) skipped = takesValue(option);
     else if (word.startsWith('-')) continue;
     else if (command === program)
       command = program.commands.find((one) => one.name() === word || one.aliases().includes(word)) ?? program;

@@ -3,7 +3,7 @@ import type { Json } from '../../api/json.ts';
 import { convertArgo } from './argo.ts';
 import { convertCompanion } from './companions.ts';
 import { convertFlagger } from './flagger.ts';
-import { asObject, type Converted } from './types.ts';
+import { asObject, groupOf, type Converted } from './types.ts';
 
 /** Undefined for what has nothing to do with Argo Rollouts or Flagger. `all`: everything in the files. */
 export function convertObject(object: Json, all: readonly Json[]): Converted | undefined {
@@ -19,7 +19,6 @@ function deploymentOf(rollout: string, all: readonly Json[]): string {
   return String(ref?.['name'] ?? rollout);
 }
 
-const groupOf = (object: Json): string => String(object['apiVersion'] ?? '').split('/', 1)[0]!;
 const isArgo = (object: Json): boolean => groupOf(object) === 'argoproj.io' && object['kind'] === 'Rollout';
 
 export const isRollout = ({ kind }: Json): boolean => kind === 'Rollout';

@@ -11,6 +11,9 @@ export interface Converted {
 
 export const asObject = (value: unknown): Json | undefined => (isObject(value) ? value : undefined);
 
+/** `argoproj.io`; empty where there is none. */
+export const groupOf = (object: Json): string => /^[^/]*/.exec(String(object['apiVersion'] ?? ''))?.[0] ?? '';
+
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 /** Annotations that the controllers left behind keep, or that mean nothing without them. Argo CD's own, such as sync waves, stay. */

@@ -2,12 +2,12 @@
 import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
 import { DEPLOYMENTS, NAMESPACES, ROLLOUTS } from '../../api/resources.ts';
-import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Deployment, Held, Rollout } from '../../api/types.ts';
 import { freeDeployment } from '../../engine/workload/deployment/effects.ts';
 import { isMarked, readHeld } from '../../engine/workload/deployment/hold.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS } from '../../engine/workload/record.ts';
 import { leftoverOf } from '../../engine/release/openkruise.ts';
-import { ownerOf } from '../../engine/release/governing-rollout.ts';
+import { olderFirst, ownerOf } from '../../engine/release/governing-rollout.ts';
 import { isForbidden, isNotFound } from '../../kube/errors.ts';
 import { plural } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
@@ -97,22 +97,21 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
     return [
       problem(
         `${name} is held by Rollout ${held.rollout}, which ${naming.length > 0 ? 'is disabled' : 'does not exist'}; this gives it back as its user wrote it`,
-        mend(deployment, freePatch(deployment)),
+        mend(deployment, freePatch(deployment, held)),
       ),
     ];
   if (!alive)
     return [
       note(
         `${name} is held by Rollout ${rollout.metadata.name}, and nobody moves it while no operator leads; it is safe as it is. To go on without steps:`,
-        mend(deployment, freePatch(deployment)),
+        mend(deployment, freePatch(deployment, held)),
       ),
     ];
   return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${messageOf(rollout) ?? ''}`)];
 }
 
 /** As the operator would give it back, without its precondition: whoever copies it may do so later. */
-function freePatch(deployment: Deployment): object {
-  const held = readHeld(deployment)!;
+function freePatch(deployment: Deployment, held: Held): object {
   const [effect] = freeDeployment(deployment, held);
   if (effect?.kind !== 'Patch' || !('metadata' in effect.patch)) return {};
   const { resourceVersion: _, ...metadata } = effect.patch.metadata as Record<string, unknown>;
@@ -120,12 +119,12 @@ function freePatch(deployment: Deployment): object {
 }
 
 function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Finding[] {
-  const [first, ...others] = naming.toSorted((a, b) =>
-    (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
-  );
+  const first = ownerOf(naming);
+  if (!first) return [];
+  const others = naming.filter((one) => one !== first).toSorted(olderFirst);
   return others.map((other) =>
     problem(
-      `${nameOf(deployment)} is named by two Rollouts: ${first!.metadata.name} works, ${other.metadata.name} does not`,
+      `${nameOf(deployment)} is named by two Rollouts: ${first.metadata.name} works, ${other.metadata.name} does not`,
       `kubectl delete ${ROLLOUT_RESOURCE} ${other.metadata.name} -n ${other.metadata.namespace}`,
     ),
   );

@@ -49,9 +49,12 @@ export async function checkInstallation(
       findings.push(note(`CustomResourceDefinition ${POLICIES} is not there: there are no policies`, INSTALL));
   }
   const hooks = await attempt(findings, 'webhook configurations', async () => {
-    const kinds = [MUTATING, VALIDATING] as const;
-    const lists = await Promise.all(kinds.map((kind) => cluster.list<WebhookConfiguration>(kind)));
-    return lists.map((list, i) => ({ kind: kinds[i]!.plural.slice(0, -1), configurations: list.filter(isOurs) }));
+    return Promise.all(
+      [MUTATING, VALIDATING].map(async (resource) => ({
+        kind: resource.plural.slice(0, -1),
+        configurations: (await cluster.list<WebhookConfiguration>(resource)).filter(isOurs),
+      })),
+    );
   });
   let namespace = systemNamespace ?? 'tranche-system';
   if (hooks !== FORBIDDEN) {

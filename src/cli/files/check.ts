@@ -29,8 +29,9 @@ export async function checkContents(
   }
   const policies = objects.filter(isPolicy);
   for (const found of policies) findings.push(...(await lintPolicy(found, now)));
-  const order = new Map(findings.map(({ file }) => file).map((file, i) => [file, i]));
-  findings.sort((a, b) => order.get(a.file)! - order.get(b.file)! || a.line - b.line || a.column - b.column);
+  const order = new Map(findings.map(({ file }, i) => [file, i]));
+  const placeOf = ({ file }: Finding): number => order.get(file) ?? 0;
+  findings.sort((a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column);
   return { findings, checked: rollouts.length + policies.length };
 }
 

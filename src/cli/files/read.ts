@@ -123,8 +123,8 @@ function collect(
 
 /** `a.b[2].c` and `metadata.annotations[x.y/z]` as keys. */
 export function keysOf(field: string): (string | number)[] {
-  return [...field.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(([, bracket, name]) =>
-    name !== undefined ? name : /^\d+$/.test(bracket!) ? Number(bracket) : bracket!,
+  return [...field.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(([, bracket = '', name]) =>
+    name !== undefined ? name : /^\d+$/.test(bracket) ? Number(bracket) : bracket,
   );
 }
 

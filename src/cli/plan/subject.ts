@@ -31,15 +31,24 @@ export async function subjectOf(
     );
   if (given.rollout && given.deployment)
     return { rollout: given.rollout, deployment: given.deployment, live: undefined };
-  if (!given.rollout && name === undefined && !given.deployment)
-    throw usageError('which Rollout? Write its name, or -f with a file that has one');
+  const rollout = given.rollout ?? (await findRollout(context, name, given.deployment));
   const cluster = await context.cluster();
-  const rollout = given.rollout ?? (await getRollout(cluster, name ?? `deployment/${given.deployment!.metadata.name}`));
   const live = await getDeployment(cluster, rollout.spec.workloadRef.name, rollout.metadata.namespace);
   if (!given.deployment) return { rollout, deployment: live, live };
   const next = merged(live, given.deployment);
   const template = await keptTemplate(context, cluster, rollout, live, next);
   return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live };
+}
+
+/** By its name; else the one for the Deployment of the files. */
+async function findRollout(
+  context: Context,
+  name: string | undefined,
+  deployment: Deployment | undefined,
+): Promise<Rollout> {
+  const asked = name ?? (deployment && `deployment/${deployment.metadata.name}`);
+  if (asked === undefined) throw usageError('which Rollout? Write its name, or -f with a file that has one');
+  return getRollout(await context.cluster(), asked);
 }
 
 /** The template as the cluster has it already, with its defaults, where it is one that it has; else as it was written. */

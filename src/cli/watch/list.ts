@@ -71,7 +71,7 @@ function lines(context: Context, shape: Shape): Show {
       .split('\n');
     if (head) context.io.out(`${rows[0]}\n`);
     head = false;
-    const line = new Map(rollouts.map((rollout, i) => [keyOf(rollout), rows[i + 1]!]));
+    const line = new Map(rollouts.map((rollout, i) => [keyOf(rollout), rows[i + 1] ?? '']));
     // Ages grow; that is no change.
     const states = new Map(deployments.map((one) => [keyOf(one), one]));
     const version = (one: Rollout): string =>

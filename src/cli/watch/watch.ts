@@ -49,7 +49,8 @@ export async function watchUntilOver(context: Context, cluster: Cluster, watchin
     look();
   });
   io.signal.addEventListener('abort', look);
-  const deadline = watching.timeout === undefined ? undefined : io.now() + watching.timeout.ms;
+  const { timeout } = watching;
+  const deadline = timeout === undefined ? undefined : io.now() + timeout.ms;
   try {
     for (;;) {
       pending = false;
@@ -66,7 +67,7 @@ export async function watchUntilOver(context: Context, cluster: Cluster, watchin
       if (deadline !== undefined && io.now() >= deadline) {
         const problem = reflectors.map((one) => one.problem).find((one) => one !== undefined);
         const why = synced ? watching.reason(objects) : (problem ?? 'the cluster has not answered');
-        io.err(`error: not over after ${watching.timeout!.text}: ${why}\n`);
+        io.err(`error: not over after ${timeout?.text}: ${why}\n`);
         return EXIT.timedOut;
       }
       const most = io.terminal ? REDRAW_MS : NEVER_MS;

@@ -208,8 +208,9 @@ function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
   const { deployment, view, stable, held, guessed, sum } = situation;
   const missing = view.replicas - sum;
   const active = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
-  if (missing > 0 && active.length > 1 && deployment.spec.strategy?.type === 'Recreate') {
-    const set = stable && isActive(stable) ? stable : view.oldSets.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0]!;
+  const [largest] = view.oldSets.toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  const set = stable && isActive(stable) ? stable : largest;
+  if (set && missing > 0 && active.length > 1 && deployment.spec.strategy?.type === 'Recreate') {
     const size = sizeOf(set) + missing;
     const says = `ReplicaSet ${set.metadata.name}: ${pods(missing)} more, ${size}, so that the versions add up to ${view.replicas}`;
     return { kind: 'PatchReplicaSet', set, spec: { replicas: size }, says };
