@@ -23,7 +23,8 @@ const arrows = {
   telemetry: ['api', 'engine'],
   operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
   admission: ['api', 'engine', 'schema', 'kube', 'tls', 'telemetry'],
-  cli: ['api', 'engine', 'schema', 'schedule', 'kube'],
+  view: ['api', 'engine'],
+  cli: ['api', 'engine', 'schema', 'schedule', 'kube', 'view'],
   app: ['api', 'engine', 'schedule', 'kube', 'tls', 'telemetry', 'operator', 'admission'],
 };
 

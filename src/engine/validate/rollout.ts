@@ -2,6 +2,7 @@
 import * as keys from '../../api/keys.ts';
 import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { percentOf } from '../lib/replicas.ts';
+import { namespaceFlag } from '../lib/text.ts';
 import { advise } from './advice.ts';
 import { misnamedWorkload } from './names.ts';
 import { show, type Violation } from './violation.ts';
@@ -263,9 +264,6 @@ const notYet = (field: string, value: unknown, what: string, remedy: string): Vi
   reason: `${what}, ${NOT_YET}`,
   remedy,
 });
-
-const namespaceFlag = ({ metadata }: Rollout): string =>
-  metadata.namespace === undefined || metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`;
 
 /** Names a field as the version that the user wrote does. */
 export const nameInVersion = (version: RolloutEdit['version'], violation: Violation): Violation => {

@@ -1,19 +1,22 @@
 // `kubectl tranche status --watch`: a release to its end, as a tree that lives or as one line per change.
-import type { Deployment, Rollout } from '../../api/types.ts';
-import { replicasOf } from '../../engine/lib/replicas.ts';
-import { misnamedWorkload } from '../../engine/validate/names.ts';
 import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import type { Cluster, Context, Timeout } from '../context.ts';
+import type { Deployment, Rollout } from '../../api/types.ts';
+import { misnamedWorkload } from '../../engine/validate/names.ts';
+import { factsWithout, type Facts } from '../../view/facts.ts';
+import { releaseView } from '../../view/release.ts';
+import { replicasOf } from '../../engine/lib/replicas.ts';
+import { messageOf, outcomeOf, stateOf } from '../../view/state.ts';
+import { adviceFor } from '../advice.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { Screen, watchUntilOver } from '../live.ts';
+import type { Timeout } from '../flags.ts';
 import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
 import { oneLine } from '../paint.ts';
-import { gather, type Facts } from '../resources.ts';
-import { messageOf, outcomeOf, stateOf } from '../state.ts';
+import { tree } from '../render/tree.ts';
+import { gather } from '../resources.ts';
 import { table } from '../text.ts';
-import { tree } from '../tree.ts';
-import { adviceFor } from './status.ts';
+import { Screen, watchUntilOver } from './watch.ts';
 
 interface WatchOptions {
   readonly timeout: Timeout | undefined;
@@ -39,10 +42,8 @@ export async function watchRelease(
   };
   return watchUntilOver(context, cluster, {
     collections: [
-      { path: pathOf(ROLLOUTS, { namespace }), only: name },
-      ...(misnamedWorkload(first)
-        ? []
-        : [{ path: pathOf(DEPLOYMENTS, { namespace }), only: first.spec.workloadRef.name }]),
+      { resource: ROLLOUTS, namespace, only: name },
+      ...(misnamedWorkload(first) ? [] : [{ resource: DEPLOYMENTS, namespace, only: first.spec.workloadRef.name }]),
     ],
     timeout,
     reason: ([rollouts]) => (rollouts?.[0] as Rollout | undefined)?.status?.message ?? 'no status yet',
@@ -85,13 +86,11 @@ function picture(context: Context, cluster: Cluster, wide: boolean): Show {
   let readAt = -Infinity;
   return async (rollout, deployment, changed) => {
     if (!facts || changed || io.now() - readAt >= READ_PODS_EVERY_MS) {
-      facts = deployment
-        ? await gather(cluster, rollout, io.now())
-        : { rollout, deployment, view: undefined, pods: [] };
+      facts = deployment ? await gather(cluster, rollout, io.now()) : factsWithout(rollout);
       if (changed || advice === '') advice = await adviceFor(cluster, facts);
       readAt = io.now();
     }
-    screen.draw(tree(facts, { paint, now: io.now(), wide }) + advice);
+    screen.draw(tree(releaseView(facts, io.now()), { paint, now: io.now(), wide }) + advice);
   };
 }
 

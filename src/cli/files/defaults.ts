@@ -1,4 +1,5 @@
 // A manifest as it was written, and the same object as an API server keeps it: with defaults.
+import { isObject } from '../../api/json.ts';
 
 /** What the API server writes into a Pod template where a manifest says nothing. */
 const DEFAULTED: ReadonlySet<string> = new Set([
@@ -32,8 +33,5 @@ export function isWritten(written: unknown, kept: unknown): boolean {
       : isWritten(written[key], kept[key]),
   );
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0);

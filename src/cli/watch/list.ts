@@ -1,13 +1,15 @@
 // `kubectl tranche list --watch`: the table in place on a terminal, else one line for each Rollout that has changed.
-import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
-import type { Cluster, Context, Timeout } from '../context.ts';
-import { Screen, watchUntilOver } from '../live.ts';
-import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
 import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import { stateOf } from '../state.ts';
+import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
+import { byKey, keyOf, workloadKey } from '../../view/rows.ts';
+import { stateOf } from '../../view/state.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
+import type { Timeout } from '../flags.ts';
+import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
+import { noRollouts, rowsOf, type Shape } from '../render/list.ts';
 import { table } from '../text.ts';
-import { byKey, key, none, rowsOf, type Shape } from './list.ts';
+import { Screen, watchUntilOver } from './watch.ts';
 
 interface WatchOptions {
   readonly namespace: string | undefined;
@@ -22,8 +24,8 @@ export function watchList(context: Context, cluster: Cluster, options: WatchOpti
   return watchUntilOver(context, cluster, {
     // For machines the Deployments change nothing.
     collections: [
-      { path: pathOf(ROLLOUTS, { namespace }) },
-      ...(isTable(format) ? [{ path: pathOf(DEPLOYMENTS, { namespace }) }] : []),
+      { resource: ROLLOUTS, namespace },
+      ...(isTable(format) ? [{ resource: DEPLOYMENTS, namespace }] : []),
     ],
     timeout,
     reason: () => 'a list is watched until you end it',
@@ -52,7 +54,9 @@ function objects(context: Context, format: Exclude<Format, 'table' | 'wide'>): S
 function picture(context: Context, shape: Shape): Show {
   const screen = new Screen(context);
   return async (rollouts, deployments) => {
-    screen.draw(rollouts.length === 0 ? none(shape.namespace) : table(rowsOf(context, rollouts, deployments, shape)));
+    screen.draw(
+      rollouts.length === 0 ? noRollouts(shape.namespace) : table(rowsOf(context, rollouts, deployments, shape)),
+    );
   };
 }
 
@@ -67,12 +71,12 @@ function lines(context: Context, shape: Shape): Show {
       .split('\n');
     if (head) context.io.out(`${rows[0]}\n`);
     head = false;
-    const line = new Map(rollouts.map((rollout, i) => [key(rollout), rows[i + 1]!]));
+    const line = new Map(rollouts.map((rollout, i) => [keyOf(rollout), rows[i + 1] ?? '']));
     // Ages grow; that is no change.
-    const states = new Map(deployments.map((one) => [key(one), one]));
+    const states = new Map(deployments.map((one) => [keyOf(one), one]));
     const version = (one: Rollout): string =>
-      `${one.metadata.resourceVersion} ${stateOf(one, states.get(`${one.metadata.namespace}/${one.spec.workloadRef.name}`))}`;
-    for (const rollout of changed(last, rollouts, version)) context.io.out(`${line.get(key(rollout))}\n`);
+      `${one.metadata.resourceVersion} ${stateOf(one, states.get(workloadKey(one)))}`;
+    for (const rollout of changed(last, rollouts, version)) context.io.out(`${line.get(keyOf(rollout))}\n`);
   };
 }
 
@@ -81,7 +85,7 @@ function changed<T extends KubeObject>(
   objects: readonly T[],
   version: (object: T) => string | undefined,
 ): T[] {
-  const found = objects.filter((object) => last.get(key(object)) !== version(object));
-  for (const object of found) last.set(key(object), version(object));
+  const found = objects.filter((object) => last.get(keyOf(object)) !== version(object));
+  for (const object of found) last.set(keyOf(object), version(object));
   return found;
 }

@@ -1,9 +1,9 @@
 // Rollouts and Deployments among the objects of files.
-import { convertRollout, type Version } from '../api/convert.ts';
-import { GROUP } from '../api/keys.ts';
-import type { Deployment, Rollout } from '../api/types.ts';
-import { checkRollout, type RolloutShape } from '../schema/rollout.ts';
-import type { Found } from './files.ts';
+import { convertRollout, type Version } from '../../api/convert.ts';
+import { GROUP } from '../../api/keys.ts';
+import type { Deployment, Rollout } from '../../api/types.ts';
+import { checkRollout, type RolloutShape } from '../../schema/rollout.ts';
+import type { Found } from './read.ts';
 
 export interface FoundRollout extends Found {
   readonly version: Version;

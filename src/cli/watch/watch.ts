@@ -1,13 +1,17 @@
 // What --watch has in common: collections that are kept, a look at every change, and a picture that changes in place.
-import type { KubeObject } from '../api/types.ts';
-import { nameSelector } from '../kube/path.ts';
-import type { Reflector } from '../kube/reflector.ts';
-import type { Cluster, Context, Timeout } from './context.ts';
-import { EXIT } from './exit.ts';
-import { control, fit } from './paint.ts';
+import type { Resource } from '../../api/resources.ts';
+import type { KubeObject } from '../../api/types.ts';
+import type { Reflector } from '../../kube/reflector.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit.ts';
+import type { Timeout } from '../flags.ts';
+import { control, fit } from '../paint.ts';
 
 export interface Collection {
-  readonly path: string;
+  readonly resource: Resource;
+  /** Undefined: of all namespaces. */
+  readonly namespace: string | undefined;
   /** Only the object of this name. */
   readonly only?: string;
 }
@@ -45,7 +49,8 @@ export async function watchUntilOver(context: Context, cluster: Cluster, watchin
     look();
   });
   io.signal.addEventListener('abort', look);
-  const deadline = watching.timeout === undefined ? undefined : io.now() + watching.timeout.ms;
+  const { timeout } = watching;
+  const deadline = timeout === undefined ? undefined : io.now() + timeout.ms;
   try {
     for (;;) {
       pending = false;
@@ -62,7 +67,7 @@ export async function watchUntilOver(context: Context, cluster: Cluster, watchin
       if (deadline !== undefined && io.now() >= deadline) {
         const problem = reflectors.map((one) => one.problem).find((one) => one !== undefined);
         const why = synced ? watching.reason(objects) : (problem ?? 'the cluster has not answered');
-        io.err(`error: not over after ${watching.timeout!.text}: ${why}\n`);
+        io.err(`error: not over after ${timeout?.text}: ${why}\n`);
         return EXIT.timedOut;
       }
       const most = io.terminal ? REDRAW_MS : NEVER_MS;
@@ -90,10 +95,11 @@ async function reflect(
   notice: () => void,
   refuse: (error: unknown) => void,
 ): Promise<Reflector<KubeObject>[]> {
-  const { Reflector: Kept } = await import('../kube/reflector.ts');
-  const { realClock } = await import('../kube/clock.ts');
-  const { ApiError } = await import('../kube/errors.ts');
-  const { silent } = await import('../kube/log.ts');
+  const { Reflector: Kept } = await import('../../kube/reflector.ts');
+  const { realClock } = await import('../../kube/clock.ts');
+  const { ApiError } = await import('../../kube/errors.ts');
+  const { silent } = await import('../../kube/log.ts');
+  const { nameSelector, pathOf } = await import('../../kube/path.ts');
   const logger = {
     ...silent,
     // A reflector tries again for ever; whoever may not look will not be let in by that.
@@ -102,7 +108,8 @@ async function reflect(
     },
     child: () => logger,
   };
-  return collections.map(({ path, only }) => {
+  return collections.map(({ resource, namespace, only }) => {
+    const path = pathOf(resource, { namespace });
     const fieldSelector = only === undefined ? {} : { fieldSelector: nameSelector(only) };
     const reflector = new Kept<KubeObject>({ api: cluster.api, clock: realClock, path, ...fieldSelector, logger });
     reflector.on(notice);

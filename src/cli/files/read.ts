@@ -12,8 +12,8 @@ import {
   type Document,
   type Node,
 } from 'yaml';
-import type { Io } from './io.ts';
-import { CliError, EXIT } from './exit.ts';
+import type { Io } from '../io.ts';
+import { CliError, EXIT } from '../exit.ts';
 
 export interface Place {
   readonly file: string;
@@ -45,6 +45,15 @@ export async function readObjects(io: Io, files: readonly string[]): Promise<Con
     files.map(async (file) => parseObjects(file === '-' ? 'stdin' : file, await readText(io, file))),
   );
   return { objects: all.flatMap(({ objects }) => objects), mistakes: all.flatMap(({ mistakes }) => mistakes) };
+}
+
+/** The same where nothing may be wrong: throws CliError for the first mistake. */
+export async function readAll(io: Io, files: readonly string[]): Promise<readonly Found[]> {
+  const { objects, mistakes } = await readObjects(io, files);
+  const [mistake] = mistakes;
+  if (mistake)
+    throw new CliError(`${mistake.place.file}:${mistake.place.line}:${mistake.place.column}: ${mistake.message}`);
+  return objects;
 }
 
 async function readText(io: Io, file: string): Promise<string> {
@@ -114,8 +123,8 @@ function collect(
 
 /** `a.b[2].c` and `metadata.annotations[x.y/z]` as keys. */
 export function keysOf(field: string): (string | number)[] {
-  return [...field.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(([, bracket, name]) =>
-    name !== undefined ? name : /^\d+$/.test(bracket!) ? Number(bracket) : bracket!,
+  return [...field.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(([, bracket = '', name]) =>
+    name !== undefined ? name : /^\d+$/.test(bracket) ? Number(bracket) : bracket,
   );
 }
 

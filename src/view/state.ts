@@ -1,4 +1,4 @@
-// Where a Rollout stands, in one word and a sentence.
+// Where a Rollout stands: one word, since when, and what the operator says.
 import { HELD, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { conditionOf, isTrue, progressingReason, rollbackId } from '../engine/status.ts';
@@ -41,11 +41,6 @@ export function stateOf(rollout: Rollout, deployment: Deployment | undefined): S
   }
   if (isTrue(rollout, 'Stalled')) return 'Stalled';
   return status?.phase === 'Healthy' ? 'Idle' : 'Pending';
-}
-
-/** `Waiting: step 1/3 done: ...` */
-export function standing(rollout: Rollout, deployment: Deployment | undefined): string {
-  return `${stateOf(rollout, deployment)}: ${messageOf(rollout) ?? 'no status yet'}`;
 }
 
 /** A release that the webhook has begun and the status does not tell of yet: the status is about another one. */

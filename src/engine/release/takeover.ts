@@ -1,27 +1,26 @@
-// What becomes of one Deployment that OpenKruise Rollouts has left behind: the next write, or why there is none. Facts in, decision out.
+// What happens to one Deployment that OpenKruise Rollouts has left behind: the next write, or why there is none. Facts in, plan out.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
-import { resolveLimits } from '../../engine/lib/replicas.ts';
-import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld } from '../../engine/workload/deployment/hold.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS } from '../../engine/workload/record.ts';
-import type { Settings } from '../../engine/workload/deployment/hold.ts';
-import { patchFor, type PatchOp } from '../../engine/admit/patch.ts';
-import { leftoverOf, settingsBefore, tracesOf, type Leftover } from '../../engine/release/openkruise.ts';
-import { ownerOf } from '../../engine/release/governing-rollout.ts';
-import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
-import { validateRollout } from '../../engine/validate/rollout.ts';
-import { sentence } from '../../engine/validate/violation.ts';
-import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../../engine/workload/deployment/view.ts';
-import { digest, factsOf, namespaceFlag } from '../resources.ts';
-import { pods } from '../text.ts';
+import { patchFor, type PatchOp } from '../admit/patch.ts';
+import { resolveLimits } from '../lib/replicas.ts';
+import { deploymentTemplate, sameTemplate } from '../lib/template.ts';
+import { namespaceFlag, pods } from '../lib/text.ts';
+import { validateRollout } from '../validate/rollout.ts';
+import { sentence } from '../validate/violation.ts';
+import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld, type Settings } from '../workload/deployment/hold.ts';
+import { deploymentKind } from '../workload/deployment/kind.ts';
+import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../workload/deployment/view.ts';
+import type { ProgressFacts } from '../workload/kind.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS } from '../workload/record.ts';
+import { ownerOf } from './governing-rollout.ts';
+import { leftoverOf, settingsBefore, tracesOf, type Leftover } from './openkruise.ts';
 
 export interface Service extends KubeObject {
   readonly spec?: { readonly selector?: Readonly<Record<string, string>> };
 }
 
-export interface Facts {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+/** Everything that a takeover of one Deployment is decided on, read at one moment. */
+export interface TakeoverFacts extends Pick<ProgressFacts, 'now' | 'digest'> {
   readonly deployment: Deployment;
   /** Of its namespace, those that name the Deployment. */
   readonly rollouts: readonly Rollout[];
@@ -35,7 +34,8 @@ export interface Facts {
 /** How a release that no Rollout takes through steps is to end. */
 export type Ending = 'Finish' | 'Rollback';
 
-export type Plan =
+/** One write, or why there is none. */
+export type TakeoverPlan =
   | { readonly kind: 'Nothing'; readonly says: string }
   /** Somebody else has to do or see something first. */
   | { readonly kind: 'Wait'; readonly waitsFor: string }
@@ -50,11 +50,11 @@ export type Plan =
     }
   | { readonly kind: 'Refuse'; readonly reason: string; readonly remedy: string };
 
-const refuse = (reason: string, remedy: string): Plan => ({ kind: 'Refuse', reason, remedy });
-const wait = (waitsFor: string): Plan => ({ kind: 'Wait', waitsFor });
+const refuse = (reason: string, remedy: string): TakeoverPlan => ({ kind: 'Refuse', reason, remedy });
+const wait = (waitsFor: string): TakeoverPlan => ({ kind: 'Wait', waitsFor });
 
 /** The same facts give the same plan, and a plan that was carried out leaves `Nothing` to do. */
-export function planTakeover(facts: Facts, ending: Ending | undefined): Plan {
+export function planTakeover(facts: TakeoverFacts, ending: Ending | undefined): TakeoverPlan {
   const { deployment } = facts;
   const owner = ownerOf(facts.rollouts);
   const leftover = leftoverOf(deployment, owner);
@@ -98,11 +98,12 @@ interface Situation {
   readonly unsettled: string | undefined;
 }
 
-function look(facts: Facts, owner: Rollout | undefined, leftover: Exclude<Leftover, 'Traces'>): Situation {
-  const { deployment, now, replicaSets, extras } = facts;
+function look(facts: TakeoverFacts, owner: Rollout | undefined, leftover: Exclude<Leftover, 'Traces'>): Situation {
+  const { now, deployment, replicaSets, extras, digest } = facts;
   const rollout = owner ?? nobody(deployment);
   const children = { replicaSets, pods: [] };
-  const before = factsOf(rollout, deployment, children, now).view!;
+  const viewed = (as: Deployment): View => deploymentKind.progress({ now, rollout, digest }, as, children);
+  const before = viewed(deployment);
   const { settings, guessed } = settingsBefore(deployment);
   const stable = stableOf(before, deployment, owner);
   const sum = before.updated + before.old;
@@ -127,7 +128,7 @@ function look(facts: Facts, owner: Rollout | undefined, leftover: Exclude<Leftov
     ...deployment.metadata,
     annotations: { ...deployment.metadata.annotations, [keys.HELD]: writeHeld(held) },
   };
-  const view = factsOf(rollout, { ...deployment, metadata, spec }, children, now).view!;
+  const view = viewed({ ...deployment, metadata, spec });
   // Under Recreate the native controller leaves several ReplicaSets alone; else it may just be sharing Pods out among them.
   const recreate = deployment.spec.strategy?.type === 'Recreate';
   const late = [view.newSet, ...view.oldSets].find((set) => set && (set.status?.replicas ?? 0) < sizeOf(set));
@@ -174,7 +175,7 @@ function afterwards({ leftover, extras, deployment }: Situation): string {
     : '';
 }
 
-function cannotHold(situation: Situation, rollout: Rollout): Plan | undefined {
+function cannotHold(situation: Situation, rollout: Rollout): TakeoverPlan | undefined {
   const { deployment, leftover, extras, view, sum } = situation;
   const { name } = deployment.metadata;
   const where = namespaceFlag(deployment);
@@ -203,12 +204,13 @@ function cannotHold(situation: Situation, rollout: Rollout): Plan | undefined {
 }
 
 /** Held as the webhook would have held it: nothing starts and nothing ends by this write. */
-function hold(situation: Situation, rollout: Rollout): Plan {
+function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
   const { deployment, view, stable, held, guessed, sum } = situation;
   const missing = view.replicas - sum;
   const active = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
-  if (missing > 0 && active.length > 1 && deployment.spec.strategy?.type === 'Recreate') {
-    const set = stable && isActive(stable) ? stable : view.oldSets.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0]!;
+  const [largest] = view.oldSets.toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  const set = stable && isActive(stable) ? stable : largest;
+  if (set && missing > 0 && active.length > 1 && deployment.spec.strategy?.type === 'Recreate') {
     const size = sizeOf(set) + missing;
     const says = `ReplicaSet ${set.metadata.name}: ${pods(missing)} more, ${size}, so that the versions add up to ${view.replicas}`;
     return { kind: 'PatchReplicaSet', set, spec: { replicas: size }, says };
@@ -235,7 +237,7 @@ function onward({ view }: Situation, { spec, status }: Rollout): string {
 }
 
 /** The user's own settings, in one write with un-pausing: in between, Recreate would take every Pod. */
-function giveBack({ deployment, settings, guessed }: Situation, says: string, template?: PatchOp): Plan {
+function giveBack({ deployment, settings, guessed }: Situation, says: string, template?: PatchOp): TakeoverPlan {
   const ops = patch(deployment, settings, {
     annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
     labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
@@ -243,7 +245,7 @@ function giveBack({ deployment, settings, guessed }: Situation, says: string, te
   return { kind: 'PatchDeployment', ops: template ? [...ops, template] : ops, says: `given back: ${says}`, guessed };
 }
 
-function rollBack(situation: Situation, then: string): Plan {
+function rollBack(situation: Situation, then: string): TakeoverPlan {
   const { stable, deployment } = situation;
   if (!stable)
     return refuse('the version before this release is not among its ReplicaSets any more', 'write --finish instead');
@@ -258,14 +260,14 @@ function rollBack(situation: Situation, then: string): Plan {
   );
 }
 
-const unmark = ({ settings }: Situation, set: ReplicaSet): Plan => ({
+const unmark = ({ settings }: Situation, set: ReplicaSet): TakeoverPlan => ({
   kind: 'PatchReplicaSet',
   set,
   spec: { minReadySeconds: settings.minReadySeconds ?? 0 },
   says: `ReplicaSet ${set.metadata.name}: its Pods count as available again`,
 });
 
-function clean(deployment: Deployment): Plan {
+function clean(deployment: Deployment): TakeoverPlan {
   const traces = tracesOf(deployment);
   const own = deployment.metadata.annotations?.[keys.HELD] !== undefined;
   const annotations = { ...traces.annotations, ...(own ? {} : { [keys.IN_PROGRESSING]: null }) };
@@ -314,14 +316,14 @@ function pins(selector: Readonly<Record<string, string>> | undefined, { spec }: 
   return Object.entries(rest).every(([key, value]) => labels[key] === value);
 }
 
-const unpinFirst = (service: Service): Plan =>
+const unpinFirst = (service: Service): TakeoverPlan =>
   refuse(
     `Service ${service.metadata.name} sends traffic to one version only, since OpenKruise was routing traffic: it would be without Pods when that version ends`,
     `kubectl patch service ${service.metadata.name}${namespaceFlag(service)} --type=json -p '[{"op":"remove","path":"/spec/selector/pod-template-hash"}]' ` +
       '(all versions get traffic then), or delete the Service if OpenKruise made it (NAME-canary); then try again',
   );
 
-function refuseEnding(rollout: Rollout, deployment: Deployment): Plan {
+function refuseEnding(rollout: Rollout, deployment: Deployment): TakeoverPlan {
   const { name } = deployment.metadata;
   const where = namespaceFlag(deployment);
   return refuse(
@@ -330,7 +332,7 @@ function refuseEnding(rollout: Rollout, deployment: Deployment): Plan {
   );
 }
 
-function askForEnding(deployment: Deployment, owner: Rollout | undefined): Plan {
+function askForEnding(deployment: Deployment, owner: Rollout | undefined): TakeoverPlan {
   const why =
     owner === undefined
       ? 'no Rollout names it'
