@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ReleasePolicy, ReleasePolicySpec, StepRules } from '../../../src/api/policy.ts';
 import type { CanaryStep, Deployment } from '../../../src/api/types.ts';
-import { judge, matching, readGlass, selects, type Finding } from '../../../src/engine/policy/policy.ts';
+import { readBreakGlass } from '../../../src/engine/policy/break-glass.ts';
+import { judge, matching, selects, type Finding } from '../../../src/engine/policy/policy.ts';
 import {
   judgeChange,
   judgePlan,
@@ -133,9 +134,9 @@ describe('what findings come to', () => {
 
   it('reads its own record of broken glass, and nobody else’s', () => {
     const glass = { user: 'u', reason: 'r', time: 't', policies: ['p'] };
-    assert.deepEqual(readGlass(JSON.stringify(glass)), glass);
-    assert.deepEqual(readGlass(JSON.stringify({ ...glass, policies: 'p' }))?.policies, [], 'opens nothing');
-    for (const text of [undefined, '', 'null', '[]', '{"user":1}', '{']) assert.equal(readGlass(text), undefined);
+    assert.deepEqual(readBreakGlass(JSON.stringify(glass)), glass);
+    assert.deepEqual(readBreakGlass(JSON.stringify({ ...glass, policies: 'p' }))?.policies, [], 'opens nothing');
+    for (const text of [undefined, '', 'null', '[]', '{"user":1}', '{']) assert.equal(readBreakGlass(text), undefined);
   });
 });
 
