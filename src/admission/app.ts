@@ -167,7 +167,11 @@ interface Inbound {
   release?: () => void;
 }
 
-async function handleBody(request: Request, { webhook, handler, lane, clock }: Route, inbound: Inbound): Promise<Reply> {
+async function handleBody(
+  request: Request,
+  { webhook, handler, lane, clock }: Route,
+  inbound: Inbound,
+): Promise<Reply> {
   if (!isJson(request)) throw new BadRequest('the body must be application/json', 415);
   const { bytes, large, release } = await readBody(request, lane, clock);
   Object.assign(inbound, { bytes, release } satisfies Inbound);

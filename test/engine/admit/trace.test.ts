@@ -29,7 +29,12 @@ const web = (image: string, annotations: Record<string, string> = {}, resourceVe
   },
 });
 
-const edit = (old: Deployment, next: Deployment, of = rollout(), traced: Tracing | 'not traced' = tracing): Interception =>
+const edit = (
+  old: Deployment,
+  next: Deployment,
+  of = rollout(),
+  traced: Tracing | 'not traced' = tracing,
+): Interception =>
   intercept({ operation: 'UPDATE', old, next, user: 'ann', fieldManager: 'kubectl' }, of, {
     operatorUser: 'us',
     sha256,
