@@ -65,6 +65,28 @@ describe('an edit of a held Deployment', () => {
     assert.equal(edit(withSpec(moving, { replicas: 20 }), moving).paused, false);
   });
 
+  it('that applies a field no longer leaves it to Kubernetes’ default', () => {
+    const argocd = (...paths: string[]) => [
+      {
+        manager: 'argocd',
+        operation: 'Apply',
+        apiVersion: 'apps/v1',
+        fieldsV1: { 'f:spec': Object.fromEntries(paths.map((path) => [path, {}])) },
+      },
+    ];
+    const note = '[{"manager":"argocd","operation":"Apply","apiVersion":"apps/v1","fields":["minReadySeconds"]}]';
+    const owned = (managedFields: object[]) => {
+      const deployment = annotated(running, { [keys.FIELD_OWNERS]: note });
+      return { ...deployment, metadata: { ...deployment.metadata, managedFields } } as typeof running;
+    };
+    const [old, next] = [owned(argocd('f:minReadySeconds')), owned(argocd('f:template'))];
+    const user = { ...record.user, minReadySeconds: 7 };
+    const context = contextFor(old, next, demo(), {}, 'argocd');
+    assert.equal(editOfHeld(context, old, { ...record, user }).after.user.minReadySeconds, null);
+    const stays = contextFor(old, old, demo(), {}, 'argocd');
+    assert.equal(editOfHeld(stays, old, { ...record, user }).after.user.minReadySeconds, 7);
+  });
+
   it('that nobody saw counts as well', () => {
     const unseen = withSpec(running, limits('30%', 1));
     assert.equal(heldBefore(unseen)?.user.maxSurge, '30%');

@@ -147,7 +147,9 @@ export const contextFor = (
   next: Deployment,
   rollout: Rollout | undefined = demo(),
   more: Partial<InterceptOptions> = {},
-): Context => contextOf(editOf(old, next), rollout, { operatorUser: OPERATOR, sha256, ...more });
+  fieldManager = alice.fieldManager,
+): Context =>
+  contextOf(editOf(old, next, { ...alice, fieldManager }), rollout, { operatorUser: OPERATOR, sha256, ...more });
 
 export const workloadFacts = (
   old: Deployment | undefined,

@@ -430,6 +430,8 @@ describe('an edit of a Deployment under a policy', () => {
       const again = admit(v1, after, demo(), under(spec, { by: eve }));
       assert.equal(again.verdict, 'Held', 'called again for the same edit');
       assert.deepEqual(stored(after, again), after);
+      const copied = admit(v1, after, demo(), under(spec, { by: as('ed', 'sre') }));
+      assert.equal(copied.verdict, 'Denied', 'not by a copy of the note');
     });
 
     for (const [when, by, reason, expected] of [
