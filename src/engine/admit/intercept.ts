@@ -59,7 +59,7 @@ export function intercept(edit: Edit, rollout: Rollout | undefined, options: Int
 export function contextOf(edit: Edit, rollout: Rollout | undefined, options: InterceptOptions): Context {
   const { old, next } = edit;
   const change = old === undefined ? 'None' : changeBetween(old.spec.template, next.spec.template);
-  const digests = new Map<Deployment, string>();
+  let digests: Map<Deployment, string> | undefined;
   let owned: Owned | undefined;
   return {
     ...edit,
@@ -68,9 +68,10 @@ export function contextOf(edit: Edit, rollout: Rollout | undefined, options: Int
     change,
     changed: change !== 'None',
     digest(deployment) {
-      const known = digests.get(deployment) ?? templateDigest(deployment.spec.template, options.sha256);
-      digests.set(deployment, known);
-      return known;
+      digests ??= new Map();
+      const digest = digests.get(deployment) ?? templateDigest(deployment.spec.template, options.sha256);
+      digests.set(deployment, digest);
+      return digest;
     },
     owned: (before) => (owned ??= ownedAfter(edit, before)),
   };
