@@ -1,14 +1,12 @@
 // What an edit means for the hold of a Deployment: the one file of admission that knows which of its fields are borrowed, and how.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, Rollout } from '../../api/types.ts';
-import { asUserWrote } from '../release/bypass.ts';
-import { ownersAfter, readOwners, writeOwners, type Field, type Owned } from '../workload/deployment/field-owners.ts';
+import { ownersAfter, readOwners, type Field } from '../workload/deployment/field-owners.ts';
 import {
   FIELDS,
   firstHold,
   freedSettings,
   heldAnnotations,
-  HELD_ANNOTATIONS,
   isMarked,
   isMoving,
   noticeEdits,
@@ -19,6 +17,9 @@ import {
   withoutFields,
   type Settings,
 } from '../workload/deployment/hold.ts';
+import { asUserWrote } from '../workload/deployment/unseen.ts';
+import { writeOwners, type Owned } from '../workload/field-owners.ts';
+import { HELD_ANNOTATIONS } from '../workload/record.ts';
 import { annotationOf, governs, keepLabels, labelOf, type Context, type Edit } from './edit.ts';
 import type { Wanted } from './patch.ts';
 
@@ -150,7 +151,7 @@ export function withoutForeignHold(old: Deployment | undefined, next: Deployment
 }
 
 /** Who owns the borrowed fields after the edit, and which of them their owners have dropped. */
-export function ownedAfter({ next, fieldManager: manager, managedFields }: Edit, old: Deployment): Owned {
+export function ownedAfter({ next, fieldManager: manager, managedFields }: Edit, old: Deployment): Owned<Field> {
   const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
   const [before, after] = [settingsOf(old), settingsOf(next)];
   const user = readHeld(old)?.user ?? before;

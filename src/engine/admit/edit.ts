@@ -4,7 +4,8 @@ import type { Deployment, Rollout } from '../../api/types.ts';
 import type { Sha256, TemplateChange } from '../lib/template.ts';
 import type { Tracing } from '../trace/trace.ts';
 import type { Violation } from '../validate/violation.ts';
-import type { Owned } from '../workload/deployment/field-owners.ts';
+import type { Field } from '../workload/deployment/field-owners.ts';
+import type { Owned } from '../workload/field-owners.ts';
 import type { PatchOp, Wanted } from './patch.ts';
 
 export interface Edit {
@@ -74,7 +75,7 @@ export interface Context extends Edit, InterceptOptions {
   /** Of the template of the old object or the new; each is worked out once. */
   readonly digest: (deployment: Deployment) => string;
   /** Who owns the fields that are borrowed; worked out when first asked for. */
-  readonly owned: (old: Deployment) => Owned;
+  readonly owned: (old: Deployment) => Owned<Field>;
 }
 
 /** Outside a cluster the operator and a person may share a username, so the field manager must fit too. */

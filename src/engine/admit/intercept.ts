@@ -5,8 +5,9 @@ import { changeBetween, templateDigest } from '../lib/template.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
 import { recordTooLarge } from '../workload/annotation-size.ts';
-import type { Owned } from '../workload/deployment/field-owners.ts';
+import type { Field } from '../workload/deployment/field-owners.ts';
 import { isMarked, mayFreeAtOnce, type Settings } from '../workload/deployment/hold.ts';
+import type { Owned } from '../workload/field-owners.ts';
 import {
   annotationsOfHeld,
   editedFields,
@@ -60,7 +61,7 @@ export function contextOf(edit: Edit, rollout: Rollout | undefined, options: Int
   const { old, next } = edit;
   const change = old === undefined ? 'None' : changeBetween(old.spec.template, next.spec.template);
   let digests: Map<Deployment, string> | undefined;
-  let owned: Owned | undefined;
+  let owned: Owned<Field> | undefined;
   return {
     ...edit,
     ...options,
