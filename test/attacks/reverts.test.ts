@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Deployment, PodTemplate, Rollout } from '../../src/api/types.ts';
 import { readHeld, writeHeld } from '../../src/engine/workload/deployment/hold.ts';
-import { intercept, type Decision } from '../../src/engine/admit/intercept.ts';
+import { intercept, type Interception } from '../../src/engine/admit/intercept.ts';
 import { templateDigest } from '../../src/engine/lib/template.ts';
 import { differences } from '../../src/engine/lib/template-diff.ts';
 import { HELD } from '../../src/api/keys.ts';
@@ -12,7 +12,7 @@ import { World } from '../operator/world.ts';
 import { applyOps } from '../support/json-patch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const edit = (old: Deployment, next: Deployment, rollout: Rollout = aRollout(1, '100%')): Decision =>
+const edit = (old: Deployment, next: Deployment, rollout: Rollout = aRollout(1, '100%')): Interception =>
   intercept({ operation: 'UPDATE', old, next, user: 'alice', fieldManager: 'kubectl' }, rollout, {
     operatorUser: OPERATOR,
     sha256,

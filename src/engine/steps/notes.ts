@@ -4,7 +4,7 @@ import type { Pod } from '../../api/types.ts';
 import { labelPod } from '../workload/effects.ts';
 import type { Move } from '../workload/kind.ts';
 import { approvalsOf } from '../policy/approval.ts';
-import { glassFor, withApprovalByEdit } from '../policy/gate.ts';
+import { breakGlassFor as glassFor, withApprovalByEdit } from '../policy/gate.ts';
 import type { Effect } from '../decision.ts';
 import { conditionOf, dropConditions, openHistory } from '../status.ts';
 import type { Run } from './run.ts';

@@ -10,7 +10,8 @@ import {
   writeHeld,
 } from '../../../src/engine/workload/deployment/hold.ts';
 import { templateDigest } from '../../../src/engine/lib/template.ts';
-import { intercept, type Decision, type Edit } from '../../../src/engine/admit/intercept.ts';
+import type { Edit } from '../../../src/engine/admit/edit.ts';
+import { intercept, type Interception } from '../../../src/engine/admit/intercept.ts';
 import { applyOps } from '../../support/json-patch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -84,7 +85,7 @@ const image = (tag: string): Spec => ({
 const without = <T>(map: Readonly<Record<string, T>> | undefined, ...names: string[]): Record<string, T> =>
   Object.fromEntries(Object.entries(map ?? {}).filter(([key]) => !names.includes(key)));
 
-interface Outcome extends Decision {
+interface Outcome extends Interception {
   readonly result: Deployment;
 }
 
