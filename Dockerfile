@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# The program alone: no sandbox, no tests, production dependencies only. It is JavaScript, so one build serves every platform.
+# The program alone: no tests and production dependencies only. Without its folder, npm leaves out the workspace `sandbox`, and what only it needs.
+# It is JavaScript, so one build serves every platform.
 FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./

@@ -28,7 +28,7 @@ help: ## List the targets
 .PHONY: test
 test: $(INSTALLED) ## Lint, type-check and run every test (the acceptance tests against the embedded cluster)
 	@$(NODE) test/support/tools.ts
-	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-program test-docs test-chaos test-unit lint typecheck generated
+	@$(MAKE) --no-print-directory --keep-going $(PARALLEL) test-e2e test-program test-docs test-chaos test-sandbox test-unit lint typecheck generated
 	@$(MAKE) --no-print-directory test-property
 
 .PHONY: lint
@@ -42,6 +42,10 @@ typecheck: $(INSTALLED) ## Check the types
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Run the tests of the rooms only: those of all parts but the ones below
 	@npm run --silent test:unit
+
+.PHONY: test-sandbox
+test-sandbox: $(INSTALLED) ## Run the tests of the embedded cluster only
+	@npm run --silent test:sandbox
 
 .PHONY: test-program
 test-program: $(INSTALLED) ## Run the tests of the program and the plugin as a whole only

@@ -23,7 +23,8 @@ const arrows = {
   telemetry: ['api', 'engine'],
   operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
   admission: ['api', 'engine', 'schema', 'kube', 'tls', 'telemetry'],
-  cli: ['api', 'engine', 'schema', 'schedule', 'kube'],
+  view: ['api', 'engine'],
+  cli: ['api', 'engine', 'schema', 'schedule', 'kube', 'view'],
   app: ['api', 'engine', 'schedule', 'kube', 'tls', 'telemetry', 'operator', 'admission'],
 };
 
@@ -52,12 +53,22 @@ const wallAt = (room, depth, extra) => ({
               regex: `^${name}(/|$)`,
               message: `Only ${owners.map((owner) => `src/${owner}`).join(' and ')} may import ${name}.`,
             })),
+          { regex: '^@tranche/', message: 'The embedded cluster is for tests and tools: it is not in the image.' },
           ...extra,
         ],
       },
     ],
   },
 });
+
+/** No file of a folder of the sandbox imports what lies so many levels above that folder or higher. */
+const sandboxWall = (folder, levels, message) =>
+  DEPTHS.map((depth) => ({
+    files: [`sandbox/${folder}/${'*/'.repeat(depth)}*.ts`],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ regex: `^(\\.\\./){${depth + levels}}`, message }] }],
+    },
+  }));
 
 /** Paths of the API are made in one place, where names are looked at. */
 const PATHS = [
@@ -130,21 +141,27 @@ export default tseslint.config(
   },
   // The engine makes JSON pointers, which `path` is called in a patch too.
   { files: ['src/kube/path.ts', 'src/engine/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ENVIRONMENT] } },
-  ...DEPTHS.map((depth) => ({
-    files: [`sandbox/src/${'*/'.repeat(depth)}*.ts`],
+  ...sandboxWall('src', 1, 'The embedded cluster shares no code with the program that is tried on it.'),
+  ...sandboxWall(
+    'test',
+    2,
+    "The embedded cluster's tests use the embedded cluster only; a test that needs more is in test/.",
+  ),
+  {
+    files: ['test/**/*.ts', 'tools/**/*.ts', 'certs/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
         {
           patterns: [
             {
-              regex: `^(\\.\\./){${depth + 1}}`,
-              message: 'The embedded cluster shares no code with the program that is tried on it.',
+              regex: '^(\\.\\./)+sandbox/',
+              message: 'Import the embedded cluster by its name: @tranche/sandbox (sandbox/package.json, "exports").',
             },
           ],
         },
       ],
     },
-  })),
+  },
   { files: ['sandbox/src/main.ts', 'src/cli/**', 'test/support/**', 'tools/**'], rules: { 'no-console': 'off' } },
 );

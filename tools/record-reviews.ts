@@ -3,8 +3,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ReviewRequest } from '../sandbox/src/admission/index.ts';
-import { startSandbox, type Sandbox } from '../sandbox/src/index.ts';
+import { startSandbox, type Sandbox } from '@tranche/sandbox';
+import type { ReviewRequest } from '@tranche/sandbox/admission';
 import { endAll, run, temporaryFolder } from '../test/support/processes.ts';
 import { findTool } from '../test/support/tools.ts';
 

@@ -31,6 +31,8 @@ import {
 } from './core/types.ts';
 import type { Admission, FieldTracker, Machinery, Result } from './core/call.ts';
 
+export type { Admission } from './core/call.ts';
+
 /** The version of Kubernetes that the sandbox behaves like. */
 export const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.2' };
 
@@ -43,13 +45,13 @@ export interface ClusterOptions {
   /** PEM: signs the tokens of service accounts; absent = a new one. */
   signingKey?: string;
   /** Takes the place of webhooks and policies: for tests that decide in process. */
-  admission?: (store: Store, registry: Registry) => Admission;
+  admission?: ((store: Store, registry: Registry) => Admission) | undefined;
   /** Webhooks in this process, called after those that are configured. */
-  inProcess?: readonly InProcessWebhook[];
+  inProcess?: readonly InProcessWebhook[] | undefined;
   /** Where Services listen in reality, for webhooks. */
-  resolveService?: ResolveService;
+  resolveService?: ResolveService | undefined;
   /** Ownership of fields, for server-side apply; absent in virtual time, where nobody looks at it. */
-  fields?: FieldTracker;
+  fields?: FieldTracker | undefined;
   /** What discovery says the server's address is. */
   serverAddress?: string;
 }

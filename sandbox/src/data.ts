@@ -29,7 +29,7 @@ interface Line {
   revision: number;
   collection?: string;
   object?: KubeObject;
-  gone?: { namespace?: string; name: string };
+  gone?: { namespace?: string | undefined; name: string };
 }
 
 const PRIVATE = 0o600;

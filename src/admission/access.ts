@@ -54,6 +54,14 @@ export const askAccess =
     return [{ ...common, reason, remedy: `ask for the ClusterRole ${role}, or ask somebody who has it` }];
   };
 
+/** Nobody takes a release over where the right for it cannot be asked about. */
+export const nobodyToAsk = (user: string): Violation => ({
+  field: 'takeover by',
+  value: user,
+  reason: 'cannot be checked here',
+  remedy: 'run the operator with access to the API server',
+});
+
 /** What admission reads live, each within the time that the API server waits for us. */
 export const readersOf = (
   api: Api,

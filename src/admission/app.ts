@@ -33,7 +33,7 @@ export interface Reply {
   readonly review: object;
 }
 export type Handler = (body: unknown) => Reply | Promise<Reply>;
-type Judge = (request: AdmissionRequest, deps: AdmissionDeps) => Answer | Promise<Answer>;
+type Webhook = (request: AdmissionRequest, deps: AdmissionDeps) => Answer | Promise<Answer>;
 
 export interface AppOptions {
   readonly isDraining: () => boolean;
@@ -87,12 +87,12 @@ export const parseBody = (webhook: string, bytes: Uint8Array): unknown =>
 
 /** Whoever sends us kinds that are not ours gets them back unchanged. */
 const admission =
-  (judges: Readonly<Record<string, Judge>>, deps: AdmissionDeps): Handler =>
+  (webhooks: Readonly<Record<string, Webhook>>, deps: AdmissionDeps): Handler =>
   async (body) => {
     const request = readReview(body);
     const kind = `${request.kind.group}/${request.kind.kind}`;
-    const judge = Object.hasOwn(judges, kind) ? judges[kind] : undefined;
-    const result = judge === undefined ? pass : await judge(request, deps);
+    const webhook = Object.hasOwn(webhooks, kind) ? webhooks[kind] : undefined;
+    const result = webhook === undefined ? pass : await webhook(request, deps);
     return { verdict: result.verdict, review: writeReview(request.uid, result) };
   };
 
@@ -134,7 +134,7 @@ const answer = (route: Route): RequestHandler => {
     try {
       let reply: Reply;
       try {
-        reply = await inTime(judgeBody(request, route, inbound), clock);
+        reply = await inTime(handleBody(request, route, inbound), clock);
       } catch (error) {
         reply = unjudged(error, inbound, route);
       }
@@ -167,7 +167,11 @@ interface Inbound {
   release?: () => void;
 }
 
-async function judgeBody(request: Request, { webhook, handler, lane, clock }: Route, inbound: Inbound): Promise<Reply> {
+async function handleBody(
+  request: Request,
+  { webhook, handler, lane, clock }: Route,
+  inbound: Inbound,
+): Promise<Reply> {
   if (!isJson(request)) throw new BadRequest('the body must be application/json', 415);
   const { bytes, large, release } = await readBody(request, lane, clock);
   Object.assign(inbound, { bytes, release } satisfies Inbound);

@@ -1,11 +1,15 @@
 // What the admission server needs of the rest of the program: lookups in the watch cache, who we are, and where to report.
+import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
-import type { Verdict } from '../engine/admit/intercept.ts';
+import type { Decided, PolicyReport } from '../engine/admit/decision.ts';
+import type { Labels } from '../engine/policy/policy.ts';
+import type { Calendar } from '../engine/policy/windows.ts';
 import type { Sampling } from '../engine/trace/trace.ts';
 import type { Violation } from '../engine/validate/violation.ts';
 import type { Logger } from '../kube/log.ts';
 import type { PeerCheck } from './peer.ts';
-import type { PolicyDeps } from './policy.ts';
+
+export type { Decided, PolicyReport };
 
 /** PEM. */
 export interface KeyPair {
@@ -13,16 +17,16 @@ export interface KeyPair {
   readonly cert: string;
 }
 
-/** What became of an edit of a Deployment; not called for a dry run. */
-export interface Decided {
-  /** The review's uid. */
-  readonly request: string;
-  /** Denied: by a policy. */
-  readonly verdict: Verdict | 'Denied';
-  readonly namespace: string;
-  readonly name: string;
-  readonly rollout: string | undefined;
-  readonly user: string;
+/** What judging by policies needs of the rest of the program. Lookups in caches, none of them asks the API server. */
+export interface PolicyDeps {
+  /** Policies that select this Deployment by its namespace and any of these sets of labels; by its namespace alone when there are none. */
+  readonly policiesFor: (namespace: string, workloadLabels: readonly Labels[]) => readonly ReleasePolicy[];
+  /** Deployments of the namespace in a release, but for this one. */
+  readonly inFlight: (namespace: string, except: string) => number;
+  readonly calendar: Calendar;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly report?: (report: PolicyReport) => void;
 }
 
 /** Somebody who is not the operator lets a step go on. */
@@ -61,7 +65,7 @@ export interface AdmissionDeps {
   /** May this person approve? The one decision that may ask the API server. Without it, whoever may write the status may. */
   readonly authorize?: (approval: Approval) => Promise<readonly Violation[]>;
   /** Without it there are no policies. */
-  readonly policy?: PolicyDeps;
+  readonly policy?: PolicyDeps | undefined;
   /** Which releases are traced; without it none is. */
   readonly sampling?: Sampling;
   readonly onDecision?: (decided: Decided) => void;

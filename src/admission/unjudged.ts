@@ -1,6 +1,7 @@
 // What is answered to a review that we cannot judge: too large, too many, unreadable, or a bug of ours. Always a review, never an HTTP
 // error, which would leave it to the failurePolicy, and that lets by most of what we are asked.
-import { GROUP, HELD, OWN_GROUP, WORKLOAD_TYPE } from '../api/keys.ts';
+import { GROUP, OWN_GROUP } from '../api/keys.ts';
+import { isMarkedAsOurs } from '../engine/admit/edit.ts';
 import type { AdmissionDeps } from './deps.ts';
 import type { About, Head } from './head.ts';
 import { writeReview, type Answer } from './review.ts';
@@ -62,8 +63,7 @@ export function mayMatter({ group, kind, namespace, name, operation }: About, de
     if (group === GROUP || group === OWN_GROUP) return ruled || operation !== 'DELETE';
     if (group === 'apps' && kind === 'ReplicaSet') return (deps.heldIn?.(namespace) ?? []).length > 0;
     if (!(group === 'apps' && kind === 'Deployment') && !(group === 'autoscaling' && kind === 'Scale')) return true;
-    const { labels, annotations } = deps.deploymentFor(namespace, name)?.metadata ?? {};
-    const marked = labels?.[WORKLOAD_TYPE] !== undefined || annotations?.[HELD] !== undefined;
+    const marked = isMarkedAsOurs(deps.deploymentFor(namespace, name)?.metadata);
     return ruled || marked || deps.rolloutFor(namespace, 'Deployment', name) !== undefined;
   } catch {
     return true;

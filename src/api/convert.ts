@@ -1,11 +1,10 @@
 // Rollout v1alpha1 ⇄ v1beta1, lossless both ways: what the other version cannot say travels in an annotation.
+import { isObject, type Json } from './json.ts';
 import { CONVERSION, ROLLING_STYLE, TRAFFIC_ROUTING } from './keys.ts';
 import { nestsTooDeep } from './nesting.ts';
 import { difference, mend, type Difference } from './overlay.ts';
 
 export type Version = 'v1alpha1' | 'v1beta1';
-type Json = Readonly<Record<string, unknown>>;
-
 /**
  * The same Rollout in another version. Total: what has not the shape of a Rollout is carried over as it is, for the schema to refuse.
  * The mapping alone loses something here and there; so it is done, undone, and what did not come back is noted in the annotation,
@@ -171,6 +170,3 @@ function withAnnotation(object: Json, key: string, value: string | undefined): J
 
 const pick = (object: Json, keys: readonly string[]): Json =>
   Object.fromEntries(keys.flatMap((key) => (object[key] === undefined ? [] : [[key, object[key]]])));
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,5 @@
 // The difference between two JSON values as data, and laying it over a value that may have changed since: never over such a change.
-
-type Json = Readonly<Record<string, unknown>>;
+import { isObject, type Json } from './json.ts';
 
 /** How to get from one value to another. Where `was` is missing the value was absent; where `is` is missing it is to be. */
 export type Difference =
@@ -74,9 +73,6 @@ function equal(a: unknown, b: unknown): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A key such as `__proto__` is a key like any other. */
 const own = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);

@@ -1,19 +1,18 @@
 // What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
+import { DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
 import { ROLLOUT_RESOURCE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/lib/replicas.ts';
+import { namespaceFlag, pods } from '../engine/lib/text.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
-import { planRelease, type Wait } from '../engine/steps/plan.ts';
-import type { ApiCall } from '../kube/api.ts';
-import { ApiError, isConflict } from '../kube/errors.ts';
-import { DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
-import { pathOf } from '../kube/path.ts';
-import type { Cluster, Context, DryRun } from './context.ts';
+import { isUnreported, messageOf, stateOf } from '../view/state.ts';
+import type { Cluster, Write } from './cluster.ts';
+import type { Context } from './context.ts';
 import { CliError } from './exit.ts';
+import { dryRunNote, type DryRun } from './flags.ts';
 import { oneLine } from './paint.ts';
-import { findWorkload, getRollout, listRollouts, namespaceFlag } from './resources.ts';
-import { isUnreported, standing, stateOf } from './state.ts';
-import { duration, pods } from './text.ts';
+import { findWorkload, getRollout, listRollouts } from './resources.ts';
+import { describeWait } from './text.ts';
 
 export interface Target {
   readonly rollout: Rollout;
@@ -22,7 +21,7 @@ export interface Target {
 
 /** Undefined: nothing is to be written. */
 export interface Change {
-  readonly call?: ApiCall;
+  readonly write?: Write;
   /** What was done and what follows; `answer` is what the server gave back, undefined when nothing was sent. */
   says(answer: Rollout | undefined): string | Promise<string>;
 }
@@ -39,15 +38,13 @@ export async function change(
   const cluster = await context.cluster();
   for (let attempt = 1; ; attempt++) {
     const target = await getTarget(cluster, name);
-    const { call, says } = await decide(target);
+    const { write, says } = await decide(target);
     try {
-      const answer = call && dryRun !== 'client' ? await send(cluster, call, dryRun) : undefined;
-      context.io.out(
-        `${oneLine(await says(answer as Rollout | undefined))}${dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`}\n`,
-      );
+      const answer = write && (await cluster.send(write, dryRun));
+      context.io.out(`${oneLine(await says(answer as Rollout | undefined))}${dryRunNote(dryRun)}\n`);
       return target;
     } catch (error) {
-      if (!isConflict(error) || attempt >= ATTEMPTS) throw error;
+      if (cluster.answerOf(error) !== 'Conflict' || attempt >= ATTEMPTS) throw error;
     }
   }
 }
@@ -61,7 +58,7 @@ export async function getTarget(cluster: Cluster, name: string): Promise<Target>
 /** Of two Rollouts for one Deployment only the first works: a word to the other would go to nobody, or to the wrong one. */
 async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promise<void> {
   const all = await listRollouts(cluster, metadata.namespace).catch((error: unknown) => {
-    if (error instanceof ApiError && error.code === 403) return [];
+    if (cluster.answerOf(error) === 'Forbidden') return [];
     throw error;
   });
   const owner = ownerOf(all.filter((one) => one.spec.workloadRef.name === spec.workloadRef.name));
@@ -72,9 +69,6 @@ async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promi
   );
 }
 
-export const send = ({ api }: Cluster, call: ApiCall, dryRun: DryRun): Promise<unknown> =>
-  api.request(dryRun === 'server' ? { ...call, query: { ...call.query, dryRun: 'All' } } : call);
-
 export const nameOf = ({ metadata }: KubeObject): { namespace: string | undefined; name: string } => ({
   namespace: metadata.namespace,
   name: metadata.name,
@@ -83,24 +77,28 @@ export const nameOf = ({ metadata }: KubeObject): { namespace: string | undefine
 const MERGE = 'application/merge-patch+json';
 
 /** With the resourceVersion it was decided on: an approval is for what its giver saw. */
-export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): ApiCall => ({
+export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
-  path: pathOf(ROLLOUTS, { ...nameOf(rollout), subresource: 'status' }),
+  resource: ROLLOUTS,
+  ...nameOf(rollout),
+  subresource: 'status',
   contentType: MERGE,
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, status: { canaryStatus } },
 });
 
-export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): ApiCall => ({
+export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
-  path: pathOf(ROLLOUTS, nameOf(rollout)),
+  resource: ROLLOUTS,
+  ...nameOf(rollout),
   contentType: MERGE,
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, spec },
 });
 
 /** The whole template is put in place: a merge patch could not take fields away. It may be held. */
-export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): ApiCall => ({
+export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): Write => ({
   method: 'PATCH',
-  path: pathOf(DEPLOYMENTS, nameOf(deployment)),
+  resource: DEPLOYMENTS,
+  ...nameOf(deployment),
   contentType: 'application/json-patch+json',
   body: [
     { op: 'replace', path: '/metadata/resourceVersion', value: deployment.metadata.resourceVersion },
@@ -109,10 +107,8 @@ export const replaceTemplate = (deployment: Deployment, template: Deployment['sp
 });
 
 /** Throws where there is no release to decide about. */
-export function inRelease(
-  { rollout, deployment }: Target,
-  verb: string,
-): NonNullable<Rollout['status']>['canaryStatus'] & object {
+export function inRelease(target: Target, verb: string): NonNullable<Rollout['status']>['canaryStatus'] & object {
+  const { rollout, deployment } = target;
   const name = rollout.metadata.name;
   if (deployment && isUnreported(rollout, deployment))
     throw new CliError(
@@ -121,7 +117,7 @@ export function inRelease(
     );
   const status = rollout.status?.canaryStatus;
   if (rollout.status?.phase !== 'Progressing' || !status)
-    throw new CliError(`cannot ${verb}: ${name} releases nothing (${standing(rollout, deployment)})`);
+    throw new CliError(`cannot ${verb}: ${name} releases nothing (${standing(target)})`);
   return status;
 }
 
@@ -137,9 +133,10 @@ export function inSteps(target: Target, verb: string): ReturnType<typeof inRelea
 }
 
 /** `step 2 of 3: 5 of 10 Pods, then it waits for approval` */
-export function describeStep({ rollout, deployment }: Target, index: number): string {
+export async function describeStep({ rollout, deployment }: Target, index: number): Promise<string> {
   const all = rollout.spec.strategy.canary?.steps?.length ?? 0;
   if (!deployment) return `step ${index} of ${all}`;
+  const { planRelease } = await import('../engine/steps/plan.ts');
   const planned = planRelease(rollout, deployment).steps.find(({ step }) => step === index);
   const end = `${pods(replicasOf(deployment))} and the end of the release`;
   if (index > all) return `the rest of the ${end}`;
@@ -149,13 +146,6 @@ export function describeStep({ rollout, deployment }: Target, index: number): st
   return `step ${index} of ${all}: ${planned.updated} of ${pods(replicasOf(deployment))}, ${then}`;
 }
 
-export const describeWait = (wait: Wait): string =>
-  wait === 'Approval'
-    ? 'waits for approval'
-    : wait === 'None'
-      ? 'goes on at once'
-      : `waits ${duration(wait.seconds * 1000)}`;
-
 /** What has to be done beside it where the release is frozen. */
 export const whileFrozen = ({ rollout, deployment }: Target): string =>
   stateOf(rollout, deployment) === 'Paused'
@@ -164,3 +154,13 @@ export const whileFrozen = ({ rollout, deployment }: Target): string =>
 
 export const follow = (rollout: Rollout): string =>
   `follow it with: kubectl tranche status ${rollout.metadata.name}${namespaceFlag(rollout)} --watch`;
+
+/** `Waiting: step 1/3 done: ...` */
+export const standing = ({ rollout, deployment }: Target): string =>
+  `${stateOf(rollout, deployment)}: ${messageOf(rollout) ?? 'no status yet'}`;
+
+/** Of a Rollout that is on its way out nothing can be decided any more. */
+export function refuseDeleted({ metadata }: Rollout, verb: string): void {
+  if (metadata.deletionTimestamp !== undefined)
+    throw new CliError(`cannot ${verb}: ${metadata.name} is being deleted, and its Deployment is given back`);
+}

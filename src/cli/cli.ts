@@ -1,14 +1,14 @@
 // Arguments in, exit code out: the frame of `kubectl tranche`.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addCommands, repeated } from './commands.ts';
-import { createContext, explainFailure, type Context, type GlobalFlags } from './context.ts';
+import { addCommand, type Start } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { createContext } from './context.ts';
 import { EXIT } from './exit.ts';
+import { explainFailure } from './failure.ts';
+import { repeated } from './flags.ts';
 import type { Io } from './io.ts';
 import { guarded } from './paint.ts';
-
-/** What a command does; its answer is the exit code. */
-export type Run = (context: Context) => Promise<number>;
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 the command line or kubeconfig cannot be used, 3 timed out, 4 refused (by policy, by
@@ -40,8 +40,6 @@ export async function runCli(args: readonly string[], terminal: Io): Promise<num
   return exitCode;
 }
 
-export type Start = (flags: GlobalFlags, run: Run) => Promise<void>;
-
 /** The commands with their help; `start` runs one. Also what docs/cli.md is made from. */
 export function createProgram(io: Pick<Io, 'out' | 'err'>, start: Start): Command {
   const program = new Command('kubectl tranche');
@@ -72,7 +70,7 @@ export function createProgram(io: Pick<Io, 'out' | 'err'>, start: Start): Comman
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .configureHelp({ helpWidth: 100, showGlobalOptions: false })
     .showHelpAfterError('(see --help)');
-  addCommands(program, start, readVersion());
+  for (const file of COMMANDS) addCommand(program, file, start);
   return program;
 }
 

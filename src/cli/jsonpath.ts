@@ -1,4 +1,5 @@
 // kubectl's -o jsonpath= as far as people use it: fields, indexes, [*], ..name, filters with one comparison, and {range}…{end}.
+import { isObject } from '../api/json.ts';
 import { usageError } from './exit.ts';
 
 type Json = unknown;
@@ -40,7 +41,7 @@ function tokenize(source: string): { text?: string; code?: string }[] {
 function closing(source: string, open: number): number {
   let quote = '';
   for (let i = open + 1; i < source.length; i++) {
-    const char = source[i]!;
+    const char = source.charAt(i);
     if (quote) {
       if (char === '\\') i++;
       else if (char === quote) quote = '';
@@ -96,9 +97,9 @@ const bound = (text: string | undefined): number | undefined => (text ? Number(t
 function filterOf(text: string, source: string): { path: Step[]; op?: string; value?: Json } {
   const match = /^\s*(@[^\s=!<>]*)\s*(?:(==|!=|<=|>=|<|>)\s*(.+?)\s*)?$/s.exec(text);
   if (!match) throw wrong(source, `the filter "${text}" is not understood`);
-  const [, path = '@', op, value] = match;
+  const [, path = '@', op, value = ''] = match;
   if (op === undefined) return { path: steps(path, source) };
-  return { path: steps(path, source), op, value: literal(value!, source) };
+  return { path: steps(path, source), op, value: literal(value, source) };
 }
 
 function literal(text: string, source: string): Json {
@@ -157,9 +158,6 @@ function matches({ path, op, value }: { path: Step[]; op?: string; value?: Json 
   const other = value as typeof found;
   return op === '<' ? found < other : op === '>' ? found > other : op === '<=' ? found <= other : found >= other;
 }
-
-const isObject = (value: Json): value is Record<string, Json> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const show = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const unquote = (text: string): string =>
   text.slice(1, -1).replace(/\\(.)/gs, (_, char: string) => ({ n: '\n', t: '\t', r: '\r' })[char] ?? char);

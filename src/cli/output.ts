@@ -11,8 +11,8 @@ const NAMES = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 /** `allowed`: what a command has an answer for. */
 export function parseFormat(value: string | undefined, allowed: readonly (typeof NAMES)[number][] = NAMES): Format {
   if (value === undefined) return 'table';
-  const path = /^jsonpath=(.*)$/s.exec(value);
-  if (path) return { jsonpath: path[1]! };
+  const [, path] = /^jsonpath=(.*)$/s.exec(value) ?? [];
+  if (path !== undefined) return { jsonpath: path };
   const name = allowed.find((known) => known === value);
   if (name === undefined)
     throw usageError(`-o "${value}" is not a choice: write ${allowed.join(', ')} or jsonpath='{...}'`);

@@ -1,41 +1,37 @@
 // What the policies of the cluster say about a release, as far as its reader may see them.
 import type { ReleasePolicy } from '../api/policy.ts';
-import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import { NAMESPACES, POLICIES } from '../api/resources.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
+import { plural } from '../engine/lib/text.ts';
 import { enforcementOf, matching } from '../engine/policy/policy.ts';
-import { approvalsOf, requiredApprovals } from '../engine/policy/approval.ts';
-import { originOf } from '../engine/policy/origin.ts';
 import { judgePlan } from '../engine/policy/rules.ts';
 import { closedPolicies, opens, type Calendar } from '../engine/policy/windows.ts';
 import { sentence } from '../engine/validate/violation.ts';
-import { ApiError } from '../kube/errors.ts';
-import { findObject } from '../kube/get.ts';
-import { NAMESPACES, POLICIES } from '../api/resources.ts';
-import { pathOf } from '../kube/path.ts';
-import type { Cluster } from './context.ts';
+import { approvalRuleOf, approvedBy } from '../view/approval.ts';
+import type { Cluster } from './cluster.ts';
 import { oneLine } from './paint.ts';
-import { listAll } from './resources.ts';
-import { plural } from './text.ts';
 
 const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
 
 /** Those that select the Deployment; undefined for whoever may not read them. */
 export async function policiesFor(
-  { api, namespace }: Cluster,
+  cluster: Cluster,
   rollout: Rollout,
   deployment: Deployment | undefined,
 ): Promise<readonly ReleasePolicy[] | undefined> {
-  const name = rollout.metadata.namespace ?? namespace;
+  const name = rollout.metadata.namespace ?? cluster.namespace;
   try {
-    const all = await listAll<ReleasePolicy>(api, pathOf(POLICIES));
+    const all = await cluster.list<ReleasePolicy>(POLICIES);
     if (all.length === 0) return [];
-    const found = await findObject<KubeObject>(api, NAMESPACES, { name });
+    const found = await cluster.find(NAMESPACES, { name });
     const namespaceLabels = found?.metadata.labels;
     const workloadLabels = deployment ? [deployment.metadata.labels] : [];
     return matching(all, { namespace: name, namespaceLabels, workloadLabels }, EXEMPT);
   } catch (error) {
+    const answer = cluster.answerOf(error);
     // An older chart knows no policies.
-    if (error instanceof ApiError && error.code === 404) return [];
-    if (error instanceof ApiError && error.code === 403) return undefined;
+    if (answer === 'NotFound') return [];
+    if (answer === 'Forbidden') return undefined;
     throw error;
   }
 }
@@ -80,9 +76,8 @@ export async function furtherApprovals(
   const { canaryStatus } = (answer ?? rollout).status ?? {};
   if (!canaryStatus || (answer !== undefined && canaryStatus.currentStepState !== 'StepPaused')) return undefined;
   const policies = await policiesFor(cluster, rollout, deployment);
-  const people = new Set(approvalsOf(canaryStatus).map(({ user }) => user)).size;
-  const given = answer === undefined ? people + 1 : people;
-  const required = policies && requiredApprovals(policies, originOf(rollout, deployment));
+  const { people, required } = approvedBy(answer ?? rollout, deployment, policies);
+  const given = answer === undefined ? people.length + 1 : people.length;
   if (answer === undefined && (required === undefined || given >= required)) return undefined;
   const rule = approvalRule(policies ?? []);
   const count = required === undefined ? plural(given, 'approval') : `${given} of ${plural(required, 'approval')}`;
@@ -95,23 +90,22 @@ export function approvalsSoFar(
   policies: readonly ReleasePolicy[],
   deployment: Deployment | undefined,
 ): string {
-  const status = rollout.status?.canaryStatus;
-  const people = [...new Set(status ? approvalsOf(status).map(({ user }) => user) : [])];
+  const { people, required = 1 } = approvedBy(rollout, deployment, policies);
   if (people.length === 0) return '';
-  return `  ${people.length} of ${plural(requiredApprovals(policies, originOf(rollout, deployment)), 'approval')}: ${oneLine(people.join(', '))}\n`;
+  return `  ${people.length} of ${plural(required, 'approval')}: ${oneLine(people.join(', '))}\n`;
 }
 
 /** `2 people, each a member of release-managers, and not the author (policy production)`; undefined when no policy says. */
 export function approvalRule(policies: readonly ReleasePolicy[]): string | undefined {
-  const saying = policies.filter((policy) => policy.spec.approval !== undefined && enforcementOf(policy) === 'Deny');
-  if (saying.length === 0) return undefined;
-  const required = requiredApprovals(policies);
-  const who = saying.flatMap(({ spec }) => {
-    const { users = [], groups = [] } = spec.approval!;
-    const names = [...users, ...groups.map((group) => `a member of ${group}`)];
-    return names.length > 0 ? [names.join(' or ')] : [];
-  });
-  const others = saying.some(({ spec }) => spec.approval?.notAuthor === true) ? ', and not the author' : '';
-  const names = saying.map(({ metadata }) => metadata.name).join(', ');
-  return `${required === 1 ? 'one person' : `${required} people`}${who.length > 0 ? `, ${required === 1 ? '' : 'each '}${who.join(', who is also ')}` : ''}${others} (policy ${names})`;
+  const rule = approvalRuleOf(policies);
+  if (!rule) return undefined;
+  const who = rule.approvers.map(({ users, groups }) =>
+    [...users, ...groups.map((group) => `a member of ${group}`)].join(' or '),
+  );
+  const one = rule.required === 1;
+  return (
+    `${one ? 'one person' : `${rule.required} people`}` +
+    `${who.length > 0 ? `, ${one ? '' : 'each '}${who.join(', who is also ')}` : ''}` +
+    `${rule.notAuthor ? ', and not the author' : ''} (policy ${rule.policies.join(', ')})`
+  );
 }

@@ -1,56 +1,20 @@
 // The objects that commands read and write, and what to say when one is not there.
-import { hash } from 'node:crypto';
-import type { Deployment, KubeObject, LabelSelector, Pod, ReplicaSet, Rollout, TemplateDigest } from '../api/types.ts';
+import { DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, type Resource } from '../api/resources.ts';
+import type { Deployment, Pod, ReplicaSet, Rollout } from '../api/types.ts';
+import { inNamespace } from '../engine/lib/text.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
-import { templateDigest } from '../engine/lib/template.ts';
-import type { Children } from '../engine/snapshot.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
-import { deploymentKind } from '../engine/workload/deployment/kind.ts';
-import type { View } from '../engine/workload/deployment/view.ts';
-import { isOwnedBy } from '../engine/workload/pods.ts';
-import type { Api } from '../kube/api.ts';
-import { isNotFound } from '../kube/errors.ts';
-import { findObject } from '../kube/get.ts';
-import { DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS } from '../api/resources.ts';
-import { pathOf } from '../kube/path.ts';
-import type { Cluster } from './context.ts';
+import type { Facts } from '../view/facts.ts';
+import type { Cluster } from './cluster.ts';
 import { CliError, usageError } from './exit.ts';
-import { inNamespace } from './text.ts';
-
-export const sha256 = (text: string): string => hash('sha256', text);
-export const digest = (template: Deployment['spec']['template']): TemplateDigest => templateDigest(template, sha256);
-
-const PAGE = '500';
-
-/** All of a collection, page by page. */
-export async function listAll<T extends KubeObject>(
-  api: Api,
-  path: string,
-  query: Readonly<Record<string, string>> = {},
-): Promise<T[]> {
-  const items: T[] = [];
-  let next = '';
-  do {
-    const answer = (await api.request({
-      method: 'GET',
-      path,
-      query: { ...query, limit: PAGE, ...(next ? { continue: next } : {}) },
-    })) as { apiVersion?: string; kind?: string; items?: T[]; metadata?: { continue?: string } };
-    // Items of a list do not say what they are.
-    const { apiVersion, kind = '' } = answer;
-    const header = apiVersion === undefined ? {} : { apiVersion, kind: kind.replace(/List$/, '') };
-    items.push(...(answer.items ?? []).map((item) => (item.kind ? item : { ...header, ...item })));
-    next = answer.metadata?.continue ?? '';
-  } while (next !== '');
-  return items;
-}
+import type { DryRun } from './flags.ts';
 
 /** A kind that the server does not know is not an empty list. */
-export async function listRollouts({ api }: Cluster, namespace: string | undefined): Promise<Rollout[]> {
+export async function listRollouts(cluster: Cluster, namespace: string | undefined): Promise<Rollout[]> {
   try {
-    return await listAll<Rollout>(api, pathOf(ROLLOUTS, { namespace }));
+    return await cluster.list<Rollout>(ROLLOUTS, { namespace });
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    if (cluster.answerOf(error) !== 'NotFound') throw error;
     throw new CliError(
       'this cluster has no Rollouts of rollouts.kruise.io/v1beta1: install the chart, then look with: kubectl tranche doctor',
     );
@@ -60,9 +24,9 @@ export async function listRollouts({ api }: Cluster, namespace: string | undefin
 /** `web`, `rollout/web`, or `deployment/web` for the Rollout that names that Deployment. */
 export async function getRollout(cluster: Cluster, argument: string): Promise<Rollout> {
   const { kind, name } = parseName(argument);
-  const { api, namespace } = cluster;
+  const { namespace } = cluster;
   if (kind === 'rollout') {
-    const found = await findObject<Rollout>(api, ROLLOUTS, { namespace, name });
+    const found = await cluster.find<Rollout>(ROLLOUTS, { namespace, name });
     if (found) return found;
   }
   const all = await listRollouts(cluster, namespace);
@@ -83,8 +47,8 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
 }
 
 /** Only to say so: whoever may not look gets another hint. */
-const hasDeployment = async ({ api, namespace }: Cluster, name: string): Promise<boolean> =>
-  (await findObject(api, DEPLOYMENTS, { namespace, name }).catch(() => undefined)) !== undefined;
+const hasDeployment = async (cluster: Cluster, name: string): Promise<boolean> =>
+  (await cluster.find(DEPLOYMENTS, { namespace: cluster.namespace, name }).catch(() => undefined)) !== undefined;
 
 /** As kubectl takes them; another group's Rollout, such as that of Argo Rollouts, is not meant. */
 const OUR_KIND = /^rollouts?(\.(v\d\w*\.)?rollouts\.kruise\.io)?$/;
@@ -101,8 +65,12 @@ function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: st
   throw usageError(`"${argument}" names no Rollout: write NAME, rollout/NAME or deployment/NAME`);
 }
 
-export async function getDeployment({ api, namespace }: Cluster, name: string): Promise<Deployment> {
-  const found = await findObject<Deployment>(api, DEPLOYMENTS, { namespace, name });
+export async function getDeployment(
+  cluster: Cluster,
+  name: string,
+  namespace = cluster.namespace,
+): Promise<Deployment> {
+  const found = await cluster.find<Deployment>(DEPLOYMENTS, { namespace, name });
   if (!found) throw new CliError(`no Deployment "${name}" in namespace "${namespace}"`);
   return found;
 }
@@ -111,46 +79,34 @@ export async function getDeployment({ api, namespace }: Cluster, name: string): 
 export async function findWorkload(cluster: Cluster, rollout: Rollout): Promise<Deployment | undefined> {
   if (misnamedWorkload(rollout)) return undefined;
   const { namespace = cluster.namespace } = rollout.metadata;
-  return findObject<Deployment>(cluster.api, DEPLOYMENTS, { namespace, name: rollout.spec.workloadRef.name });
-}
-
-/** `a=b,c in (d,e)` */
-export function selectorText({ matchLabels, matchExpressions }: LabelSelector): string {
-  const equal = Object.entries(matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const others = (matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    return `${key} ${operator === 'NotIn' ? 'notin' : 'in'} (${values.join(',')})`;
-  });
-  return [...equal, ...others].join(',');
-}
-
-/** Everything known about one Rollout, as the operator sees it. */
-export interface Facts {
-  readonly rollout: Rollout;
-  readonly deployment: Deployment | undefined;
-  readonly view: View | undefined;
-  readonly pods: readonly Pod[];
+  return cluster.find<Deployment>(DEPLOYMENTS, { namespace, name: rollout.spec.workloadRef.name });
 }
 
 export async function gather(cluster: Cluster, rollout: Rollout, now: number): Promise<Facts> {
-  const { api } = cluster;
   const namespace = rollout.metadata.namespace ?? cluster.namespace;
+  const { factsOf, factsWithout } = await import('../view/facts.ts');
   const deployment = await findWorkload(cluster, rollout);
-  if (!deployment) return { rollout, deployment, view: undefined, pods: [] };
-  const labelSelector = selectorText(deployment.spec.selector);
-  const [replicaSets, pods] = await Promise.all([
-    listAll<ReplicaSet>(api, pathOf(REPLICA_SETS, { namespace }), { labelSelector }),
-    listAll<Pod>(api, pathOf(PODS, { namespace }), { labelSelector }),
+  if (!deployment) return factsWithout(rollout);
+  const { selector } = deployment.spec;
+  const [replicaSets, pods, { digest }] = await Promise.all([
+    cluster.list<ReplicaSet>(REPLICA_SETS, { namespace, selector }),
+    cluster.list<Pod>(PODS, { namespace, selector }),
+    import('../kube/digest.ts'),
   ]);
-  return factsOf(rollout, deployment, { replicaSets, pods }, now);
+  return factsOf(rollout, deployment, { replicaSets, pods }, { now, digest });
 }
 
-export function factsOf(rollout: Rollout, deployment: Deployment, children: Children, now: number): Facts {
-  const view = deploymentKind.progress({ now, rollout, digest }, deployment, children);
-  return { rollout, deployment, view, pods: children.pods };
+/** Deletes exactly this object; one that is gone already is no error. */
+export async function removeObject(
+  cluster: Cluster,
+  resource: Resource,
+  { uid, ...where }: { namespace: string | undefined; name: string; uid: string | undefined },
+  dryRun: DryRun,
+): Promise<void> {
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
+  try {
+    await cluster.send({ method: 'DELETE', resource, ...where, body }, dryRun);
+  } catch (error) {
+    if (cluster.answerOf(error) !== 'NotFound') throw error;
+  }
 }
-
-export const podsOfSet = (pods: readonly Pod[], set: ReplicaSet): Pod[] => pods.filter((pod) => isOwnedBy(pod, set));
-
-export const namespaceFlag = ({ metadata }: KubeObject): string => inNamespace(metadata.namespace ?? 'default');

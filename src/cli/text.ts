@@ -1,4 +1,5 @@
 // Tables, ages and numbers as kubectl writes them.
+import type { Wait } from '../engine/steps/plan.ts';
 import { oneLine, plain } from './paint.ts';
 
 /** Columns as wide as their widest cell, three spaces between; trailing spaces left out. */
@@ -34,14 +35,16 @@ export function duration(ms: number): string {
 
 const join = (first: string, rest: number, unit: string): string => (rest === 0 ? first : `${first}${rest}${unit}`);
 
-export const pods = (count: number): string => `${count} ${count === 1 ? 'Pod' : 'Pods'}`;
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
-
 /** `[######----]` */
 export function bar(done: number, all: number, width = 10): string {
   const full = all <= 0 ? width : Math.min(width, Math.floor((done * width) / all));
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
 
-/** ` -n staging`, to go behind a command that is named in a sentence. */
-export const inNamespace = (namespace: string): string => (namespace === 'default' ? '' : ` -n ${namespace}`);
+/** What follows a step that is done, after `it`. */
+export const describeWait = (wait: Wait): string =>
+  wait === 'Approval'
+    ? 'waits for approval'
+    : wait === 'None'
+      ? 'goes on at once'
+      : `waits ${duration(wait.seconds * 1000)}`;

@@ -1,6 +1,7 @@
 // The sentences of status.message and events: what happens next, and what it waits for, by name.
 import type { Deployment, Rollout } from '../api/types.ts';
 import type { Trouble } from './steps/pod-health.ts';
+import { inNamespace } from './lib/text.ts';
 
 const NAMED = 3;
 const LONGEST_QUOTE = 300;
@@ -51,7 +52,7 @@ export const withoutWayBack = (message: string): string => message.split(TO_GO_B
 
 const TO_GO_BACK = '; to go back: ';
 const undoCommand = ({ name, namespace }: Rollout['metadata']): string =>
-  `kubectl tranche undo ${name}${namespace === undefined || namespace === 'default' ? '' : ` -n ${namespace}`}`;
+  `kubectl tranche undo ${name}${inNamespace(namespace)}`;
 
 export const waitsForJump = (step: string, given: number, required: number, jump: number): string =>
   `${step} done: waiting for approval (${given} of ${required}) of the jump to step ${jump}`;
@@ -81,7 +82,7 @@ export const again = (said: string, before: number): string =>
 
 export const noReplicaSet = ({ metadata: { name, namespace } }: Deployment): string =>
   'the ReplicaSet of the new version is not made; why, is shown by: kubectl describe deployment ' +
-  `${name}${namespace && namespace !== 'default' ? ` -n ${namespace}` : ''}`;
+  `${name}${inNamespace(namespace)}`;
 
 /** A rollback that was not stored as it was written. */
 export const changedBack =
@@ -108,6 +109,6 @@ export const leftByOpenKruise = ({ metadata, spec }: Rollout): string => {
   const ends = metadata.deletionTimestamp !== undefined || spec.disabled === true ? ' --finish' : '';
   return (
     `OpenKruise Rollouts left Deployment "${spec.workloadRef.name}" in the middle of a release; nothing moves until it is taken over: ` +
-    `kubectl tranche takeover ${spec.workloadRef.name}${namespace && namespace !== 'default' ? ` -n ${namespace}` : ''}${ends}`
+    `kubectl tranche takeover ${spec.workloadRef.name}${inNamespace(namespace)}${ends}`
   );
 };

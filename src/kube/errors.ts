@@ -42,6 +42,7 @@ export class NetworkError extends Error {
   }
 }
 
+export const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.code === 403;
 export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.code === 404;
 /** A stale resourceVersion, or a failed JSON-patch `test` precondition's cousin: read again and decide again. */
 export const isConflict = (error: unknown): boolean =>

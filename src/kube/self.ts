@@ -1,4 +1,4 @@
-// The first words with an API server: is it there, does it know us, and under which name?
+// What an API server says about ourselves: our name, and what we may do.
 import type { Api } from './api.ts';
 import { ApiError } from './errors.ts';
 
@@ -12,4 +12,25 @@ export async function whoAmI(api: Api, signal?: AbortSignal): Promise<string> {
   const username = answer.status?.userInfo?.username;
   if (!username) throw new ApiError(500, { message: `${path}: the answer names no user` });
   return username;
+}
+
+/** What is to be done to which objects, as a SelfSubjectAccessReview has it. */
+export interface ResourceAttributes {
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly verb: string;
+  readonly namespace?: string | undefined;
+  /** Absent = any. */
+  readonly name?: string;
+}
+
+/** Throws what the request throws. */
+export async function mayI(api: Api, resourceAttributes: ResourceAttributes): Promise<boolean> {
+  const answer = (await api.request({
+    method: 'POST',
+    path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } },
+  })) as { status?: { allowed?: boolean } };
+  return answer.status?.allowed === true;
 }

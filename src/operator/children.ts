@@ -7,7 +7,7 @@ import type { Logger } from '../kube/log.ts';
 import { CONTROLLER_REVISIONS, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { Reflector, type Listing } from '../kube/reflector.ts';
-import { selectorText } from './selector.ts';
+import { selectorText } from '../kube/selector.ts';
 import { trimPod, trimReplicaSet } from './transform.ts';
 
 export interface ChildWatchesDeps {

@@ -9,6 +9,7 @@ import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { ROLLOUTS, type Resource } from '../api/resources.ts';
+import { listAll } from '../kube/list.ts';
 import { pathOf } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
 
@@ -27,7 +28,6 @@ export class DrainError extends Error {
 }
 
 const LOOK_EVERY_MS = 1_000;
-const PAGE_SIZE = 500;
 const MAX_NAMED = 10;
 
 /** Resolves when no Deployment has anything of ours, and no Rollout our finalizer. Nobody else may lead meanwhile. */
@@ -56,7 +56,7 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
 
   /** Workloads that carry anything of ours, asked of the API server: a cache may be behind. */
   async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
-    const all = await Promise.all(KINDS.map(({ resource }) => listAll<Workload>(api, resource, namespaces)));
+    const all = await Promise.all(KINDS.map(({ resource }) => listIn<Workload>(api, resource, namespaces)));
     const ours = all
       .flat()
       .filter(
@@ -95,7 +95,7 @@ async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number |
 
 async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Rollout[]> {
   try {
-    return await listAll<Rollout>(api, ROLLOUTS, namespaces);
+    return await listIn<Rollout>(api, ROLLOUTS, namespaces);
   } catch (error) {
     // Somebody has deleted the CRD already.
     if (isNotFound(error)) return [];
@@ -103,26 +103,11 @@ async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Ro
   }
 }
 
-async function listAll<T extends KubeObject>(
-  api: Api,
-  resource: Resource,
-  namespaces: readonly string[],
-): Promise<T[]> {
-  const paths =
-    namespaces.length === 0 ? [pathOf(resource)] : namespaces.map((namespace) => pathOf(resource, { namespace }));
+/** No names: of all namespaces. */
+async function listIn<T extends KubeObject>(api: Api, resource: Resource, namespaces: readonly string[]): Promise<T[]> {
+  if (namespaces.length === 0) return listAll<T>(api, resource);
   const found: T[] = [];
-  for (const path of paths) {
-    let next: string | undefined;
-    do {
-      const query = { limit: String(PAGE_SIZE), ...(next ? { continue: next } : {}) };
-      const page = (await api.request({ method: 'GET', path, query })) as {
-        items: T[];
-        metadata: { continue?: string };
-      };
-      found.push(...page.items);
-      next = page.metadata.continue || undefined;
-    } while (next);
-  }
+  for (const namespace of namespaces) found.push(...(await listAll<T>(api, resource, namespace)));
   return found;
 }
 

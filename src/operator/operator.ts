@@ -1,5 +1,4 @@
 // The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
-import { hash } from 'node:crypto';
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { ControllerRevision, KubeObject, PodTemplate, Rollout, Workload, TemplateDigest } from '../api/types.ts';
@@ -8,11 +7,11 @@ import { olderFirst, ownerOf } from '../engine/release/governing-rollout.ts';
 import { decide as decideRelease } from '../engine/decide.ts';
 import { standAside } from '../engine/release/stand-aside.ts';
 import type { Decision } from '../engine/decision.ts';
-import { templateDigest } from '../engine/lib/template.ts';
 import type { Snapshot } from '../engine/snapshot.ts';
 import type { Violation } from '../engine/validate/violation.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { isOwnedBy } from '../engine/workload/pods.ts';
+import { digest, sha256 } from '../kube/digest.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -72,8 +71,6 @@ const TOGETHER_MS = 15;
 /** A cache may be a little behind the webhook's. */
 const LOOK_AGAIN_MS = 5_000;
 
-const sha256 = (text: string): string => hash('sha256', text);
-
 /** Work is keyed by the workload: two Rollouts for one workload are never worked on at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {
   const { api, clock, rollouts, workloads, metrics, events, logger = silent, decide = decideRelease } = deps;
@@ -99,7 +96,6 @@ export function createOperator(deps: OperatorDeps): Operator {
   const ends: (() => void)[] = [];
   let stopped = false;
 
-  const digest = (template: PodTemplate): TemplateDigest => templateDigest(template, sha256);
   function rememberedDigest(template: PodTemplate): TemplateDigest {
     let text = digests.get(template);
     if (text === undefined) digests.set(template, (text = digest(template)));

@@ -1,15 +1,14 @@
 // Policies in the shell: the caches they are looked up in, for admission and for the operator.
-import { hash } from 'node:crypto';
 import { HELD } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
-import type { Deployment, KubeObject, PodTemplate, Rollout } from '../api/types.ts';
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { isHeld } from '../engine/release/in-flight.ts';
 import { gateFor, hasBegun, openGate, orphanGate, type Gate } from '../engine/policy/gate.ts';
 import type { Calendar } from '../engine/policy/windows.ts';
 import { matching, type Labels } from '../engine/policy/policy.ts';
-import { templateDigest } from '../engine/lib/template.ts';
 import type { Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
+import { digest } from '../kube/digest.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import { keyOf, splitKey } from '../kube/store.ts';
 
@@ -31,9 +30,6 @@ export interface PolicyLookupDeps extends PolicyCaches {
   /** Namespaces that no policy reaches: kube-system, and our own. */
   readonly exempt: ReadonlySet<string>;
 }
-
-/** Asked only where somebody has broken the glass. */
-const digest = (template: PodTemplate): string => templateDigest(template, (text) => hash('sha256', text));
 
 /** A release that was told it may begin counts until its status says so, at most for so long. */
 const CLAIM_MS = 60_000;

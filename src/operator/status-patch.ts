@@ -1,4 +1,5 @@
 // The difference between two statuses as a merge patch: a write names only what changed.
+import { isObject } from '../api/json.ts';
 
 /** Undefined when nothing differs. Lists are replaced whole; what is gone becomes null. */
 export function mergeDiff(before: unknown, after: unknown): Record<string, unknown> | undefined {
@@ -15,9 +16,6 @@ export function mergeDiff(before: unknown, after: unknown): Record<string, unkno
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const fieldsOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
 
 function same(a: unknown, b: unknown): boolean {

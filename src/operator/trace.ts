@@ -1,9 +1,9 @@
 // Releases as traces: told by the leader alone, as each part of a release ends.
-import { hash } from 'node:crypto';
 import type { Rollout } from '../api/types.ts';
 import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine/trace/spans.ts';
 import type { Sampling } from '../engine/trace/trace.ts';
 import type { Collection } from '../kube/collection.ts';
+import { sha256 } from '../kube/digest.ts';
 
 export interface TraceOptions {
   readonly rollouts: Pick<Collection<Rollout>, 'on'>;
@@ -21,8 +21,6 @@ export interface ReleaseTracer {
 
 /** Of a step that goes wrong and is corrected again and again, the first say enough. */
 const MOVES_PER_SPAN = 20;
-
-const sha256 = (text: string): string => hash('sha256', text);
 
 export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): ReleaseTracer {
   const moves = new Map<string, SpanEvent[]>();

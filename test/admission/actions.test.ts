@@ -9,7 +9,7 @@ import { mutateDeployment } from '../../src/admission/webhooks/workload.ts';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import type { AdmissionRequest } from '../../src/admission/shapes.ts';
-import type { Verdict } from '../../src/engine/admit/intercept.ts';
+import type { Verdict } from '../../src/engine/admit/edit.ts';
 import { readHeld, settingsOf } from '../../src/engine/workload/deployment/hold.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { aRollout, atOnce, atRest, OPERATOR, someDeps, type Json } from './support.ts';

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
+import { authorizerOf, compile, toCel } from '@tranche/sandbox/cel';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import { authorizerOf } from '../../sandbox/src/cel/authorizer.ts';
-import { compile, toCel } from '../../sandbox/src/cel/index.ts';
 import { run } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { aDeployment, OPERATOR } from './support.ts';

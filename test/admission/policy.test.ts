@@ -1,17 +1,17 @@
 // Policies at admission: who reads what refusal, what is let through with a warning, and what is put on record.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { AdmissionDeps } from '../../src/admission/deps.ts';
+import type { AdmissionDeps, PolicyReport } from '../../src/admission/deps.ts';
 import { mutateDeployment, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
 import { validatePolicyRequest } from '../../src/admission/webhooks/policy.ts';
-import type { PolicyReport } from '../../src/admission/policy.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
 import * as keys from '../../src/api/keys.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import type { Approval, Deployment, Rollout } from '../../src/api/types.ts';
+import { readBreakGlass } from '../../src/engine/policy/break-glass.ts';
 import { planDigest } from '../../src/engine/policy/plan.ts';
-import { matching, readGlass } from '../../src/engine/policy/policy.ts';
+import { matching } from '../../src/engine/policy/policy.ts';
 import { templateDigest } from '../../src/engine/lib/template.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { applyOps } from '../support/json-patch.ts';
@@ -212,7 +212,7 @@ describe('a template change under a policy', () => {
         aReview(broken('outage 7'), bare('v1'), as('eve', 'sre')),
       );
       const stored = applyOps(broken('outage 7'), answer.patch ?? []);
-      assert.deepEqual(readGlass(stored.metadata.annotations?.[keys.GLASS_BROKEN])?.policies, [
+      assert.deepEqual(readBreakGlass(stored.metadata.annotations?.[keys.GLASS_BROKEN])?.policies, [
         'also-sre',
         'production',
       ]);
@@ -351,7 +351,7 @@ describe('a Rollout under a policy', () => {
       const answer = await judge(world, aReview(marked, old, as('eve', 'sre')));
       const stored: Rollout = applyOps<Rollout>(marked, answer.patch ?? []);
       assert.deepEqual(Object.keys(stored.metadata.annotations ?? {}), [keys.GLASS_BROKEN]);
-      assert.deepEqual(readGlass(stored.metadata.annotations?.[keys.GLASS_BROKEN])?.policies, ['production']);
+      assert.deepEqual(readBreakGlass(stored.metadata.annotations?.[keys.GLASS_BROKEN])?.policies, ['production']);
       const remove = async (object: Rollout, who: Json): Promise<string> =>
         validateAnswer(await validateRolloutRequest(readReview(deletion(object, who)), world.deps));
       assert.equal(await remove(stored, as('eve', 'sre')), '');

@@ -1,10 +1,10 @@
 // The CRD alone, on an API server: what a cluster without our webhooks still refuses, and what OpenKruise's users may keep writing.
 import assert from 'node:assert/strict';
+import { realClock } from '@tranche/sandbox/clock';
+import { Cluster } from '@tranche/sandbox/cluster';
+import { ApiError } from '@tranche/sandbox/types';
 import * as keys from '../../src/api/keys.ts';
 import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
-import { Cluster } from '../../sandbox/src/cluster.ts';
-import { realClock } from '../../sandbox/src/core/clock.ts';
-import { ApiError } from '../../sandbox/src/core/types.ts';
 import { aRollout, aV1alpha1Rollout, type Json } from '../admission/support.ts';
 
 const PARTITION = { [keys.ROLLING_STYLE]: 'partition' };

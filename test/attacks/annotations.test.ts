@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
 import { isTooLarge, tooLargeForUs } from '../../src/engine/workload/annotation-size.ts';
-import { intercept, type Decision } from '../../src/engine/admit/intercept.ts';
+import { intercept, type Interception } from '../../src/engine/admit/intercept.ts';
 import { aDeployment, aRollout, OPERATOR } from '../admission/support.ts';
 import { World } from '../operator/world.ts';
 import { applyOps } from '../support/json-patch.ts';
@@ -24,7 +24,7 @@ const sized = (bytes: number, tag = 'v1', key = 'note', fill = 'x', more = {}): 
   const rest = 'y'.repeat((bytes - key.length) % Buffer.byteLength(fill));
   return aDeployment(tag, { annotations: { [key]: fill.repeat(count) + rest, ...more } });
 };
-const edit = (old: Deployment, next: Deployment): Decision =>
+const edit = (old: Deployment, next: Deployment): Interception =>
   intercept({ operation: 'UPDATE', old, next, user: 'alice', fieldManager: 'kubectl' }, aRollout(1, '100%'), {
     operatorUser: OPERATOR,
     sha256,

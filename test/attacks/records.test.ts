@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { CHANGED_BY, HELD, ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { ReplicaSet } from '../../src/api/types.ts';
 import { parseHeld, writeHeld } from '../../src/engine/workload/deployment/hold.ts';
+import { asDigest } from '../support/digests.ts';
 import { isReady, NAME, template, versionOf, World } from '../operator/world.ts';
 
 const STEPS = [{ replicas: 3 }, { replicas: '50%' }, { replicas: '100%' }];
@@ -301,7 +302,7 @@ describe('a record without a Rollout that names a ControllerRevision of others',
         minReadySeconds: null,
         progressDeadlineSeconds: null,
       };
-      const record = writeHeld({ v: 1, rollout: 'gone', user, stable: '6c686cf846' });
+      const record = writeHeld({ v: 1, rollout: 'gone', user, stable: asDigest('6c686cf846') });
       world.webhook = false;
       const labels = { [WORKLOAD_TYPE]: 'deployment' };
       await world.patch({ metadata: { labels, annotations: { [HELD]: record } }, spec: { paused: true } });

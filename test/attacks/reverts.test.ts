@@ -3,16 +3,17 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Deployment, PodTemplate, Rollout } from '../../src/api/types.ts';
 import { readHeld, writeHeld } from '../../src/engine/workload/deployment/hold.ts';
-import { intercept, type Decision } from '../../src/engine/admit/intercept.ts';
+import { intercept, type Interception } from '../../src/engine/admit/intercept.ts';
 import { templateDigest } from '../../src/engine/lib/template.ts';
 import { differences } from '../../src/engine/lib/template-diff.ts';
 import { HELD } from '../../src/api/keys.ts';
 import { aDeployment, aRollout, OPERATOR } from '../admission/support.ts';
 import { World } from '../operator/world.ts';
+import { asDigest } from '../support/digests.ts';
 import { applyOps } from '../support/json-patch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const edit = (old: Deployment, next: Deployment, rollout: Rollout = aRollout(1, '100%')): Decision =>
+const edit = (old: Deployment, next: Deployment, rollout: Rollout = aRollout(1, '100%')): Interception =>
   intercept({ operation: 'UPDATE', old, next, user: 'alice', fieldManager: 'kubectl' }, rollout, {
     operatorUser: OPERATOR,
     sha256,
@@ -81,7 +82,7 @@ describe('a revert by apply that keeps another tool’s field', () => {
 describe('a record with a foreign digest', () => {
   it('does not make the warning promise steps for what the operator takes back at once', () => {
     const old = held();
-    const record = writeHeld({ ...readHeld(old)!, stable: 'f'.repeat(64) });
+    const record = writeHeld({ ...readHeld(old)!, stable: asDigest('f'.repeat(64)) });
     const forged = {
       ...old,
       metadata: { ...old.metadata, annotations: { ...old.metadata.annotations, [HELD]: record } },

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { connect, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
+import { createAuthority, type Authority } from '@tranche/sandbox/certificates';
 import type { KubeObject, Rollout } from '../../src/api/types.ts';
 import { askAccess } from '../../src/admission/access.ts';
 import { Lane } from '../../src/admission/lane.ts';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { realClock } from '../../src/kube/clock.ts';
 import { BURST, Proof } from '../../src/admission/proof.ts';
-import { createAuthority, type Authority } from '../../sandbox/src/server/certificates.ts';
 import { aDeployment, aReview, aRollout, someDeps } from '../admission/support.ts';
 import { WebhookServer } from './webhook-server.ts';
 

@@ -1,11 +1,11 @@
 // Combinations of values that matter: each is accepted, object by object, by an API server that checks every field, and has what it says.
 import assert from 'node:assert/strict';
 import { parse } from 'yaml';
+import { startSandbox, type Sandbox } from '@tranche/sandbox';
 import { readConfig } from '../../src/app/config.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { startSandbox, type Sandbox } from '../../sandbox/src/index.ts';
 import { temporaryFolder } from '../support/processes.ts';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';

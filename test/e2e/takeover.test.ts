@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startSandbox, type Sandbox } from '@tranche/sandbox';
 import type { Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
-import { startSandbox, type Sandbox } from '../../sandbox/src/index.ts';
 import { runPlugin, type Result } from '../cli/support.ts';
 import { startProgram, until, type TestProgram } from '../main/cluster.ts';
 import * as kruise from '../support/openkruise.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import type { KubeObject } from '../../src/api/types.ts';
 import { inNamespaces } from '../../src/kube/collection.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 import { FakeApi } from './fake-api.ts';
 
 function setUp(...namespaces: string[]) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { EventSender, type EventInput } from '../../src/kube/events.ts';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 const rollout = (name: string) => ({
   apiVersion: 'rollouts.kruise.io/v1beta1',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { LeaderElection } from '../../src/kube/lease.ts';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 interface Spec {
   holderIdentity?: string;

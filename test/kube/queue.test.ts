@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import { ApiError } from '../../src/kube/errors.ts';
 import { TerminalError, WorkQueue, type Outcome, type WorkResult } from '../../src/kube/queue.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Reflector, type Change, type Listing, type RestartReason } from '../../src/kube/reflector.ts';

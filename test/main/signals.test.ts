@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { startSandbox, type Sandbox } from '../../sandbox/src/index.ts';
+import { startSandbox, type Sandbox } from '@tranche/sandbox';
 import { run, temporaryFolder, type Result } from '../support/processes.ts';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,9 +1,9 @@
 // The operator's way to a virtual cluster: takes time, counts every call, and misbehaves when it is told to.
 import assert from 'node:assert/strict';
+import { ApiError as ServerError, type User } from '@tranche/sandbox/types';
+import type { VirtualCluster } from '@tranche/sandbox/virtual';
 import type { Api, ApiCall, Clock, WatchLine } from '../../src/kube/api.ts';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
-import type { VirtualCluster } from '../../sandbox/src/virtual.ts';
-import { ApiError as ServerError, type User } from '../../sandbox/src/core/types.ts';
 
 export const OPERATOR: User = {
   username: 'system:serviceaccount:tranche-system:tranche',

@@ -1,6 +1,6 @@
 // Pods that cannot be made, Pods that are rejected, and others who refuse or change what is written.
 import assert from 'node:assert/strict';
-import { ApiError, type AdmissionRequest } from '../../sandbox/src/core/types.ts';
+import { ApiError, type AdmissionRequest } from '@tranche/sandbox/types';
 import { applyOps } from '../support/json-patch.ts';
 import { World } from './world.ts';
 

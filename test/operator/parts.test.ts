@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
 import { OwnWrites } from '../../src/operator/mutation-cache.ts';
-import { selectorText } from '../../src/operator/selector.ts';
+import { selectorText } from '../../src/kube/selector.ts';
 import { trimWorkload, trimPod, trimReplicaSet } from '../../src/operator/transform.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
 

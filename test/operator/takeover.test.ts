@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { HELD } from '../../src/api/keys.ts';
 import type { CanaryStep, Deployment, ReplicaSet } from '../../src/api/types.ts';
-import { planTakeover, type Ending, type Plan } from '../../src/cli/takeover/plan.ts';
 import { leftoverOf } from '../../src/engine/release/openkruise.ts';
+import { planTakeover, type Ending, type TakeoverPlan } from '../../src/engine/release/takeover.ts';
+import { digest } from '../../src/kube/digest.ts';
 import * as kruise from '../support/openkruise.ts';
 import { isReady, NAME, ROLLOUT, template, versionOf, World } from './world.ts';
 
@@ -130,7 +131,7 @@ const resize = (world: World, { metadata }: ReplicaSet, replicas: number): Promi
   });
 
 /** The command, in this process: write after write, until nothing is left to do. */
-async function takeOver(world: World, ending?: Ending): Promise<Plan> {
+async function takeOver(world: World, ending?: Ending): Promise<TakeoverPlan> {
   for (let attempts = 0; attempts < 200; attempts++) {
     const rollout = world.rolloutOf();
     const facts = {
@@ -140,6 +141,7 @@ async function takeOver(world: World, ending?: Ending): Promise<Plan> {
       replicaSets: world.replicaSets,
       services: [],
       extras: [],
+      digest,
     };
     const plan = planTakeover(facts, ending);
     if (plan.kind === 'Refuse' || plan.kind === 'Nothing') return plan;

@@ -2,6 +2,11 @@
 import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import type { Admission } from '@tranche/sandbox/cluster';
+import { resource } from '@tranche/sandbox/resources';
+import type { Store } from '@tranche/sandbox/store';
+import type { AdmissionRequest, KubeObject } from '@tranche/sandbox/types';
+import { VirtualCluster, type VirtualOptions } from '@tranche/sandbox/virtual';
 import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type {
   CanaryStatus,
@@ -25,11 +30,6 @@ import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
 import { traceReleases } from '../../src/operator/trace.ts';
 import { workloadIndex } from '../../src/operator/workload.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
-import type { Admission } from '../../sandbox/src/core/call.ts';
-import { resource } from '../../sandbox/src/core/resources.ts';
-import type { Store } from '../../sandbox/src/core/store.ts';
-import type { AdmissionRequest, KubeObject } from '../../sandbox/src/core/types.ts';
-import { VirtualCluster, type VirtualOptions } from '../../sandbox/src/virtual.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { OPERATOR, VirtualApi, type Misbehaviour } from './api.ts';
 

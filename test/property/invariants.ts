@@ -1,7 +1,7 @@
 // I1–I6 of docs/holding.md, checked after every change of the store by somebody who knows nothing of the engine.
+import type { Change } from '@tranche/sandbox/store';
 import { HELD, ROLLOUT_ID } from '../../src/api/keys.ts';
 import type { CanaryStep, Deployment, IntOrString, Pod, ReplicaSet } from '../../src/api/types.ts';
-import type { Change } from '../../sandbox/src/core/store.ts';
 import { isReady, NAME, versionOf, type World } from '../operator/world.ts';
 
 /** The user's own settings, as the driver wrote them last. */

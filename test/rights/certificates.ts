@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
+import { ApiError } from '@tranche/sandbox/types';
 import { runCertificates } from '../../src/app/certificates.ts';
 import { readConfig } from '../../src/app/config.ts';
 import { silent } from '../../src/kube/log.ts';
-import { ApiError } from '../../sandbox/src/core/types.ts';
 import { NAMESPACE, type TestCluster } from '../main/cluster.ts';
 import { temporaryFolder } from '../support/processes.ts';
 import { isFor, show, watchRequests, type Grant } from './grants.ts';

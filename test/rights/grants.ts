@@ -1,6 +1,6 @@
 // The chart's rules, taken apart: one grant is one verb on one resource.
-import type { Attributes } from '../../sandbox/src/core/types.ts';
-import type { Cluster } from '../../sandbox/src/cluster.ts';
+import type { Cluster } from '@tranche/sandbox/cluster';
+import type { Attributes } from '@tranche/sandbox/types';
 import { find, render, type Rule } from '../charts/render.ts';
 
 export interface Grant {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { parse } from 'yaml';
-import { ApiError } from '../../sandbox/src/core/types.ts';
+import { ApiError } from '@tranche/sandbox/types';
 import { NAMESPACE, startCluster, startProgram, until, type TestCluster, type TestProgram } from '../main/cluster.ts';
 import { CERTIFICATES, CertificatesJob } from './certificates.ts';
 import { Workload } from '../main/workload.ts';

@@ -1,6 +1,6 @@
 // Each right that a release needs, taken away: what stops first.
 import assert from 'node:assert/strict';
-import { ApiError } from '../../sandbox/src/core/types.ts';
+import { ApiError } from '@tranche/sandbox/types';
 import { OPERATOR } from '../operator/api.ts';
 import { World } from '../operator/world.ts';
 import { granted, isFor, show, watchRequests, type Grant } from './grants.ts';

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { createBundle, parseCertificates, type Bundle } from '../../src/tls/bundle.ts';
 import { Certificates } from '../../src/tls/certificates.ts';
 import { CertificateFiles } from '../../src/tls/files.ts';
 import { memoryStore, secretStore } from '../../src/tls/store.ts';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 const NAMES = ['localhost'];
 const DAY = 86_400_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { VirtualClock } from '@tranche/sandbox/clock';
 import type { Api, ApiCall, WatchLine } from '../../src/kube/api.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { CaInjector, type Target } from '../../src/tls/inject.ts';
-import { VirtualClock } from '../../sandbox/src/core/clock.ts';
 
 type Json = Record<string, unknown>;
 interface Op {

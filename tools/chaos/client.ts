@@ -1,6 +1,7 @@
 // A client that edits, approves, scales, rolls back and breaks images all the time, as its seed says.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
-import { pause, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 import type { Subject } from './subject.ts';
 
 /**

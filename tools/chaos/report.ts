@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import prettier from 'prettier';
-import { VERSION } from '../../sandbox/src/cluster.ts';
+import { VERSION } from '@tranche/sandbox/cluster';
 import type { Outcome } from './play.ts';
 
 export interface Report {

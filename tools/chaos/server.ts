@@ -1,8 +1,8 @@
 // The embedded cluster as a process that can be killed and started again: everything it knows is in a folder. One line when it is ready.
 import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
-import { startSandbox } from '../../sandbox/src/index.ts';
-import { writeKubeconfig } from '../../sandbox/src/server/kubeconfig.ts';
+import { startSandbox } from '@tranche/sandbox';
+import { writeKubeconfig } from '@tranche/sandbox/kubeconfig';
 
 const { values } = parseArgs({
   options: {

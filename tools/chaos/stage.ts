@@ -1,6 +1,7 @@
 // Where faults are played: an API server that can be killed, replicas of the program behind a network that can be cut, and an observer.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { KubeObject } from '../../src/api/types.ts';
@@ -399,5 +400,3 @@ export class Stage {
     }
   }
 }
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

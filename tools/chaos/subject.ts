@@ -1,9 +1,10 @@
 // A Deployment that is released while things go wrong, its user's side: what they wrote, and what they do about it.
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { Workload } from '../../test/main/workload.ts';
 import { settingsOf, type Settings } from './judge.ts';
-import { pause, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 
 /** Ours on a Deployment only while it is held. */
 const OURS = ['tranche.dev/held', 'rollouts.kruise.io/in-progressing', 'rollouts.kruise.io/stable-revision'];

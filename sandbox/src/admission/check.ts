@@ -94,7 +94,7 @@ const policyExpressions = (spec: PolicyExpressions): Expression[] => {
     ...options,
     path: `spec.${path}`,
     text,
-    returns,
+    ...(returns && { returns }),
   });
   return [
     ...conditionExpressions('spec.matchConditions', spec.matchConditions, options),

@@ -24,9 +24,9 @@ export interface AdmissionOptions {
   /** Answers `authorizer` in expressions. */
   auth?: Pick<Auth, 'authorize'>;
   /** Where services listen; without it every call of a service is refused. */
-  resolveService?: ResolveService;
+  resolveService?: ResolveService | undefined;
   /** Webhooks in this process, called after those that are configured. */
-  inProcess?: readonly InProcessWebhook[];
+  inProcess?: readonly InProcessWebhook[] | undefined;
 }
 
 export interface Admission {

@@ -39,7 +39,7 @@ export class MutatingPolicies {
     const versions = new Versions(request);
     const failures: { text: string; reason: string }[] = [];
     const fail = (
-      { policy, binding }: Pick<Invocation<MutatingSpec>, 'policy'> & { binding?: { name: string } },
+      { policy, binding }: Pick<Invocation<MutatingSpec>, 'policy'> & { binding?: { name: string } | undefined },
       message: string,
       reason = 'Invalid',
     ): void => {

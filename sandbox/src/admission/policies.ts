@@ -186,10 +186,10 @@ const EVERYTHING: Rule[] = [{ operations: ['*'], apiGroups: ['*'], apiVersions: 
 
 const matchOf = (from: MatchResources | undefined, rulesByDefault: Rule[] = []): Match => ({
   rules: from?.resourceRules?.length ? from.resourceRules : rulesByDefault,
-  excludeRules: from?.excludeResourceRules,
-  matchPolicy: from?.matchPolicy,
-  namespaceSelector: from?.namespaceSelector,
-  objectSelector: from?.objectSelector,
+  ...(from?.excludeResourceRules && { excludeRules: from.excludeResourceRules }),
+  ...(from?.matchPolicy && { matchPolicy: from.matchPolicy }),
+  ...(from?.namespaceSelector && { namespaceSelector: from.namespaceSelector }),
+  ...(from?.objectSelector && { objectSelector: from.objectSelector }),
 });
 
 /** An object whose fields are computed when read: the library reads a field only where the expression does. */

@@ -84,7 +84,7 @@ function make(schema: Schema, isResource: boolean): Atom {
       return makeList(schema);
     case 'object':
       return makeMap(schema, isResource);
-    case undefined:
+    default:
       return schema['x-kubernetes-preserve-unknown-fields'] ? deduced : untyped;
   }
 }

@@ -30,7 +30,7 @@ export interface AuthOptions {
   store: Pick<Store, 'get' | 'list'>;
   clock: Clock;
   /** PEM: signs the tokens of service accounts; absent = a new one. */
-  signingKey?: string;
+  signingKey?: string | undefined;
 }
 
 export const createAuth = ({ store, clock, signingKey }: AuthOptions): Auth => {

@@ -19,7 +19,7 @@ export interface BoundObject {
   name: string;
   uid: string;
   /** Of a Pod: the node it runs on. */
-  node?: { name: string; uid?: string };
+  node?: { name: string; uid?: string | undefined };
 }
 
 const MAX_REMEMBERED = 1_000;
@@ -32,7 +32,7 @@ interface Claims {
   jti: string;
   'kubernetes.io': {
     namespace: string;
-    node?: { name: string; uid?: string };
+    node?: { name: string; uid?: string | undefined };
     pod?: { name: string; uid: string };
     secret?: { name: string; uid: string };
     serviceaccount: { name: string; uid: string };

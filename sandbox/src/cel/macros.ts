@@ -1,8 +1,7 @@
 // Macros the library lacks: has() of any selection, optMap/optFlatMap, loops over two variables, and the count of rounds.
-import { Optional, type Environment } from '@marcbachmann/cel-js';
+import { Optional, type ASTNode, type Environment } from '@marcbachmann/cel-js';
 import { CelRuntimeError, internalName } from './errors.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- the library's macro hooks are untyped */
+import type { Args, Call, Macro, Overlay } from './macro-hooks.ts';
 
 /** Rounds of all loops of one evaluation; Kubernetes bounds the cost of an expression likewise. */
 const MAX_ROUNDS = 200_000;
@@ -12,96 +11,108 @@ export const resetRounds = (): void => {
 };
 
 export const registerMacros = (env: Environment): void => {
-  const macro = (signature: string, handler: (call: any) => any): void => {
-    env.registerFunction(signature, (call: any) => ({ async: false, call, ...handler(call) }));
+  const macro = <A extends Args>(signature: string, handler: (call: Call<A>) => Macro): void => {
+    env.registerFunction(signature, (call: Call<A>) => ({ async: false, call, ...handler(call) }));
   };
 
-  macro(`${internalName('round')}(ast): dyn`, ({ args }) => ({
-    typeCheck: (checker: any, _macro: any, ctx: any) => checker.check(args[0], ctx),
-    evaluate(evaluator: any, _macro: any, ctx: any) {
+  macro(`${internalName('round')}(ast): dyn`, ({ args: [expression] }: Call<[ASTNode]>) => ({
+    typeCheck: (checker, _self, scope) => checker.check(expression, scope),
+    evaluate(evaluator, _self, scope) {
       if (++rounds > MAX_ROUNDS) throw new CelRuntimeError('operation cancelled: actual cost limit exceeded');
-      return evaluator.run(args[0], ctx);
+      return evaluator.run(expression, scope);
     },
   }));
 
-  macro(`${internalName('has')}(ast): bool`, ({ args }) => {
-    const selection = args[0];
-    return {
-      typeCheck(checker: any, _macro: any, ctx: any) {
-        if (selection.op !== '.') {
-          throw checker.createError('invalid_macro_argument', 'invalid argument to has() macro', selection);
-        }
-        checker.check(selection, ctx);
-        return checker.getType('bool');
-      },
-      evaluate(evaluator: any, _macro: any, ctx: any) {
-        const [operand, field] = selection.args;
-        let value = evaluator.run(operand, ctx);
-        if (value instanceof Optional) {
-          if (!value.hasValue()) return false;
-          value = value.value();
-        }
-        if (value instanceof Map) return value.has(field);
-        if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-          return Object.hasOwn(value, field) && value[field] !== undefined;
-        }
-        throw new CelRuntimeError(`no such key: ${field}`);
-      },
-    };
-  });
+  macro(`${internalName('has')}(ast): bool`, ({ args: [selection] }: Call<[ASTNode]>) => ({
+    typeCheck(checker, _self, scope) {
+      if (selection.op !== '.') {
+        throw checker.createError('invalid_macro_argument', 'invalid argument to has() macro', selection);
+      }
+      checker.check(selection, scope);
+      return checker.getType('bool');
+    },
+    evaluate: (evaluator, _self, scope) => hasField(selection, (operand) => evaluator.run(operand, scope)),
+  }));
 
   for (const name of ['optMap', 'optFlatMap']) {
-    macro(`optional.${name}(ast, ast): optional<dyn>`, ({ receiver, args: [variable, expression] }) => ({
-      scope: undefined as any,
-      typeCheck(checker: any, self: any, ctx: any) {
-        const type = checker.check(receiver, ctx);
-        self.scope = ctx.forkWithVariable(identifier(variable), type.valueType ?? checker.getType('dyn'));
-        const result = checker.check(expression, self.scope);
-        return name === 'optMap' ? checker.registry.getOptionalType(result) : result;
+    macro(
+      `optional.${name}(ast, ast): optional<dyn>`,
+      ({ receiver, args: [variable, expression] }: Call<[ASTNode, ASTNode]>) => {
+        let inner: Overlay;
+        return {
+          typeCheck(checker, _self, scope) {
+            const type = checker.check(receiver, scope);
+            inner = scope.forkWithVariable(identifier(variable), type.valueType ?? checker.getType('dyn'));
+            const result = checker.check(expression, inner);
+            return name === 'optMap' ? checker.registry.getOptionalType(result) : result;
+          },
+          evaluate(evaluator, _self, scope) {
+            const value = evaluator.run(receiver, scope);
+            if (!(value instanceof Optional)) throw new CelRuntimeError('no such overload');
+            if (!value.hasValue()) return value;
+            const result = evaluator.run(expression, inner.reuse(scope).setIterValue(value.value(), evaluator));
+            return name === 'optMap' ? Optional.of(result) : result;
+          },
+        };
       },
-      evaluate(evaluator: any, self: any, ctx: any) {
-        const value = evaluator.run(receiver, ctx);
-        if (!(value instanceof Optional)) throw new CelRuntimeError('no such overload');
-        if (!value.hasValue()) return value;
-        const result = evaluator.run(expression, self.scope.reuse(ctx).setIterValue(value.value(), evaluator));
-        return name === 'optMap' ? Optional.of(result) : result;
-      },
-    }));
+    );
   }
 
   for (const [name, args, result, finish] of TWO_VARIABLE_LOOPS) {
     const parameters = Array.from({ length: args }, () => 'ast').join(', ');
-    macro(`list.${name}(${parameters}): ${result}`, ({ receiver, args: [first, second, ...expressions] }) => ({
-      outer: undefined as any,
-      inner: undefined as any,
-      typeCheck(checker: any, self: any, ctx: any) {
-        const type = checker.check(receiver, ctx);
-        const list = type.kind === 'list';
-        const dyn = checker.getType('dyn');
-        self.outer = ctx.forkWithVariable(identifier(first), list ? checker.getType('int') : (type.keyType ?? dyn));
-        self.inner = self.outer.forkWithVariable(identifier(second), type.valueType ?? dyn);
-        for (const expression of expressions) checker.check(expression, self.inner);
-        return checker.getType(result);
-      },
-      evaluate(evaluator: any, self: any, ctx: any) {
-        const outer = self.outer.reuse(ctx);
-        const inner = self.inner.reuse(outer);
-        const run = (key: unknown, value: unknown) => (expression: any) => {
-          outer.setIterValue(key, evaluator);
-          inner.setIterValue(value, evaluator);
-          return evaluator.run(expression, inner);
+    macro(
+      `list.${name}(${parameters}): ${result}`,
+      ({ receiver, args: [first, second, ...expressions] }: Call<[ASTNode, ASTNode, ...Expressions]>) => {
+        let checkedOuter: Overlay;
+        let checkedInner: Overlay;
+        return {
+          typeCheck(checker, _self, scope) {
+            const type = checker.check(receiver, scope);
+            const dyn = checker.getType('dyn');
+            const keyType = type.kind === 'list' ? checker.getType('int') : (type.keyType ?? dyn);
+            checkedOuter = scope.forkWithVariable(identifier(first), keyType);
+            checkedInner = checkedOuter.forkWithVariable(identifier(second), type.valueType ?? dyn);
+            for (const expression of expressions) checker.check(expression, checkedInner);
+            return checker.getType(result);
+          },
+          evaluate(evaluator, _self, scope) {
+            const outer = checkedOuter.reuse(scope);
+            const inner = checkedInner.reuse(outer);
+            const run: Run = (key, value) => (expression) => {
+              outer.setIterValue(key, evaluator);
+              inner.setIterValue(value, evaluator);
+              return evaluator.run(expression, inner);
+            };
+            return finish(entriesOf(evaluator.run(receiver, scope)), expressions, run);
+          },
         };
-        return finish(entriesOf(evaluator.run(receiver, ctx)), expressions, run);
       },
-    }));
+    );
   }
 };
 
-type Run = (key: unknown, value: unknown) => (expression: any) => any;
-type Finish = (entries: [unknown, unknown][], expressions: any[], run: Run) => unknown;
+/** Whether what a selection selects is there. */
+function hasField(selection: ASTNode, run: (operand: ASTNode) => unknown): boolean {
+  if (selection.op !== '.') throw new CelRuntimeError('no such overload');
+  const [operand, field] = selection.args;
+  let value = run(operand);
+  if (value instanceof Optional) {
+    if (!value.hasValue()) return false;
+    value = value.value();
+  }
+  if (value instanceof Map) return value.has(field);
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+    return Object.hasOwn(value, field) && (value as Record<string, unknown>)[field] !== undefined;
+  }
+  throw new CelRuntimeError(`no such key: ${field}`);
+}
+
+type Expressions = [ASTNode, ...ASTNode[]];
+type Run = (key: unknown, value: unknown) => (expression: ASTNode) => unknown;
+type Finish = (entries: [unknown, unknown][], expressions: Expressions, run: Run) => unknown;
 
 /** Results of the predicate until one decides; an error counts only when none did, as in CEL's `||`. */
-const decide = (entries: [unknown, unknown][], expression: any, run: Run, decisive: boolean): boolean => {
+const decide = (entries: [unknown, unknown][], expression: ASTNode, run: Run, decisive: boolean): boolean => {
   let error: unknown;
   for (const [key, value] of entries) {
     try {
@@ -114,10 +125,14 @@ const decide = (entries: [unknown, unknown][], expression: any, run: Run, decisi
   return !decisive;
 };
 
-const kept = (entries: [unknown, unknown][], expressions: any[], run: Run): [unknown, unknown][] => {
-  const transform = expressions.at(-1);
+/** With two expressions, the first says which entries count. */
+const kept = (
+  entries: [unknown, unknown][],
+  [first, transform = first]: Expressions,
+  run: Run,
+): [unknown, unknown][] => {
   return entries
-    .filter(([key, value]) => expressions.length === 1 || run(key, value)(expressions[0]) === true)
+    .filter(([key, value]) => first === transform || run(key, value)(first) === true)
     .map(([key, value]) => [key, run(key, value)(transform)]);
 };
 
@@ -165,7 +180,7 @@ const entriesOf = (collection: unknown): [unknown, unknown][] => {
   throw new CelRuntimeError('no such overload');
 };
 
-const identifier = (node: any): string => {
+const identifier = (node: ASTNode): string => {
   if (node.op !== 'id') throw new CelRuntimeError('argument must be a simple name');
   return node.args;
 };

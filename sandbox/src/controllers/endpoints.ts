@@ -92,11 +92,9 @@ class EndpointsController {
         .catch(ignore((error) => isAlreadyExists(error) || isNamespaceTerminating(error)));
       return;
     }
-    const next: KubeObject = {
-      ...current,
-      ...wanted,
-      metadata: { ...current.metadata, labels: wanted.metadata.labels },
-    };
+    const next: KubeObject = { ...current, ...wanted, metadata: { ...current.metadata } };
+    if (wanted.metadata.labels) next.metadata.labels = wanted.metadata.labels;
+    else delete next.metadata.labels;
     if (!wanted.subsets) delete next.subsets;
     if (!sameJson(next, current)) await this.session.request('PUT', pathOfObject(type, current), { body: next });
   }

@@ -43,13 +43,13 @@ export interface ControllersOptions {
   /** Each delay of a Pod is multiplied by a number drawn from here. Default [1, 1]. */
   jitter?: Range;
   /** How many nodes there are. Default 3; Pods go to the first with room. */
-  nodes?: number;
+  nodes?: number | undefined;
   /** PEM of the cluster's CA. With it every namespace gets its ServiceAccount `default` and ConfigMap kube-root-ca.crt. */
   caBundle?: string;
   /** Write Events and report containers being created, as people want to see them. Default true. */
   verbose?: boolean;
   /** Hears of what went wrong and is tried again, conflicts apart. */
-  onError?(controller: string, key: string, error: unknown): void;
+  onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
 
 export type ControllerName =
@@ -73,7 +73,7 @@ export class Controllers {
   constructor(options: ControllersOptions) {
     this.options = options;
     const { store, registry, caBundle } = options;
-    const frame = (user: User): ControllerOptions => ({
+    const as = (user: User): ControllerOptions => ({
       client: this.clientOf(user),
       clock: options.clock,
       lagMs: options.lagMs ?? [0, 3],
@@ -82,34 +82,34 @@ export class Controllers {
       onError: options.onError,
     });
     this.byName = {
-      deployment: createDeploymentController(frame(serviceAccount('deployment-controller'))),
-      replicaset: createReplicaSetController(frame(serviceAccount('replicaset-controller'))),
-      scheduler: createScheduler(frame(component('system:kube-scheduler'))),
+      deployment: createDeploymentController(as(serviceAccount('deployment-controller'))),
+      replicaset: createReplicaSetController(as(serviceAccount('replicaset-controller'))),
+      scheduler: createScheduler(as(component('system:kube-scheduler'))),
       kubelet: createKubelet({
-        ...frame(component('system:node:n0', 'system:nodes')),
+        ...as(component('system:node:n0', 'system:nodes')),
         readyMs: options.readyMs ?? 300,
         stopMs: options.stopMs ?? 100,
         jitter: options.jitter ?? [1, 1],
         reportCreating: options.verbose ?? true,
       }),
-      garbage: createGarbageCollector({ ...frame(serviceAccount('generic-garbage-collector')), store, registry }),
-      namespace: createNamespaceController({ ...frame(serviceAccount('namespace-controller')), store, registry }),
+      garbage: createGarbageCollector({ ...as(serviceAccount('generic-garbage-collector')), store, registry }),
+      namespace: createNamespaceController({ ...as(serviceAccount('namespace-controller')), store, registry }),
       serviceAccounts: createInEveryNamespace(
         'service-account-controller',
-        frame(serviceAccount('service-account-controller')),
+        as(serviceAccount('service-account-controller')),
         SERVICE_ACCOUNTS,
         caBundle === undefined ? undefined : defaultServiceAccount,
       ),
       rootCertificates: createInEveryNamespace(
         'root-ca-cert-publisher',
-        frame(serviceAccount('root-ca-cert-publisher')),
+        as(serviceAccount('root-ca-cert-publisher')),
         CONFIG_MAPS,
         caBundle === undefined ? undefined : rootCertificate(caBundle),
       ),
-      endpoints: createEndpointsController(frame(serviceAccount('endpoint-controller'))),
-      endpointSlices: createEndpointSliceController(frame(serviceAccount('endpointslice-controller'))),
-      disruption: createDisruptionController(frame(serviceAccount('disruption-controller'))),
-      autoscaler: createAutoscaler({ ...frame(serviceAccount('horizontal-pod-autoscaler')), registry }),
+      endpoints: createEndpointsController(as(serviceAccount('endpoint-controller'))),
+      endpointSlices: createEndpointSliceController(as(serviceAccount('endpointslice-controller'))),
+      disruption: createDisruptionController(as(serviceAccount('disruption-controller'))),
+      autoscaler: createAutoscaler({ ...as(serviceAccount('horizontal-pod-autoscaler')), registry }),
     };
   }
 

@@ -1,7 +1,7 @@
 // What admission is asked about a write, and the one plugin that is built in: namespaces must exist and live.
 import { forbidden, notFound } from './errors.ts';
 import { groupResource, type Call, type Machinery } from './call.ts';
-import { ownedScaleOf, SCALE_KIND, withReplicas } from './scale.ts';
+import { ownedScaleOf, SCALE_KIND, withReplicas } from './scale-object.ts';
 import type { AdmissionRequest, KubeObject, ResourceType } from './types.ts';
 
 /** NamespaceLifecycle: nothing is created where there is no namespace, or in one that is going. */
@@ -58,7 +58,7 @@ export const concerned = (m: Machinery, call: Call): boolean =>
   m.admission.concerns?.({ ...call.info, user: call.user }) ?? true;
 
 /** What admission sees of an object: itself, or its Scale. */
-interface Face {
+export interface Face {
   as: { kind?: AdmissionRequest['kind'] };
   show(object: KubeObject): KubeObject;
   take(shown: KubeObject, object: KubeObject): KubeObject;

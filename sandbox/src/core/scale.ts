@@ -1,4 +1,4 @@
-// The scale subresource: autoscaling/v1 Scale as another face of a Deployment, a ReplicaSet, or a custom resource that has one.
+// The scale subresource: reads and writes of a Scale.
 import { parseApply } from '../apply/index.ts';
 import { applyPatch, type PatchType } from '../patch/index.ts';
 import { badRequest, conflict, field, generic, internal, invalid, notFound } from './errors.ts';
@@ -6,8 +6,8 @@ import { apiVersionOf, collectionOf } from './resources.ts';
 import { timestamp } from './names.ts';
 import { clone } from './objects.ts';
 import { readOptions } from './options.ts';
-import { formatLabelSelector, labelSelectorOf } from './select.ts';
 import { fromStored, groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
+import { SCALE_KIND, scaleOf, valueAt, withReplicas } from './scale-object.ts';
 import { updateObject } from './update.ts';
 import type { KubeObject, ResourceType } from './types.ts';
 
@@ -17,66 +17,13 @@ const PATCHES = [
   'application/strategic-merge-patch+json',
 ];
 const APPLY_PATCH = 'application/apply-patch+yaml';
-export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
-
-const at = (object: unknown, path: string): unknown =>
-  path
-    .split('.')
-    .filter(Boolean)
-    .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], object);
-
-export function scaleOf(type: ResourceType, object: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const { specReplicasPath, statusReplicasPath, labelSelectorPath } = type.scale!;
-  const selector = labelSelectorPath ? at(object, labelSelectorPath) : labelSelectorText(object);
-  return {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as KubeObject['metadata'],
-    spec: { ...(at(object, specReplicasPath) ? { replicas: at(object, specReplicasPath) } : {}) },
-    status: { replicas: at(object, statusReplicasPath) ?? 0, ...(selector ? { selector } : {}) },
-  };
-}
-
-/** The Scale as admission sees it: with those who own its number. */
-export function ownedScaleOf(type: ResourceType, object: KubeObject): KubeObject {
-  const scale = scaleOf(type, object);
-  const owners = (object.metadata.managedFields ?? []).filter((entry) =>
-    keysOf(type).reduce<unknown>((fields, key) => (fields as Fields | undefined)?.[`f:${key}`], entry.fieldsV1),
-  );
-  if (owners.length === 0) return scale;
-  const managedFields = owners.map((entry) => ({
-    ...entry,
-    apiVersion: scale.apiVersion,
-    fieldsV1: { 'f:spec': { 'f:replicas': {} } },
-  }));
-  return { ...scale, metadata: { ...scale.metadata, managedFields } };
-}
-
-type Fields = Record<string, unknown>;
-const keysOf = (type: ResourceType): string[] => type.scale!.specReplicasPath.split('.').filter(Boolean);
-
-/** The books of the whole object do not say when it was scaled. */
-export function withoutScaleTimes(object: KubeObject): KubeObject {
-  const { managedFields } = object.metadata;
-  if (!managedFields) return object;
-  const timeless = managedFields.map((entry) => {
-    const { time: _, ...rest } = entry;
-    return entry.subresource === 'scale' ? rest : entry;
-  });
-  return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
-}
-
-const labelSelectorText = (object: KubeObject): string =>
-  object.spec?.selector ? formatLabelSelector(labelSelectorOf(object.spec.selector)) : '';
-
 export async function getScale(m: Machinery, call: Call): Promise<Result> {
   const { type, info } = call;
   const stored = m.store.get(collectionOf(type), info.namespace, info.name);
   if (!stored) throw notFound(groupResource(type), info.name);
   const object = (await fromStored(type, [stored]))[0]!;
   const { specReplicasPath } = type.scale!;
-  if (type.custom && at(object, specReplicasPath) === undefined) {
+  if (type.custom && valueAt(object, specReplicasPath) === undefined) {
     throw internal(`the spec replicas field ${JSON.stringify(specReplicasPath)} does not exist`);
   }
   return { kind: 'object', code: 200, object: scaleOf(type, object) };
@@ -192,16 +139,4 @@ function wantedReplicas(type: ResourceType, name: string, scale: KubeObject, old
     ]);
   }
   return replicas;
-}
-
-export function withReplicas(type: ResourceType, object: KubeObject, replicas: number): KubeObject {
-  const copy: KubeObject = { ...object, metadata: { ...object.metadata } };
-  const keys = keysOf(type);
-  let parent: Record<string, unknown> = copy;
-  for (const key of keys.slice(0, -1)) {
-    parent[key] = { ...(parent[key] as Record<string, unknown> | undefined) };
-    parent = parent[key] as Record<string, unknown>;
-  }
-  parent[keys.at(-1)!] = replicas;
-  return copy;
 }

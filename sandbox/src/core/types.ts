@@ -297,9 +297,9 @@ export interface ApiRequest {
   /** Lower-case names. */
   headers: Record<string, string | undefined>;
   /** Bytes from the wire, or an object from within the process (then not copied: do not change it afterwards). */
-  body?: Uint8Array | object;
+  body?: Uint8Array | object | undefined;
   /** Who it is, when known already (in-process callers, client certificates). */
-  user?: User;
+  user?: User | undefined;
   /** Ends a watch. */
   signal?: AbortSignal;
 }

@@ -1,5 +1,5 @@
 // Update: an object becomes another, unless somebody was faster.
-import { admissionRequest, concerned, scaleFace, wholeFace } from './admit.ts';
+import { admissionRequest, concerned, scaleFace, wholeFace, type Face } from './admit.ts';
 import { apiVersionOf, collectionOf } from './resources.ts';
 import { checkName, checkNamespace, readBody } from './body.ts';
 import { clone, same, share } from './objects.ts';
@@ -18,9 +18,9 @@ import {
 } from './call.ts';
 import { readOptions, type WriteOptions } from './options.ts';
 import { removeNow } from './remove.ts';
-import { withoutScaleTimes } from './scale.ts';
+import { withoutScaleTimes } from './scale-object.ts';
 import { track } from './owners.ts';
-import type { KubeObject } from './types.ts';
+import type { AdmissionRequest, FieldError, KubeObject, ResourceType } from './types.ts';
 
 const MAX_ATTEMPTS = 5;
 
@@ -74,83 +74,117 @@ export async function updateObject(m: Machinery, call: Call, options: WriteOptio
     }
     const old =
       stored.apiVersion === apiVersionOf(type.group, type.version) ? stored : (await fromStored(type, [stored]))[0]!;
-    const { object: asked, tracked } = await change.next(old);
-    const result = await replace(m, call, options, stored, old, asked, tracked);
+    const result = await replace({ m, call, options, stored, old }, await change.next(old));
     if (result) return { kind: 'object', code: 200, object: result, type };
     const unconditional = change.retries || type.unconditionalUpdate !== false;
     if (!unconditional || attempt >= MAX_ATTEMPTS) throw conflict(groupResource(type), info.name);
   }
 }
 
-/** One attempt; undefined when the object changed while admission looked at it and the request does not mind. */
-async function replace(
-  m: Machinery,
-  call: Call,
-  options: WriteOptions,
-  stored: KubeObject,
-  old: KubeObject,
-  asked: KubeObject,
-  tracked: boolean,
-): Promise<KubeObject | undefined> {
-  const { type, info } = call;
-  const toStatus = info.subresource === 'status';
-  let next = asked;
-  const version = next.metadata.resourceVersion;
-  if (!version || version === '0') {
-    if (type.unconditionalUpdate === false || type.custom) {
-      throw invalid({ group: type.group, kind: type.plural }, info.name, [
-        field.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
-      ]);
-    }
-    next.metadata.resourceVersion = old.metadata.resourceVersion;
-  } else if (version !== old.metadata.resourceVersion) throw conflict(groupResource(type), info.name);
-  const conditional = version !== undefined && version !== '0' && (isPut(call) || mentionsVersion(call));
+/** One try at replacing an object. */
+interface Attempt {
+  readonly m: Machinery;
+  readonly call: Call;
+  readonly options: WriteOptions;
+  /** The object as it is stored. */
+  readonly stored: KubeObject;
+  /** The same in the version of the request. */
+  readonly old: KubeObject;
+}
 
-  dedupeOwners(next, (text) => call.warnings.push(text));
-  if (!toStatus) type.default?.(next);
-  if (!tracked) await track(m, call, old, next, options);
-  const admitted = concerned(m, call);
-  const face = info.subresource === 'scale' ? scaleFace(type) : wholeFace;
-  const request = admitted
-    ? { ...admissionRequest(call, 'UPDATE', face.show(next), face.show(old), options), ...face.as }
-    : undefined;
-  if (request) {
-    const shown = request.object;
-    await m.admission.mutate(request);
-    if (request.object !== shown) {
-      request.object = face.take(request.object!, next);
-      next = clone(request.object!);
-      if (!toStatus) type.default?.(next);
-    }
-    dedupeOwners(next, (text) => call.warnings.push(text));
-  }
-
-  keepOld(call, next, old, toStatus);
-  if (toStatus) type.prepareStatus?.(next, old);
-  else type.prepare?.(next, old);
-  m.fields?.keepTimes(old, next);
-  next = share(old, next);
-  if (next !== old && !toStatus && type.generation && specChanged(type, next, old)) {
-    next = { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
-  }
-  if (next !== old || request) {
-    const errors = [
-      ...validateMeta(type, next, old),
-      ...validateMetaChange(next, old),
-      ...((toStatus ? (type.validateStatus ?? (type.custom ? type.validate : undefined)) : type.validate)?.(
-        next,
-        old,
-      ) ?? []),
-    ];
-    if (errors.length) throw invalid(groupKind(type), info.name, errors);
-    call.warnings.push(...warningsOf(type, next, old));
-  }
+/** What the object became; undefined when it changed while admission looked at it and the request does not mind. */
+async function replace(attempt: Attempt, asked: Next): Promise<KubeObject | undefined> {
+  const { m, call, old } = attempt;
+  const conditional = checkVersion(call, asked.object, old);
+  const face = call.info.subresource === 'scale' ? scaleFace(call.type) : wholeFace;
+  const { object, request } = await mutate(attempt, asked, face);
+  const next = prepare(attempt, object);
+  if (next !== old || request) validate(call, next, old);
   if (request) {
     request.object = face.show(next);
     await m.admission.validate(request);
   }
   if (next === old) return old;
-  if (info.subresource === 'scale') next = withoutScaleTimes(next);
+  return store(attempt, call.info.subresource === 'scale' ? withoutScaleTimes(next) : next, conditional);
+}
+
+/** Whether the request is meant for this version of the object only. Throws when it is meant for another. */
+function checkVersion(call: Call, next: KubeObject, old: KubeObject): boolean {
+  const { type, info } = call;
+  const version = next.metadata.resourceVersion;
+  if (version && version !== '0') {
+    if (version !== old.metadata.resourceVersion) throw conflict(groupResource(type), info.name);
+    return isPut(call) || mentionsVersion(call);
+  }
+  if (type.unconditionalUpdate === false || type.custom) {
+    throw invalid({ group: type.group, kind: type.plural }, info.name, [
+      field.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
+    ]);
+  }
+  next.metadata.resourceVersion = old.metadata.resourceVersion!; // The store gives every object one.
+  return false;
+}
+
+/** Defaults, owners of fields, and mutating admission; the request to admission when there is one. */
+async function mutate(
+  { m, call, options, old }: Attempt,
+  { object, tracked }: Next,
+  face: Face,
+): Promise<{ object: KubeObject; request: AdmissionRequest | undefined }> {
+  const { type, info } = call;
+  const toStatus = info.subresource === 'status';
+  const warn = (text: string): number => call.warnings.push(text);
+  let next = object;
+  dedupeOwners(next, warn);
+  if (!toStatus) type.default?.(next);
+  if (!tracked) await track(m, call, old, next, options);
+  if (!concerned(m, call)) return { object: next, request: undefined };
+  const request = { ...admissionRequest(call, 'UPDATE', face.show(next), face.show(old), options), ...face.as };
+  const shown = request.object;
+  await m.admission.mutate(request);
+  if (request.object !== shown) {
+    request.object = face.take(request.object!, next);
+    next = clone(request.object);
+    if (!toStatus) type.default?.(next);
+  }
+  dedupeOwners(next, warn);
+  return { object: next, request };
+}
+
+/** What the kind and the server themselves say about the object; `old` itself when nothing has changed. */
+function prepare({ m, call, old }: Attempt, object: KubeObject): KubeObject {
+  const { type } = call;
+  const toStatus = call.info.subresource === 'status';
+  keepOld(call, object, old, toStatus);
+  if (toStatus) type.prepareStatus?.(object, old);
+  else type.prepare?.(object, old);
+  m.fields?.keepTimes(old, object);
+  const next = share(old, object);
+  if (next === old || toStatus || !type.generation || !specChanged(type, next, old)) return next;
+  return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+}
+
+function validate(call: Call, next: KubeObject, old: KubeObject): void {
+  const { type, info } = call;
+  const errors = [
+    ...validateMeta(type, next, old),
+    ...validateMetaChange(next, old),
+    ...((info.subresource === 'status' ? statusErrors(type, next, old) : type.validate?.(next, old)) ?? []),
+  ];
+  if (errors.length) throw invalid(groupKind(type), info.name, errors);
+  call.warnings.push(...warningsOf(type, next, old));
+}
+
+const statusErrors = (type: ResourceType, next: KubeObject, old: KubeObject): FieldError[] | undefined =>
+  type.validateStatus ? type.validateStatus(next, old) : type.custom ? type.validate?.(next, old) : undefined;
+
+/** Stores the object, or removes it when its deletion waited for this change only. */
+async function store(
+  { m, call, options, stored }: Attempt,
+  next: KubeObject,
+  conditional: boolean,
+): Promise<KubeObject | undefined> {
+  const { type, info } = call;
   const collection = collectionOf(type);
   const current = m.store.get(collection, stored.metadata.namespace ?? '', info.name);
   if (current !== stored) {
@@ -159,13 +193,8 @@ async function replace(
     return undefined;
   }
   if (options.dryRun) return next;
-  const isLast =
-    next.metadata.deletionTimestamp !== undefined &&
-    !next.metadata.finalizers?.length &&
-    !type.heldBack?.(next) &&
-    !next.metadata.deletionGracePeriodSeconds;
   const storable = await toStored(type, next);
-  if (isLast) {
+  if (isLast(type, next)) {
     removeNow(m, type, stored, storable);
     return next;
   }
@@ -173,6 +202,14 @@ async function replace(
   if (!saved) return undefined;
   return saved.apiVersion === next.apiVersion ? saved : (await fromStored(type, [saved]))[0]!;
 }
+
+/** It is being deleted, and nothing holds it any more. */
+const isLast = (type: ResourceType, object: KubeObject): boolean => {
+  const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = object.metadata;
+  return (
+    deletionTimestamp !== undefined && !finalizers?.length && !type.heldBack?.(object) && !deletionGracePeriodSeconds
+  );
+};
 
 const isPut = (call: Call): boolean => call.info.verb === 'update';
 
@@ -186,8 +223,8 @@ function mentionsVersion(call: Call): boolean {
 function keepOld(call: Call, next: KubeObject, old: KubeObject, toStatus: boolean): void {
   const { type } = call;
   const { metadata } = next;
-  metadata.uid ??= old.metadata.uid;
-  metadata.creationTimestamp = old.metadata.creationTimestamp;
+  metadata.uid ??= old.metadata.uid!;
+  metadata.creationTimestamp = old.metadata.creationTimestamp!;
   for (const key of ['generation', 'deletionTimestamp', 'generateName'] as const) {
     if (old.metadata[key] === undefined) {
       if (key !== 'generateName') delete metadata[key];

@@ -19,26 +19,22 @@ import {
   replicaSetColumns,
   statefulSetColumns,
 } from './columns.ts';
+import { fill, startWith } from './defaults.ts';
 import { defaultClaim } from './volumes.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import { podSpecWarnings } from './warnings.ts';
 import { validateTemplate } from './pod-validation.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- specs */
+import type { DeploymentStrategy, RollingUpdate, StatefulSetStrategy, WorkloadSpec } from './native.ts';
 
 const SCALE = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
-
-const fill = (object: any, values: Record<string, unknown>): void => {
-  for (const key in values) if (object[key] === undefined) object[key] = values[key];
-};
 
 function defaultTemplate(object: KubeObject): void {
   const template = object.spec?.template;
   if (template?.spec) defaultPodSpec(template.spec);
 }
 
-function checkTemplate(spec: any, kind: string): FieldError[] {
+function checkTemplate(spec: WorkloadSpec, kind: string): FieldError[] {
   const errors: FieldError[] = [];
   const { selector, template } = spec;
   if (!selector) errors.push(field.required('spec.selector'));
@@ -70,7 +66,7 @@ function checkTemplate(spec: any, kind: string): FieldError[] {
   return errors;
 }
 
-function checkStrategy(strategy: any): FieldError[] {
+function checkStrategy(strategy: DeploymentStrategy | undefined): FieldError[] {
   const path = 'spec.strategy';
   const { type, rollingUpdate } = strategy ?? {};
   if (type === 'Recreate') {
@@ -137,7 +133,7 @@ const STATEFUL_POLICIES = ['OrderedReady', 'Parallel'] as const;
 const eitherOf = (path: string, choice: unknown, value: unknown, [a, b]: readonly [string, string]): FieldError[] =>
   choice === a || choice === b ? [] : [field.invalid(path, value, `must be '${a}' or '${b}'`)];
 
-function checkStatefulStrategy(strategy: any): FieldError[] {
+function checkStatefulStrategy(strategy: StatefulSetStrategy): FieldError[] {
   const path = 'spec.updateStrategy';
   if (strategy.type === 'OnDelete' && strategy.rollingUpdate) {
     const why = "only allowed for updateStrategy 'RollingUpdate'";
@@ -159,7 +155,7 @@ function validateStatefulSet({ spec = {} }: KubeObject, old: KubeObject | undefi
     ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...checkTemplate(spec, 'statefulset'),
   ];
-  const frozen = (value: any): any =>
+  const frozen = (value: object): object =>
     Object.fromEntries(Object.entries(value).filter(([key]) => !STATEFUL_MUTABLE.includes(key)));
   if (old && immutable('spec', frozen(spec), frozen(old.spec)).length) {
     errors.push(
@@ -173,7 +169,7 @@ function validateStatefulSet({ spec = {} }: KubeObject, old: KubeObject | undefi
 }
 
 /** Either some Pods may be missing, or some may be too many. */
-function checkDaemonStrategy(rolling: any): FieldError[] {
+function checkDaemonStrategy(rolling: RollingUpdate | undefined): FieldError[] {
   if (!rolling) return [];
   const path = 'spec.updateStrategy.rollingUpdate';
   const { maxUnavailable, maxSurge } = rolling;
@@ -201,13 +197,6 @@ function validateDaemonSet({ spec = {} }: KubeObject, old: KubeObject | undefine
     ...(old ? immutable('spec.selector', spec.selector, old.spec.selector) : []),
   ];
 }
-
-/** A new object starts with the status a Go struct has when nobody filled it. */
-const startWith =
-  (status: Record<string, unknown>): NonNullable<ResourceType['prepare']> =>
-  (object, old) => {
-    if (!old) object.status = { ...status };
-  };
 
 /** What was a field before apps/v1; DaemonSets still carry it. */
 const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';

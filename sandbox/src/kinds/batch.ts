@@ -3,18 +3,14 @@ import { field } from '../core/errors.ts';
 import { resource } from '../core/resources.ts';
 import { immutable, notNegative, oneOf } from './checks.ts';
 import { AGE, column, columns, doc, joined, NONE, selectorText, wide } from './column.ts';
+import { fill } from './defaults.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import { validateTemplate } from './pod-validation.ts';
 import { age } from '../core/table.ts';
 import type { Column, FieldError, KubeObject, ResourceType } from '../core/types.ts';
+import type { JobSpec, PodTemplate } from './native.ts';
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- specs */
-
-const fill = (object: any, values: Record<string, unknown>): void => {
-  for (const key in values) if (object[key] === undefined) object[key] = values[key];
-};
-
-function defaultJobSpec(spec: any): void {
+function defaultJobSpec(spec: JobSpec): void {
   // Neither given: one Pod that has to end well. One of them given: the other stays open, or is one.
   if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
   fill(spec, { parallelism: 1, backoffLimit: spec.backoffLimitPerIndex === undefined ? 6 : 2147483647 });
@@ -46,7 +42,7 @@ function selectOwnPods({ metadata, spec }: KubeObject): void {
 
 const RESTARTS = ['OnFailure', 'Never'];
 
-function checkJobSpec(path: string, spec: any): FieldError[] {
+function checkJobSpec(path: string, spec: JobSpec): FieldError[] {
   const errors: FieldError[] = [];
   for (const key of [
     'parallelism',
@@ -54,7 +50,7 @@ function checkJobSpec(path: string, spec: any): FieldError[] {
     'activeDeadlineSeconds',
     'backoffLimit',
     'ttlSecondsAfterFinished',
-  ]) {
+  ] as const) {
     errors.push(...notNegative(`${path}.${key}`, spec[key]));
   }
   errors.push(...validateTemplate(`${path}.template`, spec.template));
@@ -82,10 +78,12 @@ function validateCronJob({ spec = {} }: KubeObject): FieldError[] {
   return [...errors, ...checkJobSpec('spec.jobTemplate.spec', spec.jobTemplate?.spec ?? {})];
 }
 
-const inTemplate = (key: 'name' | 'image', path: (object: KubeObject) => any) => (object: KubeObject) =>
-  joined(((path(object)?.spec?.containers ?? []) as any[]).map((each) => each[key]));
+type TemplateOf = (object: KubeObject) => PodTemplate | undefined;
 
-const templateColumns = (path: (object: KubeObject) => any): Column[] => [
+const inTemplate = (key: 'name' | 'image', path: TemplateOf) => (object: KubeObject) =>
+  joined((path(object)?.spec?.containers ?? []).map((each) => each[key]));
+
+const templateColumns = (path: TemplateOf): Column[] => [
   wide('Containers', 'Names of each container in the template.', inTemplate('name', path)),
   wide('Images', 'Images referenced by each container in the template.', inTemplate('image', path)),
 ];

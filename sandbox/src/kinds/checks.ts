@@ -3,8 +3,7 @@ import { field } from '../core/errors.ts';
 import { checkLabelKey, checkLabelValue, type NameCheck } from '../core/names.ts';
 import { same } from '../core/objects.ts';
 import type { FieldError } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of objects of any kind */
+import type { LabelSelector } from './native.ts';
 
 export const IMMUTABLE = 'field is immutable';
 export const NOT_NEGATIVE = 'must be greater than or equal to 0';
@@ -45,13 +44,13 @@ export const isZero = (value: unknown): boolean =>
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
 
 /** metav1.LabelSelector. */
-export function checkSelector(path: string, selector: any): FieldError[] {
+export function checkSelector(path: string, selector: LabelSelector | undefined): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [key, value] of Object.entries((selector?.matchLabels ?? {}) as Record<string, string>)) {
+  for (const [key, value] of Object.entries(selector?.matchLabels ?? {})) {
     errors.push(...named(`${path}.matchLabels`, key, checkLabelKey));
     errors.push(...named(`${path}.matchLabels`, value, checkLabelValue));
   }
-  for (const [i, expression] of ((selector?.matchExpressions ?? []) as any[]).entries()) {
+  for (const [i, expression] of (selector?.matchExpressions ?? []).entries()) {
     const at = `${path}.matchExpressions[${i}]`;
     const { key, operator, values } = expression;
     const count = values?.length ?? 0;

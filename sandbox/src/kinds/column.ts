@@ -4,8 +4,7 @@ import { formatLabelSelector, labelSelectorOf } from '../core/select.ts';
 import { AGE_COLUMN } from '../core/table.ts';
 import { definitions } from '../schema/index.ts';
 import type { Column, KubeObject } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of objects of any kind */
+import type { LabelSelector } from './native.ts';
 
 export type Value = (object: KubeObject, now: number) => unknown;
 
@@ -51,7 +50,7 @@ export const AGE = AGE_COLUMN;
 export const NONE = '<none>';
 
 export const joined = (list: readonly unknown[] | undefined): string => (list?.length ? list.join(',') : NONE);
-export const selectorText = (selector: any): string =>
+export const selectorText = (selector: LabelSelector | undefined): string =>
   selector ? formatLabelSelector(labelSelectorOf(selector)) || NONE : NONE;
 export const labelsText = (labels: Record<string, string> | undefined): string =>
   labels ? formatLabelSelector(labelSelectorOf({ matchLabels: labels })) || NONE : NONE;

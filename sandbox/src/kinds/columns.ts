@@ -1,16 +1,25 @@
 // What kubectl shows of each native kind.
 import { age } from '../core/table.ts';
 import { AGE, column, columns, doc, joined, labelsText, NONE, selectorText, wide, type Value } from './column.ts';
-import type { Column } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of objects of any kind */
+import type { Column, KubeObject } from '../core/types.ts';
+import type {
+  Condition,
+  Container,
+  CurrentMetric,
+  EndpointSubset,
+  IngressRule,
+  LoadBalancerIngress,
+  Metric,
+  ServicePort,
+  Subject,
+} from './native.ts';
 
 const template = (path: string): Column[] => [
   wide('Containers', 'Names of each container in the template.', ({ spec }) =>
-    (spec.template?.spec?.containers ?? []).map((each: any) => each.name).join(','),
+    ((spec.template?.spec?.containers ?? []) as Container[]).map((each) => each.name).join(','),
   ),
   wide('Images', 'Images referenced by each container in the template.', ({ spec }) =>
-    (spec.template?.spec?.containers ?? []).map((each: any) => each.image).join(','),
+    ((spec.template?.spec?.containers ?? []) as Container[]).map((each) => each.image).join(','),
   ),
   wide('Selector', doc(`${path}.selector`), ({ spec }) => selectorText(spec.selector)),
 ];
@@ -83,7 +92,7 @@ export const namespaceColumns = columns(
 
 export const nodeColumns = columns(
   column('Status', 'The status of the node', ({ spec, status }) => {
-    const ready = ((status?.conditions ?? []) as any[]).find(({ type }) => type === 'Ready');
+    const ready = ((status?.conditions ?? []) as Condition[]).find(({ type }) => type === 'Ready');
     const text = !ready ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
     return spec?.unschedulable ? `${text},SchedulingDisabled` : text;
   }),
@@ -104,14 +113,16 @@ export const serviceColumns = columns(
   column('Type', doc('core.v1.ServiceSpec.type'), ({ spec }) => spec.type),
   column('Cluster-IP', doc('core.v1.ServiceSpec.clusterIP'), ({ spec }) => spec.clusterIP || NONE),
   column('External-IP', doc('core.v1.ServiceSpec.externalIPs'), ({ spec, status }) => {
-    const balancers = ((status?.loadBalancer?.ingress ?? []) as any[]).map(({ ip, hostname }) => ip ?? hostname);
+    const balancers = ((status?.loadBalancer?.ingress ?? []) as LoadBalancerIngress[]).map(
+      ({ ip, hostname }) => ip ?? hostname,
+    );
     if (spec.type === 'ExternalName') return spec.externalName;
     if (spec.type === 'LoadBalancer' && !balancers.length && !spec.externalIPs?.length) return '<pending>';
     return joined([...balancers, ...(spec.externalIPs ?? [])]);
   }),
   column('Port(s)', doc('core.v1.ServiceSpec.ports'), ({ spec }) =>
     joined(
-      ((spec.ports ?? []) as any[]).map(({ port, nodePort, protocol }) =>
+      ((spec.ports ?? []) as ServicePort[]).map(({ port, nodePort, protocol }) =>
         nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
       ),
     ),
@@ -140,8 +151,8 @@ export const secretColumns = columns(
 
 export const endpointsColumns = columns(
   column('Endpoints', doc('core.v1.Endpoints.subsets'), ({ subsets }) => {
-    const all = ((subsets ?? []) as any[]).flatMap(({ addresses = [], ports }) =>
-      (addresses as any[]).flatMap(({ ip }) => (ports ? (ports as any[]).map(({ port }) => `${ip}:${port}`) : [ip])),
+    const all = ((subsets ?? []) as EndpointSubset[]).flatMap(({ addresses = [], ports }) =>
+      addresses.flatMap(({ ip }) => (ports ? ports.map(({ port }) => `${ip}:${port}`) : [ip])),
     );
     return all.length > 3 ? `${all.slice(0, 3).join(',')} + ${all.length - 3} more...` : joined(all);
   }),
@@ -177,7 +188,7 @@ eventColumns.push({ ...eventColumns.shift()!, priority: 1 });
 /** `pods: 1/3` of each resource, those with limits apart. */
 const usage =
   (limits: boolean) =>
-  ({ status }: any): string =>
+  ({ status }: KubeObject): string =>
     Object.entries((status?.hard ?? {}) as Record<string, string>)
       .filter(([name]) => name.startsWith('limits.') === limits)
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -195,7 +206,7 @@ export const serviceAccountColumns = columns(
   AGE,
 );
 
-const quantityOf = (metric: any, current: any): string => {
+const quantityOf = (metric: Metric, current: CurrentMetric | undefined): string => {
   const { resource } = metric;
   if (!resource) return '<unknown>';
   const target = resource.target;
@@ -213,7 +224,7 @@ export const autoscalerColumns = columns(
     ({ spec }) => `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`,
   ),
   column('Targets', doc('autoscaling.v2.HorizontalPodAutoscalerSpec.metrics'), ({ spec, status }) =>
-    joined(((spec.metrics ?? []) as any[]).map((metric, i) => quantityOf(metric, status?.currentMetrics?.[i]))),
+    joined(((spec.metrics ?? []) as Metric[]).map((metric, i) => quantityOf(metric, status?.currentMetrics?.[i]))),
   ),
   column('MinPods', doc('autoscaling.v2.HorizontalPodAutoscalerSpec.minReplicas'), ({ spec }) =>
     String(spec.minReplicas ?? '<unset>'),
@@ -251,10 +262,10 @@ export const leaseColumns = columns(
 export const endpointSliceColumns = columns(
   column('AddressType', doc('discovery.v1.EndpointSlice.addressType'), ({ addressType }) => addressType),
   column('Ports', doc('discovery.v1.EndpointSlice.ports'), ({ ports }) =>
-    ports?.length ? joined((ports as any[]).map(({ port }) => port ?? '*')) : '<unset>',
+    ports?.length ? joined((ports as { port?: number }[]).map(({ port }) => port ?? '*')) : '<unset>',
   ),
   column('Endpoints', doc('discovery.v1.EndpointSlice.endpoints'), ({ endpoints }) => {
-    const all = ((endpoints ?? []) as any[]).flatMap(({ addresses }) => addresses as string[]);
+    const all = ((endpoints ?? []) as { addresses: string[] }[]).flatMap(({ addresses }) => addresses);
     return all.length > 3
       ? `${all.slice(0, 3).join(',')} + ${all.length - 3} more...`
       : all.length
@@ -271,7 +282,7 @@ export const roleColumns = columns(
 const subjects =
   (kind: string): Value =>
   ({ subjects: list }) =>
-    ((list ?? []) as any[])
+    ((list ?? []) as Subject[])
       .filter((each) => each.kind === kind)
       .map((each) => (kind === 'ServiceAccount' ? `${each.namespace}/${each.name}` : each.name))
       .join(', ');
@@ -335,13 +346,15 @@ export const ingressColumns = columns(
     'Hosts',
     'Hosts that incoming requests are matched against before the ingress rule',
     ({ spec }) =>
-      ((spec.rules ?? []) as any[])
+      ((spec.rules ?? []) as IngressRule[])
         .map(({ host }) => host)
         .filter(Boolean)
         .join(',') || '*',
   ),
   column('Address', 'Address is a list containing ingress points for the load-balancer', ({ status }) =>
-    ((status?.loadBalancer?.ingress ?? []) as any[]).map(({ ip, hostname }) => ip ?? hostname).join(','),
+    ((status?.loadBalancer?.ingress ?? []) as LoadBalancerIngress[])
+      .map(({ ip, hostname }) => ip ?? hostname)
+      .join(','),
   ),
   column('Ports', 'Ports of TLS configurations that open', ({ spec }) => (spec.tls?.length ? '80, 443' : '80')),
   AGE,

@@ -146,13 +146,13 @@ function podType(store: Store): ResourceType {
     ],
     default(pod) {
       pod.spec ??= {};
-      defaultPod(pod);
+      defaultPod(pod.spec);
     },
     prepare(pod, old) {
       if (old && pod.spec === old.spec) return;
       tolerateNodes(pod.spec);
       if (old) return;
-      admitPod(pod, priorityOf);
+      admitPod(pod.metadata.name ?? '', pod.spec, priorityOf);
       pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
     },
     validate(pod, old) {

@@ -11,19 +11,9 @@ import {
   leaseColumns,
   networkPolicyColumns,
 } from './columns.ts';
+import { fill, startWith } from './defaults.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- specs */
-
-const fill = (object: any, values: Record<string, unknown>): void => {
-  for (const key in values) if (object[key] === undefined) object[key] = values[key];
-};
-
-const startWith =
-  (status: Record<string, unknown>): NonNullable<ResourceType['prepare']> =>
-  (object, old) => {
-    if (!old) object.status = { ...status };
-  };
+import type { CurrentMetric, IngressRule, Metric } from './native.ts';
 
 function validateAutoscaler({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
   if (spec === old?.spec) return [];
@@ -44,10 +34,10 @@ function validateAutoscaler({ spec = {} }: KubeObject, old: KubeObject | undefin
 /** v1 knows CPU utilisation only; whatever else v2 says is lost on this way, as are its annotations on the real one. */
 function toV1(hpa: KubeObject): KubeObject {
   const { metrics, behavior: _behavior, ...spec } = hpa.spec;
-  const cpu = ((metrics ?? []) as any[]).find((each) => each.resource?.name === 'cpu');
+  const cpu = ((metrics ?? []) as Metric[]).find((each) => each.resource?.name === 'cpu');
   const percentage = cpu?.resource?.target?.averageUtilization;
   const { currentMetrics, conditions: _conditions, ...status } = hpa.status ?? {};
-  const current = ((currentMetrics ?? []) as any[]).find((each) => each.resource?.name === 'cpu');
+  const current = ((currentMetrics ?? []) as CurrentMetric[]).find((each) => each.resource?.name === 'cpu');
   return {
     ...hpa,
     apiVersion: 'autoscaling/v1',
@@ -55,7 +45,7 @@ function toV1(hpa: KubeObject): KubeObject {
     status: {
       ...status,
       currentReplicas: status.currentReplicas ?? 0,
-      ...(current ? { currentCPUUtilizationPercentage: current.resource.current?.averageUtilization } : {}),
+      ...(current ? { currentCPUUtilizationPercentage: current.resource?.current?.averageUtilization } : {}),
     },
   };
 }
@@ -161,8 +151,8 @@ function networking(): ResourceType[] {
         if (!spec.rules?.length && !spec.defaultBackend) {
           errors.push(field.invalid('spec', spec, 'either `defaultBackend` or `rules` must be specified'));
         }
-        for (const [i, rule] of ((spec.rules ?? []) as any[]).entries()) {
-          for (const [j, path] of ((rule.http?.paths ?? []) as any[]).entries()) {
+        for (const [i, rule] of ((spec.rules ?? []) as IngressRule[]).entries()) {
+          for (const [j, path] of (rule.http?.paths ?? []).entries()) {
             const at = `spec.rules[${i}].http.paths[${j}].pathType`;
             if (!path.pathType) errors.push(field.required(at, 'pathType must be specified'));
             else errors.push(...oneOf(at, path.pathType, ['Exact', 'ImplementationSpecific', 'Prefix']));

@@ -2,8 +2,7 @@
 import { age } from '../core/table.ts';
 import { AGE, column, columns, doc, NONE, wide } from './column.ts';
 import type { KubeObject } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of Pods */
+import type { Condition, ContainerStatus, PodStatus } from './native.ts';
 
 /** What kubectl calls the status of a Pod: the most telling of phase, reasons and container states. */
 function podStatus({ metadata, spec, status = {} }: KubeObject): string {
@@ -12,7 +11,7 @@ function podStatus({ metadata, spec, status = {} }: KubeObject): string {
     if (type === 'PodScheduled' && why === 'SchedulingGated') reason = why;
   }
   let initializing = false;
-  for (const [i, container] of ((status.initContainerStatuses ?? []) as any[]).entries()) {
+  for (const [i, container] of ((status.initContainerStatuses ?? []) as ContainerStatus[]).entries()) {
     const { terminated, waiting } = container.state ?? {};
     if (terminated?.exitCode === 0) continue;
     if (terminated)
@@ -24,7 +23,7 @@ function podStatus({ metadata, spec, status = {} }: KubeObject): string {
   }
   if (!initializing) {
     let running = false;
-    for (const container of [...((status.containerStatuses ?? []) as any[])].reverse()) {
+    for (const container of [...((status.containerStatuses ?? []) as ContainerStatus[])].reverse()) {
       const { waiting, terminated } = container.state ?? {};
       if (waiting?.reason) reason = waiting.reason;
       else if (terminated) {
@@ -38,11 +37,11 @@ function podStatus({ metadata, spec, status = {} }: KubeObject): string {
   return reason;
 }
 
-const isReady = (status: any): boolean =>
-  (status.conditions ?? []).some((each: any) => each.type === 'Ready' && each.status === 'True');
+const isReady = (status: PodStatus): boolean =>
+  (status.conditions ?? []).some((each) => each.type === 'Ready' && each.status === 'True');
 
 function restarts({ status }: KubeObject, now: number): string {
-  const list = (status?.containerStatuses ?? []) as any[];
+  const list = (status?.containerStatuses ?? []) as ContainerStatus[];
   const count = list.reduce((sum, each) => sum + (each.restartCount ?? 0), 0);
   const last = list
     .map((each) => each.lastState?.terminated?.finishedAt)
@@ -54,7 +53,9 @@ function restarts({ status }: KubeObject, now: number): string {
 
 export const podColumns = columns(
   column('Ready', 'The aggregate readiness state of this pod for accepting traffic.', ({ spec, status }) => {
-    const ready = ((status?.containerStatuses ?? []) as any[]).filter((each) => each.ready && each.state?.running);
+    const ready = ((status?.containerStatuses ?? []) as ContainerStatus[]).filter(
+      (each) => each.ready && each.state?.running,
+    );
     return `${ready.length}/${spec.containers.length}`;
   }),
   column('Status', 'The aggregate status of the containers in this pod.', podStatus),
@@ -68,10 +69,10 @@ export const podColumns = columns(
   wide('Node', doc('core.v1.PodSpec.nodeName'), ({ spec }) => spec.nodeName ?? NONE),
   wide('Nominated Node', doc('core.v1.PodStatus.nominatedNodeName'), ({ status }) => status?.nominatedNodeName ?? NONE),
   wide('Readiness Gates', doc('core.v1.PodSpec.readinessGates'), ({ spec, status }) => {
-    const gates = (spec.readinessGates ?? []) as any[];
+    const gates = (spec.readinessGates ?? []) as { conditionType: string }[];
     if (!gates.length) return NONE;
     const met = gates.filter(({ conditionType }) =>
-      (status?.conditions ?? []).some((each: any) => each.type === conditionType && each.status === 'True'),
+      ((status?.conditions ?? []) as Condition[]).some((each) => each.type === conditionType && each.status === 'True'),
     );
     return `${met.length}/${gates.length}`;
   }),

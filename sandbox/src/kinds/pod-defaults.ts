@@ -1,13 +1,10 @@
 // What the API server fills in where a Pod or a Pod template says nothing. Only fills in what is missing: parts that were stored
 // before come frozen.
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of Pods */
+import { fill } from './defaults.ts';
+import type { Container, Handler, PodSpec, Probe, Quantities, Volume } from './native.ts';
 
 const MODE = 420;
-
-function fill(object: any, values: Record<string, unknown>): void {
-  for (const key in values) if (object[key] === undefined) object[key] = values[key];
-}
 
 /** Without a tag, or with `latest`, images are pulled again and again. */
 function pullPolicy(image: string): string {
@@ -16,18 +13,18 @@ function pullPolicy(image: string): string {
   return tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent';
 }
 
-function httpGet(handler: any): void {
+function httpGet(handler: Handler | undefined): void {
   if (handler?.httpGet) fill(handler.httpGet, { path: '/', scheme: 'HTTP' });
   if (handler?.grpc) fill(handler.grpc, { service: '' });
 }
 
-function probe(value: any): void {
+function probe(value: Probe | undefined): void {
   if (!value) return;
   fill(value, { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 });
   httpGet(value);
 }
 
-function container(value: any, hostNetwork: boolean): void {
+function container(value: Container, hostNetwork: boolean): void {
   fill(value, {
     imagePullPolicy: pullPolicy(value.image ?? ''),
     resources: {},
@@ -49,10 +46,11 @@ function container(value: any, hostNetwork: boolean): void {
   httpGet(value.lifecycle?.preStop);
 }
 
-function volume(value: any): void {
+function volume(value: Volume): void {
   if (Object.keys(value).length === 1) fill(value, { emptyDir: {} });
-  for (const kind of ['secret', 'configMap', 'downwardAPI', 'projected']) {
-    if (value[kind]) fill(value[kind], { defaultMode: MODE });
+  for (const kind of ['secret', 'configMap', 'downwardAPI', 'projected'] as const) {
+    const source = value[kind];
+    if (source) fill(source, { defaultMode: MODE });
   }
   if (value.hostPath) fill(value.hostPath, { type: '' });
   for (const source of value.projected?.sources ?? []) {
@@ -62,7 +60,7 @@ function volume(value: any): void {
   for (const item of value.downwardAPI?.items ?? []) if (item.fieldRef) fill(item.fieldRef, { apiVersion: 'v1' });
 }
 
-export function defaultPodSpec(spec: any): void {
+export function defaultPodSpec(spec: PodSpec): void {
   fill(spec, {
     dnsPolicy: 'ClusterFirst',
     restartPolicy: 'Always',
@@ -73,21 +71,21 @@ export function defaultPodSpec(spec: any): void {
   // The older name of the field is kept in step.
   if (spec.serviceAccountName) fill(spec, { serviceAccount: spec.serviceAccountName });
   else if (spec.serviceAccount) fill(spec, { serviceAccountName: spec.serviceAccount });
-  for (const kind of ['initContainers', 'containers', 'ephemeralContainers']) {
+  for (const kind of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
     for (const each of spec[kind] ?? []) container(each, spec.hostNetwork === true);
   }
   for (const each of spec.volumes ?? []) volume(each);
 }
 
 /** Beyond its spec's: what holds for Pods, but not for templates. */
-export function defaultPod(pod: any): void {
-  defaultPodSpec(pod.spec);
-  fill(pod.spec, { enableServiceLinks: true });
-  for (const each of [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])]) {
-    const { limits } = each.resources;
-    if (!limits) continue;
-    if (!each.resources.requests) each.resources.requests = {};
-    fill(each.resources.requests, limits);
+export function defaultPod(spec: PodSpec): void {
+  defaultPodSpec(spec);
+  fill(spec, { enableServiceLinks: true });
+  for (const each of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
+    const { resources } = each;
+    if (!resources?.limits) continue;
+    if (!resources.requests) resources.requests = {};
+    fill(resources.requests, resources.limits);
   }
 }
 
@@ -95,15 +93,18 @@ const SECONDS = 300;
 const TOLERATED = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 
 /** Priority, a plugin that every cluster runs. */
-export function admitPod(pod: any, priorityOf: (className: string | undefined, pod: string) => number): void {
-  const { spec, metadata } = pod;
-  const priority = priorityOf(spec.priorityClassName, metadata.name ?? '');
+export function admitPod(
+  name: string,
+  spec: PodSpec,
+  priorityOf: (className: string | undefined, pod: string) => number,
+): void {
+  const priority = priorityOf(spec.priorityClassName, name);
   fill(spec, { priority, preemptionPolicy: 'PreemptLowerPriority' });
 }
 
 /** DefaultTolerationSeconds, of new Pods and of those that change. */
-export function tolerateNodes(spec: any): void {
-  const tolerations = (spec.tolerations ?? []) as { key?: string; effect?: string }[];
+export function tolerateNodes(spec: PodSpec): void {
+  const tolerations = spec.tolerations ?? [];
   const missing = TOLERATED.filter(
     (key) =>
       !tolerations.some((each) => (!each.key || each.key === key) && (!each.effect || each.effect === 'NoExecute')),
@@ -116,10 +117,10 @@ export function tolerateNodes(spec: any): void {
 }
 
 /** Guaranteed: every container has limits for CPU and memory equal to its requests; BestEffort: none says anything. */
-export function qosClass(spec: any): string {
+export function qosClass(spec: PodSpec): string {
   const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
-  const counts = (list: any): [string, string][] =>
-    Object.entries((list ?? {}) as Record<string, string>).filter(([name]) => name === 'cpu' || name === 'memory');
+  const counts = (list: Quantities | undefined): [string, string][] =>
+    Object.entries(list ?? {}).filter(([name]) => name === 'cpu' || name === 'memory');
   if (containers.every(({ resources }) => !counts(resources?.requests).length && !counts(resources?.limits).length)) {
     return 'BestEffort';
   }

@@ -6,18 +6,17 @@ import { same } from '../core/objects.ts';
 import { compareQuantities } from '../schema/index.ts';
 import { checkPortName, isPort, named, notNegative, oneOf, PORT_RANGE } from './checks.ts';
 import type { FieldError, KubeObject } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of Pods */
+import type { Container, ContainerPort, EnvVar, PodSpec, PodTemplate, Probe, Resources, Toleration } from './native.ts';
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
-const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc'];
-const SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef', 'fileKeyRef'];
+const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const;
+const SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef', 'fileKeyRef'] as const;
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-function checkEnv(path: string, list: any[]): FieldError[] {
+function checkEnv(path: string, list: EnvVar[]): FieldError[] {
   return list.flatMap((variable, i) => {
     const at = `${path}[${i}]`;
     const errors: FieldError[] = [];
@@ -51,7 +50,7 @@ function checkEnv(path: string, list: any[]): FieldError[] {
   });
 }
 
-function checkPorts(path: string, list: any[]): FieldError[] {
+function checkPorts(path: string, list: ContainerPort[]): FieldError[] {
   const names = new Set<string>();
   return list.flatMap((port, i) => {
     const at = `${path}[${i}]`;
@@ -73,17 +72,17 @@ function checkPorts(path: string, list: any[]): FieldError[] {
   });
 }
 
-function checkResources(path: string, resources: any): FieldError[] {
+function checkResources(path: string, resources: Resources | undefined): FieldError[] {
   const errors: FieldError[] = [];
-  for (const kind of ['limits', 'requests']) {
-    for (const [name, value] of Object.entries((resources?.[kind] ?? {}) as Record<string, string>)) {
+  for (const kind of ['limits', 'requests'] as const) {
+    for (const [name, value] of Object.entries(resources?.[kind] ?? {})) {
       if ((compareQuantities(value, '0') ?? 0) < 0) {
         errors.push(field.invalid(`${path}.${kind}[${name}]`, value, 'must be greater than or equal to 0'));
       }
     }
   }
-  for (const [name, value] of Object.entries((resources?.requests ?? {}) as Record<string, string>)) {
-    const limit: string | undefined = resources?.limits?.[name];
+  for (const [name, value] of Object.entries(resources?.requests ?? {})) {
+    const limit = resources?.limits?.[name];
     if (limit !== undefined && (compareQuantities(value, limit) ?? 0) > 0) {
       errors.push(field.invalid(`${path}.requests`, value, `must be less than or equal to ${name} limit of ${limit}`));
     }
@@ -91,7 +90,7 @@ function checkResources(path: string, resources: any): FieldError[] {
   return errors;
 }
 
-function checkProbe(path: string, probe: any): FieldError[] {
+function checkProbe(path: string, probe: Probe | undefined): FieldError[] {
   if (!probe) return [];
   const errors: FieldError[] = [];
   const handlers = HANDLERS.filter((kind) => probe[kind]);
@@ -109,13 +108,13 @@ function checkProbe(path: string, probe: any): FieldError[] {
     'periodSeconds',
     'successThreshold',
     'failureThreshold',
-  ]) {
+  ] as const) {
     errors.push(...notNegative(`${path}.${key}`, probe[key]));
   }
   return errors;
 }
 
-function checkContainer(at: string, container: any, volumes: Set<string>): FieldError[] {
+function checkContainer(at: string, container: Container, volumes: Set<string>): FieldError[] {
   const errors: FieldError[] = [];
   const { image } = container;
   if (!image) errors.push(field.required(`${at}.image`));
@@ -125,7 +124,7 @@ function checkContainer(at: string, container: any, volumes: Set<string>): Field
   errors.push(...checkPorts(`${at}.ports`, container.ports ?? []));
   errors.push(...checkEnv(`${at}.env`, container.env ?? []));
   const paths = new Set<string>();
-  for (const [i, mount] of ((container.volumeMounts ?? []) as any[]).entries()) {
+  for (const [i, mount] of (container.volumeMounts ?? []).entries()) {
     const here = `${at}.volumeMounts[${i}]`;
     if (!mount.name) errors.push(field.required(`${here}.name`));
     if (!volumes.has(mount.name)) errors.push(field.notFound(`${here}.name`, mount.name ?? ''));
@@ -141,7 +140,7 @@ function checkContainer(at: string, container: any, volumes: Set<string>): Field
   return errors;
 }
 
-function checkContainers(path: string, list: any[], volumes: Set<string>, names: Set<string>): FieldError[] {
+function checkContainers(path: string, list: Container[], volumes: Set<string>, names: Set<string>): FieldError[] {
   return list.flatMap((container, i) => {
     const at = `${path}[${i}]`;
     const errors: FieldError[] = [];
@@ -153,10 +152,10 @@ function checkContainers(path: string, list: any[], volumes: Set<string>, names:
   });
 }
 
-export function validatePodSpec(path: string, spec: any): FieldError[] {
+export function validatePodSpec(path: string, spec: PodSpec): FieldError[] {
   const errors: FieldError[] = [];
   const volumes = new Set<string>();
-  for (const [i, volume] of ((spec.volumes ?? []) as any[]).entries()) {
+  for (const [i, volume] of (spec.volumes ?? []).entries()) {
     const at = `${path}.volumes[${i}].name`;
     if (!volume.name) errors.push(field.required(at));
     else errors.push(...named(at, volume.name, checkLabel));
@@ -173,7 +172,7 @@ export function validatePodSpec(path: string, spec: any): FieldError[] {
   if (spec.serviceAccountName)
     errors.push(...named(`${path}.serviceAccountName`, spec.serviceAccountName, checkSubdomain));
   if (spec.nodeName) errors.push(...named(`${path}.nodeName`, spec.nodeName, checkSubdomain));
-  for (const [i, toleration] of ((spec.tolerations ?? []) as any[]).entries()) {
+  for (const [i, toleration] of (spec.tolerations ?? []).entries()) {
     const at = `${path}.tolerations[${i}]`;
     if (!toleration.key && toleration.operator !== 'Exists') {
       errors.push(
@@ -199,15 +198,15 @@ export function validatePodSpec(path: string, spec: any): FieldError[] {
   return errors;
 }
 
-export const validateTemplate = (path: string, template: any): FieldError[] => [
+export const validateTemplate = (path: string, template: PodTemplate | undefined): FieldError[] => [
   ...checkLabels(template?.metadata?.labels, `${path}.labels`),
   ...checkAnnotations(template?.metadata?.annotations, `${path}.annotations`),
   ...validatePodSpec(`${path}.spec`, template?.spec ?? {}),
 ];
 
 /** What may change in a Pod that exists, made equal in both before comparing. */
-function mutableAside(spec: any): any {
-  const images = (list: any[] | undefined): any =>
+function mutableAside(spec: PodSpec): object {
+  const images = (list: Container[] | undefined): object[] | undefined =>
     list?.map(({ image: _image, resources: _resources, ...container }) => container);
   const {
     tolerations: _tolerations,
@@ -222,8 +221,8 @@ const MUTABLE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 /** Tolerations may be added; of those that are there only the time may change. */
-function checkTolerations(added: any[], before: any[]): FieldError[] {
-  const key = ({ tolerationSeconds: _seconds, ...toleration }: any): any => toleration;
+function checkTolerations(added: Toleration[], before: Toleration[]): FieldError[] {
+  const key = ({ tolerationSeconds: _seconds, ...toleration }: Toleration): Toleration => toleration;
   return before.every((old) => added.some((each) => same(key(each), key(old))))
     ? []
     : [field.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];

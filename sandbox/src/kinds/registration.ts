@@ -4,9 +4,9 @@ import { resource } from '../core/resources.ts';
 import { checkSubdomain } from '../core/names.ts';
 import { checkSelector, named, oneOf } from './checks.ts';
 import { policyBindingColumns, policyColumns, webhookColumns } from './columns.ts';
+import { fill } from './defaults.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of configurations */
+import type { AdmissionRule, Webhook, WebhookClient } from './native.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
@@ -19,12 +19,8 @@ export interface PolicyChecks {
   policy(object: KubeObject, old?: KubeObject): FieldError[];
 }
 
-const fill = (object: any, values: Record<string, unknown>): void => {
-  for (const key in values) if (object[key] === undefined) object[key] = values[key];
-};
-
 function defaultWebhooks(object: KubeObject, mutating: boolean): void {
-  for (const webhook of (object.webhooks ?? []) as any[]) {
+  for (const webhook of (object.webhooks ?? []) as Webhook[]) {
     fill(webhook, {
       failurePolicy: 'Fail',
       matchPolicy: 'Equivalent',
@@ -38,10 +34,10 @@ function defaultWebhooks(object: KubeObject, mutating: boolean): void {
   }
 }
 
-function checkRule(at: string, rule: any): FieldError[] {
+function checkRule(at: string, rule: AdmissionRule): FieldError[] {
   const errors: FieldError[] = [];
   if (!rule.operations?.length) errors.push(field.required(`${at}.operations`));
-  for (const [i, operation] of ((rule.operations ?? []) as string[]).entries()) {
+  for (const [i, operation] of (rule.operations ?? []).entries()) {
     errors.push(...oneOf(`${at}.operations[${i}]`, operation, OPERATIONS));
   }
   if (!rule.apiGroups?.length) errors.push(field.required(`${at}.apiGroups`));
@@ -51,12 +47,12 @@ function checkRule(at: string, rule: any): FieldError[] {
   return errors;
 }
 
-function checkClient(at: string, config: any): FieldError[] {
-  if (Boolean(config?.url) === Boolean(config?.service)) {
+function checkClient(at: string, config: WebhookClient | undefined): FieldError[] {
+  if (!config || Boolean(config.url) === Boolean(config.service)) {
     return [field.required(at, 'exactly one of url or service is required')];
   }
   if (config.service) {
-    const { name, namespace, path, port } = config.service;
+    const { name, namespace, path, port = 0 } = config.service;
     return [
       ...(name ? [] : [field.required(`${at}.service.name`, 'service name is required')]),
       ...(namespace ? [] : [field.required(`${at}.service.namespace`, 'service namespace is required')]),
@@ -67,14 +63,15 @@ function checkClient(at: string, config: any): FieldError[] {
     ];
   }
   const form = '; desired format: https://host[/path]';
+  const given = config.url ?? '';
   let url: URL;
   try {
-    url = new URL(config.url);
+    url = new URL(given);
   } catch {
     return [
       field.required(
         `${at}.url`,
-        `url must be a valid URL: parse ${JSON.stringify(config.url)}: invalid URI for request${form}`,
+        `url must be a valid URL: parse ${JSON.stringify(given)}: invalid URI for request${form}`,
       ),
     ];
   }
@@ -93,7 +90,7 @@ function checkClient(at: string, config: any): FieldError[] {
 
 function checkWebhooks(object: KubeObject, mutating: boolean, checks: PolicyChecks): FieldError[] {
   const names = new Set<string>();
-  return ((object.webhooks ?? []) as any[]).flatMap((webhook, i) => {
+  return ((object.webhooks ?? []) as Webhook[]).flatMap((webhook, i) => {
     const at = `webhooks[${i}]`;
     const errors: FieldError[] = [];
     const { name = '' } = webhook;
@@ -109,9 +106,8 @@ function checkWebhooks(object: KubeObject, mutating: boolean, checks: PolicyChec
     }
     if (names.has(name)) errors.push(field.duplicate(`${at}.name`, name));
     names.add(name);
-    for (const [j, rule] of ((webhook.rules ?? []) as any[]).entries())
-      errors.push(...checkRule(`${at}.rules[${j}]`, rule));
-    const versions = (webhook.admissionReviewVersions ?? []) as string[];
+    for (const [j, rule] of (webhook.rules ?? []).entries()) errors.push(...checkRule(`${at}.rules[${j}]`, rule));
+    const versions = webhook.admissionReviewVersions ?? [];
     if (!versions.length)
       errors.push(field.required(`${at}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));
     else if (!versions.some((each) => each === 'v1' || each === 'v1beta1')) {
@@ -122,13 +118,10 @@ function checkWebhooks(object: KubeObject, mutating: boolean, checks: PolicyChec
     if (!webhook.sideEffects)
       errors.push(field.required(`${at}.sideEffects`, 'must specify one of None, NoneOnDryRun'));
     else errors.push(...oneOf(`${at}.sideEffects`, webhook.sideEffects, ['None', 'NoneOnDryRun']));
-    if (webhook.timeoutSeconds < 1 || webhook.timeoutSeconds > 30) {
+    const { timeoutSeconds } = webhook;
+    if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > 30)) {
       errors.push(
-        field.invalid(
-          `${at}.timeoutSeconds`,
-          webhook.timeoutSeconds,
-          'the timeout value must be between 1 and 30 seconds',
-        ),
+        field.invalid(`${at}.timeoutSeconds`, timeoutSeconds, 'the timeout value must be between 1 and 30 seconds'),
       );
     }
     errors.push(...checkSelector(`${at}.namespaceSelector`, webhook.namespaceSelector));

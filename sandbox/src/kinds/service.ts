@@ -6,8 +6,7 @@ import { checkSubdomain, checkLabel } from '../core/names.ts';
 import { isPort, named, oneOf, PORT_RANGE } from './checks.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
 import type { Store } from '../core/store.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- specs */
+import type { ServicePort, ServiceSpec } from './native.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
@@ -17,7 +16,7 @@ const LAST_NODE_PORT = 32767;
 
 const MAX_IP = 2 ** 16 - 2;
 
-const usesNodePorts = (spec: any): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+const usesNodePorts = (spec: ServiceSpec): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 
 function defaultService(service: KubeObject): void {
   const spec = (service.spec ??= {});
@@ -35,14 +34,14 @@ function defaultService(service: KubeObject): void {
 }
 
 /** What only another type needs goes with the type, unless it was given just now. */
-function dropOutlived(spec: any, old: any): void {
+function dropOutlived(spec: ServiceSpec, old: ServiceSpec): void {
   if (usesNodePorts(spec) || !usesNodePorts(old)) return;
   if (spec.externalTrafficPolicy === old.externalTrafficPolicy) delete spec.externalTrafficPolicy;
   if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts) {
     delete spec.allocateLoadBalancerNodePorts;
   }
-  const given = new Set(((old.ports ?? []) as any[]).map(({ nodePort }) => nodePort as number));
-  spec.ports = ((spec.ports ?? []) as any[]).map((port) => {
+  const given = new Set((old.ports ?? []).map(({ nodePort }) => nodePort));
+  spec.ports = (spec.ports ?? []).map((port) => {
     if (!given.has(port.nodePort)) return port;
     const { nodePort: _given, ...rest } = port;
     return rest;
@@ -50,7 +49,7 @@ function dropOutlived(spec: any, old: any): void {
 }
 
 /** What was given once is kept by an update that leaves it out. */
-function keepAllocated(spec: any, old: any): void {
+function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (spec.type === 'ExternalName') return;
   if (old.type !== 'ExternalName' && !spec.clusterIP && !spec.clusterIPs?.length) {
     spec.clusterIP = old.clusterIP;
@@ -60,9 +59,7 @@ function keepAllocated(spec: any, old: any): void {
   spec.ipFamilyPolicy ??= old.ipFamilyPolicy;
   if (!usesNodePorts(spec) || !usesNodePorts(old)) return;
   for (const port of spec.ports ?? []) {
-    const before = ((old.ports ?? []) as any[]).find(
-      (each) => each.port === port.port && each.protocol === port.protocol,
-    );
+    const before = (old.ports ?? []).find((each) => each.port === port.port && each.protocol === port.protocol);
     if (!port.nodePort && before?.nodePort) port.nodePort = before.nodePort;
   }
 }
@@ -89,7 +86,7 @@ class Allocator {
 
   nodePort(): number {
     const used = new Set(
-      this.services().flatMap(({ spec }) => ((spec.ports ?? []) as any[]).map((each) => each.nodePort)),
+      this.services().flatMap(({ spec }) => ((spec.ports ?? []) as ServicePort[]).map((each) => each.nodePort)),
     );
     for (let tries = FIRST_NODE_PORT; tries <= LAST_NODE_PORT; tries++) {
       this.lastPort = this.lastPort >= LAST_NODE_PORT ? FIRST_NODE_PORT : this.lastPort + 1;
@@ -115,9 +112,11 @@ class Allocator {
       } else if (others.some((each) => each.spec.clusterIP === ip))
         errors.push(failed('provided IP is already allocated'));
     }
-    const before = new Set(((old?.spec.ports ?? []) as any[]).map(({ nodePort }) => nodePort as number));
-    const taken = new Set(others.flatMap((each) => ((each.spec.ports ?? []) as any[]).map(({ nodePort }) => nodePort)));
-    ((spec.ports ?? []) as any[]).forEach(({ nodePort }, i) => {
+    const before = new Set(((old?.spec.ports ?? []) as ServicePort[]).map(({ nodePort }) => nodePort));
+    const taken = new Set(
+      others.flatMap((each) => ((each.spec.ports ?? []) as ServicePort[]).map(({ nodePort }) => nodePort)),
+    );
+    ((spec.ports ?? []) as ServicePort[]).forEach(({ nodePort }, i) => {
       if (!nodePort || before.has(nodePort)) return;
       const path = `spec.ports[${i}].nodePort`;
       if (nodePort < FIRST_NODE_PORT || nodePort > LAST_NODE_PORT) {
@@ -144,7 +143,7 @@ function validateService(service: KubeObject, old: KubeObject | undefined): Fiel
   if (spec === old?.spec) return [];
   const errors: FieldError[] = [];
   const headless = spec.clusterIP === 'None';
-  const ports = (spec.ports ?? []) as any[];
+  const ports = (spec.ports ?? []) as ServicePort[];
   if (!TYPES.includes(spec.type)) return oneOf('spec.type', spec.type, TYPES);
   if (!ports.length && !headless && spec.type !== 'ExternalName') errors.push(field.required('spec.ports'));
   if (spec.type === 'ExternalName') {

@@ -4,8 +4,7 @@ import { resource } from '../core/resources.ts';
 import { same } from '../core/objects.ts';
 import { AGE, column, columns, doc, wide } from './column.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- specs */
+import type { Claim } from './native.ts';
 
 const CLAIM = 'core.v1.PersistentVolumeClaim';
 const MODES: Record<string, string> = {
@@ -16,7 +15,7 @@ const MODES: Record<string, string> = {
 };
 
 /** What a claim says when it does not say it, on its own or in a StatefulSet. */
-export function defaultClaim(claim: any): void {
+export function defaultClaim(claim: Claim): void {
   if (claim.spec && claim.spec.volumeMode === undefined) claim.spec.volumeMode = 'Filesystem';
   claim.status = { phase: 'Pending', ...claim.status };
 }

@@ -1,15 +1,15 @@
 // What the server warns of in Pods and templates: accepted, but most likely not what was meant.
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- parts of Pods */
+import type { PodSpec } from './native.ts';
 
 /** Of the spec of a Pod or a template at `path`. */
-export function podSpecWarnings(path: string, spec: any): string[] {
+export function podSpecWarnings(path: string, spec: PodSpec | undefined): string[] {
   const warnings: string[] = [];
-  for (const kind of ['initContainers', 'containers']) {
-    for (const [i, container] of ((spec?.[kind] ?? []) as any[]).entries()) {
+  for (const kind of ['initContainers', 'containers'] as const) {
+    for (const [i, container] of (spec?.[kind] ?? []).entries()) {
       const at = `${path}.${kind}[${i}]`;
       const names = new Set<string>();
-      for (const [j, { name }] of ((container.env ?? []) as any[]).entries()) {
+      for (const [j, { name }] of (container.env ?? []).entries()) {
         if (names.has(name)) {
           warnings.push(
             `${at}.env[${j}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`,
@@ -18,7 +18,7 @@ export function podSpecWarnings(path: string, spec: any): string[] {
         names.add(name);
       }
       const ports = new Map<string, number>();
-      for (const [j, port] of ((container.ports ?? []) as any[]).entries()) {
+      for (const [j, port] of (container.ports ?? []).entries()) {
         const key = [port.protocol, port.containerPort, port.hostPort, port.hostIP].join();
         const first = ports.get(key);
         if (first === undefined) ports.set(key, j);

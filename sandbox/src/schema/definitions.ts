@@ -28,7 +28,6 @@ export const definitionName = (group: string, version: string, kind: string): st
 /** The schema of a native kind. */
 export function schemaFor(group: string, version: string, kind: string): Schema {
   const name = definitionName(group, version, kind);
-  if (!name)
-    throw new Error(`no schema of ${group || 'core'}/${version} ${kind}: name it in sandbox/src/schema/roots.ts`);
+  if (!name) throw new Error(`no schema of ${group || 'core'}/${version} ${kind}: name it in schema/roots.ts`);
   return definitions[name]!;
 }

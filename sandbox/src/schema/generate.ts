@@ -1,5 +1,5 @@
 // Makes generated/definitions.json, the schemas of native kinds, from the models of the installed Kubernetes client and merging.ts.
-// Run: node sandbox/src/schema/generate.ts [--check]. Only this script reads the client's files; the sandbox reads the result.
+// Run: npm run generate -w sandbox [-- --check]. Only this script reads the client's files; the sandbox reads the result.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Schema } from '../core/types.ts';
@@ -14,7 +14,7 @@ interface Attribute {
   format: string;
 }
 
-const models = new URL('../../../node_modules/@kubernetes/client-node/dist/gen/models/', import.meta.url);
+const models = new URL('gen/models/', import.meta.resolve('@kubernetes/client-node'));
 const target = fileURLToPath(new URL('generated/definitions.json', import.meta.url));
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const apiextensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
@@ -239,7 +239,7 @@ const text = `{\n${Object.entries(sorted)
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== text) {
     process.stderr.write(
-      'sandbox/src/schema/generated/definitions.json is not what the installed client gives: run node sandbox/src/schema/generate.ts\n',
+      'sandbox/src/schema/generated/definitions.json is not what the installed client gives: run npm run generate -w sandbox\n',
     );
     process.exitCode = 1;
   }

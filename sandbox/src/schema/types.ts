@@ -142,7 +142,7 @@ function typeOfSchema(schema: Schema, namedString?: string): GoType {
     case 'string':
       if (schema.format === 'byte') return { kind: 'bytes', go: '[]uint8' };
       return { kind: 'string', go: namedString ?? 'string' };
-    case undefined:
+    default:
       return { kind: 'raw', go: 'interface {}' };
   }
 }

@@ -29,7 +29,7 @@ type Send = (
   method: string,
   path: string,
   body?: object,
-  more?: { type?: string; query?: string; as?: string },
+  more?: { type?: string | undefined; query?: string; as?: string },
 ) => Promise<Answer>;
 
 const aCluster = (clock = new VirtualClock(1)): Send => {

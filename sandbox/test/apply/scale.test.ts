@@ -36,7 +36,7 @@ const apply = (api: TestCluster, query: string, replicas: number): Promise<Answe
 /** The books of the Deployment about those who scaled it. */
 const scalers = async (api: TestCluster): Promise<unknown[]> => {
   const { body } = await api.get(`${DEPLOYMENTS}/web`);
-  return body.metadata.managedFields.filter(({ subresource }: { subresource?: string }) => subresource === 'scale');
+  return body.metadata.managedFields!.filter(({ subresource }) => subresource === 'scale');
 };
 
 describe('The owner of the number of replicas', () => {

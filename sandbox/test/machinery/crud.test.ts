@@ -8,7 +8,7 @@ describe('Creating', () => {
     const { status, body } = await api.post(CONFIG_MAPS, configMap('a', { labels: { x: 'y' } }));
     assert.equal(status, 201);
     const { uid, resourceVersion, creationTimestamp, ...rest } = body.metadata;
-    assert.match(uid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.match(uid!, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     assert.equal(creationTimestamp, '2026-01-01T00:00:00Z');
     assert.equal(resourceVersion, String(api.cluster.store.revision));
     assert.deepEqual(rest, { name: 'a', namespace: 'default', labels: { x: 'y' } });
@@ -234,7 +234,7 @@ describe('Updating', () => {
       CONFIG_MAPS,
       configMap('a', { ownerReferences: [owner, owner] }),
     );
-    assert.equal(body.metadata.ownerReferences.length, 1);
+    assert.equal(body.metadata.ownerReferences!.length, 1);
     assert.match(
       headers.warning!,
       /^299 - "\.metadata\.ownerReferences contains duplicate entries.*duplicate UID\(s\) observed: u"$/,

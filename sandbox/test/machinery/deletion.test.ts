@@ -208,7 +208,7 @@ describe('A namespace', () => {
     const path = '/api/v1/namespaces/old';
     const { body: created } = await api.post('/api/v1/namespaces', { metadata: { name: 'old' } });
     assert.deepEqual(created.spec, { finalizers: ['kubernetes'] });
-    assert.equal(created.metadata.labels['kubernetes.io/metadata.name'], 'old');
+    assert.equal(created.metadata.labels!['kubernetes.io/metadata.name'], 'old');
     const { body } = await api.delete(path);
     assert.equal(body.status.phase, 'Terminating');
     assert.ok(body.metadata.deletionTimestamp);

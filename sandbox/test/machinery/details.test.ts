@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { CONFIG_MAPS, configMap, DEPLOYMENTS, pod, PODS, podSpec, TestCluster } from './support.ts';
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- answers of any kind */
-
 const CORE = '/api/v1/namespaces/default';
 const APPS = '/apis/apps/v1/namespaces/default';
 const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
@@ -12,7 +10,7 @@ const template = { metadata: { labels: { app: 'web' } }, spec: podSpec() };
 const selector = { matchLabels: { app: 'web' } };
 
 /** Path, body, and what is wrong with it; the first word of the message names the object. */
-const refusals: [what: string, path: string, body: any, message: string][] = [
+const refusals: [what: string, path: string, body: object, message: string][] = [
   [
     'an owner without anything',
     CONFIG_MAPS,
@@ -209,7 +207,7 @@ describe('A Pod', () => {
     await api.post(PODS, pod('a'));
     const { body } = await api.merge(`${PODS}/a`, { spec: { tolerations: [{ key: 'x', operator: 'Exists' }] } });
     assert.deepEqual(
-      body.spec.tolerations.map(({ key }: any) => key),
+      body.spec.tolerations.map(({ key }: { key: string }) => key),
       ['x', 'node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'],
     );
   });

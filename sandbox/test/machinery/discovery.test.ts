@@ -1,9 +1,20 @@
 // Discovery, version and health: what clients ask before anything else.
 import assert from 'node:assert/strict';
 import { compareVersions } from '../../src/core/discovery.ts';
+import type { KubeObject } from '../../src/core/types.ts';
 import { TestCluster } from './support.ts';
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- answers of any kind */
+interface Named {
+  name: string;
+}
+
+/** A row of a group's list of resources. */
+interface Resource extends Named {
+  kind: string;
+  group?: string;
+  verbs: string[];
+  shortNames?: string[];
+}
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
@@ -29,17 +40,17 @@ describe('Discovery', () => {
   it('names the groups, the preferred version of each, and their resources', async () => {
     const api = new TestCluster();
     const { body: groups } = await api.get('/apis');
-    const autoscaling = groups.groups.find(({ name }: any) => name === 'autoscaling');
+    const autoscaling = groups.groups.find(({ name }: Named) => name === 'autoscaling');
     assert.deepEqual(autoscaling.preferredVersion, { groupVersion: 'autoscaling/v2', version: 'v2' });
     assert.deepEqual((await api.get('/apis/autoscaling')).body.versions, autoscaling.versions);
     const { body: apps } = await api.get('/apis/apps/v1');
-    const named = new Map(apps.resources.map((each: any) => [each.name, each] as const));
-    assert.deepEqual((named.get('deployments') as any).shortNames, ['deploy']);
-    assert.deepEqual((named.get('deployments/scale') as any).kind, 'Scale');
-    assert.deepEqual((named.get('deployments/scale') as any).group, 'autoscaling');
-    assert.deepEqual((named.get('deployments/status') as any).verbs, ['get', 'patch', 'update']);
+    const named = new Map((apps.resources as Resource[]).map((each) => [each.name, each]));
+    assert.deepEqual(named.get('deployments')?.shortNames, ['deploy']);
+    assert.deepEqual(named.get('deployments/scale')?.kind, 'Scale');
+    assert.deepEqual(named.get('deployments/scale')?.group, 'autoscaling');
+    assert.deepEqual(named.get('deployments/status')?.verbs, ['get', 'patch', 'update']);
     const { body: core } = await api.get('/api/v1');
-    assert.ok(core.resources.some(({ name, kind }: any) => name === 'pods/eviction' && kind === 'Eviction'));
+    assert.ok(core.resources.some(({ name, kind }: Resource) => name === 'pods/eviction' && kind === 'Eviction'));
     assert.equal((await api.get('/apis/nope')).status, 404);
     assert.deepEqual((await api.get('/api')).body.versions, ['v1']);
   });
@@ -49,11 +60,13 @@ describe('Discovery', () => {
     const { headers, body } = await new TestCluster().get('/apis', { accept });
     assert.equal(body.kind, 'APIGroupDiscoveryList');
     assert.match(headers['content-type']!, /as=APIGroupDiscoveryList/);
-    const apps = body.items.find((item: any) => item.metadata.name === 'apps');
-    const deployments = apps.versions[0].resources.find(({ resource }: any) => resource === 'deployments');
+    const apps = body.items.find((item: KubeObject) => item.metadata.name === 'apps');
+    const deployments = apps.versions[0].resources.find(
+      ({ resource }: { resource: string }) => resource === 'deployments',
+    );
     assert.deepEqual(deployments.responseKind, { group: 'apps', version: 'v1', kind: 'Deployment' });
     assert.deepEqual(
-      deployments.subresources.map(({ subresource }: any) => subresource as string),
+      deployments.subresources.map(({ subresource }: { subresource: string }) => subresource),
       ['scale', 'status'],
     );
   });
@@ -65,7 +78,7 @@ describe('Discovery', () => {
     await api.clock.run(100);
     const { body } = await api.get('/apis/test.example.com');
     assert.deepEqual(
-      body.versions.map(({ version }: any) => version as string),
+      body.versions.map(({ version }: { version: string }) => version),
       ['v1', 'v1beta1'],
     );
     const gadgets = '/apis/test.example.com/v1beta1/namespaces/default/gadgets';

@@ -1,8 +1,6 @@
 // Native kinds: defaults, and the words for the usual mistakes.
 import assert from 'node:assert/strict';
-import { CONFIG_MAPS, deployment, DEPLOYMENTS, pod, PODS, podSpec, TestCluster } from './support.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- specs and answers of any kind */
+import { CONFIG_MAPS, deployment, DEPLOYMENTS, pod, PODS, podSpec, TestCluster, type Answer } from './support.ts';
 
 const SERVICES = '/api/v1/namespaces/default/services';
 const SECRETS = '/api/v1/namespaces/default/secrets';
@@ -19,7 +17,7 @@ const refused = async (path: string, body: unknown, message: string | RegExp, co
 describe('A Deployment', () => {
   it('gets the defaults of its strategy only', async () => {
     const api = new TestCluster();
-    const strategies: [given: any, stored: any][] = [
+    const strategies: [given: object | undefined, stored: object][] = [
       [undefined, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '25%', maxSurge: '25%' } }],
       [
         { rollingUpdate: { maxUnavailable: 0 } },
@@ -33,7 +31,7 @@ describe('A Deployment', () => {
     }
   });
 
-  const mistakes: [what: string, spec: any, message: string][] = [
+  const mistakes: [what: string, spec: object, message: string][] = [
     [
       'a selector that selects nothing',
       { selector: {} },
@@ -119,7 +117,7 @@ describe('A Pod', () => {
     assert.deepEqual(body.spec.volumes[0], { name: 'tmp', emptyDir: {} });
     assert.equal(body.spec.volumes[1].configMap.defaultMode, 420);
     assert.deepEqual(
-      body.spec.tolerations.map(({ key }: any) => key as string),
+      body.spec.tolerations.map(({ key }: { key: string }) => key),
       ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'],
     );
     assert.deepEqual(body.status, { phase: 'Pending', qosClass: 'Guaranteed' });
@@ -162,7 +160,7 @@ describe('A Pod', () => {
 });
 
 describe('A Service', () => {
-  const service = (name: string, spec: any = {}): any => ({
+  const service = (name: string, spec: object = {}): object => ({
     metadata: { name },
     spec: { ports: [{ port: 80 }], ...spec },
   });
@@ -313,7 +311,7 @@ describe('Roles and bindings', () => {
 });
 
 describe('Webhook configurations', () => {
-  const webhook = (more: any = {}): any => ({
+  const webhook = (more: object = {}): object => ({
     name: 'a.example.com',
     clientConfig: { url: 'https://127.0.0.1:1/x' },
     rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }],
@@ -339,7 +337,7 @@ describe('Webhook configurations', () => {
     );
   });
 
-  const mistakes: [what: string, more: any, message: RegExp][] = [
+  const mistakes: [what: string, more: object, message: RegExp][] = [
     [
       'a short name',
       { name: 'a' },
@@ -387,8 +385,8 @@ describe('What has become old', () => {
     );
     const path = '/apis/apps/v1/namespaces/default/daemonsets';
     const { selector, template } = deployment('agent').spec;
-    const generation = ({ body }: any): unknown =>
-      body.metadata.annotations['deprecated.daemonset.template.generation'];
+    const generation = ({ body }: Answer): unknown =>
+      body.metadata.annotations?.['deprecated.daemonset.template.generation'];
     assert.equal(generation(await api.post(path, { metadata: { name: 'agent' }, spec: { selector, template } })), '1');
     assert.equal(generation(await api.merge(`${path}/agent`, { spec: { minReadySeconds: 1 } })), '1');
     assert.equal(

@@ -1,11 +1,11 @@
 // Lists: selectors, pages over one snapshot, tables, and metadata only.
 import assert from 'node:assert/strict';
 import { humanDuration, readPath } from '../../src/core/table.ts';
-import { CONFIG_MAPS, configMap, deployment, DEPLOYMENTS, pod, PODS, TestCluster } from './support.ts';
+import type { Column, KubeObject } from '../../src/core/types.ts';
+import { CONFIG_MAPS, configMap, deployment, DEPLOYMENTS, pod, PODS, TestCluster, type Answer } from './support.ts';
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- answers of any kind */
-
-const names = ({ body }: { body: any }): string[] => body.items.map((item: any) => item.metadata.name as string);
+const names = ({ body }: Pick<Answer, 'body'>): string[] =>
+  (body.items as KubeObject[]).map((item) => item.metadata.name);
 
 async function filled(): Promise<TestCluster> {
   const api = new TestCluster();
@@ -129,7 +129,7 @@ describe('A table', () => {
     const { body } = await api.get(DEPLOYMENTS, { accept: TABLE });
     assert.equal(body.kind, 'Table');
     assert.deepEqual(
-      body.columnDefinitions.map(({ name, priority }: any) => `${name}${priority ? ' (wide)' : ''}`),
+      body.columnDefinitions.map(({ name, priority }: Column) => `${name}${priority ? ' (wide)' : ''}`),
       ['Name', 'Ready', 'Up-to-date', 'Available', 'Age', 'Containers (wide)', 'Images (wide)', 'Selector (wide)'],
     );
     assert.deepEqual(body.rows[0].cells, ['web', '1/2', 2, 1, '3m20s', 'main', 'nginx:1', 'app=web']);
@@ -143,7 +143,7 @@ describe('A table', () => {
     assert.equal(whole.body.rows[0].object.kind, 'ConfigMap');
     const none = await api.get(`${CONFIG_MAPS}/a?includeObject=None`, { accept: TABLE });
     assert.deepEqual(
-      none.body.rows.map(({ object }: any) => object as unknown),
+      none.body.rows.map(({ object }: { object: unknown }) => object),
       [null],
     );
   });

@@ -1,9 +1,7 @@
 // A cluster in virtual time, spoken to as over the wire: bytes in, JSON out.
 import { Cluster, type ClusterOptions } from '../../src/cluster.ts';
 import { VirtualClock } from '../../src/core/clock.ts';
-import type { ApiResponse, User, WatchEvent } from '../../src/core/types.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- answers of any kind */
+import type { ApiResponse, KubeObject, User, WatchEvent } from '../../src/core/types.ts';
 
 export const ADMIN: User = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -14,10 +12,17 @@ export interface Extra {
   user?: User;
 }
 
+/** What the metadata of a list says on top. */
+interface ListMeta {
+  continue?: string;
+  remainingItemCount?: number;
+}
+
 export interface Answer {
   status: number;
   headers: Record<string, string>;
-  body: any;
+  /** Of a list, a table or a document of discovery too: each test says what it reads. */
+  body: KubeObject & { metadata: ListMeta };
 }
 
 export class TestCluster {
@@ -51,7 +56,7 @@ export class TestCluster {
     return {
       status,
       headers,
-      body: typeof answer === 'string' ? answer : (JSON.parse(JSON.stringify(answer ?? null)) as unknown),
+      body: (typeof answer === 'string' ? answer : JSON.parse(JSON.stringify(answer ?? null))) as Answer['body'],
     };
   }
 
@@ -89,9 +94,11 @@ export const configMap = (name: string, more: object = {}): object => ({
   data: { k: 'v' },
 });
 
-export const podSpec = (image = 'nginx:1'): any => ({ containers: [{ name: 'main', image }] });
+export const podSpec = (image = 'nginx:1'): { containers: { name: string; image: string }[] } => ({
+  containers: [{ name: 'main', image }],
+});
 
-export const deployment = (name: string, spec: object = {}): any => ({
+export const deployment = (name: string, spec: object = {}): KubeObject => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name },
@@ -102,7 +109,7 @@ export const deployment = (name: string, spec: object = {}): any => ({
   },
 });
 
-export const pod = (name: string, more: object = {}): any => ({
+export const pod = (name: string, more: object = {}): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, ...more },

@@ -1,6 +1,7 @@
 // The documents that kubectl explain and the clients' checks read.
 import assert from 'node:assert/strict';
 import { resource } from '../../src/core/resources.ts';
+import type { Schema } from '../../src/core/types.ts';
 import { openApi } from '../../src/openapi/index.ts';
 import { definitions, schemaFor } from '../../src/schema/index.ts';
 
@@ -20,11 +21,18 @@ const types = [
   gadget,
 ];
 
-type Document = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- read piece by piece
+type OfKind = Record<'x-kubernetes-group-version-kind', unknown>;
+
+/** What the tests read of a document, and of the list of documents. */
+interface Document {
+  paths: Record<string, { serverRelativeURL: string; patch: OfKind & { parameters: { name: string }[] } }>;
+  components: { schemas: Record<string, Schema & OfKind> };
+}
+
 const document = (path: string): Document => {
   const found = openApi(path, types);
   assert.ok(found, path);
-  return found;
+  return found as Document;
 };
 
 /** Every `$ref` anywhere in a document. */
@@ -35,14 +43,14 @@ const references = (value: unknown): string[] =>
 
 describe('OpenAPI', () => {
   it('lists where the document of each group version is', () => {
-    const { paths } = document('/openapi/v3') as { paths: Record<string, { serverRelativeURL: string }> };
+    const { paths } = document('/openapi/v3');
     assert.deepEqual(Object.keys(paths), ['apis/apps/v1', 'api/v1', 'apis/example.com/v1']);
     assert.match(paths['api/v1']!.serverRelativeURL, /^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]{64}$/);
   });
 
   it('changes the hash with the schema, because clients keep what they have read', () => {
     const hash = (list: typeof types) =>
-      (openApi('/openapi/v3', list) as Document).paths['apis/example.com/v1'].serverRelativeURL as string;
+      (openApi('/openapi/v3', list) as Document).paths['apis/example.com/v1']!.serverRelativeURL;
     const changed = { ...gadget, schema: { ...gadget.schema, description: 'other' } };
     assert.notEqual(hash(types), hash([changed]));
     assert.equal(hash(types), hash([gadget]));
@@ -61,7 +69,7 @@ describe('OpenAPI', () => {
       for (const reference of all) {
         const [, ...steps] = reference.split('/');
         assert.ok(
-          steps.reduce((at: Document | undefined, step) => at?.[step], whole),
+          steps.reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], whole),
           reference,
         );
       }
@@ -70,20 +78,20 @@ describe('OpenAPI', () => {
 
   it('says which kind a schema is of, and what each path takes', () => {
     const { components, paths } = document('/openapi/v3/apis/apps/v1');
-    const schema = components.schemas['io.k8s.api.apps.v1.Deployment'];
+    const schema = components.schemas['io.k8s.api.apps.v1.Deployment']!;
     assert.deepEqual(schema['x-kubernetes-group-version-kind'], [{ group: 'apps', kind: 'Deployment', version: 'v1' }]);
-    const { patch } = paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}'];
+    const { patch } = paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']!;
     assert.deepEqual(patch['x-kubernetes-group-version-kind'], { group: 'apps', kind: 'Deployment', version: 'v1' });
-    const names = patch.parameters.map(({ name }: { name: string }) => name);
+    const names = patch.parameters.map(({ name }) => name);
     assert.deepEqual(names, ['dryRun', 'fieldManager', 'fieldValidation', 'force']);
     assert.ok(paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}/status']);
   });
 
   it('documents custom kinds with what every object has', () => {
     const { components, paths } = document('/openapi/v3/apis/example.com/v1');
-    const { properties } = components.schemas['com.example.v1.Gadget'];
-    assert.deepEqual(Object.keys(properties), ['apiVersion', 'kind', 'spec', 'metadata']);
-    assert.equal(properties.spec.properties.size.description, 'How big.');
+    const { properties } = components.schemas['com.example.v1.Gadget']!;
+    assert.deepEqual(Object.keys(properties!), ['apiVersion', 'kind', 'spec', 'metadata']);
+    assert.equal(properties!.spec!.properties!.size!.description, 'How big.');
     assert.ok(paths['/apis/example.com/v1/namespaces/{namespace}/gadgets']);
   });
 

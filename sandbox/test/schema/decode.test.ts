@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { ApiError } from '../../src/core/types.ts';
 import type { KubeObject, ResourceType } from '../../src/core/types.ts';
 import { decode } from '../../src/schema/index.ts';
@@ -354,6 +355,7 @@ describe('decoding a custom resource', () => {
 
 describe('the generated schemas', () => {
   it('are what the generator makes of the installed client', () => {
-    execFileSync(process.execPath, ['sandbox/src/schema/generate.ts', '--check'], { stdio: 'pipe', timeout: 9000 });
+    const generator = fileURLToPath(new URL('../../src/schema/generate.ts', import.meta.url));
+    execFileSync(process.execPath, [generator, '--check'], { stdio: 'pipe', timeout: 9000 });
   });
 });

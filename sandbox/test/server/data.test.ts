@@ -1,15 +1,13 @@
 // A cluster that is kept in a folder: killed at any moment, it comes back as it was.
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { KubeObject } from '../../../src/api/types.ts';
-import type { Api } from '../../../src/kube/api.ts';
-import { createApi, type ApiClient } from '../../../src/kube/client.ts';
-import { connect } from '../../../src/kube/connection.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeObject } from '../../src/core/types.ts';
 import { DataError } from '../../src/data.ts';
 import { startSandbox, type Sandbox } from '../../src/index.ts';
-import { temporaryFolder } from '../../../test/support/processes.ts';
-import { until } from '../../../test/main/cluster.ts';
+import { call, credentials } from './support.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
@@ -32,33 +30,45 @@ const widgets = {
 
 describe('a cluster in a folder', function () {
   this.timeout(30_000);
+  const folders: string[] = [];
   let folder: string;
-  let kubeconfig: string;
   let sandbox: Sandbox;
-  let api: ApiClient;
+  let kubeconfig: string;
 
   before(async () => {
-    folder = temporaryFolder('data');
+    folder = temporaryFolder();
     sandbox = await startSandbox({ data: folder });
-    kubeconfig = path.join(temporaryFolder('data-client'), 'kubeconfig');
-    writeFileSync(kubeconfig, sandbox.kubeconfig, { mode: 0o600 });
-    api = await client();
+    ({ kubeconfig } = sandbox);
   });
   after(async () => {
-    api.close();
     await sandbox.close();
+    for (const each of folders) rmSync(each, { recursive: true });
   });
 
-  const client = async (): Promise<ApiClient> =>
-    createApi({
-      connection: await connect({ type: 'kubeconfig', files: [kubeconfig] }),
-      userAgent: 'test',
-      fieldManager: 'test',
-    });
-  const get = (where: string, by: Api = api): Promise<KubeObject> =>
-    by.request({ method: 'GET', path: where }) as Promise<KubeObject>;
-  const post = (where: string, body: object): Promise<KubeObject> =>
-    api.request({ method: 'POST', path: where, body }) as Promise<KubeObject>;
+  const temporaryFolder = (): string => {
+    folders.push(mkdtempSync(path.join(tmpdir(), 'sandbox-data-')));
+    return folders.at(-1)!;
+  };
+
+  /** With the kubeconfig of the first start throughout. Rejects with the Status of a refusal. */
+  const request = async (
+    method: string,
+    where: string,
+    body?: object,
+    type = 'application/json',
+  ): Promise<KubeObject> => {
+    const { server, admin } = credentials(kubeconfig);
+    const headers = { 'content-type': type };
+    const answer = await call<KubeObject>(
+      `${server}${where}`,
+      { ...admin, method, headers },
+      body && JSON.stringify(body),
+    );
+    if (answer.status >= 400) throw answer.body;
+    return answer.body;
+  };
+  const get = (where: string): Promise<KubeObject> => request('GET', where);
+  const post = (where: string, body: object): Promise<KubeObject> => request('POST', where, body);
   const configMap = (name: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
 
   const again = async (): Promise<void> => {
@@ -80,9 +90,9 @@ describe('a cluster in a folder', function () {
     const widget = await post(WIDGETS, { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'one' } });
     const kept = await post(CONFIG_MAPS, configMap('kept'));
     const gone = await post(CONFIG_MAPS, configMap('gone'));
-    await api.request({ method: 'DELETE', path: `${CONFIG_MAPS}/gone` });
-    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
-    const { status } = (await post('/api/v1/namespaces/kube-system/serviceaccounts/default/token', request)) as {
+    await request('DELETE', `${CONFIG_MAPS}/gone`);
+    const wanted = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+    const { status } = (await post('/api/v1/namespaces/kube-system/serviceaccounts/default/token', wanted)) as {
       status: { token: string };
     } & KubeObject;
 
@@ -135,12 +145,7 @@ describe('a cluster in a folder', function () {
     };
     await all(2);
     await again();
-    await api.request({
-      method: 'PATCH',
-      path: `${DEPLOYMENTS}/web`,
-      contentType: 'application/merge-patch+json',
-      body: { spec: { replicas: 3 } },
-    });
+    await request('PATCH', `${DEPLOYMENTS}/web`, { spec: { replicas: 3 } }, 'application/merge-patch+json');
     await all(3);
   });
 
@@ -148,13 +153,11 @@ describe('a cluster in a folder', function () {
     const before = (await post(CONFIG_MAPS, configMap('before'))).metadata.resourceVersion!;
     await post(CONFIG_MAPS, configMap('after'));
     await again();
-    const lines: { type: string; object: unknown }[] = [];
-    const query = { watch: 'true', resourceVersion: before };
-    await api.watch({ method: 'GET', path: CONFIG_MAPS, query }, (line) => lines.push(line));
-    assert.deepEqual(
-      lines.map(({ type, object }) => [type, (object as { code: number }).code]),
-      [['ERROR', 410]],
-    );
+    const { server, admin } = credentials(kubeconfig);
+    const query = new URLSearchParams({ watch: 'true', resourceVersion: before });
+    // The only line is the end of the watch, so the whole body is one JSON value.
+    const { body } = await call<{ type: string; object: { code: number } }>(`${server}${CONFIG_MAPS}?${query}`, admin);
+    assert.deepEqual([body.type, body.object.code], ['ERROR', 410]);
   });
 
   it('takes no notice of half a line, and refuses a journal that is none', async () => {
@@ -162,8 +165,17 @@ describe('a cluster in a folder', function () {
     appendFileSync(journal, '{"revision":99999,"coll');
     await again();
     assert.equal((await get(`${CONFIG_MAPS}/kept`)).metadata.name, 'kept');
-    const other = temporaryFolder('data');
+    const other = temporaryFolder();
     writeFileSync(path.join(other, 'journal.jsonl'), `${readFileSync(journal, 'utf8').slice(0, 20)}\nand so on\n`);
     await assert.rejects(startSandbox({ data: other }), DataError);
   });
 });
+
+/** Waits for what must come, and says what there is when it does not. */
+async function until(condition: () => Promise<boolean>, state: () => string, seconds = 20): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) assert.fail(`did not happen within ${seconds} s: ${state()}`);
+    await sleep(20);
+  }
+}

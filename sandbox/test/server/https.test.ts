@@ -3,56 +3,19 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import https from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
-import { parse } from 'yaml';
+import type { KubeObject, Status } from '../../src/core/types.ts';
 import { startSandbox, type Sandbox } from '../../src/index.ts';
 import { writeKubeconfig } from '../../src/server/kubeconfig.ts';
-
-/* eslint-disable @typescript-eslint/no-explicit-any -- answers of any kind */
+import { call, credentials, open, type Credentials } from './support.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
-interface Credentials {
-  ca: Buffer;
-  cert?: Buffer;
-  key?: Buffer;
-}
-
-function credentials(kubeconfig: string): { server: string; admin: Credentials; nobody: Credentials } {
-  const config = parse(kubeconfig);
-  const { cluster } = config.clusters[0];
-  const { user } = config.users[0];
-  const bytes = (text: string): Buffer => Buffer.from(text, 'base64');
-  const ca = bytes(cluster['certificate-authority-data']);
-  return {
-    server: cluster.server,
-    admin: { ca, cert: bytes(user['client-certificate-data']), key: bytes(user['client-key-data']) },
-    nobody: { ca },
-  };
-}
-
-async function call(
-  url: string,
-  options: https.RequestOptions,
-  body?: string | Buffer,
-): Promise<{ status: number; headers: any; body: any }> {
-  const request = https.request(url, { agent: false, ...options });
-  request.end(body);
-  const [response] = await once(request, 'response');
-  const parts: Buffer[] = [];
-  for await (const part of response) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString();
-  let parsed: unknown = text;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    // Plain text.
-  }
-  return { status: response.statusCode, headers: response.headers, body: parsed };
+interface SelfSubjectReview {
+  status: { userInfo: { username: string; groups: string[]; extra: Record<string, string[]> } };
 }
 
 describe('The sandbox over HTTPS', () => {
@@ -69,7 +32,7 @@ describe('The sandbox over HTTPS', () => {
 
   it('listens on loopback, and a client that trusts its CA reaches it', async () => {
     assert.match(server, /^https:\/\/127\.0\.0\.1:\d+$/);
-    assert.equal((await call(`${server}/version`, admin)).body.gitVersion, 'v1.36.2');
+    assert.equal((await call<{ gitVersion: string }>(`${server}/version`, admin)).body.gitVersion, 'v1.36.2');
     await assert.rejects(call(`${server}/version`, { ca: [] }), /self-signed certificate|unable to/);
   });
 
@@ -77,23 +40,22 @@ describe('The sandbox over HTTPS', () => {
     const path = `${server}/apis/authentication.k8s.io/v1/selfsubjectreviews`;
     const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
     const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
-    const { userInfo } = (await call(path, { ...admin, ...post }, body)).body.status;
+    const { userInfo } = (await call<SelfSubjectReview>(path, { ...admin, ...post }, body)).body.status;
     assert.equal(userInfo.username, 'admin');
     assert.deepEqual(userInfo.groups, ['system:masters', 'system:authenticated']);
-    assert.match(userInfo.extra['authentication.kubernetes.io/credential-id'][0], /^X509SHA256=[0-9a-f]{64}$/);
-    const anonymous = await call(`${server}/api/v1/namespaces/default/pods`, nobody);
+    assert.match(userInfo.extra['authentication.kubernetes.io/credential-id']![0]!, /^X509SHA256=[0-9a-f]{64}$/);
+    const anonymous = await call<Status>(`${server}/api/v1/namespaces/default/pods`, nobody);
     assert.equal(anonymous.status, 403);
-    assert.match(anonymous.body.message, /User "system:anonymous" cannot list resource "pods"/);
+    assert.match(anonymous.body.message!, /User "system:anonymous" cannot list resource "pods"/);
     const token = await call(`${server}/api`, { ...nobody, headers: { authorization: 'Bearer nonsense' } });
     assert.equal(token.status, 401);
   });
 
   it('streams a watch, a line for each event', async () => {
-    const request = https.get(
+    const response = await open(
       `${server}/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name%3Dw`,
-      { ...admin, agent: false },
+      admin,
     );
-    const [response] = await once(request, 'response');
     assert.equal(response.headers['transfer-encoding'], 'chunked');
     const lines = (async () => {
       let text = '';
@@ -104,7 +66,7 @@ describe('The sandbox over HTTPS', () => {
       return text
         .split('\n')
         .filter(Boolean)
-        .map((line) => JSON.parse(line) as { type: string; object: any });
+        .map((line) => JSON.parse(line) as { type: string; object: KubeObject });
     })();
     const path = `${server}/api/v1/namespaces/default/configmaps`;
     const created = await call(path, { ...admin, method: 'POST' }, JSON.stringify({ metadata: { name: 'w' } }));
@@ -118,7 +80,7 @@ describe('The sandbox over HTTPS', () => {
 
   it('refuses a body without end', async () => {
     const body = Buffer.alloc(4 * 1024 * 1024, ' ');
-    const answer = await call(
+    const answer = await call<Status>(
       `${server}/api/v1/namespaces/default/configmaps`,
       { ...admin, method: 'POST' },
       body,
@@ -133,7 +95,7 @@ describe('The sandbox over HTTPS', () => {
     const body = JSON.stringify({ metadata: { name: 'warned' }, größe: 1 });
     const { status, headers } = await call(path, { ...admin, method: 'POST' }, body);
     assert.equal(status, 201);
-    assert.equal(Buffer.from(headers.warning, 'latin1').toString(), '299 - "unknown field \\"größe\\""');
+    assert.equal(Buffer.from(headers.warning!, 'latin1').toString(), '299 - "unknown field \\"größe\\""');
   });
 });
 

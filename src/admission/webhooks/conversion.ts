@@ -1,15 +1,11 @@
 // The conversion webhook: pure, a few microseconds an object; one write in the version that is not stored asks about ten times.
+import { isObject, type Json } from '../../api/json.ts';
 import { convertRollout, type Version } from '../../api/convert.ts';
 import { GROUP } from '../../api/keys.ts';
 import { BadRequest } from '../json.ts';
 
-type Json = Readonly<Record<string, unknown>>;
-
 const API_VERSION = 'apiextensions.k8s.io/v1';
 const VERSIONS: ReadonlySet<unknown> = new Set<Version>(['v1alpha1', 'v1beta1']);
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Answers a ConversionReview. Throws BadRequest when it is none. */
 export function convertReview(body: unknown): { readonly verdict: string; readonly review: object } {

@@ -1,42 +1,56 @@
 // What may come next on the command line: one answer for all shells.
-import { DEPLOYMENTS } from '../../api/resources.ts';
 import type { Command, Option } from 'commander';
-import type { Deployment } from '../../api/types.ts';
-import type { Run } from '../cli.ts';
-import { createContext, type Context, type GlobalFlags } from '../context.ts';
+import { DEPLOYMENTS, NAMESPACES } from '../../api/resources.ts';
+import type { KubeObject } from '../../api/types.ts';
+import { stepsOf } from '../../view/state.ts';
+import { defineCommand } from '../command.ts';
+import { createContext, type Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
+import type { GlobalFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
-import { stepsOf } from '../state.ts';
+import { getRollout, listRollouts } from '../resources.ts';
 import { SHELLS } from './completion.ts';
+
+export const complete = defineCommand({
+  name: '__complete',
+  summary: '',
+  description: '',
+  arguments: [['[words...]']],
+  hidden: true,
+  run: printCandidates,
+});
 
 const NAMES_WITHIN_MS = 3000;
 
 /** One candidate a line. `typed` are the words so far; the last is the one to complete. */
-export function complete(program: Command, typed: readonly string[]): Run {
-  return async ({ io, version }) => {
-    // bash takes `--flag=value` for three words.
-    const words = typed.filter((word, i) => word !== '=' || !typed[i - 1]?.startsWith('--'));
-    const written = typed.at(-1) === '=' && words.length < typed.length ? '' : (words.at(-1) ?? '');
-    const before = typed.at(-1) === '=' && words.length < typed.length ? words : words.slice(0, -1);
-    const [, joined, value] = /^(--[\w-]+=)(.*)$/.exec(written) ?? [];
-    const current = value ?? written;
-    const { command, args } = parseWords(program, before);
-    const pending = optionOf(program, command, joined?.slice(0, -1) ?? before.at(-1) ?? '');
-    const ask: Ask = (what) => names(io, version, before, what);
-    let candidates: readonly string[] = [];
-    if (pending && (joined !== undefined || takesValue(pending))) candidates = await valuesOf(pending, ask, args);
-    else if (joined !== undefined) candidates = [];
-    else if (current.startsWith('-')) candidates = options(program, command).map(({ long }) => long ?? '');
-    else if (command === program)
-      candidates = program
-        .createHelp()
-        .visibleCommands(program)
-        .map((one) => one.name());
-    else candidates = await argumentsOf(command.registeredArguments[args.length]?.name(), ask, args);
-    const found = candidates.filter((candidate) => candidate.startsWith(current));
-    io.out(found.map((candidate) => `${joined ?? ''}${candidate}\n`).join(''));
-    return EXIT.done;
-  };
+async function printCandidates(
+  { io, version }: Context,
+  _: object,
+  typed: readonly string[],
+  program: Command,
+): Promise<number> {
+  // bash takes `--flag=value` for three words.
+  const words = typed.filter((word, i) => word !== '=' || !typed[i - 1]?.startsWith('--'));
+  const written = typed.at(-1) === '=' && words.length < typed.length ? '' : (words.at(-1) ?? '');
+  const before = typed.at(-1) === '=' && words.length < typed.length ? words : words.slice(0, -1);
+  const [, joined, value] = /^(--[\w-]+=)(.*)$/.exec(written) ?? [];
+  const current = value ?? written;
+  const { command, args } = parseWords(program, before);
+  const pending = optionOf(program, command, joined?.slice(0, -1) ?? before.at(-1) ?? '');
+  const ask: Ask = (what) => names(io, version, before, what);
+  let candidates: readonly string[] = [];
+  if (pending && (joined !== undefined || takesValue(pending))) candidates = await valuesOf(pending, ask, args);
+  else if (joined !== undefined) candidates = [];
+  else if (current.startsWith('-')) candidates = options(program, command).map(({ long }) => long ?? '');
+  else if (command === program)
+    candidates = program
+      .createHelp()
+      .visibleCommands(program)
+      .map((one) => one.name());
+  else candidates = await argumentsOf(command.registeredArguments[args.length]?.name(), ask, args);
+  const found = candidates.filter((candidate) => candidate.startsWith(current));
+  io.out(found.map((candidate) => `${joined ?? ''}${candidate}\n`).join(''));
+  return EXIT.done;
 }
 
 type Look = (context: Context) => Promise<readonly string[]>;
@@ -72,27 +86,23 @@ async function names(io: Io, version: string, before: readonly string[], look: L
 }
 
 const rollouts: Look = async (context) => {
-  const { listRollouts } = await import('../resources.ts');
   const cluster = await context.cluster();
-  return (await listRollouts(cluster, cluster.namespace)).map(({ metadata }) => metadata.name);
+  return namesOf(await listRollouts(cluster, cluster.namespace));
 };
 
 const deployments: Look = async (context) => {
-  const [{ listAll }, { pathOf }] = await Promise.all([import('../resources.ts'), import('../../kube/path.ts')]);
-  const { api, namespace } = await context.cluster();
-  return (await listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }))).map(({ metadata }) => metadata.name);
+  const cluster = await context.cluster();
+  return namesOf(await cluster.list(DEPLOYMENTS, { namespace: cluster.namespace }));
 };
 
-const namespaces: Look = async (context) => {
-  const { listAll } = await import('../resources.ts');
-  return (await listAll((await context.cluster()).api, '/api/v1/namespaces')).map(({ metadata }) => metadata.name);
-};
+const namespaces: Look = async (context) => namesOf(await (await context.cluster()).list(NAMESPACES));
+
+const namesOf = (objects: readonly KubeObject[]): string[] => objects.map(({ metadata }) => metadata.name);
 
 const steps =
   (name: string | undefined): Look =>
   async (context) => {
     if (name === undefined) return [];
-    const { getRollout } = await import('../resources.ts');
     const all = stepsOf(await getRollout(await context.cluster(), name));
     return Array.from({ length: all }, (_, i) => `${i + 1}`);
   };
@@ -125,10 +135,14 @@ const takesValue = (option: Option): boolean => option.required || option.option
 function parseWords(program: Command, words: readonly string[]): { command: Command; args: readonly string[] } {
   let command = program;
   const args: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
+  let skipped = false;
+  for (const word of words) {
+    if (skipped) {
+      skipped = false;
+      continue;
+    }
     const option = optionOf(program, command, word);
-    if (option) i += takesValue(option) ? 1 : 0;
+    if (option) skipped = takesValue(option);
     else if (word.startsWith('-')) continue;
     else if (command === program)
       command = program.commands.find((one) => one.name() === word || one.aliases().includes(word)) ?? program;

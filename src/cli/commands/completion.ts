@@ -1,6 +1,22 @@
 // `kubectl tranche completion`: scripts that ask this program what may come next.
-import type { Run } from '../cli.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
+
+export const completion = defineCommand({
+  name: 'completion',
+  summary: 'shell completion',
+  description: 'Prints a script that completes commands, flags and names of Rollouts in your shell.',
+  arguments: [['<shell>', 'bash, zsh, fish, or kubectl for the file that kubectl itself looks for']],
+  examples: [
+    'source <(kubectl-tranche completion bash)',
+    'source <(kubectl-tranche completion zsh)',
+    'kubectl-tranche completion fish > ~/.config/fish/completions/kubectl-tranche.fish',
+    'kubectl-tranche completion kubectl > ~/bin/kubectl_complete-tranche && chmod +x ~/bin/kubectl_complete-tranche',
+  ],
+  offline: true,
+  run: printScript,
+});
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# bash completion of kubectl-tranche
@@ -31,12 +47,10 @@ echo :4
 
 export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
 
-export function completion(shell: string): Run {
+async function printScript({ io }: Context, _: object, shell: string): Promise<number> {
   const script = SCRIPTS[shell];
   if (!Object.hasOwn(SCRIPTS, shell) || script === undefined)
     throw usageError(`no completion for "${shell}": write ${SHELLS.join(', ')}`);
-  return async ({ io }) => {
-    io.data(script);
-    return EXIT.done;
-  };
+  io.data(script);
+  return EXIT.done;
 }

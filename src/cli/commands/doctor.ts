@@ -1,42 +1,46 @@
 // `kubectl tranche doctor`: what is wrong, and the one command that mends it. It needs nothing of ours to be running.
-import type { Run } from '../cli.ts';
+import { plural } from '../../engine/lib/text.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import { NOT_CHECKED, type Finding } from '../doctor/finding.ts';
 import { EXIT } from '../exit.ts';
+import { DATA_OUTPUT } from '../flags.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
 import { oneLine } from '../paint.ts';
-import { attempt, FORBIDDEN, NOT_CHECKED } from '../doctor/attempt.ts';
-import { checkDeployments } from '../doctor/deployments.ts';
-import { checkInstallation } from '../doctor/installation.ts';
-import type { Finding } from '../doctor/finding.ts';
-import { plural } from '../text.ts';
+
+interface DoctorFlags {
+  readonly systemNamespace?: string;
+  readonly output?: string;
+}
+
+export const doctor = defineCommand({
+  name: 'doctor',
+  summary: 'what is wrong with the installation or with held Deployments, and what mends it',
+  description:
+    'Checks the installation (CRD, webhooks, certificates, the operator, your rights) and every Deployment that is held, and says for each finding the one ' +
+    'command that mends it. It needs nothing of ours to be running. Exit code 1 when something is wrong.',
+  options: [['--system-namespace <name>', 'where the chart is installed; else as the webhooks say'], DATA_OUTPUT],
+  run: examine,
+});
+
+async function examine(context: Context, flags: DoctorFlags): Promise<number> {
+  const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
+  const { findAll } = await import('../doctor/findings.ts');
+  const findings = await findAll(context, flags.systemNamespace);
+  const problems = findings.filter(({ level }) => level === 'problem').length;
+  if (isTable(format)) print(context, findings, problems);
+  else await printData(context, format, findings);
+  return problems === 0 ? EXIT.done : EXIT.failed;
+}
 
 const SIGNS = { ok: ['green', '✓'], note: ['yellow', '-'], problem: ['red', '✗'] } as const;
 
-export function doctor(flags: { systemNamespace?: string; output?: string }): Run {
-  const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
-  return async (context) => {
-    const { io, paint } = context;
-    const cluster = await context.cluster();
-    const {
-      findings: installation,
-      alive,
-      webhooks,
-    } = await checkInstallation(cluster, context, flags.systemNamespace);
-    const findings: Finding[] = [...installation];
-    const deployments = await attempt(findings, `Deployments and Rollouts in namespace ${cluster.namespace}`, () =>
-      checkDeployments(cluster, alive, webhooks),
-    );
-    if (deployments !== FORBIDDEN) findings.push(...deployments);
-    const problems = findings.filter(({ level }) => level === 'problem').length;
-    if (!isTable(format)) await printData(context, format, findings);
-    else {
-      for (const { level, what, mend } of findings) {
-        const [colour, sign] = SIGNS[level];
-        io.out(`${paint(colour, sign)} ${oneLine(what)}\n${mend === undefined ? '' : `    ${paint('bold', mend)}\n`}`);
-      }
-      const unseen = findings.some(({ what }) => what.endsWith(NOT_CHECKED));
-      const fine = unseen ? 'nothing is wrong in what you may see' : 'nothing is wrong';
-      io.out(`\n${problems === 0 ? fine : plural(problems, 'problem')}\n`);
-    }
-    return problems === 0 ? EXIT.done : EXIT.failed;
-  };
+function print({ io, paint }: Context, findings: readonly Finding[], problems: number): void {
+  for (const { level, what, mend } of findings) {
+    const [colour, sign] = SIGNS[level];
+    io.out(`${paint(colour, sign)} ${oneLine(what)}\n${mend === undefined ? '' : `    ${paint('bold', mend)}\n`}`);
+  }
+  const unseen = findings.some(({ what }) => what.endsWith(NOT_CHECKED));
+  const fine = unseen ? 'nothing is wrong in what you may see' : 'nothing is wrong';
+  io.out(`\n${problems === 0 ? fine : plural(problems, 'problem')}\n`);
 }

@@ -1,17 +1,15 @@
 // `kubectl tranche init`: a Rollout that fits the size of a Deployment.
-import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
+import { ROLLOUT_RESOURCE } from '../../api/keys.ts';
+import { ROLLOUTS } from '../../api/resources.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTarget, stepTargets } from '../../engine/lib/replicas.ts';
-import { validateRollout } from '../../engine/validate/rollout.ts';
+import { inNamespace, pods } from '../../engine/lib/text.ts';
 import { sentence } from '../../engine/validate/violation.ts';
-import { ROLLOUTS } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import type { Run } from '../cli.ts';
-import { send } from '../act.ts';
-import { parseDryRun, parseDuration } from '../context.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
+import { deploymentName, DRY_RUN, dryRunNote, parseDryRun, parseDuration } from '../flags.ts';
 import { getDeployment, listRollouts } from '../resources.ts';
-import { inNamespace, pods } from '../text.ts';
 
 interface InitFlags {
   readonly steps?: string;
@@ -20,53 +18,65 @@ interface InitFlags {
   readonly dryRun?: string;
 }
 
-export function init(flags: InitFlags, argument: string): Run {
+export const init = defineCommand({
+  name: 'init',
+  summary: 'a Rollout for a Deployment',
+  description: 'Writes a Rollout for a Deployment, with steps that fit its size, and prints it; --apply creates it.',
+  arguments: [['<deployment>', 'its name']],
+  options: [
+    ['--steps <list>', 'steps such as 1,50%,100%; else by the size'],
+    ['--pause <time>', 'go on by itself after that time, such as 10m; else every step waits for approval'],
+    ['--apply', 'create it'],
+    DRY_RUN,
+  ],
+  examples: ['kubectl tranche init web --steps 10%,50%,100% > rollout.yaml', 'kubectl tranche init web --apply'],
+  run: makeRollout,
+});
+
+async function makeRollout(context: Context, flags: InitFlags, argument: string): Promise<number> {
   const dryRun = parseDryRun(flags.dryRun);
   const pauseMs = flags.pause === undefined ? undefined : parseDuration(flags.pause, '--pause');
   const wanted = flags.steps === undefined ? undefined : parseSteps(flags.steps);
   if (dryRun !== 'none' && flags.apply !== true)
     throw usageError('--dry-run goes with --apply: without it nothing is changed');
-  return async (context) => {
-    const { io } = context;
-    const cluster = await context.cluster();
-    const deployment = await getDeployment(cluster, argument.replace(/^deploy(?:ment)?s?(?:\.apps)?\//, ''));
-    const { name, namespace = cluster.namespace } = deployment.metadata;
-    const replicas = replicasOf(deployment);
-    const steps = wanted ?? stepsFor(replicas);
-    const rollout = rolloutFor(name, namespace, steps, pauseMs);
-    const others = await listRollouts(cluster, namespace);
-    const other = others.find(({ spec }) => spec.workloadRef.name === name);
-    const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
-    const taken = other
-      ? [
-          `Deployment "${name}" has Rollout "${other.metadata.name}" already: change that one, with: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
-        ]
-      : [];
-    const wrong = [
-      ...taken,
-      ...violations.filter(({ field }) => !other || field !== 'spec.workloadRef.name').map(sentence),
-    ];
-    if (wrong.length > 0) throw new CliError(wrong.join('; '));
-    for (const warning of warnings) io.err(`Warning: ${warning.replace(/^tranche: /, '')}\n`);
-    const sizes = stepTargets(
-      steps.map((value) => ({ replicas: value })),
-      replicas,
-    ).join(' → ');
-    const { stringify } = await import('yaml');
-    if (flags.apply !== true) {
-      io.data(
-        `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
-      );
-      return EXIT.done;
-    }
-    if (dryRun !== 'client')
-      await send(cluster, { method: 'POST', path: pathOf(ROLLOUTS, { namespace }), body: rollout }, dryRun);
-    const suffix = dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`;
-    io.out(
-      `Rollout ${name} is made: the next change of Deployment ${name} goes out in steps, ${sizes} of ${pods(replicas)}${suffix}\n`,
+  const { io } = context;
+  const cluster = await context.cluster();
+  const deployment = await getDeployment(cluster, deploymentName(argument));
+  const { name, namespace = cluster.namespace } = deployment.metadata;
+  const replicas = replicasOf(deployment);
+  const steps = wanted ?? stepsFor(replicas);
+  const rollout = rolloutFor(name, namespace, steps, pauseMs);
+  const others = await listRollouts(cluster, namespace);
+  const other = others.find(({ spec }) => spec.workloadRef.name === name);
+  const { validateRollout } = await import('../../engine/validate/rollout.ts');
+  const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
+  const taken = other
+    ? [
+        `Deployment "${name}" has Rollout "${other.metadata.name}" already: change that one, with: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
+      ]
+    : [];
+  const wrong = [
+    ...taken,
+    ...violations.filter(({ field }) => !other || field !== 'spec.workloadRef.name').map(sentence),
+  ];
+  if (wrong.length > 0) throw new CliError(wrong.join('; '));
+  for (const warning of warnings) io.err(`Warning: ${warning.replace(/^tranche: /, '')}\n`);
+  const sizes = stepTargets(
+    steps.map((value) => ({ replicas: value })),
+    replicas,
+  ).join(' → ');
+  const { stringify } = await import('yaml');
+  if (flags.apply !== true) {
+    io.data(
+      `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     );
     return EXIT.done;
-  };
+  }
+  await cluster.send({ method: 'POST', resource: ROLLOUTS, namespace, body: rollout }, dryRun);
+  io.out(
+    `Rollout ${name} is made: the next change of Deployment ${name} goes out in steps, ${sizes} of ${pods(replicas)}${dryRunNote(dryRun)}\n`,
+  );
+  return EXIT.done;
 }
 
 /** One Pod first where that is less than a tenth; never two steps of the same size. */
@@ -102,8 +112,8 @@ function rolloutFor(
   const pause = pauseMs === undefined ? {} : { pause: { duration: Math.ceil(pauseMs / 1000) } };
   const steps: CanaryStep[] = sizes.map((replicas) => (replicas === '100%' ? { replicas } : { replicas, ...pause }));
   return {
-    apiVersion: `${GROUP}/v1beta1`,
-    kind: 'Rollout',
+    apiVersion: ROLLOUTS.apiVersion,
+    kind: ROLLOUTS.kind,
     metadata: { name, namespace },
     spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, strategy: { canary: { steps } } },
   };

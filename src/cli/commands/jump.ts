@@ -1,45 +1,58 @@
 // `kubectl tranche jump`: another step next, forward or back.
-import type { Run } from '../cli.ts';
-import { change, describeStep, inSteps, patchStatus, whileFrozen } from '../act.ts';
-import { parseDryRun } from '../context.ts';
+import { stepsOf } from '../../view/state.ts';
+import { change, describeStep, inSteps, patchStatus, whileFrozen, type Change, type Target } from '../act.ts';
+import type { Cluster } from '../cluster.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { approvalRule, furtherApprovals, policiesFor } from '../policies.ts';
-import { stepsOf } from '../state.ts';
-import { parseStep } from './approve.ts';
+import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
 
-export function jump(flags: { dryRun?: string }, name: string, text: string): Run {
-  const dryRun = parseDryRun(flags.dryRun);
-  const step = parseStep(text, 'STEP');
-  return async (context) => {
-    await change(context, name, dryRun, (target) => {
-      const { rollout } = target;
-      const status = inSteps(target, 'jump');
-      const all = stepsOf(rollout);
-      const { name } = rollout.metadata;
-      if (step > all) throw new CliError(`cannot jump to step ${step}: ${name} has ${all} steps: write 1 to ${all}`);
-      const back = step <= status.currentStepIndex ? '; Pods that are updated stay so' : '';
-      if (status.currentStepState === 'StepPaused')
-        return {
-          call: patchStatus(rollout, { nextStepIndex: step, currentStepState: 'StepReady' }),
-          says: async (answer) => {
-            const further = await furtherApprovals(await context.cluster(), rollout, target.deployment, answer);
-            return further === undefined
-              ? `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}${whileFrozen(target)}`
-              : `your approval of step ${status.currentStepIndex} of ${name} is recorded: ${further}`;
-          },
-        };
-      return {
-        call: patchStatus(rollout, { nextStepIndex: step }),
-        says: async () => {
-          const policies = await policiesFor(await context.cluster(), rollout, target.deployment);
-          // The step that follows anyway is no jump, and where a policy requires approvals there is none without.
-          const later = step === status.nextStepIndex || policies === undefined || approvalRule(policies) !== undefined;
-          return later
-            ? `when step ${status.currentStepIndex} of ${name} is done and approved, next is ${describeStep(target, step)}${back}`
-            : `${name} jumps from step ${status.currentStepIndex} to ${describeStep(target, step)}${back}${whileFrozen(target)}`;
-        },
-      };
-    });
+export const jump = defineCommand({
+  name: 'jump',
+  summary: 'go on with another step',
+  description:
+    'Goes on with another step than the next one. Forward, the steps between are left out; back, the wait of that step is repeated, and Pods ' +
+    'that are updated stay so. From a step that waits it counts as approval; a step that is under way is left at once, unless a policy ' +
+    'requires approvals: then the jump follows its approval.',
+  arguments: [ROLLOUT, ['<step>', 'number of the step, from 1']],
+  options: [DRY_RUN],
+  async run(context: Context, flags: { dryRun?: string }, name: string, text: string) {
+    const dryRun = parseDryRun(flags.dryRun);
+    const step = parseStep(text, 'STEP');
+    const cluster = await context.cluster();
+    await change(context, name, dryRun, (target) => jumpTo(cluster, target, step));
     return EXIT.done;
+  },
+});
+
+function jumpTo(cluster: Cluster, target: Target, step: number): Change {
+  const { rollout, deployment } = target;
+  const status = inSteps(target, 'jump');
+  const all = stepsOf(rollout);
+  const { name } = rollout.metadata;
+  if (step > all) throw new CliError(`cannot jump to step ${step}: ${name} has ${all} steps: write 1 to ${all}`);
+  const current = status.currentStepIndex;
+  const back = step <= current ? '; Pods that are updated stay so' : '';
+  const there = async (): Promise<string> => `${await describeStep(target, step)}${back}`;
+  const atOnce = async (): Promise<string> =>
+    `${name} jumps from step ${current} to ${await there()}${whileFrozen(target)}`;
+  if (status.currentStepState === 'StepPaused')
+    return {
+      write: patchStatus(rollout, { nextStepIndex: step, currentStepState: 'StepReady' }),
+      says: async (answer) => {
+        const { furtherApprovals } = await import('../policies.ts');
+        const further = await furtherApprovals(cluster, rollout, deployment, answer);
+        return further === undefined ? atOnce() : `your approval of step ${current} of ${name} is recorded: ${further}`;
+      },
+    };
+  return {
+    write: patchStatus(rollout, { nextStepIndex: step }),
+    says: async () => {
+      const { approvalRule, policiesFor } = await import('../policies.ts');
+      const policies = await policiesFor(cluster, rollout, deployment);
+      // The step that follows anyway is no jump, and where a policy requires approvals there is none without.
+      const later = step === status.nextStepIndex || policies === undefined || approvalRule(policies) !== undefined;
+      return later ? `when step ${current} of ${name} is done and approved, next is ${await there()}` : atOnce();
+    },
   };
 }

@@ -1,107 +1,38 @@
 // `kubectl tranche lint`: the webhook's validation on files, with the lines of what is wrong.
-import { OWN_GROUP } from '../../api/keys.ts';
-import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
-import type { Deployment, Rollout } from '../../api/types.ts';
-import { sentence, type Violation } from '../../engine/validate/violation.ts';
-import { nameInVersion, validateRollout } from '../../engine/validate/rollout.ts';
-import { unknownFields } from '../../engine/validate/unknown.ts';
-import type { Run } from '../cli.ts';
+import { plural } from '../../engine/lib/text.ts';
+import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { readObjects, type Contents, type Found, type Place } from '../files.ts';
+import type { Finding } from '../files/check.ts';
+import { DATA_OUTPUT, FILES } from '../flags.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
-import { asDeployment, asRollout, releases, sameNamespace, type FoundRollout } from '../rollout-files.ts';
-import { plural } from '../text.ts';
 
-const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
+export const lint = defineCommand({
+  name: 'lint',
+  summary: 'what the webhook would say to files, without a cluster',
+  description:
+    'Checks the Rollouts and ReleasePolicies in files as the webhook would, without a cluster, and says file, line and column of each mistake. A Deployment beside them is ' +
+    'taken into account. Other objects are passed over.',
+  arguments: [FILES],
+  options: [['--strict', 'warnings fail too'], DATA_OUTPUT],
+  offline: true,
+  run: lintFiles,
+});
 
-export interface Finding extends Place {
-  readonly level: 'error' | 'warning';
-  readonly message: string;
-}
-
-export function lint(flags: { strict?: boolean; output?: string }, files: readonly string[]): Run {
+async function lintFiles(
+  context: Context,
+  flags: { strict?: boolean; output?: string },
+  files: readonly string[],
+): Promise<number> {
   const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
-  return async (context) => {
-    const contents = await readObjects(context.io, files);
-    const { findings, checked } = await lintContents(contents, context.io.now());
-    if (isTable(format)) print(context, findings, checked);
-    else await printData(context, format, findings);
-    const fails = findings.some(({ level }) => level === 'error' || flags.strict === true);
-    return fails ? EXIT.failed : EXIT.done;
-  };
+  const { readObjects } = await import('../files/read.ts');
+  const { checkContents } = await import('../files/check.ts');
+  const { findings, checked } = await checkContents(await readObjects(context.io, files), context.io.now());
+  if (isTable(format)) print(context, findings, checked);
+  else await printData(context, format, findings);
+  const fails = findings.some(({ level }) => level === 'error' || flags.strict === true);
+  return fails ? EXIT.failed : EXIT.done;
 }
-
-export async function lintContents(
-  { objects, mistakes }: Contents,
-  now: number,
-): Promise<{ findings: Finding[]; checked: number }> {
-  const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
-  const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
-  const findings: Finding[] = mistakes.map(({ place, message }) => ({ ...place, level: 'error', message }));
-  const seen: Rollout[] = [];
-  for (const found of rollouts) {
-    findings.push(...lintRollout(found, seen, deployments));
-    if (found.shape.rollout) seen.push(found.shape.rollout);
-  }
-  const policies = objects.filter(isPolicy);
-  for (const found of policies) findings.push(...(await lintPolicy(found, now)));
-  const order = new Map(findings.map(({ file }) => file).map((file, i) => [file, i]));
-  findings.sort((a, b) => order.get(a.file)! - order.get(b.file)! || a.line - b.line || a.column - b.column);
-  return { findings, checked: rollouts.length + policies.length };
-}
-
-function lintRollout(found: FoundRollout, before: readonly Rollout[], deployments: readonly Deployment[]): Finding[] {
-  const { version, shape, object } = found;
-  const { rollout } = shape;
-  const name = rollout?.spec.workloadRef.name;
-  const other = rollout && before.find((one) => one.spec.workloadRef.name === name && sameNamespace(one, rollout));
-  const deployment = rollout && deployments.find((one) => releases(rollout, one));
-  const judged = rollout ? validateRollout({ rollout, version, other, deployment }) : { violations: [], warnings: [] };
-  const said = new Set(judged.violations.map(({ field }) => field));
-  const violations = [
-    ...judged.violations,
-    ...shape.violations.map((violation) => nameInVersion(version, violation)).filter(({ field }) => !said.has(field)),
-  ];
-  return findingsOf(found, violations, [...judged.warnings, ...unknownFields(object, SCHEMAS[version])]);
-}
-
-const isPolicy = ({ object }: Found): boolean =>
-  object['kind'] === 'ReleasePolicy' && String(object['apiVersion']).startsWith(`${OWN_GROUP}/`);
-
-/** The calendar is loaded only for policies. */
-async function lintPolicy(found: Found, now: number): Promise<Finding[]> {
-  const { checkPolicy } = await import('../../schema/policy.ts');
-  const { validatePolicy } = await import('../../engine/policy/validate.ts');
-  const { createCalendar } = await import('../../schedule/calendar.ts');
-  const { releasePolicy } = await import('../../api/schema/policy.ts');
-  const { policy, violations: shape } = checkPolicy(found.object);
-  const judged = policy ? validatePolicy(policy, now, createCalendar()) : { violations: [], warnings: [] };
-  const said = new Set(judged.violations.map(({ field }) => field));
-  return findingsOf(
-    found,
-    [...judged.violations, ...shape.filter(({ field }) => !said.has(field))],
-    [...judged.warnings, ...unknownFields(found.object, releasePolicy)],
-  );
-}
-
-function findingsOf(found: Found, violations: readonly Violation[], warnings: readonly string[]): Finding[] {
-  return [
-    ...violations.map((violation): Finding => {
-      return { ...found.place(violation.field), level: 'error', message: sentence(violation) };
-    }),
-    ...warnings.map((text): Finding => {
-      const message = text.replace(/^tranche: /, '');
-      return { ...found.place(fieldIn(message)), level: 'warning', message };
-    }),
-  ];
-}
-
-/** The field that a warning begins with or quotes. */
-const fieldIn = (message: string): string => {
-  const [, quoted, first] = /^unknown field "([^"]+)"|^((?:spec|metadata)[^\s:]*)/.exec(message) ?? [];
-  return quoted ?? first ?? 'spec';
-};
 
 function print({ io, paint }: Context, findings: readonly Finding[], checked: number): void {
   for (const { file, line, column, level, message } of findings) {

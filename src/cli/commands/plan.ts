@@ -1,20 +1,14 @@
 // `kubectl tranche plan`: the release before it happens, from the cluster, from files, or from both.
-import type { Deployment, Rollout } from '../../api/types.ts';
 import { MAX_PODS, replicasOf } from '../../engine/lib/replicas.ts';
-import { readHeld } from '../../engine/workload/deployment/hold.ts';
-import { intercept } from '../../engine/admit/intercept.ts';
-import { experienceOf, planRelease, type Plan } from '../../engine/steps/plan.ts';
-import { deploymentTemplate, sameTemplate } from '../../engine/lib/template.ts';
-import { validateRollout } from '../../engine/validate/rollout.ts';
-import { sentence } from '../../engine/validate/violation.ts';
-import { describeWait } from '../act.ts';
-import type { Run } from '../cli.ts';
-import type { Cluster, Context } from '../context.ts';
-import { isWritten } from '../defaults.ts';
-import { CliError, EXIT, usageError } from '../exit.ts';
+import { plural, pods } from '../../engine/lib/text.ts';
+import type { Plan } from '../../engine/steps/plan.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import { EXIT, usageError } from '../exit.ts';
+import { OUTPUT } from '../flags.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
-import { digest, gather, getDeployment, getRollout, namespaceFlag, sha256 } from '../resources.ts';
-import { duration, plural, pods, table } from '../text.ts';
+import type { Subject } from '../plan/subject.ts';
+import { describeWait, table } from '../text.ts';
 
 interface PlanFlags {
   readonly filename?: readonly string[];
@@ -22,168 +16,53 @@ interface PlanFlags {
   readonly output?: string;
 }
 
-interface Subject {
-  readonly rollout: Rollout;
-  /** As it will be. */
-  readonly deployment: Deployment;
-  /** As it is; undefined without a cluster. */
-  readonly live: Deployment | undefined;
-}
+export const plan = defineCommand({
+  name: 'plan',
+  summary: 'what each step will do, in exact Pods',
+  description:
+    'Says what each step of the next release will do: Pods of the new and of the old version, surge and unavailable Pods at worst, where it waits, ' +
+    'and how long the last releases took. Computed by the engine that releases. With -f also for a changed Deployment, and without a cluster ' +
+    'when both a Rollout and its Deployment are in the files.',
+  arguments: [['[rollout]', 'its name, or deployment/NAME; not needed when -f brings the Rollout']],
+  options: [
+    [
+      '-f, --filename <file>',
+      'a YAML or JSON file with a new Deployment, a Rollout, or both; "-" is standard input; may be repeated',
+      { repeated: true },
+    ],
+    ['--replicas <number>', 'at another size'],
+    OUTPUT,
+  ],
+  examples: [
+    'kubectl tranche plan web --replicas 40',
+    'kubectl tranche plan web -f new-deployment.yaml',
+    'kubectl tranche plan -f rollout.yaml -f deployment.yaml   # no cluster, for a pull request',
+  ],
+  run: showPlan,
+});
 
-export function plan(flags: PlanFlags, name: string | undefined): Run {
+async function showPlan(context: Context, flags: PlanFlags, name: string | undefined): Promise<number> {
   const format = parseFormat(flags.output);
   if (flags.replicas !== undefined && !/^[1-9]\d{0,5}$/.test(flags.replicas))
     throw usageError(`--replicas "${flags.replicas}" is not a size: write a number from 1`);
-  return async (context) => {
-    const subject = await subjectOf(context, flags.filename ?? [], name);
-    const { replicas = 1 } = subject.deployment.spec;
-    if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_PODS)
-      throw usageError(
-        `Deployment ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
-          `must be between 0 and ${MAX_PODS}; write the number of Pods`,
-      );
-    const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
-    const planned = planRelease(subject.rollout, subject.deployment, size);
-    const experience = experienceOf(subject.rollout.status?.history);
-    const notes = [...notesOf(subject, planned), ...(await policyNotesOf(context, subject, size))];
-    const data = { ...planned, ...(experience ? { experience } : {}), notes };
-    if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
-    else await printData(context, format, data, [rolloutName(subject.rollout)]);
-    return EXIT.done;
-  };
-}
-
-async function subjectOf(context: Context, files: readonly string[], name: string | undefined): Promise<Subject> {
-  const given = await fromFiles(context, files);
-  if (given.rollout && name !== undefined && given.rollout.metadata.name !== name)
+  const { subjectOf } = await import('../plan/subject.ts');
+  const { notesOf, policyNotesOf } = await import('../plan/notes.ts');
+  const { experienceOf, planRelease } = await import('../../engine/steps/plan.ts');
+  const subject = await subjectOf(context, flags.filename ?? [], name);
+  const { replicas = 1 } = subject.deployment.spec;
+  if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_PODS)
     throw usageError(
-      `the files bring Rollout "${given.rollout.metadata.name}", and "${name}" was asked for: leave one of them out`,
+      `Deployment ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
+        `must be between 0 and ${MAX_PODS}; write the number of Pods`,
     );
-  if (given.rollout && given.deployment)
-    return { rollout: given.rollout, deployment: given.deployment, live: undefined };
-  if (!given.rollout && name === undefined && !given.deployment)
-    throw usageError('which Rollout? Write its name, or -f with a file that has one');
-  const cluster = await context.cluster();
-  const rollout = given.rollout ?? (await getRollout(cluster, name ?? `deployment/${given.deployment!.metadata.name}`));
-  const live = await getDeployment(
-    { ...cluster, namespace: rollout.metadata.namespace ?? cluster.namespace },
-    rollout.spec.workloadRef.name,
-  );
-  if (!given.deployment) return { rollout, deployment: live, live };
-  const next = merged(live, given.deployment);
-  const template = await keptTemplate(context, cluster, rollout, live, next);
-  return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live };
-}
-
-/** The template as the cluster has it already, with its defaults, where it is one that it has; else as it was written. */
-async function keptTemplate(
-  context: Context,
-  cluster: Cluster,
-  rollout: Rollout,
-  live: Deployment,
-  next: Deployment,
-): Promise<Deployment['spec']['template']> {
-  const { view } = await gather(cluster, rollout, context.io.now());
-  const kept = (view?.oldSets ?? []).map(({ spec }) => deploymentTemplate(spec.template));
-  return [live.spec.template, ...kept].find((one) => isWritten(next.spec.template, one)) ?? next.spec.template;
-}
-
-async function fromFiles(
-  context: Context,
-  files: readonly string[],
-): Promise<{ rollout?: Rollout; deployment?: Deployment }> {
-  if (files.length === 0) return {};
-  const { readObjects } = await import('../files.ts');
-  const { asDeployment, asRollout, releases } = await import('../rollout-files.ts');
-  const { objects, mistakes } = await readObjects(context.io, files);
-  const [mistake] = mistakes;
-  if (mistake)
-    throw new CliError(`${mistake.place.file}:${mistake.place.line}:${mistake.place.column}: ${mistake.message}`);
-  const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
-  const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
-  if (rollouts.length > 1) throw usageError(`the files bring ${rollouts.length} Rollouts: plan one at a time`);
-  const [found] = rollouts;
-  if (!found) {
-    if (deployments.length > 1)
-      throw usageError(`the files bring ${deployments.length} Deployments and no Rollout: plan one at a time`);
-    const [deployment] = deployments;
-    if (!deployment) throw usageError(`there is neither a Rollout nor a Deployment in ${files.join(', ')}`);
-    return { deployment };
-  }
-  const { rollout, violations: shape } = found.shape;
-  const violations = rollout ? validateRollout({ rollout, version: found.version }).violations : shape;
-  if (!rollout || violations.length > 0)
-    throw new CliError(
-      `the Rollout would be refused: ${violations.map(sentence).join('; ')}; see kubectl tranche lint`,
-    );
-  const deployment = deployments.find((one) => releases(rollout, one));
-  return { rollout, ...(deployment ? { deployment } : {}) };
-}
-
-/** As an apply leaves it, near enough for a plan: what the file does not say stays as it is. */
-function merged(live: Deployment, next: Deployment): Deployment {
-  const settings = readHeld(live)?.user;
-  const { strategy } = next.spec;
-  const spec = { ...live.spec, ...next.spec, strategy: strategy ?? live.spec.strategy ?? {} };
-  if (next.spec.replicas === undefined && live.spec.replicas !== undefined) spec.replicas = live.spec.replicas;
-  const annotations = strategy === undefined && settings ? live.metadata.annotations : next.metadata.annotations;
-  return { ...live, metadata: { ...live.metadata, annotations: annotations ?? {} }, spec };
-}
-
-/** Without a cluster there are none to ask. */
-async function policyNotesOf(
-  context: Context,
-  { rollout, deployment, live }: Subject,
-  replicas: number,
-): Promise<string[]> {
-  if (!live) return [];
-  const { policiesFor, policyNotes } = await import('../policies.ts');
-  const { createCalendar } = await import('../../schedule/calendar.ts');
-  const policies = await policiesFor(await context.cluster(), rollout, deployment);
-  if (policies === undefined)
-    return ['you may not read ReleasePolicies and namespaces: what policies say about it is not known'];
-  return policyNotes(policies, rollout, replicas, context.io.now(), createCalendar());
-}
-
-/** What its reader should know beside the numbers; the webhook's own words where it would say some. */
-function notesOf({ rollout, deployment, live }: Subject, { approvals, pauseSeconds, replicas }: Plan): string[] {
-  const notes: string[] = [];
-  if (rollout.spec.disabled === true)
-    notes.push('the Rollout is disabled: a change goes out as a normal rolling update, without these steps');
-  if (deployment.spec.strategy?.type === 'Recreate')
-    notes.push('the strategy of the Deployment is Recreate: all Pods are replaced at once, without these steps');
-  if (replicas === 0) notes.push('there are no Pods: a change goes out without steps');
-  if (live && live !== deployment) {
-    if (sameTemplate(live.spec.template, deployment.spec.template))
-      notes.push('the template is the one it has: this starts no release');
-    else if (readHeld(live)?.stable === digest(deployment.spec.template))
-      notes.push('this is the version before the release that is under way: it rolls back at once, not in steps');
-    else {
-      const edit = {
-        operation: 'UPDATE',
-        old: live,
-        next: { ...live, spec: { ...live.spec, template: deployment.spec.template } },
-        user: '',
-        fieldManager: '',
-      } as const;
-      const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
-      if (verdict === 'Bypassed' || verdict === 'Superseded')
-        notes.push(...warnings.map((text) => text.replace(/^tranche: /, '')));
-    }
-  }
-  if (approvals > 0)
-    notes.push(
-      `${plural(approvals, 'approval')}, each with: kubectl tranche approve ${rollout.metadata.name}${namespaceFlag(rollout)}`,
-    );
-  if (pauseSeconds > 0) notes.push(`the pauses take ${duration(pauseSeconds * 1000)} together`);
-  if (rollout.spec.strategy.canary?.onFailure === 'Rollback')
-    notes.push('when a step fails, the version before is put back at once');
-  const experience = experienceOf(rollout.status?.history);
-  if (experience)
-    notes.push(
-      `it may take ${duration(experience.medianSeconds * 1000)}: the median of the last ${plural(experience.releases, 'completed release')}, waiting for people included`,
-    );
-  return notes;
+  const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
+  const planned = planRelease(subject.rollout, subject.deployment, size);
+  const experience = experienceOf(subject.rollout.status?.history);
+  const notes = [...notesOf(subject, planned, experience), ...(await policyNotesOf(context, subject, size))];
+  const data = { ...planned, ...(experience ? { experience } : {}), notes };
+  if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
+  else await printData(context, format, data, [rolloutName(subject.rollout)]);
+  return EXIT.done;
 }
 
 function print(

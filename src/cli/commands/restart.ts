@@ -1,13 +1,27 @@
 // `kubectl tranche restart`: what `kubectl rollout restart` does, with a word on what follows, and not in the middle of a release.
 import { ON_RESTART, RESTARTED_AT } from '../../api/keys.ts';
-import { formatTime } from '../../engine/lib/time.ts';
 import { DEPLOYMENTS } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import type { Run } from '../cli.ts';
-import { change, follow, nameOf } from '../act.ts';
-import { parseDryRun } from '../context.ts';
+import { formatTime } from '../../engine/lib/time.ts';
+import { messageOf, stateOf } from '../../view/state.ts';
+import { change, follow, nameOf, type Change, type Target } from '../act.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { messageOf, stateOf } from '../state.ts';
+import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
+
+export const restart = defineCommand({
+  name: 'restart',
+  summary: 'restart every Pod, as the Rollout says',
+  description:
+    'Restarts every Pod of the Deployment with the template it has. The annotation tranche.dev/on-restart of the Rollout says how: as a release (Release), ' +
+    'through the steps without approvals (Batches), or as a normal rolling update (Native).',
+  arguments: [ROLLOUT],
+  options: [DRY_RUN],
+  async run(context: Context, flags: { dryRun?: string }, name: string) {
+    await change(context, name, parseDryRun(flags.dryRun), (target) => restartPods(target, context.io.now()));
+    return EXIT.done;
+  },
+});
 
 const FOLLOWS: Readonly<Record<string, string>> = {
   Release: 'as a release, in steps',
@@ -15,36 +29,31 @@ const FOLLOWS: Readonly<Record<string, string>> = {
   Native: 'in a normal rolling update',
 };
 
-export function restart(flags: { dryRun?: string }, name: string): Run {
-  const dryRun = parseDryRun(flags.dryRun);
-  return async (context) => {
-    await change(context, name, dryRun, ({ rollout, deployment }) => {
-      const { name } = rollout.metadata;
-      if (!deployment)
-        throw new CliError(`Deployment "${rollout.spec.workloadRef.name}" of Rollout "${name}" does not exist`);
-      const state = stateOf(rollout, deployment);
-      if (rollout.status?.phase === 'Progressing' || state === 'Starting')
-        throw new CliError(
-          `cannot restart: ${name} is in the middle of a release (${messageOf(rollout)}), which would begin again at step 1; ` +
-            `finish or abort it first`,
-        );
-      const how = rollout.metadata.annotations?.[ON_RESTART] ?? 'Release';
-      const native = rollout.spec.disabled === true || state === 'Deleting';
-      const follows = native ? FOLLOWS['Native'] : (FOLLOWS[how] ?? FOLLOWS['Release']);
-      const annotations = { [RESTARTED_AT]: formatTime(context.io.now()) };
-      return {
-        call: {
-          method: 'PATCH',
-          path: pathOf(DEPLOYMENTS, nameOf(deployment)),
-          contentType: 'application/merge-patch+json',
-          body: {
-            metadata: { resourceVersion: deployment.metadata.resourceVersion },
-            spec: { template: { metadata: { annotations } } },
-          },
-        },
-        says: () => `the Pods of Deployment ${deployment.metadata.name} are restarted ${follows}; ${follow(rollout)}`,
-      };
-    });
-    return EXIT.done;
+function restartPods({ rollout, deployment }: Target, now: number): Change {
+  const { name } = rollout.metadata;
+  if (!deployment)
+    throw new CliError(`Deployment "${rollout.spec.workloadRef.name}" of Rollout "${name}" does not exist`);
+  const state = stateOf(rollout, deployment);
+  if (rollout.status?.phase === 'Progressing' || state === 'Starting')
+    throw new CliError(
+      `cannot restart: ${name} is in the middle of a release (${messageOf(rollout)}), which would begin again at step 1; ` +
+        `finish or abort it first`,
+    );
+  const how = rollout.metadata.annotations?.[ON_RESTART] ?? 'Release';
+  const native = rollout.spec.disabled === true || state === 'Deleting';
+  const follows = native ? FOLLOWS['Native'] : (FOLLOWS[how] ?? FOLLOWS['Release']);
+  const annotations = { [RESTARTED_AT]: formatTime(now) };
+  return {
+    write: {
+      method: 'PATCH',
+      resource: DEPLOYMENTS,
+      ...nameOf(deployment),
+      contentType: 'application/merge-patch+json',
+      body: {
+        metadata: { resourceVersion: deployment.metadata.resourceVersion },
+        spec: { template: { metadata: { annotations } } },
+      },
+    },
+    says: () => `the Pods of Deployment ${deployment.metadata.name} are restarted ${follows}; ${follow(rollout)}`,
   };
 }

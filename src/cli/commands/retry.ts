@@ -1,43 +1,51 @@
 // `kubectl tranche retry`: failing Pods start anew, or a version that was rolled back is released again.
-import type { HistoryEntry } from '../../api/types.ts';
-import { isTrue } from '../../engine/status.ts';
-import { deploymentTemplate } from '../../engine/lib/template.ts';
-import { hashOf } from '../../engine/workload/deployment/view.ts';
-import { readySince } from '../../engine/workload/pods.ts';
-import { isNotFound } from '../../kube/errors.ts';
 import { PODS } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import type { Run } from '../cli.ts';
-import { change, follow, getTarget, replaceTemplate, send, type Target } from '../act.ts';
-import { parseDryRun, type Cluster, type Context, type DryRun } from '../context.ts';
+import type { HistoryEntry } from '../../api/types.ts';
+import { deploymentTemplate } from '../../engine/lib/template.ts';
+import { plural } from '../../engine/lib/text.ts';
+import { isTrue } from '../../engine/status.ts';
+import { stateOf } from '../../view/state.ts';
+import { change, follow, getTarget, replaceTemplate, standing, type Target } from '../act.ts';
+import type { Cluster } from '../cluster.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { gather } from '../resources.ts';
-import { standing, stateOf } from '../state.ts';
-import { plural } from '../text.ts';
+import { DRY_RUN, dryRunNote, parseDryRun, ROLLOUT, type DryRun } from '../flags.ts';
+import { gather, removeObject } from '../resources.ts';
+
+export const retry = defineCommand({
+  name: 'retry',
+  summary: 'try again what failed',
+  description:
+    'Tries again what failed. In a release that is stalled, the Pods of the new version that are not ready are deleted, so that new ones take their ' +
+    'place. After a release that was rolled back, its version is released again, from step 1.',
+  arguments: [ROLLOUT],
+  options: [DRY_RUN],
+  run: retryRelease,
+});
 
 const UNDONE = new Set<string | undefined>(['RolledBack', 'Failed']);
 
-export function retry(flags: { dryRun?: string }, name: string): Run {
+async function retryRelease(context: Context, flags: { dryRun?: string }, name: string): Promise<number> {
   const dryRun = parseDryRun(flags.dryRun);
-  return async (context) => {
-    const cluster = await context.cluster();
-    const target = await getTarget(cluster, name);
-    const { rollout, deployment } = target;
-    if (rollout.status?.phase === 'Progressing' && isTrue(rollout, 'Stalled'))
-      return startAnew(context, cluster, target, dryRun);
-    const [last] = rollout.status?.history ?? [];
-    if (stateOf(rollout, deployment) === 'Idle' && last && UNDONE.has(last.outcome))
-      return releaseAgain(context, cluster, name, last, dryRun);
-    throw new CliError(
-      `nothing to retry: ${rollout.metadata.name} has neither a release that is stalled nor one that was rolled back ` +
-        `(${standing(rollout, deployment)})`,
-    );
-  };
+  const cluster = await context.cluster();
+  const target = await getTarget(cluster, name);
+  const { rollout, deployment } = target;
+  if (rollout.status?.phase === 'Progressing' && isTrue(rollout, 'Stalled'))
+    return startAnew(context, cluster, target, dryRun);
+  const [last] = rollout.status?.history ?? [];
+  if (stateOf(rollout, deployment) === 'Idle' && last && UNDONE.has(last.outcome))
+    return releaseAgain(context, cluster, name, last, dryRun);
+  throw new CliError(
+    `nothing to retry: ${rollout.metadata.name} has neither a release that is stalled nor one that was rolled back ` +
+      `(${standing(target)})`,
+  );
 }
 
 /** Only Pods of the new version that are not available: nothing that works is touched. */
 async function startAnew(context: Context, cluster: Cluster, target: Target, dryRun: DryRun): Promise<number> {
   const { rollout } = target;
+  const { readySince } = await import('../../engine/workload/pods.ts');
   const { view } = await gather(cluster, rollout, context.io.now());
   const bad = (view?.pods ?? []).filter((pod) => readySince(pod, Infinity) === undefined);
   const missing = view ? view.updated - view.pods.length : 0;
@@ -52,26 +60,13 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
     );
   const { namespace = cluster.namespace } = rollout.metadata;
   for (const { metadata } of bad) {
-    if (dryRun === 'client') continue;
-    const preconditions = { uid: metadata.uid };
-    // An API server that finds a body does not look at the query: a dry run has to be said there.
-    const body = {
-      apiVersion: 'v1',
-      kind: 'DeleteOptions',
-      preconditions,
-      ...(dryRun === 'server' ? { dryRun: ['All'] } : {}),
-    };
-    try {
-      await send(cluster, { method: 'DELETE', path: pathOf(PODS, { namespace, name: metadata.name }), body }, dryRun);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    const { name, uid } = metadata;
+    await removeObject(cluster, PODS, { namespace, name, uid }, dryRun);
   }
   const names = bad.map(({ metadata }) => metadata.name).join(', ');
-  const suffix = dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`;
   context.io.out(
     `${plural(bad.length, 'Pod')} of the new version that ${bad.length === 1 ? 'was' : 'were'} not ready ` +
-      `${bad.length === 1 ? 'is' : 'are'} deleted and made anew: ${names}; ${follow(rollout)}${suffix}\n`,
+      `${bad.length === 1 ? 'is' : 'are'} deleted and made anew: ${names}; ${follow(rollout)}${dryRunNote(dryRun)}\n`,
   );
   return EXIT.done;
 }
@@ -83,6 +78,7 @@ async function releaseAgain(
   last: HistoryEntry,
   dryRun: DryRun,
 ): Promise<number> {
+  const { hashOf } = await import('../../engine/workload/deployment/view.ts');
   await change(context, name, dryRun, async ({ rollout, deployment }) => {
     const { view } = await gather(cluster, rollout, context.io.now());
     const set = view?.oldSets.find((one) => hashOf(one) === last.revision);
@@ -91,7 +87,7 @@ async function releaseAgain(
         `the version that was rolled back (${last.revision || 'it never had a Pod'}) is not among the ReplicaSets any more: apply its manifest again`,
       );
     return {
-      call: replaceTemplate(deployment, deploymentTemplate(set.spec.template)),
+      write: replaceTemplate(deployment, deploymentTemplate(set.spec.template)),
       says: () => `${rollout.metadata.name} releases ${last.revision} again, from step 1; ${follow(rollout)}`,
     };
   });

@@ -1,5 +1,6 @@
 // Argo Rollouts: a canary by weights becomes a Deployment released by the same shares of Pods.
-import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted, type Json } from './types.ts';
+import type { Json } from '../../api/json.ts';
+import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted } from './types.ts';
 
 const DEPLOYMENT_FIELDS = [
   'replicas',

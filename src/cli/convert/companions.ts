@@ -1,5 +1,6 @@
 // What stands beside an Argo Rollout or a Canary in its files: an autoscaler finds the Deployment, the rest has no counterpart.
-import { asObject, metadataOf, type Converted, type Json } from './types.ts';
+import type { Json } from '../../api/json.ts';
+import { asObject, groupOf, metadataOf, type Converted } from './types.ts';
 
 const NO_COUNTERPART: Readonly<Record<string, string>> = {
   'argoproj.io/AnalysisTemplate':
@@ -14,9 +15,8 @@ const NO_COUNTERPART: Readonly<Record<string, string>> = {
 
 /** Undefined when the object is none of them. `deploymentOf` gives the Deployment that takes the place of an Argo Rollout. */
 export function convertCompanion(object: Json, deploymentOf: (rollout: string) => string): Converted | undefined {
-  const group = String(object['apiVersion'] ?? '').split('/', 1)[0]!;
   const kind = String(object['kind']);
-  const note = NO_COUNTERPART[`${group}/${kind}`];
+  const note = NO_COUNTERPART[`${groupOf(object)}/${kind}`];
   if (note !== undefined) return { objects: [], notes: [note] };
   // HorizontalPodAutoscalers, and KEDA's ScaledObjects.
   const spec = asObject(object['spec']);

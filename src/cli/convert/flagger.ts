@@ -1,5 +1,6 @@
 // Flagger: the weights of a Canary become shares of the Pods of the Deployment that it names.
-import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted, type Json } from './types.ts';
+import type { Json } from '../../api/json.ts';
+import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted } from './types.ts';
 
 const GATES = new Set(['confirm-rollout', 'confirm-promotion', 'confirm-traffic-increase']);
 

@@ -1,6 +1,6 @@
 // What a conversion comes to.
-
-export type Json = Readonly<Record<string, unknown>>;
+import { isObject, type Json } from '../../api/json.ts';
+import { ROLLOUTS } from '../../api/resources.ts';
 
 export interface Converted {
   /** Objects to apply, in this order. */
@@ -9,8 +9,10 @@ export interface Converted {
   readonly notes: readonly string[];
 }
 
-export const asObject = (value: unknown): Json | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+export const asObject = (value: unknown): Json | undefined => (isObject(value) ? value : undefined);
+
+/** `argoproj.io`; empty where there is none. */
+export const groupOf = (object: Json): string => /^[^/]*/.exec(String(object['apiVersion'] ?? ''))?.[0] ?? '';
 
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
@@ -37,8 +39,8 @@ export const step = (replicas: number | string, seconds: number | undefined): Js
 export function rollout(metadata: Json, deployment: string, steps: readonly Json[], canary: Json = {}): Json {
   const { name, namespace } = metadata;
   return {
-    apiVersion: 'rollouts.kruise.io/v1beta1',
-    kind: 'Rollout',
+    apiVersion: ROLLOUTS.apiVersion,
+    kind: ROLLOUTS.kind,
     metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
     spec: {
       workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment },

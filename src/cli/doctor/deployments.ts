@@ -1,19 +1,18 @@
 // Deployments that are held, or have something of ours or of OpenKruise's left on them.
 import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
-import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
+import { DEPLOYMENTS, NAMESPACES, ROLLOUTS } from '../../api/resources.ts';
+import type { Deployment, Held, Rollout } from '../../api/types.ts';
 import { freeDeployment } from '../../engine/workload/deployment/effects.ts';
 import { isMarked, readHeld } from '../../engine/workload/deployment/hold.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS } from '../../engine/workload/record.ts';
 import { leftoverOf } from '../../engine/release/openkruise.ts';
-import { ownerOf } from '../../engine/release/governing-rollout.ts';
-import { ApiError, isNotFound } from '../../kube/errors.ts';
-import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import { olderFirst, ownerOf } from '../../engine/release/governing-rollout.ts';
+import { isForbidden, isNotFound } from '../../kube/errors.ts';
+import { plural } from '../../engine/lib/text.ts';
 import { pathOf } from '../../kube/path.ts';
-import type { Cluster } from '../context.ts';
-import { listAll } from '../resources.ts';
-import { messageOf } from '../state.ts';
-import { plural } from '../text.ts';
+import { messageOf } from '../../view/state.ts';
+import type { Cluster } from '../cluster.ts';
 import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
 import { reaches, type WebhookConfiguration } from './webhooks.ts';
 
@@ -22,10 +21,9 @@ export async function checkDeployments(
   alive: boolean,
   webhooks: readonly WebhookConfiguration[],
 ): Promise<Finding[]> {
-  const { api } = cluster;
   const [where, namespace] = await scope(cluster);
-  const deployments = await listAll<Deployment>(api, pathOf(DEPLOYMENTS, { namespace }));
-  const rollouts = await listAll<Rollout>(api, pathOf(ROLLOUTS, { namespace })).catch((error: unknown) => {
+  const deployments = await cluster.list<Deployment>(DEPLOYMENTS, { namespace });
+  const rollouts = await cluster.list<Rollout>(ROLLOUTS, { namespace }).catch((error: unknown) => {
     if (isNotFound(error)) return [];
     throw error;
   });
@@ -53,7 +51,7 @@ async function scope({ api, namespace }: Cluster): Promise<[string, string | und
     await api.request({ method: 'GET', path: pathOf(DEPLOYMENTS), query: { limit: '1' } });
     return ['all namespaces', undefined];
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 403) throw error;
+    if (!isForbidden(error)) throw error;
     return [`namespace ${namespace}`, namespace];
   }
 }
@@ -99,22 +97,21 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
     return [
       problem(
         `${name} is held by Rollout ${held.rollout}, which ${naming.length > 0 ? 'is disabled' : 'does not exist'}; this gives it back as its user wrote it`,
-        mend(deployment, freePatch(deployment)),
+        mend(deployment, freePatch(deployment, held)),
       ),
     ];
   if (!alive)
     return [
       note(
         `${name} is held by Rollout ${rollout.metadata.name}, and nobody moves it while no operator leads; it is safe as it is. To go on without steps:`,
-        mend(deployment, freePatch(deployment)),
+        mend(deployment, freePatch(deployment, held)),
       ),
     ];
   return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${messageOf(rollout) ?? ''}`)];
 }
 
 /** As the operator would give it back, without its precondition: whoever copies it may do so later. */
-function freePatch(deployment: Deployment): object {
-  const held = readHeld(deployment)!;
+function freePatch(deployment: Deployment, held: Held): object {
   const [effect] = freeDeployment(deployment, held);
   if (effect?.kind !== 'Patch' || !('metadata' in effect.patch)) return {};
   const { resourceVersion: _, ...metadata } = effect.patch.metadata as Record<string, unknown>;
@@ -122,12 +119,12 @@ function freePatch(deployment: Deployment): object {
 }
 
 function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Finding[] {
-  const [first, ...others] = naming.toSorted((a, b) =>
-    (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
-  );
+  const first = ownerOf(naming);
+  if (!first) return [];
+  const others = naming.filter((one) => one !== first).toSorted(olderFirst);
   return others.map((other) =>
     problem(
-      `${nameOf(deployment)} is named by two Rollouts: ${first!.metadata.name} works, ${other.metadata.name} does not`,
+      `${nameOf(deployment)} is named by two Rollouts: ${first.metadata.name} works, ${other.metadata.name} does not`,
       `kubectl delete ${ROLLOUT_RESOURCE} ${other.metadata.name} -n ${other.metadata.namespace}`,
     ),
   );
@@ -160,11 +157,11 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
 
 /** Where no webhook of ours is called, a changed Deployment goes out as a whole. */
 async function checkNamespaces(
-  { api }: Cluster,
+  cluster: Cluster,
   rollouts: readonly Rollout[],
   webhooks: readonly WebhookConfiguration[],
 ): Promise<Finding[]> {
-  const namespaces = await listAll<KubeObject>(api, '/api/v1/namespaces').catch(() => []);
+  const namespaces = await cluster.list(NAMESPACES).catch(() => []);
   const findings: Finding[] = [];
   for (const name of new Set(rollouts.map(({ metadata }) => metadata.namespace ?? ''))) {
     const known = namespaces.find(({ metadata }) => metadata.name === name);

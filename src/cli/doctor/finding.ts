@@ -9,6 +9,9 @@ export interface Finding {
   readonly mend?: string;
 }
 
+/** How the finding ends about what its reader may not see. */
+export const NOT_CHECKED = 'not checked';
+
 export const ok = (what: string): Finding => ({ level: 'ok', what });
 export const note = (what: string, mend?: string): Finding => ({ level: 'note', what, ...(mend ? { mend } : {}) });
 export const problem = (what: string, mend: string): Finding => ({ level: 'problem', what, mend });

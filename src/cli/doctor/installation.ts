@@ -1,11 +1,9 @@
 // The installation: CRD, webhooks, certificates, the operator, and what its user may do.
-import { GROUP } from '../../api/keys.ts';
+import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
-import { findObject } from '../../kube/get.ts';
 import { DEFINITIONS, MUTATING, VALIDATING } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import type { Cluster, Context } from '../context.ts';
-import { listAll } from '../resources.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
 import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
 import { checkOperator, type Examination } from './operator.ts';
@@ -19,7 +17,7 @@ import {
   type WebhookConfiguration,
 } from './webhooks.ts';
 
-const CRD = `rollouts.${GROUP}`;
+const CRD = ROLLOUT_RESOURCE;
 const OLDEST = [1, 28] as const;
 const POLICIES = 'releasepolicies.tranche.dev';
 const VERSION = 'app.kubernetes.io/version';
@@ -37,24 +35,26 @@ export async function checkInstallation(
   context: Context,
   systemNamespace: string | undefined,
 ): Promise<Omit<Examination, 'deployment'> & { readonly webhooks: readonly WebhookConfiguration[] }> {
-  const { api } = cluster;
   const now = context.io.now();
   const findings: Finding[] = [];
   const server = await attempt(findings, 'the version of the cluster', () => checkServer(cluster));
   if (server !== FORBIDDEN) findings.push(server);
   const definition = await attempt(findings, 'CustomResourceDefinitions', () =>
-    findObject<Definition>(api, DEFINITIONS, { name: CRD }),
+    cluster.find<Definition>(DEFINITIONS, { name: CRD }),
   );
   if (definition !== FORBIDDEN) {
     findings.push(...checkDefinition(definition, now));
-    const policies = await findObject<Definition>(api, DEFINITIONS, { name: POLICIES });
+    const policies = await cluster.find<Definition>(DEFINITIONS, { name: POLICIES });
     if (!policies)
       findings.push(note(`CustomResourceDefinition ${POLICIES} is not there: there are no policies`, INSTALL));
   }
   const hooks = await attempt(findings, 'webhook configurations', async () => {
-    const kinds = [MUTATING, VALIDATING] as const;
-    const lists = await Promise.all(kinds.map((kind) => listAll<WebhookConfiguration>(api, pathOf(kind))));
-    return lists.map((list, i) => ({ kind: kinds[i]!.plural.slice(0, -1), configurations: list.filter(isOurs) }));
+    return Promise.all(
+      [MUTATING, VALIDATING].map(async (resource) => ({
+        kind: resource.plural.slice(0, -1),
+        configurations: (await cluster.list<WebhookConfiguration>(resource)).filter(isOurs),
+      })),
+    );
   });
   let namespace = systemNamespace ?? 'tranche-system';
   if (hooks !== FORBIDDEN) {
@@ -153,7 +153,8 @@ function checkDefinition(definition: Definition | undefined, now: number): Findi
   ];
 }
 
-async function checkRights({ api, namespace }: Cluster): Promise<Finding[]> {
+async function checkRights(cluster: Cluster): Promise<Finding[]> {
+  const { namespace } = cluster;
   const wanted = [
     ['get', 'rollouts', '', 'see releases'],
     ['approve', 'rollouts', '', 'approve steps'],
@@ -161,13 +162,8 @@ async function checkRights({ api, namespace }: Cluster): Promise<Finding[]> {
   ] as const;
   const missing: string[] = [];
   for (const [verb, resource, subresource, what] of wanted) {
-    const resourceAttributes = { group: GROUP, resource, verb, namespace, ...(subresource ? { subresource } : {}) };
-    const answer = (await api.request({
-      method: 'POST',
-      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } },
-    })) as { status?: { allowed?: boolean } };
-    if (answer.status?.allowed !== true)
+    const attributes = { group: GROUP, resource, verb, namespace, ...(subresource ? { subresource } : {}) };
+    if (!(await cluster.mayI(attributes)))
       missing.push(`${verb} ${resource}${subresource ? `/${subresource}` : ''} (to ${what})`);
   }
   return missing.length === 0

@@ -1,10 +1,8 @@
 // The operator: does it lead, is it there, and of which version is it?
+import { DEPLOYMENTS, LEASES } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/lib/time.ts';
-import { DEPLOYMENTS, LEASES } from '../../api/resources.ts';
-import { pathOf } from '../../kube/path.ts';
-import type { Cluster } from '../context.ts';
-import { listAll } from '../resources.ts';
+import type { Cluster } from '../cluster.ts';
 import { duration } from '../text.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
 import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
@@ -33,14 +31,13 @@ export interface Examination {
   readonly deployment: OperatorDeployment | undefined;
 }
 
-export async function checkOperator({ api }: Cluster, namespace: string, now: number): Promise<Examination> {
+export async function checkOperator(cluster: Cluster, namespace: string, now: number): Promise<Examination> {
   const findings: Finding[] = [];
-  const leases = await attempt(findings, `Leases in ${namespace}`, () =>
-    listAll<Lease>(api, pathOf(LEASES, { namespace })),
-  );
+  const leases = await attempt(findings, `Leases in ${namespace}`, () => cluster.list<Lease>(LEASES, { namespace }));
   const deployments = await attempt(findings, `Deployments in ${namespace}`, () =>
-    listAll<OperatorDeployment>(api, pathOf(DEPLOYMENTS, { namespace }), {
-      labelSelector: 'app.kubernetes.io/name=tranche',
+    cluster.list<OperatorDeployment>(DEPLOYMENTS, {
+      namespace,
+      selector: { matchLabels: { 'app.kubernetes.io/name': 'tranche' } },
     }),
   );
   const [deployment] = deployments === FORBIDDEN ? [] : deployments;

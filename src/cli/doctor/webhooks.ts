@@ -1,10 +1,9 @@
 // The webhooks: are they there, whom do they trust, and does the API server reach them?
 import { X509Certificate } from 'node:crypto';
-import { GROUP } from '../../api/keys.ts';
 import type { KubeObject, LabelSelector } from '../../api/types.ts';
 import { selects, type Labels } from '../../engine/policy/policy.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
-import type { Cluster } from '../context.ts';
+import type { Cluster } from '../cluster.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
 import { pathOf } from '../../kube/path.ts';
 import { duration } from '../text.ts';
@@ -109,8 +108,8 @@ export async function checkReach(
 ): Promise<Finding> {
   const remove = `kubectl delete ${configurations.join(' ')}`;
   const body = {
-    apiVersion: `${GROUP}/v1beta1`,
-    kind: 'Rollout',
+    apiVersion: ROLLOUTS.apiVersion,
+    kind: ROLLOUTS.kind,
     metadata: { name: 'tranche-doctor', namespace },
     spec: {
       workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'tranche-doctor' },

@@ -1,11 +1,8 @@
 // Is OpenKruise Rollouts still at work? Then it would write over whatever we write.
+import { LEASES, MUTATING, type Resource } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/lib/time.ts';
-import { ApiError } from '../../kube/errors.ts';
-import { LEASES, MUTATING } from '../../api/resources.ts';
-import { nameSelector, pathOf } from '../../kube/path.ts';
-import type { Cluster } from '../context.ts';
-import { listAll } from '../resources.ts';
+import type { Cluster } from '../cluster.ts';
 
 interface Lease extends KubeObject {
   readonly spec?: {
@@ -32,20 +29,18 @@ export interface Running {
   readonly unknown: readonly string[];
 }
 
-export async function findRunning({ api }: Cluster, now: number): Promise<Running> {
+export async function findRunning(cluster: Cluster, now: number): Promise<Running> {
   const unknown: string[] = [];
-  const look = async <T extends KubeObject>(what: string, path: string, query = {}): Promise<T[]> => {
+  const look = async <T extends KubeObject>(what: string, resource: Resource, name?: string): Promise<T[]> => {
     try {
-      return await listAll<T>(api, path, query);
+      return await cluster.list<T>(resource, { name });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 403) throw error;
+      if (cluster.answerOf(error) !== 'Forbidden') throw error;
       unknown.push(what);
       return [];
     }
   };
-  const leases = await look<Lease>('Leases', pathOf(LEASES), {
-    fieldSelector: nameSelector(LEASE),
-  });
+  const leases = await look<Lease>('Leases', LEASES, LEASE);
   for (const { metadata, spec } of leases) {
     const { holderIdentity = '', renewTime, leaseDurationSeconds = 15 } = spec ?? {};
     const left = (parseTime(renewTime) ?? 0) + leaseDurationSeconds * 1000 - now;
@@ -58,7 +53,7 @@ export async function findRunning({ api }: Cluster, now: number): Promise<Runnin
         unknown,
       };
   }
-  const configurations = await look<WebhookConfiguration>('webhook configurations', pathOf(MUTATING));
+  const configurations = await look<WebhookConfiguration>('webhook configurations', MUTATING);
   const still = configurations.find(({ webhooks }) => webhooks?.some(({ name }) => WEBHOOKS.has(name)));
   return still
     ? {

@@ -3,7 +3,7 @@ import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
 import type { CanaryStep, Deployment, Held, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
-import { isRestartOnly } from '../lib/template.ts';
+import type { TemplateChange } from '../lib/template.ts';
 import type { Violation } from '../validate/violation.ts';
 
 const MAX_STEPS_SHOWN = 8;
@@ -18,14 +18,14 @@ const FIELD_NAMES: Readonly<Record<keyof Settings, string>> = {
 };
 
 /** A release begins. */
-export const released = (rollout: Rollout, old: Deployment, next: Deployment): string =>
-  isRestart(old, next)
+export const released = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
+  change === 'Restart'
     ? `tranche: ${nameOf(rollout)} restarts the Pods in ${plan(rollout, next, restartMode(rollout) !== 'Batches')}`
     : `tranche: ${nameOf(rollout)} releases this in ${plan(rollout, next, true)}`;
 
 /** A newer version in the middle of a release. */
-export const superseded = (rollout: Rollout, old: Deployment, next: Deployment): string =>
-  `tranche: ${nameOf(rollout)} gives up the version before and ${isRestart(old, next) ? 'restarts the Pods' : 'releases this'} ` +
+export const superseded = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
+  `tranche: ${nameOf(rollout)} gives up the version before and ${change === 'Restart' ? 'restarts the Pods' : 'releases this'} ` +
   `from step 1, in ${plan(rollout, next, true)}; ${wayBack(rollout, next)}`;
 
 /** It is not the version before the release: what is, is put back by that. Nobody can put back what no ReplicaSet keeps. */
@@ -58,7 +58,7 @@ export const standsAside = (rollout: Rollout, next: Deployment): string =>
   `${nameOf(next)} changes all its Pods in a normal rolling update, without steps`;
 
 /** Why a template change under an active Rollout goes out without steps; undefined when it does not. */
-export const bypassReason = (rollout: Rollout, old: Deployment, next: Deployment): string | undefined => {
+export const bypassReason = (rollout: Rollout, next: Deployment, change: TemplateChange): string | undefined => {
   const withoutSteps = `${nameOf(rollout)} cannot release this in steps:`;
   if (next.spec.strategy?.type === 'Recreate') {
     return `tranche: ${withoutSteps} the strategy of ${nameOf(next)} is Recreate, which replaces all Pods at once; write RollingUpdate`;
@@ -67,7 +67,7 @@ export const bypassReason = (rollout: Rollout, old: Deployment, next: Deployment
   if ((rollout.spec.strategy.canary?.steps ?? []).length === 0) {
     return `tranche: ${withoutSteps} it has no spec.strategy.canary.steps`;
   }
-  if (isRestart(old, next) && restartMode(rollout) === 'Native') {
+  if (change === 'Restart' && restartMode(rollout) === 'Native') {
     return `tranche: ${nameOf(next)} restarts in a normal rolling update, as the annotation ${ON_RESTART} of ${nameOf(rollout)} says`;
   }
   return undefined;
@@ -136,7 +136,6 @@ export const strategyTypeRefusal = (held: Held, next: Deployment): Violation => 
 const nameOf = (object: Rollout | Deployment): string => object.metadata.name;
 const namespaceFlag = ({ metadata }: Rollout | Deployment): string =>
   metadata.namespace === undefined || metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`;
-const isRestart = (old: Deployment, next: Deployment): boolean => isRestartOnly(old.spec.template, next.spec.template);
 const restartMode = (rollout: Rollout): string | undefined => rollout.metadata.annotations?.[ON_RESTART];
 
 /** `3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: …` */

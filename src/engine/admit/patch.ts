@@ -1,4 +1,5 @@
 // JSON patch operations that change nothing but the fields we mean, computed against the object exactly as it was received.
+import { isObject, type Json } from '../../api/json.ts';
 import type { Deployment } from '../../api/types.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
 
@@ -13,12 +14,8 @@ export interface Wanted {
   readonly settings?: Settings | undefined;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
 const escape = (key: string): string =>
   key.includes('/') || key.includes('~') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const read = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
 
 /** Operations that give `values` to the map at `path`, which may be missing or null in the object received. */

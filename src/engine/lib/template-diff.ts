@@ -1,10 +1,9 @@
 // What differs between two templates, by path: a revert that is not one, because another tool's field stayed, can be told from one that is.
+import { isObject } from '../../api/json.ts';
 import type { PodTemplate } from '../../api/types.ts';
 import { deploymentTemplate, sameJson } from './template.ts';
 
 const MOST = 3;
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** `spec.containers[app].env[NOTE], metadata.labels[x] and 2 more`; "" when nothing differs. */
 export function differences(before: PodTemplate, after: PodTemplate): string {
@@ -22,7 +21,7 @@ function compare(before: unknown, after: unknown, path: string, paths: string[])
       compare(old.get(name), now.get(name), `${path}[${name}]`, paths);
     return;
   }
-  if (!isMap(before) || !isMap(after)) {
+  if (!isObject(before) || !isObject(after)) {
     paths.push(path);
     return;
   }
@@ -32,13 +31,13 @@ function compare(before: unknown, after: unknown, path: string, paths: string[])
 
 const join = (path: string, key: string): string =>
   /^\w+$/.test(key) ? (path === '' ? key : `${path}.${key}`) : `${path}[${key}]`;
-const isMap = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
-const isNamed = (item: unknown): item is { readonly name: string } => isMap(item) && typeof item['name'] === 'string';
+const isNamed = (item: unknown): item is { readonly name: string } =>
+  isObject(item) && typeof item['name'] === 'string';
 const byName = (items: readonly unknown[]): ReadonlyMap<string, unknown> =>
   new Map(items.filter(isNamed).map((item) => [item.name, item]));
 const isEmpty = (value: unknown): boolean =>
   value === null ||
   value === undefined ||
   (isList(value) && value.length === 0) ||
-  (isMap(value) && Object.keys(value).length === 0);
+  (isObject(value) && Object.keys(value).length === 0);

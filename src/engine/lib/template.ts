@@ -127,11 +127,23 @@ export const UNKNOWN = '' as TemplateDigest;
 export const templateDigest = (template: PodTemplate, sha256: Sha256): TemplateDigest =>
   sha256(known.get(template) ?? textOf(template)) as TemplateDigest;
 
+/** What an edit does to a template. `Restart`: nothing but the time at which `kubectl rollout restart` was called differs. */
+export type TemplateChange = 'None' | 'Restart' | 'Version';
+
+export function changeBetween(before: PodTemplate, after: PodTemplate): TemplateChange {
+  if (sameTemplate(before, after)) return 'None';
+  return isRestarted(before, after) &&
+    sameTemplate(without(before, 'annotations', RESTARTED_AT), without(after, 'annotations', RESTARTED_AT))
+    ? 'Restart'
+    : 'Version';
+}
+
 /** The templates differ in nothing but when `kubectl rollout restart` was called. */
 export const isRestartOnly = (before: PodTemplate, after: PodTemplate): boolean =>
-  before.metadata?.annotations?.[RESTARTED_AT] !== after.metadata?.annotations?.[RESTARTED_AT] &&
-  !sameTemplate(before, after) &&
-  sameTemplate(without(before, 'annotations', RESTARTED_AT), without(after, 'annotations', RESTARTED_AT));
+  isRestarted(before, after) && changeBetween(before, after) === 'Restart';
+
+const isRestarted = (before: PodTemplate, after: PodTemplate): boolean =>
+  before.metadata?.annotations?.[RESTARTED_AT] !== after.metadata?.annotations?.[RESTARTED_AT];
 
 /** A ReplicaSet's template as a Deployment would write it: without `pod-template-hash`. */
 export const deploymentTemplate = (template: PodTemplate): PodTemplate =>

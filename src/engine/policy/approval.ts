@@ -13,13 +13,13 @@ export interface Approver {
 }
 
 /** What the waiting step of this release is, as approvals name it. */
-export interface Gate {
+export interface WaitingStep {
   readonly step: number;
   readonly rolloutID: string;
   readonly revision: string;
 }
 
-export const gateOf = (status: CanaryStatus): Gate => ({
+export const waitingStepOf = (status: CanaryStatus): WaitingStep => ({
   step: status.currentStepIndex,
   rolloutID: status.observedRolloutID ?? '',
   revision: status.canaryRevision ?? '',
@@ -27,7 +27,7 @@ export const gateOf = (status: CanaryStatus): Gate => ({
 
 /** Those that count for the step as it waits now: another id, another revision, or an earlier visit of the step does not. */
 export function approvalsOf(status: CanaryStatus): Approval[] {
-  const { step, rolloutID, revision } = gateOf(status);
+  const { step, rolloutID, revision } = waitingStepOf(status);
   const since = parseTime(status.lastUpdateTime) ?? 0;
   return (status.approvals ?? []).filter(
     (approval) =>
@@ -145,7 +145,7 @@ export function approvalBy({ approver, rollout, status, policies, past, now, sha
   const groups = approver.groups.filter((group) => named.has(group)).toSorted();
   const gone = policies.filter(({ metadata, spec }) => spec.approval !== undefined && past.includes(metadata.name));
   return {
-    ...gateOf(status),
+    ...waitingStepOf(status),
     user: approver.user,
     time: formatTime(Math.max(now, parseTime(status.lastUpdateTime) ?? 0)),
     plan: planDigest(rollout, status, sha256),

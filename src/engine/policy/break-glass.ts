@@ -1,26 +1,47 @@
-// What a broken glass is good for: one release of one Deployment, from one version to one other. No label makes it good for the next.
+// Breaking the glass: who may go past a policy, and what the mark of it is good for. It is good for one release of one Deployment, from one
+// version to one other; no label makes it good for the next.
 import { ROLLOUT_ID } from '../../api/keys.ts';
-import type { BrokenGlass } from '../../api/policy.ts';
-import type { Deployment, PodTemplate } from '../../api/types.ts';
-import { readHeld } from '../workload/deployment/hold.ts';
+import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
+import type { Workload } from '../../api/types.ts';
+import type { DigestOf } from '../lib/template.ts';
+import { recordOn } from '../workload/record.ts';
 
-export type TemplateDigest = (template: PodTemplate) => string;
 export type Release = Pick<BrokenGlass, 'rolloutID' | 'uid' | 'template' | 'stable'>;
 
-/** The release that a Deployment is in, as a mark names it. */
-export function releaseOf(deployment: Deployment, digest: TemplateDigest): Release {
-  const { uid, labels } = deployment.metadata;
+/** The release that a workload is in, as a mark names it. */
+export function releaseOf(workload: Workload, digest: DigestOf): Release {
+  const { uid, labels } = workload.metadata;
   const rolloutID = labels?.[ROLLOUT_ID];
-  const stable = readHeld(deployment)?.stable;
+  const stable = recordOn(workload)?.stable;
   return {
     ...(rolloutID !== undefined && { rolloutID }),
     ...(uid !== undefined && { uid }),
-    template: digest(deployment.spec.template),
+    template: digest(workload.spec.template),
     ...(stable !== undefined && { stable }),
   };
 }
 
 /** A mark that names no release, as older versions wrote it, is about none. */
-export const isAbout = (glass: BrokenGlass, release: Release): boolean =>
-  glass.template !== undefined &&
-  (['rolloutID', 'uid', 'template', 'stable'] as const).every((fact) => glass[fact] === release[fact]);
+export const isAbout = (mark: BrokenGlass, release: Release): boolean =>
+  mark.template !== undefined &&
+  (['rolloutID', 'uid', 'template', 'stable'] as const).every((fact) => mark[fact] === release[fact]);
+
+export const mayBreak = (policy: ReleasePolicy, groups: readonly string[]): boolean =>
+  policy.spec.breakGlass?.groups.some((group) => groups.includes(group)) ?? false;
+
+/** Names of the policies that this person may go past. */
+export const breakableBy = (policies: readonly ReleasePolicy[], groups: readonly string[]): string[] =>
+  policies.filter((policy) => mayBreak(policy, groups)).map(({ metadata }) => metadata.name);
+
+/** Reads what the webhook wrote; undefined when it is absent or not ours. */
+export function readBreakGlass(annotation: string | undefined): BrokenGlass | undefined {
+  if (annotation === undefined) return undefined;
+  try {
+    const value = JSON.parse(annotation) as Partial<BrokenGlass> | null;
+    const ours = typeof value?.user === 'string' && typeof value.reason === 'string' && typeof value.time === 'string';
+    const policies = Array.isArray(value?.policies) ? value.policies : [];
+    return ours ? { ...(value as BrokenGlass), policies } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -2,10 +2,11 @@
 import { APPROVED, GLASS_BROKEN } from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
-import { approvalPolicies, approvalsOf, gateOf, requiredApprovals } from './approval.ts';
-import { isAbout, releaseOf, type TemplateDigest } from './break-glass.ts';
+import { approvalPolicies, approvalsOf, waitingStepOf, requiredApprovals } from './approval.ts';
+import type { DigestOf } from '../lib/template.ts';
+import { isAbout, readBreakGlass, releaseOf } from './break-glass.ts';
 import { originOf } from './origin.ts';
-import { enforcementOf, readGlass } from './policy.ts';
+import { enforcementOf } from './policy.ts';
 import { closedPolicies, opens, type Calendar } from './windows.ts';
 
 export type BlockedReason = 'WindowClosed' | 'TooManyReleases';
@@ -37,7 +38,7 @@ export interface GateFacts {
   readonly deployment: Deployment;
   readonly now: number;
   readonly calendar: Calendar;
-  readonly digest: TemplateDigest;
+  readonly digest: DigestOf;
   /** Releases of the namespace that have begun, but for this one. Asked only where it matters. */
   readonly running: () => number;
 }
@@ -67,7 +68,7 @@ function protectedBy(
   { rollout, deployment, digest }: GateFacts,
   policies: readonly ReleasePolicy[],
 ): string | undefined {
-  const opened = new Set(glassOnStep(rollout, deployment, digest).flatMap((glass) => glass.policies));
+  const opened = new Set(breakGlassOnStep(rollout, deployment, digest).flatMap(({ policies }) => policies));
   return policies.find(({ metadata, spec }) => spec.protectInFlight === true && !opened.has(metadata.name))?.metadata
     .name;
 }
@@ -76,7 +77,7 @@ function closed(
   { rollout, deployment, now, calendar, digest }: GateFacts,
   policies: readonly ReleasePolicy[],
 ): Blocked | undefined {
-  const opened = new Set(glassFor(rollout, deployment, digest).flatMap((glass) => glass.policies));
+  const opened = new Set(breakGlassFor(rollout, deployment, digest).flatMap(({ policies }) => policies));
   const asked = policies.filter(({ metadata, spec }) => spec.breakGlass === undefined || !opened.has(metadata.name));
   const longest = closedPolicies(asked, now, calendar)[0];
   if (longest === undefined) return undefined;
@@ -107,14 +108,14 @@ export const hasBegun = ({ status }: Rollout): boolean =>
   status?.phase === 'Progressing' && status.canaryStatus?.currentStepState !== 'BeforeStepUpgrade';
 
 /** Marks of broken glass that are about this release (on the Deployment), or about its step as it is now (on the Rollout). */
-export function glassFor(rollout: Rollout, deployment: Deployment, digest: TemplateDigest): BrokenGlass[] {
-  const change = readGlass(deployment.metadata.annotations?.[GLASS_BROKEN]);
+export function breakGlassFor(rollout: Rollout, deployment: Deployment, digest: DigestOf): BrokenGlass[] {
+  const change = readBreakGlass(deployment.metadata.annotations?.[GLASS_BROKEN]);
   const onChange = change !== undefined && isAbout(change, releaseOf(deployment, digest)) ? [change] : [];
-  return [...onChange, ...glassOnStep(rollout, deployment, digest)];
+  return [...onChange, ...breakGlassOnStep(rollout, deployment, digest)];
 }
 
-function glassOnStep(rollout: Rollout, deployment: Deployment, digest: TemplateDigest): BrokenGlass[] {
-  const step = readGlass(rollout.metadata.annotations?.[GLASS_BROKEN]);
+function breakGlassOnStep(rollout: Rollout, deployment: Deployment, digest: DigestOf): BrokenGlass[] {
+  const step = readBreakGlass(rollout.metadata.annotations?.[GLASS_BROKEN]);
   const current = rollout.status?.canaryStatus?.currentStepIndex;
   return step !== undefined && step.step === current && isAbout(step, releaseOf(deployment, digest)) ? [step] : [];
 }
@@ -123,7 +124,7 @@ function glassOnStep(rollout: Rollout, deployment: Deployment, digest: TemplateD
 export function withApprovalByEdit(status: CanaryStatus, rollout: Rollout): readonly Approval[] | undefined {
   const approval = readApproval(rollout.metadata.annotations?.[APPROVED]);
   if (approval === undefined) return status.approvals;
-  const { step, rolloutID, revision } = gateOf(status);
+  const { step, rolloutID, revision } = waitingStepOf(status);
   const fits = approval.step === step && approval.rolloutID === rolloutID && approval.revision === revision;
   const known = approvalsOf(status).some(({ user }) => user === approval.user);
   return fits && !known ? [...(status.approvals ?? []), approval] : status.approvals;

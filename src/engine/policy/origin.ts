@@ -1,8 +1,8 @@
 // Whose change a release is: the people that `notAuthor` keeps from approving it, and those of whom nobody knows who they are.
 import { CHANGED_BY } from '../../api/keys.ts';
 import type { ReleasePolicy } from '../../api/policy.ts';
-import type { Deployment, HistoryEntry, Rollout } from '../../api/types.ts';
-import { readHeld } from '../workload/deployment/hold.ts';
+import type { HistoryEntry, KubeObject, Rollout } from '../../api/types.ts';
+import { recordOn } from '../workload/record.ts';
 import { readPlanChange } from './plan.ts';
 
 export interface Origin {
@@ -17,9 +17,9 @@ export interface Origin {
 /** ServiceAccounts, nodes and Kubernetes' own components. The person behind one of them is not known. */
 export const isMachine = (user: string): boolean => user.startsWith('system:');
 
-export function originOf(rollout: Rollout | undefined, deployment: Deployment | undefined): Origin {
-  const author = deployment?.metadata.annotations?.[CHANGED_BY];
-  const bypassed = deployment !== undefined && readHeld(deployment)?.bypassed !== undefined;
+export function originOf(rollout: Rollout | undefined, workload: KubeObject | undefined): Origin {
+  const author = workload?.metadata.annotations?.[CHANGED_BY];
+  const bypassed = workload !== undefined && recordOn(workload)?.bypassed !== undefined;
   // The annotation is that of an earlier change then.
   const latest = bypassed ? undefined : author;
   const earlier = supersededBefore(rollout?.status?.history ?? []).map((entry) => entry.author);

@@ -1,7 +1,8 @@
-// What policies are about: which of them match, and what their findings come to. The rules themselves are in policy-*.ts.
-import type { BrokenGlass, Enforcement, ReleasePolicy } from '../../api/policy.ts';
+// What policies are about: which of them match, and what their findings come to. The rules themselves are in rules.ts, windows.ts and approval.ts.
+import type { Enforcement, ReleasePolicy } from '../../api/policy.ts';
 import type { LabelSelector } from '../../api/types.ts';
 import type { Violation } from '../validate/violation.ts';
+import { mayBreak } from './break-glass.ts';
 
 export type Rule = 'requireRollout' | 'steps' | 'approval' | 'windows' | 'maxConcurrentReleases' | 'protectInFlight';
 
@@ -90,13 +91,6 @@ export interface Judgement {
 /** What breaking the glass opens. What a Rollout must be like, and how many run at once, it does not. */
 const BREAKABLE: ReadonlySet<Rule> = new Set(['requireRollout', 'approval', 'windows', 'protectInFlight']);
 
-export const mayBreak = (policy: ReleasePolicy, groups: readonly string[]): boolean =>
-  policy.spec.breakGlass?.groups.some((group) => groups.includes(group)) ?? false;
-
-/** Names of the policies that this person may go past. */
-export const breakableBy = (policies: readonly ReleasePolicy[], groups: readonly string[]): string[] =>
-  policies.filter((policy) => mayBreak(policy, groups)).map(({ metadata }) => metadata.name);
-
 /** Per rule and field the strictest finding counts: Deny before Warn before Audit, then the one that asks for more. */
 export function judge(findings: readonly Finding[], person: Person): Judgement {
   const reason = person.breakGlass?.trim() ?? '';
@@ -112,7 +106,7 @@ export function judge(findings: readonly Finding[], person: Person): Judgement {
   const of = (enforcement: Enforcement): Finding[] =>
     left.filter(({ policy }) => enforcementOf(policy) === enforcement);
   return {
-    denied: of('Deny').map((finding) => withGlass(finding, person)),
+    denied: of('Deny').map((finding) => withBreakGlass(finding, person)),
     warned: of('Warn'),
     audited: of('Audit'),
     broken: findings.filter(breaks),
@@ -127,7 +121,7 @@ function isStricter(a: Finding, b: Finding): boolean {
 }
 
 /** Tells who could go past it, or why this person's try did not. */
-function withGlass(finding: Finding, { breakGlass, groups }: Person): Finding {
+function withBreakGlass(finding: Finding, { breakGlass, groups }: Person): Finding {
   const allowed = finding.policy.spec.breakGlass?.groups ?? [];
   if (!BREAKABLE.has(finding.rule) || allowed.length === 0) return finding;
   const who = allowed.join(' or ');
@@ -138,17 +132,4 @@ function withGlass(finding: Finding, { breakGlass, groups }: Person): Finding {
         ? 'give a reason: the annotation tranche.dev/break-glass is empty'
         : `${finding.remedy}; the annotation tranche.dev/break-glass counts only from ${who}`;
   return { ...finding, remedy };
-}
-
-/** Reads what the webhook wrote; undefined when it is absent or not ours. */
-export function readGlass(annotation: string | undefined): BrokenGlass | undefined {
-  if (annotation === undefined) return undefined;
-  try {
-    const value = JSON.parse(annotation) as Partial<BrokenGlass> | null;
-    const ours = typeof value?.user === 'string' && typeof value.reason === 'string' && typeof value.time === 'string';
-    const policies = Array.isArray(value?.policies) ? value.policies : [];
-    return ours ? { ...(value as BrokenGlass), policies } : undefined;
-  } catch {
-    return undefined;
-  }
 }

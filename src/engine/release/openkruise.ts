@@ -1,4 +1,5 @@
 // What OpenKruise Rollouts leaves on a Deployment whose release it has not ended, and what the user's own settings were.
+import type { Json } from '../../api/json.ts';
 import * as keys from '../../api/keys.ts';
 import type { Resource } from '../../api/resources.ts';
 import type { CanaryStatus, Deployment, IntOrString, Rollout } from '../../api/types.ts';
@@ -102,8 +103,6 @@ export function settingsBefore(deployment: Deployment): { readonly settings: Set
     guessed: amount(rolling?.maxSurge) === undefined || amount(rolling?.maxUnavailable) === undefined,
   };
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 const DEFAULT_LIMIT = '25%';
 const amount = (value: unknown): IntOrString | undefined =>

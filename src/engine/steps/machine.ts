@@ -11,7 +11,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from '../status.ts';
 import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './approval.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './health.ts';
-import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from './notes.ts';
+import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } from './notes.ts';
 import { atStep, withNumbers, type Answer, type Run } from './run.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
@@ -107,7 +107,7 @@ function decideRun(run: Run, mayJump: boolean): Answer {
   const frozen = frozenBy(run);
   if (frozen) return stayFrozen(run, frozen);
   resume(run);
-  noteGlass(run);
+  noteBrokenGlass(run);
   const state = draft.canary!.currentStepState;
   const health = healthOf(run);
   if (mayJump && isJump(run)) return ready(run, health);

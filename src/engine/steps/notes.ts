@@ -4,7 +4,7 @@ import type { Pod } from '../../api/types.ts';
 import { labelPod } from '../workload/effects.ts';
 import type { Move } from '../workload/kind.ts';
 import { approvalsOf } from '../policy/approval.ts';
-import { glassFor, withApprovalByEdit } from '../policy/gate.ts';
+import { breakGlassFor, withApprovalByEdit } from '../policy/gate.ts';
 import type { Effect } from '../decision.ts';
 import { conditionOf, dropConditions, openHistory } from '../status.ts';
 import type { Run } from './run.ts';
@@ -38,11 +38,11 @@ export function noteTakeover({ snapshot, progress, draft, events, name }: Run): 
 }
 
 /** Who went past a policy for this release is in its history, once. */
-export function noteGlass({ snapshot, progress, draft, events }: Run): void {
+export function noteBrokenGlass({ snapshot, progress, draft, events }: Run): void {
   const [current, ...rest] = draft.history;
   if (current === undefined || current.endTime !== undefined) return;
   const noted = current.brokenGlass ?? [];
-  const news = glassFor(snapshot.rollout, progress.workload, snapshot.digest)
+  const news = breakGlassFor(snapshot.rollout, progress.workload, snapshot.digest)
     .map(({ user, reason, time }) => ({ user, reason, time }))
     .filter((glass) => !noted.some((one) => one.user === glass.user && one.time === glass.time));
   if (news.length === 0) return;

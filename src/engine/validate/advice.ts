@@ -2,6 +2,7 @@
 import { HELD, ON_DELETE } from '../../api/keys.ts';
 import type { Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
+import { pods } from '../lib/text.ts';
 import { userSettings } from '../workload/deployment/hold.ts';
 import { planOf, replan, whereAt } from '../steps/replan.ts';
 import { DEFAULT_DEADLINE_SECONDS } from '../steps/pod-health.ts';
@@ -98,12 +99,12 @@ export function adviseOnLeaving(rollout: Rollout, deployment: Deployment | undef
   const updated = rollout.status.canaryStatus?.canaryReplicas ?? 0;
   const replicas = deployment && replicasOf(deployment);
   const count = back ? updated : replicas === undefined ? undefined : Math.max(0, replicas - updated);
-  const pods = count === undefined ? 'the rest of the Pods' : `${count} ${count === 1 ? 'Pod' : 'Pods'}`;
+  const which = count === undefined ? 'the rest of the Pods' : pods(count);
   const verb = count === 1 ? 'goes' : 'go';
   return [
     back
-      ? `tranche: ${rollout.metadata.name} is in the middle of a release: ${pods} ${verb} back to the version before at once, not in steps`
-      : `tranche: ${rollout.metadata.name} is in the middle of a release: ${pods} ${verb} to the new version at once, not in steps; ` +
+      ? `tranche: ${rollout.metadata.name} is in the middle of a release: ${which} ${verb} back to the version before at once, not in steps`
+      : `tranche: ${rollout.metadata.name} is in the middle of a release: ${which} ${verb} to the new version at once, not in steps; ` +
         `to go back instead, annotate it with ${ON_DELETE}=Rollback first`,
   ];
 }

@@ -2,6 +2,8 @@
 import * as keys from '../../api/keys.ts';
 import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { percentOf } from '../lib/replicas.ts';
+import { namespaceFlag } from '../lib/text.ts';
+import { isInFlight } from '../release/in-flight.ts';
 import { advise } from './advice.ts';
 import { misnamedWorkload } from './names.ts';
 import { show, type Violation } from './violation.ts';
@@ -212,7 +214,7 @@ function* stepFields(step: CanaryStep, at: string, version: string): Generator<V
   if (step.pause?.duration !== undefined) yield* seconds(`${at}.pause.duration`, step.pause.duration);
 }
 
-/** Steps of one kind must not go back; a number and a percent are compared when the size is known (validate-advice.ts). */
+/** Steps of one kind must not go back; a number and a percent are compared when the size is known (advice.ts). */
 function* order(steps: readonly CanaryStep[], version: string): Generator<Violation> {
   const last = new Map<string, { readonly value: IntOrString; readonly number: number }>();
   for (const [index, step] of steps.entries()) {
@@ -231,10 +233,8 @@ function* order(steps: readonly CanaryStep[], version: string): Generator<Violat
   }
 }
 
-const IN_RELEASE = new Set(['Progressing', 'Terminating', 'Disabling']);
-
 function* frozen({ rollout, old }: RolloutEdit): Generator<Violation> {
-  if (old === undefined || !IN_RELEASE.has(old.status?.phase ?? '')) return;
+  if (old === undefined || !isInFlight(old, undefined)) return;
   const remedy = 'wait until the release ends, or roll it back first';
   // Under a name that is none, nothing is released: the name can always be put right.
   const renamed = JSON.stringify(old.spec.workloadRef) !== JSON.stringify(rollout.spec.workloadRef);
@@ -263,9 +263,6 @@ const notYet = (field: string, value: unknown, what: string, remedy: string): Vi
   reason: `${what}, ${NOT_YET}`,
   remedy,
 });
-
-const namespaceFlag = ({ metadata }: Rollout): string =>
-  metadata.namespace === undefined || metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`;
 
 /** Names a field as the version that the user wrote does. */
 export const nameInVersion = (version: RolloutEdit['version'], violation: Violation): Violation => {

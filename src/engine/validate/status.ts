@@ -1,8 +1,7 @@
 // Who may write what into a Rollout's status: the operator everything, everybody else an approval and nothing beside it.
+import { isObject, type Json } from '../../api/json.ts';
 import type { Rollout } from '../../api/types.ts';
 import type { Violation } from './violation.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** The fields an approval writes, in canaryStatus and in their mirror beside it. */
 const APPROVAL_FIELDS = new Set(['currentStepState', 'nextStepIndex']);
@@ -78,9 +77,6 @@ function* approval(old: Rollout, next: Rollout): Generator<Violation> {
     yield notYours('status.currentStepState', mirror);
   }
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Typed clients write a field's zero where it was absent, and leave it out where it was zero. */
 const isNothing = (value: unknown): boolean =>

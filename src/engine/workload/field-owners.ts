@@ -1,4 +1,5 @@
 // Who owns the fields that we borrow (metadata.managedFields): noted while a workload is held, and given back at the end.
+import { isObject, type Json } from '../../api/json.ts';
 import { FIELD_MANAGER } from '../../api/keys.ts';
 import { sameJson } from '../lib/template.ts';
 
@@ -21,11 +22,6 @@ export interface ManagedFields {
   readonly fieldsV1?: Json;
   readonly subresource?: string;
 }
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** A Deployment has about ten managers at most: the API server joins older ones. */
 const MAX_OWNERS = 20;
 const MAX_NAME = 128;

@@ -1,4 +1,5 @@
 // What the record of a hold has in common for all kinds, and the labels and annotations that come and go with it.
+import type { Json } from '../../api/json.ts';
 import { GIVE_BACK, HELD, IN_PROGRESSING, KRUISE_EXTRA_STATUS, STABLE_REVISION } from '../../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
 import type { HoldRecord, KubeObject, TemplateDigest } from '../../api/types.ts';
@@ -13,8 +14,6 @@ export const HELD_LABELS = [STABLE_REVISION] as const;
 
 /** Value of the annotation that OpenKruise's clients read. */
 export const inProgressing = (rollout: string): string => JSON.stringify({ rolloutName: rollout });
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** A record without what is of its kind alone, and the JSON that it was read from. */
 export interface ReadRecord {

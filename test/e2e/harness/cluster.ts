@@ -76,8 +76,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
 /** The embedded cluster as a process of its own. */
 export function startSandbox(kubeconfig: string, readyMs = 300): Promise<Service> {
+  const main = fileURLToPath(import.meta.resolve('@tranche/sandbox/main'));
   const args = ['--port', '0', '--kubeconfig', kubeconfig, '--ready-ms', String(readyMs)];
-  return start('the embedded cluster', process.execPath, [path.join(root, 'sandbox/src/main.ts'), ...args], {
+  return start('the embedded cluster', process.execPath, [main, ...args], {
     ready: (output) => output.includes('\n') && existsSync(kubeconfig),
   });
 }

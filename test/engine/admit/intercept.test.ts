@@ -10,7 +10,9 @@ import {
   writeHeld,
 } from '../../../src/engine/workload/deployment/hold.ts';
 import { templateDigest } from '../../../src/engine/lib/template.ts';
-import { intercept, type Decision, type Edit } from '../../../src/engine/admit/intercept.ts';
+import type { Edit } from '../../../src/engine/admit/edit.ts';
+import { intercept, type Interception } from '../../../src/engine/admit/intercept.ts';
+import { asDigest } from '../../support/digests.ts';
 import { applyOps } from '../../support/json-patch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -31,8 +33,8 @@ const seen = (digest: string): Pick<Rollout, 'status'> => ({
       nextStepIndex: -1,
       currentStepState: 'Completed',
       finalisingStep: '',
-      templateDigest: digest,
-      stableDigest: digest,
+      templateDigest: asDigest(digest),
+      stableDigest: asDigest(digest),
     },
   },
 });
@@ -84,7 +86,7 @@ const image = (tag: string): Spec => ({
 const without = <T>(map: Readonly<Record<string, T>> | undefined, ...names: string[]): Record<string, T> =>
   Object.fromEntries(Object.entries(map ?? {}).filter(([key]) => !names.includes(key)));
 
-interface Outcome extends Decision {
+interface Outcome extends Interception {
   readonly result: Deployment;
 }
 
@@ -422,7 +424,7 @@ describe('an edit of a held Deployment', () => {
   });
 
   it('cannot change what the annotation says of the stable version', () => {
-    const forged = writeHeld({ ...(readHeld(held()) as Held), stable: 'mine', rollout: 'mine', marks: true });
+    const forged = writeHeld({ ...(readHeld(held()) as Held), stable: asDigest('mine'), rollout: 'mine', marks: true });
     const annotations = { ...held().metadata.annotations, [keys.HELD]: forged };
     assert.deepEqual(edit(held(), edited(held(), {}, { annotations })).result, held());
   });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { ROLLOUT_ID, TRACEPARENT } from '../../../src/api/keys.ts';
 import type { Deployment, HistoryEntry, Rollout, TraceContext } from '../../../src/api/types.ts';
 import { readHeld } from '../../../src/engine/workload/deployment/hold.ts';
-import { intercept, type Decision } from '../../../src/engine/admit/intercept.ts';
+import { intercept, type Interception } from '../../../src/engine/admit/intercept.ts';
 import type { Tracing } from '../../../src/engine/trace/trace.ts';
 import { applyOps } from '../../support/json-patch.ts';
 
@@ -29,14 +29,19 @@ const web = (image: string, annotations: Record<string, string> = {}, resourceVe
   },
 });
 
-const edit = (old: Deployment, next: Deployment, of = rollout(), traced: Tracing | 'not traced' = tracing): Decision =>
+const edit = (
+  old: Deployment,
+  next: Deployment,
+  of = rollout(),
+  traced: Tracing | 'not traced' = tracing,
+): Interception =>
   intercept({ operation: 'UPDATE', old, next, user: 'ann', fieldManager: 'kubectl' }, of, {
     operatorUser: 'us',
     sha256,
     tracing: traced === 'not traced' ? undefined : traced,
   });
 
-const traceIn = (next: Deployment, { patch }: Decision): TraceContext | undefined =>
+const traceIn = (next: Deployment, { patch }: Interception): TraceContext | undefined =>
   readHeld(applyOps(next, patch))?.trace;
 
 describe('the trace that an edit begins', () => {
@@ -88,7 +93,7 @@ describe('the trace that an edit begins', () => {
   });
 
   it('is recorded as the pipeline’s is, or by its share', () => {
-    const flags = (decision: Decision, next: Deployment): string | undefined =>
+    const flags = (decision: Interception, next: Deployment): string | undefined =>
       traceIn(next, decision)?.traceparent.slice(-2);
     const off = web('v2', { [TRACEPARENT]: CI.replace(/01$/, '00') });
     assert.equal(flags(edit(v1, off), off), '00');

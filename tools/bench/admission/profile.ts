@@ -25,12 +25,12 @@ const PARTS: readonly (readonly [part: string, frame: RegExp])[] = [
   ['log', /\/telemetry\/(logger|plain)\.js|\/winston/],
   ['count (metrics)', /\/telemetry\/metrics\.js|\/prom-client\//],
   ['talk with the API server, and the operator', /\/dist\/(kube\/client|operator\/|kube\/reflector|kube\/lease)/],
-  ['policies', /\/engine\/policy|\/admission\/policy\.js|\/schedule\/|\/croner|\/operator\/policies\.js/],
-  ['compare and digest templates', /\/engine\/revision\.js/],
-  ['patch', /\/engine\/(intercept-patch|hold)\.js/],
+  ['policies', /\/engine\/(policy\/|admit\/outcomes)|\/schedule\/|\/croner|\/operator\/policies\.js/],
+  ['compare and digest templates', /\/engine\/lib\/template\.js/],
+  ['patch', /\/engine\/(admit\/(patch|marks)|workload\/deployment\/hold)\.js/],
   ['check shapes (ajv)', /^validate\d+|\/ajv\//],
-  ['decide, and the words for it', /\/engine\/|\/admission\/deployments\.js|\/kube\/store\.js/],
-  ['parse', /\/admission\/json\.js|\/api\/nesting\.js|\/kube\/lean\.js/],
+  ['decide, and the words for it', /\/engine\/|\/admission\/webhooks\/workload\.js|\/kube\/store\.js/],
+  ['parse', /\/admission\/json\.js|\/api\/nesting\.js|\/kube\/without-managed-fields\.js/],
   ['encode', /^writeReview |^stringify .*\/express\//],
 ];
 /** What is left belongs to the innermost function that is somebody's. */

@@ -1,8 +1,8 @@
 // The cluster that the operator is measured against: the sandbox in a process of its own, which counts and times what happens in it.
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import type { ApiRequest, KubeObject } from '../../../sandbox/src/core/types.ts';
-import { newUid } from '../../../sandbox/src/core/names.ts';
-import { startSandbox, type Sandbox } from '../../../sandbox/src/index.ts';
+import { startSandbox, type Sandbox } from '@tranche/sandbox';
+import { newUid } from '@tranche/sandbox/names';
+import type { ApiRequest, KubeObject } from '@tranche/sandbox/types';
 import { render } from '../../../test/charts/render.ts';
 import { ACCOUNT, JOB_ACCOUNT, runJob, TLS_SECRET, withToken } from '../../../test/support/certificates.ts';
 import { copier, deployment, newVersion, placeOf, PER_NAMESPACE, rollout, SEED, withLastApplied } from './objects.ts';

@@ -1,8 +1,8 @@
 // A Deployment as companies have them (two containers, probes, environment: about 12 kB as it is stored), its Rollout, and copies of both.
 import { createHash } from 'node:crypto';
+import type { KubeObject } from '@tranche/sandbox/types';
 import type { PodTemplate } from '../../../src/api/types.ts';
 import { templateDigest } from '../../../src/engine/lib/template.ts';
-import type { KubeObject } from '../../../sandbox/src/core/types.ts';
 
 export const SEED = { namespace: 'bench-0', name: 'seed-app' } as const;
 /** How many Deployments share a namespace. */

@@ -1,7 +1,7 @@
 // Looks at every change in the cluster: when the last Pod of each batch was Ready, and when the status said that the batch is done.
 import { performance } from 'node:perf_hooks';
-import type { Change, Store } from '../../../sandbox/src/core/store.ts';
-import type { KubeObject } from '../../../sandbox/src/core/types.ts';
+import type { Change, Store } from '@tranche/sandbox/store';
+import type { KubeObject } from '@tranche/sandbox/types';
 
 interface Batch {
   /** First Pod of it made; slowest Pod, from made to Ready; last Pod Ready; the ReplicaSet counts it; the status says so. */

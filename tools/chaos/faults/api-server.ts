@@ -1,6 +1,7 @@
 // The API server goes: killed and started again, or slow.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Run } from '../fault.ts';
-import { pause, type Stage } from '../stage.ts';
+import type { Stage } from '../stage.ts';
 
 /** Killed as soon as the batch of a step has begun; comes back after a while. */
 const killed = (downMs: number, short = false): Run => ({

@@ -1,9 +1,10 @@
 // What was installed is taken away or spoilt: certificates, webhook configurations, the CRD.
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import type { KubeObject } from '../../../src/api/types.ts';
 import { createBundle, type Bundle } from '../../../src/tls/bundle.ts';
 import type { Fault, Run } from '../fault.ts';
-import { chartObjects, collectionOf, CRDS, HOOKS, NAMESPACE, pause, SECRET, type Stage } from '../stage.ts';
+import { chartObjects, collectionOf, CRDS, HOOKS, NAMESPACE, SECRET, type Stage } from '../stage.ts';
 import type { Subject } from '../subject.ts';
 
 const NAMES = [`tranche-webhook.${NAMESPACE}.svc`, `tranche-webhook.${NAMESPACE}.svc.cluster.local`];

@@ -1,6 +1,7 @@
 // The program is killed with SIGKILL: at each of its calls, and, while it leads, in every phase of a release.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Run } from '../fault.ts';
-import { pause, type Replica, type Stage } from '../stage.ts';
+import type { Replica, Stage } from '../stage.ts';
 import type { Subject } from '../subject.ts';
 import type { Call, Moment } from '../tap.ts';
 

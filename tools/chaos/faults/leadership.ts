@@ -1,7 +1,8 @@
 // Two that believe they lead, a lease that is taken away, and clocks that jump.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { KubeObject } from '../../../src/api/types.ts';
 import type { Fault, Run } from '../fault.ts';
-import { LEASE, pause, type Replica, type Stage } from '../stage.ts';
+import { LEASE, type Replica, type Stage } from '../stage.ts';
 import type { Subject } from '../subject.ts';
 
 const HOUR_MS = 3_600_000;

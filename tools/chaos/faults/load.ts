@@ -1,8 +1,9 @@
 // Too much at once, and everything at once.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { KubeObject } from '../../../src/api/types.ts';
 import { Client } from '../client.ts';
 import type { Fault, Run } from '../fault.ts';
-import { HOOKS, LEASE, pause, SECRET, type Stage } from '../stage.ts';
+import { HOOKS, LEASE, SECRET, type Stage } from '../stage.ts';
 import type { Subject } from '../subject.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';

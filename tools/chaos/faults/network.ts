@@ -1,6 +1,7 @@
 // The network is cut: between the program and the API server, and between the API server and the webhooks.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Run } from '../fault.ts';
-import { pause, type Stage } from '../stage.ts';
+import type { Stage } from '../stage.ts';
 import type { Cut, Wire } from '../wire.ts';
 import { inBatch } from './leadership.ts';
 

@@ -168,7 +168,12 @@ export const rolloutStatus = (
   if (failure) {
     setCondition(
       status,
-      { type: 'ReplicaFailure', status: failure.status, reason: failure.reason, message: failure.message },
+      {
+        type: 'ReplicaFailure',
+        status: failure.status,
+        ...(failure.reason !== undefined && { reason: failure.reason }),
+        ...(failure.message !== undefined && { message: failure.message }),
+      },
       nowMs,
     );
   } else removeCondition(status, 'ReplicaFailure');

@@ -7,7 +7,7 @@ export interface CacheEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
   object: KubeObject;
   /** As this cache knew it before. */
-  previous?: KubeObject;
+  previous?: KubeObject | undefined;
 }
 
 const NONE: ReadonlyMap<string, KubeObject> = new Map();

@@ -1,4 +1,4 @@
-// The frame of a built-in controller: caches that lag, a queue, a client that dies with it, and a crash that forgets everything.
+// What every built-in controller is made of: caches that lag, a queue, a client that dies with it, and a crash that forgets everything.
 import { ApiError, type Client, type Clock, type GroupResource, type KubeObject } from '../../core/types.ts';
 import { Cache, type CacheEvent } from './cache.ts';
 import { EventRecorder } from './events.ts';
@@ -17,7 +17,7 @@ export interface ControllerOptions {
   /** Write Events. */
   events: boolean;
   /** Hears of failures that are not of being behind. */
-  onError?(controller: string, key: string, error: unknown): void;
+  onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
 
 /** One life of a controller, from start to crash. */

@@ -1,16 +1,21 @@
 // Events as client-go's recorder writes them: the same thing again is counted, not written twice.
-import type { KubeObject } from '../../core/types.ts';
+import type { Client, Clock, KubeObject } from '../../core/types.ts';
 import { timestamp } from './meta.ts';
-import type { Session } from './controller.ts';
+
+/** Whose Events they are, and how they are sent. */
+interface Source extends Pick<Client, 'request'> {
+  readonly name: string;
+  readonly clock: Clock;
+}
 
 export class EventRecorder {
-  private readonly session: Session;
+  private readonly source: Source;
   private readonly enabled: boolean;
   private readonly known = new Map<string, { path: string; count: number }>();
   private number = 0;
 
-  constructor(session: Session, enabled: boolean) {
-    this.session = session;
+  constructor(source: Source, enabled: boolean) {
+    this.source = source;
     this.enabled = enabled;
   }
 
@@ -21,15 +26,15 @@ export class EventRecorder {
   }
 
   private async write(object: KubeObject, type: string, reason: string, message: string, host?: string): Promise<void> {
-    const { session } = this;
-    const nowMs = session.clock.now();
+    const { source } = this;
+    const nowMs = source.clock.now();
     const now = timestamp(nowMs);
     const namespace = object.metadata.namespace ?? 'default';
     const key = [object.metadata.uid, type, reason, message].join('\n');
     const before = this.known.get(key);
     if (before) {
       const count = ++before.count;
-      await session.request('PATCH', before.path, {
+      await source.request('PATCH', before.path, {
         type: 'application/strategic-merge-patch+json',
         body: { count, lastTimestamp: now },
       });
@@ -38,7 +43,7 @@ export class EventRecorder {
     const name = `${object.metadata.name}.${(BigInt(Math.floor(nowMs)) * 1_000_000n + BigInt(this.number++)).toString(16)}`;
     const collection = `/api/v1/namespaces/${namespace}/events`;
     this.known.set(key, { path: `${collection}/${name}`, count: 1 });
-    await session.request('POST', collection, {
+    await source.request('POST', collection, {
       body: {
         apiVersion: 'v1',
         kind: 'Event',
@@ -53,13 +58,13 @@ export class EventRecorder {
         },
         reason,
         message,
-        source: { component: session.name, ...(host ? { host } : {}) },
+        source: { component: source.name, ...(host ? { host } : {}) },
         firstTimestamp: now,
         lastTimestamp: now,
         count: 1,
         type,
         eventTime: null,
-        reportingComponent: session.name,
+        reportingComponent: source.name,
         reportingInstance: host ?? '',
       },
     });

@@ -20,6 +20,7 @@ import {
   withSettings,
   writeHeld,
 } from '../../../../src/engine/workload/deployment/hold.ts';
+import { asDigest } from '../../../support/digests.ts';
 import { HELD_ANNOTATIONS } from '../../../../src/engine/workload/record.ts';
 
 const spec: Deployment['spec'] = {
@@ -34,7 +35,7 @@ const idle: Deployment = {
   spec,
   status: { observedGeneration: 3, replicas: 10, updatedReplicas: 10 },
 };
-const { held } = firstHold(idle, settingsOf(idle), 'demo-rollout', 'digest');
+const { held } = firstHold(idle, settingsOf(idle), 'demo-rollout', asDigest('digest'));
 const withHeld = (more: Partial<Deployment['spec']> = {}): Deployment => ({
   metadata: { name: 'demo', annotations: { 'tranche.dev/held': writeHeld(held) } },
   spec: { ...withSettings(spec, heldSettings(held)), ...more },
@@ -59,7 +60,7 @@ describe('holding a Deployment', () => {
     ]) {
       const busy = { ...idle, ...(status ? { status } : { status: {} }) };
       assert.ok(isInMotion(busy));
-      const hold = firstHold(busy, settingsOf(busy), 'r', 'd');
+      const hold = firstHold(busy, settingsOf(busy), 'r', asDigest('d'));
       assert.equal(hold.settings.maxSurge, '25%');
       assert.equal(hold.settings.paused, true);
     }
@@ -80,7 +81,7 @@ describe('holding a Deployment', () => {
       { paused: false, maxSurge: null, maxUnavailable: null, minReadySeconds: 0, progressDeadlineSeconds: 1200 },
     ]) {
       const before = withSettings(spec, settings);
-      const hold = firstHold({ ...idle, spec: before }, settings, 'r', 'd');
+      const hold = firstHold({ ...idle, spec: before }, settings, 'r', asDigest('d'));
       const back = withSettings(withSettings(before, hold.settings), freedSettings(hold.held));
       assert.deepEqual(settingsOf({ ...idle, spec: back }), settings);
       assert.deepEqual(back, before);

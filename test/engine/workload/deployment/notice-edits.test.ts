@@ -1,6 +1,7 @@
 // What is made of edits of a held Deployment that no webhook saw: what differs from how we left it is the user's.
 import assert from 'node:assert/strict';
 import type { Deployment } from '../../../../src/api/types.ts';
+import { asDigest } from '../../../support/digests.ts';
 import {
   firstHold,
   heldSettings,
@@ -24,7 +25,7 @@ const idle: Deployment = {
   },
   status: { observedGeneration: 1, replicas: 4, updatedReplicas: 4 },
 } as never;
-const { held } = firstHold(idle, settingsOf(idle), 'web', 'digest');
+const { held } = firstHold(idle, settingsOf(idle), 'web', asDigest('digest'));
 const edited = (settings: typeof held.user, edit: Partial<Deployment['spec']>): Deployment => ({
   ...idle,
   spec: { ...withSettings(idle.spec, settings), ...edit },

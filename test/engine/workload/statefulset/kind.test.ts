@@ -1,22 +1,32 @@
 // A StatefulSet by its partition: what is granted, and when, as tables; and a whole release against a controller of twenty lines.
 import assert from 'node:assert/strict';
 import { HELD, ROLLOUT_ID } from '../../../../src/api/keys.ts';
-import type { ControllerRevision, Pod, PodTemplate, Rollout, StatefulSet } from '../../../../src/api/types.ts';
+import type {
+  ControllerRevision,
+  Pod,
+  PodTemplate,
+  Rollout,
+  StatefulSet,
+  TemplateDigest,
+} from '../../../../src/api/types.ts';
 import type { Effect } from '../../../../src/engine/decision.ts';
 import type { Children } from '../../../../src/engine/snapshot.ts';
 import type { Goal } from '../../../../src/engine/workload/kind.ts';
 import { kindOf, KINDS, SWITCHED_OFF } from '../../../../src/engine/workload/registry.ts';
 import { ALL, partitionOf, readHeld } from '../../../../src/engine/workload/statefulset/hold.ts';
 import { statefulSetKind as kind } from '../../../../src/engine/workload/statefulset/kind.ts';
+import { asDigest } from '../../../support/digests.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const template = (version: string): PodTemplate => ({
   spec: { containers: [{ name: 'web', image: `web:${version}` }] },
 });
-const digest = (of: PodTemplate): string =>
-  JSON.stringify(of)
-    .replaceAll(/[^a-zA-Z0-9]/g, '')
-    .slice(0, 64);
+const digest = (of: PodTemplate): TemplateDigest =>
+  asDigest(
+    JSON.stringify(of)
+      .replaceAll(/[^a-zA-Z0-9]/g, '')
+      .slice(0, 64),
+  );
 const rollout = { metadata: { name: 'web', namespace: 'default' }, spec: {} } as Rollout;
 const ref = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid: 'u', controller: true };
 

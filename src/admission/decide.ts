@@ -1,0 +1,61 @@
+// Takes a decision of the engine to its end: asks the API server what it needs, reports what came of it, and answers.
+import type { AdmissionDecision, Answered, Answers, Facts, Needs, Requester } from '../engine/admit/decision.ts';
+import { nobodyToAsk } from './access.ts';
+import type { AdmissionDeps } from './deps.ts';
+import { refuse, refuseNotReady, type Answer } from './review.ts';
+
+/** At once, unless the decision needs an answer of the API server. `namespace`: where what it needs is. */
+export function decide<F extends Facts>(
+  admit: (facts: F) => AdmissionDecision,
+  facts: F,
+  deps: AdmissionDeps,
+  namespace: string,
+): Answer | Promise<Answer> {
+  const decision = admit(facts);
+  const { needs } = decision;
+  if (needs === undefined) return answerOf(decision, deps);
+  const go = (answers: Answers): Answer | Promise<Answer> =>
+    decide(admit, { ...facts, answers: { ...facts.answers, ...answers } }, deps, namespace);
+  const answers = ask(needs, facts.by, deps, namespace);
+  return answers instanceof Promise ? answers.then(go) : go(answers);
+}
+
+/** For decisions that never need the API server. */
+export function answerOf(decision: AdmissionDecision, deps: AdmissionDeps): Answer {
+  const { verdict, violations, patch, warnings, reports, decided } = decision;
+  for (const report of reports ?? []) deps.policy?.report?.(report);
+  if (decided !== undefined) deps.onDecision?.(decided);
+  if (decision.notReady !== undefined) return refuseNotReady(decision.notReady);
+  if (violations !== undefined) return refuse(verdict, violations);
+  return { verdict, ...(patch && { patch }), ...(warnings && { warnings }) };
+}
+
+function ask(needs: Needs, by: Requester, deps: AdmissionDeps, namespace: string): Answers | Promise<Answers> {
+  if (needs.access !== undefined) return askAccess(needs.access, by, deps);
+  if (needs.deployment !== undefined) {
+    return settled(deps.readDeployment?.(namespace, needs.deployment), (deployment) => ({ deployment }));
+  }
+  return settled(deps.ownerOfReplicaSet?.(namespace, needs.ownerOf ?? ''), (owner) => ({ owner }));
+}
+
+/** Where nobody can be asked, whoever may write the status may approve, and nobody may take over. */
+function askAccess(
+  { verb, rollout }: NonNullable<Needs['access']>,
+  { user, groups, dryRun }: Requester,
+  { authorize, authorizeTakeover }: AdmissionDeps,
+): Answers | Promise<Answers> {
+  const objections = (verb === 'approve' ? authorize : authorizeTakeover)?.({ rollout, user, groups, dryRun });
+  if (objections === undefined) return { access: verb === 'approve' ? [] : [nobodyToAsk(user)] };
+  return objections.then((access) => ({ access }));
+}
+
+const settled = <T>(
+  asked: Promise<T | undefined> | undefined,
+  as: (answer: Answered<T>) => Answers,
+): Answers | Promise<Answers> =>
+  asked === undefined
+    ? as('NobodyToAsk')
+    : asked.then(
+        (found) => as({ found }),
+        () => as('NoAnswer'),
+      );

@@ -1,0 +1,37 @@
+// The facts that every decision at admission has, read from a review and from the caches.
+import { hash } from 'node:crypto';
+import type { Facts, Policies } from '../engine/admit/decision.ts';
+import type { AdmissionDeps } from './deps.ts';
+import type { AdmissionRequest } from './shapes.ts';
+
+export const sha256 = (text: string): string => hash('sha256', text);
+
+export function factsOf(request: AdmissionRequest, deps: AdmissionDeps): Facts {
+  const { uid, operation, subResource, userInfo, options, dryRun } = request;
+  return {
+    operation,
+    subResource: subResource ?? '',
+    by: {
+      request: uid,
+      user: userInfo?.username ?? '',
+      groups: userInfo?.groups ?? [],
+      fieldManager: options?.fieldManager ?? '',
+      dryRun: dryRun === true,
+    },
+    operatorUser: deps.operatorUser,
+    warns: deps.warnings,
+    notReady: deps.notReady(),
+    policies: policiesOf(request.namespace ?? '', deps),
+    answers: {},
+  };
+}
+
+function policiesOf(namespace: string, { policy }: AdmissionDeps): Policies | undefined {
+  if (policy === undefined) return undefined;
+  return {
+    matching: (workloadLabels) => policy.policiesFor(namespace, workloadLabels),
+    inFlight: (except) => policy.inFlight(namespace, except),
+    calendar: policy.calendar,
+    now: policy.now(),
+  };
+}

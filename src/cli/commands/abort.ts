@@ -1,0 +1,25 @@
+// `kubectl tranche abort`: the version before the release is put back.
+import { stateOf } from '../../view/state.ts';
+import { inRelease } from '../act.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../exit.ts';
+import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
+
+export const abort = defineCommand({
+  name: 'abort',
+  summary: 'give the release up: back to the version before, at once',
+  description: 'Gives the release up: the version before it is put back, natively and at once, not in steps.',
+  arguments: [ROLLOUT],
+  options: [DRY_RUN],
+  async run(context: Context, flags: { dryRun?: string }, name: string) {
+    const { putBack, stableOf } = await import('../put-back.ts');
+    return putBack(context, name, parseDryRun(flags.dryRun), (found) => {
+      const { rollout, deployment, held } = found;
+      if (held === undefined) inRelease(found, 'abort');
+      if (stateOf(rollout, deployment) === 'RollingBack')
+        throw new CliError(`${rollout.metadata.name} is rolling back already: ${rollout.status?.message}`);
+      return stableOf(found);
+    });
+  },
+});

@@ -1,0 +1,18 @@
+// Everything that the doctor looks at.
+import type { Context } from '../context.ts';
+import { attempt, FORBIDDEN } from './attempt.ts';
+import { checkDeployments } from './deployments.ts';
+import type { Finding } from './finding.ts';
+import { checkInstallation } from './installation.ts';
+
+/** The installation first. `systemNamespace`: where the chart is; undefined = as the webhooks say. */
+export async function findAll(context: Context, systemNamespace: string | undefined): Promise<readonly Finding[]> {
+  const cluster = await context.cluster();
+  const { findings: installation, alive, webhooks } = await checkInstallation(cluster, context, systemNamespace);
+  const findings: Finding[] = [...installation];
+  const deployments = await attempt(findings, `Deployments and Rollouts in namespace ${cluster.namespace}`, () =>
+    checkDeployments(cluster, alive, webhooks),
+  );
+  if (deployments !== FORBIDDEN) findings.push(...deployments);
+  return findings;
+}

@@ -1,0 +1,104 @@
+// What a plan is about: a Rollout and its Deployment, from the cluster, from files, or from both.
+import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
+import { deploymentTemplate } from '../../engine/lib/template.ts';
+import { validateRollout } from '../../engine/validate/rollout.ts';
+import { sentence } from '../../engine/validate/violation.ts';
+import { readHeld } from '../../engine/workload/deployment/hold.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
+import { CliError, usageError } from '../exit.ts';
+import { isWritten } from '../files/defaults.ts';
+import { gather, getDeployment, getRollout } from '../resources.ts';
+
+export interface Subject {
+  readonly rollout: Rollout;
+  /** As it will be. */
+  readonly deployment: Deployment;
+  /** As it is; undefined without a cluster. */
+  readonly live: Deployment | undefined;
+}
+
+/** `name` and `files` as they were given. Throws CliError where they are about nothing, or about too much. */
+export async function subjectOf(
+  context: Context,
+  files: readonly string[],
+  name: string | undefined,
+): Promise<Subject> {
+  const given = await fromFiles(context, files);
+  if (given.rollout && name !== undefined && given.rollout.metadata.name !== name)
+    throw usageError(
+      `the files bring Rollout "${given.rollout.metadata.name}", and "${name}" was asked for: leave one of them out`,
+    );
+  if (given.rollout && given.deployment)
+    return { rollout: given.rollout, deployment: given.deployment, live: undefined };
+  const rollout = given.rollout ?? (await findRollout(context, name, given.deployment));
+  const cluster = await context.cluster();
+  const live = await getDeployment(cluster, rollout.spec.workloadRef.name, rollout.metadata.namespace);
+  if (!given.deployment) return { rollout, deployment: live, live };
+  const next = merged(live, given.deployment);
+  const template = await keptTemplate(context, cluster, rollout, live, next);
+  return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live };
+}
+
+/** By its name; else the one for the Deployment of the files. */
+async function findRollout(
+  context: Context,
+  name: string | undefined,
+  deployment: Deployment | undefined,
+): Promise<Rollout> {
+  const asked = name ?? (deployment && `deployment/${deployment.metadata.name}`);
+  if (asked === undefined) throw usageError('which Rollout? Write its name, or -f with a file that has one');
+  return getRollout(await context.cluster(), asked);
+}
+
+/** The template as the cluster has it already, with its defaults, where it is one that it has; else as it was written. */
+async function keptTemplate(
+  context: Context,
+  cluster: Cluster,
+  rollout: Rollout,
+  live: Deployment,
+  next: Deployment,
+): Promise<PodTemplate> {
+  const { view } = await gather(cluster, rollout, context.io.now());
+  const kept = (view?.oldSets ?? []).map(({ spec }) => deploymentTemplate(spec.template));
+  return [live.spec.template, ...kept].find((one) => isWritten(next.spec.template, one)) ?? next.spec.template;
+}
+
+async function fromFiles(
+  context: Context,
+  files: readonly string[],
+): Promise<{ rollout?: Rollout; deployment?: Deployment }> {
+  if (files.length === 0) return {};
+  const { readAll } = await import('../files/read.ts');
+  const { asDeployment, asRollout, releases } = await import('../files/objects.ts');
+  const objects = await readAll(context.io, files);
+  const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
+  const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
+  if (rollouts.length > 1) throw usageError(`the files bring ${rollouts.length} Rollouts: plan one at a time`);
+  const [found] = rollouts;
+  if (!found) {
+    if (deployments.length > 1)
+      throw usageError(`the files bring ${deployments.length} Deployments and no Rollout: plan one at a time`);
+    const [deployment] = deployments;
+    if (!deployment) throw usageError(`there is neither a Rollout nor a Deployment in ${files.join(', ')}`);
+    return { deployment };
+  }
+  const { rollout, violations: shape } = found.shape;
+  const violations = rollout ? validateRollout({ rollout, version: found.version }).violations : shape;
+  if (!rollout || violations.length > 0)
+    throw new CliError(
+      `the Rollout would be refused: ${violations.map(sentence).join('; ')}; see kubectl tranche lint`,
+    );
+  const deployment = deployments.find((one) => releases(rollout, one));
+  return { rollout, ...(deployment ? { deployment } : {}) };
+}
+
+/** As an apply leaves it, near enough for a plan: what the file does not say stays as it is. */
+function merged(live: Deployment, next: Deployment): Deployment {
+  const settings = readHeld(live)?.user;
+  const { strategy } = next.spec;
+  const spec = { ...live.spec, ...next.spec, strategy: strategy ?? live.spec.strategy ?? {} };
+  if (next.spec.replicas === undefined && live.spec.replicas !== undefined) spec.replicas = live.spec.replicas;
+  const annotations = strategy === undefined && settings ? live.metadata.annotations : next.metadata.annotations;
+  return { ...live, metadata: { ...live.metadata, annotations: annotations ?? {} }, spec };
+}

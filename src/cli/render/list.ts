@@ -1,0 +1,49 @@
+// Rollouts as the rows of a table.
+import { rolloutRows, type RolloutRow } from '../../view/rows.ts';
+import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Context } from '../context.ts';
+import { duration } from '../text.ts';
+import { paintState } from './state.ts';
+
+export interface Shape {
+  /** Undefined: of all namespaces, which then have a column. */
+  readonly namespace: string | undefined;
+  readonly wide: boolean;
+}
+
+/** The head, and a row for each. */
+export const rowsOf = (
+  context: Context,
+  rollouts: readonly Rollout[],
+  deployments: readonly Deployment[],
+  shape: Shape,
+): string[][] => [
+  [
+    ...(shape.namespace === undefined ? ['NAMESPACE'] : []),
+    ...['NAME', 'DEPLOYMENT', 'STEP', 'NEW PODS', 'STATE', 'FOR', 'AGE'],
+    ...(shape.wide ? ['RELEASE', 'AUTHOR'] : []),
+    'WHAT NEXT',
+  ],
+  ...rolloutRows(rollouts, deployments).map((row) => cellsOf(context, row, shape)),
+];
+
+/** What there is to say where there is no row. */
+export const noRollouts = (namespace: string | undefined): string =>
+  `no Rollouts in ${namespace === undefined ? 'the cluster' : `namespace "${namespace}"`}; make one with: kubectl tranche init DEPLOYMENT\n`;
+
+function cellsOf({ io, paint }: Context, row: RolloutRow, { namespace, wide }: Shape): string[] {
+  const { progress } = row;
+  const age = (since: number | undefined): string => (since === undefined ? '-' : duration(io.now() - since));
+  return [
+    ...(namespace === undefined ? [row.namespace ?? ''] : []),
+    row.name,
+    row.deployment,
+    progress ? `${progress.step}/${progress.steps}` : '-',
+    progress ? `${progress.updated}/${progress.replicas ?? '?'}` : '-',
+    paintState(row.state, paint),
+    age(row.since),
+    age(row.createdAt),
+    ...(wide ? [row.releaseId ?? '-', row.author ?? '-'] : []),
+    row.message ?? '',
+  ];
+}

@@ -1,0 +1,19 @@
+// The colour of a state.
+import type { State } from '../../view/state.ts';
+import type { Colour, Paint } from '../paint.ts';
+
+const COLOURS: Partial<Record<State, Colour>> = {
+  Idle: 'green',
+  Stalled: 'red',
+  Blocked: 'red',
+  Waiting: 'yellow',
+  Paused: 'yellow',
+  Moving: 'cyan',
+  Finishing: 'cyan',
+  RollingBack: 'cyan',
+};
+
+export function paintState(state: State, paint: Paint): string {
+  const colour = COLOURS[state];
+  return colour ? paint(colour, state) : state;
+}

@@ -1,0 +1,90 @@
+// A release as a tree: steps, ReplicaSets, Pods.
+import { pods } from '../../engine/lib/text.ts';
+import type { PodView, ReleaseView, ReplicaSetView, RunningRelease, StepView } from '../../view/release.ts';
+import { oneLine, type Paint } from '../paint.ts';
+import { bar, describeWait, duration, table } from '../text.ts';
+import { paintState } from './state.ts';
+
+/** Pods named under a ReplicaSet. */
+const PODS_SHOWN = 8;
+
+interface Node {
+  readonly cells: readonly string[];
+  readonly children?: readonly Node[];
+}
+
+export interface TreeOptions {
+  readonly paint: Paint;
+  readonly now: number;
+  readonly wide: boolean;
+}
+
+export function tree(shown: ReleaseView, options: TreeOptions): string {
+  const { release, replicaSets } = shown;
+  const nodes: Node[] = [];
+  if (release) nodes.push({ cells: ['steps'], children: release.steps.map((step) => stepNode(step, options)) });
+  if (replicaSets)
+    nodes.push({ cells: ['ReplicaSets'], children: replicaSets.map((set) => replicaSetNode(set, options)) });
+  return headOf(shown, options) + (release ? releaseLine(release, options) : '') + draw(nodes);
+}
+
+function headOf({ name, namespace, deployment, state, since, message }: ReleaseView, options: TreeOptions): string {
+  const { paint, now } = options;
+  return (
+    `${paint('bold', name)}   ${paintState(state, paint)}${since === undefined ? '' : ` for ${duration(now - since)}`}` +
+    `   Deployment ${oneLine(deployment)}, namespace ${namespace}\n` +
+    `  ${oneLine(message ?? 'the operator has not looked at it yet')}\n`
+  );
+}
+
+const releaseLine = ({ id, author, startedAt }: RunningRelease, { now }: TreeOptions): string =>
+  `  release ${oneLine(id ?? '?')}${author ? ` by ${oneLine(author)}` : ''}` +
+  `${startedAt === undefined ? '' : `, began ${duration(now - startedAt)} ago`}\n`;
+
+const SIGNS = { Done: ['green', '✓'], Current: ['cyan', '●'], Ahead: ['dim', '○'] } as const;
+
+function stepNode({ step, replicas, progress, updated, old, available, wait }: StepView, { paint }: TreeOptions): Node {
+  const [colour, sign] = SIGNS[progress];
+  const then = progress === 'Done' || (old === 0 && wait === 'None') ? '' : `then ${describeWait(wait)}`;
+  return {
+    cells: [
+      `${paint(colour, sign)} ${step ?? ' '}`,
+      `${replicas ?? 'the rest'}`,
+      progress === 'Ahead' ? paint('dim', pods(updated)) : `${bar(available, updated)} ${available}/${updated}`,
+      then,
+    ],
+  };
+}
+
+const ROLES = { New: 'new', Current: 'current', Stable: 'stable', Old: 'old' } as const;
+
+function replicaSetNode({ name, role, size, available, pods: own }: ReplicaSetView, options: TreeOptions): Node {
+  const shown = own.slice(0, PODS_SHOWN).map((pod) => podNode(pod, options));
+  const rest = own.length - shown.length;
+  return {
+    cells: [name, ROLES[role], `${pods(size)}, ${available} available`],
+    children: rest > 0 ? [...shown, { cells: [`and ${rest} more`] }] : shown,
+  };
+}
+
+const podNode = ({ name, trouble, createdAt, node }: PodView, { paint, now, wide }: TreeOptions): Node => ({
+  cells: [
+    name,
+    trouble === undefined ? paint('green', 'available') : paint('yellow', trouble),
+    createdAt === undefined ? '' : duration(now - createdAt),
+    ...(wide ? [node ?? '-'] : []),
+  ],
+});
+
+/** Siblings have their cells in columns. */
+function draw(nodes: readonly Node[], prefix = '  '): string {
+  const rows = table(nodes.map(({ cells }) => cells))
+    .split('\n')
+    .slice(0, -1);
+  return nodes
+    .map(({ children = [] }, i) => {
+      const last = i === nodes.length - 1;
+      return `${prefix}${last ? '└─' : '├─'} ${rows[i]}\n${draw(children, `${prefix}${last ? '   ' : '│  '}`)}`;
+    })
+    .join('');
+}

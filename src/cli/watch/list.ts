@@ -1,0 +1,91 @@
+// `kubectl tranche list --watch`: the table in place on a terminal, else one line for each Rollout that has changed.
+import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
+import { byKey, keyOf, workloadKey } from '../../view/rows.ts';
+import { stateOf } from '../../view/state.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
+import type { Timeout } from '../flags.ts';
+import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
+import { noRollouts, rowsOf, type Shape } from '../render/list.ts';
+import { table } from '../text.ts';
+import { Screen, watchUntilOver } from './watch.ts';
+
+interface WatchOptions {
+  readonly namespace: string | undefined;
+  readonly format: Format;
+  readonly timeout: Timeout | undefined;
+}
+
+/** Until --timeout or Ctrl-C: a list is never over. */
+export function watchList(context: Context, cluster: Cluster, options: WatchOptions): Promise<number> {
+  const { namespace, format, timeout } = options;
+  const show = showing(context, format, { namespace, wide: format === 'wide' });
+  return watchUntilOver(context, cluster, {
+    // For machines the Deployments change nothing.
+    collections: [
+      { resource: ROLLOUTS, namespace },
+      ...(isTable(format) ? [{ resource: DEPLOYMENTS, namespace }] : []),
+    ],
+    timeout,
+    reason: () => 'a list is watched until you end it',
+    async look([rollouts = [], deployments = []]) {
+      await show((rollouts as readonly Rollout[]).toSorted(byKey), deployments as readonly Deployment[]);
+      return undefined;
+    },
+  });
+}
+
+type Show = (rollouts: readonly Rollout[], deployments: readonly Deployment[]) => Promise<void>;
+
+function showing(context: Context, format: Format, shape: Shape): Show {
+  if (!isTable(format)) return objects(context, format);
+  return context.io.terminal ? picture(context, shape) : lines(context, shape);
+}
+
+function objects(context: Context, format: Exclude<Format, 'table' | 'wide'>): Show {
+  const last = new Map<string, string | undefined>();
+  return async (rollouts) => {
+    for (const rollout of changed(last, rollouts, ({ metadata }) => metadata.resourceVersion))
+      await printData(context, format, tidy(rollout), [rolloutName(rollout)]);
+  };
+}
+
+function picture(context: Context, shape: Shape): Show {
+  const screen = new Screen(context);
+  return async (rollouts, deployments) => {
+    screen.draw(
+      rollouts.length === 0 ? noRollouts(shape.namespace) : table(rowsOf(context, rollouts, deployments, shape)),
+    );
+  };
+}
+
+/** Widths are those of the table that there was first; a wider cell moves its own line only. */
+function lines(context: Context, shape: Shape): Show {
+  const last = new Map<string, string | undefined>();
+  let head = true;
+  return async (rollouts, deployments) => {
+    if (rollouts.length === 0 && head) return;
+    const rows = table(rowsOf(context, rollouts, deployments, shape))
+      .trimEnd()
+      .split('\n');
+    if (head) context.io.out(`${rows[0]}\n`);
+    head = false;
+    const line = new Map(rollouts.map((rollout, i) => [keyOf(rollout), rows[i + 1] ?? '']));
+    // Ages grow; that is no change.
+    const states = new Map(deployments.map((one) => [keyOf(one), one]));
+    const version = (one: Rollout): string =>
+      `${one.metadata.resourceVersion} ${stateOf(one, states.get(workloadKey(one)))}`;
+    for (const rollout of changed(last, rollouts, version)) context.io.out(`${line.get(keyOf(rollout))}\n`);
+  };
+}
+
+function changed<T extends KubeObject>(
+  last: Map<string, string | undefined>,
+  objects: readonly T[],
+  version: (object: T) => string | undefined,
+): T[] {
+  const found = objects.filter((object) => last.get(keyOf(object)) !== version(object));
+  for (const object of found) last.set(keyOf(object), version(object));
+  return found;
+}

@@ -1,0 +1,99 @@
+// Approvals by the status of a Rollout: what goes on record, what the policies make of who approves, and what may not be forged.
+import type { ReleasePolicy } from '../../api/policy.ts';
+import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
+import { sameJson, type Sha256 } from '../lib/template.ts';
+import { parseTime } from '../lib/time.ts';
+import { approvalBy, count, judgeApprover, judgeJumpAlone, saysTheSame, type Approving } from '../policy/approval.ts';
+import { breakableBy } from '../policy/break-glass.ts';
+import { originOf } from '../policy/origin.ts';
+import { stepsOf } from './approval-by-edit.ts';
+import { standingMark } from './break-glass.ts';
+import { personOf, type Requester } from './decision.ts';
+import { outcomesOf, type Said } from './outcomes.ts';
+
+/** What is known of an edit of a Rollout, or of its status, when policies are asked. */
+export interface PolicyContext {
+  readonly deployment: Deployment | undefined;
+  readonly by: Requester;
+  /** Those that match. */
+  readonly policies: readonly ReleasePolicy[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly sha256: Sha256;
+}
+
+export interface StatusEdit extends PolicyContext {
+  readonly old: Rollout;
+  readonly next: Rollout;
+}
+
+/** What is known when this person approves. `stored`: as it is; `rollout`: with the plan that is approved; `status`: with the step that follows. */
+export function approvingOf(
+  { deployment, by, policies, now, sha256 }: PolicyContext,
+  { stored, rollout, status }: { readonly stored: Rollout; readonly rollout: Rollout; readonly status: CanaryStatus },
+): Approving {
+  const past = standingMark(stored, { stored, deployment, by, sha256 }) ? breakableBy(policies, by.groups) : [];
+  const approver = { user: by.user, groups: by.groups };
+  return { approver, rollout, status, deployment, policies, past, now, sha256 };
+}
+
+const approvingStatus = (edit: StatusEdit, status: CanaryStatus): Approving =>
+  approvingOf(edit, { stored: edit.old, rollout: edit.old, status });
+
+/** The status that is approved: as it stands, with the step that follows as the same request wants it. */
+function approvedStatus({ old, next }: StatusEdit): CanaryStatus | undefined {
+  const status = old.status?.canaryStatus;
+  return status && { ...status, nextStepIndex: next.status?.canaryStatus?.nextStepIndex ?? status.nextStepIndex };
+}
+
+/** The record with this approval in it. The step goes on only when it is enough. */
+export function recordApproval(
+  edit: StatusEdit,
+):
+  | { readonly approvals: readonly Approval[]; readonly enough: boolean; readonly warning: string | undefined }
+  | undefined {
+  const status = approvedStatus(edit);
+  if (status === undefined) return undefined;
+  const { approvals, given, required, again, enough } = count(approvingStatus(edit, status));
+  const people = `${given} of ${required} approvals`;
+  const warning = again
+    ? `tranche: you have approved this step already: ${people}`
+    : `tranche: ${people}: the step waits for more`;
+  return { approvals, enough, warning: enough ? undefined : warning };
+}
+
+/** An approval is made now: one of a later time would count for later visits of the step. */
+const CLOCKS_DIFFER_MS = 60_000;
+
+/** The record that the mutating webhook has just added for this person; undefined when it is anything else. */
+export function addedApproval(edit: StatusEdit): Approval | undefined {
+  const [before, after] = [approvalsIn(edit.old), approvalsIn(edit.next)];
+  const [added, status] = [after.at(-1), approvedStatus(edit)];
+  if (added === undefined || status === undefined || after.length !== before.length + 1) return undefined;
+  if (!sameJson(after.slice(0, -1), before)) return undefined;
+  const approving = approvingStatus(edit, status);
+  const asWritten = approvalBy(approving);
+  // An approval of a jump that waits for others: the step that follows is not changed yet.
+  const jumps = stepsOf(edit.old).map((_, index) =>
+    approvalBy({ ...approving, status: { ...status, nextStepIndex: index + 1 } }),
+  );
+  const [time, latest] = [parseTime(added.time), parseTime(asWritten.time)];
+  const isNow = time !== undefined && latest !== undefined && time <= latest + CLOCKS_DIFFER_MS;
+  return isNow && [asWritten, ...jumps].some((one) => saysTheSame(added, one)) ? added : undefined;
+}
+
+const approvalsIn = ({ status }: Rollout): readonly Approval[] => status?.canaryStatus?.approvals ?? [];
+
+/** Who approves, and what the policies make of it. `recorded`: the mutating webhook has put the approval on record. */
+export function judgeApproval(edit: StatusEdit, recorded: boolean): Said {
+  const { old, next, deployment, by, policies, sha256 } = edit;
+  const mark = standingMark(old, { stored: old, deployment, by, sha256 });
+  const person = personOf(by, mark?.reason);
+  const findings = judgeApprover(policies, person, originOf(old, deployment));
+  const [before, after] = [old, next].map(({ status }) => status?.canaryStatus);
+  const approves = recorded || after?.currentStepState !== before?.currentStepState;
+  if (after?.nextStepIndex !== before?.nextStepIndex && !approves) {
+    findings.push(...judgeJumpAlone(policies, after?.nextStepIndex));
+  }
+  return outcomesOf(findings, person, old, by, ['warned', 'audited', 'broken']);
+}

@@ -1,0 +1,57 @@
+// What the findings of policies come to for one request: what it is refused for, what is said, and what is reported.
+import type { KubeObject } from '../../api/types.ts';
+import { judge, type Finding, type Person } from '../policy/policy.ts';
+import { sentence, type Violation } from '../validate/violation.ts';
+import type { AdmissionDecision, PolicyOutcome, PolicyReport, Requester } from './decision.ts';
+
+export interface Said {
+  /** The request is refused for these. */
+  readonly violations: readonly Violation[];
+  readonly warnings: readonly string[];
+  readonly reports: readonly PolicyReport[];
+  /** The person goes past a policy, and may. */
+  readonly broken: boolean;
+}
+
+export const nothingSaid: Said = { violations: [], warnings: [], reports: [], broken: false };
+
+export const EVERY_OUTCOME: readonly PolicyOutcome[] = ['denied', 'warned', 'audited', 'broken'];
+
+/**
+ * `reported`: what this webhook reports of a request that is allowed, lest two of them report the same. Of one that is denied only that is
+ * reported, and of a dry run nothing.
+ */
+export function outcomesOf(
+  findings: readonly Finding[],
+  person: Person,
+  about: KubeObject,
+  by: Requester,
+  reported: readonly PolicyOutcome[],
+): Said {
+  if (findings.length === 0) return nothingSaid;
+  const judgement = judge(findings, person);
+  const { denied, warned, broken } = judgement;
+  const told: readonly PolicyOutcome[] = by.dryRun ? [] : denied.length > 0 ? ['denied'] : reported;
+  const { request, user } = by;
+  return {
+    violations: denied,
+    warnings: [...warned.map(onlyWarns), ...(broken.length > 0 ? [wentPast(broken)] : [])],
+    reports: told.flatMap((outcome) =>
+      judgement[outcome].map((finding) => {
+        return { outcome, finding, about, user, request, breakGlass: person.breakGlass };
+      }),
+    ),
+    broken: broken.length > 0,
+  };
+}
+
+/** Refused by a policy. */
+export const deny = ({ violations, reports }: Said): AdmissionDecision => ({ verdict: 'Denied', violations, reports });
+
+const onlyWarns = (finding: Finding): string =>
+  `tranche: policy ${finding.policy.metadata.name} only warns: ${sentence(finding)}`;
+
+const wentPast = (broken: readonly Finding[]): string => {
+  const names = [...new Set(broken.map(({ policy }) => policy.metadata.name))].join(', ');
+  return `tranche: past policy ${names}, for the reason you gave; it is recorded, and good for this once`;
+};

@@ -1,0 +1,109 @@
+// The decision on an edit of a ReplicaSet: while a Deployment is held, its ReplicaSets are its own controller's and nobody else's.
+import type { Deployment, KubeObject } from '../../api/types.ts';
+import { sameJson } from '../lib/template.ts';
+import { selects } from '../policy/policy.ts';
+import type { Violation } from '../validate/violation.ts';
+import { readHeld } from '../workload/deployment/hold.ts';
+import { byOperator, need, notReady, pass, type AdmissionDecision, type Facts } from './decision.ts';
+
+export type WrittenReplicaSet = KubeObject & { readonly spec?: unknown };
+
+export interface ReplicaSetFacts extends Facts {
+  readonly name: string;
+  /** Undefined where there is none, or none that can be read. Of a scale: not looked at. */
+  readonly old: WrittenReplicaSet | undefined;
+  readonly next: WrittenReplicaSet | undefined;
+  /** Deployments of the namespace in a release. */
+  readonly held: readonly Deployment[];
+}
+
+/**
+ * Kubernetes' own, by ServiceAccount and, where the controller manager has no ServiceAccounts, by its own name. The garbage collector cannot
+ * be misled: owner references of these ReplicaSets cannot be changed either. But it sets others free (`--cascade=orphan`), for these Deployments
+ * to adopt.
+ */
+const NATIVE: ReadonlySet<string> = new Set([
+  'system:kube-controller-manager',
+  ...['deployment-controller', 'replicaset-controller', 'generic-garbage-collector', 'namespace-controller'].map(
+    (name) => `system:serviceaccount:kube-system:${name}`,
+  ),
+]);
+
+/** One GET for a change of a ReplicaSet's scale in a namespace with a release in flight; else none. */
+export function admitReplicaSet(facts: ReplicaSetFacts): AdmissionDecision {
+  const { by, operation, subResource, old, next, held } = facts;
+  if (byOperator(facts)) return pass;
+  const native = NATIVE.has(by.user);
+  if (native && !isOrphaned(facts)) return pass;
+  if (held.length === 0) return pass;
+  if (subResource === 'scale') return admitScaleOf(facts);
+  if (subResource !== '') return pass;
+  const owner = native
+    ? undefined
+    : [old, next].map((set) => set && ownerIn(held, set)).find((deployment) => deployment !== undefined);
+  if (owner !== undefined) return changesNothing(facts) ? pass : denied(ownControllersOnly(owner, facts));
+  const adopts = next && held.find((deployment) => wouldAdopt(deployment, next));
+  if (next === undefined || adopts === undefined || operation === 'DELETE') return pass;
+  return denied(wouldBeAdopted(adopts, next));
+}
+
+const denied = (violation: Violation): AdmissionDecision => ({ verdict: 'Denied', violations: [violation] });
+
+/** A Scale does not say whose it is. */
+function admitScaleOf(facts: ReplicaSetFacts): AdmissionDecision {
+  const { owner } = facts.answers;
+  if (owner === undefined) return need({ ownerOf: facts.name });
+  if (owner === 'NoAnswer') {
+    return notReady('the API server did not say to which Deployment the ReplicaSet belongs');
+  }
+  const name = owner === 'NobodyToAsk' ? undefined : owner.found;
+  const deployment = facts.held.find(({ metadata }) => metadata.name === name);
+  return deployment === undefined ? pass : denied(ownControllersOnly(deployment, facts));
+}
+
+const changesNothing = ({ operation, old, next }: ReplicaSetFacts): boolean =>
+  operation === 'UPDATE' && old !== undefined && next !== undefined && sameJson(essence(old), essence(next));
+
+const ownerIn = (held: readonly Deployment[], { metadata }: WrittenReplicaSet): Deployment | undefined =>
+  held.find(({ metadata: { uid } }) =>
+    metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === uid),
+  );
+
+const hasController = ({ metadata }: WrittenReplicaSet): boolean =>
+  metadata.ownerReferences?.some((ref) => ref.controller === true) ?? false;
+
+/** The edit leaves it without a controller. The garbage collector tries again, and succeeds when the release has ended. */
+function isOrphaned({ operation, subResource, old, next }: ReplicaSetFacts): boolean {
+  if (operation !== 'UPDATE' || subResource !== '') return false;
+  return old !== undefined && next !== undefined && hasController(old) && !hasController(next);
+}
+
+/** Kubernetes' controller adopts what its selector selects and nobody controls. */
+const wouldAdopt = ({ spec }: Deployment, set: WrittenReplicaSet): boolean =>
+  !hasController(set) && selects(spec.selector, set.metadata.labels);
+
+/** Without what may change at any time: annotations of others, and what Kubernetes keeps. */
+function essence({ metadata, spec }: WrittenReplicaSet): unknown {
+  const { labels, ownerReferences, finalizers, annotations } = metadata;
+  const native = Object.entries(annotations ?? {}).filter(([key]) =>
+    /^(deployment\.kubernetes\.io|tranche\.dev)\//.test(key),
+  );
+  return { labels, ownerReferences, finalizers, spec, native: Object.fromEntries(native) };
+}
+
+function ownControllersOnly(deployment: Deployment, { operation, name }: ReplicaSetFacts): Violation {
+  const owner = deployment.metadata.name;
+  return {
+    field: operation === 'DELETE' ? 'metadata.name' : 'spec',
+    value: name === '' ? owner : name,
+    reason: `belongs to Deployment ${owner}, which is in the middle of a release: its ReplicaSets change only by its own controller`,
+    remedy: `change the Deployment, or roll back with: kubectl tranche abort ${readHeld(deployment)?.rollout ?? 'ROLLOUT'}`,
+  };
+}
+
+const wouldBeAdopted = ({ metadata }: Deployment, set: WrittenReplicaSet): Violation => ({
+  field: 'metadata.labels',
+  value: set.metadata.labels,
+  reason: `are selected by Deployment ${metadata.name}, which is in the middle of a release: it would adopt this ReplicaSet`,
+  remedy: 'use other labels, or wait until the release ends',
+});

@@ -1,0 +1,124 @@
+// What policies say to an edit or the deletion of a Rollout, and the marks on it that only we may write.
+import * as keys from '../../api/keys.ts';
+import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
+import type { Rollout } from '../../api/types.ts';
+import { replicasOf } from '../lib/replicas.ts';
+import { formatTime } from '../lib/time.ts';
+import { approvalBy, approvalPolicies, judgeApprover, judgeSingleHanded, waitingStepOf } from '../policy/approval.ts';
+import { breakableBy } from '../policy/break-glass.ts';
+import { originOf } from '../policy/origin.ts';
+import { changesPlan, withPlanChange } from '../policy/plan.ts';
+import type { Finding, Person } from '../policy/policy.ts';
+import { judgePlan, judgeProtection } from '../policy/rules.ts';
+import { isInFlight } from '../release/in-flight.ts';
+import { approvalByEdit, asWaiting, stepsOf } from './approval-by-edit.ts';
+import { approvingOf, type PolicyContext } from './approvals.ts';
+import { markOf, misuseOf, reasonIn, releaseMarked, standingMark } from './break-glass.ts';
+import { personOf } from './decision.ts';
+import { nothingSaid, outcomesOf, type Said } from './outcomes.ts';
+import type { PatchOp } from './patch.ts';
+
+/** The mutating webhook comes first, and writes our marks; the validating one sees the object as it is stored. */
+export type Phase = 'mutate' | 'validate';
+
+export interface PolicedEdit extends PolicyContext {
+  readonly phase: Phase;
+  readonly old: Rollout | undefined;
+  readonly next: Rollout;
+}
+
+export function judgeRolloutEdit(edit: PolicedEdit): Said {
+  const { phase, old, next, deployment, by, policies } = edit;
+  const facts = { ...edit, stored: old };
+  const written = phase === 'mutate' ? reasonIn(next) : undefined;
+  const person = personOf(by, written ?? standingMark(next, facts)?.reason);
+  const misuse = phase === 'mutate' ? misuseOf(next, facts, policies) : undefined;
+  if (misuse !== undefined) return { ...nothingSaid, violations: [misuse] };
+  const findings: Finding[] = old === undefined ? [] : judgeProtection(policies, old, next, deployment);
+  if (stepsChanged(old, next)) {
+    findings.push(...judgePlan(policies, asWaiting(old, next), deployment && replicasOf(deployment)));
+  }
+  findings.push(...judgeApprovalByEdit(edit, person));
+  const said = outcomesOf(findings, person, next, by, phase === 'mutate' ? [] : ['warned', 'audited', 'broken']);
+  const advice = phase === 'validate' && changesInFlight(edit) ? adviseOnPlan(policies) : [];
+  return { ...said, warnings: [...said.warnings, ...advice] };
+}
+
+/** `old`: the Rollout that is deleted. */
+export function judgeDeletion(old: Rollout, context: PolicyContext): Said {
+  const { deployment, by, policies } = context;
+  const person = personOf(by, standingMark(old, { ...context, stored: old })?.reason);
+  const findings = judgeProtection(policies, old, undefined, deployment);
+  return outcomesOf(findings, person, old, by, ['warned', 'audited', 'broken']);
+}
+
+const stepsChanged = (old: Rollout | undefined, next: Rollout): boolean =>
+  old === undefined || JSON.stringify(stepsOf(old)) !== JSON.stringify(stepsOf(next));
+
+function judgeApprovalByEdit({ old, next, deployment, policies }: PolicedEdit, person: Person): Finding[] {
+  const approval = approvalByEdit(old, next);
+  if (approval === undefined) return [];
+  const origin = originOf(next, deployment);
+  return [...judgeApprover(policies, person, origin), ...judgeSingleHanded(policies, approval, origin)];
+}
+
+/** The plan of a release in flight becomes another one, beside an approval that the edit may be. */
+const changesInFlight = ({ old, next, deployment }: PolicedEdit): boolean =>
+  old !== undefined && isInFlight(old, deployment) && changesPlan(old, asWaiting(old, next));
+
+function adviseOnPlan(policies: readonly ReleasePolicy[]): string[] {
+  const names = approvalPolicies(policies).map(({ metadata }) => metadata.name);
+  return names.length === 0
+    ? []
+    : [
+        `tranche: the plan changes in the middle of a release: approvals given for this step do not count any more, and its Pods do not grow before the next (policy ${names.join(', ')})`,
+      ];
+}
+
+/** The marks that only we write, as they must be after this edit: ours when there is reason for it, else as they were. */
+export function marksOf(edit: PolicedEdit): PatchOp[] {
+  const { old, next } = edit;
+  const before = old?.metadata.annotations;
+  const changed = changesInFlight(edit)
+    ? withPlanChange(old, edit.by.user, edit.by.request)
+    : before?.[keys.PLAN_CHANGED];
+  const wanted = {
+    [keys.BREAK_GLASS]: undefined,
+    [keys.GLASS_BROKEN]: newMark(edit) ?? markOf(old),
+    [keys.APPROVED]: newApproval(edit, changed) ?? before?.[keys.APPROVED],
+    [keys.PLAN_CHANGED]: changed,
+  };
+  const received = next.metadata.annotations ?? {};
+  if (Object.entries(wanted).every(([key, value]) => received[key] === value)) return [];
+  const annotations = Object.fromEntries(
+    Object.entries({ ...received, ...wanted }).filter(([, value]) => value !== undefined),
+  );
+  return [{ op: 'add', path: '/metadata/annotations', value: annotations }];
+}
+
+/** Who goes past policy with this edit, for the step that is there now. */
+function newMark({ old, next, deployment, by, policies, now, sha256 }: PolicedEdit): string | undefined {
+  const status = old?.status?.canaryStatus;
+  const reason = reasonIn(next)?.trim() ?? '';
+  if (reason === '' || status === undefined || deployment === undefined) return undefined;
+  const mark: BrokenGlass = {
+    user: by.user,
+    reason,
+    time: formatTime(now),
+    policies: breakableBy(policies, by.groups),
+    ...releaseMarked(deployment, sha256),
+    step: waitingStepOf(status).step,
+  };
+  return JSON.stringify(mark);
+}
+
+/** The approval that this edit is, over the plan as it is with it. `changed`: the mark of the last change of the plan. */
+function newApproval(edit: PolicedEdit, changed: string | undefined): string | undefined {
+  const { old, next } = edit;
+  const status = old?.status?.canaryStatus;
+  if (old === undefined || status === undefined || approvalByEdit(old, next) === undefined) return undefined;
+  const { [keys.PLAN_CHANGED]: _, ...rest } = next.metadata.annotations ?? {};
+  const annotations = { ...rest, ...(changed !== undefined && { [keys.PLAN_CHANGED]: changed }) };
+  const rollout = { ...next, metadata: { ...next.metadata, annotations } };
+  return JSON.stringify(approvalBy(approvingOf(edit, { stored: old, rollout, status })));
+}

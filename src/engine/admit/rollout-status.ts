@@ -1,0 +1,98 @@
+// The decisions on an edit of a Rollout's status: what a client dropped is put back, and an approval is put on record and judged.
+import type { CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
+import type { Sha256 } from '../lib/template.ts';
+import { isApproval, validateStatusWrite } from '../validate/status.ts';
+import { addedApproval, judgeApproval, recordApproval, type StatusEdit } from './approvals.ts';
+import {
+  byOperator,
+  ifAllowed,
+  notReady,
+  pass,
+  policiesFor,
+  refuse,
+  type AdmissionDecision,
+  type Facts,
+} from './decision.ts';
+import { deny, nothingSaid } from './outcomes.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface StatusFacts extends Facts {
+  readonly old: Rollout;
+  readonly next: Rollout;
+  readonly deployment: Deployment | undefined;
+  readonly sha256: Sha256;
+}
+
+/** `next` is what is left when what the client dropped is put back. */
+export interface MendFacts extends StatusFacts {
+  /** The status as the request has it: before, as written, and with what was dropped. */
+  readonly statuses: {
+    readonly before: Json | undefined;
+    readonly written: Json | undefined;
+    readonly mended: Json | undefined;
+  };
+}
+
+/** False: it passes, whatever it says. */
+export const concernsStatus = (facts: Pick<Facts, 'operation' | 'by' | 'operatorUser'>): boolean =>
+  facts.operation === 'UPDATE' && !byOperator(facts);
+
+/** What the client dropped is put back, and an approval is put on record: one that is not the last needed leaves the step waiting. */
+export function mendStatus(facts: MendFacts): AdmissionDecision {
+  if (!concernsStatus(facts)) return pass;
+  const { old, next, statuses, policies } = facts;
+  const approves =
+    next.status?.canaryStatus?.currentStepState === 'StepReady' &&
+    old.status?.canaryStatus?.currentStepState === 'StepPaused';
+  if (!approves || policies === undefined) return written(statuses.mended, statuses.written, {});
+  const violations = validateStatusWrite(old, next);
+  if (violations.length > 0) return refuse(violations);
+  if (facts.notReady !== undefined) return notReady(facts.notReady);
+  const record = recordApproval(editOf(facts, policies.now));
+  if (record === undefined) return written(statuses.mended, statuses.written, {});
+  const base = record.enough ? statuses.mended : statuses.before;
+  const canaryStatus = { ...(base?.['canaryStatus'] as Json | undefined), approvals: record.approvals };
+  const warns = facts.warns && record.warning !== undefined ? { warnings: [record.warning] } : {};
+  return written({ ...base, canaryStatus }, statuses.written, warns);
+}
+
+function written(
+  status: Json | undefined,
+  as: Json | undefined,
+  warns: Pick<AdmissionDecision, 'warnings'>,
+): AdmissionDecision {
+  return JSON.stringify(status) === JSON.stringify(as)
+    ? { ...pass, ...warns }
+    : { verdict: 'Kept', patch: [{ op: 'add', path: '/status', value: status }], ...warns };
+}
+
+/** The operator writes everything; everybody else an approval, and nothing beside it. */
+export function admitStatus(facts: StatusFacts): AdmissionDecision {
+  if (!concernsStatus(facts)) return pass;
+  const { old, next, policies } = facts;
+  const edit = policies && editOf(facts, policies.now);
+  const recorded = edit !== undefined && addedApproval(edit) !== undefined;
+  const violations = validateStatusWrite(old, recorded ? withApprovals(next, old) : next);
+  if (violations.length > 0) return refuse(violations);
+  if (!isApproval(old, next) && !recorded) return pass;
+  const said = edit === undefined ? nothingSaid : judgeApproval(edit, recorded);
+  if (said.violations.length > 0) return deny(said);
+  const warns = facts.warns && said.warnings.length > 0 ? { warnings: said.warnings } : {};
+  return ifAllowed(facts, { verb: 'approve', rollout: old }, { verdict: 'Approved', reports: said.reports, ...warns });
+}
+
+const editOf = (facts: StatusFacts, now: number): StatusEdit => {
+  const { old, next, deployment, by, sha256 } = facts;
+  return { old, next, deployment, by, sha256, now, policies: policiesFor(facts, deployment) };
+};
+
+/** With the record of approvals as the other has it. */
+function withApprovals(next: Rollout, old: Rollout): Rollout {
+  const { status } = next;
+  if (status?.canaryStatus === undefined) return next;
+  const { approvals: _, ...rest } = status.canaryStatus;
+  const approvals = old.status?.canaryStatus?.approvals;
+  const canaryStatus: CanaryStatus = { ...rest, ...(approvals && { approvals }) };
+  return { ...next, status: { ...status, canaryStatus } };
+}

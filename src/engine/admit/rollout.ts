@@ -1,0 +1,188 @@
+// The one decision on an edit or the deletion of a Rollout: what is wrong with it, what policies say, and what its author should know.
+import type { Version } from '../../api/convert.ts';
+import { GROUP } from '../../api/keys.ts';
+import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
+import type { Deployment, Rollout } from '../../api/types.ts';
+import { sameJson, type Sha256 } from '../lib/template.ts';
+import { isHeld } from '../release/in-flight.ts';
+import { adviseOnLeaving } from '../validate/advice.ts';
+import { nameInVersion, validateRollout } from '../validate/rollout.ts';
+import { unknownFields } from '../validate/unknown.ts';
+import { sentence, type Violation } from '../validate/violation.ts';
+import { approvalByEdit } from './approval-by-edit.ts';
+import type { PolicyContext } from './approvals.ts';
+import {
+  byOperator,
+  ifAllowed,
+  isWrite,
+  need,
+  notReady,
+  pass,
+  policiesFor,
+  refuse,
+  type AdmissionDecision,
+  type Facts,
+} from './decision.ts';
+import { deny, nothingSaid } from './outcomes.ts';
+import { judgeDeletion, judgeRolloutEdit, marksOf, type Phase, type PolicedEdit } from './rollout-policy.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
+
+/** A Rollout as it came in, in the version that is stored. */
+export interface WrittenRollout {
+  readonly json: Json;
+  /** Undefined when it is too far from what a Rollout is like. */
+  readonly rollout: Rollout | undefined;
+  /** What its schema says against it. */
+  readonly shape: readonly Violation[];
+}
+
+export interface RolloutFacts extends Facts {
+  readonly phase: Phase;
+  /** The version that the user wrote: fields are named as there. */
+  readonly version: Version;
+  /** Undefined on CREATE. */
+  readonly old: WrittenRollout | undefined;
+  /** Undefined on DELETE. */
+  readonly next: WrittenRollout | undefined;
+  /** The Deployments that both name, from the cache. */
+  readonly deployments: { readonly old: Deployment | undefined; readonly next: Deployment | undefined };
+  /** The Rollout that works for the same workload. */
+  readonly other: Rollout | undefined;
+  /** Why no change in the namespace can be held; undefined = the webhooks reach it. */
+  readonly unreached: Violation | undefined;
+  /** All that the user has written, as it was: the object, and what kubectl noted of it where that is new. */
+  readonly texts: () => readonly Json[];
+  readonly sha256: Sha256;
+}
+
+/** False: it passes, whatever it says. */
+export const concernsRollout = (facts: Facts): boolean =>
+  facts.operation === 'DELETE' || (isWrite(facts) && !byOperator(facts));
+
+export function admitRollout(facts: RolloutFacts): AdmissionDecision {
+  if (!concernsRollout(facts)) return pass;
+  const { deployments } = facts;
+  const asked = liveDeployment(facts);
+  if (asked === undefined) return admitWith(facts, deployments);
+  const { deployment: live } = facts.answers;
+  if (live === undefined) return need({ deployment: asked });
+  if (live === 'NoAnswer') return notReady('the API server did not say whether a release is in flight');
+  return admitWith(facts, live === 'NobodyToAsk' ? deployments : { old: live.found, next: live.found });
+}
+
+/**
+ * Where a policy protects releases in flight, the Deployment is read first: a release that began a moment ago is in no cache yet. One GET
+ * for an edit or a deletion of a Rollout under such a policy, and none where the cache shows the release already.
+ */
+function liveDeployment(facts: RolloutFacts): string | undefined {
+  const ref = facts.old?.rollout?.spec.workloadRef;
+  const cached = facts.deployments.old;
+  if (ref?.kind !== 'Deployment' || byOperator(facts) || isHeld(cached)) return undefined;
+  return policiesFor(facts, cached).some(({ spec }) => spec.protectInFlight === true) ? ref.name : undefined;
+}
+
+function admitWith(facts: RolloutFacts, deployments: RolloutFacts['deployments']): AdmissionDecision {
+  if (facts.operation === 'DELETE') return admitDeletion(facts, deployments.old);
+  const decision = admitEdit(facts, deployments.next);
+  const [old, next] = [facts.old?.rollout, facts.next?.rollout];
+  const allowed = decision.violations === undefined && decision.notReady === undefined;
+  if (facts.phase !== 'validate' || !allowed || old === undefined || next === undefined) return decision;
+  // A shorter pause in the step that waits is an approval, and needs the same right.
+  return approvalByEdit(old, next) === undefined
+    ? decision
+    : ifAllowed(facts, { verb: 'approve', rollout: old }, decision);
+}
+
+function admitEdit(facts: RolloutFacts, deployment: Deployment | undefined): AdmissionDecision {
+  const { old, next, version, phase } = facts;
+  if (next === undefined) return pass;
+  const shape = shapeToMend(old, next);
+  if (next.rollout === undefined) return shape.length > 0 ? refuse(named(version, shape)) : pass;
+  if (next.rollout.metadata.deletionTimestamp != null) return pass;
+  if (facts.notReady !== undefined) return notReady(facts.notReady);
+  const { violations, warnings } = wrongWith(facts, next.rollout, shape, deployment);
+  if (violations.length > 0 && !onlyTurnsOff(old?.json, next.json)) return refuse(violations);
+  const edit = policedEdit(facts, next.rollout, deployment);
+  const said = edit === undefined ? nothingSaid : judgeRolloutEdit(edit);
+  if (said.violations.length > 0) return deny({ ...said, violations: named(version, said.violations) });
+  const patch = edit !== undefined && phase === 'mutate' ? marksOf(edit) : [];
+  return {
+    verdict: 'Passed',
+    ...(patch.length > 0 && { patch }),
+    warnings: facts.warns ? [...idle(facts), ...warnings, ...said.warnings, ...unknownIn(facts)] : [],
+    reports: said.reports,
+  };
+}
+
+/** What is stored already, or is on its way out, is not judged by its shape: its finalizers and labels must stay editable. */
+const shapeToMend = (old: WrittenRollout | undefined, next: WrittenRollout): readonly Violation[] =>
+  old !== undefined && JSON.stringify(old.json['spec']) === JSON.stringify(next.json['spec']) ? [] : next.shape;
+
+/** All that is wrong with it, as the version names it: what our rules say of a field counts before what its schema says. */
+function wrongWith(
+  { old, version, other, unreached }: RolloutFacts,
+  rollout: Rollout,
+  shape: readonly Violation[],
+  deployment: Deployment | undefined,
+): { readonly violations: readonly Violation[]; readonly warnings: readonly string[] } {
+  const { violations, warnings } = validateRollout({ rollout, old: old?.rollout, version, other, deployment });
+  const said = new Set(violations.map(({ field }) => field));
+  const nowhere = old === undefined && unreached !== undefined ? [unreached] : [];
+  const unsaid = named(version, shape).filter(({ field }) => !said.has(field));
+  return { violations: [...nowhere, ...violations, ...unsaid], warnings };
+}
+
+/** One that came from elsewhere, and asks for what we do not do, can be turned off as it is. */
+function onlyTurnsOff(old: Json | undefined, next: Json): boolean {
+  const [before, after] = [old?.['spec'], next['spec']] as (Json | undefined)[];
+  return after?.['disabled'] === true && before !== undefined && sameJson({ ...before, disabled: true }, after);
+}
+
+const contextOf = (facts: RolloutFacts, deployment: Deployment | undefined, now: number): PolicyContext => {
+  const { by, sha256 } = facts;
+  return { deployment, by, sha256, now, policies: policiesFor(facts, deployment) };
+};
+
+function policedEdit(facts: RolloutFacts, next: Rollout, deployment: Deployment | undefined): PolicedEdit | undefined {
+  if (facts.policies === undefined) return undefined;
+  return { ...contextOf(facts, deployment, facts.policies.now), phase: facts.phase, old: facts.old?.rollout, next };
+}
+
+/** It changes where no change can be held. */
+const idle = ({ old, next, unreached }: RolloutFacts): string[] =>
+  unreached !== undefined && old !== undefined && !sameJson(old.json['spec'], next?.json['spec'])
+    ? [`tranche: ${sentence(unreached)}`]
+    : [];
+
+/** Fields we do not know. An API server has taken them out of the object by now, but `kubectl apply` has noted what was written. */
+function unknownIn({ texts }: RolloutFacts): string[] {
+  const found = texts().flatMap((text) => unknownFields(text, SCHEMAS[versionOf(text)]));
+  return [...new Set(found)].map((unknown) => `tranche: ${unknown}`);
+}
+
+/** Of a Rollout; what is not ours counts as ours of today. */
+export const versionOf = (object: Json): Version =>
+  object['apiVersion'] === `${GROUP}/v1alpha1` ? 'v1alpha1' : 'v1beta1';
+
+const named = (version: Version, violations: readonly Violation[]): Violation[] =>
+  violations.map((violation) => nameInVersion(version, violation));
+
+/** Kubernetes' own, when a namespace goes, or what owns the Rollout. */
+const CLEANERS: ReadonlySet<string> = new Set(
+  ['namespace-controller', 'generic-garbage-collector'].map((name) => `system:serviceaccount:kube-system:${name}`),
+);
+
+/** Deleting is refused where a policy protects it; and what cannot be read has nothing to say. */
+function admitDeletion(facts: RolloutFacts, deployment: Deployment | undefined): AdmissionDecision {
+  const rollout = facts.old?.rollout;
+  const { policies, by } = facts;
+  if (rollout === undefined || rollout.metadata.deletionTimestamp != null) return pass;
+  const judged = policies !== undefined && !CLEANERS.has(by.user);
+  const said = judged ? judgeDeletion(rollout, contextOf(facts, deployment, policies.now)) : nothingSaid;
+  if (said.violations.length > 0) return deny(said);
+  const warnings = facts.warns ? { warnings: [...adviseOnLeaving(rollout, deployment), ...said.warnings] } : {};
+  return { ...pass, ...warnings, reports: said.reports };
+}

@@ -1,0 +1,26 @@
+// A Deployment is scaled to 0 by itself or by its scale: in the middle of a release that would bring it up again in the new version only.
+import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Sha256 } from '../lib/template.ts';
+import { judgeScaleToZero } from '../policy/rules.ts';
+import { standingMark } from './break-glass.ts';
+import { pass, personOf, type AdmissionDecision, type Facts } from './decision.ts';
+import { deny, EVERY_OUTCOME, outcomesOf } from './outcomes.ts';
+
+export interface ScaleFacts extends Facts {
+  /** Of the Deployment; where a Scale leaves it out it is 0. */
+  readonly replicas: { readonly before: number; readonly after: number };
+  readonly deployment: Deployment | undefined;
+  readonly rollout: Rollout | undefined;
+  readonly sha256: Sha256;
+}
+
+export function admitScale(facts: ScaleFacts): AdmissionDecision {
+  const { operation, replicas, deployment, rollout, by, sha256, policies } = facts;
+  if (operation !== 'UPDATE' || replicas.after !== 0 || replicas.before === 0) return pass;
+  if (policies === undefined || deployment === undefined || facts.notReady !== undefined) return pass;
+  const findings = judgeScaleToZero(policies.matching([deployment.metadata.labels]), rollout, deployment);
+  const mark = standingMark(rollout, { stored: rollout, deployment, by, sha256 });
+  const said = outcomesOf(findings, personOf(by, mark?.reason), deployment, by, EVERY_OUTCOME);
+  if (said.violations.length > 0) return deny(said);
+  return { ...pass, warnings: facts.warns ? said.warnings : [], reports: said.reports };
+}

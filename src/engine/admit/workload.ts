@@ -1,0 +1,129 @@
+// The one decision on an edit of a workload: what becomes of its template, and whether policies allow it.
+import * as keys from '../../api/keys.ts';
+import type { Rollout } from '../../api/types.ts';
+import { replicasOf } from '../lib/replicas.ts';
+import type { Sha256 } from '../lib/template.ts';
+import { formatTime } from '../lib/time.ts';
+import { breakableBy, readBreakGlass } from '../policy/break-glass.ts';
+import { judgeChange } from '../policy/rules.ts';
+import type { Tracing } from '../trace/trace.ts';
+import { usedUp } from './break-glass.ts';
+import {
+  ifAllowed,
+  isWrite,
+  notReady,
+  pass,
+  personOf,
+  type AdmissionDecision,
+  type Decided,
+  type Facts,
+  type Policies,
+} from './decision.ts';
+import { annotationOf, isMarkedAsOurs, isOperators, type Context, type Edit, type Ruling } from './edit.ts';
+import { carriedOut, contextOf, ruleOn } from './intercept.ts';
+import type { PastPolicy } from './marks.ts';
+import { deny, EVERY_OUTCOME, nothingSaid, outcomesOf, type Said } from './outcomes.ts';
+
+export interface WorkloadFacts extends Facts {
+  readonly edit: Edit;
+  readonly namespace: string;
+  /** "" while the API server has not made one. */
+  readonly name: string;
+  /** The one that works for this workload; undefined = none names it. */
+  readonly rollout: Rollout | undefined;
+  /** Releases are traced. */
+  readonly tracing?: Tracing | undefined;
+  readonly sha256: Sha256;
+}
+
+export function admitWorkload(facts: WorkloadFacts): AdmissionDecision {
+  const { edit, rollout, operatorUser, sha256, tracing } = facts;
+  if (!isWrite(facts) || isOperators(edit, operatorUser)) return pass;
+  if (facts.notReady !== undefined) return isEnrolled(edit) ? notReady(facts.notReady) : pass;
+  const context = contextOf(edit, rollout, { operatorUser, sha256, tracing });
+  const ruling = ruleOn(context);
+  const said = judgeEdit(facts, context, ruling);
+  const { verdict, patch, refusal, warnings } = carriedOut(context, ruling, said.past);
+  if (refusal !== undefined) return { verdict, violations: [refusal], ...decided(facts, verdict) };
+  if (said.violations.length > 0) return { ...deny(said), ...decided(facts, 'Denied') };
+  if (verdict === 'TakenOver' && rollout !== undefined) {
+    // The record says what is stable, and nobody but us may say that: whoever takes over needs a right for it.
+    const decision = ifAllowed(facts, { verb: 'takeover', rollout }, { verdict });
+    return { ...decision, ...decided(facts, decision.violations === undefined ? verdict : 'Refused') };
+  }
+  const told = facts.warns ? [...warnings, ...said.warnings] : [];
+  return { verdict, patch, warnings: told, reports: said.reports, ...decided(facts, verdict) };
+}
+
+/** In the old object or the new: taking the label off is itself an edit of an enrolled workload. */
+const isEnrolled = ({ old, next }: Edit): boolean => isMarkedAsOurs(old?.metadata) || isMarkedAsOurs(next.metadata);
+
+const decided = (
+  { by, namespace, name, rollout }: WorkloadFacts,
+  verdict: Decided['verdict'],
+): Pick<AdmissionDecision, 'decided'> => {
+  if (by.dryRun) return {};
+  const { request, user } = by;
+  return { decided: { request, verdict, namespace, name, rollout: rollout?.metadata.name, user } };
+};
+
+/** What policies say to an edit that brings a template out, in steps or without. `past`: to be noted, when the person goes past them. */
+function judgeEdit(facts: WorkloadFacts, context: Context, ruling: Ruling): Said & { readonly past?: PastPolicy } {
+  const { policies, by } = facts;
+  const { old, next } = context;
+  if (policies === undefined || old === undefined || !bringsOut(context, ruling)) return nothingSaid;
+  const matching = policies.matching([old.metadata.labels, next.metadata.labels]);
+  if (matching.length === 0) return nothingSaid;
+  const reason = annotationOf(next, keys.BREAK_GLASS) ?? notedBefore(context, by.user);
+  if (reason !== undefined && isSpent(reason, context)) return { ...nothingSaid, violations: [usedUp(reason)] };
+  const findings = judgeChange({ policies: matching, ...changeOf(facts, policies, ruling) });
+  const said = outcomesOf(findings, personOf(by, reason), next, by, EVERY_OUTCOME);
+  if (!said.broken || reason === undefined) return said;
+  const time = formatTime(policies.now);
+  const past = { user: by.user, reason: reason.trim(), time, policies: breakableBy(matching, by.groups) };
+  return { ...said, past };
+}
+
+/** Going back, and the same version once more in one go, as the Rollout's annotation asks for, are nobody's to judge. */
+function bringsOut({ change, changed, rollout }: Context, { verdict }: Ruling): boolean {
+  if (verdict === 'RolledBack' || verdict === 'Refused') return false;
+  if (verdict === 'Bypassed' && rollout !== undefined && change === 'Restart') return false;
+  return changed || verdict === 'Freed';
+}
+
+/** What the rules about a change ask. */
+function changeOf(
+  { edit: { next }, rollout }: WorkloadFacts,
+  { inFlight, now, calendar }: Policies,
+  { verdict }: Ruling,
+): Omit<Parameters<typeof judgeChange>[0], 'policies'> {
+  const inSteps = verdict === 'Held' || verdict === 'Superseded';
+  return {
+    rollout: inSteps ? rollout : undefined,
+    bypass: !inSteps && rollout !== undefined ? `Rollout ${rollout.metadata.name} does not release it` : undefined,
+    workload: next.metadata.name,
+    replicas: replicasOf(next),
+    inFlight: inFlight(next.metadata.name),
+    superseding: verdict === 'Superseded',
+    now,
+    calendar,
+  };
+}
+
+/** Called again for the same edit, since another webhook has changed it after us: then the reason is in our note already. */
+function notedBefore({ old, next }: Context, user: string): string | undefined {
+  const noted = annotationOf(next, keys.GLASS_BROKEN);
+  const mark = noted === annotationOf(old, keys.GLASS_BROKEN) ? undefined : readBreakGlass(noted);
+  return mark?.user === user ? mark.reason : undefined;
+}
+
+/** The reason was that of an earlier change. */
+function isSpent(reason: string, { old, rollout }: Context): boolean {
+  const given = reason.trim();
+  if (given === '') return false;
+  const history = rollout?.status?.history ?? [];
+  return (
+    readBreakGlass(annotationOf(old, keys.GLASS_BROKEN))?.reason === given ||
+    history.some(({ brokenGlass = [] }) => brokenGlass.some((mark) => mark.reason === given))
+  );
+}

@@ -1,0 +1,345 @@
+// What happens to one Deployment that OpenKruise Rollouts has left behind: the next write, or why there is none. Facts in, plan out.
+import * as keys from '../../api/keys.ts';
+import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
+import { patchFor, type PatchOp } from '../admit/patch.ts';
+import { resolveLimits } from '../lib/replicas.ts';
+import { deploymentTemplate, sameTemplate, UNKNOWN } from '../lib/template.ts';
+import { namespaceFlag, pods } from '../lib/text.ts';
+import { validateRollout } from '../validate/rollout.ts';
+import { sentence } from '../validate/violation.ts';
+import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld, type Settings } from '../workload/deployment/hold.ts';
+import { deploymentKind } from '../workload/deployment/kind.ts';
+import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../workload/deployment/view.ts';
+import type { ProgressFacts } from '../workload/kind.ts';
+import { HELD_ANNOTATIONS, HELD_LABELS } from '../workload/record.ts';
+import { ownerOf } from './governing-rollout.ts';
+import { leftoverOf, settingsBefore, tracesOf, type Leftover } from './openkruise.ts';
+
+export interface Service extends KubeObject {
+  readonly spec?: { readonly selector?: Readonly<Record<string, string>> };
+}
+
+/** Everything that a takeover of one Deployment is decided on, read at one moment. */
+export interface TakeoverFacts extends Pick<ProgressFacts, 'now' | 'digest'> {
+  readonly deployment: Deployment;
+  /** Of its namespace, those that name the Deployment. */
+  readonly rollouts: readonly Rollout[];
+  readonly replicaSets: readonly ReplicaSet[];
+  /** Of its namespace. */
+  readonly services: readonly Service[];
+  /** Other Deployments that OpenKruise made for its release. */
+  readonly extras: readonly Deployment[];
+}
+
+/** How a release that no Rollout takes through steps is to end. */
+export type Ending = 'Finish' | 'Rollback';
+
+/** One write, or why there is none. */
+export type TakeoverPlan =
+  | { readonly kind: 'Nothing'; readonly says: string }
+  /** Somebody else has to do or see something first. */
+  | { readonly kind: 'Wait'; readonly waitsFor: string }
+  /** One write to a ReplicaSet; then everything is looked at again. */
+  | { readonly kind: 'PatchReplicaSet'; readonly set: ReplicaSet; readonly spec: object; readonly says: string }
+  | {
+      readonly kind: 'PatchDeployment';
+      readonly ops: readonly PatchOp[];
+      readonly says: string;
+      /** Kubernetes' defaults stand for what OpenKruise did not keep. */
+      readonly guessed: boolean;
+    }
+  | { readonly kind: 'Refuse'; readonly reason: string; readonly remedy: string };
+
+const refuse = (reason: string, remedy: string): TakeoverPlan => ({ kind: 'Refuse', reason, remedy });
+const wait = (waitsFor: string): TakeoverPlan => ({ kind: 'Wait', waitsFor });
+
+/** The same facts give the same plan, and a plan that was carried out leaves `Nothing` to do. */
+export function planTakeover(facts: TakeoverFacts, ending: Ending | undefined): TakeoverPlan {
+  const { deployment } = facts;
+  const owner = ownerOf(facts.rollouts);
+  const leftover = leftoverOf(deployment, owner);
+  if (leftover === undefined) return { kind: 'Nothing', says: 'nothing of OpenKruise Rollouts is left on it' };
+  if (leftover === 'Traces') return clean(deployment);
+  const pinned = facts.services.find(({ spec }) => pins(spec?.selector, deployment));
+  if (pinned) return unpinFirst(pinned);
+  const situation = look(facts, owner, leftover);
+  const governor =
+    owner && owner.metadata.deletionTimestamp === undefined && owner.spec.disabled !== true ? owner : undefined;
+  if (isOver(situation)) return giveBack(situation, 'it runs no other version any more, and is as its user wrote it');
+  if (situation.stable !== undefined && situation.stable === situation.view.newSet)
+    return giveBack(situation, 'its template is the version before the release again: it rolls back natively');
+  if (governor) {
+    const impossible = cannotHold(situation, governor);
+    if (impossible) return impossible;
+    return ending ? refuseEnding(governor, deployment) : hold(situation, governor);
+  }
+  if (!ending) return askForEnding(deployment, owner);
+  const marked = situation.view.oldSets.find((set) => isActive(set) && isMarkedSet(set));
+  if (marked) return unmark(situation, marked);
+  const then = afterwards(situation);
+  return ending === 'Finish'
+    ? giveBack(situation, `it goes on to its template as a normal rolling update, without steps${then}`)
+    : rollBack(situation, then);
+}
+
+interface Situation {
+  readonly deployment: Deployment;
+  readonly leftover: Exclude<Leftover, 'Traces'>;
+  /** With the Deployment as it will be when it is held. */
+  readonly view: View;
+  readonly stable: ReplicaSet | undefined;
+  readonly settings: Settings;
+  readonly guessed: boolean;
+  readonly held: Held;
+  /** The sizes of all ReplicaSets. */
+  readonly sum: number;
+  readonly extras: readonly Deployment[];
+  /** What has to be seen before anything is written. */
+  readonly unsettled: string | undefined;
+}
+
+function look(facts: TakeoverFacts, owner: Rollout | undefined, leftover: Exclude<Leftover, 'Traces'>): Situation {
+  const { now, deployment, replicaSets, extras, digest } = facts;
+  const rollout = owner ?? nobody(deployment);
+  const children = { replicaSets, pods: [] };
+  const viewed = (as: Deployment): View => deploymentKind.progress({ now, rollout, digest }, as, children);
+  const before = viewed(deployment);
+  const { settings, guessed } = settingsBefore(deployment);
+  const stable = stableOf(before, deployment, owner);
+  const sum = before.updated + before.old;
+  const surge = Math.max(0, sum - before.replicas);
+  const limits = resolveLimits(settings.maxSurge, settings.maxUnavailable, before.replicas);
+  const budget =
+    surge > 0 ? { maxSurge: surge, maxUnavailable: Math.min(limits.unavailable, before.replicas) } : NO_BUDGET;
+  const held: Held = {
+    v: 1,
+    rollout: rollout.metadata.name,
+    user: settings,
+    stable: stable ? digest(stable.spec.template) : UNKNOWN,
+    budget,
+  };
+  const { maxSurge, maxUnavailable } = budget;
+  const spec = {
+    ...deployment.spec,
+    paused: true,
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } },
+  };
+  const metadata = {
+    ...deployment.metadata,
+    annotations: { ...deployment.metadata.annotations, [keys.HELD]: writeHeld(held) },
+  };
+  const view = viewed({ ...deployment, metadata, spec });
+  // Under Recreate the native controller leaves several ReplicaSets alone; else it may just be sharing Pods out among them.
+  const recreate = deployment.spec.strategy?.type === 'Recreate';
+  const late = [view.newSet, ...view.oldSets].find((set) => set && (set.status?.replicas ?? 0) < sizeOf(set));
+  const unsettled =
+    (recreate ? undefined : before.unsettled) ?? (late && `${late.metadata.name} to make its Pods`) ?? view.unsettled;
+  return { deployment, leftover, view, stable, settings, guessed, held, sum, extras, unsettled };
+}
+
+const nobody = (deployment: Deployment): Rollout => ({
+  metadata: { name: '', namespace: deployment.metadata.namespace ?? 'default' },
+  spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name }, strategy: {} },
+});
+
+/** As OpenKruise has noted it; else, as OpenKruise finds it: the oldest revision that still has Pods. */
+function stableOf(
+  { newSet, oldSets }: View,
+  deployment: Deployment,
+  owner: Rollout | undefined,
+): ReplicaSet | undefined {
+  const all = newSet ? [newSet, ...oldSets] : oldSets;
+  const noted = [deployment.metadata.labels?.[keys.STABLE_REVISION], owner?.status?.canaryStatus?.stableRevision];
+  for (const hash of noted) {
+    const found = hash ? all.find((set) => hashOf(set) === hash) : undefined;
+    if (found) return found;
+  }
+  const revision = (set: ReplicaSet): number => Number(set.metadata.annotations?.[keys.REVISION] ?? Infinity);
+  return oldSets.filter(isActive).toSorted((a, b) => revision(a) - revision(b))[0];
+}
+
+/** Every Pod runs the template, or there is none of any version: nothing is left that steps could be about. */
+function isOver({ view: { old, updated, replicas }, deployment, leftover, sum }: Situation): boolean {
+  if (deployment.spec.paused !== true && leftover !== 'BlueGreen') return true;
+  return replicas > 0 && (sum === 0 || (old === 0 && updated === replicas));
+}
+
+/** What OpenKruise made or changed beside the Deployment, and is not ours to find out about. */
+function afterwards({ leftover, extras, deployment }: Situation): string {
+  const { name } = deployment.metadata;
+  const names = extras.map(({ metadata }) => metadata.name);
+  if (names.length > 0)
+    return `; when that is done, take the finalizers off what OpenKruise made beside it and delete it: Deployment ${names.join(', ')}`;
+  return leftover === 'BlueGreen'
+    ? `; a HorizontalPodAutoscaler that names ${name}-DisableByRollout has to name ${name} again`
+    : '';
+}
+
+function cannotHold(situation: Situation, rollout: Rollout): TakeoverPlan | undefined {
+  const { deployment, leftover, extras, view, sum } = situation;
+  const { name } = deployment.metadata;
+  const where = namespaceFlag(deployment);
+  const without =
+    `end this release without steps: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rollout.metadata.name}${where} --wait=false, then ` +
+    `kubectl tranche takeover ${name}${where} --finish (or --rollback)`;
+  if (leftover === 'BlueGreen')
+    return refuse('it is in a blue-green release, which Tranche cannot go on with', without);
+  if (extras.length > 0)
+    return refuse(
+      `it is in a release with an extra Deployment (${extras.map(({ metadata }) => metadata.name).join(', ')}), which Tranche cannot go on with`,
+      without,
+    );
+  const { violations } = validateRollout({ rollout, version: 'v1beta1' });
+  if (violations.length > 0)
+    return refuse(
+      `Rollout ${rollout.metadata.name} asks for what Tranche does not do: ${violations.map(sentence).join('; ')}`,
+      `change the Rollout and try again, or ${without}`,
+    );
+  if (sum > view.replicas + view.limits.surge)
+    return refuse(
+      `it was scaled to ${view.replicas} while its ReplicaSets have ${pods(sum)}, and nobody was there to share that out`,
+      `kubectl scale deployment ${name}${where} --replicas=${sum}, then try again, and scale it when it is taken over`,
+    );
+  return undefined;
+}
+
+/** Held as the webhook would have held it: nothing starts and nothing ends by this write. */
+function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
+  const { deployment, view, stable, held, guessed, sum } = situation;
+  const missing = view.replicas - sum;
+  const active = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
+  const [largest] = view.oldSets.toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  const set = stable && isActive(stable) ? stable : largest;
+  if (set && missing > 0 && active.length > 1 && deployment.spec.strategy?.type === 'Recreate') {
+    const size = sizeOf(set) + missing;
+    const says = `ReplicaSet ${set.metadata.name}: ${pods(missing)} more, ${size}, so that the versions add up to ${view.replicas}`;
+    return { kind: 'PatchReplicaSet', set, spec: { replicas: size }, says };
+  }
+  if (situation.unsettled) return wait(situation.unsettled);
+  const stableHash = hashOf(stable);
+  const ops = patch(deployment, heldSettings(held), {
+    annotations: heldAnnotations(held),
+    labels: { [keys.WORKLOAD_TYPE]: 'deployment', ...(stableHash ? { [keys.STABLE_REVISION]: stableHash } : {}) },
+  });
+  const says = `taken over: it stays held with ${view.updated} of ${pods(view.replicas)} updated, and Rollout ${rollout.metadata.name} ${onward(situation, rollout)}`;
+  return { kind: 'PatchDeployment', ops, says, guessed };
+}
+
+/** As the engine will decide it. */
+function onward({ view }: Situation, { spec, status }: Rollout): string {
+  const steps = spec.strategy.canary?.steps?.length ?? 0;
+  const canary = status?.canaryStatus;
+  const hash = hashOf(view.newSet);
+  const same = hash !== '' && [canary?.canaryRevision, canary?.podTemplateHash].includes(hash);
+  return status?.phase === 'Progressing' && canary && same
+    ? `goes on with step ${Math.max(1, canary.currentStepIndex)} of ${steps}`
+    : `begins with step 1 of ${steps}`;
+}
+
+/** The user's own settings, in one write with un-pausing: in between, Recreate would take every Pod. */
+function giveBack({ deployment, settings, guessed }: Situation, says: string, template?: PatchOp): TakeoverPlan {
+  const ops = patch(deployment, settings, {
+    annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
+    labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
+  });
+  return { kind: 'PatchDeployment', ops: template ? [...ops, template] : ops, says: `given back: ${says}`, guessed };
+}
+
+function rollBack(situation: Situation, then: string): TakeoverPlan {
+  const { stable, deployment } = situation;
+  if (!stable)
+    return refuse('the version before this release is not among its ReplicaSets any more', 'write --finish instead');
+  const value = deploymentTemplate(stable.spec.template);
+  const template: PatchOp | undefined = sameTemplate(value, deployment.spec.template)
+    ? undefined
+    : { op: 'replace', path: '/spec/template', value };
+  return giveBack(
+    situation,
+    `the version before the release (${hashOf(stable)}) is back, as a normal rolling update${then}`,
+    template,
+  );
+}
+
+const unmark = ({ settings }: Situation, set: ReplicaSet): TakeoverPlan => ({
+  kind: 'PatchReplicaSet',
+  set,
+  spec: { minReadySeconds: settings.minReadySeconds ?? 0 },
+  says: `ReplicaSet ${set.metadata.name}: its Pods count as available again`,
+});
+
+function clean(deployment: Deployment): TakeoverPlan {
+  const traces = tracesOf(deployment);
+  const own = deployment.metadata.annotations?.[keys.HELD] !== undefined;
+  const annotations = { ...traces.annotations, ...(own ? {} : { [keys.IN_PROGRESSING]: null }) };
+  const ops = [version(deployment), ...patchFor(deployment, { annotations, labels: traces.labels })];
+  return {
+    kind: 'PatchDeployment',
+    ops,
+    says: 'cleaned: only annotations of OpenKruise Rollouts were left on it',
+    guessed: false,
+  };
+}
+
+const version = ({ metadata }: Deployment): PatchOp => ({
+  op: 'replace',
+  path: '/metadata/resourceVersion',
+  value: metadata.resourceVersion,
+});
+
+type Keys = Readonly<Record<string, string | null>>;
+
+/** One write, for exactly the Deployment that was looked at: the strategy as a whole, OpenKruise's keys off, and what comes instead. */
+function patch(deployment: Deployment, settings: Settings, keep: { annotations: Keys; labels: Keys }): PatchOp[] {
+  const { maxSurge, maxUnavailable, ...fields } = settings;
+  const traces = tracesOf(deployment);
+  const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } };
+  return [
+    version(deployment),
+    ...patchFor(deployment, {
+      annotations: { ...traces.annotations, ...keep.annotations },
+      labels: { ...traces.labels, ...keep.labels },
+    }),
+    ...Object.entries(fields).flatMap(([field, value]): PatchOp[] => {
+      const now = (deployment.spec as Readonly<Record<string, unknown>>)[field];
+      if (value === null) return now === undefined ? [] : [{ op: 'remove', path: `/spec/${field}` }];
+      return now === value ? [] : [{ op: 'add', path: `/spec/${field}`, value }];
+    }),
+    { op: 'add', path: '/spec/strategy', value: strategy },
+  ];
+}
+
+/** Does this selector choose Pods of this Deployment, and only of one version? When that version ends, the Service has nobody. */
+function pins(selector: Readonly<Record<string, string>> | undefined, { spec }: Deployment): boolean {
+  if (selector?.[keys.POD_TEMPLATE_HASH] === undefined) return false;
+  const { [keys.POD_TEMPLATE_HASH]: _, ...rest } = selector;
+  const labels = spec.template.metadata?.labels ?? {};
+  return Object.entries(rest).every(([key, value]) => labels[key] === value);
+}
+
+const unpinFirst = (service: Service): TakeoverPlan =>
+  refuse(
+    `Service ${service.metadata.name} sends traffic to one version only, since OpenKruise was routing traffic: it would be without Pods when that version ends`,
+    `kubectl patch service ${service.metadata.name}${namespaceFlag(service)} --type=json -p '[{"op":"remove","path":"/spec/selector/pod-template-hash"}]' ` +
+      '(all versions get traffic then), or delete the Service if OpenKruise made it (NAME-canary); then try again',
+  );
+
+function refuseEnding(rollout: Rollout, deployment: Deployment): TakeoverPlan {
+  const { name } = deployment.metadata;
+  const where = namespaceFlag(deployment);
+  return refuse(
+    `Rollout ${rollout.metadata.name} takes this release through its steps, so it is not for a takeover to end it`,
+    `kubectl tranche takeover ${name}${where}, then kubectl tranche finish ${rollout.metadata.name}${where} or kubectl tranche abort ${rollout.metadata.name}${where}`,
+  );
+}
+
+function askForEnding(deployment: Deployment, owner: Rollout | undefined): TakeoverPlan {
+  const why =
+    owner === undefined
+      ? 'no Rollout names it'
+      : `Rollout ${owner.metadata.name} is ${owner.metadata.deletionTimestamp === undefined ? 'disabled' : 'being deleted'}`;
+  const command = `kubectl tranche takeover ${deployment.metadata.name}${namespaceFlag(deployment)}`;
+  return refuse(
+    `${why}, so nobody would take it through steps`,
+    `${command} --finish, for a normal rolling update to the template it has; or --rollback, to the version before`,
+  );
+}

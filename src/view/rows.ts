@@ -1,0 +1,67 @@
+// Many Rollouts, a row each: what a list of them shows.
+import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import { replicasOf } from '../engine/lib/replicas.ts';
+import { parseTime } from '../engine/lib/time.ts';
+import { messageOf, sinceOf, stateOf, stepsOf, type State } from './state.ts';
+
+/** All times are in milliseconds since the epoch. */
+export interface RolloutRow {
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly deployment: string;
+  readonly state: State;
+  readonly since: number | undefined;
+  readonly createdAt: number | undefined;
+  /** Undefined while nothing is being released. */
+  readonly progress: RowProgress | undefined;
+  /** Of the release in progress, else of the last one. */
+  readonly releaseId: string | undefined;
+  readonly author: string | undefined;
+  /** What the operator says; undefined when it has said nothing yet. */
+  readonly message: string | undefined;
+}
+
+export interface RowProgress {
+  /** From 1; 0 before the first step. */
+  readonly step: number;
+  readonly steps: number;
+  /** Pods of the new version. */
+  readonly updated: number;
+  /** Pods that the Deployment is to have; undefined when it does not exist. */
+  readonly replicas: number | undefined;
+}
+
+export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;
+/** The key of the Deployment that a Rollout names. */
+export const workloadKey = ({ metadata, spec }: Rollout): string => `${metadata.namespace}/${spec.workloadRef.name}`;
+export const byKey = (a: KubeObject, b: KubeObject): number => (keyOf(a) < keyOf(b) ? -1 : 1);
+
+/** In the order of `rollouts`; `deployments` are those of the same namespaces. */
+export function rolloutRows(rollouts: readonly Rollout[], deployments: readonly Deployment[]): RolloutRow[] {
+  const byName = new Map(deployments.map((deployment) => [keyOf(deployment), deployment]));
+  return rollouts.map((rollout) => rowOf(rollout, byName.get(workloadKey(rollout))));
+}
+
+function rowOf(rollout: Rollout, deployment: Deployment | undefined): RolloutRow {
+  const { metadata, spec, status } = rollout;
+  const canary = status?.canaryStatus;
+  return {
+    name: metadata.name,
+    namespace: metadata.namespace,
+    deployment: spec.workloadRef.name,
+    state: stateOf(rollout, deployment),
+    since: parseTime(sinceOf(rollout)),
+    createdAt: parseTime(metadata.creationTimestamp),
+    progress: status?.phase === 'Progressing' ? progressOf(rollout, deployment) : undefined,
+    releaseId: canary?.observedRolloutID || undefined,
+    author: status?.history?.[0]?.author,
+    message: messageOf(rollout),
+  };
+}
+
+const progressOf = (rollout: Rollout, deployment: Deployment | undefined): RowProgress => ({
+  step: rollout.status?.canaryStatus?.currentStepIndex ?? 0,
+  steps: stepsOf(rollout),
+  updated: rollout.status?.canaryStatus?.canaryReplicas ?? 0,
+  replicas: deployment && replicasOf(deployment),
+});

@@ -1,0 +1,86 @@
+// The sentences that a user reads at the moment of an edit.
+import assert from 'node:assert/strict';
+import * as words from '../../../src/engine/admit/messages.ts';
+import { readHeld } from '../../../src/engine/workload/deployment/hold.ts';
+import { demo, disabled, held, web, withSpec } from './support.ts';
+
+const record = readHeld(held())!;
+const v2 = web('v2');
+
+describe('the sentence about a release that begins', () => {
+  for (const [when, steps, replicas, expected] of [
+    [
+      'counts its Pods',
+      [1, '50%', '100%'],
+      10,
+      'demo releases this in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve demo -n shop',
+    ],
+    [
+      'tells of the rest',
+      [1],
+      10,
+      'demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step the rest follows at once; approve with: kubectl tranche approve demo -n shop',
+    ],
+    [
+      'tells of the only Pod',
+      [1, '100%'],
+      1,
+      'demo releases this in 2 steps: 1 → 1 of 1 Pods; step 1 replaces the only Pod',
+    ],
+    [
+      'shows eight steps at most',
+      [1, 2, 3, 4, 5, 6, 7, 8, 9],
+      20,
+      'demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step the rest follows at once; approve with: kubectl tranche approve demo -n shop',
+    ],
+  ] as const) {
+    it(when, () => {
+      assert.equal(
+        words.released(demo(undefined, steps), withSpec(v2, { replicas }), 'Version'),
+        `tranche: ${expected}`,
+      );
+    });
+  }
+
+  it('of a restart, and of one in place of another', () => {
+    assert.match(words.released(demo(), v2, 'Restart'), /^tranche: demo restarts the Pods in 3 steps/);
+    assert.match(words.superseded(demo(), v2, 'Version'), /gives up the version before and releases this from step 1/);
+    assert.match(words.superseded(demo(), v2, 'Restart'), /restarts the Pods from step 1/);
+    assert.match(words.superseded(demo(), v2, 'Version'), /kubectl tranche undo demo -n shop$/);
+    assert.match(words.superseded(demo(), withSpec(v2, { revisionHistoryLimit: 0 }), 'Version'), /apply its manifest$/);
+  });
+});
+
+describe('the sentence about a release that does not begin', () => {
+  it('says why there are no steps', () => {
+    const reason = (next: typeof v2, rollout = demo()) => words.bypassReason(rollout, next, 'Version') ?? '';
+    assert.equal(reason(v2), '');
+    assert.match(reason(withSpec(v2, { strategy: { type: 'Recreate' } })), /write RollingUpdate$/);
+    assert.match(reason(withSpec(v2, { replicas: 0 })), /web has no Pods$/);
+    assert.match(reason(v2, demo(undefined, [])), /it has no spec.strategy.canary.steps$/);
+    assert.match(words.standsAside(disabled(), v2), /^tranche: demo is disabled: web changes all its Pods/);
+    assert.match(words.heldByNobody(record, v2), /kubectl rollout resume deployment\/web -n shop$/);
+  });
+});
+
+describe('the sentence about an edit beside the release', () => {
+  const kept = (edits: Parameters<typeof words.kept>[2], more = { unpaused: false, marked: false }, next = v2) =>
+    words.kept(record, next, edits, more).join('\n');
+
+  it('names what is noted for later, and nothing that is in force', () => {
+    assert.equal(kept(['minReadySeconds']), '');
+    assert.match(
+      kept(['maxSurge']),
+      /spec.strategy.rollingUpdate.maxSurge noted: demo puts it in place when the release ends/,
+    );
+    assert.match(kept(['minReadySeconds'], { unpaused: false, marked: true }), /spec.minReadySeconds noted/);
+  });
+
+  it('tells who pauses or un-pauses how to go on', () => {
+    assert.match(
+      kept([], { unpaused: true, marked: false }),
+      /web stays held: demo releases it in steps; approve with/,
+    );
+    assert.match(kept(['paused'], undefined, withSpec(v2, { paused: true })), /demo stops where it is; go on with/);
+  });
+});

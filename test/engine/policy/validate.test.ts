@@ -1,0 +1,63 @@
+// What is wrong with a ReleasePolicy itself. What needs a real calendar is in test/schedule.
+import assert from 'node:assert/strict';
+import type { ReleasePolicySpec } from '../../../src/api/policy.ts';
+import { validatePolicy } from '../../../src/engine/policy/validate.ts';
+import type { Calendar } from '../../../src/engine/policy/windows.ts';
+import { sentence } from '../../../src/engine/validate/violation.ts';
+import { policy } from './support.ts';
+
+/** Never opens anything. */
+const calendar: Calendar = {
+  windowAt: () => ({}),
+  scheduleProblem: (schedule) => (schedule === 'never' ? undefined : 'is no schedule'),
+  isTimeZone: (name) => name === 'UTC',
+};
+const findings = (spec: ReleasePolicySpec) => validatePolicy(policy('p', spec), 0, calendar);
+const expression = (operator: string, ...values: string[]): ReleasePolicySpec => ({
+  match: { workloadSelector: { matchExpressions: [{ key: 'tier', operator, values }] } },
+});
+
+describe('a ReleasePolicy', () => {
+  for (const [what, spec, expected] of [
+    ['windows of no time zone', { windows: { timeZone: 'Mars' } }, /spec.windows.timeZone: "Mars" is no time zone/],
+    [
+      'a schedule that is none',
+      { windows: { deny: [{ schedule: 'x', durationSeconds: 1 }] } },
+      /spec.windows.deny\[0\].schedule: "x" is no schedule/,
+    ],
+    [
+      'windows that never open',
+      { windows: { allow: [{ schedule: 'never', durationSeconds: 1 }] } },
+      /never let anything start/,
+    ],
+    ['approval by nobody', { approval: { groups: [] } }, /spec.approval.groups: \[\] names nobody who could approve/],
+    [
+      'more approvals than people',
+      { approval: { required: 2, users: ['a', 'a'] } },
+      /spec.approval.required: 2 people are required, and only 1/,
+    ],
+    ['glass that nobody may break', { breakGlass: { groups: [] } }, /spec.breakGlass.groups: \[\] names nobody/],
+    ['In without values', expression('In'), /matchExpressions\[0\].values: \[\] are missing for In/],
+    ['Exists with values', expression('Exists', 'x'), /values: \["x"\] do not go with Exists/],
+  ] as readonly (readonly [string, ReleasePolicySpec, RegExp])[]) {
+    it(`with ${what} is refused, without advice`, () => {
+      const { violations, warnings } = findings(spec);
+      assert.match(violations.map(sentence).join('\n'), expected);
+      assert.deepEqual([violations.length, warnings], [1, []]);
+    });
+  }
+
+  for (const spec of [
+    {},
+    { approval: { required: 2, groups: ['g'] } },
+    { approval: {} },
+    expression('In', 'x'),
+    expression('Exists'),
+  ]) {
+    it(`may be ${JSON.stringify(spec)}`, () => assert.deepEqual(findings(spec).violations, []));
+  }
+
+  it('that is right comes with what its author should know', () => {
+    assert.match(findings({ approval: {} }).warnings.join(), /set spec.requireRollout: true/);
+  });
+});

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { misnamedWorkload } from '../../../src/engine/validate/names.ts';
+import { sentence } from '../../../src/engine/validate/violation.ts';
+import { rollout } from './support.ts';
+
+const judge = (name: unknown): string => {
+  const found = misnamedWorkload(rollout({}, { ref: { name } }));
+  return found === undefined ? '' : sentence(found);
+};
+
+describe('the name of a workload', () => {
+  for (const name of ['web', 'web-1.prod', '0', 'a'.repeat(253)]) {
+    it(`may be ${name.slice(0, 20)}`, () => assert.equal(judge(name), ''));
+  }
+
+  for (const [name, expected] of [
+    ['', /^spec.workloadRef.name: "" is not a name/],
+    ['Web', /is not a name: .*; write the name of a Deployment of the same namespace, such as "/],
+    ['../secrets/x', /is not a name/],
+    ['web/status', /is not a name/],
+    ['a'.repeat(254), /must be no more than 253 characters/],
+    [5, /5 is not a name/],
+    [undefined, /missing is not a name/],
+  ] as const) {
+    it(`may not be ${String(name).slice(0, 20)}`, () => assert.match(judge(name), expected));
+  }
+});
