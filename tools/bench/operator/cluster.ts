@@ -38,12 +38,10 @@ let mostWatches = 0;
 
 const uid = (): string => newUid(Math.random);
 const api = (method: string, path: string, body?: object): Promise<KubeObject> =>
-  sandbox.cluster
-    .client()
-    .request(method, path, {
-      ...(body && { body }),
-      ...(method === 'PATCH' ? { type: 'application/strategic-merge-patch+json' } : {}),
-    });
+  sandbox.cluster.client().request(method, path, {
+    ...(body && { body }),
+    ...(method === 'PATCH' ? { type: 'application/strategic-merge-patch+json' } : {}),
+  });
 
 async function tokenOf(account: string): Promise<string> {
   const asked = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
