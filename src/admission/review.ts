@@ -1,5 +1,5 @@
 // The envelope of admission.k8s.io/v1: what is asked, and how an answer is written.
-import type { PatchOp } from '../engine/admit/patch.ts';
+import type { PatchOp } from '../engine/lib/json-patch.ts';
 import { sentence, type Violation } from '../engine/validate/violation.ts';
 import { BadRequest } from './json.ts';
 import { explain, isAdmissionRequest, type AdmissionRequest } from './shapes.ts';

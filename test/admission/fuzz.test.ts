@@ -8,7 +8,7 @@ import type { Deployment } from '../../src/api/types.ts';
 import { handlersOf, parseBody } from '../../src/admission/app.ts';
 import { createAdmissionServer } from '../../src/admission/index.ts';
 import { BadRequest } from '../../src/admission/json.ts';
-import type { PatchOp } from '../../src/engine/admit/patch.ts';
+import type { PatchOp } from '../../src/engine/lib/json-patch.ts';
 import { issueCa, issueLeaf } from '../../src/tls/issue.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { aDeployment, aReview, aRollout, aV1alpha1Rollout, someDeps, type Json } from './support.ts';

@@ -1,6 +1,6 @@
 // Applies the JSON patch operations that our webhooks answer with, as strictly as an API server: a missing parent is an error.
 import assert from 'node:assert/strict';
-import type { PatchOp } from '../../src/engine/admit/patch.ts';
+import type { PatchOp } from '../../src/engine/lib/json-patch.ts';
 
 type Node = Record<string, unknown>;
 

@@ -5,7 +5,7 @@ import type { Finding, Labels, Person } from '../policy/policy.ts';
 import type { Calendar } from '../policy/windows.ts';
 import type { Violation } from '../validate/violation.ts';
 import { isOperators, type Verdict } from './edit.ts';
-import type { PatchOp } from './patch.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
 
 /** `Denied`: by a policy. `NotReady`: nothing can be decided now. */
 export type AdmissionVerdict = Verdict | 'Denied' | 'Approved' | 'NotReady';

@@ -1,25 +1,23 @@
 // An edit of a workload as the rules of admission see it, and what one of them says about it.
 import * as keys from '../../api/keys.ts';
-import type { Deployment, Rollout, TemplateDigest } from '../../api/types.ts';
+import type { Deployment, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import type { Sha256, TemplateChange } from '../lib/template.ts';
 import type { Tracing } from '../trace/trace.ts';
 import type { Violation } from '../validate/violation.ts';
-import type { Field } from '../workload/deployment/field-owners.ts';
+import type { WorkloadEdit } from '../workload/edits.ts';
 import type { Owned } from '../workload/field-owners.ts';
-import type { PatchOp, Wanted } from './patch.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
+import type { WorkloadKind } from '../workload/kind.ts';
+import type { Wanted } from './patch.ts';
 
-export interface Edit {
+export interface Edit extends WorkloadEdit<Deployment> {
+  /** What is edited; absent = a Deployment, the only kind that webhooks are called for. */
+  readonly kind?: WorkloadKind;
   readonly operation: 'CREATE' | 'UPDATE';
   /** Undefined on CREATE. */
   readonly old: Deployment | undefined;
-  /** The object as the API server sent it. */
-  readonly next: Deployment;
   /** `userInfo.username` of the review. */
   readonly user: string;
-  /** `options.fieldManager` of the review; "" when there is none. */
-  readonly fieldManager: string;
-  /** Both objects' metadata.managedFields, where the objects have been read without them. */
-  readonly managedFields?: { readonly old: () => unknown; readonly next: () => unknown };
 }
 
 export interface InterceptOptions {
@@ -66,6 +64,7 @@ export interface Ruling {
 
 /** An edit with everything that the rules ask about it. */
 export interface Context extends Edit, InterceptOptions {
+  readonly kind: WorkloadKind;
   /** The Rollout that names this Deployment; disabled and terminating ones count too. */
   readonly rollout: Rollout | undefined;
   /** What the edit does to the template. */
@@ -73,9 +72,9 @@ export interface Context extends Edit, InterceptOptions {
   /** `change` is not `None`. */
   readonly changed: boolean;
   /** Of the template of the old object or the new; each is worked out once. */
-  readonly digest: (deployment: Deployment) => TemplateDigest;
+  readonly digest: (workload: Workload) => TemplateDigest;
   /** Who owns the fields that are borrowed; worked out when first asked for. */
-  readonly owned: (old: Deployment) => Owned<Field>;
+  readonly owned: (old: Workload) => Owned;
 }
 
 /** Outside a cluster the operator and a person may share a username, so the field manager must fit too. */
@@ -90,12 +89,12 @@ export const governs = (rollout: Rollout | undefined): rollout is Rollout =>
 export const isMarkedAsOurs = (metadata: Deployment['metadata'] | undefined): boolean =>
   metadata?.labels?.[keys.WORKLOAD_TYPE] !== undefined || metadata?.annotations?.[keys.HELD] !== undefined;
 
-export const labelOf = (d: Deployment | undefined, key: string): string | undefined => d?.metadata.labels?.[key];
-export const annotationOf = (d: Deployment | undefined, key: string): string | undefined =>
+export const labelOf = (d: Workload | undefined, key: string): string | undefined => d?.metadata.labels?.[key];
+export const annotationOf = (d: Workload | undefined, key: string): string | undefined =>
   d?.metadata.annotations?.[key];
 
 /** Labels that the edit dropped, as they were; a label that it changed is the user's. */
-export const keepLabels = (old: Deployment, next: Deployment, names: readonly string[]): Record<string, string> =>
+export const keepLabels = (old: Workload, next: Workload, names: readonly string[]): Record<string, string> =>
   Object.fromEntries(
     names.flatMap((key) => {
       const before = labelOf(old, key);

@@ -1,25 +1,15 @@
 // What to do with an edit of a Deployment, before policies are asked: hold it, roll it back at once, keep the hold, or let it pass.
 import * as keys from '../../api/keys.ts';
-import type { Deployment, Held, Rollout, TemplateDigest } from '../../api/types.ts';
+import type { Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
 import { recordTooLarge } from '../workload/annotation-size.ts';
-import type { Field } from '../workload/deployment/field-owners.ts';
-import { isMarked, mayFreeAtOnce, type Settings } from '../workload/deployment/hold.ts';
+import type { Holding } from '../workload/edits.ts';
 import type { Owned } from '../workload/field-owners.ts';
-import {
-  annotationsOfHeld,
-  editedFields,
-  editOfHeld,
-  enrolment,
-  freed,
-  heldBefore,
-  heldFirst,
-  heldStill,
-  ownedAfter,
-  withoutForeignHold,
-} from './deployment.ts';
+import { deploymentKind } from '../workload/deployment/kind.ts';
+import { annotationsOfHeld, editedFields, enrolment, freed, withoutForeignHold } from './hold.ts';
 import {
   annotationOf,
   governs,
@@ -34,7 +24,7 @@ import {
 import { whileLeftBehind } from './left-behind.ts';
 import { patchOf, type PastPolicy } from './marks.ts';
 import * as words from './messages.ts';
-import type { PatchOp, Wanted } from './patch.ts';
+import type { Wanted } from './patch.ts';
 import { idSet, rolloutId } from './release-id.ts';
 import { traceOf } from './trace.ts';
 
@@ -60,29 +50,31 @@ export function intercept(edit: Edit, rollout: Rollout | undefined, options: Int
 export function contextOf(edit: Edit, rollout: Rollout | undefined, options: InterceptOptions): Context {
   const { old, next } = edit;
   const change = old === undefined ? 'None' : changeBetween(old.spec.template, next.spec.template);
-  let digests: Map<Deployment, TemplateDigest> | undefined;
-  let owned: Owned<Field> | undefined;
+  const { kind = deploymentKind } = edit;
+  let digests: Map<Workload, TemplateDigest> | undefined;
+  let owned: Owned | undefined;
   return {
     ...edit,
     ...options,
+    kind,
     rollout,
     change,
     changed: change !== 'None',
-    digest(deployment) {
+    digest(workload) {
       digests ??= new Map();
-      const digest = digests.get(deployment) ?? templateDigest(deployment.spec.template, options.sha256);
-      digests.set(deployment, digest);
+      const digest = digests.get(workload) ?? templateDigest(workload.spec.template, options.sha256);
+      digests.set(workload, digest);
       return digest;
     },
-    owned: (before) => (owned ??= ownedAfter(edit, before)),
+    owned: (before) => (owned ??= kind.edits.ownedAfter(edit, before)),
   };
 }
 
 /** The rule that fits the edit. */
 export function ruleOn(context: Context): Ruling {
-  const { operation, old } = context;
+  const { kind, operation, old } = context;
   if (operation === 'CREATE' || old === undefined) return onCreate(context);
-  const held = heldBefore(old);
+  const held = kind.edits.heldBefore(old);
   return held === undefined ? whileFree(context, old) : whileHeld(context, old, held);
 }
 
@@ -100,25 +92,25 @@ export function carriedOut(context: Context, ruling: Ruling, past?: PastPolicy):
   return { verdict: isQuiet !== undefined && patch.every(isQuiet) ? 'Passed' : verdict, patch, warnings, changed };
 }
 
-function onCreate({ next, rollout }: Context): Ruling {
-  const exported = withoutForeignHold(undefined, next);
+function onCreate({ kind, next, rollout }: Context): Ruling {
+  const exported = withoutForeignHold(kind, undefined, next);
   const wanted = {
-    labels: { ...exported.labels, ...enrolment(rollout) },
+    labels: { ...exported.labels, ...enrolment(kind, rollout) },
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: null, [keys.APPROVED]: null },
-    settings: exported.settings,
+    borrowed: exported.borrowed,
   };
   return { verdict: governs(rollout) ? 'Enrolled' : 'Passed', wanted, warnings: [] };
 }
 
 function whileFree(context: Context, old: Deployment): Ruling {
-  const { next, rollout, change, changed } = context;
+  const { kind, next, rollout, change, changed } = context;
   const leftBehind = whileLeftBehind(context, old);
   if (leftBehind !== undefined) return leftBehind;
-  const exported = withoutForeignHold(old, next);
+  const exported = withoutForeignHold(kind, old, next);
   if (!governs(rollout)) return ungoverned(context, old, exported);
   const kept: Wanted = {
     ...exported,
-    labels: { ...exported.labels, ...enrolment(rollout), ...keepLabels(old, next, [keys.ROLLOUT_ID]) },
+    labels: { ...exported.labels, ...enrolment(kind, rollout), ...keepLabels(old, next, [keys.ROLLOUT_ID]) },
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: annotationOf(old, keys.CHANGED_BY) ?? null },
   };
   if (!changed) {
@@ -143,63 +135,64 @@ function ungoverned({ next, rollout, changed }: Context, old: Deployment, export
 
 /** A release begins. */
 function startHold(context: Context, old: Deployment, rollout: Rollout, kept: Wanted): Ruling {
-  const { next, change, user } = context;
-  const { held, settings } = heldFirst(context, old, kept.settings, rollout);
+  const { kind, next, change, user } = context;
+  const stable = context.digest(old);
+  const { held, borrowed } = kind.edits.holdFirst(context, old, kept.borrowed, { rollout, stable });
   const id = rolloutId(context, old);
   const traced = traceOf(context, old, id);
   const wanted: Wanted = {
     labels: { ...kept.labels, [keys.ROLLOUT_ID]: id },
-    annotations: annotationsOfHeld({ ...held, ...traced.record }, user),
-    settings,
+    annotations: annotationsOfHeld(kind, { ...held, ...traced.record }, user),
+    borrowed,
   };
   return { verdict: 'Held', wanted, warnings: [words.released(rollout, next, change), ...traced.warnings] };
 }
 
-function whileHeld(context: Context, old: Deployment, held: Held): Ruling {
-  const { next, rollout, changed } = context;
+function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling {
+  const { kind, next, rollout, changed } = context;
   if (next.spec.strategy?.type !== old.spec.strategy?.type) {
     return { verdict: 'Refused', warnings: [], refusal: words.strategyTypeRefusal(held, next) };
   }
-  const edit = editOfHeld(context, old, held);
+  const { dropped } = context.owned(old);
+  const edit = kind.edits.editOfHeld(context, old, held, { changed, dropped });
   const back = changed && context.digest(next) === held.stable;
   const free = (): Wanted => freed(context, old, edit.after, authorOf(context, old));
   // A record that the status does not confirm is looked at by the operator first: it is held until then.
-  if (back && mayFreeAtOnce(held) && isTrusted(held, rollout)) {
-    const warnings = [words.rolledBack(held, next, edit.after.user)];
+  if (back && kind.mayFreeAtOnce(held) && isTrusted(held, rollout)) {
+    const warnings = [words.rolledBack(held, next, kind.isPaused(edit.after))];
     return { verdict: 'RolledBack', wanted: free(), warnings };
   }
   if (edit.unpauses && !governs(rollout)) {
     return { verdict: 'Freed', wanted: free(), warnings: [words.freed(held, next)] };
   }
-  const { held: record, settings } = heldStill(old, edit);
+  const holding = kind.edits.holdOn(old, edit);
   if (back) {
-    const wanted = stillHeld(context, old, record, settings);
+    const wanted = stillHeld(context, old, holding);
     return { verdict: 'RolledBack', wanted, warnings: [words.rollsBackLater(held)] };
   }
-  if (changed && governs(rollout)) return supersede(context, old, rollout, { before: held, record, settings });
+  if (changed && governs(rollout)) return supersede(context, old, rollout, held, holding);
   const warnings = changed
     ? [words.heldByNobody(held, next)]
-    : words.kept(edit.before, next, editedFields(edit), { unpaused: edit.unpauses, marked: isMarked(old) });
-  return { verdict: 'Kept', isQuiet: isOwnersNote, wanted: stillHeld(context, old, record, settings), warnings };
+    : words.kept(edit.before, next, editedFields(edit), {
+        unpaused: edit.unpauses,
+        marked: edit.marked,
+        paused: kind.isPaused(edit.before),
+      });
+  return { verdict: 'Kept', isQuiet: isOwnersNote, wanted: stillHeld(context, old, holding), warnings };
 }
 
 /** A newer version in the middle of a release: it stays held, and starts again at step 1. */
-function supersede(
-  context: Context,
-  old: Deployment,
-  rollout: Rollout,
-  hold: { readonly before: Held; readonly record: Held; readonly settings: Settings },
-): Ruling {
+function supersede(context: Context, old: Deployment, rollout: Rollout, before: HoldRecord, holding: Holding): Ruling {
   const { next, change } = context;
-  const { trace: _, ...record } = hold.record;
+  const { trace: _, ...record } = holding.held;
   const id = rolloutId(context, old);
   const traced = traceOf(context, old, id);
-  const newRecord = { ...record, ...traced.record, rollout: rollout.metadata.name };
-  const wanted = stillHeld(context, old, newRecord, hold.settings);
+  const held = { ...record, ...traced.record, rollout: rollout.metadata.name };
+  const wanted = stillHeld(context, old, { ...holding, held });
   // Whatever the record says, the operator goes by what it knows to be stable.
   const { phase, canaryStatus } = rollout.status ?? {};
   const back = phase === 'Progressing' && canaryStatus?.stableDigest === context.digest(next);
-  const said = back ? words.rollsBackLater(hold.before) : words.superseded(rollout, next, change);
+  const said = back ? words.rollsBackLater(before) : words.superseded(rollout, next, change);
   return {
     verdict: 'Superseded',
     wanted: { ...wanted, labels: { ...wanted.labels, [keys.ROLLOUT_ID]: id } },
@@ -207,17 +200,17 @@ function supersede(
   };
 }
 
-/** What a Deployment that stays held is to be. */
-const stillHeld = (context: Context, old: Deployment, record: Held, settings: Settings): Wanted => ({
+/** What a workload that stays held is to be. */
+const stillHeld = (context: Context, old: Deployment, { held, borrowed }: Holding): Wanted => ({
   labels: {
-    ...enrolment(context.rollout),
+    ...enrolment(context.kind, context.rollout),
     ...keepLabels(old, context.next, [keys.STABLE_REVISION, keys.ROLLOUT_ID]),
   },
   annotations: {
-    ...annotationsOfHeld(record, authorOf(context, old)),
+    ...annotationsOfHeld(context.kind, held, authorOf(context, old)),
     [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
   },
-  settings,
+  borrowed,
 });
 
 /** Who changed the template last. */

@@ -19,7 +19,7 @@ export function whileLeftBehind(context: Context, old: Deployment): Ruling | und
     const kept = [...Object.keys(tracesOf(old).annotations), keys.IN_PROGRESSING];
     const annotations = Object.fromEntries(kept.map((key) => [key, annotationOf(old, key) ?? null]));
     const labels = keepLabels(old, next, [keys.WORKLOAD_TYPE, keys.STABLE_REVISION, keys.KRUISE_ADVANCED]);
-    const wanted = { annotations, labels, settings: { ...settingsOf(next), paused: true } };
+    const wanted = { annotations, labels, borrowed: { ...settingsOf(next), paused: true } };
     return { verdict: 'Bypassed', wanted, warnings: [leftBehind(rollout, next)] };
   }
   // Taken over: the record is written by whoever does it, since the strategy is not ours to write.

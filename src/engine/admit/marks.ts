@@ -1,10 +1,11 @@
 // The marks on a Deployment that only we may write, as they are after an edit: ours where there is reason for them, else as they were.
 import * as keys from '../../api/keys.ts';
 import type { BrokenGlass } from '../../api/policy.ts';
-import { parseHeld } from '../workload/deployment/hold.ts';
-import { ownersNote } from './deployment.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
+import { readRecord } from '../workload/record.ts';
+import { ownersNote } from './hold.ts';
 import { annotationOf, labelOf, type Context } from './edit.ts';
-import { patchFor, type PatchOp, type Wanted } from './patch.ts';
+import { patchFor, type Wanted } from './patch.ts';
 
 /** Who went past policy with this edit, when, why, and past which: a mark without the release that it is good for. */
 export type PastPolicy = Pick<BrokenGlass, 'user' | 'reason' | 'time' | 'policies'>;
@@ -20,13 +21,13 @@ export function patchOf(context: Context, wanted: Wanted, past: PastPolicy | und
     [keys.PAUSED_UNSEEN]: null,
     [keys.FIELD_OWNERS]: ownersNote(context, wanted),
   };
-  return patchFor(next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
+  return patchFor(context.kind, next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
 }
 
 /** The mark, bound to the release that this edit begins. */
 function withRelease({ old, next, digest }: Context, { labels, annotations }: Wanted, past: PastPolicy): BrokenGlass {
   const rolloutID = labels?.[keys.ROLLOUT_ID] ?? labelOf(next, keys.ROLLOUT_ID);
-  const stable = parseHeld(annotations?.[keys.HELD] ?? undefined)?.stable;
+  const stable = readRecord(annotations?.[keys.HELD] ?? undefined)?.record.stable;
   const uid = old?.metadata.uid || next.metadata.uid;
   return {
     ...past,

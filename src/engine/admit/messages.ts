@@ -1,6 +1,6 @@
 // The sentences a user reads at the moment of an edit: what will happen to it, and how to go on.
 import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
-import type { CanaryStep, Deployment, Held, Rollout } from '../../api/types.ts';
+import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
 import type { TemplateChange } from '../lib/template.ts';
@@ -34,21 +34,21 @@ const wayBack = (rollout: Rollout, next: Deployment): string =>
     ? 'to go back to the version before the release, apply its manifest'
     : `to go back to the version before the release: kubectl tranche undo ${nameOf(rollout)}${namespaceFlag(rollout)}`;
 
-export const rolledBack = (held: Held, next: Deployment, user: Settings): string =>
-  user.paused === true
+export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean): string =>
+  paused
     ? `tranche: this is the version before the release: ${held.rollout} cancels it, but ${nameOf(next)} stays paused as you set it; ` +
       `roll back with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
     : `tranche: this is the version before the release: ${held.rollout} cancels it and rolls back at once, not in steps`;
 
 /** The abandoned version's Pods carry marks that the operator must take off first. */
-export const rollsBackLater = (held: Held): string =>
+export const rollsBackLater = (held: HoldRecord): string =>
   `tranche: this is the version before the release: ${held.rollout} cancels it and rolls back in a moment, not in steps`;
 
-export const freed = (held: Held, next: Deployment): string =>
+export const freed = (held: HoldRecord, next: Deployment): string =>
   `tranche: ${held.rollout} does not govern ${nameOf(next)} any more: it goes on as a normal rolling update, without steps`;
 
 /** A newer version of a Deployment that is still held, while its Rollout is off or gone. */
-export const heldByNobody = (held: Held, next: Deployment): string =>
+export const heldByNobody = (held: HoldRecord, next: Deployment): string =>
   `tranche: ${nameOf(next)} is still held, and ${held.rollout} does not release it any more; ` +
   `release it without steps with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`;
 
@@ -96,18 +96,18 @@ export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): 
 
 /** Edits beside the release that are noted but not in force yet. */
 export const kept = (
-  held: Held,
+  held: HoldRecord,
   next: Deployment,
-  edits: readonly (keyof Settings)[],
-  { unpaused, marked }: { readonly unpaused: boolean; readonly marked: boolean },
+  edits: readonly string[],
+  { unpaused, marked, paused }: { readonly unpaused: boolean; readonly marked: boolean; readonly paused: boolean },
 ): readonly string[] => {
   const others = edits
     .filter((field) => LIMITS.has(field) || (marked && field !== 'paused'))
-    .map((field) => FIELD_NAMES[field]);
+    .map((field) => FIELD_NAMES[field as keyof Settings]);
   const sentences: string[] = [];
   if (unpaused) {
     sentences.push(
-      held.user.paused === true
+      paused
         ? `tranche: ${held.rollout} goes on with its steps`
         : `tranche: ${nameOf(next)} stays held: ${held.rollout} releases it in steps; ` +
             `approve with: kubectl tranche approve ${held.rollout}${namespaceFlag(next)}; ` +
@@ -126,7 +126,7 @@ export const kept = (
   return sentences;
 };
 
-export const strategyTypeRefusal = (held: Held, next: Deployment): Violation => ({
+export const strategyTypeRefusal = (held: HoldRecord, next: Deployment): Violation => ({
   field: 'spec.strategy.type',
   value: next.spec.strategy?.type,
   reason: `would replace all Pods at once: Rollout ${held.rollout} is releasing this Deployment in steps`,

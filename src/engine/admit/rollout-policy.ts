@@ -16,7 +16,7 @@ import { approvingOf, type PolicyContext } from './approvals.ts';
 import { markOf, misuseOf, reasonIn, releaseMarked, standingMark } from './break-glass.ts';
 import { personOf } from './decision.ts';
 import { nothingSaid, outcomesOf, type Said } from './outcomes.ts';
-import type { PatchOp } from './patch.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
 
 /** The mutating webhook comes first, and writes our marks; the validating one sees the object as it is stored. */
 export type Phase = 'mutate' | 'validate';

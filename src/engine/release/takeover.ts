@@ -1,7 +1,8 @@
 // What happens to one Deployment that OpenKruise Rollouts has left behind: the next write, or why there is none. Facts in, plan out.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
-import { patchFor, type PatchOp } from '../admit/patch.ts';
+import { patchFor } from '../admit/patch.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
 import { resolveLimits } from '../lib/replicas.ts';
 import { deploymentTemplate, sameTemplate, UNKNOWN } from '../lib/template.ts';
 import { namespaceFlag, pods } from '../lib/text.ts';
@@ -271,7 +272,7 @@ function clean(deployment: Deployment): TakeoverPlan {
   const traces = tracesOf(deployment);
   const own = deployment.metadata.annotations?.[keys.HELD] !== undefined;
   const annotations = { ...traces.annotations, ...(own ? {} : { [keys.IN_PROGRESSING]: null }) };
-  const ops = [version(deployment), ...patchFor(deployment, { annotations, labels: traces.labels })];
+  const ops = [version(deployment), ...patchFor(deploymentKind, deployment, { annotations, labels: traces.labels })];
   return {
     kind: 'PatchDeployment',
     ops,
@@ -295,7 +296,7 @@ function patch(deployment: Deployment, settings: Settings, keep: { annotations: 
   const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } };
   return [
     version(deployment),
-    ...patchFor(deployment, {
+    ...patchFor(deploymentKind, deployment, {
       annotations: { ...traces.annotations, ...keep.annotations },
       labels: { ...traces.labels, ...keep.labels },
     }),

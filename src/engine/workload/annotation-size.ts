@@ -2,7 +2,7 @@
 import { CHANGED_BY, FIELD_OWNERS, GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { HELD_ANNOTATIONS } from './record.ts';
-import type { PatchOp } from '../admit/patch.ts';
+import type { PatchOp } from '../lib/json-patch.ts';
 import type { Violation } from '../validate/violation.ts';
 
 /** Of the keys and values of all annotations, in bytes. */

@@ -4,6 +4,7 @@ import type { Condition, HoldRecord, Pod, PodTemplate, Rollout, Workload, Templa
 import type { Decision, Effect } from '../decision.ts';
 import type { Limits } from '../lib/replicas.ts';
 import type { Children, Snapshot } from '../snapshot.ts';
+import type { WorkloadEdits } from './edits.ts';
 import type { FieldOwners } from './field-owners.ts';
 
 /** One of the versions that a workload runs: a ReplicaSet of a Deployment, a revision of a StatefulSet. */
@@ -143,6 +144,8 @@ export interface WorkloadKind<
   readonly children: readonly ChildKind[];
   /** Who owns the fields that we borrow. */
   readonly fields: FieldOwners;
+  /** What an edit means for the hold. */
+  readonly edits: WorkloadEdits<W, H>;
   /** The fields that we borrow, as they are now; null where absent. */
   borrowed(workload: W): Readonly<Record<string, unknown>>;
   replicas(workload: W): number;

@@ -24,7 +24,7 @@ describe('an edit of what OpenKruise left in the middle of a release', () => {
     const next = withVersion({ ...left, metadata: { ...left.metadata, annotations: {} } }, 'v3');
     const ruling = rule(next);
     assert.equal(ruling?.verdict, 'Bypassed');
-    assert.equal(ruling.wanted?.settings?.paused, true);
+    assert.equal(ruling.wanted?.borrowed?.['paused'], true);
     assert.deepEqual(ruling.wanted?.annotations, left.metadata.annotations);
     assert.match(ruling.warnings.join(), /take it over with: kubectl tranche takeover web -n shop/);
   });

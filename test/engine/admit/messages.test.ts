@@ -65,7 +65,7 @@ describe('the sentence about a release that does not begin', () => {
 
 describe('the sentence about an edit beside the release', () => {
   const kept = (edits: Parameters<typeof words.kept>[2], more = { unpaused: false, marked: false }, next = v2) =>
-    words.kept(record, next, edits, more).join('\n');
+    words.kept(record, next, edits, { ...more, paused: record.user.paused === true }).join('\n');
 
   it('names what is noted for later, and nothing that is in force', () => {
     assert.equal(kept(['minReadySeconds']), '');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Deployment } from '../../../src/api/types.ts';
+import { deploymentKind } from '../../../src/engine/workload/deployment/kind.ts';
 import { patchFor, type Wanted } from '../../../src/engine/admit/patch.ts';
 import { settingsOf } from '../../../src/engine/workload/deployment/hold.ts';
 import { web, withSpec } from './support.ts';
@@ -40,11 +41,11 @@ describe('the patch to what an object should be', () => {
       [{ op: 'add', path: '/metadata/labels/a~1b~0c', value: '1' }],
     ],
     ['takes no inherited name for one of the map', without('labels', {}), { labels: { constructor: null } }, []],
-    ['says nothing of what is as it should be', bare, { labels: { app: 'web' }, settings: settingsOf(bare) }, []],
+    ['says nothing of what is as it should be', bare, { labels: { app: 'web' }, borrowed: settingsOf(bare) }, []],
     [
       'writes settings where they belong',
       bare,
-      { settings: { ...settingsOf(bare), paused: true, maxSurge: 0 } },
+      { borrowed: { ...settingsOf(bare), paused: true, maxSurge: 0 } },
       [
         { op: 'add', path: '/spec/paused', value: true },
         { op: 'replace', path: '/spec/strategy/rollingUpdate/maxSurge', value: 0 },
@@ -53,10 +54,10 @@ describe('the patch to what an object should be', () => {
     [
       'makes a strategy that a client left out',
       withSpec(bare, { strategy: undefined as never }),
-      { settings: { ...settingsOf(bare), maxSurge: 0, maxUnavailable: 1 } },
+      { borrowed: { ...settingsOf(bare), maxSurge: 0, maxUnavailable: 1 } },
       [{ op: 'replace', path: '/spec/strategy', value: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } }],
     ],
   ] as readonly (readonly [string, Deployment, Wanted, readonly object[]])[]) {
-    it(when, () => assert.deepEqual(patchFor(received, wanted), expected));
+    it(when, () => assert.deepEqual(patchFor(deploymentKind, received, wanted), expected));
   }
 });

@@ -7,6 +7,7 @@ import { conditionOf } from '../../status.ts';
 import type { Obstacle, Spending, WorkloadKind } from '../kind.ts';
 import { advance, budgetFor, freeze, letGo, repair } from './budget.ts';
 import { freeDeployment, patchDeployment, patchHeld, revertDeployment } from './effects.ts';
+import { deploymentEdits } from './edits.ts';
 import { deploymentFields } from './field-owners.ts';
 import { firstHold, isMarked, mayFreeAtOnce, noticeEdits, readHeld, settingsOf, userSettings } from './hold.ts';
 import { asUserWrote, holdUnseen, isStale } from './unseen.ts';
@@ -19,6 +20,7 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   workloadType: 'deployment',
   children: ['replicaSets', 'pods'],
   fields: deploymentFields,
+  edits: deploymentEdits,
   borrowed: (deployment) => ({ ...settingsOf(deployment) }),
   replicas: replicasOf,
   obstacle,

@@ -6,9 +6,9 @@ import type { Effect, Why } from '../../decision.ts';
 import { formatTime } from '../../lib/time.ts';
 import { advise } from '../../validate/advice.ts';
 import { patchObject, stableLabel, version } from '../effects.ts';
-import { fieldOwners } from '../field-owners.ts';
 import { act, wait, type Changes, type Goal, type MetadataChange, type Move, type WorkloadKind } from '../kind.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS } from '../record.ts';
+import { statefulSetEdits, statefulSetFields } from './edits.ts';
 import { ALL, firstHold, heldAnnotations, partitionOf, partitionPatch, readHeld, type PartitionHeld } from './hold.ts';
 import { progressOf, type PartitionProgress } from './progress.ts';
 
@@ -16,9 +16,8 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
   resource: STATEFUL_SETS,
   workloadType: 'statefulset',
   children: ['pods', 'revisions'],
-  fields: fieldOwners('apps/v1', {
-    partition: ['f:spec', 'f:updateStrategy', 'f:rollingUpdate', 'f:partition'],
-  }),
+  fields: statefulSetFields,
+  edits: statefulSetEdits,
   borrowed: (set) => ({ partition: partitionOf(set) }),
   replicas: ({ spec }) => spec.replicas ?? 1,
   obstacle({ metadata, spec }) {

@@ -1,18 +1,12 @@
 // What an edit does to the five fields that are borrowed from a Deployment.
 import assert from 'node:assert/strict';
 import * as keys from '../../../src/api/keys.ts';
-import {
-  editedFields,
-  editOfHeld,
-  enrolment,
-  freed,
-  heldBefore,
-  heldFirst,
-  heldStill,
-  ownersNote,
-  withoutForeignHold,
-} from '../../../src/engine/admit/deployment.ts';
+import { editedFields, enrolment, freed, ownersNote, withoutForeignHold } from '../../../src/engine/admit/hold.ts';
+import { deploymentEdits as edits } from '../../../src/engine/workload/deployment/edits.ts';
+import { deploymentKind as kind } from '../../../src/engine/workload/deployment/kind.ts';
 import { MARK, readHeld, settingsOf, withSettings, writeHeld } from '../../../src/engine/workload/deployment/hold.ts';
+import type { Held } from '../../../src/api/types.ts';
+import type { Context } from '../../../src/engine/admit/edit.ts';
 import { annotated, contextFor, demo, digestOf, disabled, held, web, withSpec, withVersion } from './support.ts';
 
 const running = held();
@@ -21,31 +15,35 @@ const limits = (maxSurge: number | string, maxUnavailable: number | string) => (
   strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } },
 });
 
+const editOf = (context: Context, old: typeof running, before: Held) =>
+  edits.editOfHeld(context, old, before, { changed: context.changed, dropped: context.owned(old).dropped });
+
 describe('the hold of a Deployment, begun', () => {
   it('keeps the user’s settings, what is stable, and a budget for nothing', () => {
     const next = withSpec(withVersion(web('v1'), 'v2'), limits(2, 0));
-    const { held: begun, settings } = heldFirst(contextFor(web('v1'), next), web('v1'), undefined, demo());
+    const by = { rollout: demo(), stable: digestOf(web('v1')) };
+    const { held: begun, borrowed: settings } = edits.holdFirst({ next, fieldManager: '' }, web('v1'), undefined, by);
     assert.deepEqual(begun.user, settingsOf(next), 'settings of the same edit are the user’s');
     assert.equal(begun.stable, digestOf(web('v1')));
-    assert.deepEqual([settings.paused, settings.maxSurge, settings.maxUnavailable], [true, 0, 1]);
+    assert.deepEqual([settings['paused'], settings['maxSurge'], settings['maxUnavailable']], [true, 0, 1]);
   });
 
   it('enrols where a Rollout governs', () => {
-    assert.deepEqual(enrolment(demo()), { [keys.WORKLOAD_TYPE]: 'deployment' });
-    assert.deepEqual([enrolment(disabled()), enrolment(undefined)], [{}, {}]);
+    assert.deepEqual(enrolment(kind, demo()), { [keys.WORKLOAD_TYPE]: 'deployment' });
+    assert.deepEqual([enrolment(kind, disabled()), enrolment(kind, undefined)], [{}, {}]);
   });
 });
 
 describe('an edit of a held Deployment', () => {
   const edit = (next: typeof running, old = running) => {
-    const before = heldBefore(old)!;
-    return editOfHeld(contextFor(old, next), old, before);
+    const before = edits.heldBefore(old)!;
+    return editOf(contextFor(old, next), old, before);
   };
 
   it('of a borrowed field is an edit of the user’s setting, and ours stays in force', () => {
     const found = edit(withSpec(running, limits('50%', 1)));
     assert.deepEqual([found.after.user.maxSurge, editedFields(found)], ['50%', ['maxSurge']]);
-    assert.deepEqual(heldStill(running, found).settings, settingsOf(running));
+    assert.deepEqual(edits.holdOn(running, found).borrowed, settingsOf(running));
   });
 
   it('that pauses it is the user’s pause; that un-pauses it is known', () => {
@@ -56,7 +54,7 @@ describe('an edit of a held Deployment', () => {
 
   it('at rest puts minReadySeconds in force at once', () => {
     const found = edit(withSpec(running, { minReadySeconds: 7 }));
-    assert.equal(heldStill(running, found).settings.minReadySeconds, 7);
+    assert.equal(edits.holdOn(running, found).borrowed['minReadySeconds'], 7);
   });
 
   it('while it moves is noted, and a new template stops it', () => {
@@ -82,15 +80,15 @@ describe('an edit of a held Deployment', () => {
     const [old, next] = [owned(argocd('f:minReadySeconds')), owned(argocd('f:template'))];
     const user = { ...record.user, minReadySeconds: 7 };
     const context = contextFor(old, next, demo(), {}, 'argocd');
-    assert.equal(editOfHeld(context, old, { ...record, user }).after.user.minReadySeconds, null);
+    assert.equal(editOf(context, old, { ...record, user }).after.user.minReadySeconds, null);
     const stays = contextFor(old, old, demo(), {}, 'argocd');
-    assert.equal(editOfHeld(stays, old, { ...record, user }).after.user.minReadySeconds, 7);
+    assert.equal(editOf(stays, old, { ...record, user }).after.user.minReadySeconds, 7);
   });
 
   it('that nobody saw counts as well', () => {
     const unseen = withSpec(running, limits('30%', 1));
-    assert.equal(heldBefore(unseen)?.user.maxSurge, '30%');
-    assert.equal(heldBefore(web('v1')), undefined);
+    assert.equal(edits.heldBefore(unseen)?.user.maxSurge, '30%');
+    assert.equal(edits.heldBefore(web('v1')), undefined);
   });
 });
 
@@ -99,7 +97,7 @@ describe('a Deployment that is given back', () => {
     const { [keys.ROLLOUT_ID]: id } = running.metadata.labels!;
     const next = { ...running, metadata: { ...running.metadata, labels: { app: 'web' } } };
     const wanted = freed(contextFor(running, next), running, record, 'alice');
-    assert.deepEqual(wanted.settings, record.user);
+    assert.deepEqual(wanted.borrowed, record.user);
     assert.deepEqual(wanted.labels, {
       [keys.WORKLOAD_TYPE]: 'deployment',
       [keys.ROLLOUT_ID]: id,
@@ -111,13 +109,13 @@ describe('a Deployment that is given back', () => {
 
 describe('a manifest that was exported in the middle of a release', () => {
   it('loses our record, and gets the user’s settings in it', () => {
-    const wanted = withoutForeignHold(web('v1'), running);
-    assert.deepEqual([wanted.annotations?.[keys.HELD], wanted.settings], [null, record.user]);
+    const wanted = withoutForeignHold(kind, web('v1'), running);
+    assert.deepEqual([wanted.annotations?.[keys.HELD], wanted.borrowed], [null, record.user]);
   });
 
   it('keeps a record that was there before', () => {
     const odd = annotated(web('v1'), { [keys.HELD]: '{' });
-    assert.equal(withoutForeignHold(odd, odd).annotations?.[keys.HELD], undefined);
+    assert.equal(withoutForeignHold(kind, odd, odd).annotations?.[keys.HELD], undefined);
   });
 
   for (const [before, expected] of [
@@ -126,7 +124,7 @@ describe('a manifest that was exported in the middle of a release', () => {
   ] as const) {
     it(`paused by the API server itself, which was ${before} before, is as it was`, () => {
       const next = annotated(withSpec(web('v2'), { paused: true }), { [keys.PAUSED_UNSEEN]: before });
-      assert.equal(withoutForeignHold(web('v1'), next).settings?.paused, expected);
+      assert.equal(withoutForeignHold(kind, web('v1'), next).borrowed?.['paused'], expected);
     });
   }
 });
