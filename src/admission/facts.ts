@@ -1,10 +1,7 @@
 // The facts that every decision at admission has, read from a review and from the caches.
-import { hash } from 'node:crypto';
 import type { Facts, Policies } from '../engine/admit/decision.ts';
 import type { AdmissionDeps } from './deps.ts';
 import type { AdmissionRequest } from './shapes.ts';
-
-export const sha256 = (text: string): string => hash('sha256', text);
 
 export function factsOf(request: AdmissionRequest, deps: AdmissionDeps): Facts {
   const { uid, operation, subResource, userInfo, options, dryRun } = request;

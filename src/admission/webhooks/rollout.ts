@@ -1,5 +1,6 @@
 // The webhooks for Rollouts and their status: decode, let the engine decide, encode.
 import { convertRollout } from '../../api/convert.ts';
+import type { Json } from '../../api/json.ts';
 import { GROUP } from '../../api/keys.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import {
@@ -11,15 +12,14 @@ import {
 } from '../../engine/admit/rollout.ts';
 import { admitStatus, concernsStatus, mendStatus } from '../../engine/admit/rollout-status.ts';
 import { restoreDropped } from '../../engine/validate/status.ts';
+import { sha256 } from '../../kube/digest.ts';
 import { checkRollout } from '../../schema/rollout.ts';
 import { answerOf, decide } from '../decide.ts';
 import type { AdmissionDeps } from '../deps.ts';
-import { factsOf, sha256 } from '../facts.ts';
+import { factsOf } from '../facts.ts';
 import { BadRequest, parseJson } from '../json.ts';
 import { pass, type Answer } from '../review.ts';
 import type { AdmissionRequest } from '../shapes.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 

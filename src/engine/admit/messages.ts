@@ -4,6 +4,7 @@ import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/type
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
 import type { TemplateChange } from '../lib/template.ts';
+import { namespaceFlag } from '../lib/text.ts';
 import type { Violation } from '../validate/violation.ts';
 
 const MAX_STEPS_SHOWN = 8;
@@ -134,8 +135,6 @@ export const strategyTypeRefusal = (held: HoldRecord, next: Deployment): Violati
 });
 
 const nameOf = (object: Rollout | Deployment): string => object.metadata.name;
-const namespaceFlag = ({ metadata }: Rollout | Deployment): string =>
-  metadata.namespace === undefined || metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`;
 const restartMode = (rollout: Rollout): string | undefined => rollout.metadata.annotations?.[ON_RESTART];
 
 /** `3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: …` */

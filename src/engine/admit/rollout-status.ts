@@ -1,4 +1,5 @@
 // The decisions on an edit of a Rollout's status: what a client dropped is put back, and an approval is put on record and judged.
+import type { Json } from '../../api/json.ts';
 import type { CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
 import { isApproval, validateStatusWrite } from '../validate/status.ts';
@@ -14,8 +15,6 @@ import {
   type Facts,
 } from './decision.ts';
 import { deny, nothingSaid } from './outcomes.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 export interface StatusFacts extends Facts {
   readonly old: Rollout;

@@ -1,5 +1,6 @@
 // The one decision on an edit or the deletion of a Rollout: what is wrong with it, what policies say, and what its author should know.
 import type { Version } from '../../api/convert.ts';
+import type { Json } from '../../api/json.ts';
 import { GROUP } from '../../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
@@ -25,8 +26,6 @@ import {
 } from './decision.ts';
 import { deny, nothingSaid } from './outcomes.ts';
 import { judgeDeletion, judgeRolloutEdit, marksOf, type Phase, type PolicedEdit } from './rollout-policy.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
 
