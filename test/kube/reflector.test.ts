@@ -420,7 +420,7 @@ describe('a reflector', () => {
         api,
         clock,
         path: '/apis/apps/v1/deployments',
-        trim: (object, kept) => (before.push(kept?.metadata.resourceVersion), object),
+        transform: (object, kept) => (before.push(kept?.metadata.resourceVersion), object),
       });
       api.version = 500;
       api.put('a');

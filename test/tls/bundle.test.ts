@@ -8,7 +8,7 @@ import {
   flawOf,
   parseCertificates,
   stepDue,
-  take,
+  applyStep,
   type Bundle,
   type Lifetimes,
 } from '../../src/tls/bundle.ts';
@@ -103,7 +103,7 @@ describe('a rotation', () => {
         step !== 'nothing';
         step = stepDue(bundle, NAMES, now, lives)
       ) {
-        bundle = await take(step, bundle, NAMES, now, lives);
+        bundle = await applyStep(step, bundle, NAMES, now, lives);
         history.push({ at: now, bundle });
         steps.push(`${((now - START) / HOUR).toFixed(1)} ${step}`);
       }
@@ -129,8 +129,8 @@ describe('a rotation', () => {
 
   it('is what a TLS server can take up between two connections', async () => {
     const old = await createBundle(['localhost'], Date.now());
-    const joined = await take('new CA', old, ['localhost'], Date.now());
-    const renewed = await take('new certificate', joined, ['localhost'], Date.now());
+    const joined = await applyStep('new CA', old, ['localhost'], Date.now());
+    const renewed = await applyStep('new certificate', joined, ['localhost'], Date.now());
     const server = createServer({ key: old.key, cert: old.cert }, (socket) => socket.end('hello'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
