@@ -47,11 +47,11 @@ export function readTracing(env: Env, refuse: Refuse): TracingConfig | undefined
 const named = (service: string | undefined): Record<string, string> => (service ? { 'service.name': service } : {});
 
 function readEndpoint(variable: string, value: string, refuse: Refuse): URL {
-  const remedy = 'write http://HOST:4318 or https://HOST:4318';
+  const remedy = 'must be a URL such as http://HOST:4318';
   if (!URL.canParse(value)) throw refuse(variable, value.includes('@') ? undefined : value, remedy);
   const url = new URL(value);
   if (url.username || url.password) {
-    const where = 'write credentials to OTEL_EXPORTER_OTLP_HEADERS, as Authorization=...';
+    const where = 'must not contain credentials: write them to OTEL_EXPORTER_OTLP_HEADERS, as Authorization=...';
     throw refuse(variable, undefined, where);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuse(variable, value, remedy);
@@ -92,11 +92,11 @@ function decode(text: string): string | undefined {
 function readSampler(name = 'parentbased_always_on', share: string | undefined, refuse: Refuse): Sampling {
   const sampler = Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name] : undefined;
   if (sampler === undefined) {
-    throw refuse('OTEL_TRACES_SAMPLER', name, `write one of ${Object.keys(SAMPLERS).join(', ')}`);
+    throw refuse('OTEL_TRACES_SAMPLER', name, `must be one of ${Object.keys(SAMPLERS).join(', ')}`);
   }
   const ratio = Number(share ?? '1');
   if (name.endsWith('ratio') && !(ratio >= 0 && ratio <= 1)) {
-    throw refuse('OTEL_TRACES_SAMPLER_ARG', share, 'write a number from 0 to 1');
+    throw refuse('OTEL_TRACES_SAMPLER_ARG', share, 'must be a number from 0 to 1');
   }
   return sampler(ratio);
 }

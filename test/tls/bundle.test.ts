@@ -29,9 +29,9 @@ describe('certificates', () => {
     assert.equal(flawOf(bundle, NAMES, START), undefined);
     assert.equal(
       flawOf(bundle, ['kubernetes.default.svc'], START),
-      'the certificate is not for kubernetes.default.svc',
+      'the certificate is not valid for kubernetes.default.svc',
     );
-    assert.equal(flawOf(bundle, ['127.0.0.2'], START), 'the certificate is not for 127.0.0.2');
+    assert.equal(flawOf(bundle, ['127.0.0.2'], START), 'the certificate is not valid for 127.0.0.2');
   });
 
   it('are valid for a client whose clock is an hour behind, and not for ever', () => {
@@ -52,13 +52,16 @@ describe('certificates', () => {
 
   it('say what is wrong: another key, another CA, nonsense', async () => {
     const other = await createBundle(NAMES, START);
-    assert.equal(flawOf({ ...bundle, key: other.key }, NAMES, START), 'the key is not that of the certificate');
-    assert.equal(flawOf({ ...bundle, ca: other.ca }, NAMES, START), 'CN=tranche-webhook is signed by none of the CAs');
-    assert.equal(flawOf({ ...bundle, cert: 'hello' }, NAMES, START), 'no certificate in the PEM text');
+    assert.equal(flawOf({ ...bundle, key: other.key }, NAMES, START), 'the private key does not match the certificate');
+    assert.equal(
+      flawOf({ ...bundle, ca: other.ca }, NAMES, START),
+      'CN=tranche-webhook is not signed by any of the trusted CAs',
+    );
+    assert.equal(flawOf({ ...bundle, cert: 'hello' }, NAMES, START), 'the PEM text contains no certificate');
     assert.equal(flawOf({ ...bundle, ca: other.ca + bundle.ca }, NAMES, START), undefined);
     await assert.rejects(
       issueLeaf({ cert: bundle.ca, key: other.caKey }, NAMES, START, 1),
-      /the CA certificate and its key differ/,
+      /the key of the CA does not match its certificate/,
     );
   });
 
@@ -68,7 +71,7 @@ describe('certificates', () => {
     const stray = await issueCa(START, 100);
     const leaf = await issueLeaf(stray, NAMES, START, 10);
     const chained = { ca: root.cert, caKey: '', cert: leaf.cert + stray.cert, key: leaf.key };
-    assert.match(flawOf(chained, NAMES, START)!, /is signed by none of the CAs/);
+    assert.match(flawOf(chained, NAMES, START)!, /is not signed by any of the trusted CAs/);
     assert.equal(flawOf({ ...chained, ca: stray.cert }, NAMES, START), undefined);
   });
 
