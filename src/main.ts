@@ -1,17 +1,17 @@
 #!/usr/bin/env node
-// The program's entry: reads the configuration, runs until a signal, and is the only place that exits. With a command of
-// `kubectl tranche` it is that program.
+// The entry point: reads the configuration, runs until a signal, and is the only file that exits the process. With a command of
+// `kubectl tranche`, it runs that command.
 import { readFileSync } from 'node:fs';
 import type { Config } from './app/config.ts';
 import type { Run } from './app/run.ts';
 import type { Logger } from './telemetry/logger.ts';
 
-/** What was given cannot be used: fix that first. */
+/** Exit code for invalid flags, variables or files. */
 const EXIT_USAGE = 2;
-/** Whoever stops us waits no longer than that anyway. */
+/** Timeout of a graceful shutdown. Shorter than the termination grace period in the chart (45 s). */
 const STOP_WITHIN_MS = 30_000;
 
-/** One line, and the exit code that goes with it. */
+/** Prints the error as one line, and sets the exit code. */
 function refuse(error: Error): void {
   process.stderr.write(`tranche: ${error.message}\n`);
   process.exitCode = EXIT_USAGE;
@@ -26,8 +26,8 @@ async function run(config: Config): Promise<void> {
   endOnSignals(ending, logger);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
-      // A state we do not know is no state to go on from: the next process reads the facts and goes on.
-      logger.error('a bug: going down', { event, error });
+      // The state of the process is unknown, so it exits. The next process reads the current state and continues.
+      logger.error('unexpected error, exiting; please report this bug', { event, error });
       process.exit(1);
     });
   }
@@ -36,7 +36,7 @@ async function run(config: Config): Promise<void> {
     await what({ config, version: readVersion(), logger, signal: ending.signal });
   } catch (error) {
     if (error instanceof StartError || error instanceof ConnectionError) return refuse(error);
-    logger.error('cannot go on', { error });
+    logger.error('the program failed', { error });
     process.exitCode = 1;
   }
 }
@@ -56,19 +56,19 @@ function endOnSignals(ending: AbortController, logger: Logger): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (ending.signal.aborted) {
-        logger.warn('stopped the hard way', { signal });
+        logger.warn('second signal, exiting at once', { signal });
         process.exit(1);
       }
       ending.abort();
       setTimeout(() => {
-        logger.error('could not stop in time');
+        logger.error('shutdown timed out');
         process.exit(1);
       }, STOP_WITHIN_MS).unref();
     });
   }
 }
 
-/** The same file from src/ and from dist/. */
+/** package.json has the same relative path from src/ and from dist/. */
 function readVersion(): string {
   const file = new URL('../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;

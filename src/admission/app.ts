@@ -3,7 +3,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import type { Clock } from '../kube/api.ts';
 import { realClock } from '../kube/clock.ts';
-import { parseLeanReview } from '../kube/without-managed-fields.ts';
+import { parseReviewWithoutManagedFields } from '../kube/without-managed-fields.ts';
 import { silent } from '../kube/log.ts';
 import { readBody, UnreadBody } from './body.ts';
 import { convertReview } from './webhooks/conversion.ts';
@@ -83,7 +83,7 @@ export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'val
 
 /** What is converted must come back as it was; elsewhere nobody asks who owns which field. Throws BadRequest. */
 export const parseBody = (webhook: string, bytes: Uint8Array): unknown =>
-  parseJson(bytes, webhook === 'convert' ? undefined : parseLeanReview);
+  parseJson(bytes, webhook === 'convert' ? undefined : parseReviewWithoutManagedFields);
 
 /** Whoever sends us kinds that are not ours gets them back unchanged. */
 const admission =

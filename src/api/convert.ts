@@ -1,34 +1,34 @@
-// Rollout v1alpha1 ⇄ v1beta1, lossless both ways: what the other version cannot say travels in an annotation.
+// Converts Rollouts between v1alpha1 and v1beta1 without loss: an annotation keeps what the other version cannot express.
 import { isObject, type Json } from './json.ts';
 import { CONVERSION, ROLLING_STYLE, TRAFFIC_ROUTING } from './keys.ts';
 import { nestsTooDeep } from './nesting.ts';
-import { difference, mend, type Difference } from './overlay.ts';
+import { applyDifference, difference, type Difference } from './overlay.ts';
 
 export type Version = 'v1alpha1' | 'v1beta1';
 /**
- * The same Rollout in another version. Total: what has not the shape of a Rollout is carried over as it is, for the schema to refuse.
- * The mapping alone loses something here and there; so it is done, undone, and what did not come back is noted in the annotation,
- * from where the way back takes it, as long as nobody has changed the place it belongs to in between.
+ * Returns the Rollout in another version. Never throws: values with a wrong type are copied unchanged, and the schema refuses them later.
+ * The mapping alone loses some fields. Therefore the result is mapped back, and the annotation records the differences to the original. The
+ * next conversion restores each of them, unless its place has changed in the meantime.
  */
 export function convertRollout(rollout: Json, group: string, from: Version, to: Version): Json {
   if (from === to) return rollout;
   const [there, back] = from === 'v1alpha1' ? [toBeta, toAlpha] : [toAlpha, toBeta];
   const { rest, noted } = takeNote(rollout, to);
   const mapped = there(rest);
-  const result = noted === undefined ? mapped : (mend(mapped, noted) as Json);
+  const result = noted === undefined ? mapped : (applyDifference(mapped, noted) as Json);
   const lost = difference(back(result), rest);
   return { ...(lost === undefined ? result : addNote(result, from, lost)), apiVersion: `${group}/${to}` };
 }
 
 interface Note {
-  /** The version that the difference belongs to. */
+  /** The version that the difference applies to. */
   readonly of: Version;
   readonly lost: Difference;
-  /** What stood in the annotation before and was no note. */
+  /** A value that the annotation had before and that was not a note. */
   readonly over?: string;
 }
 
-/** The object without the note, and the note if it is meant for version `to`. */
+/** Returns the object without the note, and the note if it applies to version `to`. */
 function takeNote(object: Json, to: Version): { readonly rest: Json; readonly noted: Difference | undefined } {
   const text = annotationsOf(object)?.[CONVERSION];
   if (typeof text !== 'string') return { rest: object, noted: undefined };
@@ -44,7 +44,7 @@ function addNote(object: Json, of: Version, lost: Difference): Json {
   return withAnnotation(object, CONVERSION, JSON.stringify(note));
 }
 
-/** Anybody can write anything into an annotation: one Rollout must not make the list of all of them unreadable. */
+/** Ignores an invalid note. Users can write any value to the annotation, and a failed conversion would make the list of all Rollouts fail. */
 function parse(text: string): Note | undefined {
   if (nestsTooDeep(text)) return undefined;
   try {
@@ -85,7 +85,7 @@ function specToBeta({ objectRef, rolloutID: _, ...spec }: Json, annotations: Jso
   };
 }
 
-/** v1beta1 repeats the step beside canaryStatus. */
+/** v1beta1 has the current step also outside canaryStatus. */
 const statusToBeta = (status: Json): Json => {
   const canary = status['canaryStatus'];
   return isObject(canary) ? { ...status, ...pick(canary, ['currentStepIndex', 'currentStepState']) } : status;
@@ -102,7 +102,7 @@ function toAlpha(beta: Json): Json {
   };
 }
 
-/** Says in annotations what v1alpha1 has no fields for. Without the style it means the canary style. */
+/** Writes the annotations that v1alpha1 has instead of fields. Without the style annotation, v1alpha1 means the canary style. */
 function styleToAlpha(beta: Json, canary: Json): Json {
   const style = annotationsOf(beta)?.[ROLLING_STYLE];
   const partition = typeof style === 'string' && style.toLowerCase() === 'partition';
@@ -159,7 +159,7 @@ const annotationsOf = (object: Json): Json | undefined => {
   return isObject(metadata) && isObject(metadata['annotations']) ? metadata['annotations'] : undefined;
 };
 
-/** Copies with the annotation; without it when undefined, and without the map when that empties it. */
+/** Returns a copy with the annotation set, or removed if `value` is undefined. Removes the annotations map if it becomes empty. */
 function withAnnotation(object: Json, key: string, value: string | undefined): Json {
   const { annotations: _, ...metadata } = isObject(object['metadata']) ? object['metadata'] : {};
   const { [key]: _old, ...others } = annotationsOf(object) ?? {};

@@ -1,81 +1,81 @@
-// Every label, annotation, finalizer and field manager we read or write, in one place.
+// All labels, annotations, finalizers and field managers that the program reads or writes.
 
-/** OpenKruise Rollouts' keys, kept so that its clients and habits work (docs/migrating-from-openkruise.md). */
+/** The keys of OpenKruise Rollouts, which its clients use (docs/migrating-from-openkruise.md). */
 export const GROUP = 'rollouts.kruise.io';
-/** As kubectl takes it. The short names `rollout` and `rollouts` are those of Argo Rollouts where both CRDs are. */
+/** The resource name for kubectl. If the CRD of Argo Rollouts is installed too, the short name `rollouts` may mean that one. */
 export const ROLLOUT_RESOURCE = 'rollouts.rollouts.kruise.io';
-/** Label on an enrolled Deployment; its value is `deployment`. Selects what the webhook intercepts and the operator watches. */
+/** Label on an enrolled Deployment; its value is `deployment`. The webhook and the operator select Deployments by it. */
 export const WORKLOAD_TYPE = 'rollouts.kruise.io/workload-type';
 /** Annotation `{"rolloutName":"<name>"}` on a Deployment in a release. */
 export const IN_PROGRESSING = 'rollouts.kruise.io/in-progressing';
 /** Label on a Deployment in a release: pod-template-hash of the stable ReplicaSet. */
 export const STABLE_REVISION = 'rollouts.kruise.io/stable-revision';
-/** Id of the release: label on the Deployment (a user may set it as label or annotation) and on the Pods of a batch. */
+/** Id of the release: a label on the Deployment and on the Pods of a batch. Users may set it as a label or annotation on the Deployment. */
 export const ROLLOUT_ID = 'rollouts.kruise.io/rollout-id';
-/** Label on the Pods of a batch: the 1-based number of the step that brought the Pod. */
+/** Label on the Pods of a batch: the number of the step that created the Pod, from 1. */
 export const ROLLOUT_BATCH_ID = 'rollouts.kruise.io/rollout-batch-id';
-/** Annotation on a v1alpha1 Rollout: `partition` (this product) or `canary` (refused: not supported yet). */
+/** Annotation on a v1alpha1 Rollout: `partition`, or `canary` (refused: not supported). */
 export const ROLLING_STYLE = 'rollouts.kruise.io/rolling-style';
-/** Annotation on a v1alpha1 Rollout naming a TrafficRouting (refused: not supported yet). */
+/** Annotation on a v1alpha1 Rollout: name of a TrafficRouting (refused: not supported). */
 export const TRAFFIC_ROUTING = 'rollouts.kruise.io/trafficrouting';
 /** Annotation on the Rollout: digest of the step plan. */
 export const PLAN_HASH = 'rollouts.kruise.io/hash';
-/** Finalizer on a Rollout, so that a Deployment is never left held when its Rollout goes. */
+/** Finalizer on a Rollout, so that its Deployment is given back before the Rollout is deleted. */
 export const ROLLOUT_FINALIZER = 'rollouts.kruise.io/rollout';
 
-/** What OpenKruise's own controllers keep on a Deployment while they release it. We read them to take such a release over. */
+/** Keys that OpenKruise's controllers set on a Deployment during a release. The program reads them to take the release over. */
 /** Annotation, JSON: the rolling update that the user wrote, while the strategy itself is Recreate. */
 export const KRUISE_STRATEGY = 'rollouts.kruise.io/deployment-strategy';
-/** Annotation, JSON: Ready Pods of the new version, and Pods wanted. The one of these that we write as well: its tools read it. */
+/** Annotation, JSON: Ready Pods of the new version, and desired Pods. The program also writes it, because OpenKruise's tools read it. */
 export const KRUISE_EXTRA_STATUS = 'rollouts.kruise.io/deployment-extra-status';
 /** Annotation, JSON: the user's settings during a blue-green release. */
 export const KRUISE_ORIGINAL_STRATEGY = 'rollouts.kruise.io/original-deployment-strategy';
-/** Annotation, JSON: the BatchRelease that has claimed the Deployment. */
+/** Annotation, JSON: the BatchRelease that controls the Deployment. */
 export const KRUISE_CONTROL_INFO = 'batchrelease.rollouts.kruise.io/control-info';
-/** Label: its own Deployment controller resizes the ReplicaSets. */
+/** Label: OpenKruise's advanced Deployment controller scales the ReplicaSets. */
 export const KRUISE_ADVANCED = 'rollouts.kruise.io/controlled-by-advanced-deployment-controller';
 /** Label on the extra Deployment of a canary release: the name of the Deployment that is released. */
 export const KRUISE_CANARY = 'rollouts.kruise.io/canary-deployment';
 /** Finalizer on a BatchRelease. */
 export const KRUISE_BATCH_FINALIZER = 'rollouts.kruise.io/batch-release-finalizer';
 
-/** Our own keys. */
+/** The keys of Tranche. */
 export const OWN_GROUP = 'tranche.dev';
-/** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the stable template's digest. */
+/** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the digest of the stable template. */
 export const HELD = 'tranche.dev/held';
-/** Annotation on a held Deployment: the merge patch that gives it back as its user wrote it, for when nothing of ours is alive. */
+/** Annotation on a held Deployment: a merge patch that gives it back as its user wrote it, for use when Tranche does not run. */
 export const GIVE_BACK = 'tranche.dev/give-back';
-/** Label on the ControllerRevision that keeps the stable template during a release: the Deployment's name, as far as a label can hold it. */
+/** Label on the ControllerRevision that keeps the stable template during a release: the Deployment's name, truncated to the length of a label. */
 export const STABLE_OF = 'tranche.dev/stable-of';
 /**
- * Annotation on a Deployment, from its hold until they own them again: JSON of the field managers that owned what we borrow. Only the
- * webhook and the operator write it; a lie in it gives away no more than an edit of metadata.managedFields does.
+ * Annotation on a Deployment, JSON: the field managers that owned the borrowed fields before the hold, until they own them again. Only the
+ * webhook and the operator write it. A forged value has no more effect than an edit of metadata.managedFields.
  */
 export const FIELD_OWNERS = 'tranche.dev/field-owners';
-/** Annotation on a Deployment: who changed the template (the review's username), stamped by the webhook. */
+/** Annotation on a Deployment: the user who changed the template. The webhook sets it from the username of the review. */
 export const CHANGED_BY = 'tranche.dev/changed-by';
-/** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: what `kubectl rollout restart` does. */
+/** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: the effect of `kubectl rollout restart`. */
 export const ON_RESTART = 'tranche.dev/on-restart';
-/** Annotation on a Rollout: `Finish` (default) | `Rollback`: what deleting it in the middle of a release does. */
+/** Annotation on a Rollout: `Finish` (default) | `Rollback`: the effect of deleting it during a release. */
 export const ON_DELETE = 'tranche.dev/on-delete';
-/** Annotation on a change: reason for going past policy. The webhook takes it off again: it is good for one change. */
+/** Annotation on a change: the reason for breaking the glass of a policy. It is valid for one change: the webhook removes it. */
 export const BREAK_GLASS = 'tranche.dev/break-glass';
-/** Annotation that only the webhook writes: JSON {@link import('./policy.ts').BrokenGlass}, who went past policy and why. */
+/** Annotation that only the webhook writes: JSON {@link import('./policy.ts').BrokenGlass}, the user and the reason. */
 export const GLASS_BROKEN = 'tranche.dev/glass-broken';
-/** Annotation on a Rollout that only the webhook writes: JSON of the approval that an edit of a waiting step's pause is. */
+/** Annotation on a Rollout that only the webhook writes: JSON of an approval that was given by an edit of a waiting step's pause. */
 export const APPROVED = 'tranche.dev/approved';
-/** Annotation on a Rollout that only the webhook writes: JSON {@link import('./policy.ts').PlanChange}, who changed its plan in the middle of a release. */
+/** Annotation on a Rollout that only the webhook writes: JSON {@link import('./policy.ts').PlanChange}, the users who changed its plan during a release. */
 export const PLAN_CHANGED = 'tranche.dev/plan-changed';
-/** Annotation on a change that only users write: W3C traceparent of the span, in a pipeline for example, that the release is a child of. */
+/** Annotation on a change that only users write: W3C traceparent of the parent span of the release, for example of a pipeline. */
 export const TRACEPARENT = 'tranche.dev/traceparent';
-/** Annotation on a Deployment whose new template the API server itself paused, with nobody of ours there. */
+/** Annotation on a Deployment whose new template was paused by the MutatingAdmissionPolicy, while no webhook answered. */
 export const PAUSED_UNSEEN = 'tranche.dev/paused-unseen';
-/** Annotation on a ReplicaSet we trimmed: `<generation of the Deployment>/<updated Pods meant>`, so that it is not tried twice. */
+/** Annotation on a trimmed ReplicaSet: `<generation of the Deployment>/<desired updated Pods>`. It prevents a second attempt. */
 export const TRIM = 'tranche.dev/trim';
-/** Annotation on a converted Rollout: JSON of what the other version cannot say. */
+/** Annotation on a converted Rollout: JSON of the fields that the other version cannot express. */
 export const CONVERSION = 'tranche.dev/conversion';
 
-/** Kubernetes' own. */
+/** Keys of Kubernetes. */
 /** Kubernetes' label on Pods of StatefulSets and DaemonSets: the name of their ControllerRevision. */
 export const CONTROLLER_REVISION_HASH = 'controller-revision-hash';
 export const POD_TEMPLATE_HASH = 'pod-template-hash';
@@ -87,7 +87,7 @@ export const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 /** Field manager and User-Agent product of the operator. */
 export const FIELD_MANAGER = 'tranche';
 
-/** `minReadySeconds` of a Deployment or ReplicaSet whose Pods the native controller must not call available. */
+/** `minReadySeconds` of a Deployment or ReplicaSet whose Pods the native controller must not count as available. */
 export const MARK_MIN_READY_SECONDS = 2147483646;
-/** `progressDeadlineSeconds` that goes with it (it must exceed minReadySeconds). */
+/** `progressDeadlineSeconds` of the same object. It must be greater than minReadySeconds. */
 export const MARK_PROGRESS_DEADLINE_SECONDS = 2147483647;

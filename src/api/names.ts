@@ -1,13 +1,13 @@
-// The names that users write for other objects: Kubernetes' rules and its words, for schemas and for whoever checks an object that is stored.
+// Kubernetes' rules for names of objects, for the schemas and for checks of stored objects.
 
 export interface NameRule {
-  /** For Go's RE2 as for JavaScript, and without backtracking that grows faster than the text. */
+  /** Valid in Go's RE2 and in JavaScript, and without exponential backtracking. */
   readonly pattern: string;
   readonly minLength: number;
   readonly maxLength: number;
-  /** In Kubernetes' words. */
+  /** Kubernetes' term for the name. */
   readonly what: string;
-  /** What the API server says of a name that breaks the rule. */
+  /** The API server's message for an invalid name. */
   readonly must: string;
   readonly example: string;
 }
@@ -15,7 +15,7 @@ export interface NameRule {
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 
-/** Deployments, routes, policies: most objects. */
+/** Names of most kinds of objects, for example Deployments. */
 export const SUBDOMAIN_NAME: NameRule = {
   pattern: `^${SUBDOMAIN}$`,
   minLength: 1,
@@ -25,14 +25,14 @@ export const SUBDOMAIN_NAME: NameRule = {
   example: 'web',
 };
 
-/** The same where a typed client may write an empty text for none. */
+/** Also accepts "", because typed clients may write "" for an absent name. */
 export const OPTIONAL_SUBDOMAIN_NAME: NameRule = {
   ...SUBDOMAIN_NAME,
   minLength: 0,
   pattern: `^$|${SUBDOMAIN_NAME.pattern}`,
 };
 
-/** Namespaces and Services. */
+/** Names of namespaces and Services. */
 export const LABEL_NAME: NameRule = {
   pattern: `^${LABEL}$`,
   minLength: 1,

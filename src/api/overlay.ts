@@ -1,20 +1,20 @@
-// The difference between two JSON values as data, and laying it over a value that may have changed since: never over such a change.
+// Computes the difference between two JSON values, and applies it to a value that may have changed since. Changed places are left alone.
 import { isObject, type Json } from './json.ts';
 
-/** How to get from one value to another. Where `was` is missing the value was absent; where `is` is missing it is to be. */
+/** The difference between two values. An absent `was` or `is` means that the value is absent before or after. */
 export type Difference =
   | { readonly was?: unknown; readonly is?: unknown }
   | { readonly fields: Readonly<Record<string, Difference>> }
   | { readonly items: readonly ItemDifference[] };
 
-/** An element of a list: where it stood, and what it looked like, so that it is found again in a list that was edited. */
+/** The difference of a list item, with its index and its value, which identify it in an edited list. */
 interface ItemDifference {
   readonly index: number;
   readonly item: unknown;
   readonly change: Difference;
 }
 
-/** What leads from `was` to `is`; undefined when they are equal. */
+/** Returns the difference from `was` to `is`, or undefined if they are equal. */
 export function difference(was: unknown, is: unknown): Difference | undefined {
   if (equal(was, is)) return undefined;
   if (isObject(was) && isObject(is)) {
@@ -35,16 +35,16 @@ export function difference(was: unknown, is: unknown): Difference | undefined {
   return { ...(was !== undefined && { was }), ...(is !== undefined && { is }) };
 }
 
-/** `value` with the difference laid over it, but for the places that are not what they were. */
-export function mend(value: unknown, change: Difference): unknown {
+/** Returns `value` with the difference applied, except at places that have changed. */
+export function applyDifference(value: unknown, change: Difference): unknown {
   if (!isObject(change)) return value;
   if ('fields' in change) {
     if (!isObject(value) || !isObject(change.fields)) return value;
     const result = new Map(Object.entries(value));
     for (const [key, field] of Object.entries(change.fields)) {
-      const mended = mend(own(value, key), field);
-      if (mended === undefined) result.delete(key);
-      else result.set(key, mended);
+      const changed = applyDifference(own(value, key), field);
+      if (changed === undefined) result.delete(key);
+      else result.set(key, changed);
     }
     return fromEntries([...result]);
   }
@@ -53,9 +53,9 @@ export function mend(value: unknown, change: Difference): unknown {
     const result: unknown[] = [...value];
     for (const { index, item, change: inner } of change.items.filter(isItem)) {
       const at = equal(value[index], item) ? index : value.findIndex((candidate) => equal(candidate, item));
-      // Edited in place: what the other version cannot see stays with it.
+      // The item was edited in place: fields that the other version does not have stay with it.
       const place = at >= 0 ? at : index < value.length ? index : undefined;
-      if (place !== undefined) result[place] = mend(result[place], inner);
+      if (place !== undefined) result[place] = applyDifference(result[place], inner);
     }
     return result;
   }
@@ -65,7 +65,7 @@ export function mend(value: unknown, change: Difference): unknown {
 const isItem = (item: unknown): item is ItemDifference =>
   isObject(item) && Number.isInteger(item['index']) && (item['index'] as number) >= 0;
 
-/** Equal as JSON, whatever the order of fields. */
+/** True if two JSON values are equal. The order of fields does not matter. */
 function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => equal(item, b[i]));
@@ -74,6 +74,6 @@ function equal(a: unknown, b: unknown): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
 }
 
-/** A key such as `__proto__` is a key like any other. */
+/** Reads own fields only, so that a key such as `__proto__` has no special meaning. */
 const own = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
 const fromEntries = (entries: readonly (readonly [string, unknown])[]): Json => Object.fromEntries(entries);

@@ -1,7 +1,7 @@
-// The shape of a ReleasePolicy (tranche.dev/v1alpha1), as users write it; cluster-scoped.
+// The type of a ReleasePolicy (tranche.dev/v1alpha1), which is cluster-scoped.
 import type { IntOrString, KubeObject, LabelSelector } from './types.ts';
 
-/** Deny refuses; Warn accepts with a warning; Audit accepts, and tells by event and metric only. */
+/** Deny refuses a change. Warn accepts it with a warning. Audit accepts it with an event and a metric only. */
 export type Enforcement = 'Deny' | 'Warn' | 'Audit';
 
 export interface ReleasePolicy extends KubeObject {
@@ -10,7 +10,7 @@ export interface ReleasePolicy extends KubeObject {
 }
 
 export interface ReleasePolicySpec {
-  /** Absent or empty selects everything. */
+  /** Absent or empty = all Deployments. */
   readonly match?: { readonly namespaceSelector?: LabelSelector; readonly workloadSelector?: LabelSelector };
   /** Default Deny. */
   readonly enforcement?: Enforcement;
@@ -18,7 +18,7 @@ export interface ReleasePolicySpec {
   readonly steps?: StepRules;
   readonly approval?: ApprovalRules;
   readonly windows?: WindowRules;
-  /** In one namespace. */
+  /** Maximum number of releases in one namespace. */
   readonly maxConcurrentReleases?: number;
   readonly protectInFlight?: boolean;
   readonly breakGlass?: { readonly groups: readonly string[] };
@@ -33,16 +33,16 @@ export interface StepRules {
 }
 
 export interface ApprovalRules {
-  /** Distinct people per step; default 1. */
+  /** Number of different users who must approve a step. Default 1. */
   readonly required?: number;
   readonly users?: readonly string[];
   readonly groups?: readonly string[];
   readonly notAuthor?: boolean;
-  /** A mere `kubectl rollout restart` goes through the steps without approval, where the Rollout asks for that. */
+  /** A `kubectl rollout restart` needs no approval if the Rollout has the annotation tranche.dev/on-restart: Batches. */
   readonly exemptRestarts?: boolean;
 }
 
-/** Opens at every time of the schedule (five fields of cron) and lasts so many seconds of real time. */
+/** A window opens at each time of the cron schedule (five fields), and stays open for a number of seconds. */
 export interface Window {
   readonly schedule: string;
   readonly durationSeconds: number;
@@ -50,7 +50,7 @@ export interface Window {
 }
 
 export interface WindowRules {
-  /** IANA name; default UTC. */
+  /** IANA name. Default UTC. */
   readonly timeZone?: string;
   readonly deny?: readonly Window[];
   readonly allow?: readonly Window[];
@@ -58,42 +58,42 @@ export interface WindowRules {
 
 export interface ReleasePolicyStatus {
   readonly observedGeneration?: number;
-  /** Deployments that a Rollout names, and their Rollouts. */
+  /** Number of enrolled Deployments that the policy matches, and of their Rollouts. */
   readonly matchedDeployments?: number;
   readonly matchedRollouts?: number;
-  /** The last ten, newest first. */
+  /** The last ten refusals, newest first. */
   readonly refusals?: readonly PolicyRefusal[];
 }
 
 export interface PolicyRefusal {
   readonly time: string;
-  /** `Deployment default/web` */
+  /** E.g. `Deployment default/web`. */
   readonly object: string;
   readonly rule: string;
   readonly user: string;
   readonly message: string;
 }
 
-/** Value of the annotation `tranche.dev/glass-broken`, which only the webhook writes: who went past policy, why, and for what. */
+/** Value of the annotation `tranche.dev/glass-broken`, which only the webhook writes: who broke the glass, why, and for which change. */
 export interface BrokenGlass {
   readonly user: string;
   readonly reason: string;
   readonly time: string;
-  /** Names of those whose group they were in when they broke it: it opens these, and no other. */
+  /** Names of the policies that this exempts from: those whose breakGlass groups contained the user. */
   readonly policies: readonly string[];
-  /** The release it is good for: its id, the Deployment's uid, and the digests of its template and of the stable one. */
+  /** The release that this applies to: its id, the Deployment's uid, and the digests of its new and stable templates. */
   readonly rolloutID?: string;
   readonly uid?: string;
   readonly template?: string;
   readonly stable?: string;
-  /** On a Rollout: the step it is good for. */
+  /** On a Rollout: the step that this applies to. */
   readonly step?: number;
 }
 
 /** Value of the annotation `tranche.dev/plan-changed`, which only the webhook writes. */
 export interface PlanChange {
-  /** Everybody who changed the plan in the middle of the release. */
+  /** All users who changed the plan during the release. */
   readonly users: readonly string[];
-  /** Of the last change: the same plan written again is another one. */
+  /** Identifies the last change. Writing the same plan again gives a new id. */
   readonly id: string;
 }

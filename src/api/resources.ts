@@ -1,11 +1,11 @@
-// The kinds of objects that we read and write, as the API server names them.
+// The API resources that the program reads and writes.
 
-/** A kind, and the collection that its objects are in. */
+/** A kind, and the name of its collection. */
 export interface Resource {
   readonly apiVersion: string;
   readonly kind: string;
   readonly plural: string;
-  /** Absent: its objects are in namespaces. */
+  /** True for a cluster-scoped kind. Absent for a namespaced one. */
   readonly cluster?: true;
 }
 

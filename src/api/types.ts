@@ -1,11 +1,11 @@
-// The shapes users and Kubernetes write, as raw JSON: only the fields we read are named, unknown ones travel along.
+// Types of Kubernetes objects and Rollouts as raw JSON. They have only the fields that the program reads; unknown fields are preserved.
 
 declare const brand: unique symbol;
 
 /** sha256 (hex) of the canonical JSON of a Pod template (engine/lib/template.ts). Two templates are the same when their digests are. */
 export type TemplateDigest = string & { readonly [brand]: 'TemplateDigest' };
 
-/** An integer is Pods; a string is a percent such as "50%". */
+/** An integer is a number of Pods. A string is a percentage such as "50%". */
 export type IntOrString = number | string;
 
 export interface OwnerReference {
@@ -30,7 +30,7 @@ export interface ObjectMeta {
   readonly ownerReferences?: readonly OwnerReference[];
 }
 
-/** Any Kubernetes object. Frozen JSON; never mutated. */
+/** Any Kubernetes object. Objects are frozen and never mutated. */
 export interface KubeObject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -59,7 +59,7 @@ export interface DeploymentStrategy {
   readonly rollingUpdate?: { readonly maxSurge?: IntOrString; readonly maxUnavailable?: IntOrString };
 }
 
-/** What workloads of all kinds have in common. */
+/** The common fields of all workload kinds. */
 export interface Workload extends KubeObject {
   readonly spec: {
     readonly replicas?: number;
@@ -126,12 +126,12 @@ export interface StatefulSet extends Workload {
     readonly ordinals?: { readonly start?: number };
   };
   readonly status?: Workload['status'] & {
-    /** Name of the ControllerRevision of the template. */
+    /** Name of the ControllerRevision of the current template. */
     readonly updateRevision?: string;
   };
 }
 
-/** Keeps a template; its data never changes. */
+/** A stored template. Its data are immutable. */
 export interface ControllerRevision extends KubeObject {
   readonly revision: number;
   readonly data?: {
@@ -174,7 +174,7 @@ export interface Condition {
   readonly lastTransitionTime?: string;
 }
 
-/** Rollout v1beta1, the stored version. The operator reads and writes only this one. */
+/** Rollout v1beta1, the storage version. The operator reads and writes only this version. */
 export interface Rollout extends KubeObject {
   readonly spec: RolloutSpec;
   readonly status?: RolloutStatus;
@@ -195,7 +195,7 @@ export interface CanaryStrategy {
   readonly failureThreshold?: IntOrString;
   readonly enableExtraWorkloadForCanary?: boolean;
   readonly trafficRoutings?: readonly unknown[];
-  /** Seconds; default 600; 0 = no deadline. */
+  /** In seconds. Default 600. 0 = no deadline. */
   readonly stepDeadlineSeconds?: number;
   /** Default `Hold`. */
   readonly onFailure?: 'Hold' | 'Rollback';
@@ -204,7 +204,7 @@ export interface CanaryStrategy {
 export interface CanaryStep {
   readonly replicas?: IntOrString;
   readonly traffic?: string;
-  /** No pause, or a pause without duration: wait for approval. 0: go on at once. N: go on after N seconds. */
+  /** Without a pause, or without a duration, the step waits for approval. 0 = the release continues at once. N = it continues after N seconds. */
   readonly pause?: { readonly duration?: number };
 }
 
@@ -225,11 +225,11 @@ export interface Approval {
   readonly revision: string;
   readonly user: string;
   readonly time: string;
-  /** Digest of the plan that was approved, and of the step that follows: another plan needs another approval. */
+  /** Digest of the approved plan and of the next step. A changed plan needs a new approval. */
   readonly plan?: string;
-  /** Of the groups that a policy names, those that the user was in. */
+  /** The user's groups that a policy names. */
   readonly groups?: readonly string[];
-  /** Policies whose rules about approvals the user went past, with broken glass. */
+  /** Policies whose approval rules do not apply, because the user broke the glass. */
   readonly past?: readonly string[];
 }
 
@@ -238,48 +238,48 @@ export interface CanaryStatus {
   readonly observedRolloutID?: string;
   readonly rolloutHash?: string;
   readonly stableRevision?: string;
-  /** pod-template-hash of the ReplicaSet being released ("" until it exists). */
+  /** pod-template-hash of the new ReplicaSet. "" until it exists. */
   readonly canaryRevision?: string;
   readonly podTemplateHash: string;
   readonly canaryReplicas: number;
   readonly canaryReadyReplicas: number;
-  /** 1-based. */
+  /** From 1. */
   readonly currentStepIndex: number;
-  /** 1-based; -1 = none. */
+  /** From 1. -1 = there is no next step. */
   readonly nextStepIndex: number;
   readonly currentStepState: StepState | '';
   readonly finalisingStep: string;
   readonly message?: string;
   readonly lastUpdateTime?: string;
   readonly approvals?: readonly Approval[];
-  /** sha256 of the canonical JSON of the template this status is about: another one on the Deployment is a new release. */
+  /** sha256 of the canonical JSON of the template that this status describes. A Deployment with another template is a new release. */
   readonly templateDigest?: TemplateDigest;
-  /** The same of the stable template. */
+  /** Digest of the stable template. */
   readonly stableDigest?: TemplateDigest;
-  /** True when the step began with more updated Pods than its target: they are kept. */
+  /** True if the step started with more updated Pods than its target. They are kept. */
   readonly keepsReplicas?: boolean;
-  /** `replicas` of each step, as this status knows them: another number of steps during a release is compared with it. */
+  /** `replicas` of each step when the status was written. It shows whether the number of steps has changed during the release. */
   readonly plan?: readonly IntOrString[];
-  /** True when the number of steps changed after Pods were granted: the step waits for approval, whatever its pause says. */
+  /** True if the number of steps changed after Pods were granted. The step then waits for approval, regardless of its pause. */
   readonly planChanged?: boolean;
-  /** True when then no step fits the Pods that are updated: the step has not begun, and begins when it is approved. */
+  /** True if no step of the changed plan fits the updated Pods. The step starts when it is approved. */
   readonly notBegun?: boolean;
-  /** The id of the last release, where another id was set on the Deployment after it ended. */
+  /** Id of the last release, if another id was set on the Deployment after its end. */
   readonly releasedRolloutID?: string;
   /**
-   * Only under a policy that requires approvals: the step's `replicas` when it was entered, 0 while nothing may be released before the first
-   * approval. More than that is not approved.
+   * Only under a policy that requires approvals: `replicas` of the step when it started, or 0 before the first approval. A later increase
+   * is not approved.
    */
   readonly grantedReplicas?: IntOrString;
-  /** `spec.replicas` when the step began, and again when it was done. */
+  /** `spec.replicas` when the step started. It is updated when the step completes. */
   readonly stepReplicas?: number;
 }
 
-/** The trace of a release, made at admission. */
+/** The trace context of a release, created at admission. */
 export interface TraceContext {
-  /** W3C traceparent of the span of the whole release. */
+  /** W3C traceparent of the root span of the release. */
   readonly traceparent: string;
-  /** Id of the span it is a child of, in the same trace: that of whoever asked for the change. */
+  /** Id of its parent span in the same trace, from the requester of the change. */
   readonly parent?: string;
   /** When the change was admitted: RFC 3339 with milliseconds. */
   readonly admitted: string;
@@ -293,7 +293,7 @@ export interface HistoryEntry {
   readonly endTime?: string;
   readonly outcome?: string;
   readonly approvals?: readonly Approval[];
-  /** Who went past policy for this release, and why. */
+  /** The users who broke the glass for this release, and their reasons. */
   readonly brokenGlass?: readonly { readonly user: string; readonly reason: string; readonly time: string }[];
   readonly trace?: TraceContext;
 }
@@ -310,32 +310,32 @@ export interface RolloutStatus {
   readonly history?: readonly HistoryEntry[];
 }
 
-/** Value of the annotation `tranche.dev/held`: everything needed to give a workload back as its user wrote it. The same for all kinds: */
+/** Value of the annotation `tranche.dev/held`: all data needed to give a workload back as its user wrote it. These fields are common to all kinds. */
 export interface HoldRecord {
-  /** Format of this record. */
+  /** Version of the format. */
   readonly v: 1;
   /** The Rollout that holds the workload. */
   readonly rollout: string;
-  /** The user's own values of the fields that we borrow; `null` where a field was absent. */
+  /** The user's values of the borrowed fields. `null` if the field was absent. */
   readonly user: object;
-  /** Of the stable template. */
+  /** Digest of the stable template. */
   readonly stable: TemplateDigest;
-  /** When Pods were last granted: they are due since then. */
+  /** When Pods were last granted. */
   readonly moved?: string;
-  /** When the workload's controller was last reminded of what it could not make. */
+  /** When the workload's controller was last triggered to retry Pods or ReplicaSets that it could not create. */
   readonly reminded?: string;
   /**
-   * Where the Rollout leaves and the stable template was put back: the workload's generation before that, then the digest of what was
-   * stored, if others made something else of it.
+   * Set if the Rollout is deleted and the stable template was restored: first the workload's generation before the write, then the digest
+   * of the stored template if another webhook or policy has changed it.
    */
   readonly reverted?: string;
-  /** What no webhook saw, when the operator had to hold the workload itself. */
+  /** The change that bypassed the webhook, if the operator held the workload itself. */
   readonly bypassed?: string;
-  /** Absent where nothing is traced, and where no webhook saw the change. */
+  /** Absent if tracing is off, or if the change bypassed the webhook. */
   readonly trace?: TraceContext;
 }
 
-/** The record on a Deployment. */
+/** The record of a held Deployment. */
 export interface Held extends HoldRecord {
   readonly user: {
     readonly paused: boolean | null;
@@ -344,13 +344,13 @@ export interface Held extends HoldRecord {
     readonly minReadySeconds: number | null;
     readonly progressDeadlineSeconds: number | null;
   };
-  /** True while ReplicaSets of an abandoned version carry marks: a rollback must take them off before it is freed. */
+  /** True while ReplicaSets of an abandoned version have marks. A rollback must remove the marks before the Deployment is given back. */
   readonly marks?: boolean;
   /**
-   * maxSurge and maxUnavailable as we last set them; absent = 0 and 1. What differs from it on the Deployment is an edit of the
-   * user's that no webhook saw.
+   * maxSurge and maxUnavailable as last set by Tranche. Absent = 0 and 1. Other values on the Deployment are an edit by a user that bypassed
+   * the webhook.
    */
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
-  /** Fields of `user` that Kubernetes would refuse, and that its defaults have replaced. Found when the record is read; never written. */
+  /** Fields of `user` that Kubernetes would refuse, and that were replaced by defaults. Computed when the record is read, never stored. */
   readonly mended?: readonly string[];
 }

@@ -1,4 +1,4 @@
-// What every replica keeps a copy of: the Rollouts and the Deployments that they name, of all namespaces or of some.
+// The caches of each replica: Rollouts and their workloads, ReleasePolicies and namespaces.
 import { WORKLOAD_TYPE } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout, Workload } from '../api/types.ts';
@@ -12,7 +12,7 @@ import { heldIndex } from '../operator/policies.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import { KINDS } from '../engine/workload/registry.ts';
 import type { Workloads } from '../operator/operator.ts';
-import { trimWorkload } from '../operator/transform.ts';
+import { transformWorkload } from '../operator/transform.ts';
 import { workloadIndex } from '../operator/workload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -20,19 +20,19 @@ import type { Metrics } from '../telemetry/metrics.ts';
 export interface Caches {
   readonly rollouts: Collection<Rollout>;
   readonly deployments: Collection<Deployment>;
-  /** Of each kind, the Deployments among them. */
+  /** The workloads of each kind, including Deployments. */
   readonly workloads: Workloads;
 }
 
 export interface CachesOptions {
   readonly api: Api;
-  /** Empty: all. */
+  /** Empty = all namespaces. */
   readonly namespaces: readonly string[];
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-/** What both the webhooks and the operator look at; on every replica, so that each can answer and the next leader knows all at once. */
+/** Starts the caches that webhooks and operator use. Each replica has them, to answer admission requests and to take the lead without delay. */
 export function startCaches({ api, namespaces, logger, metrics }: CachesOptions): Caches {
   const make = <T extends KubeObject>(resource: Resource, options: Partial<ReflectorOptions<T>>): Collection<T> => {
     const collection = inNamespaces<T>(
@@ -56,7 +56,7 @@ export function startCaches({ api, namespaces, logger, metrics }: CachesOptions)
       kind,
       make<Workload>(kind.resource, {
         labelSelector: WORKLOAD_TYPE,
-        trim: trimWorkload,
+        transform: transformWorkload,
         indexes: { held: heldIndex, enrolled: () => ['*'] },
       }),
     ]),
@@ -73,9 +73,9 @@ export interface PolicyCacheSet {
   readonly namespaces: Reflector<KubeObject>;
 }
 
-/** Policies, and the labels of namespaces that they select by. */
+/** Starts the caches of policies, and of the namespace labels that policies select by. */
 export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 'namespaces'>): PolicyCacheSet {
-  const make = <T extends KubeObject>(resource: Resource, trim?: (object: T) => T): Reflector<T> => {
+  const make = <T extends KubeObject>(resource: Resource, transform?: (object: T) => T): Reflector<T> => {
     const reflector = new Reflector<T>({
       api,
       clock,
@@ -83,7 +83,7 @@ export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 
       path: pathOf(resource),
       onRestart: (reason) => metrics.watchRestart(resource.plural, reason),
       onDrift: (objects) => metrics.watchDrift(resource.plural, objects),
-      ...(trim && { trim }),
+      ...(transform && { transform }),
     });
     reflector.start();
     return reflector;
@@ -99,11 +99,11 @@ export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 
   };
 }
 
-/** In words which of them may be out of date. Nobody is taken out of service for that: all replicas would be at the same time. */
+/** Says that a cache may be out of date, or returns undefined. It does not affect readiness, because that would remove all replicas at once. */
 export const inDoubt = (what: string, { doubt }: { doubt: string | undefined }): string | undefined =>
   doubt === undefined ? undefined : `the ${what} may be out of date: ${doubt}`;
 
-/** In words which of them is not complete, or known to be of the time before a backup was restored. */
+/** Says that a cache is not complete, or is from before the restore of a backup. Returns undefined if the cache is usable. */
 export const notSynced = (
   what: string,
   { synced, problem }: { synced: boolean; problem: string | undefined },

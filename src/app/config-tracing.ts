@@ -1,11 +1,11 @@
-// OpenTelemetry's environment variables, as config.ts hands them over: where traces go, and which.
+// Reads the environment variables of OpenTelemetry: the endpoint for traces, and sampling.
 import type { Sampling } from '../engine/trace/trace.ts';
 import type { TracingOptions } from '../telemetry/tracing.ts';
 
 export interface TracingConfig extends TracingOptions, Sampling {}
 
 type Env = Readonly<Record<string, string | undefined>>;
-/** The error of a variable that cannot be used. `value` is shown. */
+/** Makes the error for an invalid variable. The message contains `value`. */
 type Refuse = (variable: string, value: string | undefined, remedy: string) => Error;
 
 const SAMPLERS: Readonly<Record<string, (ratio: number) => Sampling>> = {
@@ -17,9 +17,9 @@ const SAMPLERS: Readonly<Record<string, (ratio: number) => Sampling>> = {
   parentbased_traceidratio: (ratio) => ({ ratio, parentBased: true }),
 };
 
-/** Undefined when nothing is to be traced. Throws what `refuse` makes; values that may be secrets are in none of its messages. */
+/** Returns undefined if tracing is off. Throws errors made by `refuse`. Their messages contain no values that may be secret. */
 export function readTracing(env: Env, refuse: Refuse): TracingConfig | undefined {
-  // As OpenTelemetry has it: empty is the same as not set.
+  // By OpenTelemetry's rules, an empty variable is the same as an unset one.
   const text = (name: string): string | undefined => env[name]?.trim() || undefined;
   const name = (what: string): string => {
     const own = `OTEL_EXPORTER_OTLP_TRACES_${what}`;
@@ -31,7 +31,8 @@ export function readTracing(env: Env, refuse: Refuse): TracingConfig | undefined
   if (text('OTEL_TRACES_EXPORTER') === 'none') return undefined;
   const protocol = text(name('PROTOCOL'));
   if (protocol !== undefined && !protocol.startsWith('http/')) {
-    const remedy = 'spans go over HTTP: write http/json, and the HTTP port of the collector (4318) in the endpoint';
+    const remedy =
+      'only HTTP is supported: write http/json, and use the HTTP port of the collector (4318) in the endpoint';
     throw refuse(name('PROTOCOL'), protocol, remedy);
   }
   const resource = readPairs('OTEL_RESOURCE_ATTRIBUTES', text('OTEL_RESOURCE_ATTRIBUTES'), refuse);
@@ -46,11 +47,11 @@ export function readTracing(env: Env, refuse: Refuse): TracingConfig | undefined
 const named = (service: string | undefined): Record<string, string> => (service ? { 'service.name': service } : {});
 
 function readEndpoint(variable: string, value: string, refuse: Refuse): URL {
-  const remedy = 'write http://HOST:4318 or https://HOST:4318';
+  const remedy = 'must be a URL such as http://HOST:4318';
   if (!URL.canParse(value)) throw refuse(variable, value.includes('@') ? undefined : value, remedy);
   const url = new URL(value);
   if (url.username || url.password) {
-    const where = 'put credentials into OTEL_EXPORTER_OTLP_HEADERS, as Authorization=...';
+    const where = 'must not contain credentials: write them to OTEL_EXPORTER_OTLP_HEADERS, as Authorization=...';
     throw refuse(variable, undefined, where);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuse(variable, value, remedy);
@@ -62,7 +63,7 @@ function readHeaders(variable: string, value: string | undefined, refuse: Refuse
   const headers = readPairs(variable, value, refuse);
   for (const [key, content] of Object.entries(headers)) {
     if (/^[\w!#$%&'*+.^`|~-]+$/.test(key) && /^[\t\x20-\x7e\x80-\xff]*$/.test(content)) continue;
-    throw refuse(variable, undefined, `header "${key}" is none that HTTP can carry`);
+    throw refuse(variable, undefined, `header "${key}" is not a valid HTTP header`);
   }
   return headers;
 }
@@ -75,7 +76,7 @@ function readPairs(variable: string, value: string | undefined, refuse: Refuse):
       const at = pair.indexOf('=');
       const decoded = at > 0 ? decode(pair.slice(at + 1).trim()) : undefined;
       if (decoded !== undefined) return [pair.slice(0, at).trim(), decoded];
-      throw refuse(variable, undefined, `its entry ${index + 1} is not KEY=VALUE: write KEY=VALUE,KEY=VALUE`);
+      throw refuse(variable, undefined, `entry ${index + 1} is not KEY=VALUE: write KEY=VALUE,KEY=VALUE`);
     }),
   );
 }
@@ -91,11 +92,11 @@ function decode(text: string): string | undefined {
 function readSampler(name = 'parentbased_always_on', share: string | undefined, refuse: Refuse): Sampling {
   const sampler = Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name] : undefined;
   if (sampler === undefined) {
-    throw refuse('OTEL_TRACES_SAMPLER', name, `write one of ${Object.keys(SAMPLERS).join(', ')}`);
+    throw refuse('OTEL_TRACES_SAMPLER', name, `must be one of ${Object.keys(SAMPLERS).join(', ')}`);
   }
   const ratio = Number(share ?? '1');
   if (name.endsWith('ratio') && !(ratio >= 0 && ratio <= 1)) {
-    throw refuse('OTEL_TRACES_SAMPLER_ARG', share, 'write a share from 0 to 1');
+    throw refuse('OTEL_TRACES_SAMPLER_ARG', share, 'must be a number from 0 to 1');
   }
   return sampler(ratio);
 }

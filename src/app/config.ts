@@ -1,4 +1,4 @@
-// Flags and environment become one validated, frozen Config. Nothing else reads either of them.
+// Reads flags and environment variables into one validated, frozen Config. No other file reads them.
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -6,87 +6,84 @@ import { readTracing, type TracingConfig } from './config-tracing.ts';
 import { ConnectionError, findSource, type Source } from '../kube/connection.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 
-/** Besides running, which needs no word. */
+/** The commands other than `run`, which is the default. */
 const COMMANDS = ['drain', 'certificates'] as const;
 export type Command = 'run' | (typeof COMMANDS)[number];
 
 export interface Config {
-  /** Run until told to stop; or give every Deployment back, or see to the certificates, and end. */
+  /** `run` runs until a signal. `drain` gives all Deployments back and exits. `certificates` renews certificates and exits. */
   readonly command: Command;
-  /** What a drain does with releases in the middle, as the annotation tranche.dev/on-delete. */
+  /** What a drain does with releases in progress, like the annotation tranche.dev/on-delete. */
   readonly held: 'Finish' | 'Rollback';
-  /** How long a drain, or seeing to the certificates, may take. */
+  /** Timeout of the commands `drain` and `certificates`. */
   readonly timeoutSeconds: number;
   readonly cluster: Source;
-  /** Where our Lease, Secret and Service live; undefined = the kubeconfig's own, else `tranche-system`. */
+  /** Namespace of the Lease, Secret and Service. Undefined = the namespace of the Pod or kubeconfig, otherwise `tranche-system`. */
   readonly namespace: string | undefined;
-  /** The namespaces whose Rollouts and Deployments we look at; empty = all. */
+  /** Namespaces whose Rollouts and Deployments are handled. Empty = all. */
   readonly watchNamespaces: readonly string[];
-  /** Outside the cluster: the URL at which the API server reaches us. Undefined = through our Service. */
+  /** URL of the webhooks if the program runs outside the cluster. Undefined = the API server uses the Service. */
   readonly webhookUrl: URL | undefined;
   readonly webhookService: string;
   readonly webhookPort: number;
   readonly webhookConfiguration: string;
-  /** File with the CA that signs the client certificates of API servers; undefined = whoever reaches the port may ask. */
+  /** File with the CA of the API servers' client certificates. Undefined = callers are not authenticated. */
   readonly webhookClientCa: string | undefined;
-  /** Common names of client certificates that count; empty = all that are signed. */
+  /** Accepted common names of client certificates. Empty = all certificates that the CA has signed. */
   readonly webhookClientNames: readonly string[];
-  /** 0 = any free port. */
+  /** 0 = a free port chosen by the system. */
   readonly metricsPort: number;
-  /** Folder with tls.crt, tls.key and ca.crt that somebody else keeps up to date; undefined = we issue our own. */
+  /** Directory with tls.crt, tls.key and ca.crt from another issuer. Undefined = the program issues its own certificates. */
   readonly tlsDir: string | undefined;
   readonly tlsSecret: string;
-  /** Put our CA into the webhook configurations and the CRD; or only say when it is not there. */
+  /** `true`: set the CA in the webhook configurations and the CRD. `check`: only report if it is missing. */
   readonly injectCa: 'true' | 'check' | 'false';
   readonly leaderElect: boolean;
   readonly lease: string;
-  /** Unique among all processes. */
+  /** Unique for each process. */
   readonly identity: string;
   readonly logLevel: LogLevel;
-  /** Admission warnings for the user. */
+  /** Return admission warnings to users. */
   readonly warnings: boolean;
-  /** To approve needs the verb `approve` on Rollouts, and not only the right to write their status. */
+  /** An approval requires the verb `approve` on Rollouts, not only the right to write their status. */
   readonly approveVerb: boolean;
   readonly workers: number;
-  /** Where releases are told as traces; undefined = nowhere. */
+  /** Export of traces. Undefined = off. */
   readonly tracing: TracingConfig | undefined;
 }
 
-/** What was given cannot be used; the message names the flag, the value, and what to write. */
+/** A flag or variable is invalid. The message contains its name, its value, and what to write. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** A lease that is held by such a one means: intercept nothing more. */
+/** Prefix of a drain's identity. If such an identity holds the Lease, the webhooks intercept nothing. */
 export const DRAIN_IDENTITY = 'drain_';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 const FLAGS = {
-  kubeconfig: ['FILE', 'the cluster; else $KUBECONFIG, else the service account of the Pod, else ~/.kube/config'],
-  namespace: ['NAME', 'where the Lease, the Secret and the Service are (the namespace of the Pod or the kubeconfig)'],
-  'watch-namespaces': ['NAMES', 'the only namespaces to work in, separated by commas (all)'],
-  'webhook-url': ['URL', 'https://HOST:PORT at which the API server reaches this program outside the cluster'],
-  'webhook-service': ['NAME', 'the Service at which it reaches it inside (tranche-webhook)'],
-  'webhook-port': ['PORT', 'port to listen on (that of --webhook-url, else 9443)'],
-  'webhook-configuration': ['NAME', 'of the webhook configurations that the chart has installed (tranche)'],
-  'webhook-client-ca': ['FILE', 'CA of the client certificates of API servers: only they are answered (no check)'],
-  'webhook-client-names': ['NAMES', 'the only common names of those certificates, separated by commas (all)'],
-  'metrics-port': ['PORT', 'port of /healthz, /readyz and /metrics; 0 = any (8080)'],
-  'tls-dir': ['FOLDER', 'use tls.crt, tls.key and ca.crt from there instead of issuing certificates'],
-  'tls-secret': ['NAME', 'Secret with the certificates that we issue inside a cluster (tranche-tls)'],
-  'inject-ca': [
-    'true|check|false',
-    'put the CA into the webhook configurations and the CRD, or look whether it is there (true)',
-  ],
-  'leader-elect': ['true|false', 'only one of several replicas moves releases (true)'],
-  lease: ['NAME', 'Lease with which they agree on it (tranche)'],
-  'log-level': [LOG_LEVELS.join('|'), 'least important lines to write (info)'],
-  warnings: ['true|false', 'tell users in admission warnings what will happen (true)'],
-  'approve-verb': ['true|false', 'who approves needs the verb approve on Rollouts (true)'],
-  workers: ['NUMBER', 'Rollouts worked on at the same time (4)'],
-  held: ['finish|rollback', 'drain only: where releases in the middle are to end (finish)'],
-  timeout: ['SECONDS', 'drain and certificates only: give up after this time (240)'],
+  kubeconfig: ['FILE', 'the kubeconfig ($KUBECONFIG, or the service account of the Pod, or ~/.kube/config)'],
+  namespace: ['NAME', 'namespace of the Lease, Secret and Service (that of the Pod or the kubeconfig)'],
+  'watch-namespaces': ['NAMES', 'comma-separated list of the namespaces to handle (all)'],
+  'webhook-url': ['URL', 'https://HOST:PORT of the webhooks, for a program outside the cluster'],
+  'webhook-service': ['NAME', 'Service of the webhooks, for a program inside the cluster (tranche-webhook)'],
+  'webhook-port': ['PORT', 'port of the webhooks (the port of --webhook-url, or 9443)'],
+  'webhook-configuration': ['NAME', 'name of the webhook configurations of the chart (tranche)'],
+  'webhook-client-ca': ['FILE', 'require client certificates from this CA on the webhook port (not required)'],
+  'webhook-client-names': ['NAMES', 'comma-separated list of accepted common names of client certificates (all)'],
+  'metrics-port': ['PORT', 'port of /healthz, /readyz and /metrics; 0 = any free port (8080)'],
+  'tls-dir': ['FOLDER', 'use tls.crt, tls.key and ca.crt in this directory instead of issuing certificates'],
+  'tls-secret': ['NAME', 'Secret for the certificates that the program issues (tranche-tls)'],
+  'inject-ca': ['true|check|false', 'set the CA in the webhook configurations and the CRD, or only check it (true)'],
+  'leader-elect': ['true|false', 'elect a leader, so that only one replica advances releases (true)'],
+  lease: ['NAME', 'name of the Lease for the leader election (tranche)'],
+  'log-level': [LOG_LEVELS.join('|'), 'lowest level of log lines to write (info)'],
+  warnings: ['true|false', 'return admission warnings that tell users what will happen (true)'],
+  'approve-verb': ['true|false', 'require the verb approve on Rollouts for approvals (true)'],
+  workers: ['NUMBER', 'number of Rollouts to process at the same time (4)'],
+  held: ['finish|rollback', 'drain only: how to end releases in progress (finish)'],
+  timeout: ['SECONDS', 'drain and certificates only: timeout (240)'],
 } as const satisfies Readonly<Record<string, readonly [value: string, meaning: string]>>;
 
 type Flag = keyof typeof FLAGS;
@@ -96,65 +93,66 @@ export const usage = (): string => {
     ([flag, [value, meaning]]) => `  ${`--${flag} ${value}`.padEnd(36)}${meaning}`,
   );
   const commands = [
-    'Usage: tranche [flags]         run until a signal says stop',
-    '       tranche certificates [flags]  renew the certificates that are due, and tell the API server the CA',
-    '       tranche drain [flags]   before the program is taken out of a cluster: give every Deployment back',
-    '       tranche COMMAND ...     what kubectl tranche does, without kubectl: see tranche help',
+    'Usage: tranche [flags]               run the operator and the webhooks until a signal',
+    '       tranche certificates [flags]  renew the certificates if needed, and set their CA in the webhook configurations',
+    '       tranche drain [flags]         give all held Deployments back before the program is uninstalled',
+    '       tranche COMMAND ...           run a command of kubectl tranche: see tranche help',
   ];
-  return [...commands, '', ...lines, `  ${'--help'.padEnd(36)}show this`, ''].join('\n');
+  return [...commands, '', ...lines, `  ${'--help'.padEnd(36)}show this help`, ''].join('\n');
 };
 
-/** 'help' when that was asked for. Throws ConfigError. */
+/** Returns 'help' for --help. Throws ConfigError. */
 export function readConfig(args: readonly string[], env: Env): Config | 'help' {
   const command = COMMANDS.find((one) => one === args[0]) ?? 'run';
   const { values, help } = parse(command === 'run' ? args : args.slice(1));
   if (help) return 'help';
   const text = (flag: Flag): string | undefined => {
     const value = values[flag];
-    if (value === '') throw new ConfigError(`--${flag} is empty: write --${flag} ${FLAGS[flag][0]}, or leave it out`);
+    if (value === '')
+      throw new ConfigError(`--${flag}: Required value: write --${flag} ${FLAGS[flag][0]}, or remove the flag`);
     return value;
   };
   const name = (flag: Flag, fallback: string): string => {
     const value = text(flag) ?? fallback;
     if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)) {
-      throw refuse(flag, value, 'write a name of lower-case letters, digits and "-"');
+      throw refuse(flag, value, 'must consist of lower-case letters, digits, "-" and "."');
     }
     return value;
   };
   const port = (flag: Flag, fallback: number): number => {
     const value = text(flag) ?? String(fallback);
-    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw refuse(flag, value, 'write a port from 0 to 65535');
+    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw refuse(flag, value, 'must be a port from 0 to 65535');
     return Number(value);
   };
   const yes = (flag: Flag): boolean => {
     const value = text(flag) ?? 'true';
-    if (value !== 'true' && value !== 'false') throw refuse(flag, value, 'write true or false');
+    if (value !== 'true' && value !== 'false') throw refuse(flag, value, 'must be true or false');
     return value === 'true';
   };
 
   const webhookUrl = readWebhookUrl(text('webhook-url'));
   const logLevel = text('log-level') ?? 'info';
-  if (!isLogLevel(logLevel)) throw refuse('log-level', logLevel, `write one of ${LOG_LEVELS.join(', ')}`);
+  if (!isLogLevel(logLevel)) throw refuse('log-level', logLevel, `must be one of ${LOG_LEVELS.join(', ')}`);
   const injectCa = text('inject-ca') ?? 'true';
   if (injectCa !== 'true' && injectCa !== 'check' && injectCa !== 'false') {
-    throw refuse('inject-ca', injectCa, 'write true, check or false');
+    throw refuse('inject-ca', injectCa, 'must be true, check or false');
   }
   const workers = text('workers') ?? '4';
   if (!/^\d{1,3}$/.test(workers) || Number(workers) === 0) {
-    throw refuse('workers', workers, 'write a number from 1 to 999');
+    throw refuse('workers', workers, 'must be a number from 1 to 999');
   }
   const held = text('held') ?? 'finish';
-  if (held !== 'finish' && held !== 'rollback') throw refuse('held', held, 'write finish or rollback');
+  if (held !== 'finish' && held !== 'rollback') throw refuse('held', held, 'must be finish or rollback');
   const timeout = text('timeout') ?? '240';
   if (!/^\d{1,5}$/.test(timeout) || Number(timeout) === 0) {
-    throw refuse('timeout', timeout, 'write a number of seconds from 1 to 99999');
+    throw refuse('timeout', timeout, 'must be a number of seconds from 1 to 99999');
   }
   const namespace = text('namespace') === undefined ? undefined : name('namespace', '');
   const cluster = readSource(text('kubeconfig'), env);
   if (!webhookUrl && cluster.type === 'kubeconfig' && command === 'run') {
     throw new ConfigError(
-      'outside a cluster --webhook-url is needed: write --webhook-url https://HOST:PORT with an address of this machine ' +
-        'that the API server can reach, the same that the chart was installed with',
+      '--webhook-url: Required value: outside a cluster, write --webhook-url https://HOST:PORT with an address of this machine ' +
+        'that the API server can reach; use the same URL as webhook.url of the chart',
     );
   }
   return Object.freeze({
@@ -176,7 +174,7 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     injectCa,
     leaderElect: yes('leader-elect'),
     lease: name('lease', 'tranche'),
-    // A Pod's name may come again (a StatefulSet's does); a process never.
+    // The random part is needed because Pod names can repeat, e.g. in a StatefulSet.
     identity: `${command === 'drain' ? DRAIN_IDENTITY : ''}${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`,
     logLevel,
     warnings: yes('warnings'),
@@ -193,7 +191,7 @@ function parse(args: readonly string[]): { values: Partial<Record<Flag, string>>
     const { help, ...rest } = values as Partial<Record<Flag, string>> & { help?: boolean };
     return { values: rest, help: help === true };
   } catch (error) {
-    // Node's words name the flag; their advice on a `--` is not for us.
+    // Keeps the first sentence of Node's message, which names the flag. The advice about `--` does not apply.
     const words = (error instanceof Error ? error.message : String(error)).split(/\. |\n/, 1)[0]!;
     throw new ConfigError(`${words}: see --help`, { cause: error });
   }
@@ -202,14 +200,19 @@ function parse(args: readonly string[]): { values: Partial<Record<Flag, string>>
 function readNamespaces(value: string | undefined): readonly string[] {
   const names = value?.split(',') ?? [];
   if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return [...new Set(names)];
-  throw refuse('watch-namespaces', value!, 'write names of namespaces, separated by commas and without spaces: a,b');
+  throw refuse('watch-namespaces', value!, 'must be a comma-separated list of namespaces without spaces, such as a,b');
 }
 
 function readClientNames(value: string | undefined, ca: string | undefined): readonly string[] {
   const names = value?.split(',').map((name) => name.trim()) ?? [];
-  if (names.includes('')) throw refuse('webhook-client-names', value!, 'write names, separated by commas: a,b');
+  if (names.includes(''))
+    throw refuse('webhook-client-names', value!, 'must be a comma-separated list of names, such as a,b');
   if (names.length > 0 && ca === undefined) {
-    throw refuse('webhook-client-names', value!, 'write --webhook-client-ca FILE too, or leave it out');
+    throw refuse(
+      'webhook-client-names',
+      value!,
+      'requires --webhook-client-ca: write --webhook-client-ca FILE too, or remove the flag',
+    );
   }
   return [...new Set(names)];
 }
@@ -217,11 +220,11 @@ function readClientNames(value: string | undefined, ca: string | undefined): rea
 function readWebhookUrl(value: string | undefined): URL | undefined {
   if (value === undefined) return undefined;
   const remedy = 'write https://HOST:PORT';
-  if (!URL.canParse(value)) throw refuse('webhook-url', value, remedy);
+  if (!URL.canParse(value)) throw refuse('webhook-url', value, `must be a URL: ${remedy}`);
   const url = new URL(value);
-  if (url.protocol !== 'https:') throw refuse('webhook-url', value, `the API server calls https only: ${remedy}`);
+  if (url.protocol !== 'https:') throw refuse('webhook-url', value, `must use https: ${remedy}`);
   if (url.pathname !== '/' || url.search || url.hash || url.username) {
-    throw refuse('webhook-url', value, `it may have no path and nothing after it: ${remedy}`);
+    throw refuse('webhook-url', value, `must not have a user, path, query or fragment: ${remedy}`);
   }
   return url;
 }
@@ -238,7 +241,7 @@ function readSource(kubeconfig: string | undefined, env: Env): Source {
 const isLogLevel = (value: string): value is LogLevel => LOG_LEVELS.some((level) => level === value);
 
 const refuseVariable = (variable: string, value: string | undefined, remedy: string): ConfigError =>
-  new ConfigError(`$${variable}${value === undefined ? '' : ` "${value}"`} cannot be used: ${remedy}`);
+  new ConfigError(`$${variable}: Invalid value${value === undefined ? '' : `: "${value}"`}: ${remedy}`);
 
-const refuse = (flag: Flag, value: string, remedy: string): ConfigError =>
-  new ConfigError(`--${flag} "${value}" cannot be used: ${remedy}`);
+const refuse = (flag: Flag, value: string, reason: string): ConfigError =>
+  new ConfigError(`--${flag}: Invalid value: "${value}": ${reason}`);

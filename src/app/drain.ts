@@ -1,4 +1,4 @@
-// `tranche drain`: takes the lead away from the replicas, gives every Deployment back, and ends.
+// `tranche drain`: takes the lead from the replicas, gives all held Deployments back, and exits.
 import { FIELD_MANAGER } from '../api/keys.ts';
 import type { Rollout } from '../api/types.ts';
 import { notSynced, startCaches } from './caches.ts';
@@ -15,15 +15,15 @@ import { ROLLOUTS } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { drain, DrainError } from '../operator/drain.ts';
 import { DEFAULT_NAMESPACE, type Run } from './run.ts';
-import { introduce } from './preflight.ts';
+import { waitForApiServer } from './preflight.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 
-/** Longer than any replica leads without a renewal, or goes without looking who does (kube/lease.ts). */
+/** Longer than a replica leads without a renewal, and longer than a replica takes to notice the new leader (kube/lease.ts). */
 const HAND_OVER_MS = 10_500;
-/** Nobody may lead, and enrol again, before helm has taken the replicas away. */
+/** No replica may take the lead, and enrol Deployments again, before helm has deleted the replicas. */
 const LEASE_SECONDS = 60;
 
-/** Resolves when everything is given back; rejects, and lets the replicas go on, when that did not work out in time. */
+/** Resolves when no Deployment is held. On a timeout, rejects and lets the replicas take the lead again. */
 export async function runDrain({ config, version, logger, signal }: Run): Promise<void> {
   const connection = await connect(config.cluster);
   const namespace = config.namespace ?? connection.namespace ?? DEFAULT_NAMESPACE;
@@ -32,7 +32,7 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
   const giveUp = AbortSignal.any([signal, AbortSignal.timeout(config.timeoutSeconds * 1000)]);
   let then: 'release' | 'keep' = 'release';
   try {
-    await introduce({ config, logger, signal: giveUp }, api, connection.server);
+    await waitForApiServer({ config, logger, signal: giveUp }, api, connection.server);
     const started = startCaches({
       api,
       namespaces: config.watchNamespaces,
@@ -40,7 +40,7 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
       metrics: createMetrics({ version }),
     });
     stops.push(() => Promise.all([started.rollouts.stop(), started.deployments.stop()]));
-    // With the CRD gone, whatever is held is held for nobody.
+    // Without the CRD there are no Rollouts, so all held Deployments are given back.
     const caches = (await isServed(api, config.watchNamespaces[0]))
       ? started
       : { ...started, rollouts: noObjects<Rollout>() };
@@ -61,11 +61,11 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
     });
     election.start();
     stops.push(() => election.stop(then));
-    await orGiveUp(leading.promise, giveUp, 'the lease could not be taken');
-    logger.info('leading instead of the replicas, and waiting until all of them know', { waitMs: HAND_OVER_MS });
+    await orGiveUp(leading.promise, giveUp, 'cannot acquire the lease');
+    logger.info('became the leader; waiting until all replicas have noticed', { waitMs: HAND_OVER_MS });
     await sleep(clock, HAND_OVER_MS, giveUp);
     const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
-    await orGiveUp(synced, giveUp, () => notSynced('Rollouts', caches.rollouts) ?? 'the Deployments cannot be read');
+    await orGiveUp(synced, giveUp, () => notSynced('Rollouts', caches.rollouts) ?? 'cannot read the Deployments');
 
     const events = new EventSender({ api, clock, component: FIELD_MANAGER, instance: config.identity, logger });
     stops.push(() => events.stop());
@@ -80,7 +80,7 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
       signal: AbortSignal.any([giveUp, lost.signal]),
     });
     then = 'keep';
-    logger.info('everything is given back', freed);
+    logger.info('all Deployments are given back', freed);
   } finally {
     for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
   }
@@ -106,5 +106,5 @@ async function orGiveUp(
     if (signal.aborted) resolve('given up');
   });
   if ((await Promise.race([what, given])) !== 'given up') return;
-  throw new DrainError(`nothing was changed: ${typeof complaint === 'string' ? complaint : complaint()}`);
+  throw new DrainError(`no Deployment was changed: ${typeof complaint === 'string' ? complaint : complaint()}`);
 }

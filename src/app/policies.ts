@@ -1,4 +1,4 @@
-// Wires policies: caches and calendar for both sides, and what is reported of them.
+// Wires policies: their caches and calendar for webhooks and operator, and the reports of violations.
 import { askAccess, type AdmissionDeps, type PolicyReport } from '../admission/index.ts';
 import type { EventReason } from '../api/reasons.ts';
 import { inDoubt, startPolicyCaches, notSynced, type Caches } from './caches.ts';
@@ -22,17 +22,17 @@ export interface PoliciesDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly caches: Caches;
-  /** Our own. */
+  /** Namespace of the program. */
   readonly namespace: string;
-  readonly events: () => EventRecorder | undefined;
-  /** While we are being taken out of the cluster no policy stands in the way. */
+  readonly events: EventRecorder;
+  /** True during a drain. No policy applies then. */
   readonly draining: () => boolean;
 }
 
 export interface Policies {
   readonly lookup: PolicyLookup;
   readonly admission: Pick<AdmissionDeps, 'policy' | 'authorize'>;
-  /** What is missing before they can be kept. */
+  /** What is missing before policies can be enforced. */
   readonly notReady: () => string | undefined;
   /** What may be out of date. */
   readonly doubt: () => string | undefined;
@@ -85,7 +85,7 @@ export function startPolicies(deps: PoliciesDeps): Policies {
       if (type !== 'updated' || old?.metadata.generation !== object.metadata.generation) status.touch();
     }),
     namespaces.on(() => status.touch()),
-    // Most updates are the progress of a release, which changes nothing that is counted.
+    // Most updates are the progress of a release, which does not affect the counts.
     caches.deployments.on(({ type, old, object }) => {
       if (type !== 'updated' || !sameJson(old?.metadata.labels, object.metadata.labels)) status.touch();
     }),
@@ -100,11 +100,11 @@ export function startPolicies(deps: PoliciesDeps): Policies {
     const message = `policy ${policy.metadata.name}, ${user}${outcome === 'broken' ? because : ''}: ${sentence(finding)}`;
     metrics.policy(rule, outcome);
     logger.info('policy', { request, policy: policy.metadata.name, rule, outcome, user });
-    // Where reviews may be forged, only the operator tells who went past a policy: from the mark on the object.
+    // If callers are not authenticated, reviews may be forged. Then only the operator reports broken glass, from the annotation on the object.
     if (outcome === 'broken' && !verified) return;
     void proof.mayReport(about).then((may) => {
       if (!may) return;
-      events()?.record({ about, type: 'Warning', reason: EVENT[outcome], message });
+      events.record({ about, type: 'Warning', reason: EVENT[outcome], message });
       if (outcome !== 'denied') return;
       const object = `${about.kind ?? ''} ${about.metadata.namespace ?? ''}/${about.metadata.name}`;
       status.note(policy.metadata.name, { object, rule, user, message: sentence(finding) });

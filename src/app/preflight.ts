@@ -1,4 +1,4 @@
-// The first steps of the program, which fail for reasons that a person can put right: one clear line each.
+// The first steps at startup: binding ports and connecting to the API server. Each failure is one line that says what to do.
 import type { Config } from './config.ts';
 import type { Api } from '../kube/api.ts';
 import { backoffMs, realClock as clock, sleep } from '../kube/clock.ts';
@@ -6,12 +6,12 @@ import { ApiError, NetworkError } from '../kube/errors.ts';
 import { whoAmI } from '../kube/self.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** The program cannot run with what it was given; the message is one line that says what to do. */
+/** The program cannot start. The message is one line that says what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
-/** One clear line when a port cannot be had. */
+/** Listens on a port. Throws StartError if the port is in use or not permitted. */
 export async function bind(
   what: 'metrics' | 'webhook',
   port: number,
@@ -23,23 +23,32 @@ export async function bind(
     const { code } = error as NodeJS.ErrnoException;
     const remedy = `pass --${what}-port PORT`;
     if (code === 'EADDRINUSE') {
-      throw new StartError(`port ${port} is in use: stop what listens there, or ${remedy}`, { cause: error });
+      throw new StartError(`port ${port} is in use: stop the other program, or ${remedy}`, { cause: error });
     }
     if (code === 'EACCES') {
-      throw new StartError(`not allowed to listen on port ${port}: ${remedy} with a port above 1023`, { cause: error });
+      throw new StartError(`permission denied to listen on port ${port}: ${remedy} with a port above 1023`, {
+        cause: error,
+      });
     }
     throw error;
   }
 }
 
-export interface Introduction {
+export interface PreflightOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Who we are to the API server. Outside a cluster one that cannot be reached is a mistake; inside, we wait for it. */
-export async function introduce({ config, logger, signal }: Introduction, api: Api, server: URL): Promise<string> {
+/**
+ * Returns the username that the API server sees. If the API server cannot be reached, it retries inside a cluster and throws StartError
+ * outside. Throws StartError if the API server refuses the request.
+ */
+export async function waitForApiServer(
+  { config, logger, signal }: PreflightOptions,
+  api: Api,
+  server: URL,
+): Promise<string> {
   for (let failures = 1; ; failures++) {
     try {
       return await whoAmI(api, signal);
@@ -47,20 +56,23 @@ export async function introduce({ config, logger, signal }: Introduction, api: A
       if (error instanceof ApiError && error.code < 500 && error.code !== 429) {
         const remedy =
           error.code === 404
-            ? 'it is older than Kubernetes 1.28, use a newer one'
+            ? 'Kubernetes 1.28 or newer is required'
             : 'log in again, or pass --kubeconfig FILE with credentials that kubectl can use';
-        throw new StartError(`the API server ${server.origin} answers ${error.code} (${error.message}): ${remedy}`, {
-          cause: error,
-        });
+        throw new StartError(
+          `the API server ${server.origin} responds with ${error.code} (${error.message}): ${remedy}`,
+          {
+            cause: error,
+          },
+        );
       }
       if (!(error instanceof ApiError || error instanceof NetworkError)) throw error;
       if (config.cluster.type === 'kubeconfig') {
         throw new StartError(
-          `no API server answers at ${server.origin} (${error.message}): start the cluster, or pass --kubeconfig FILE with another one`,
+          `cannot connect to the API server at ${server.origin} (${error.message}): start the cluster, or pass --kubeconfig FILE for another one`,
           { cause: error },
         );
       }
-      logger.warn('the API server does not answer, will try again', { error });
+      logger.warn('the API server does not respond, retrying', { error });
       await sleep(clock, backoffMs(failures, { baseMs: 1_000, capMs: 15_000 }, clock), signal);
       signal.throwIfAborted();
     }

@@ -1,25 +1,24 @@
-// Puts the program together: what needs what, in which order it starts, and in which order it stops.
+// Wires and runs the program: starts its parts in order, and stops them in reverse order.
 import { createAdmissionServer, type AdmissionServer, type Decided } from '../admission/index.ts';
 import { FIELD_MANAGER, GROUP } from '../api/keys.ts';
 import { inDoubt, notSynced, startCaches } from './caches.ts';
-import { DRAIN_IDENTITY, type Config } from './config.ts';
+import type { Config } from './config.ts';
+import { Leadership } from './leadership.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { readersOf } from '../admission/index.ts';
 import { unreachedBy } from '../engine/release/reach.ts';
 import type { Api } from '../kube/api.ts';
 import { createApi } from '../kube/client.ts';
-import { realClock as clock, sleep, steadyClock } from '../kube/clock.ts';
+import { realClock as clock, sleep } from '../kube/clock.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
-import { fenced } from '../kube/fence.ts';
-import { LeaderElection } from '../kube/lease.ts';
 import { startPolicies } from './policies.ts';
 import { measureReleases } from '../operator/release-metrics.ts';
 import { createOperator, type Operator } from '../operator/operator.ts';
-import { bind, introduce, StartError } from './preflight.ts';
+import { bind, waitForApiServer, StartError } from './preflight.ts';
 import { createHealthServer, missing, type Check } from '../telemetry/health.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import { expiryOf } from '../tls/bundle.ts';
 import { ClientCa } from '../tls/client-ca.ts';
 import { CaInjector, type Target } from '../tls/inject.ts';
@@ -30,27 +29,27 @@ export interface Run {
   readonly config: Config;
   readonly version: string;
   readonly logger: Logger;
-  /** Ends the program, at whatever point it is. */
+  /** Ends the program at any time. */
   readonly signal: AbortSignal;
 }
 
-/** Where the chart is installed when nobody says otherwise. */
+/** Namespace of the Lease, Secret and Service if none is configured. */
 export const DEFAULT_NAMESPACE = 'tranche-system';
-/** A Service's proxies go on sending requests for a moment after a Pod has begun to go. */
+/** Time for which requests are still answered after a Pod starts to terminate: the proxies of the Service need it to notice. */
 const DRAIN_MS = 5_000;
-const SAY_MISSING_EVERY_MS = 10_000;
-/** Edits that begin, end or change no release. */
+const LOG_MISSING_EVERY_MS = 10_000;
+/** Verdicts of edits that do not affect a release. */
 const QUIET: ReadonlySet<Decided['verdict']> = new Set(['Passed', 'Kept', 'Enrolled']);
 
-/** Runs until the signal; resolves when everything is stopped. Rejects, with everything stopped, when it cannot start. */
+/** Runs until the signal. Resolves when all parts are stopped. Rejects if the program cannot start, also with all parts stopped. */
 export async function runProgram(run: Run): Promise<void> {
-  // The last that was started is the first to stop.
+  // In the order of their start. They are called in reverse order.
   const stops: (() => unknown)[] = [];
   try {
     const stopLeading = await start(run, stops);
     await aborted(run.signal);
     run.logger.info('stopping');
-    // Readiness is off; another replica may lead at once, and requests that are still sent to us are answered.
+    // The readiness check fails from here on. Another replica can take the lead, and late requests are still answered.
     await Promise.all([stopLeading(), run.config.webhookUrl ? undefined : sleep(clock, DRAIN_MS)]);
   } catch (error) {
     if (!run.signal.aborted) throw error;
@@ -68,7 +67,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
 
   const doubts: Record<string, Check> = {};
   const health = createHealthServer({ checks, doubts, metrics });
-  // On a person's own machine the numbers are for that machine only.
+  // Outside a cluster, metrics are available on this machine only.
   const host = config.webhookUrl ? '127.0.0.1' : undefined;
   const metricsPort = await bind('metrics', config.metricsPort, (port) => health.listen(port, host));
   stops.push(() => health.close());
@@ -80,13 +79,23 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   const namespace = config.namespace ?? connection.namespace ?? DEFAULT_NAMESPACE;
   const api = createApi({ connection, userAgent: `tranche/${version}`, fieldManager: FIELD_MANAGER });
   stops.push(() => api.close());
-  const operatorUser = await introduce(run, api, connection.server);
+  const operatorUser = await waitForApiServer(run, api, connection.server);
 
-  // As the chart's webhooks select namespaces.
+  // Matches the namespace selector of the chart's webhooks.
   const unreached = unreachedBy({ own: config.webhookUrl ? undefined : namespace, watched: config.watchNamespaces });
   const caches = startCaches({ api, namespaces: config.watchNamespaces, logger, metrics });
-  stops.push(() => Promise.all([caches.rollouts.stop(), caches.deployments.stop()]));
-  let events: EventSender | undefined = undefined;
+  const cached = [caches.rollouts, ...caches.workloads.values()];
+  stops.push(() => Promise.all(cached.map((cache) => cache.stop())));
+  const leadership = new Leadership(config, logger, metrics);
+  const events = new EventSender({
+    api,
+    clock,
+    component: FIELD_MANAGER,
+    instance: config.identity,
+    logger,
+    onDropped: (why) => metrics.eventDropped(why),
+  });
+  stops.push(() => events.stop());
   const policies = startPolicies({
     config,
     api,
@@ -94,8 +103,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     metrics,
     caches,
     namespace,
-    events: () => events,
-    draining: () => leading?.draining() ?? false,
+    events,
+    draining: () => leadership.draining,
   });
   stops.push(() => policies.stop());
   const notReady = (): string | undefined =>
@@ -113,7 +122,6 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     ...(config.webhookUrl ? { url: config.webhookUrl } : {}),
   });
   let admission: AdmissionServer | undefined = undefined;
-  let leading: Leader | undefined = undefined;
   const issued = Promise.withResolvers<void>();
   const certificates = createCertificates(placeOf(config, namespace), api, {
     names: namesOf(config, namespace),
@@ -129,7 +137,8 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     },
   });
   const reload = (): void => void (certificates.current && admission?.reload(certificates.current));
-  checks['certificate'] = () => (certificates.current ? undefined : (certificates.problem ?? 'not issued yet'));
+  checks['certificate'] = () =>
+    certificates.current ? undefined : (certificates.problem ?? 'the certificate is not issued yet');
   certificates.start();
   stops.push(() => certificates.stop());
   await Promise.race([issued.promise, aborted(signal)]);
@@ -147,11 +156,11 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     warnings: config.warnings,
     notReady,
     unreached,
-    // While we are being taken out of the cluster nothing more is intercepted: nobody would give it back.
+    // Intercepts nothing during a drain, because no replica would give the Deployment back.
     rolloutFor: (inNamespace, kind, name) =>
-      leading?.draining() ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
+      leadership.draining ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
     deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
-    heldIn: (inNamespace) => (leading?.draining() ? [] : caches.deployments.by('held', inNamespace)),
+    heldIn: (inNamespace) => (leadership.draining ? [] : caches.deployments.by('held', inNamespace)),
     ...readersOf(api),
     ...policies.admission,
     ...(config.tracing && { sampling: config.tracing }),
@@ -163,23 +172,13 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
   const webhookPort = await bind('webhook', config.webhookPort, (port) => server.listen(port));
   stops.push(() => server.close());
 
-  // Not before we listen: from here on the API server calls us.
+  // Starts after the server listens, because the API server calls the webhooks from here on.
   if (config.injectCa !== 'false') {
     injector.start();
     stops.push(() => injector.stop());
     checks['webhooks'] = once(() => injector.problem);
   }
 
-  const sender = new EventSender({
-    api,
-    clock,
-    component: FIELD_MANAGER,
-    instance: config.identity,
-    logger,
-    onDropped: (why) => metrics.eventDropped(why),
-  });
-  events = sender;
-  stops.push(() => sender.stop());
   const lead = (leaderApi: Api): Operator => {
     const tracer = tracing?.lead(caches.rollouts);
     const operator = createOperator({
@@ -187,7 +186,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       clock,
       logger,
       metrics: { ...metrics, budgetMove: (move, key) => (metrics.budgetMove(move), tracer?.note(key, move)) },
-      events: sender,
+      events,
       policies: policies.lookup,
       unreached,
       workers: config.workers,
@@ -203,12 +202,11 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       },
     };
   };
-  const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
-  const allSynced = synced.then((each) => !each.includes(false));
-  leading = startLeading(run, { api, namespace, metrics, lead, synced: allSynced });
+  const synced = Promise.all(cached.map((cache) => cache.whenSynced()));
+  leadership.start({ api, namespace, lead, synced: synced.then((each) => !each.includes(false)) });
 
-  void sayWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
-  return leading.stop;
+  void logWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });
+  return () => leadership.stop();
 }
 
 async function startClientCa(file: string, logger: Logger, onChange: () => void): Promise<ClientCa> {
@@ -217,7 +215,7 @@ async function startClientCa(file: string, logger: Logger, onChange: () => void)
     await ca.start();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new StartError(`--webhook-client-ca "${file}" cannot be used (${why}): write a file with PEM certificates`, {
+    throw new StartError(`--webhook-client-ca: Invalid value: "${file}": ${why}; write a file with PEM certificates`, {
       cause: error,
     });
   }
@@ -237,78 +235,26 @@ function placeOf({ tlsDir, webhookUrl, tlsSecret }: Config, namespace: string): 
   return webhookUrl ? { type: 'memory' } : { type: 'secret', namespace, name: tlsSecret };
 }
 
-/** What the API server calls us by. */
+/** Names of the webhook server in its certificate. */
 export function namesOf({ webhookUrl, webhookService }: Config, namespace: string): string[] {
   if (!webhookUrl) return [`${webhookService}.${namespace}.svc`, `${webhookService}.${namespace}.svc.cluster.local`];
   return [webhookUrl.hostname.replace(/^\[|\]$/g, '')];
 }
 
-interface Leading {
-  readonly api: Api;
-  readonly namespace: string;
-  readonly metrics: Metrics;
-  /** The caches are: who cannot read what it needs leaves the lead to another. */
-  readonly synced: Promise<boolean>;
-  /** An operator that writes with this. */
-  readonly lead: (api: Api) => Operator;
-}
-
-interface Leader {
-  /** Stops leading, and trying to. */
-  readonly stop: () => Promise<void>;
-  /** A drain has the lead, as far as we have heard. */
-  readonly draining: () => boolean;
-}
-
-/** The operator runs while this process leads; what it writes with is taken away the moment it does not. */
-function startLeading({ config, logger }: Run, { api, namespace, metrics, lead, synced }: Leading): Leader {
-  let term: { operator: Operator; lost: AbortController } | undefined;
-  const begin = (leads: () => boolean): void => {
-    const lost = new AbortController();
-    const operator = lead(fenced(api, leads, lost.signal));
-    term = { operator, lost };
-    operator.start();
-    metrics.leader(true);
-  };
-  const end = async (why: 'lost' | 'stopping'): Promise<void> => {
-    metrics.leader(false);
-    if (why === 'lost') term?.lost.abort();
-    await term?.operator.stop();
-    term = undefined;
-  };
-  if (!config.leaderElect) {
-    begin(() => true);
-    return { stop: () => end('stopping'), draining: () => false };
-  }
-  const election = new LeaderElection({
-    api,
-    // A clock that is set must not end our own lease too late, nor another's too early.
-    clock: steadyClock,
-    namespace,
-    name: config.lease,
-    identity: config.identity,
-    logger,
-    onAcquired: () => begin(() => election.held()),
-    onEnd: end,
-  });
-  void synced.then((ok) => ok && election.start());
-  return { stop: () => election.stop(), draining: () => election.holder?.startsWith(DRAIN_IDENTITY) ?? false };
-}
-
-/** One line when nothing is missing any more; until then, now and then, what is. */
-async function sayWhenReady(checks: Readonly<Record<string, Check>>, run: Run, fields: object): Promise<void> {
-  for (let saidAt = clock.now(); !run.signal.aborted; await sleep(clock, 50, run.signal)) {
+/** Logs one line when all checks pass. Until then, regularly logs what is missing. */
+async function logWhenReady(checks: Readonly<Record<string, Check>>, run: Run, fields: object): Promise<void> {
+  for (let loggedAt = clock.now(); !run.signal.aborted; await sleep(clock, 50, run.signal)) {
     const problems = missing(checks);
     if (problems.length === 0) return run.logger.info('ready', { ...fields });
-    if (clock.now() - saidAt < SAY_MISSING_EVERY_MS) continue;
-    saidAt = clock.now();
+    if (clock.now() - loggedAt < LOG_MISSING_EVERY_MS) continue;
+    loggedAt = clock.now();
     run.logger.warn('not ready yet', { missing: problems });
   }
 }
 
 /**
- * Passes for good after the first time: were a configuration broken later, taking every replica out of the Service would turn that into
- * an outage of all the others.
+ * A check that stays passed after its first success. If one webhook configuration breaks later, readiness must not fail: that would remove
+ * all replicas from the Service and break the other webhooks too.
  */
 function once(check: Check): Check {
   let passed = false;

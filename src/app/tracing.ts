@@ -1,4 +1,4 @@
-// Wires traces: where they go, and who tells them.
+// Wires tracing: the sender of spans, and the tracer of releases.
 import type { TracingConfig } from './config-tracing.ts';
 import { traceReleases, type ReleaseTracer, type TraceOptions } from '../operator/trace.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -6,19 +6,19 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { startSpanSender } from '../telemetry/tracing.ts';
 
 export interface Traces {
-  /** Tells releases for as long as this process leads. */
+  /** Starts tracing of releases. Call it when this process becomes the leader. */
   lead(rollouts: TraceOptions['rollouts']): ReleaseTracer;
   stop(): Promise<void>;
 }
 
-interface Teller {
+interface Source {
   readonly version: string;
   readonly logger: Logger;
   readonly config: { readonly identity: string };
 }
 
 export async function startTracing(
-  { version, logger, config }: Teller,
+  { version, logger, config }: Source,
   { url, headers, resource, ...sampling }: TracingConfig,
   metrics: Metrics,
   now: () => number,

@@ -5,7 +5,7 @@ import type { ApiCall } from '../kube/api.ts';
 import { createApi, type ApiClient } from '../kube/client.ts';
 import { connect, findSource } from '../kube/connection.ts';
 import { isConflict, isForbidden, isNotFound } from '../kube/errors.ts';
-import { findObject, type Asked } from '../kube/get.ts';
+import { findObject, type GetOptions } from '../kube/get.ts';
 import type { Overrides } from '../kube/kubeconfig.ts';
 import { listAll } from '../kube/list.ts';
 import { nameSelector, pathOf, type Where } from '../kube/path.ts';
@@ -20,7 +20,7 @@ export interface Cluster {
   /** From -n, the context, or `default`. */
   readonly namespace: string;
   /** Undefined when there is none. Throws ApiError, NetworkError, and PathError for a name that none can have. */
-  find<T extends KubeObject>(resource: Resource, asked: Asked): Promise<T | undefined>;
+  find<T extends KubeObject>(resource: Resource, asked: GetOptions): Promise<T | undefined>;
   list<T extends KubeObject>(resource: Resource, listed?: Listed): Promise<T[]>;
   /** The answer of the server; undefined in a client dry run, which sends nothing. */
   send(write: Write, dryRun: DryRun): Promise<unknown>;

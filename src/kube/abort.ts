@@ -1,13 +1,13 @@
-// An AbortController that follows others for a while: AbortSignal.any would keep every short-lived follower on a signal that lives as long as we do.
+// An AbortController that follows other signals until it is unlinked. AbortSignal.any keeps each follower until the followed signal is collected.
 
 export interface Link {
   readonly signal: AbortSignal;
   readonly abort: () => void;
-  /** Follows no longer. */
+  /** Stops following the other signals. */
   readonly unlink: () => void;
 }
 
-/** Aborted as soon as one of the signals is, or by itself. */
+/** The returned signal is aborted when one of the given signals is aborted, or by `abort`. */
 export function link(...signals: readonly (AbortSignal | undefined)[]): Link {
   const controller = new AbortController();
   const abort = (): void => controller.abort();

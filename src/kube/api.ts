@@ -1,12 +1,12 @@
-// The port to an API server: one request, one watch. The real one is kube/client.ts; tests have one in virtual time that misbehaves.
+// The interface to an API server: requests and watches. client.ts implements it; tests use a simulated server in virtual time.
 
 import type { OnItem } from './items.ts';
 
-/** Time and chance as the shell sees them. */
+/** Source of time and random numbers. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls fn once after ms; returns a function that cancels it. */
+  /** Calls fn once after ms milliseconds. Returns a function that cancels the call. */
   after(ms: number, fn: () => void): () => void;
   /** A number in [0, 1). */
   random(): number;
@@ -20,31 +20,31 @@ export type PatchType =
 
 export interface ApiCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Without query, e.g. `/apis/apps/v1/namespaces/default/deployments/web`. */
+  /** Path without the query, e.g. `/apis/apps/v1/namespaces/default/deployments/web`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   /** Default application/json. */
   readonly contentType?: PatchType | 'application/json';
-  /** Gives up: rejects with an AbortError. */
+  /** Cancels the call, which rejects with an AbortError. */
   readonly signal?: AbortSignal;
-  /** Of a list: may be given the items one by one, in order, while they arrive; those that it was given are not in the answer. */
+  /** For a list: receives the items one by one, in order, while they arrive. The answer does not contain the items that were passed to it. */
   readonly onItem?: OnItem;
 }
 
 /** A line of a watch: Kubernetes' {type, object}. */
 export interface WatchLine {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  /** Without `metadata.managedFields`, as the items of `onItem`: whoever wants it asks for the object by name. */
+  /** Without `metadata.managedFields`, like the items of `onItem`. A GET by name returns them. */
   readonly object: unknown;
 }
 
 export interface Api {
-  /** The parsed body of a 2xx answer. Throws ApiError (kube/errors.ts) for any other, NetworkError when there was none. */
+  /** Returns the parsed body of a 2xx answer. Throws ApiError (kube/errors.ts) for any other answer, and NetworkError without an answer. */
   request(call: ApiCall): Promise<unknown>;
   /**
-   * Opens a watch; calls onLine for each line in order; resolves when the server closes it in an orderly way, rejects as request does,
-   * also when it breaks off. `call.signal` ends it: resolves.
+   * Opens a watch and calls onLine for each line in order. Resolves when the server closes the watch, or when `call.signal` is aborted.
+   * Rejects like `request`, also when the connection breaks.
    */
   watch(call: ApiCall, onLine: (line: WatchLine) => void): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// The API server over HTTPS: raw JSON both ways, a bounded number of connections that are kept, and an answer or an error in bounded time.
+// The HTTPS client for the API server: raw JSON, a bounded pool of persistent connections, and a timeout for each request.
 import { createHash } from 'node:crypto';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
@@ -7,29 +7,29 @@ import type { Api, ApiCall, WatchLine } from './api.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { ApiError, NetworkError, type Status } from './errors.ts';
 import { readItems } from './items.ts';
-import { parseLean } from './without-managed-fields.ts';
+import { parseWithoutManagedFields } from './without-managed-fields.ts';
 import { linesOf } from './lines.ts';
-import { assertPlain, PathError } from './path.ts';
+import { assertSafePath, PathError } from './path.ts';
 import { PlainTunnelAgent, TunnelAgent } from './tunnel.ts';
 
 export interface ApiClientOptions {
   readonly connection: Connection;
   /** E.g. `tranche/0.1.0`. */
   readonly userAgent: string;
-  /** Owner of the fields we write. */
+  /** Field manager of the writes. */
   readonly fieldManager: string;
-  /** Default 30 s: an API server gives up after 60 s at most, and answers us long before. */
+  /** Default 30 s. An API server limits a request to 60 s, and usually answers much earlier. */
   readonly timeoutMs?: number;
-  /** Default 16. A watch has a connection of its own and does not count. */
+  /** Maximum number of connections for requests. Default 16. Each watch uses a connection of its own, which does not count. */
   readonly connections?: number;
-  /** Of one answer, or one line of a watch; default 64 MiB: a page of 500 large objects fits. */
+  /** Maximum size of one answer, or of one line of a watch. Default 64 MiB, enough for a page of 500 large objects. */
   readonly maxBytes?: number;
-  /** Hears what the API server warns of, e.g. a deprecated version or what an admission webhook has to say. */
+  /** Receives the warnings of the API server, e.g. about a deprecated version or from an admission webhook. */
   readonly onWarning?: (text: string) => void;
 }
 
 export interface ApiClient extends Api {
-  /** Ends every connection, also those in use. */
+  /** Closes all connections, including those in use. */
   close(): void;
 }
 
@@ -37,7 +37,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
   const { connection, timeoutMs = 30_000, maxBytes = 64 * 1024 * 1024 } = options;
   const pools = new Pools(connection, options.connections ?? 16);
 
-  /** Sends a call, resolves with the head of the answer. */
+  /** Sends a call. Resolves when the headers of the answer have arrived. */
   async function send(call: ApiCall, kind: 'request' | 'watch', signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await connection.credentials();
     const url = urlOf(connection.server, call, options.fieldManager);
@@ -56,17 +56,17 @@ export function createApi(options: ApiClientOptions): ApiClient {
         const { request: open } = connection.server.protocol === 'http:' ? http : https;
         let answer: IncomingMessage | undefined;
         const request = open(url, { method: call.method, headers, agent }, (response) => resolve((answer = response)));
-        // Not by the option `signal`: whoever is told to stop by the very last line would destroy a connection that has gone back to
-        // the pool already, where nobody listens for its error, and that ends the process.
+        // The option `signal` is not used: an abort during the last line would destroy a connection that is already back in the pool.
+        // The pool has no error listener, so that error would end the process.
         const giveUp = (): void => void (answer?.complete || request.destroy(signal.reason as Error));
         if (signal.aborted) giveUp();
         signal.addEventListener('abort', giveUp, { once: true });
         request.on('close', () => signal.removeEventListener('abort', giveUp));
         request.on('error', (error: NodeJS.ErrnoException) => {
-          // The server closed a kept connection just as we used it again. Only a read may be sent twice without asking.
-          // And only once: an error while the answer is read is told to whoever reads it.
-          const unheard = answer === undefined && request.reusedSocket && error.code === 'ECONNRESET';
-          if (unheard && call.method === 'GET' && !signal.aborted) return resolve(attempt());
+          // The server closed a persistent connection while it was reused. Only a GET is safe to send again.
+          // An error after the answer has begun goes to the reader of the answer.
+          const unanswered = answer === undefined && request.reusedSocket && error.code === 'ECONNRESET';
+          if (unanswered && call.method === 'GET' && !signal.aborted) return resolve(attempt());
           reject(error);
         });
         request.end(body);
@@ -108,7 +108,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
       if (isError(response)) throw refusal(response, await readAll(response, maxBytes));
       for await (const line of linesOf(response, maxBytes)) {
         if (signal.aborted) return;
-        onLine(parseLean(line) as WatchLine);
+        onLine(parseWithoutManagedFields(line) as WatchLine);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -119,7 +119,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
   return { request, watch, close: () => pools.close() };
 }
 
-/** One pool of connections for requests and one for watches, made anew when the client's certificate or the CA changes. */
+/** One connection pool for requests and one for watches. Both are replaced when the client certificate or the CA changes. */
 class Pools {
   private readonly server: Pick<Connection, 'server' | 'proxy'>;
   private readonly connections: number;
@@ -162,10 +162,10 @@ const isError = (response: IncomingMessage): boolean => (response.statusCode ?? 
 
 function urlOf(server: URL, call: ApiCall, fieldManager: string): URL {
   const url = new URL(server);
-  assertPlain(call.path);
+  assertSafePath(call.path);
   const path = url.pathname.replace(/\/$/, '') + call.path;
   url.pathname = path;
-  if (url.pathname !== path) throw new PathError(`invalid path ${JSON.stringify(path)}: it is read as another one`);
+  if (url.pathname !== path) throw new PathError(`invalid path ${JSON.stringify(path)}: URL normalization changes it`);
   for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
   const writes = call.method === 'POST' || call.method === 'PUT' || call.method === 'PATCH';
   if (writes && !url.searchParams.has('fieldManager')) url.searchParams.set('fieldManager', fieldManager);
@@ -179,16 +179,16 @@ async function readAll(response: IncomingMessage, maxBytes: number): Promise<str
     bytes += chunk.length;
     if (bytes > maxBytes) {
       response.destroy();
-      throw new NetworkError(`the answer is larger than ${maxBytes} bytes`, 'TOOLARGE');
+      throw new NetworkError(`the response is larger than ${maxBytes} bytes`, 'TOOLARGE');
     }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** The texts of `Warning: 299 - "text"` headers; Node joins several with a comma. */
+/** The texts of `Warning: 299 - "text"` headers. Node joins several headers with a comma. */
 function warningsOf({ headers }: IncomingMessage): string[] {
-  // Node reads headers as Latin-1; Kubernetes writes UTF-8.
+  // Node decodes headers as Latin-1, but Kubernetes encodes them as UTF-8.
   const text = Buffer.from(String(headers['warning'] ?? ''), 'latin1').toString('utf8');
   const quoted = text.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
   return [...quoted].map(([, said = '']) => said.replace(/\\(.)/g, '$1'));
@@ -200,21 +200,21 @@ function errorOf(response: IncomingMessage, text: string): ApiError {
     const parsed: unknown = JSON.parse(text);
     if (parsed !== null && typeof parsed === 'object') status = parsed;
   } catch {
-    // Not from an API server but from something before it: a load balancer's page, or plain text.
+    // The answer is not from an API server, but for example from a load balancer: HTML or plain text.
     status = { message: `HTTP ${response.statusCode}: ${text.trim().slice(0, 200)}` };
   }
   const retryAfter = Number(response.headers['retry-after']);
   return new ApiError(response.statusCode ?? 0, status, Number.isFinite(retryAfter) ? retryAfter : undefined);
 }
 
-/** What we throw: ApiError, AbortError, ConnectionError as they are; all else is a NetworkError that says where. */
+/** Returns the error to throw: ApiError, AbortError, ConnectionError and PathError unchanged, any other error as a NetworkError with the URL. */
 function explain(error: unknown, call: ApiCall, server: URL, timeoutMs: number | undefined): unknown {
   const where = `${call.method} ${server.origin}${call.path}`;
-  if (timeoutMs !== undefined) return new NetworkError(`${where}: no answer within ${timeoutMs} ms`, 'ETIMEDOUT');
+  if (timeoutMs !== undefined) return new NetworkError(`${where}: no response within ${timeoutMs} ms`, 'ETIMEDOUT');
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (error instanceof ApiError || name === 'AbortError' || name === 'ConnectionError') return error;
   if (error instanceof PathError) return error;
   if (error instanceof SyntaxError)
-    return new NetworkError(`${where}: the answer is not JSON`, 'BADJSON', { cause: error });
+    return new NetworkError(`${where}: the response is not JSON`, 'BADJSON', { cause: error });
   return new NetworkError(`${where}: ${message || code || String(error)}`, code ?? 'UNKNOWN', { cause: error });
 }

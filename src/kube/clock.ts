@@ -1,7 +1,7 @@
-// Real time, and the two things everybody does with a clock: wait, and wait longer after each failure.
+// Real clocks, sleep, and exponential backoff.
 import type { Clock } from './api.ts';
 
-/** setTimeout fires at once for a longer delay than this (24.8 days). */
+/** The longest delay that setTimeout supports (24.8 days). It fires at once for a longer one. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const realClock: Clock = {
@@ -14,12 +14,12 @@ export const realClock: Clock = {
 };
 
 /**
- * For whoever only measures how long something lasts: it goes on evenly when somebody sets the clock. Its time of day is that of the
- * process's start, plus what has passed since.
+ * A monotonic clock for measuring durations: changes of the system time do not affect it. It starts with the system time at the start of
+ * the process.
  */
 export const steadyClock: Clock = { ...realClock, now: () => performance.timeOrigin + performance.now() };
 
-/** Resolves after ms, or as soon as the signal says so: true when the time has passed. */
+/** Resolves with true after ms milliseconds, or with false when the signal is aborted. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve(false);
@@ -40,7 +40,7 @@ export interface Backoff {
   readonly capMs: number;
 }
 
-/** How long to wait after so many failures in a row (1 = the first): doubles up to the cap; half of it is chance, so that many clients spread out. */
+/** The delay after a number of consecutive failures (1 = the first). It doubles up to the cap. Half of it is random, to spread out many clients. */
 export function backoffMs(failures: number, backoff: Backoff, clock: Clock): number {
   const whole = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(failures - 1, 30));
   return whole / 2 + (whole / 2) * clock.random();

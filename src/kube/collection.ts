@@ -1,14 +1,14 @@
-// A copy of a kind's objects, of all namespaces or of some: one reflector, or one for each namespace, read as one.
+// A cached collection of objects in all namespaces or in some: one reflector, or one for each namespace, with a common interface.
 import type { KubeObject } from '../api/types.ts';
 import type { ChangeHandler, Reflector } from './reflector.ts';
 
-/** What a reflector tells its readers. */
+/** The part of a reflector's interface that its readers use. */
 export type Collection<T extends KubeObject> = Pick<
   Reflector<T>,
   'synced' | 'problem' | 'doubt' | 'whenSynced' | 'get' | 'by' | 'on' | 'onListed' | 'start' | 'stop'
 >;
 
-/** No names: one for all namespaces. The maker is told the namespace, and `undefined` for all. */
+/** Without namespaces: one reflector for all of them. `make` gets the namespace, or undefined for all. */
 export function inNamespaces<T extends KubeObject>(
   namespaces: readonly string[],
   make: (namespace: string | undefined) => Reflector<T>,
@@ -27,7 +27,7 @@ export function inNamespaces<T extends KubeObject>(
       return all.find(({ doubt }) => doubt !== undefined)?.doubt;
     },
     whenSynced: async () => (await Promise.all(all.map((one) => one.whenSynced()))).every(Boolean),
-    // A key is `namespace/name`.
+    // The key has the form `namespace/name`.
     get: (key) => each.get(key.split('/', 1)[0]!)?.get(key),
     by: (index, value) => all.flatMap((one) => one.by(index, value)),
     on(handler: ChangeHandler<T>) {
@@ -47,7 +47,7 @@ export function inNamespaces<T extends KubeObject>(
   };
 }
 
-/** Of a kind that the cluster does not have. */
+/** An empty collection, for a kind that the cluster does not serve. */
 export const noObjects = <T extends KubeObject>(): Collection<T> => ({
   synced: true,
   problem: undefined,

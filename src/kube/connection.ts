@@ -1,4 +1,4 @@
-// Where the API server is and how we prove who we are: in a cluster from the Pod's service account, elsewhere from a kubeconfig.
+// The address of the API server and the credentials for it: from the Pod's service account in a cluster, otherwise from a kubeconfig.
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { Cluster } from '@kubernetes/client-node';
@@ -10,11 +10,11 @@ export type Source = (
   | { readonly type: 'kubeconfig'; readonly files: readonly string[] }
   | { readonly type: 'inCluster'; readonly host: string; readonly port: string }
 ) & {
-  /** Of the environment; a kubeconfig's own `proxy-url` goes before. */
+  /** From the environment. A `proxy-url` in the kubeconfig takes precedence. */
   readonly proxies?: ProxySettings;
 };
 
-/** What a request needs besides its own; asked for before each one, because tokens and client certificates are renewed. */
+/** Headers and TLS options that authenticate a request. They are read before each request, because tokens and client certificates are renewed. */
 export interface Credentials {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: Readonly<
@@ -24,21 +24,21 @@ export interface Credentials {
 
 export interface Connection {
   readonly server: URL;
-  /** Through which all goes. */
+  /** Proxy for all requests. */
   readonly proxy?: URL | undefined;
-  /** Namespace of the context, or of the Pod. */
+  /** Namespace of the kubeconfig's context, or of the Pod. */
   readonly namespace: string | undefined;
   credentials(): Promise<Credentials>;
-  /** The server did not accept the credentials: what was kept of them is forgotten, and the next request gets new ones. */
+  /** Call it after a 401 answer: it drops cached credentials, so that the next request gets new ones. */
   renew?(): void;
 }
 
-/** The kubeconfig, or the Pod's service account, cannot be used. The message says what to do. */
+/** The kubeconfig or the Pod's service account is missing or invalid. The message says what to do. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 }
 
-/** As kubectl decides it: the flag, then KUBECONFIG, then the Pod's service account, then ~/.kube/config. */
+/** Chooses like kubectl: the flag, then KUBECONFIG, then the Pod's service account, then ~/.kube/config. */
 export function findSource(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): Source {
   const proxies = proxySettings(env);
   const common = proxies && { proxies };
@@ -48,10 +48,10 @@ export function findSource(flag: string | undefined, env: Readonly<Record<string
   const host = env['KUBERNETES_SERVICE_HOST'];
   if (host) return { type: 'inCluster', host, port: env['KUBERNETES_SERVICE_PORT'] ?? '443', ...common };
   if (env['HOME']) return { type: 'kubeconfig', files: [`${env['HOME']}/.kube/config`], ...common };
-  throw new ConnectionError('no cluster: pass --kubeconfig FILE, or set KUBECONFIG');
+  throw new ConnectionError('no cluster is configured: pass --kubeconfig FILE, or set KUBECONFIG');
 }
 
-/** `overrides`: what a command line says instead of the kubeconfig. Throws ConnectionError. */
+/** `overrides`: values from the command line that replace those of the kubeconfig. Throws ConnectionError. */
 export async function connect(source: Source, overrides: Overrides = {}): Promise<Connection> {
   if (source.type === 'kubeconfig') return connectWith(source.files, overrides, source.proxies);
   const found = await connectInCluster(source.host, source.port);
@@ -60,7 +60,7 @@ export async function connect(source: Source, overrides: Overrides = {}): Promis
   const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
   if (other !== undefined) {
     const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new ConnectionError(`--${flag} needs a kubeconfig: pass --kubeconfig FILE, or leave --${flag} out`);
+    throw new ConnectionError(`--${flag} requires a kubeconfig: pass --kubeconfig FILE, or remove --${flag}`);
   }
   return {
     ...connection,
@@ -78,10 +78,10 @@ const impersonate = ({ asGroup = [], asUid }: Overrides): Record<string, string 
 });
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
-/** The kubelet renews the token in the file long before the old one ends; client-go reads it once a minute too. */
+/** The kubelet renews the token long before it expires. client-go also reads the file once a minute. */
 const TOKEN_AGE_MS = 60_000;
 
-/** By hand and not with client-node, whose generated models cost 80 MB of memory. */
+/** Does not use client-node, whose generated models take 80 MB of memory. */
 export async function connectInCluster(host: string, port: string, folder = SERVICE_ACCOUNT): Promise<Connection> {
   const read = async (name: string): Promise<string> => {
     try {
@@ -140,13 +140,15 @@ async function connectWith(
   if (!cluster) {
     throw new ConnectionError(
       wanted
-        ? `kubeconfig ${name}: the ${context === undefined ? 'current context' : 'context'} "${wanted}" or its cluster is not in the file; ` +
-            `see which there are with: kubectl config get-contexts`
-        : `kubeconfig ${name}: no current-context; choose one with: kubectl config use-context NAME`,
+        ? `kubeconfig ${name}: the ${context === undefined ? 'current context' : 'context'} "${wanted}" or its cluster does not exist; ` +
+            `to list the contexts, run: kubectl config get-contexts`
+        : `kubeconfig ${name}: current-context is not set; to set it, run: kubectl config use-context NAME`,
     );
   }
   if (!URL.canParse(cluster.server ?? '')) {
-    throw new ConnectionError(`kubeconfig ${name}: server: "${cluster.server}" is not a URL; write https://HOST:PORT`);
+    throw new ConnectionError(
+      `kubeconfig ${name}: server: Invalid value: "${cluster.server}": must be a URL; write https://HOST:PORT`,
+    );
   }
   const server = new URL(cluster.server);
   let proxy: URL | undefined;
@@ -157,7 +159,7 @@ async function connectWith(
   }
   const credentials = async (): Promise<Credentials> => {
     const options: RequestOptions = {};
-    // A new KubeConfig asks the plugin again, and reads what a login has written since.
+    // A new KubeConfig runs the plugin again, and reads files that a login has changed.
     if (stale) user = await load();
     stale = false;
     try {
@@ -181,14 +183,14 @@ async function connectWith(
       tls: dropUndefined({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized }),
     };
   };
-  // A certificate that cannot be read is better said now than at the first request.
+  // Reports an unreadable certificate now, not at the first request.
   await credentials();
   const namespace = config.getContextObject(wanted)?.namespace;
   return { server, proxy, namespace, credentials, renew: () => void (stale = true) };
 }
 
 interface User {
-  /** Without what is done here and not by the client library: the proxy, and the credential plugin. */
+  /** Without the proxy and the credential plugin, which this file handles instead of the client library. */
   readonly config: Loaded['config'];
   readonly proxyUrl: string | undefined;
   readonly plugin: ExecPlugin | undefined;
@@ -203,7 +205,7 @@ function userOf({ config, execConfig }: Loaded): User {
   return { config, proxyUrl: cluster?.proxyUrl, plugin: exec && cluster ? new ExecPlugin(exec, info) : undefined };
 }
 
-/** What a credential plugin is told of the cluster, with the CA as data. */
+/** The cluster as a credential plugin receives it, with the CA as data. */
 async function clusterInfo(cluster: Cluster, config: unknown): Promise<ClusterInfo> {
   const { server, tlsServerName, skipTLSVerify, caFile, proxyUrl } = cluster;
   const caData = caFile ? (await readFile(caFile)).toString('base64') : cluster.caData;
@@ -222,8 +224,8 @@ const dropUndefined = <T extends object>(object: T): T =>
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EACCES') return 'no permission to read it';
-  if (code === 'EISDIR') return 'is a folder';
+  if (code === 'ENOENT') return 'file not found';
+  if (code === 'EACCES') return 'permission denied';
+  if (code === 'EISDIR') return 'is a directory';
   return (message ?? String(error)).split('\n', 1)[0]!;
 }

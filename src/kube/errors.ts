@@ -1,6 +1,6 @@
-// What can go wrong between us and an API server, as values that callers can tell apart.
+// Errors of requests to an API server, and functions that tell them apart.
 
-/** metav1.Status as far as we read it. */
+/** The fields of metav1.Status that are read. */
 export interface Status {
   readonly code?: number;
   readonly reason?: string;
@@ -11,14 +11,14 @@ export interface Status {
   };
 }
 
-/** The server answered, and the answer is not 2xx. */
+/** The status code of the answer is not 2xx. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status. */
   readonly code: number;
-  /** Kubernetes' reason, e.g. `NotFound`, `Conflict`; "" when the answer had none. */
+  /** Kubernetes' reason, e.g. `NotFound` or `Conflict`. "" if the answer has none. */
   readonly reason: string;
-  /** Seconds the server asked us to wait (Retry-After), if it did. */
+  /** Retry-After in seconds, if the answer has it. */
   readonly retryAfterSeconds: number | undefined;
   readonly status: Status;
 
@@ -31,7 +31,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer: the request may or may not have taken effect. */
+/** There is no answer. The request may or may not have taken effect. */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError';
   readonly code: string;
@@ -44,11 +44,11 @@ export class NetworkError extends Error {
 
 export const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.code === 403;
 export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.code === 404;
-/** A stale resourceVersion, or a failed JSON-patch `test` precondition's cousin: read again and decide again. */
+/** The resourceVersion of the write is stale: read the object and decide again. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof ApiError && error.code === 409 && error.reason === 'Conflict';
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof ApiError && error.reason === 'AlreadyExists';
-/** The resourceVersion is too old to watch from: list again. */
+/** The resourceVersion is too old for a watch: list again. */
 export const isGone = (error: unknown): boolean =>
   error instanceof ApiError && (error.code === 410 || error.reason === 'Expired' || error.reason === 'Gone');

@@ -1,4 +1,4 @@
-// Kubernetes Events as `kubectl describe` shows them: counted instead of repeated, bounded in number, and never in anybody's way.
+// Sends Kubernetes Events in the background. It counts repeated events, limits their rate, and never blocks or fails its caller.
 import type { KubeObject } from '../api/types.ts';
 import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
@@ -8,15 +8,15 @@ import { EVENTS } from '../api/resources.ts';
 import { PathError, pathOf } from './path.ts';
 
 export interface EventInput {
-  /** The object it is about; apiVersion and kind must be there. */
+  /** The object of the event. apiVersion and kind are required. */
   readonly about: KubeObject;
   readonly type: 'Normal' | 'Warning';
-  /** UpperCamelCase, from a fixed set. */
+  /** UpperCamelCase, from a fixed set (api/reasons.ts). */
   readonly reason: string;
   readonly message: string;
 }
 
-/** Takes note and returns at once. */
+/** Queues the event and returns at once. */
 export interface EventRecorder {
   record(event: EventInput): void;
 }
@@ -24,26 +24,26 @@ export interface EventRecorder {
 export interface EventOptions {
   readonly api: Api;
   readonly clock: Clock;
-  /** Shown as the event's source, e.g. `tranche`. */
+  /** Source of the events, e.g. `tranche`. */
   readonly component: string;
-  /** This process: the Pod's name. */
+  /** Identifies this process, e.g. the Pod's name. */
   readonly instance?: string;
   readonly logger?: Logger;
-  /** For metrics: an event was left out. */
+  /** For metrics: an event was dropped. */
   readonly onDropped?: (why: 'rate' | 'full' | 'refused' | 'failed') => void;
 }
 
-/** The API server keeps an event for an hour; a repetition within this time is counted on the first one. */
+/** A repetition within this time increments the count of the first event. The API server keeps an event for an hour. */
 const AGGREGATE_MS = 600_000;
-/** Per object: a release of many steps says all it has to say, a loop does not fill the cluster's storage. */
+/** Events of one object at once: enough for a release with many steps, few enough that a loop does not fill the cluster's storage. */
 const BURST = 50;
 const REFILL_MS = 30_000;
 const MAX_WAITING = 1_000;
-/** Of the memory of recent events and of rates. */
+/** Maximum number of recent events, and of objects with a rate, that are remembered. */
 const MAX_REMEMBERED = 4_096;
 const ATTEMPTS = 4;
 const LAST_CHANCE_MS = 2_000;
-/** The server refuses longer ones. */
+/** The API server refuses longer messages. */
 const MAX_MESSAGE = 1_024;
 
 interface Sent {
@@ -77,7 +77,7 @@ export class EventSender implements EventRecorder {
     this.sending ??= this.send();
   }
 
-  /** Sends what waits, as far as that is possible within two seconds and without trying twice. */
+  /** Sends the queued events for at most two seconds, without retries. */
   async stop(): Promise<void> {
     this.stopping.abort();
     const cancel = this.options.clock.after(LAST_CHANCE_MS, () => {
@@ -98,7 +98,7 @@ export class EventSender implements EventRecorder {
       try {
         return await this.write(event);
       } catch (error) {
-        // 4xx: not allowed, or the namespace is on its way out. It would be refused again.
+        // 4xx: forbidden, or the namespace is terminating. A retry would be refused too.
         if (isForGood(error)) return this.refused(error);
         if (attempt === ATTEMPTS || this.stopping.signal.aborted) return this.options.onDropped?.('failed');
         const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
@@ -132,7 +132,7 @@ export class EventSender implements EventRecorder {
         if (!isNotFound(error)) throw error;
       }
     }
-    // As events of objects without namespace have to live somewhere, Kubernetes puts them here.
+    // Kubernetes stores events of cluster-scoped objects in this namespace.
     const namespace = metadata.namespace ?? 'default';
     this.made += 1;
     const unique = `${now.toString(16)}${Math.floor(clock.random() * 0xffff).toString(16)}${this.made.toString(16)}`;
@@ -173,7 +173,7 @@ export class EventSender implements EventRecorder {
     this.options.onDropped?.('refused');
     if (this.refusedBefore) return;
     this.refusedBefore = true;
-    this.logger.warn('an event was refused; releases go on, further refusals are not logged', { error });
+    this.logger.warn('the API server refused an event; releases continue, further refusals are not logged', { error });
   }
 
   private takeToken(about: KubeObject): boolean {
@@ -188,14 +188,14 @@ export class EventSender implements EventRecorder {
   }
 }
 
-/** An object whose names are none comes from a forged review. */
+/** A PathError comes from an object with an invalid name, which a forged review can contain. */
 const isForGood = (error: unknown): boolean =>
   error instanceof PathError || (error instanceof ApiError && error.code < 500 && error.code !== 429);
 
 /** Kubernetes' metav1.Time has whole seconds. */
 const timestamp = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** Adds as the newest, forgets the oldest beyond the bound. */
+/** Adds the newest entry, and removes the oldest one above the limit. */
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
   map.set(key, value);
   if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value!);

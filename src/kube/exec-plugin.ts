@@ -1,7 +1,7 @@
-// Credential plugins (client.authentication.k8s.io): a command prints a token or a client certificate; as kubectl runs them.
+// Runs credential plugins (client.authentication.k8s.io) like kubectl: a command prints a token or a client certificate.
 import { spawn } from 'node:child_process';
 
-/** `users[].user.exec` of a kubeconfig; a command with a slash is a path from the current folder here. */
+/** `users[].user.exec` of a kubeconfig. A command with a slash is a path relative to the current directory. */
 export interface ExecConfig {
   readonly apiVersion?: string;
   readonly command?: string;
@@ -12,7 +12,7 @@ export interface ExecConfig {
   readonly interactiveMode?: string;
 }
 
-/** `spec.cluster` of what the plugin is told. */
+/** `spec.cluster` of the plugin's input. */
 export interface ClusterInfo {
   readonly server: string;
   readonly 'tls-server-name'?: string;
@@ -54,7 +54,7 @@ export class ExecPlugin {
     this.cluster = cluster;
   }
 
-  /** What it said last, until that has expired. Those who ask at the same time wait for the same run. */
+  /** Returns the last credential until it expires. Concurrent calls share one run of the plugin. */
   credential(): Promise<ExecCredential> {
     if (this.known && Date.now() < this.known.endsAt) return Promise.resolve(this.known.credential);
     this.running ??= this.run().finally(() => (this.running = undefined));
@@ -74,7 +74,7 @@ export class ExecPlugin {
     const isTerminal = process.stdin.isTTY;
     if (interactiveMode === 'Always' && !isTerminal)
       throw new Error(
-        `exec: ${command} asks questions (interactiveMode: Always), and the standard input is not a terminal`,
+        `exec: ${command} requires a terminal (interactiveMode: Always), but the standard input is not a terminal`,
       );
     const interactive = interactiveMode !== 'Never' && isTerminal;
     const spec = { interactive, ...(provideClusterInfo === true && { cluster: await this.cluster() }) };
@@ -87,7 +87,7 @@ export class ExecPlugin {
     return credential;
   }
 
-  /** Its standard error is the user's: it says there where to log in. */
+  /** The plugin inherits the standard error, because it may tell the user there how to log in. */
   private output(info: string, interactive: boolean): Promise<string> {
     const { command = '', args, env } = this.config;
     const own = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
@@ -121,15 +121,15 @@ function readAnswer(text: string, apiVersion: string, command: string): NonNulla
   }
   const { kind, apiVersion: answered = apiVersion, status } = answer ?? {};
   if (kind !== 'ExecCredential') throw fail('its output is not an ExecCredential');
-  if (answered !== apiVersion) throw fail(`its output is of ${String(answered)}, and ${apiVersion} was asked for`);
+  if (answered !== apiVersion) throw fail(`its output has apiVersion ${String(answered)} instead of ${apiVersion}`);
   if (typeof status !== 'object' || status === null) throw fail('its output has no status');
   const { token, clientCertificateData: cert, clientKeyData: key } = status;
-  if (!token && !cert && !key) throw fail('its output has neither a token nor a certificate and its key');
-  if (!cert !== !key) throw fail('its output has a certificate or a key, and not both');
+  if (!token && !cert && !key) throw fail('its output has neither a token nor a certificate with its key');
+  if (!cert !== !key) throw fail('its output has only one of certificate and key');
   return status;
 }
 
-/** As kubectl says it; the hint is of the kubeconfig's author, and may have several lines. */
+/** kubectl's message. The hint comes from the kubeconfig and may have several lines. */
 const notFound = (command: string, hint = ''): Error =>
   new Error(
     [

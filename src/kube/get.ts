@@ -1,4 +1,4 @@
-// Objects by name: what comes back is what was asked for, or an error.
+// Gets objects by name, and checks that the answer is the requested object.
 import type { KubeObject } from '../api/types.ts';
 import { show } from '../engine/validate/violation.ts';
 import type { Api } from './api.ts';
@@ -6,34 +6,35 @@ import { isNotFound } from './errors.ts';
 import { type Resource } from '../api/resources.ts';
 import { pathOf } from './path.ts';
 
-export interface Asked {
+export interface GetOptions {
   readonly namespace?: string | undefined;
   readonly name: string;
-  /** Where it is known: another object of the same name is not the one that is meant. */
+  /** If set, an object with the same name but another uid is an error. */
   readonly uid?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The server's answer is another object than was asked for: nothing may be decided on it. */
+/** The answer is not the requested object, so no decision may use it. */
 export class WrongObjectError extends Error {
   override readonly name = 'WrongObjectError';
 }
 
-/** Throws what the request throws, and WrongObjectError. */
-export async function getObject<T extends KubeObject>(api: Api, resource: Resource, asked: Asked): Promise<T> {
+/** Throws the errors of the request, and WrongObjectError. */
+export async function getObject<T extends KubeObject>(api: Api, resource: Resource, asked: GetOptions): Promise<T> {
   const path = pathOf(resource, asked);
   const { signal } = asked;
   const answer = await api.request({ method: 'GET', path, ...(signal ? { signal } : {}) });
   const difference = differenceOf(answer as Partial<KubeObject> | undefined, resource, asked);
-  if (difference !== undefined) throw new WrongObjectError(`GET ${path}: the answer is another object: ${difference}`);
+  if (difference !== undefined)
+    throw new WrongObjectError(`GET ${path}: the response is another object: ${difference}`);
   return answer as T;
 }
 
-/** Undefined when there is none. */
+/** Like getObject, but returns undefined if the object does not exist. */
 export async function findObject<T extends KubeObject>(
   api: Api,
   resource: Resource,
-  asked: Asked,
+  asked: GetOptions,
 ): Promise<T | undefined> {
   try {
     return await getObject<T>(api, resource, asked);
@@ -46,7 +47,7 @@ export async function findObject<T extends KubeObject>(
 function differenceOf(
   answer: Partial<KubeObject> | undefined,
   { apiVersion, kind, cluster }: Resource,
-  { namespace, name, uid }: Asked,
+  { namespace, name, uid }: GetOptions,
 ): string | undefined {
   const { metadata } = answer ?? {};
   const pairs: readonly (readonly [string, unknown, unknown])[] = [

@@ -1,20 +1,20 @@
-// Takes the items out of a list while it arrives: one at a time is in memory, and not a page of them as bytes, as text and as objects at once.
+// Parses the items of a list while the list arrives, so that memory holds one item at a time and not a whole page as bytes, text and objects.
 import { NetworkError } from './errors.ts';
-import { parseLean } from './without-managed-fields.ts';
+import { parseWithoutManagedFields } from './without-managed-fields.ts';
 
 export type OnItem = (item: unknown, list: { readonly apiVersion?: string; readonly kind?: string }) => void;
 
-/** Bytes of JSON. */
+/** Bytes that structure JSON. */
 const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [...'"\\{}[]'].map((char) => char.charCodeAt(0));
 
-/** Within the list itself, and within its items. */
+/** Nesting depth of the list's own fields, and of its items. */
 const TOP = 1;
 const ITEMS = 2;
 
 /**
- * Resolves with the list without its items, as JSON. `onItem` hears each item in order, without `metadata.managedFields`, and the list's own fields as far as they came
- * before the items (of kinds whose items do not say what they are, they do). Throws SyntaxError, and NetworkError for what is longer
- * than `maxBytes`: an item, or all the rest.
+ * Resolves with the list without its items, as JSON. Calls `onItem` for each item in order, without `metadata.managedFields`, with the
+ * fields of the list that come before `items`: items of a list usually have no apiVersion and kind. Throws SyntaxError, and NetworkError
+ * if an item, or the rest of the list, is longer than `maxBytes`.
  */
 export async function readItems(stream: AsyncIterable<Buffer>, maxBytes: number, onItem: OnItem): Promise<string> {
   const rest: Buffer[] = [];
@@ -22,11 +22,11 @@ export async function readItems(stream: AsyncIterable<Buffer>, maxBytes: number,
   let list: Parameters<OnItem>[1] | undefined;
   let [depth, bytes] = [0, 0];
   let [inString, escaped, inItems] = [false, false, false];
-  /** The last string within the list itself: before a `[`, it is the name of a field. */
+  /** The last string at the depth of the list. Before a `[` it is the name of a field. */
   let name = '';
   const give = (): void => {
     list ??= JSON.parse(`${Buffer.concat(rest).toString('utf8')}]}`) as Parameters<OnItem>[1];
-    onItem(parseLean(Buffer.concat(item)), list);
+    onItem(parseWithoutManagedFields(Buffer.concat(item)), list);
     item = [];
     bytes = 0;
   };
@@ -49,7 +49,7 @@ export async function readItems(stream: AsyncIterable<Buffer>, maxBytes: number,
         if (depth === TOP) name = '';
       } else if (byte === OPEN || byte === OPEN_LIST) {
         if (depth === TOP && byte === OPEN_LIST && name === 'items') inItems = true;
-        // What stands between two items is of no use to anybody.
+        // Drops the comma and white space between two items.
         if (inItems && depth === ITEMS) start = i;
         depth += 1;
         if (inItems && depth === ITEMS) take(i + 1);
@@ -69,7 +69,7 @@ export async function readItems(stream: AsyncIterable<Buffer>, maxBytes: number,
     }
     if (!(inItems && depth === ITEMS)) take(chunk.length);
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new NetworkError(`the answer is larger than ${maxBytes} bytes`, 'TOOLARGE');
+    if (bytes > maxBytes) throw new NetworkError(`the response is larger than ${maxBytes} bytes`, 'TOOLARGE');
   }
   return Buffer.concat(rest).toString('utf8');
 }

@@ -1,10 +1,10 @@
-// Several kubeconfig files and the flags of kubectl become one configuration, by kubectl's rules.
+// Merges kubeconfig files and kubectl's flags into one configuration, by kubectl's rules.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Cluster, KubeConfig, User } from '@kubernetes/client-node';
 import type { ExecConfig } from './exec-plugin.ts';
 
-/** What a command line says instead of the kubeconfig; named as kubectl's flags. */
+/** Values from the command line that replace those of the kubeconfig. Named like kubectl's flags. */
 export interface Overrides {
   readonly context?: string;
   readonly cluster?: string;
@@ -23,14 +23,14 @@ export interface Overrides {
 
 export interface Loaded {
   readonly config: KubeConfig;
-  /** The `config` of a cluster for credential plugins: its extension of that name. */
+  /** The `config` that a credential plugin receives for a cluster, from an extension of the cluster. */
   readonly execConfig: (cluster: string) => unknown;
 }
 
-/** The extension of a cluster that is for credential plugins. */
+/** Name of the cluster extension for credential plugins. */
 const EXEC_EXTENSION = 'client.authentication.k8s.io/exec';
 
-/** An entry that stands in several files is the first's; a file that is not there is passed over where there are others. Throws what reading throws. */
+/** If several files have the same entry, the first one wins. A missing file is skipped if another file exists. Throws the errors of reading. */
 export async function loadKubeconfig(files: readonly string[], overrides: Overrides): Promise<Loaded> {
   const { KubeConfig: Loader, loadYaml } = await import('@kubernetes/client-node');
   const config = new Loader();
@@ -65,7 +65,7 @@ export async function loadKubeconfig(files: readonly string[], overrides: Overri
   return { config, execConfig: (cluster) => extensions.get(cluster) };
 }
 
-/** A command with a slash is relative to the kubeconfig; one without is looked for in PATH. */
+/** A command with a slash is relative to the kubeconfig. A command without a slash is searched for in PATH. */
 function withCommand(user: User, folder: string): User {
   const exec = user.exec as ExecConfig | undefined | null;
   if (!exec?.command?.includes('/')) return user;
@@ -79,7 +79,7 @@ interface RawKubeconfig {
   }[];
 }
 
-/** The client library leaves extensions out. */
+/** The client library does not read extensions. */
 function extensionsOf(raw: RawKubeconfig | null | undefined): [cluster: string, extension: unknown][] {
   if (!Array.isArray(raw?.clusters)) return [];
   return (raw.clusters as NonNullable<RawKubeconfig['clusters']>).flatMap(({ name, cluster }) => {
@@ -93,7 +93,7 @@ const joined = <T extends { readonly name: string }>(first: readonly T[], second
   ...second.filter(({ name }) => !first.some((one) => one.name === name)),
 ];
 
-/** The flags as a context of their own: the one that is chosen, with what they change. */
+/** Replaces the current context by one with the values of the flags. */
 function apply(config: KubeConfig, flags: Overrides): void {
   if (flags.context !== undefined) config.setCurrentContext(flags.context);
   const given = Object.entries(flags).some(([name, value]) => name !== 'context' && value !== undefined);
@@ -103,7 +103,7 @@ function apply(config: KubeConfig, flags: Overrides): void {
   const wanted = { cluster: flags.cluster ?? current?.cluster ?? '', user: flags.user ?? current?.user ?? '' };
   for (const kind of ['cluster', 'user'] as const) {
     const there = config[`${kind}s`].some(({ name }) => name === wanted[kind]);
-    if (flags[kind] !== undefined && !there) throw new Error(`there is no ${kind} "${flags[kind]}"`);
+    if (flags[kind] !== undefined && !there) throw new Error(`${kind} "${flags[kind]}" does not exist`);
   }
   const name = config.getCurrentContext() || 'flags';
   const cluster = clusterOf(
@@ -145,7 +145,7 @@ function clusterOf(found: Cluster | undefined, flags: Overrides): Cluster | unde
   };
 }
 
-/** A token or a certificate that is given stands for everything that the kubeconfig knows of its user. */
+/** A token or a certificate from the flags replaces all credentials of the kubeconfig's user. */
 function userOf(found: User | undefined, flags: Overrides): User {
   const { token, clientCertificate: certFile, clientKey: keyFile } = flags;
   const name = found?.name ?? 'flags';

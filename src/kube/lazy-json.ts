@@ -1,18 +1,19 @@
-// Keeps a large field of an object as text until somebody reads it: of a large cluster's objects, most lie in a cache unread.
+// Keeps a large field of an object as JSON text, and parses it when it is read. Most objects in the cache of a large cluster are never read.
 import { freeze } from './store.ts';
 
-/** Where the text is; no enumeration and no copy has it. */
+/** Key of the text. It is not enumerable, so copies of the object do not contain it. */
 const TEXT = Symbol('text');
 /**
- * What was read last: the same object again, so that what is worked out for it is found again. A bounded number and no WeakRef: those keep
- * what they point to through all the quick collections, and so make old garbage of it (measured: 10 kB for each Deployment at start-up).
+ * The values that were read last. A second read returns the same object, so that caches keyed by the object work. The number is bounded.
+ * A WeakRef would keep its target through minor collections and so move it to the old generation (measured: 10 kB for each Deployment at
+ * start-up).
  */
-const read = new Map<object, object>();
-const REMEMBERED = 8;
+const recent = new Map<object, object>();
+const MAX_RECENT = 8;
 const accessors = new Map<string, PropertyDescriptor>();
 
-/** The same object to every reader, frozen, with the field in a quarter of the memory that its value takes when it has been worked with. */
-export function packed<T extends object, K extends keyof T & string>(object: T, field: K): T {
+/** Returns a frozen copy of the object whose field is parsed when it is read. The text takes a quarter of the memory of the parsed value. */
+export function withLazyField<T extends object, K extends keyof T & string>(object: T, field: K): T {
   const { [field]: value, ...rest } = object;
   Object.defineProperty(rest, TEXT, { value: JSON.stringify(value) });
   Object.defineProperty(rest, field, accessorOf(field));
@@ -20,18 +21,18 @@ export function packed<T extends object, K extends keyof T & string>(object: T, 
   return Object.freeze(rest) as T;
 }
 
-/** One for all objects: they share a shape then. */
+/** All objects share one accessor per field, and therefore one hidden class. */
 function accessorOf(field: string): PropertyDescriptor {
   let accessor = accessors.get(field);
-  if (!accessor) accessors.set(field, (accessor = { enumerable: true, get: unpack }));
+  if (!accessor) accessors.set(field, (accessor = { enumerable: true, get: parseField }));
   return accessor;
 }
 
-function unpack(this: { readonly [TEXT]: string }): object {
-  const known = read.get(this);
+function parseField(this: { readonly [TEXT]: string }): object {
+  const known = recent.get(this);
   if (known) return known;
   const value = freeze(JSON.parse(this[TEXT]) as object);
-  read.set(this, value);
-  if (read.size > REMEMBERED) read.delete(read.keys().next().value!);
+  recent.set(this, value);
+  if (recent.size > MAX_RECENT) recent.delete(recent.keys().next().value!);
   return value;
 }

@@ -1,4 +1,4 @@
-// Leader election through a Lease, as client-go does it. A lease is no fence: what the leader writes must be safe even when two believe they lead.
+// Leader election through a Lease, like client-go. A Lease cannot prevent two leaders for a moment, so writes must be safe in that case too.
 import type { KubeObject } from '../api/types.ts';
 import { link } from './abort.ts';
 import type { Api, Clock } from './api.ts';
@@ -14,17 +14,17 @@ export interface LeaseOptions {
   readonly clock: Clock;
   readonly namespace: string;
   readonly name: string;
-  /** Unique among all processes, ever: the Pod's name and something random. */
+  /** Unique for each process: the Pod's name and a random part. */
   readonly identity: string;
   readonly logger?: Logger;
-  /** This process leads. */
+  /** Called when this process becomes the leader. */
   readonly onAcquired: () => void;
   /**
-   * It leads no longer: stop the workers, at once when the lease was lost, in good order when the process is stopping. The lease is
-   * sought again, or given up, when the promise resolves.
+   * Called when this process is no longer the leader. Stop the workers: at once if the lease was lost, gracefully if the process is
+   * stopping. When the promise resolves, the process tries to acquire the lease again, or releases it.
    */
   readonly onEnd: (why: 'lost' | 'stopping') => Promise<void>;
-  /** Takes the lease even from a leader that is alive; it hears of that when it next renews, and its `held` ends with its renewals. */
+  /** Takes the lease from a live leader too. That leader notices it at its next renewal, and its `held` returns false when its renewals fail. */
   readonly overrule?: boolean;
   readonly leaseSeconds?: number;
   readonly renewSeconds?: number;
@@ -50,12 +50,12 @@ export class LeaderElection {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
   private keepsLease = false;
-  /** The lease as last read, and when we first saw it so: other machines' clocks are not asked. */
+  /** The lease as last read, and the local time when this version was first seen. The clocks of other machines are not used. */
   private seen: { object: LeaseObject; version: string; at: number } | undefined;
-  /** `seen` is our own last write. */
+  /** True if `seen` is the result of our own last write. */
   private certain = false;
   private trouble: string | undefined;
-  /** When the last renewal that succeeded was sent; undefined = we do not lead. */
+  /** When the last successful renewal was sent. Undefined = this process is not the leader. */
   private renewedAt: number | undefined;
 
   constructor(options: LeaseOptions) {
@@ -66,12 +66,12 @@ export class LeaderElection {
     this.retryMs = (options.retrySeconds ?? 2) * 1000;
   }
 
-  /** This process leads, as far as it can know: false as soon as the time to renew has passed, whatever timers were late. */
+  /** True while this process is the leader. False as soon as the renewal deadline has passed, even if timers are late. */
   held(): boolean {
     return this.renewedAt !== undefined && this.options.clock.now() - this.renewedAt < this.renewMs;
   }
 
-  /** Who leads, as last seen. */
+  /** Identity of the leader, as last seen. */
   get holder(): string | undefined {
     return this.seen?.object.spec?.holderIdentity ?? undefined;
   }
@@ -80,7 +80,7 @@ export class LeaderElection {
     this.running ??= this.run();
   }
 
-  /** Stops the workers, then gives the lease up so that the next leader need not wait for it to expire; or keeps it from others until then. */
+  /** Stops the workers. Then releases the lease, so that the next leader can start at once, or keeps it until it expires. */
   async stop(then: 'release' | 'keep' = 'release'): Promise<void> {
     this.keepsLease = then === 'keep';
     this.stopping.abort();
@@ -91,12 +91,12 @@ export class LeaderElection {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       if (!(await this.acquire())) break;
-      this.logger.info('leading', { identity: this.options.identity });
+      this.logger.info('became the leader', { identity: this.options.identity });
       this.options.onAcquired();
       await this.keep();
       const lost = !signal.aborted;
-      if (lost) this.logger.warn('no longer leading: the lease could not be renewed in time');
-      // Until the workers have stopped, nobody else should begin: then, and only then, give up the lease.
+      if (lost) this.logger.warn('lost the lead: the lease was not renewed in time');
+      // Releases the lease only after the workers have stopped, so that the next leader does not start too early.
       await this.options.onEnd(lost ? 'lost' : 'stopping');
       if (!lost && !this.keepsLease) await this.release();
       this.renewedAt = undefined;
@@ -104,7 +104,7 @@ export class LeaderElection {
     }
   }
 
-  /** Tries until it leads (true) or is stopped (false). */
+  /** Tries until this process is the leader (true) or is stopped (false). */
   private async acquire(): Promise<boolean> {
     const { clock } = this.options;
     const { signal } = this.stopping;
@@ -115,17 +115,17 @@ export class LeaderElection {
       cancel();
       ending.unlink();
       if (acquired) return true;
-      // Spread, so that the candidates for one lease do not all ask at the same instant.
+      // Random, so that the candidates do not all send their requests at the same time.
       await sleep(clock, this.retryMs * (1 + 0.5 * clock.random()), signal);
     }
     return false;
   }
 
-  /** Renews until that has failed for too long, or until it is stopped. */
+  /** Renews the lease until renewals have failed for too long, or until it is stopped. */
   private async keep(): Promise<void> {
     const { clock } = this.options;
     const ending = link(this.stopping.signal);
-    // Even while a renewal hangs, the deadline is kept.
+    // Enforces the deadline also while a renewal hangs.
     const watch = (): void => {
       const left = this.renewedAt! + this.renewMs - clock.now();
       if (left <= 0) ending.abort();
@@ -137,19 +137,19 @@ export class LeaderElection {
       if (ending.signal.aborted) break;
       if (!this.held()) break;
       await Promise.race([this.attempt(ending.signal), aborted(ending.signal)]);
-      // Another process holds it: there is nothing to renew.
+      // Another process has taken the lease.
       if (this.holder !== this.options.identity) break;
     }
     cancel();
     ending.unlink();
   }
 
-  /** One try to take or renew; true when we hold it. */
+  /** Tries once to acquire or renew the lease. Returns true if this process holds it. */
   private async attempt(signal: AbortSignal): Promise<boolean> {
     const { api, clock, identity } = this.options;
     try {
       const sentAt = clock.now();
-      // Who holds it knows it as it is, until an answer says otherwise: a renewal is one request.
+      // The holder knows the current version from its own last write, so a renewal needs one request.
       const current = this.certain ? this.seen!.object : await this.read(signal);
       if (!current) {
         const body = { ...this.header(), spec: this.spec(undefined) };
@@ -162,7 +162,7 @@ export class LeaderElection {
         const body = { metadata: { resourceVersion }, spec: this.spec(current) };
         this.see(await this.patch(body, signal));
       }
-      // An answer that came when we had given up already changes nothing.
+      // The answer came after the deadline: ignore it.
       if (signal.aborted) return false;
       this.certain = true;
       this.trouble = undefined;
@@ -172,15 +172,16 @@ export class LeaderElection {
       this.certain = false;
       if (this.stopping.signal.aborted) return false;
       if (isConflict(error) || isAlreadyExists(error)) this.logger.debug('another process changed the lease first');
-      else this.complain(signal.aborted ? new NetworkError('no answer in time', 'ETIMEDOUT', { cause: error }) : error);
+      else
+        this.complain(signal.aborted ? new NetworkError('no response in time', 'ETIMEDOUT', { cause: error }) : error);
       return false;
     }
   }
 
-  /** Tries come every two seconds: the same trouble is said once. */
+  /** Logs an error once, although attempts repeat every two seconds. */
   private complain(error: unknown): void {
     const trouble = error instanceof Error ? error.message : String(error);
-    if (trouble !== this.trouble) this.logger.warn('cannot take or renew the lease, will try again', { error });
+    if (trouble !== this.trouble) this.logger.warn('cannot acquire or renew the lease; retrying', { error });
     this.trouble = trouble;
   }
 
@@ -197,18 +198,18 @@ export class LeaderElection {
   }
 
   private async release(): Promise<void> {
-    // A bound of its own: whoever waits for us to stop will not wait long.
+    // A short timeout, because the kubelet waits for the process to stop.
     const ending = new AbortController();
     const cancel = this.options.clock.after(this.retryMs, () => ending.abort());
     try {
       await this.handOver(ending.signal).catch(async (error: unknown) => {
-        // A renewal that was on its way when we stopped took effect.
+        // A renewal that was in flight at the stop has changed the version.
         if (!isConflict(error)) throw error;
         await this.read(ending.signal);
         await this.handOver(ending.signal);
       });
     } catch (error) {
-      this.logger.warn('could not give up the lease; it expires by itself', { error });
+      this.logger.warn('could not release the lease; it expires on its own', { error });
     } finally {
       cancel();
     }
@@ -219,7 +220,7 @@ export class LeaderElection {
     const { resourceVersion } = this.seen!.object.metadata;
     const spec = { holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.time() };
     await this.patch({ metadata: { resourceVersion }, spec }, signal);
-    this.logger.info('gave up the lease');
+    this.logger.info('released the lease');
   }
 
   private async patch(body: unknown, signal: AbortSignal): Promise<LeaseObject> {
@@ -245,7 +246,7 @@ export class LeaderElection {
     };
   }
 
-  /** The holder's own word on how long its lease lasts. */
+  /** Duration of the lease as its holder wrote it. */
   private leaseOf(current: LeaseObject): number {
     const seconds = current.spec?.leaseDurationSeconds;
     return seconds ? seconds * 1000 : this.leaseMs;

@@ -1,9 +1,9 @@
-// Cuts a stream of bytes into lines, each bounded; each as one piece of bytes.
+// Splits a stream of bytes into lines of limited length.
 import { NetworkError } from './errors.ts';
 
 const NEWLINE = 0x0a;
 
-/** Empty lines are left out; what follows the last newline is a line too. */
+/** Skips empty lines. The bytes after the last newline are a line too. Throws NetworkError if a line is longer than maxBytes. */
 export async function* linesOf(stream: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
   let bytes = 0;

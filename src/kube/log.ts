@@ -1,6 +1,6 @@
-// The port to a log: what src/kube and everyone above it needs of one. The real one is telemetry/logger.ts.
+// The logger interface that src/kube uses. telemetry/logger.ts implements it.
 
-/** Plain values and errors; never an object of the cluster, a token or a Secret. */
+/** Plain values and errors. Never contains objects of the cluster, tokens or Secrets. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
@@ -8,11 +8,11 @@ export interface Logger {
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
   error(message: string, fields?: Fields): void;
-  /** A logger that adds these fields to every line. */
+  /** Returns a logger that adds these fields to each line. */
   child(fields: Fields): Logger;
 }
 
-/** Says nothing. */
+/** A logger that discards everything. */
 export const silent: Logger = {
   debug() {},
   info() {},

@@ -1,8 +1,8 @@
-// The one place that makes paths of the API. No name, whoever wrote it, leads anywhere but to an object of that name.
+// Builds all paths of the Kubernetes API. It rejects names that would change the meaning of a path.
 import type { Resource } from '../api/resources.ts';
 import { show } from '../engine/validate/violation.ts';
 
-/** Without name: the collection. Without namespace: that of all namespaces. */
+/** Without name: the path of the collection. Without namespace: the collection across all namespaces. */
 export interface Where {
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;
@@ -26,7 +26,7 @@ export function pathOf(resource: Resource, { namespace, name, subresource }: Whe
   return subresource ? `${path}/${subresource}` : path;
 }
 
-/** As kubectl and client-go say it. */
+/** Throws PathError with the words of kubectl and client-go. */
 function segment(what: string, text: string): string {
   const objection = objectionTo(text);
   if (objection !== undefined) throw new PathError(`invalid ${what} ${show(text)}: ${objection}`);
@@ -35,7 +35,7 @@ function segment(what: string, text: string): string {
 
 const MAX_CHARACTERS = 253;
 
-/** Encoding is not enough: an API server decodes a path before it takes it apart. */
+/** Why a name is not valid in a path. Encoding is not enough: an API server decodes a path before it splits it into segments. */
 function objectionTo(text: string): string | undefined {
   if (text === '') return 'may not be empty';
   if (text === '.' || text === '..') return `may not be '${text}'`;
@@ -46,22 +46,22 @@ function objectionTo(text: string): string | undefined {
   return text.isWellFormed() ? undefined : 'must be valid Unicode';
 }
 
-/** `metadata.name=web`: a name cannot add a term to it. */
+/** A field selector such as `metadata.name=web`. Throws PathError for a name that would add a term to it. */
 export function nameSelector(name: string): string {
   if (/[,=!\\]/.test(name)) throw new PathError(`invalid resource name ${show(name)}: may not contain ',', '=' or '!'`);
   segment('resource name', name);
   return `metadata.name=${name}`;
 }
 
-/** The last look, before a request is sent: throws where the path would reach a server as another one than it was made. */
-export function assertPlain(path: string): void {
+/** Checks a path before its request is sent. Throws PathError if a server would read it as another path. */
+export function assertSafePath(path: string): void {
   if (path === '/') return;
   for (const part of path.slice(1).split('/')) {
     let text: string | undefined;
     try {
       text = decodeURIComponent(part);
     } catch {
-      // Half an escape.
+      // An incomplete escape sequence.
     }
     const objection = text === undefined ? 'must be encoded' : objectionTo(text);
     if (objection !== undefined || !path.startsWith('/') || /[?#\s]/.test(part))

@@ -1,19 +1,18 @@
-// The work queue, with controller-runtime's semantics: a key is worked on by one worker at a time, twice asked is once done,
-// failures wait longer each time.
+// A work queue with the semantics of controller-runtime: one worker at a time per key, duplicate keys are merged, and failures back off.
 import type { Clock } from './api.ts';
 import { backoffMs, type Backoff } from './clock.ts';
 import { ApiError, isConflict, isNotFound } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 
-/** How a piece of work ended; a thrown error is a retry too, and is logged (but for a conflict, or a first few 404, which are none). */
+/** Result of a piece of work. A thrown error also causes a retry. It is logged, except for a conflict and the first few 404 errors. */
 export interface Outcome {
-  /** Look again after this time, unless something happens before. Replaces what was asked for earlier. */
+  /** Process the key again after this time. Replaces an earlier delay. */
   readonly againAfterMs?: number;
-  /** Look again, waiting longer each time in a row. */
+  /** Process the key again, with exponential backoff. */
   readonly retry?: boolean;
 }
 
-/** Trying again will not help: logged, and not tried again until something changes. */
+/** A permanent error: it is logged, and the key is not retried until it is added again. */
 export class TerminalError extends Error {
   override readonly name = 'TerminalError';
 }
@@ -25,11 +24,11 @@ export interface QueueOptions {
   readonly workers?: number;
   readonly backoff?: Backoff;
   readonly logger?: Logger;
-  /** For metrics: after each piece of work. */
+  /** For metrics: called after each piece of work. */
   readonly onDone?: (result: WorkResult, ms: number) => void;
 }
 
-/** What is gone since it was decided on is gone from the cache in a moment as well. */
+/** Number of 404 errors in a row that are not logged: the object was deleted, and the cache notices it in a moment. */
 const QUIET_NOT_FOUND = 3;
 
 export type WorkResult = 'done' | 'later' | 'retry' | 'conflict' | 'error' | 'terminal';
@@ -39,10 +38,10 @@ export class WorkQueue {
   private readonly backoff: Backoff;
   private readonly workers: number;
   private readonly logger: Logger;
-  /** Waiting for a worker, in order. A set keeps the order in which keys came, and each once. */
+  /** Keys that wait for a worker. A set keeps their order and removes duplicates. */
   private readonly ready = new Set<string>();
   private readonly working = new Set<string>();
-  /** Asked for while being worked on. */
+  /** Keys that were added while a worker processed them. */
   private readonly dirty = new Set<string>();
   private readonly timers = new Map<string, { at: number; cancel: () => void }>();
   private readonly failures = new Map<string, number>();
@@ -56,19 +55,19 @@ export class WorkQueue {
     this.logger = options.logger ?? silent;
   }
 
-  /** Keys that wait for a worker now (not those that wait for a time). */
+  /** Number of keys that wait for a worker, without keys that wait for a delay. */
   get depth(): number {
     return this.ready.size;
   }
 
-  /** What is added before is kept. */
+  /** Keys that were added before the start are processed too. */
   start(): void {
     if (this.state !== 'idle') return;
     this.state = 'running';
     this.next();
   }
 
-  /** Takes no new work; resolves when the work in progress is done. */
+  /** Accepts no more keys. Resolves when the work in progress is done. */
   async drain(): Promise<void> {
     this.state = 'stopped';
     for (const timer of this.timers.values()) timer.cancel();
@@ -85,7 +84,7 @@ export class WorkQueue {
     this.next();
   }
 
-  /** Of several times asked for, the earliest holds. */
+  /** Adds the key after a delay. The earliest of several delays counts. */
   addAfter(key: string, ms: number): void {
     if (this.state === 'stopped') return;
     if (ms <= 0) return this.add(key);
@@ -100,7 +99,7 @@ export class WorkQueue {
     this.timers.set(key, { at, cancel });
   }
 
-  /** Adds with the wait that one more failure earns, or the longer one the server asked for; returns the failures in a row. */
+  /** Adds the key after a backoff for one more failure, at least after `atLeastMs`. Returns the number of consecutive failures. */
   addRateLimited(key: string, atLeastMs = 0): number {
     const failures = (this.failures.get(key) ?? 0) + 1;
     this.failures.set(key, failures);
@@ -114,7 +113,7 @@ export class WorkQueue {
       if (this.working.size >= this.workers) return;
       this.ready.delete(key);
       this.working.add(key);
-      // The work decides anew when to look again.
+      // The result of this run replaces the delay.
       this.timers.get(key)?.cancel();
       this.timers.delete(key);
       void this.run(key);
@@ -145,12 +144,12 @@ export class WorkQueue {
     } catch (error) {
       if (error instanceof TerminalError) {
         this.failures.delete(key);
-        this.logger.error('work failed for good', { key, error });
+        this.logger.error('reconciliation failed, not retrying', { key, error });
         return 'terminal';
       }
       const failures = this.addRateLimited(key, error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0);
       if (isConflict(error) || (isNotFound(error) && failures <= QUIET_NOT_FOUND)) return 'conflict';
-      this.logger.error('work failed, will try again', { key, failures, error });
+      this.logger.error('reconciliation failed, retrying', { key, failures, error });
       return 'error';
     }
   }

@@ -1,32 +1,32 @@
-// Keeps a copy of a collection: list, then watch for as long as it takes, whatever the server and the network do.
+// Keeps a copy of a collection up to date with list and watch, and recovers from failures of the server and the network.
 import type { KubeObject } from '../api/types.ts';
 import { link } from './abort.ts';
 import type { Api, Clock, WatchLine } from './api.ts';
 import { backoffMs, sleep, type Backoff } from './clock.ts';
 import { ApiError, isGone, isNotFound, NetworkError } from './errors.ts';
 import { silent, type Logger } from './log.ts';
-import { freeze, keyOf, Store, trimBallast, type Index } from './store.ts';
+import { dropUnusedFields, freeze, keyOf, Store, type Index } from './store.ts';
 import { isOlder, WentBack } from './versions.ts';
 
 export interface Change<T> {
   readonly type: 'added' | 'updated' | 'deleted';
   readonly key: string;
-  /** As it is now; of a deleted object, as it was last seen. */
+  /** The current object, or the last known state of a deleted object. */
   readonly object: T;
-  /** Before an update. */
+  /** The object before an update. */
   readonly old?: T;
 }
 
-/** Called in order, in the watch's own time: put a key into a queue and return. */
+/** Called in order while the watch waits: put a key into a queue and return. */
 export type ChangeHandler<T> = (change: Change<T>) => void;
 
-/** The whole collection was listed. */
+/** A list of the whole collection. */
 export interface Listing {
   /** The resourceVersion of the list. */
   readonly version: string;
-  /** Of an earlier time than what was seen before: what was written since then is lost. */
+  /** True if the list is older than objects that were seen before: the API server has lost writes. */
   readonly back: boolean;
-  /** Where it is the collection of one namespace only. */
+  /** Set if the collection is limited to one namespace. */
   readonly namespace?: string;
 }
 
@@ -39,12 +39,12 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly fieldSelector?: string;
   readonly indexes?: Readonly<Record<string, Index<T>>>;
   /**
-   * Drops what nobody will read before it is kept; default: managedFields and kubectl's last-applied annotation. `before` is what is kept
-   * now: parts of it may be kept on.
+   * Drops unused fields before an object is stored. By default it drops managedFields and kubectl's last-applied annotation. `before` is
+   * the stored object: the result may share parts with it.
    */
-  readonly trim?: (object: T, before: T | undefined) => T;
+  readonly transform?: (object: T, before: T | undefined) => T;
   readonly logger?: Logger;
-  /** For metrics: a watch was opened again after this, or a comparison found this many differences. */
+  /** For metrics: called when a watch is reopened, and when a comparison finds differences. */
   readonly onRestart?: (reason: RestartReason) => void;
   readonly onDrift?: (objects: number) => void;
 }
@@ -52,18 +52,18 @@ export interface ReflectorOptions<T extends KubeObject> {
 export type RestartReason = 'gone' | 'back' | 'error' | 'silent' | 'short';
 
 const PAGE_SIZE = 500;
-/** Objects that stayed different from the server's although no event said so are found within this time. */
+/** Interval of the comparison with the server, which finds changes that the watch has missed. */
 const COMPARE_EVERY_MS = 600_000;
-/** A server sends a bookmark about once a minute: one that says nothing for so long is not there any more. */
+/** A watch without any line for this long is considered dead: a server sends a bookmark about once a minute. */
 const SILENCE_MS = 150_000;
-/** A watch that ends sooner than this, having said nothing, counts as a failure, lest we open it in a tight loop. */
+/** A watch that ends earlier without any line counts as a failure, to prevent a tight loop. */
 const SHORT_MS = 5_000;
 const BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
-/** Nobody is there to be spared, and releases stand still until we see that somebody is again. */
+/** Shorter, because the server has no load while it is unreachable, and releases wait for it. */
 const BACKOFF_AWAY: Backoff = { baseMs: 800, capMs: 10_000 };
-/** A kind that is not there yet may come at any moment: whoever installs its CRD looks on. */
+/** Shorter, because somebody may be installing the CRD of the kind right now. */
 const BACKOFF_UNKNOWN_KIND: Backoff = { baseMs: 800, capMs: 5_000 };
-/** A server that asks us to wait is at work, e.g. after an upgrade of a CRD ("storage is (re)initializing"). Longer than this it is not. */
+/** Number of 429 answers in a row that are usual, e.g. after an upgrade of a CRD ("storage is (re)initializing"). More are logged as a warning. */
 const USUAL_WAITS = 5;
 
 export class Reflector<T extends KubeObject> {
@@ -76,17 +76,17 @@ export class Reflector<T extends KubeObject> {
   private readonly waiting: ((synced: boolean) => void)[] = [];
   private running: Promise<void> | undefined;
   private isSynced = false;
-  /** Where to go on watching; undefined = list first. */
+  /** Where the watch continues. Undefined = list first. */
   private resourceVersion: string | undefined;
-  /** The newest version that we have seen, also when the place to go on watching is lost. */
+  /** The newest version that was seen, also when the watch cannot continue. */
   private latest: string | undefined;
-  /** A watch has ended before its time: whoever answers next may have another history. */
+  /** A watch ended early: the next server that answers may have been restored from a backup. */
   private isUnsure = false;
-  /** What is kept is of a history that is no more. */
+  /** The API server was restored from a backup, and the stored objects are from before. */
   private isBack = false;
   private comparedAt = 0;
   private failures = 0;
-  /** What the last pause was for. */
+  /** Reason of the last pause. */
   private lastReason: RestartReason | undefined;
   private lastProblem: string | undefined;
 
@@ -96,22 +96,22 @@ export class Reflector<T extends KubeObject> {
     this.store = new Store(options.indexes);
   }
 
-  /** The store has held the whole collection at least once, and it is not known to be of a history that is no more. */
+  /** True if the store has contained the whole collection once, and the API server was not restored from a backup since then. */
   get synced(): boolean {
     return this.isSynced && !this.isBack;
   }
 
-  /** Why it is not synced, as far as it is known. */
+  /** Why it is not synced, if known. */
   get problem(): string | undefined {
     return this.synced ? undefined : this.lastProblem;
   }
 
-  /** Why what is kept may be out of date; undefined while it is watched. */
+  /** Why the stored objects may be out of date. Undefined while the watch works. */
   get doubt(): string | undefined {
     return this.isUnsure && this.failures > 0 ? this.lastProblem : undefined;
   }
 
-  /** True as soon as it is synced; false when it was stopped before. */
+  /** Resolves with true when it is synced, or with false if it is stopped before. */
   whenSynced(): Promise<boolean> {
     if (this.isSynced || this.stopping.signal.aborted) return Promise.resolve(this.isSynced);
     return new Promise((resolve) => this.waiting.push(resolve));
@@ -125,14 +125,14 @@ export class Reflector<T extends KubeObject> {
     return this.store.by(index, value);
   }
 
-  /** Hears of every change from now on, and first of every object there is; returns a function that ends it. */
+  /** Calls the handler for all existing objects, and then for each change. Returns a function that removes the handler. */
   on(handler: ChangeHandler<T>): () => void {
     this.handlers.add(handler);
     for (const [key, object] of [...this.store.entries()]) this.tell(handler, { type: 'added', key, object });
     return () => this.handlers.delete(handler);
   }
 
-  /** Hears of each list of the whole collection, after its changes; returns a function that ends it. */
+  /** Calls the listener after each list of the whole collection and its changes. Returns a function that removes the listener. */
   onListed(listener: (listing: Listing) => void): () => boolean {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -142,7 +142,7 @@ export class Reflector<T extends KubeObject> {
     this.running ??= this.run();
   }
 
-  /** Resolves when nothing of it runs any more. The store stays as it is. */
+  /** Resolves when it has stopped. The store keeps its objects. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
@@ -156,8 +156,8 @@ export class Reflector<T extends KubeObject> {
         if (this.resourceVersion === undefined) await this.list();
         else if (clock.now() - this.comparedAt >= COMPARE_EVERY_MS) await this.compare(this.resourceVersion);
         else if (this.isUnsure) await this.verify(this.resourceVersion);
-        const heard = await this.watch(this.resourceVersion!);
-        if (heard) this.calm();
+        const healthy = await this.watch(this.resourceVersion!);
+        if (healthy) this.resetBackoff();
         else await this.pause('short');
       } catch (error) {
         if (this.stopping.signal.aborted) return;
@@ -170,8 +170,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   /**
-   * Waits after a failure: not at all when the collection is to be listed again (after a 410, or when the server has gone back in time)
-   * for the first time. It may be the first that a server says when it comes back, after many failures.
+   * Waits after a failure, with exponential backoff. The first 410, and the first time that the server was restored from a backup, cause no
+   * wait: this can be the first answer of a server that was unreachable, and the collection must be listed again.
    */
   private async pause(reason: RestartReason, error?: unknown): Promise<void> {
     const { clock, onRestart } = this.options;
@@ -180,19 +180,19 @@ export class Reflector<T extends KubeObject> {
     this.lastReason = reason;
     if (error) this.lastProblem = error instanceof Error ? error.message : String(error);
     onRestart?.(reason);
-    if (reason === 'back') this.logger.warn('the API server went back in time, listing again', { error });
+    if (reason === 'back') this.logger.warn('the API server was restored from a backup; listing again', { error });
     if (firstGone) return;
     const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const ms = Math.max(wanted, backoffMs(this.failures, backoffOf(error), clock));
     const usual = error instanceof ApiError && error.code === 429 && this.failures <= USUAL_WAITS;
     if (error) {
       const fields = { failures: this.failures, waitMs: ms, error };
-      this.logger[usual ? 'info' : 'warn']('watch interrupted, will try again', fields);
+      this.logger[usual ? 'info' : 'warn']('watch interrupted, retrying', fields);
     }
     await sleep(clock, ms, this.stopping.signal);
   }
 
-  private calm(): void {
+  private resetBackoff(): void {
     this.failures = 0;
     this.lastReason = undefined;
   }
@@ -206,19 +206,19 @@ export class Reflector<T extends KubeObject> {
     for (const resolve of this.waiting.splice(0)) resolve(true);
   }
 
-  /** Lists the collection exactly as it was at our resourceVersion: then every difference is an event that never came. */
+  /** Lists the collection at exactly our resourceVersion. Each difference is a change that the watch has missed. */
   private async compare(resourceVersion: string): Promise<void> {
-    // If that cannot be had (the version is compacted, the server cannot do it), the collection is listed as it is now.
+    // If the server cannot do this (e.g. the version is compacted), the next iteration lists the current collection.
     this.resourceVersion = undefined;
     const listed = await this.pages({ resourceVersion, resourceVersionMatch: 'Exact' }, (key) => this.store.get(key));
     const exact = listed.resourceVersion === resourceVersion;
     const differences = this.adopt(listed);
     if (!exact || differences === 0) return;
-    this.logger.warn('the watch had missed changes', { objects: differences });
+    this.logger.warn('the watch missed changes', { objects: differences });
     this.options.onDrift?.(differences);
   }
 
-  /** Makes a list our own: what is kept, and where to go on from; returns how many objects were different. */
+  /** Replaces the store by the list, and continues the watch from its version. Returns the number of objects that were different. */
   private adopt({ resourceVersion, objects }: { resourceVersion: string; objects: ReadonlyMap<string, T> }): number {
     const back = this.isBack || (this.latest !== undefined && isOlder(resourceVersion, this.latest));
     const differences = this.replace(objects, back);
@@ -230,8 +230,9 @@ export class Reflector<T extends KubeObject> {
   }
 
   /**
-   * Asks where the API server is before a watch goes on from our resourceVersion. To a server that was restored from a backup that version
-   * lies in the future, and it would say nothing until its own versions are beyond it. A list without a version is never behind.
+   * Checks the version of the API server before a watch continues from our resourceVersion. For a server that was restored from a backup,
+   * that version is in the future, and a watch would be silent until the server's versions are larger. A list without a resourceVersion
+   * is always consistent.
    */
   private async verify(resourceVersion: string): Promise<void> {
     const { api, path } = this.options;
@@ -245,13 +246,13 @@ export class Reflector<T extends KubeObject> {
     this.isUnsure = false;
   }
 
-  /** `before`: what of our own a listed object may share with; of another history it would be another object's. */
+  /** Lists all pages. `before` returns the stored object that a listed object may share parts with. */
   private async pages(
     first: Record<string, string>,
     before: (key: string) => T | undefined,
   ): Promise<{ resourceVersion: string; objects: Map<string, T> }> {
     const objects = new Map<string, T>();
-    // Items of a list do not say what they are; those of a watch do.
+    // Items of a list have no apiVersion and kind; objects of a watch have them.
     const take = (item: T, { apiVersion, kind }: { apiVersion?: string; kind?: string }): void => {
       const object = this.keep(item.kind ? item : { apiVersion, kind: kind?.replace(/List$/, ''), ...item }, before);
       objects.set(keyOf(object), object);
@@ -275,8 +276,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   /**
-   * Makes the store equal to the list; returns how many objects were different. In another history the same version may be of another
-   * content: then each is told.
+   * Makes the store equal to the list. Returns the number of objects that were different. After a restore from a backup (`back`), the same
+   * resourceVersion can have another content, so each object is reported as a change.
    */
   private replace(objects: ReadonlyMap<string, T>, back: boolean): number {
     let differences = 0;
@@ -289,21 +290,21 @@ export class Reflector<T extends KubeObject> {
     return differences;
   }
 
-  /** True when the watch has told us anything, or lasted. Ends at the time it asked for, when the server falls silent, or on stop. */
+  /** Returns true if the watch received a line or lasted long enough. Ends at its timeout, when the server is silent, or on stop. */
   private async watch(resourceVersion: string): Promise<boolean> {
     const { api, clock, path } = this.options;
-    // Spread, so that the watches of all clients do not end together; never past the next comparison.
+    // Random, so that the watches of all clients do not end at the same time, and not later than the next comparison.
     const untilCompare = Math.max(30, Math.ceil((this.comparedAt + COMPARE_EVERY_MS - clock.now()) / 1000));
     const timeoutSeconds = Math.min(untilCompare, 240 + Math.floor(240 * clock.random()));
     const started = clock.now();
     const { signal, abort, unlink } = link(this.stopping.signal);
     let lines = 0;
     let bookmarks = 0;
-    let heardAt = started;
+    let lastLineAt = started;
     let failure: unknown;
     let silenced = false;
     const watchdog = (): void => {
-      const left = heardAt + SILENCE_MS - clock.now();
+      const left = lastLineAt + SILENCE_MS - clock.now();
       silenced = left <= 0;
       if (silenced) abort();
       else cancel = clock.after(left, watchdog);
@@ -321,7 +322,7 @@ export class Reflector<T extends KubeObject> {
         if (failure || signal.aborted) return;
         lines += 1;
         if (line.type === 'BOOKMARK') bookmarks += 1;
-        heardAt = clock.now();
+        lastLineAt = clock.now();
         failure = this.take(line);
         if (failure) abort();
       });
@@ -330,18 +331,18 @@ export class Reflector<T extends KubeObject> {
       unlink();
     }
     if (failure) throw failure;
-    // Also one that has ended in an orderly way: a server that is shut down ends its watches so.
+    // A normal end counts too: a server that shuts down ends its watches normally.
     this.isUnsure = silenced || clock.now() - started < timeoutSeconds * 1000 - SHORT_MS;
     if (silenced) {
       this.options.onRestart?.('silent');
-      // A server that has started lately, or in which nothing changes, sends no bookmark for minutes.
+      // A server that has just started, or without changes, sends no bookmarks for minutes.
       const level = bookmarks > 0 ? 'warn' : 'info';
-      this.logger[level]('watch was silent, opening it again', { silentMs: clock.now() - heardAt });
+      this.logger[level]('watch was silent, reopening it', { silentMs: clock.now() - lastLineAt });
     }
     return lines > 0 || clock.now() - started >= SHORT_MS || this.stopping.signal.aborted;
   }
 
-  /** Returns the error that ends the watch, if the line is one. */
+  /** Handles one line of a watch. Returns the error that ends the watch, if any. */
   private take(line: WatchLine): Error | undefined {
     if (line.type === 'ERROR') {
       const status = line.object as ConstructorParameters<typeof ApiError>[1];
@@ -352,21 +353,21 @@ export class Reflector<T extends KubeObject> {
     if (resourceVersion && this.latest && isOlder(resourceVersion, this.latest)) {
       return new WentBack(resourceVersion, this.latest);
     }
-    this.calm();
+    this.resetBackoff();
     if (line.type !== 'BOOKMARK') {
       const kept = this.keep(object, (key) => this.store.get(key));
       this.change(keyOf(kept), line.type === 'DELETED' ? undefined : kept, kept);
     }
-    // Only now: had it failed, we would see the line again.
+    // Set last: if handling fails, the watch delivers the line again.
     if (resourceVersion) this.resourceVersion = this.latest = resourceVersion;
     return undefined;
   }
 
   private keep(object: T, before: (key: string) => T | undefined): T {
-    return freeze((this.options.trim ?? trimBallast)(object, before(keyOf(object))));
+    return freeze((this.options.transform ?? dropUnusedFields)(object, before(keyOf(object))));
   }
 
-  /** True when it was one: an event seen twice, or an object that is listed as we have it, is none. */
+  /** Stores the object and calls the handlers. Returns false if it does not differ from the stored object. */
   private change(key: string, object: T | undefined, last?: T, certain = false): boolean {
     const old = this.store.get(key);
     const { uid, resourceVersion } = object?.metadata ?? {};
@@ -376,7 +377,7 @@ export class Reflector<T extends KubeObject> {
     else if (!old) this.tellAll({ type: 'added', key, object });
     else if (old.metadata.uid === object.metadata.uid) this.tellAll({ type: 'updated', key, object, old });
     else {
-      // Deleted and made again while we did not look.
+      // The object was deleted and created again between two reads.
       this.tellAll({ type: 'deleted', key, object: old });
       this.tellAll({ type: 'added', key, object });
     }
@@ -391,7 +392,7 @@ export class Reflector<T extends KubeObject> {
     try {
       handler(change);
     } catch (error) {
-      this.logger.error('a handler of changes failed', { key: change.key, error });
+      this.logger.error('a change handler failed', { key: change.key, error });
     }
   }
 
@@ -404,7 +405,7 @@ export class Reflector<T extends KubeObject> {
 const isSame = (old: KubeObject['metadata'] | undefined, uid?: string, resourceVersion?: string): boolean =>
   old !== undefined && old.resourceVersion === resourceVersion && old.uid === uid;
 
-/** The place in the history is lost: the collection is listed again. */
+/** True if the watch cannot continue and the collection must be listed again. */
 const isLost = (reason: RestartReason | undefined): boolean => reason === 'gone' || reason === 'back';
 
 const backoffOf = (error: unknown): Backoff =>
@@ -419,6 +420,6 @@ interface ListPage<T> {
 
 function asList<T>(answer: unknown, path: string): ListPage<T> {
   const list = answer as Partial<ListPage<T>> | null;
-  if (!list?.metadata || !Array.isArray(list.items)) throw new Error(`GET ${path}: the answer is not a list`);
+  if (!list?.metadata || !Array.isArray(list.items)) throw new Error(`GET ${path}: the response is not a list`);
   return list as ListPage<T>;
 }

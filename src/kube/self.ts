@@ -10,7 +10,7 @@ export async function whoAmI(api: Api, signal?: AbortSignal): Promise<string> {
     status?: { userInfo?: { username?: string } };
   };
   const username = answer.status?.userInfo?.username;
-  if (!username) throw new ApiError(500, { message: `${path}: the answer names no user` });
+  if (!username) throw new ApiError(500, { message: `${path}: the response contains no username` });
   return username;
 }
 

@@ -1,14 +1,14 @@
-// What a reflector has seen: frozen objects by key, with secondary indexes.
+// The objects of a reflector: frozen, by key, with secondary indexes.
 import type { KubeObject } from '../api/types.ts';
 
-/** From an object to the values under which it is found. */
+/** Returns the index values of an object. */
 export type Index<T> = (object: T) => readonly string[];
 
-/** `namespace/name`, or `name` of an object without namespace: the key of stores and queues. */
+/** The key of an object in stores and queues: `namespace/name`, or `name` for a cluster-scoped object. */
 export const keyOf = (object: KubeObject): string =>
   object.metadata.namespace ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
 
-/** The two halves of a key; namespace is "" where there is none. Neither half has a slash: a key that has more is nobody's. */
+/** Splits a key. The namespace of a cluster-scoped object is "". Throws if the key has more than one slash. */
 export function splitKey(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/');
   if (slash !== key.lastIndexOf('/')) throw new Error(`key ${JSON.stringify(key)} is not namespace/name`);
@@ -43,14 +43,17 @@ export class Store<T extends KubeObject> {
     return this.objects.values();
   }
 
-  /** The objects under this value of a named index. */
+  /** The objects with this value in a named index. */
   by(index: string, value: string): T[] {
     const found = this.indexes.get(index);
-    if (!found) throw new Error(`no index ${index}; this store has: ${[...this.indexes.keys()].join(', ') || 'none'}`);
+    if (!found)
+      throw new Error(
+        `index ${index} does not exist; the indexes are: ${[...this.indexes.keys()].join(', ') || 'none'}`,
+      );
     return [...(found.keys.get(value) ?? [])].map((key) => this.objects.get(key)!);
   }
 
-  /** Puts the object in, or takes it out (undefined); returns what was there. */
+  /** Stores the object, or removes it if undefined. Returns the previous object. */
   set(key: string, object: T | undefined): T | undefined {
     const old = this.objects.get(key);
     if (object) this.objects.set(key, object);
@@ -75,7 +78,7 @@ function forget(keys: Map<string, Set<string>>, value: string, key: string): voi
   if (set?.size === 0) keys.delete(value);
 }
 
-/** Freezes JSON all the way down, and keeps equal texts once. What is frozen already is taken to be so throughout. */
+/** Deep-freezes JSON and shares equal strings. A frozen value is assumed to be deep-frozen. */
 export function freeze<T>(value: T): T {
   if (value === null || typeof value !== 'object' || Object.isFrozen(value)) return value;
   const fields = value as Record<string, unknown>;
@@ -87,13 +90,13 @@ export function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-/** Shorter texts JSON.parse keeps once by itself; longer ones are hardly ever equal. */
+/** JSON.parse itself shares shorter strings. Longer strings are rarely equal. */
 const MIN_SHARED = 11;
 const MAX_SHARED = 128;
 const MAX_TEXTS = 1_000;
 const texts = new Map<string, string>();
 
-/** An object says the same again and again (names, labels, digests), and so do objects that arrive together: a tenth of what they take. */
+/** Shares equal strings (names, labels, digests) within an object and between objects that arrive together. Saves a tenth of the memory. */
 function shared(text: string): string {
   const known = texts.get(text);
   if (known !== undefined) return known;
@@ -102,8 +105,8 @@ function shared(text: string): string {
   return text;
 }
 
-/** Leaves out what nobody reads and everybody would keep in memory: managedFields, and kubectl's copy of the whole manifest. */
-export function trimBallast<T extends KubeObject>(object: T): T {
+/** Drops large fields that the program does not read: managedFields, and kubectl's copy of the whole manifest. */
+export function dropUnusedFields<T extends KubeObject>(object: T): T {
   const metadata: Record<string, unknown> = { ...object.metadata };
   delete metadata['managedFields'];
   const annotations = object.metadata.annotations;

@@ -1,17 +1,17 @@
-// Connections through a proxy: CONNECT to an HTTP or HTTPS proxy, or SOCKS 5.
+// Opens connections through a proxy: CONNECT for HTTP and HTTPS proxies, or SOCKS 5.
 import http from 'node:http';
 import https from 'node:https';
 import net, { isIP, type Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { bare } from './proxy.ts';
+import { withoutBrackets } from './proxy.ts';
 
 type Tls = Pick<https.AgentOptions, 'ca' | 'rejectUnauthorized'>;
 type Created = (error: Error | null, stream: Duplex) => void;
 
 const TIMEOUT_MS = 30_000;
 
-/** For TLS to the server, inside the tunnel. */
+/** An agent for servers with TLS, inside the tunnel. */
 export class TunnelAgent extends https.Agent {
   private readonly proxy: URL;
 
@@ -31,7 +31,7 @@ export class TunnelAgent extends https.Agent {
   }
 }
 
-/** To a server without TLS. */
+/** An agent for servers without TLS. */
 export class PlainTunnelAgent extends http.Agent {
   private readonly proxy: URL;
 
@@ -49,9 +49,9 @@ export class PlainTunnelAgent extends http.Agent {
   }
 }
 
-const hostOf = ({ host }: http.RequestOptions): string => bare(host ?? 'localhost');
+const hostOf = ({ host }: http.RequestOptions): string => withoutBrackets(host ?? 'localhost');
 
-/** A connection to the server, on which nothing was said yet. The error names the proxy, and no password. */
+/** Opens a connection to the server, without TLS. The error contains the proxy's address, without its credentials. */
 async function tunnel(proxy: URL, host: string, port: number, ways: Tls): Promise<Socket> {
   try {
     const open = proxy.protocol.startsWith('socks') ? socks : connect;
@@ -68,14 +68,14 @@ const addressOf = (host: string, port: number): string => `${isIP(host) === 6 ? 
 const credentialsOf = (proxy: URL): string[] | undefined =>
   proxy.username === '' ? undefined : [proxy.username, proxy.password].map(decodeURIComponent);
 
-/** The server's CA counts for an HTTPS proxy, as in kubectl; so do the CAs that everybody trusts. */
+/** An HTTPS proxy is verified with the server's CA, as in kubectl, and with the public CAs. */
 function connect(proxy: URL, host: string, port: number, { ca, ...ways }: Tls): Promise<Socket> {
   const target = addressOf(host, port);
   const credentials = credentialsOf(proxy);
   const authorities = ca === undefined ? {} : { ca: [ca, tls.rootCertificates].flat(2) as string[] };
   const options: https.RequestOptions = {
     method: 'CONNECT',
-    host: bare(proxy.hostname),
+    host: withoutBrackets(proxy.hostname),
     port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
     path: target,
     agent: false,
@@ -98,13 +98,13 @@ function connect(proxy: URL, host: string, port: number, { ca, ...ways }: Tls): 
         return resolve(socket);
       }
       socket.destroy();
-      reject(new Error(`it answers ${response.statusCode} ${response.statusMessage ?? ''} to CONNECT ${target}`));
+      reject(new Error(`CONNECT ${target} failed with ${response.statusCode} ${response.statusMessage ?? ''}`));
     });
     request.once('response', (response) => {
       response.destroy();
-      reject(new Error(`it does not know CONNECT (${response.statusCode})`));
+      reject(new Error(`CONNECT is not supported (${response.statusCode})`));
     });
-    request.once('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    request.once('timeout', () => request.destroy(new Error(`no response within ${TIMEOUT_MS} ms`)));
     request.once('error', reject);
     request.end();
   });
@@ -112,30 +112,30 @@ function connect(proxy: URL, host: string, port: number, { ca, ...ways }: Tls): 
 
 const SOCKS_ERRORS: Readonly<Record<number, string>> = {
   1: 'general failure',
-  2: 'not allowed by its rules',
-  3: 'the network is unreachable',
-  4: 'the host is unreachable',
-  5: 'the connection was refused',
-  6: 'the time to live has expired',
-  7: 'it does not know the command',
-  8: 'it does not know this type of address',
+  2: 'connection not allowed by ruleset',
+  3: 'network unreachable',
+  4: 'host unreachable',
+  5: 'connection refused',
+  6: 'TTL expired',
+  7: 'command not supported',
+  8: 'address type not supported',
 };
 
-/** RFC 1928 and 1929. Names are looked up by the proxy, as Go has it. */
+/** SOCKS 5 (RFC 1928 and 1929). The proxy resolves host names, as in Go. */
 async function socks(proxy: URL, host: string, port: number): Promise<Socket> {
-  const socket = net.connect({ host: bare(proxy.hostname), port: Number(proxy.port || 1080) });
+  const socket = net.connect({ host: withoutBrackets(proxy.hostname), port: Number(proxy.port || 1080) });
   const read = reader(socket);
   const credentials = credentialsOf(proxy);
   try {
-    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no response within ${TIMEOUT_MS} ms`)));
     socket.write(Buffer.from(credentials ? [5, 2, 0, 2] : [5, 1, 0]));
     const [version, method] = await read(2);
-    if (version !== 5) throw new Error('it does not speak SOCKS 5');
+    if (version !== 5) throw new Error('SOCKS 5 is not supported');
     if (method === 2 && credentials) {
       const texts = credentials.map((text) => Buffer.from(text));
       socket.write(Buffer.concat([Buffer.from([1]), ...texts.flatMap((text) => [Buffer.from([text.length]), text])]));
-      if ((await read(2))[1] !== 0) throw new Error('it does not accept the user and the password');
-    } else if (method !== 0) throw new Error('it asks for another way to log in');
+      if ((await read(2))[1] !== 0) throw new Error('the username or password is wrong');
+    } else if (method !== 0) throw new Error('unsupported authentication method');
     socket.write(Buffer.concat([Buffer.from([5, 1, 0]), socksAddress(host), Buffer.from([port >> 8, port & 255])]));
     const [, failed = 1, , type] = await read(4);
     if (failed !== 0) throw new Error(SOCKS_ERRORS[failed] ?? `error ${failed}`);
@@ -155,7 +155,7 @@ function socksAddress(host: string): Buffer {
   return Buffer.concat([Buffer.from([3, name.length]), name]);
 }
 
-/** Reads so many bytes, and no more. */
+/** Returns a function that reads exactly the given number of bytes. */
 function reader(socket: Socket): (bytes: number) => Promise<Buffer> {
   return (bytes) =>
     new Promise((resolve, reject) => {
@@ -168,8 +168,8 @@ function reader(socket: Socket): (bytes: number) => Promise<Buffer> {
       const listeners: [string, (error?: Error) => void][] = [
         ['readable', look],
         ['error', (error) => reject(error!)],
-        ['end', () => reject(new Error('it ended the connection'))],
-        ['close', () => reject(new Error('it closed the connection'))],
+        ['end', () => reject(new Error('the connection ended'))],
+        ['close', () => reject(new Error('the connection was closed'))],
       ];
       for (const [event, listener] of listeners) socket.on(event, listener);
       look();

@@ -1,16 +1,18 @@
-// Compares resourceVersions, which Kubernetes lets clients do (since 1.35 by contract): within one history of a cluster they only grow.
+// Compares resourceVersions. They only increase, unless a backup is restored. Kubernetes guarantees this since 1.35.
 
-/** The first comes before the second. False where one of them is not a decimal number: then nothing is known. */
+/** True if the first version is before the second one. False if one of them is not a decimal number. */
 export function isOlder(version: string, other: string): boolean {
   if (!/^\d+$/.test(version) || !/^\d+$/.test(other)) return false;
   return version.length === other.length ? version < other : version.length < other.length;
 }
 
-/** The API server is behind what it has told us already: its storage was restored from a backup. */
+/** The API server has an older version than it had before: its storage was restored from a backup. */
 export class WentBack extends Error {
   override readonly name = 'WentBack';
 
   constructor(now: string, seen: string) {
-    super(`the API server went back in time, from resourceVersion ${seen} to ${now}; its objects are listed again`);
+    super(
+      `the API server was restored from a backup: its resourceVersion went back from ${seen} to ${now}; the objects are listed again`,
+    );
   }
 }

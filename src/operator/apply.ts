@@ -19,7 +19,7 @@ import { freeze, splitKey } from '../kube/store.ts';
 import { awaitsOwners, disownOps } from './managed-fields.ts';
 import type { OwnWrites } from './mutation-cache.ts';
 import { mergeDiff } from './status-patch.ts';
-import { trimPod } from './transform.ts';
+import { transformPod } from './transform.ts';
 
 export interface ApplierDeps {
   readonly api: Api;
@@ -189,7 +189,7 @@ export class Applier {
   private async label(key: string, { resource, before, patch }: Patch, rollout: Rollout | undefined): Promise<boolean> {
     try {
       const call = { path: pathTo(key, resource, before), body: patch };
-      await this.write(key, before, call, (answer) => trimPod(answer as Pod));
+      await this.write(key, before, call, (answer) => transformPod(answer as Pod));
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
       if (!(error instanceof ApiError)) throw error;

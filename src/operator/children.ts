@@ -8,7 +8,7 @@ import { CONTROLLER_REVISIONS, PODS, REPLICA_SETS, type Resource } from '../api/
 import { pathOf } from '../kube/path.ts';
 import { Reflector, type Listing } from '../kube/reflector.ts';
 import { selectorText } from '../kube/selector.ts';
-import { trimPod, trimReplicaSet } from './transform.ts';
+import { transformPod, transformReplicaSet } from './transform.ts';
 
 export interface ChildWatchesDeps {
   readonly api: Api;
@@ -25,15 +25,15 @@ export interface ChildWatchesDeps {
 }
 
 /** What is watched of each kind of children, and what is kept of it. */
-const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly trim: Trim }>> = {
+const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
   replicaSets: {
     resource: REPLICA_SETS,
-    trim: (set, before) => trimReplicaSet(set as ReplicaSet, before as ReplicaSet),
+    transform: (set, before) => transformReplicaSet(set as ReplicaSet, before as ReplicaSet),
   },
-  pods: { resource: PODS, trim: (pod) => trimPod(pod as Pod) },
-  revisions: { resource: CONTROLLER_REVISIONS, trim: (revision) => revision },
+  pods: { resource: PODS, transform: (pod) => transformPod(pod as Pod) },
+  revisions: { resource: CONTROLLER_REVISIONS, transform: (revision) => revision },
 };
-type Trim = (object: KubeObject, before?: KubeObject) => KubeObject;
+type Transform = (object: KubeObject, before?: KubeObject) => KubeObject;
 
 interface Watches {
   readonly uid: string;
@@ -96,14 +96,14 @@ export class ChildWatches {
 
   private reflector(child: ChildKind, namespace: string | undefined, labelSelector: string): Reflector<KubeObject> {
     const { api, clock, logger, metrics } = this.deps;
-    const { resource, trim } = CHILDREN[child];
+    const { resource, transform } = CHILDREN[child];
     return new Reflector<KubeObject>({
       api,
       clock,
       logger,
       path: pathOf(resource, { namespace }),
       labelSelector,
-      trim,
+      transform,
       onRestart: (reason) => metrics?.watchRestart(resource.plural, reason),
       onDrift: (objects) => metrics?.watchDrift(resource.plural, objects),
     });

@@ -2,19 +2,19 @@
 import { HELD } from '../api/keys.ts';
 import type { Condition, KubeObject, Pod, PodTemplate, ReplicaSet, Workload } from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
-import { packed } from '../kube/lazy-json.ts';
-import { freeze, trimBallast } from '../kube/store.ts';
+import { withLazyField } from '../kube/lazy-json.ts';
+import { freeze, dropUnusedFields } from '../kube/store.ts';
 
 /**
  * With the conditions that say why something cannot be made. The template is most of the rest: while no release is under way it is kept as text, and
  * during a release as the same object through all changes of other fields, since comparisons and digests are remembered by it.
  */
-export function trimWorkload<W extends Workload>(workload: W, before?: W): W {
-  const { spec, status, ...rest } = trimBallast(workload);
+export function transformWorkload<W extends Workload>(workload: W, before?: W): W {
+  const { spec, status, ...rest } = dropUnusedFields(workload);
   const held = rest.metadata.annotations?.[HELD] !== undefined;
   return {
     ...rest,
-    spec: held ? sharing(workload, before) : packed(spec, 'template'),
+    spec: held ? sharing(workload, before) : withLazyField(spec, 'template'),
     status: telling(status, WHY),
   } as W;
 }
@@ -38,8 +38,8 @@ function telling<S extends object & { readonly conditions?: readonly Condition[]
 const short = (text = ''): string => text.slice(0, MAX_MESSAGE);
 
 /** With the template of before, where it is the same. */
-export function trimReplicaSet(set: ReplicaSet, before?: ReplicaSet): ReplicaSet {
-  const { status, ...rest } = trimBallast(set);
+export function transformReplicaSet(set: ReplicaSet, before?: ReplicaSet): ReplicaSet {
+  const { status, ...rest } = dropUnusedFields(set);
   return { ...rest, spec: sharing(set, before), ...(status ? { status: telling(status, WHY) } : {}) };
 }
 
@@ -55,7 +55,7 @@ function sharing<S extends { readonly template: PodTemplate }>(now: Templated<S>
 }
 
 /** Of a Pod we read who owns it, how it is and its labels; most of its bytes are elsewhere. */
-export function trimPod(pod: Pod): Pod {
+export function transformPod(pod: Pod): Pod {
   const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels, ownerReferences } =
     pod.metadata;
   const { phase, reason, message, conditions, containerStatuses, initContainerStatuses } = pod.status ?? {};

@@ -1,15 +1,15 @@
-// Cron schedules in time zones, by croner: the calendar that the engine's windows ask.
+// Evaluates cron schedules in time zones with croner, for the windows of policies.
 import { Cron } from 'croner';
 import type { Window } from '../api/policy.ts';
 import type { Calendar } from '../engine/policy/windows.ts';
 
-/** Policies are few and asked again and again. */
+/** Maximum number of parsed schedules in the cache. Policies are few, and are evaluated often. */
 const MAX_KEPT = 1_000;
 
 interface Starts {
   readonly askedAt: number;
   readonly before: number;
-  /** Infinity: never again. */
+  /** Infinity if the schedule has no further start. */
   readonly after: number;
 }
 
@@ -30,7 +30,7 @@ export function createCalendar(): Calendar {
     }
     return found;
   };
-  /** The starts around this moment; they stay the same until the next one comes. */
+  /** The last start before and the first start after this moment. They are cached until the next start. */
   const startsAround = (schedule: string, timeZone: string, now: number): Starts => {
     const found = keptOf(schedule, timeZone);
     if (found.last === undefined || now < found.last.askedAt || now >= found.last.after) {
@@ -51,14 +51,14 @@ export function createCalendar(): Calendar {
     },
 
     scheduleProblem(schedule) {
-      // croner also takes dates and nicknames; a window comes again.
-      if (schedule.trim().split(/\s+/).length !== 5) return 'has not five fields';
+      // croner also accepts dates and nicknames, but a window must repeat.
+      if (schedule.trim().split(/\s+/).length !== 5) return 'must have five fields';
       try {
         return new Cron(schedule, { paused: true, mode: '5-part', timezone: 'UTC' }).nextRun() === null
-          ? 'never comes'
+          ? 'has no future date'
           : undefined;
       } catch {
-        return 'is no schedule';
+        return 'must be a cron schedule';
       }
     },
 

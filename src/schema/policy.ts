@@ -1,4 +1,4 @@
-// What a ReleasePolicy must look like, by its published schema.
+// Validates a ReleasePolicy against its published schema.
 import type { ReleasePolicy } from '../api/policy.ts';
 import { releasePolicy } from '../api/schema/policy.ts';
 import type { Violation } from '../engine/validate/violation.ts';
@@ -6,7 +6,7 @@ import { ajv, violationsOf, withMetadata } from './rollout.ts';
 
 const isPolicy = ajv.compile(withMetadata(releasePolicy));
 
-/** Fields of a wrong type, or missing: nothing more can be said about it then. */
+/** With these errors, the object is not a ReleasePolicy that further checks can read. */
 const HARD = new Set(['type', 'anyOf', 'required']);
 
 export function checkPolicy(object: unknown): {

@@ -1,4 +1,4 @@
-// What a Rollout must look like, by its published schema: for the webhook, and for whoever checks files without a cluster.
+// Validates a Rollout against its published schema, for the webhook and for `kubectl tranche lint`.
 import { Ajv, type ErrorObject } from 'ajv';
 import type { Rollout } from '../api/types.ts';
 import type { JsonSchema } from '../api/schema/json-schema.ts';
@@ -8,14 +8,14 @@ import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
 import type { Violation } from '../engine/validate/violation.ts';
 
 const INT32 = 2 ** 31;
-/** Far above every length that a schema allows: an expression need not be tried on megabytes. */
-const MAX_TRIED = 10_000;
+/** Longer texts never match. Far above each maxLength in the schemas, so that no pattern runs on megabytes of text. */
+const MAX_PATTERN_TEXT = 10_000;
 const regExp = Object.assign(
   (pattern: string, flags: string) => {
     const expression = new RegExp(pattern, flags);
-    // ajv tells expressions apart by their text.
+    // ajv identifies expressions by their text.
     return {
-      test: (text: string) => text.length <= MAX_TRIED && expression.test(text),
+      test: (text: string) => text.length <= MAX_PATTERN_TEXT && expression.test(text),
       toString: () => String(expression),
     };
   },
@@ -23,7 +23,7 @@ const regExp = Object.assign(
 );
 export const ajv = new Ajv({
   strict: true,
-  // int-or-string has its limits beside `anyOf`, where Kubernetes wants them: they count for the type they fit.
+  // Kubernetes requires the limits of an int-or-string beside `anyOf`. Each limit applies to the type that it fits.
   strictTypes: false,
   allErrors: true,
   verbose: true,
@@ -54,27 +54,27 @@ export const metadata = {
   },
 };
 
-/** The published schema, and what every object has. */
+/** Adds the metadata fields to a published schema. */
 export const withMetadata = (schema: JsonSchema): object => ({
   ...schema,
   properties: { ...schema.properties, metadata },
   required: ['metadata', 'spec'],
 });
-const rolloutShapes = {
+const rolloutSchemas = {
   v1alpha1: ajv.compile(withMetadata(rolloutV1alpha1)),
   v1beta1: ajv.compile(withMetadata(rolloutV1beta1)),
 };
 
 export interface RolloutShape {
   readonly violations: readonly Violation[];
-  /** Undefined when fields have the wrong type or the essential ones are missing: nothing more can be said about it then. */
+  /** Undefined if fields have a wrong type or required ones are missing, so that further checks cannot read the object. */
   readonly rollout: Rollout | undefined;
 }
 
 const ESSENTIAL = new Set(['metadata', 'spec', 'workloadRef', 'strategy', 'apiVersion', 'kind', 'name']);
 
 export function checkRollout(object: unknown, version: 'v1alpha1' | 'v1beta1'): RolloutShape {
-  const check = rolloutShapes[version];
+  const check = rolloutSchemas[version];
   if (check(object)) return { violations: [], rollout: object as Rollout };
   const errors = check.errors ?? [];
   const typed = !errors.some(
@@ -86,7 +86,13 @@ export function checkRollout(object: unknown, version: 'v1alpha1' | 'v1beta1'): 
   return { violations: violationsOf(errors), rollout: typed ? (object as Rollout) : undefined };
 }
 
-/** For a user, in our four parts. The alternatives of an int-or-string are one error. */
+const FORMATS: Readonly<Record<string, string>> = {
+  int32: 'a 32-bit integer',
+  int64: 'a 64-bit integer',
+  'date-time': 'a date and time in RFC 3339 format',
+};
+
+/** Converts errors of ajv to Violations. The two alternatives of an int-or-string become one error. */
 export function violationsOf(errors: readonly ErrorObject[]): Violation[] {
   const found = new Map<string, Violation>();
   for (const error of errors) {
@@ -103,30 +109,35 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
   const say = (reason: string, remedy: string, value: unknown = data): Violation => ({ field, value, reason, remedy });
   switch (keyword) {
     case 'required':
-      return { field, value: undefined, reason: 'must be there', remedy: 'add it' };
+      return { field, value: undefined, reason: 'is required', remedy: 'add it' };
     case 'type':
-      return say(`is not of type ${type}`, `write ${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}`);
+      return say(`must be of type ${type}`, `write ${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}`);
     case 'anyOf':
-      return say('is neither a number nor a text', 'write a number of Pods such as 1, or a percent such as "50%"');
+      return say('must be an integer or a string', 'write a number of Pods such as 1, or a percentage such as "50%"');
     case 'enum':
-      return say('is not a choice', `write ${(params as { allowedValues: string[] }).allowedValues.join(' or ')}`);
+      return say(
+        'is not a supported value',
+        `write ${(params as { allowedValues: string[] }).allowedValues.join(' or ')}`,
+      );
     case 'minimum':
-      return say('is too small', `use ${limit} or more`);
+      return say(`must be greater than or equal to ${limit}`, `write ${limit} or more`);
+    case 'maximum':
+      return say(`must be less than or equal to ${limit}`, `write ${limit} or less`);
     case 'minItems':
-      return say('has too few items', `write at least ${limit}`);
+      return say(`must have at least ${limit} item${limit === '1' ? '' : 's'}`, 'add items');
     case 'maxItems':
-      return say('has too many items', `write at most ${limit}`, 'set');
+      return say(`must have at most ${limit} items`, 'remove items', 'set');
     case 'minLength':
-      return say('is too short', `write at least ${limit} character${limit === '1' ? '' : 's'}`);
+      return say(`must have at least ${limit} character${limit === '1' ? '' : 's'}`, 'write a longer value');
     case 'maxLength':
-      return say('is too long', `write at most ${limit} characters`);
+      return say(`must have at most ${limit} characters`, 'write a shorter value');
     case 'pattern': {
       const rule = NAME_RULES.find(({ pattern }) => pattern === (params as { pattern: string }).pattern);
-      if (rule) return say(`is not a name: ${rule.must}`, `write a name such as "${rule.example}"`);
-      return say('has not the right form', 'write a percent such as "50%"');
+      if (rule) return say(`is not a valid name: ${rule.must}`, `write a name such as "${rule.example}"`);
+      return say('must be a percentage', 'write a percentage such as "50%"');
     }
     case 'format':
-      return say('is out of range', `write ${(params as { format: string }).format}`);
+      return say(`must be ${FORMATS[(params as { format: string }).format]}`, 'write a valid value');
     default:
       return say(
         `is not valid (${keyword})`,
@@ -135,7 +146,7 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
   }
 }
 
-/** `/spec/steps/0/replicas` → `spec.steps[0].replicas`; the missing field's own path when one is missing. */
+/** `/spec/steps/0/replicas` → `spec.steps[0].replicas`. For a missing field, the path of that field. */
 export function pathOf({ instancePath, keyword, params }: ErrorObject): string {
   const parts = instancePath
     .split('/')

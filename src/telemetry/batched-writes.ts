@@ -1,11 +1,11 @@
-// A stream before stdout that gathers what one turn of the event loop writes.
+// A stream that batches the writes to stdout of one turn of the event loop.
 import { Writable } from 'node:stream';
 
 /**
- * Writes to `target` once a turn, when the work of the turn is done: stdout of a container is a pipe, and each write to a pipe waits for
- * the kernel, which an answer to the API server need not wait for. `flush` writes at once what there is.
+ * Writes to `target` once per turn of the event loop, after its other work. The stdout of a container is a pipe, and each write to a pipe
+ * is synchronous, so it would delay the answers to the API server. `flush` writes the batch at once.
  */
-export class OncePerTurn extends Writable {
+export class BatchedWrites extends Writable {
   private readonly target: NodeJS.WritableStream;
   private pending = '';
 

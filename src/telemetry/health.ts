@@ -1,24 +1,24 @@
-// /healthz, /readyz (which says what is missing) and /metrics, on a port of their own.
+// Serves /healthz, /readyz (with the reasons when it is not ready) and /metrics on a separate port.
 import { createServer, type Server } from 'node:http';
 import { listening } from './listening.ts';
 
-/** In words what is missing; undefined when nothing is. */
+/** Returns what is missing, as text, or undefined. */
 export type Check = () => string | undefined;
 
 export interface HealthOptions {
   readonly checks: Readonly<Record<string, Check>>;
-  /** What is in doubt while nothing is missing: told after the "ok". */
+  /** What may be out of date. /readyz shows it after "ok". */
   readonly doubts?: Readonly<Record<string, Check>>;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
 }
 
 export interface HealthServer {
-  /** Resolves with the port, which the system chose if it was 0. Rejects when the port cannot be had. */
+  /** Resolves with the port. With port 0, the system chooses a free port. Rejects if the port is not available. */
   listen(port: number, host?: string): Promise<number>;
   close(): Promise<void>;
 }
 
-/** What is missing, a line each. */
+/** The failed checks, one line each. */
 export const missing = (checks: HealthOptions['checks']): string[] =>
   Object.entries(checks).flatMap(([name, check]) => {
     const problem = check();
@@ -40,18 +40,18 @@ export function createHealthServer(options: HealthOptions): HealthServer {
       case '/metrics':
         return { code: 200, type: options.metrics.contentType, body: await options.metrics.text() };
       default:
-        return { code: 404, body: 'there is /healthz, /readyz and /metrics\n' };
+        return { code: 404, body: 'not found; the paths are /healthz, /readyz and /metrics\n' };
     }
   };
   const server: Server = createServer((request, response) => {
     const send = (code: number, body: string, type = 'text/plain; charset=utf-8'): void => {
       response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
-    if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'GET only\n');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'method not allowed; use GET\n');
     const path = (request.url ?? '/').split('?', 1)[0]!;
     answer(path).then(
       ({ code, body, type }) => send(code, body, type),
-      () => send(500, 'the metrics cannot be read\n'),
+      () => send(500, 'cannot collect the metrics\n'),
     );
   });
   const { listen, close } = listening(server);

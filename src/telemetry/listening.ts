@@ -1,16 +1,16 @@
-// A server and its port: taken, and given back with a grace for what is still being answered.
+// Starts a server on a port, and closes it gracefully.
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 export interface Listening {
-  /** Resolves with the port, which the system chose if it was 0. Rejects when the port cannot be had. */
+  /** Resolves with the port. With port 0, the system chooses a free port. Rejects if the port is not available. */
   listen(port: number, host?: string): Promise<number>;
-  /** Takes no new connection, lets those that are busy end, and cuts off what is still open after the grace. */
+  /** Accepts no new connections, waits for open requests, and closes the remaining connections after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
 export function listening(server: Server): Listening {
-  // Node's closeAllConnections does not know those that are still shaking hands.
+  // Node's closeAllConnections does not close connections in a TLS handshake.
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -1,4 +1,4 @@
-// What the program counts. Every label's values come from a small fixed set, or are namespaces (500 at most): no names of users' objects.
+// The Prometheus metrics. The values of each label are from a small fixed set, or namespaces (500 at most), never names of users' objects.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 
 export interface BuildInfo {
@@ -6,37 +6,37 @@ export interface BuildInfo {
 }
 
 export interface Metrics {
-  /** The exposition, for /metrics. */
+  /** The text of /metrics. */
   text(): Promise<string>;
   readonly contentType: string;
   admission(webhook: string, verdict: string, seconds: number): void;
   reconcile(controller: string, result: string, seconds: number): void;
-  /** Asked for whenever somebody reads the metrics. */
+  /** `depth` is called for each scrape. */
   watchQueue(controller: string, depth: () => number): void;
   /** An effect on a Deployment: mark, move, hold, trim, free. */
   budgetMove(move: string): void;
   bypass(): void;
-  /** A rule of a policy did not hold: denied, warned, audited, or broken open. */
+  /** A change violated a rule of a policy. Outcomes: denied, warned, audited, broken. */
   policy(rule: string, outcome: string): void;
   approval(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;
-  /** A release ended; times in seconds. */
+  /** A release ended. The duration is in seconds. */
   release(namespace: string, outcome: string, seconds: number): void;
-  /** The Pods of a step were all replaced. */
+  /** All Pods of a step were replaced. */
   step(seconds: number): void;
-  /** A step that waits for people was let go on. */
+  /** A step that waited for approval was approved. */
   approvalWait(seconds: number): void;
   eventDropped(why: string): void;
-  /** Spans of traces that are not sent: full, failed. */
+  /** Spans that were not sent. Reasons: full, failed. */
   spansDropped(why: string, spans: number): void;
   certificateExpiry(certificate: 'ca' | 'serving', atMs: number): void;
   leader(leads: boolean): void;
 }
 
-/** A release takes minutes or days. */
+/** Buckets for releases, which take minutes to days. */
 const LONG_SECONDS = [10, 30, 60, 300, 900, 1800, 3600, 14_400, 43_200, 86_400, 259_200, 604_800];
-/** Namespaces beyond these count as one, so that the number of series is bounded. */
+/** Further namespaces share one label value, so that the number of series is bounded. */
 const MAX_NAMESPACES = 500;
 const OTHER_NAMESPACES = '(others)';
 
@@ -48,66 +48,79 @@ export function createMetrics(build: BuildInfo): Metrics {
   collectDefaultMetrics({ register: registry });
 
   const admissionRequests = new Counter(
-    of('tranche_admission_requests_total{webhook,verdict}', 'Requests of the API server to our webhooks.'),
+    of('tranche_admission_requests_total{webhook,verdict}', 'Number of admission requests from the API server.'),
   );
   const admissionSeconds = new Histogram({
-    ...of('tranche_admission_duration_seconds{webhook}', 'Time from the request to our answer.'),
+    ...of('tranche_admission_duration_seconds{webhook}', 'Duration of admission requests.'),
     buckets: SECONDS,
   });
-  /** There are three webhooks: their labels need not be looked up each time. */
+  /** Cache of the histograms by webhook, to avoid a lookup of labels for each request. */
   const secondsOf = new Map<string, { observe(seconds: number): void }>();
   const reconciles = new Counter(
-    of('tranche_reconciles_total{controller,result}', 'Pieces of work of a controller, by how they ended.'),
+    of('tranche_reconciles_total{controller,result}', 'Number of reconciliations by controller and result.'),
   );
   const reconcileSeconds = new Histogram({
-    ...of('tranche_reconcile_duration_seconds{controller}', 'Time a piece of work took.'),
+    ...of('tranche_reconcile_duration_seconds{controller}', 'Duration of reconciliations.'),
     buckets: SECONDS,
   });
   const depths = new Map<string, () => number>();
   new Gauge({
-    ...of('tranche_queue_depth{controller}', 'Keys that wait for a worker now.'),
+    ...of('tranche_queue_depth{controller}', 'Number of keys that wait for a worker.'),
     collect() {
       for (const [controller, depth] of depths) this.set({ controller }, depth());
     },
   });
   const budgetMoves = new Counter(
-    of('tranche_budget_moves_total{move}', 'Writes to a Deployment that hold it, move it or give it back.'),
+    of('tranche_budget_moves_total{move}', 'Number of writes that hold a Deployment, move it or give it back.'),
   );
   const policyFindings = new Counter(
-    of('tranche_policy_findings_total{rule,outcome}', 'Changes against a rule of a ReleasePolicy, by what came of it.'),
+    of(
+      'tranche_policy_findings_total{rule,outcome}',
+      'Number of changes that violated a rule of a ReleasePolicy, by outcome.',
+    ),
   );
-  const approvals = new Counter(of('tranche_approvals_total', 'Steps that went on because people approved them.'));
+  const approvals = new Counter(of('tranche_approvals_total', 'Number of approved steps.'));
   const bypasses = new Counter(
-    of('tranche_bypasses_total', 'Template changes that no webhook saw, found and held by the operator.'),
+    of('tranche_bypasses_total', 'Number of template changes that bypassed the webhook and were held by the operator.'),
   );
   const watchRestarts = new Counter(
-    of('tranche_watch_restarts_total{resource,reason}', 'Watches opened again for another reason than their time.'),
+    of('tranche_watch_restarts_total{resource,reason}', 'Number of watches that were reopened before their timeout.'),
   );
   const watchDrift = new Counter(
-    of('tranche_watch_drift_objects_total{resource}', 'Objects whose change no watch had told, found by comparison.'),
+    of(
+      'tranche_watch_drift_objects_total{resource}',
+      'Number of changed objects that a watch missed and a comparison found.',
+    ),
   );
-  const releases = new Counter(of('tranche_releases_total{outcome}', 'Releases that ended.'));
+  const releases = new Counter(of('tranche_releases_total{outcome}', 'Number of releases that ended.'));
   const releaseSeconds = new Histogram({
-    ...of('tranche_release_duration_seconds{outcome}', 'From the begin of a release to its end, waits included.'),
+    ...of('tranche_release_duration_seconds{outcome}', 'Duration of releases, including waits.'),
     buckets: LONG_SECONDS,
   });
   const stepSeconds = new Histogram({
-    ...of('tranche_step_duration_seconds', 'Time in which the Pods of a step were replaced.'),
+    ...of('tranche_step_duration_seconds', 'Time to replace the Pods of a step.'),
     buckets: LONG_SECONDS,
   });
   const approvalSeconds = new Histogram({
-    ...of('tranche_approval_wait_seconds', 'Time that a finished step waited for approval.'),
+    ...of('tranche_approval_wait_seconds', 'Time that completed steps waited for approval.'),
     buckets: LONG_SECONDS,
   });
   const dora = doraMetrics(of);
-  const eventsDropped = new Counter(of('tranche_events_dropped_total{why}', 'Kubernetes Events that were left out.'));
-  const spansDropped = new Counter(of('tranche_spans_dropped_total{why}', 'Spans of traces that were left out.'));
-  const expiry = new Gauge(
-    of('tranche_certificate_expiry_timestamp_seconds{certificate}', 'When the certificate ends, since the epoch.'),
+  const eventsDropped = new Counter(
+    of('tranche_events_dropped_total{why}', 'Number of Kubernetes Events that were dropped.'),
   );
-  const leader = new Gauge(of('tranche_leader', '1 when this process leads.'));
+  const spansDropped = new Counter(of('tranche_spans_dropped_total{why}', 'Number of spans that were dropped.'));
+  const expiry = new Gauge(
+    of(
+      'tranche_certificate_expiry_timestamp_seconds{certificate}',
+      'Expiry of the certificate, in seconds since the epoch.',
+    ),
+  );
+  const leader = new Gauge(of('tranche_leader', '1 if this process is the leader.'));
   leader.set(0);
-  const info = new Gauge(of('tranche_build_info{version,node}', '1; what is running is in the labels.'));
+  const info = new Gauge(
+    of('tranche_build_info{version,node}', 'Always 1. The labels contain the versions of the program and of Node.'),
+  );
   info.set({ version: build.version, node: process.version }, 1);
 
   return {
@@ -146,31 +159,34 @@ export function createMetrics(build: BuildInfo): Metrics {
 
 type Definition = ReturnType<ReturnType<typeof definer>>;
 
-/** What all kinds of metrics are made from; labels as in `name{label,label}`. */
+/** Common options of all metrics. `what` has the form `name{label,label}`. */
 const definer = (registry: Registry) => (what: string, help: string) => {
   const [name = '', labels = ''] = what.split(/[{}]/);
   return { name, help, labelNames: labels.split(',').filter(Boolean), registers: [registry] };
 };
 
 /**
- * The four DORA figures as far as a cluster can know them: how often, how long from the admission of a change to its last Pod, how often
- * a change fails, and how long until what ran before runs again.
+ * The four DORA metrics as far as a cluster can measure them: deployment frequency, lead time from admission to the last Pod, change
+ * failure rate, and time to restore.
  */
 function doraMetrics(
   of: (what: string, help: string) => Definition,
 ): (namespace: string, outcome: string, seconds: number) => void {
-  const deployments = new Counter(of('tranche_dora_deployments_total{namespace}', 'Releases that went through.'));
+  const deployments = new Counter(of('tranche_dora_deployments_total{namespace}', 'Number of completed releases.'));
   const failures = new Counter(
-    of('tranche_dora_failures_total{namespace}', 'Releases that were rolled back, by people or by onFailure.'),
+    of(
+      'tranche_dora_failures_total{namespace}',
+      'Number of releases that were rolled back, by a user or by onFailure.',
+    ),
   );
   const leadTime = new Summary({
-    ...of('tranche_dora_lead_time_seconds{namespace}', 'From the admission of a change to its last Pod.'),
+    ...of('tranche_dora_lead_time_seconds{namespace}', 'Time from the admission of a change to its last Pod.'),
     percentiles: [],
   });
   const restore = new Summary({
     ...of(
       'tranche_dora_restore_seconds{namespace}',
-      'From the admission of a failed change to the end of its rollback.',
+      'Time from the admission of a failed change to the end of its rollback.',
     ),
     percentiles: [],
   });

@@ -1,37 +1,37 @@
-// Sends spans to an OpenTelemetry collector. Its libraries are loaded here, and only when something is to be traced.
+// Sends spans to an OpenTelemetry collector. Loads the OpenTelemetry libraries only if tracing is configured.
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Span } from '../engine/trace/spans.ts';
 import type { Logger } from './logger.ts';
 
 export interface TracingOptions {
-  /** Where spans are posted to, as OTLP in JSON. */
+  /** Endpoint for spans, as OTLP in JSON. */
   readonly url: URL;
-  /** They may be secrets. */
+  /** HTTP headers. They may contain secrets. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Attributes of the resource; `service.name` is one. */
+  /** Resource attributes, including `service.name`. */
   readonly resource: Readonly<Record<string, string>>;
 }
 
 export interface TracingDeps {
   readonly version: string;
   readonly logger: Logger;
-  /** Spans that will not be sent: `full`, `failed`. */
+  /** Called for spans that are not sent, because the queue is full or sending failed. */
   readonly onDropped: (why: 'full' | 'failed', spans: number) => void;
 }
 
 export interface SpanSender {
-  /** Never waits and never throws: what cannot be sent is dropped. */
+  /** Never blocks and never throws. Spans that cannot be sent are dropped. */
   emit(spans: readonly Span[]): void;
-  /** Sends what is there, for a few seconds at most. */
+  /** Sends the queued spans, for a few seconds at most. */
   stop(): Promise<void>;
 }
 
-/** Spans that wait, those on their way included. */
+/** Maximum number of unsent spans, including those in flight. */
 const QUEUE = 2_048;
 const BATCH = 256;
-/** A process that is killed loses so much. */
+/** Delay before a batch is sent. A process that is killed loses the spans of this time. */
 const DELAY_MS = 1_000;
-/** With its retries. */
+/** Timeout of an export, including retries. */
 const SEND_WITHIN_MS = 5_000;
 const STOP_WITHIN_MS = 3_000;
 
@@ -56,9 +56,9 @@ export async function startSpanSender(
           waiting -= spans.length;
           const failed = result.code !== 0;
           if (failed) onDropped('failed', spans.length);
-          // Once when it begins, once when it is over.
-          if (failed && !failing) logger.warn('traces cannot be sent, and are dropped', { error: result.error });
-          if (!failed && failing) logger.info('traces are sent again');
+          // Logs only the first failure and the recovery.
+          if (failed && !failing) logger.warn('cannot send traces; they are dropped', { error: result.error });
+          if (!failed && failing) logger.info('sending traces works again');
           failing = failed;
           done(result);
         });
@@ -123,5 +123,5 @@ export async function startSpanSender(
   };
 }
 
-/** Seconds and nanoseconds. */
+/** OpenTelemetry's pair of seconds and nanoseconds. */
 const hrTime = (ms: number): [number, number] => [Math.floor(ms / 1000), (ms % 1000) * 1_000_000];

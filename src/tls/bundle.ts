@@ -1,15 +1,15 @@
-// The certificates of the webhook server as they are kept: what they say, and what is to be done about them now.
+// The CA and the serving certificate of the webhook server: checks, and the steps of their rotation.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { issueCa, issueLeaf, SKEW_MS, type KeyPair } from './issue.ts';
 
-/** All PEM. Everything there is to know is in the certificates themselves. */
+/** All fields are PEM. The state of a rotation is in the certificates themselves. */
 export interface Bundle {
-  /** The CAs to trust, newest first. */
+  /** The trusted CAs, newest first. */
   readonly ca: string;
-  /** The newest CA's key; "" when another authority signs. */
+  /** Key of the newest CA. "" if another authority signs. */
   readonly caKey: string;
-  /** The serving certificate, with intermediates if there are any. */
+  /** The serving certificate, followed by intermediate certificates if there are any. */
   readonly cert: string;
   readonly key: string;
 }
@@ -17,9 +17,9 @@ export interface Bundle {
 export interface Lifetimes {
   readonly caDays: number;
   readonly leafDays: number;
-  /** A CA is replaced this long before it ends, a serving certificate a third of its life before. */
+  /** A CA is replaced this long before it expires. A serving certificate is replaced a third of its lifetime before it expires. */
   readonly caRenewDays: number;
-  /** How long both sides get to learn of a new CA before it signs, and of a new certificate before the old CA goes. */
+  /** Time between the steps of a rotation, in which clients and servers receive the new CA or certificate. */
   readonly spreadMs: number;
 }
 
@@ -27,20 +27,21 @@ export const LIFETIMES: Lifetimes = { caDays: 730, leafDays: 90, caRenewDays: 18
 
 const DAY_MS = 86_400_000;
 
-/** The certificates of a PEM text. Throws when there is none, or one cannot be read. */
+/** The certificates in a PEM text. Throws if there is none, or if one is invalid. */
 export function parseCertificates(pem: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new Error('no certificate in the PEM text');
+  if (blocks.length === 0) throw new Error('the PEM text contains no certificate');
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** Undefined when the serving pair works now, for these names, for a client that trusts the CAs; otherwise what is wrong. */
+/** Checks the serving certificate for these names and for a client that trusts the CAs. Returns what is wrong, or undefined. */
 export function flawOf(bundle: Bundle, names: readonly string[], nowMs: number): string | undefined {
   try {
     const [leaf, ...intermediates] = parseCertificates(bundle.cert);
-    if (!leaf!.checkPrivateKey(createPrivateKey(bundle.key))) return 'the key is not that of the certificate';
+    if (!leaf!.checkPrivateKey(createPrivateKey(bundle.key))) return 'the private key does not match the certificate';
     for (const name of names) {
-      if (!(isIP(name) ? leaf!.checkIP(name) : leaf!.checkHost(name))) return `the certificate is not for ${name}`;
+      if (!(isIP(name) ? leaf!.checkIP(name) : leaf!.checkHost(name)))
+        return `the certificate is not valid for ${name}`;
     }
     return flawOfChain(leaf!, intermediates, parseCertificates(bundle.ca), nowMs);
   } catch (error) {
@@ -55,7 +56,7 @@ function flawOfChain(
   nowMs: number,
 ): string | undefined {
   let current = leaf;
-  // Each step goes one certificate up; there are not more steps than certificates.
+  // Each iteration moves one certificate up the chain.
   for (let i = 0; i <= intermediates.length; i++) {
     if (!validAt(current, nowMs)) return `${current.subject} is valid from ${current.validFrom} to ${current.validTo}`;
     const signed = (by: X509Certificate): boolean => current.checkIssued(by) && current.verify(by.publicKey);
@@ -64,7 +65,7 @@ function flawOfChain(
     if (!above) break;
     current = above;
   }
-  return `${current.subject} is signed by none of the CAs`;
+  return `${current.subject} is not signed by any of the trusted CAs`;
 }
 
 const validAt = (certificate: X509Certificate, nowMs: number): boolean =>
@@ -75,7 +76,7 @@ export interface Expiry {
   readonly leafMs: number;
 }
 
-/** When the newest CA and the serving certificate end. */
+/** When the newest CA and the serving certificate expire, in milliseconds since the epoch. */
 export function expiryOf(bundle: Bundle): Expiry {
   return {
     caMs: parseCertificates(bundle.ca)[0]!.validToDate.getTime(),
@@ -83,7 +84,7 @@ export function expiryOf(bundle: Bundle): Expiry {
   };
 }
 
-/** A CA and a certificate, both new. */
+/** Issues a new CA and a new serving certificate. */
 export async function createBundle(names: readonly string[], nowMs: number, lives = LIFETIMES): Promise<Bundle> {
   const ca = await issueCa(nowMs, lives.caDays);
   const leaf = await issueLeaf(ca, names, nowMs, lives.leafDays);
@@ -93,8 +94,8 @@ export async function createBundle(names: readonly string[], nowMs: number, live
 export type Step = 'start over' | 'new CA' | 'new certificate' | 'drop the old CA' | 'nothing';
 
 /**
- * What is due now. A CA is replaced in three steps, each at least `spreadMs` after the one before, so that at any time every client trusts
- * what every server shows: the new CA joins the old one; it signs a new certificate; the old CA goes.
+ * The step that is due now. A CA is replaced in three steps, at least `spreadMs` apart, so that every client trusts the certificate of
+ * every server at any time: first the new CA is added, then it signs a new certificate, then the old CA is removed.
  */
 export function stepDue(bundle: Bundle, names: readonly string[], nowMs: number, lives = LIFETIMES): Step {
   let cas: X509Certificate[];
@@ -121,8 +122,8 @@ export function stepDue(bundle: Bundle, names: readonly string[], nowMs: number,
 
 const issuedAt = (certificate: X509Certificate): number => certificate.validFromDate.getTime() + SKEW_MS;
 
-/** The bundle after the step. */
-export async function take(
+/** Returns the bundle after the step. */
+export async function applyStep(
   step: Exclude<Step, 'nothing'>,
   bundle: Bundle,
   names: readonly string[],
@@ -134,7 +135,7 @@ export async function take(
       return createBundle(names, nowMs, lives);
     case 'new CA': {
       const ca = await issueCa(nowMs, lives.caDays);
-      // Two at most: a CA that failed to sign anything before it was due again need not be kept.
+      // Keeps two CAs at most: a CA that has signed nothing is dropped.
       const signer = signerOf(bundle);
       return { ...bundle, ca: joinPem([ca.cert, signer]), caKey: ca.key };
     }

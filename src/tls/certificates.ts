@@ -1,14 +1,14 @@
-// Keeps a valid serving certificate at hand: issues it, renews it, takes up what another replica has issued.
+// Issues and renews the serving certificate, and uses the one that another replica has issued.
 import type { Clock } from '../kube/api.ts';
 import { silent, type Logger } from '../kube/log.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
-import { createBundle, expiryOf, LIFETIMES, stepDue, take, type Bundle, type Lifetimes } from './bundle.ts';
+import { createBundle, expiryOf, LIFETIMES, stepDue, applyStep, type Bundle, type Lifetimes } from './bundle.ts';
 import type { BundleStore } from './store.ts';
 
-/** Where the server gets its certificate from, whoever issues it. */
+/** Source of the serving certificate. */
 export interface CertificateSource {
   readonly current: Bundle | undefined;
-  /** Why there is no certificate yet, or why the newest one is not used. */
+  /** Why there is no certificate yet, or why the newest one is not in use. */
   readonly problem: string | undefined;
   start(): void;
   stop(): Promise<void>;
@@ -16,18 +16,18 @@ export interface CertificateSource {
 
 export interface CertificateOptions {
   readonly store: BundleStore;
-  /** DNS names and IP addresses under which we are called. */
+  /** DNS names and IP addresses of the webhook server. */
   readonly names: readonly string[];
   readonly clock: Clock;
   readonly logger?: Logger;
   readonly lives?: Lifetimes;
-  /** A first or another bundle is in use: the server must show it, and the API server trust it. */
+  /** Called with the first bundle and each new one: the server must serve it, and the API server must trust it. */
   readonly onChange: (bundle: Bundle) => void;
 }
 
-/** A step of a rotation waits an hour or more, so looking twice an hour is enough. */
-const LOOK_EVERY_MS = 1_800_000;
-/** More than one rotation has steps: something is wrong if this is not enough. */
+/** The steps of a rotation are an hour or more apart, so a check twice an hour is enough. */
+const CHECK_EVERY_MS = 1_800_000;
+/** More than the steps of one rotation. If they are not enough, something is wrong. */
 const MAX_STEPS = 8;
 const KEY = 'certificates';
 
@@ -64,7 +64,7 @@ export class Certificates implements CertificateSource {
     this.check();
   }
 
-  /** Looks now: what is kept may have changed. */
+  /** Checks now, because the stored certificates may have changed. */
   check(): void {
     this.queue.add(KEY);
   }
@@ -81,11 +81,11 @@ export class Certificates implements CertificateSource {
       this.lastProblem = error instanceof Error ? error.message : String(error);
       throw error;
     }
-    // Not all replicas at the same moment.
-    return { againAfterMs: LOOK_EVERY_MS * (0.5 + 0.5 * this.options.clock.random()) };
+    // Random, so that the replicas do not check at the same time.
+    return { againAfterMs: CHECK_EVERY_MS * (0.5 + 0.5 * this.options.clock.random()) };
   }
 
-  /** Does what is due until nothing is; whoever loses a race takes what the winner wrote. */
+  /** Applies steps until none is due. If another replica writes first, uses its result. */
   private async settle(): Promise<Bundle> {
     const { store, names, clock } = this.options;
     for (let i = 0; i < MAX_STEPS; i++) {
@@ -94,11 +94,13 @@ export class Certificates implements CertificateSource {
       if (kept?.bundle && step === 'nothing') return kept.bundle;
       const next =
         kept?.bundle && step !== 'nothing'
-          ? await take(step, kept.bundle, names, clock.now(), this.lives)
+          ? await applyStep(step, kept.bundle, names, clock.now(), this.lives)
           : await createBundle(names, clock.now(), this.lives);
-      if (await store.write(next, kept?.version)) this.logger.info('certificates: a step was taken', { step });
+      if (await store.write(next, kept?.version)) this.logger.info('certificates: rotation step done', { step });
     }
-    throw new Error(`the certificates are not settled after ${MAX_STEPS} steps: is something else writing them?`);
+    throw new Error(
+      `the certificates still need changes after ${MAX_STEPS} steps: check whether another program writes the same Secret`,
+    );
   }
 
   private use(bundle: Bundle): void {
@@ -107,7 +109,7 @@ export class Certificates implements CertificateSource {
     this.bundle = bundle;
     const { leafMs, caMs } = expiryOf(bundle);
     const iso = (ms: number): string => new Date(ms).toISOString();
-    this.logger.info('certificate in use', { validUntil: iso(leafMs), caValidUntil: iso(caMs) });
+    this.logger.info('using a new certificate', { validUntil: iso(leafMs), caValidUntil: iso(caMs) });
     this.options.onChange(bundle);
   }
 }

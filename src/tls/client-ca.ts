@@ -1,4 +1,4 @@
-// Who signs the client certificates of the API server: read from a file, and read again when it changes.
+// The CA of the API server's client certificates. Reads it from a file, and reads it again when the file changes.
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../kube/api.ts';
 import { silent, type Logger } from '../kube/log.ts';
@@ -8,11 +8,11 @@ export interface ClientCaOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly logger?: Logger;
-  /** Another text is in use. */
+  /** Called after the CA has changed. */
   readonly onChange: () => void;
 }
 
-/** A mounted ConfigMap is up to a minute behind anyway. */
+/** The kubelet updates a mounted ConfigMap only about once a minute. */
 const POLL_MS = 10_000;
 
 export class ClientCa {
@@ -30,7 +30,7 @@ export class ClientCa {
     return this.pem;
   }
 
-  /** Rejects when the file cannot be used. Later, a file that cannot be used changes nothing. */
+  /** Rejects if the file is missing or invalid. Later, the old CA stays in use in that case. */
   async start(): Promise<void> {
     this.pem = await this.read();
     this.poll();
@@ -55,10 +55,10 @@ export class ClientCa {
       const pem = await this.read();
       if (pem === this.pem) return;
       this.pem = pem;
-      logger.info('another CA of client certificates is in use', { file });
+      logger.info('the CA of client certificates has changed', { file });
       onChange();
     } catch (error) {
-      logger.warn('the CA of client certificates cannot be read, the old one stays in use', { file, error });
+      logger.warn('cannot read the CA of client certificates; the previous CA stays in use', { file, error });
     }
   }
 

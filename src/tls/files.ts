@@ -1,4 +1,4 @@
-// Certificates that somebody else makes (cert-manager, a development pair): read from a folder, and read again when they change.
+// Certificates from another issuer, such as cert-manager. Reads them from a directory, and reads them again when they change.
 import { watch, type FSWatcher } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { flawOf, type Bundle } from './bundle.ts';
 import type { CertificateSource } from './certificates.ts';
 
 export interface FileOptions {
-  /** Has tls.crt, tls.key and ca.crt, as a mounted Secret of cert-manager does. */
+  /** Contains tls.crt, tls.key and ca.crt, like a mounted Secret of cert-manager. */
   readonly folder: string;
   readonly names: readonly string[];
   readonly clock: Clock;
@@ -16,7 +16,7 @@ export interface FileOptions {
   readonly onChange: (bundle: Bundle) => void;
 }
 
-/** A mounted Secret changes by a rename of `..data`, which not every file system tells. */
+/** A mounted Secret changes by a rename of `..data`, which not every file system reports. */
 const POLL_MS = 10_000;
 
 export class CertificateFiles implements CertificateSource {
@@ -47,10 +47,10 @@ export class CertificateFiles implements CertificateSource {
     try {
       this.watcher = watch(this.options.folder, () => this.check());
       this.watcher.on('error', (error) =>
-        this.logger.warn('cannot watch the folder, reading it now and then', { error }),
+        this.logger.warn('cannot watch the certificate directory; polling it instead', { error }),
       );
     } catch (error) {
-      this.logger.warn('cannot watch the folder, reading it now and then', { error });
+      this.logger.warn('cannot watch the certificate directory; polling it instead', { error });
     }
     this.check();
   }
@@ -93,17 +93,17 @@ export class CertificateFiles implements CertificateSource {
       this.lastProblem = undefined;
       return;
     }
-    // Half a change (the new certificate with the old key) is not used either: the rest will come.
+    // An incomplete change, such as the new certificate with the old key, is not used: the other files follow.
     const flaw = flawOf(found, this.options.names, this.options.clock.now());
     if (flaw) return this.complain(flaw);
     this.lastProblem = undefined;
     this.bundle = found;
-    this.logger.info('certificate in use');
+    this.logger.info('using a new certificate');
     this.options.onChange(found);
   }
 
   private complain(problem: string): void {
-    if (this.lastProblem !== problem) this.logger.warn('the certificate files cannot be used', { problem });
+    if (this.lastProblem !== problem) this.logger.warn('the certificate files are not valid', { problem });
     this.lastProblem = problem;
   }
 }

@@ -1,4 +1,4 @@
-// Tells the API server which CA to trust: puts caBundle into our webhook configurations and CRD, and puts it back when somebody takes it out.
+// Sets caBundle in the webhook configurations and the CRD, so that the API server trusts the webhooks, and restores it if it is removed.
 import type { KubeObject } from '../api/types.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
@@ -17,9 +17,9 @@ export interface InjectorOptions {
   readonly api: Api;
   readonly clock: Clock;
   readonly targets: readonly Target[];
-  /** Where the program is reached when it runs outside the cluster: replaces the host of the URLs that are there. */
+  /** URL of a program that runs outside the cluster. It replaces scheme, host and port of the configured URLs. */
   readonly url?: URL;
-  /** Another program writes; this one says what is missing. */
+  /** Only reports missing CAs. Another program writes them. */
   readonly readOnly?: boolean;
   readonly logger?: Logger;
 }
@@ -30,7 +30,7 @@ interface ClientConfig {
   readonly caBundle?: string;
 }
 
-/** Covers the three kinds; each has one of the two. */
+/** The fields of the three kinds. Each kind has one of them. */
 interface Configured extends KubeObject {
   readonly webhooks?: readonly { readonly name: string; readonly clientConfig: ClientConfig }[];
   readonly spec?: {
@@ -47,11 +47,11 @@ const RESOURCES: Readonly<Record<Target['kind'], Resource>> = {
 interface Watched {
   readonly target: Target;
   readonly reflector: Reflector<Configured>;
-  /** When we last wrote to it, newest last. */
+  /** Times of the last writes, newest last. */
   readonly writes: number[];
 }
 
-/** Whoever else insists on another CA (a second program with another URL) shall not make us write without end. */
+/** Limits the writes if another program sets another CA, for example a second instance with another URL. */
 const MAX_WRITES = 10;
 const WRITES_WINDOW_MS = 60_000;
 
@@ -67,13 +67,13 @@ export class CaInjector {
     this.logger = options.logger ?? silent;
     const { api, clock } = options;
     for (const target of options.targets) {
-      // One name only: the right to watch can be limited to it.
+      // Watches one name, so that RBAC can limit the rule to this name.
       const reflector = new Reflector<Configured>({
         api,
         clock,
         path: pathOf(RESOURCES[target.kind]),
         fieldSelector: nameSelector(target.name),
-        trim: keepClientConfigs,
+        transform: keepClientConfigs,
         logger: this.logger,
       });
       const key = `${target.kind}/${target.name}`;
@@ -93,23 +93,23 @@ export class CaInjector {
     await this.queue.drain();
   }
 
-  /** PEM: all CAs to trust. */
+  /** Sets the trusted CAs, in PEM. */
   setCa(pem: string): void {
     this.caBundle = Buffer.from(pem).toString('base64');
     for (const key of this.watched.keys()) this.queue.add(key);
   }
 
-  /** What is not as it should be yet, in words; undefined when the API server can reach us and trusts us. */
+  /** What is missing for the API server to reach and trust the webhooks, or undefined. */
   get problem(): string | undefined {
     for (const { target, reflector } of this.watched.values()) {
       const about = `${target.kind} ${target.name}`;
       if (!reflector.synced)
         return `${about} has not been read yet${reflector.problem ? `: ${reflector.problem}` : ''}`;
       const object = reflector.get(target.name);
-      if (!object) return `${about} does not exist: install the chart`;
+      if (!object) return `${about} does not exist; install the chart`;
       const wrong = this.mistakes(object);
       if (wrong[0]) return `${about}: ${wrong[0]}`;
-      if (this.patchFor(object).length > 0) return `${about} does not have our CA yet`;
+      if (this.patchFor(object).length > 0) return `${about} does not have the current CA yet`;
     }
     return undefined;
   }
@@ -122,7 +122,7 @@ export class CaInjector {
     const body = this.patchFor(object);
     if (body.length === 0) return;
     if (this.options.readOnly) {
-      this.logger.warn('does not have our CA: the Job of the certificates puts it in', {
+      this.logger.warn('does not have the current CA; the certificates Job adds it', {
         kind: target.kind,
         name: target.name,
       });
@@ -130,23 +130,26 @@ export class CaInjector {
     }
     const waitMs = this.waitFor(writes);
     if (waitMs > 0) {
-      this.logger.warn('somebody else keeps changing our CA: is another program running with another URL?', { key });
+      this.logger.warn(
+        'another program repeatedly changes the CA; check whether a second instance runs with another URL',
+        { key },
+      );
       return { againAfterMs: waitMs };
     }
     try {
       const path = pathOf(RESOURCES[target.kind], { name: target.name });
       await this.options.api.request({ method: 'PATCH', path, contentType: 'application/json-patch+json', body });
-      this.logger.info('told the API server our CA', { kind: target.kind, name: target.name });
+      this.logger.info('set the CA', { kind: target.kind, name: target.name });
       return;
     } catch (error) {
-      // A `test` of the patch did not hold, or the object is gone: the watch brings what is there now.
+      // A `test` of the patch failed, or the object was deleted: the watch delivers the current state.
       if (isConflict(error) || isNotFound(error) || (error instanceof ApiError && error.code === 422))
         return { retry: true };
       throw error;
     }
   }
 
-  /** How long to wait before the next write; 0, and the write is counted, when it may be done now. */
+  /** Milliseconds to wait before the next write. Returns 0 and counts the write if it is allowed now. */
   private waitFor(writes: number[]): number {
     const now = this.options.clock.now();
     const left = writes.length < MAX_WRITES ? 0 : writes[0]! + WRITES_WINDOW_MS - now;
@@ -156,7 +159,7 @@ export class CaInjector {
     return 0;
   }
 
-  /** JSON patch; each change holds only for the configuration it was made for. */
+  /** A JSON patch. A `test` operation protects each change against concurrent edits. */
   private patchFor(object: Configured): object[] {
     const patch: object[] = [];
     for (const { path, config } of configsOf(object)) {
@@ -167,7 +170,7 @@ export class CaInjector {
     return patch;
   }
 
-  /** Undefined when nothing is to be changed. */
+  /** The corrected configuration, or undefined if it is correct. */
   private desired(config: ClientConfig): ClientConfig | undefined {
     if (this.isElsewhere(config)) return undefined;
     const { caBundle: _, ...rest } = config;
@@ -177,7 +180,7 @@ export class CaInjector {
     return changed.caBundle === config.caBundle && changed.url === config.url ? undefined : changed;
   }
 
-  /** It leads to a Service and we run outside the cluster, or the other way round: not for us to change. */
+  /** True if it points to a Service while the program runs outside the cluster, or the reverse. The program does not change it then. */
   private isElsewhere(config: ClientConfig): boolean {
     return (config.url === undefined) === (this.options.url !== undefined);
   }
@@ -186,9 +189,9 @@ export class CaInjector {
     if (!configsOf(object).some(({ config }) => this.isElsewhere(config))) return [];
     return this.options.url
       ? [
-          `calls a Service in the cluster, not ${this.options.url.origin}: install the chart with webhook.url=${this.options.url.origin}`,
+          `calls a Service in the cluster, not ${this.options.url.origin}; install the chart with webhook.url=${this.options.url.origin}`,
         ]
-      : ['calls a URL outside the cluster, not our Service: install the chart without webhook.url'];
+      : ["calls a URL outside the cluster, not the chart's Service; install the chart without webhook.url"];
   }
 }
 
@@ -203,7 +206,7 @@ function configsOf(object: Configured): { path: string; config: ClientConfig }[]
   ];
 }
 
-/** A CRD's schema is large, and none of our business here. */
+/** Drops all other fields. The schema of a CRD is large and not needed. */
 function keepClientConfigs(object: Configured): Configured {
   const { name, uid, resourceVersion } = object.metadata;
   const metadata = { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };

@@ -1,4 +1,4 @@
-// Makes certificates: node:crypto makes the keys, node-forge builds and signs, and node:crypto checks what came out.
+// Issues certificates: node:crypto generates keys, node-forge builds and signs certificates, and node:crypto verifies the result.
 import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
@@ -10,18 +10,18 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** Clocks differ: what we issue is valid an hour ago already. */
+/** Certificates are valid from an hour ago, because clocks differ. */
 export const SKEW_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const KEY_BITS = 2048;
 
 export async function issueCa(nowMs: number, days: number): Promise<KeyPair> {
-  // Two CAs that are trusted at the same time need different names, or a verifier may try the wrong one.
+  // Two CAs that are trusted at the same time need different names. Otherwise a verifier may try the wrong one.
   const name = `tranche-ca-${randomBytes(6).toString('hex')}`;
   return await issue({ name, nowMs, notAfterMs: nowMs + days * DAY_MS, extensions: caExtensions });
 }
 
-/** A serving certificate for these DNS names and IP addresses; never valid for longer than its CA. */
+/** Issues a serving certificate for these DNS names and IP addresses. It never expires later than its CA. */
 export async function issueLeaf(ca: KeyPair, names: readonly string[], nowMs: number, days: number): Promise<KeyPair> {
   const caEndMs = new X509Certificate(ca.cert).validToDate.getTime();
   const notAfterMs = Math.min(nowMs + days * DAY_MS, caEndMs);
@@ -29,7 +29,7 @@ export async function issueLeaf(ca: KeyPair, names: readonly string[], nowMs: nu
   const leaf = new X509Certificate(pair.cert);
   const signer = new X509Certificate(ca.cert);
   if (!leaf.checkIssued(signer) || !leaf.verify(signer.publicKey))
-    throw new Error('the CA certificate and its key differ');
+    throw new Error('the key of the CA does not match its certificate');
   return pair;
 }
 
@@ -38,7 +38,7 @@ interface Request {
   readonly nowMs: number;
   readonly notAfterMs: number;
   readonly extensions: () => object[];
-  /** Signs; absent = signs itself. */
+  /** The signing CA. Absent = self-signed. */
   readonly ca?: KeyPair;
 }
 
@@ -84,7 +84,7 @@ const leafExtensions = (names: readonly string[]): object[] => [
   },
 ];
 
-/** 16 random bytes, positive and without a leading zero byte. */
+/** 16 random bytes: a positive number without a leading zero byte. */
 function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;

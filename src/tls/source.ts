@@ -1,4 +1,4 @@
-// Chooses where the certificate comes from: files that somebody else makes, a Secret shared by the replicas, or our own memory.
+// Chooses the source of the certificate: files from another issuer, a Secret that the replicas share, or memory.
 import type { KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { SECRETS } from '../api/resources.ts';
@@ -28,7 +28,7 @@ export function createCertificates(
   }
 }
 
-/** Looks when another replica has written, or somebody has deleted, the Secret. */
+/** Checks the certificates again when the Secret is changed or deleted. */
 function inSecret(
   namespace: string,
   name: string,
@@ -41,8 +41,8 @@ function inSecret(
     clock: options.clock,
     path: pathOf(SECRETS, { namespace }),
     fieldSelector: nameSelector(name),
-    // It tells that there is something to read; the keys need not lie about in one more place.
-    trim: ({ metadata: { uid, resourceVersion } }) => ({
+    // Keeps only the version, because the cache does not need the private keys.
+    transform: ({ metadata: { uid, resourceVersion } }) => ({
       metadata: { name, namespace, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) },
     }),
     ...(options.logger ? { logger: options.logger } : {}),

@@ -1,4 +1,4 @@
-// Where the certificates are kept: in a Secret that all replicas share, or, outside a cluster, nowhere but here.
+// Stores the certificates: in a Secret that all replicas share, or in memory for a process outside a cluster.
 import type { KubeObject } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
@@ -7,21 +7,21 @@ import { SECRETS } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import type { Bundle } from './bundle.ts';
 
-export interface Kept {
-  /** Undefined when what is there cannot be used (an empty Secret). */
+export interface StoredBundle {
+  /** Undefined if the stored data are incomplete, e.g. an empty Secret. */
   readonly bundle: Bundle | undefined;
   readonly version: string;
 }
 
 export interface BundleStore {
-  read(): Promise<Kept | undefined>;
-  /** False when somebody else has written since `version` was read (undefined = nothing was there): read again. */
+  read(): Promise<StoredBundle | undefined>;
+  /** Writes if the stored version is `version` (undefined = nothing is stored). Returns false if it is not: read again. */
   write(bundle: Bundle, version: string | undefined): Promise<boolean>;
 }
 
-/** For one process outside a cluster: it issues anew when it starts again. */
+/** For one process outside a cluster. A restart issues new certificates. */
 export function memoryStore(): BundleStore {
-  let kept: Kept | undefined;
+  let kept: StoredBundle | undefined;
   let version = 0;
   return {
     read: () => Promise.resolve(kept),
@@ -34,7 +34,7 @@ export function memoryStore(): BundleStore {
   };
 }
 
-/** Keys of kubernetes.io/tls, and the CA's beside them. */
+/** Keys of a kubernetes.io/tls Secret, and those of the CA. */
 const KEYS = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.crt', caKey: 'ca.key' } as const;
 
 interface Secret extends KubeObject {
@@ -62,7 +62,7 @@ export function secretStore(api: Api, namespace: string, name: string): BundleSt
         }
         return true;
       } catch (error) {
-        // Another replica was first, or the Secret was deleted meanwhile.
+        // Another replica has written first, or the Secret was deleted.
         if (isAlreadyExists(error) || isConflict(error) || isNotFound(error)) return false;
         throw error;
       }

@@ -158,9 +158,9 @@ describe('the webhook for Rollouts', () => {
       message(aReview(broken)),
       [
         '3 things are wrong:',
-        'spec.workloadRef.apiVersion: missing must be there; add it',
-        'spec.workloadRef.name: 5 is not of type string; write a string',
-        'spec.strategy.canary.steps[0].replicas: true is neither a number nor a text; write a number of Pods such as 1, or a percent such as "50%"',
+        'spec.workloadRef.apiVersion: missing is required; add it',
+        'spec.workloadRef.name: 5 must be of type string; write a string',
+        'spec.strategy.canary.steps[0].replicas: true must be an integer or a string; write a number of Pods such as 1, or a percentage such as "50%"',
       ].join('\n- '),
     );
     const choice = {
@@ -169,7 +169,7 @@ describe('the webhook for Rollouts', () => {
     };
     assert.equal(
       message(aReview(choice)),
-      'spec.strategy.canary.onFailure: "Stop" is not a choice; write Hold or Rollback',
+      'spec.strategy.canary.onFailure: "Stop" is not a supported value; write Hold or Rollback',
     );
   });
 

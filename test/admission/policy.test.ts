@@ -675,8 +675,11 @@ describe('the webhook for ReleasePolicies', () => {
     assert.match(judge({ steps: { maxFirstStep: '200%' } }), /spec.steps.maxFirstStep: "200%"/);
     assert.match(
       judge({ enforcement: 'deny' }),
-      /spec.enforcement: "deny" is not a choice; write Deny or Warn or Audit/,
+      /spec.enforcement: "deny" is not a supported value; write Deny or Warn or Audit/,
     );
-    assert.match(judge({ minSteps: 'x', steps: { minSteps: 'x' } }), /spec.steps.minSteps: "x" is not of type integer/);
+    assert.match(
+      judge({ minSteps: 'x', steps: { minSteps: 'x' } }),
+      /spec.steps.minSteps: "x" must be of type integer/,
+    );
   });
 });

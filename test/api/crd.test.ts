@@ -63,12 +63,12 @@ describe('without our webhooks', () => {
     [
       'steps that go back, as percents',
       aRollout('50%', 1, '40%'),
-      /^spec\.strategy\.canary\.steps: .*the percent of a step is less/,
+      /^spec\.strategy\.canary\.steps: .*the percentage of a step must not be less/,
     ],
     [
       'steps that go back, as Pods',
       aRollout(10, '50%', 9),
-      /^spec\.strategy\.canary\.steps: .*replicas of a step is less/,
+      /^spec\.strategy\.canary\.steps: .*replicas of a step must not be less/,
     ],
     ['no steps', strategy({ canary: { steps: [] } }), /^spec\.strategy\.canary\.steps: .*at least 1 items/],
     [
@@ -77,11 +77,11 @@ describe('without our webhooks', () => {
       /^spec\.strategy\.canary\.steps\[0\]\.replicas: Required value/,
     ],
     ['more than 50 steps', aRollout(...Array.from({ length: 51 }, (_, i) => i + 1)), /must have at most 50 items/],
-    ['no strategy', strategy({}), /write exactly one strategy: canary/],
+    ['no strategy', strategy({}), /exactly one strategy is required: write canary/],
     [
       'two strategies',
       strategy({ canary: { steps: [{ replicas: 1 }] }, blueGreen: {} }),
-      /write exactly one strategy: canary/,
+      /exactly one strategy is required: write canary/,
     ],
     ['no Pods', aRollout(0), /^spec\.strategy\.canary\.steps\[0\]\.replicas: .*greater than or equal to 1/],
     ['101%', aRollout('101%'), /^spec\.strategy\.canary\.steps\[0\]\.replicas: .*should match/],
@@ -106,9 +106,9 @@ describe('without our webhooks', () => {
         ...aV1alpha1Rollout(PARTITION),
         spec: { ...(aV1alpha1Rollout(PARTITION)['spec'] as Json), strategy: { canary: { steps: [{}] } } },
       },
-      /write replicas for every step/,
+      /replicas is required for every step/,
     ],
-    ['in v1alpha1, steps that go back', aV1alpha1Rollout(PARTITION, '20%', '10%'), /the percent of a step is less/],
+    ['in v1alpha1, steps that go back', aV1alpha1Rollout(PARTITION, '20%', '10%'), /the percentage of a step must not be less/],
   ];
   for (const [what, rollout, text] of refused) {
     it(`an API server refuses ${what}`, async () => {

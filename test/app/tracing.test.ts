@@ -46,15 +46,27 @@ describe('the configuration of tracing', () => {
   });
 
   for (const [variable, value, complaint] of [
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', /ENDPOINT "collector:4318" .*write http:\/\/HOST:4318/],
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'ftp://collector', /ENDPOINT "ftp:\/\/collector" .*write http/],
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://me:s3cret@collector', /put credentials into OTEL_EXPORTER_OTLP_HEADERS/],
-    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /PROTOCOL "grpc" .*write http\/json/],
+    [
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'collector:4318',
+      /ENDPOINT: Invalid value: "collector:4318": must be a URL such as http:\/\/HOST:4318/,
+    ],
+    [
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'ftp://collector',
+      /ENDPOINT: Invalid value: "ftp:\/\/collector": must be a URL such as http/,
+    ],
+    [
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'http://me:s3cret@collector',
+      /must not contain credentials: write them to OTEL_EXPORTER_OTLP_HEADERS/,
+    ],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /PROTOCOL: Invalid value: "grpc": .*write http\/json/],
     ['OTEL_EXPORTER_OTLP_HEADERS', 'a=b,s3cret', /entry 2 is not KEY=VALUE/],
     ['OTEL_EXPORTER_OTLP_HEADERS', 'a=s3cret%0Ab', /header "a"/],
     ['OTEL_EXPORTER_OTLP_HEADERS', 'a b=s3cret', /header "a b"/],
     ['OTEL_RESOURCE_ATTRIBUTES', 'a=%E0%A4%A', /entry 1 is not KEY=VALUE/],
-    ['OTEL_TRACES_SAMPLER', 'jaeger_remote', /SAMPLER "jaeger_remote" .*write one of always_on/],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote', /SAMPLER: Invalid value: "jaeger_remote": must be one of always_on/],
   ] as const) {
     it(`refuses ${variable}=${value} in words, without what may be secret`, () => {
       assert.throws(
@@ -67,6 +79,6 @@ describe('the configuration of tracing', () => {
 
   it('refuses a share that is none', () => {
     const env = { ...ENDPOINT, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '25%' };
-    assert.throws(() => read(env), /OTEL_TRACES_SAMPLER_ARG "25%" cannot be used: write a share from 0 to 1/);
+    assert.throws(() => read(env), /OTEL_TRACES_SAMPLER_ARG: Invalid value: "25%": must be a number from 0 to 1/);
   });
 });

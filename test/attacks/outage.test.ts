@@ -66,7 +66,7 @@ describe('attacks while nobody of ours lives', function () {
       /enrolled\.deployments\.tranche\.dev/,
     );
     const back = { metadata: { annotations: { 'tranche.dev/held': null } }, spec: { paused: false } };
-    await refused(back, /needs the verb approve/);
+    await refused(back, /requires the verb approve/);
     await accepted('ed', { spec: { replicas: 3 } });
     await accepted('ann', back);
   });

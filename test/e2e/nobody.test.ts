@@ -63,11 +63,11 @@ describe('With none of our processes alive', function () {
   it('the enrolment cannot be taken off, nor the record of a release', async () => {
     const unlabel = await client.attempt('kubectl', ['label', ...NAME, 'rollouts.kruise.io/workload-type-']);
     assert.notEqual(unlabel.code, 0);
-    assert.match(unlabel.stderr, /says that a Rollout releases this Deployment: delete the Rollout instead/);
+    assert.match(unlabel.stderr, /cannot be removed while a Rollout names this Deployment: delete the Rollout instead/);
     await client.kubectl(['annotate', ...NAME, 'tranche.dev/held={}']);
     const forget = await client.attempt('kubectl', ['annotate', ...NAME, 'tranche.dev/held-']);
     assert.notEqual(forget.code, 0);
-    assert.match(forget.stderr, /is the record of a release in flight: leave it, or roll back first/);
+    assert.match(forget.stderr, /cannot be removed during a release: keep it, or roll back first/);
   });
 
   it('a Deployment that no Rollout names is changed as if we were not there', async () => {

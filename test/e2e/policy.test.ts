@@ -420,7 +420,7 @@ spec:
     const bad = policy({ windows: { timeZone: 'Mars', deny: [{ schedule: 'x x x x x', durationSeconds: 60 }] } });
     await refused(
       ['apply', '-f', '-'],
-      /spec\.windows\.timeZone: "Mars" is no time zone[^]*schedule: "x x x x x" is no schedule/,
+      /spec\.windows\.timeZone: "Mars" is no time zone[^]*schedule: "x x x x x" must be a cron schedule/,
       bad,
     );
     await refused(

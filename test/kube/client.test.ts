@@ -161,7 +161,7 @@ describe('the API client', () => {
     await assert.rejects(open({ timeoutMs: 50 }).request({ method: 'GET', path: '/x' }), (error: unknown) => {
       assert.ok(error instanceof NetworkError);
       assert.equal(error.code, 'ETIMEDOUT');
-      assert.match(error.message, /^GET https:\/\/localhost:\d+\/x: no answer within 50 ms$/);
+      assert.match(error.message, /^GET https:\/\/localhost:\d+\/x: no response within 50 ms$/);
       return true;
     });
     handler = (_, response) => void response.write('{"a":');

@@ -164,13 +164,13 @@ describe('a connection', () => {
         ['that prints no JSON', 'console.log("hello")', {}, /its output is not JSON$/],
         ['that prints something else', 'console.log("{}")', {}, /its output is not an ExecCredential$/],
         ['without a status', say('null'), {}, /its output has no status$/],
-        ['without a credential', say('{}'), {}, /neither a token nor a certificate and its key$/],
-        ['with half a certificate', say('{ clientKeyData: "K" }'), {}, /a certificate or a key, and not both$/],
+        ['without a credential', say('{}'), {}, /neither a token nor a certificate with its key$/],
+        ['with half a certificate', say('{ clientKeyData: "K" }'), {}, /only one of certificate and key$/],
         [
           'of another version',
           say('{ token: "t" }', ', apiVersion: "x"'),
           {},
-          /is of x, and client.authentication.k8s.io\/v1 was asked for$/,
+          /has apiVersion x instead of client.authentication.k8s.io\/v1$/,
         ],
         [
           'of a version that is gone',
@@ -209,7 +209,7 @@ describe('a connection', () => {
       const connection = await from(path.join(folder, 'gone'), first, second);
       assert.equal(connection.server.host, '10.0.0.1:6443');
       assert.equal((await connection.credentials()).headers['authorization'], 'Bearer first');
-      await assert.rejects(from(path.join(folder, 'gone'), path.join(folder, 'too')), /no such file/);
+      await assert.rejects(from(path.join(folder, 'gone'), path.join(folder, 'too')), /file not found/);
     });
 
     describe('with flags', () => {
@@ -260,8 +260,8 @@ describe('a connection', () => {
       });
 
       it('refuses a user and a cluster that are not in the kubeconfig', async () => {
-        await assert.rejects(withFlags({ user: 'nobody' }), /there is no user "nobody"/);
-        await assert.rejects(withFlags({ cluster: 'nowhere' }), /there is no cluster "nowhere"/);
+        await assert.rejects(withFlags({ user: 'nobody' }), /user "nobody" does not exist/);
+        await assert.rejects(withFlags({ cluster: 'nowhere' }), /cluster "nowhere" does not exist/);
       });
     });
 
@@ -269,29 +269,29 @@ describe('a connection', () => {
       [
         'is not there',
         undefined,
-        /^kubeconfig .*\/config: no such file; pass --kubeconfig FILE with a file that kubectl can use$/,
+        /^kubeconfig .*\/config: file not found; pass --kubeconfig FILE with a file that kubectl can use$/,
       ],
       ['is not YAML', '{"a": [', /^kubeconfig .*\/config: .+; pass --kubeconfig FILE/],
       ['is empty', '', /^kubeconfig .*\/config: .+/],
       [
         'has no current context',
         { ...config({}), 'current-context': undefined },
-        /no current-context; choose one with: kubectl config use-context NAME$/,
+        /current-context is not set; to set it, run: kubectl config use-context NAME$/,
       ],
       [
         'has a current context that is not there',
         { ...config({}), 'current-context': 'y' },
-        /the current context "y" or its cluster is not in the file/,
+        /the current context "y" or its cluster does not exist/,
       ],
       [
         'has a server that is no URL',
         config({}, { server: 'nonsense' }),
-        /server: "nonsense" is not a URL; write https:\/\/HOST:PORT$/,
+        /server: Invalid value: "nonsense": must be a URL; write https:\/\/HOST:PORT$/,
       ],
       [
         'names a certificate that is not there',
         config({ 'client-certificate': 'gone.crt' }),
-        /cannot get credentials: no such file$/,
+        /cannot get credentials: file not found$/,
       ],
       [
         'names a plugin that is not there',
@@ -301,7 +301,7 @@ describe('a connection', () => {
       [
         'has a proxy that is no URL',
         config({}, { 'proxy-url': 'x' }),
-        /proxy-url: "x" is not a URL; write http:\/\/HOST:PORT$/,
+        /proxy-url: Invalid value: "x": must be a URL; write http:\/\/HOST:PORT$/,
       ],
     ] as const) {
       it(`that ${what} is refused in words`, async () => {
@@ -336,7 +336,7 @@ describe('a connection', () => {
       await kubeconfig('CA', 'ca.crt');
       await assert.rejects(connectInCluster('10.0.0.1', '443', folder), {
         name: 'ConnectionError',
-        message: /^cannot read the service account's token: no such file; set automountServiceAccountToken: true/,
+        message: /^cannot read the service account's token: file not found; set automountServiceAccountToken: true/,
       });
     });
   });

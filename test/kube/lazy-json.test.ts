@@ -1,12 +1,12 @@
 // Tests of fields that are kept as text.
 import assert from 'node:assert/strict';
-import { packed } from '../../src/kube/lazy-json.ts';
+import { withLazyField } from '../../src/kube/lazy-json.ts';
 
-describe('a packed field', () => {
+describe('a lazy field', () => {
   const spec = { replicas: 3, selector: { app: 'web' }, template: { labels: { app: 'web' }, image: 'web:v1' } };
 
   it('reads as it was, also in a copy, as JSON and by its keys', () => {
-    const kept = packed(spec, 'template');
+    const kept = withLazyField(spec, 'template');
     assert.deepEqual(kept.template, spec.template);
     assert.deepEqual({ ...kept, replicas: 4 }, { ...spec, replicas: 4 });
     assert.deepEqual(JSON.parse(JSON.stringify(kept)), spec);
@@ -15,18 +15,18 @@ describe('a packed field', () => {
 
   it('reads as it was, whatever its texts are made of', () => {
     const template = { a: 'żółw 🐢 \u0000 "\\" \u00ff', b: '\ud800 alone' };
-    assert.deepEqual(packed({ template }, 'template').template, template);
+    assert.deepEqual(withLazyField({ template }, 'template').template, template);
   });
 
   it('is the same object to everybody who reads it, so that what is remembered of it is found again', () => {
-    const kept = packed(spec, 'template');
+    const kept = withLazyField(spec, 'template');
     const { template } = kept;
     assert.equal(kept.template, template);
     assert.notEqual(kept.template, spec.template);
   });
 
   it('is frozen as everything is that a cache hands out', () => {
-    const kept = packed(spec, 'template');
+    const kept = withLazyField(spec, 'template');
     for (const part of [kept, kept.selector, kept.template, kept.template.labels]) assert.ok(Object.isFrozen(part));
   });
 });

@@ -88,8 +88,8 @@ describe('the proxy to a server', () => {
     assert.equal(readProxyUrl('https://u:p@proxy:1').host, 'proxy:1');
     assert.throws(
       () => readProxyUrl('nonsense'),
-      /^Error: proxy-url: "nonsense" is not a URL; write http:\/\/HOST:PORT$/,
+      /^Error: proxy-url: Invalid value: "nonsense": must be a URL; write http:\/\/HOST:PORT$/,
     );
-    assert.throws(() => readProxyUrl('ftp://proxy'), /unsupported scheme "ftp"; write http, https or socks5$/);
+    assert.throws(() => readProxyUrl('ftp://proxy'), /Unsupported scheme: "ftp"; write http, https or socks5$/);
   });
 });

@@ -403,8 +403,8 @@ describe('a reflector', () => {
       api.version = 100;
       api.intercept = (call) => (call.query?.['limit'] === '500' ? Promise.reject(away) : undefined);
       while (reflector.synced) await clock.run(100);
-      assert.match(reflector.problem!, /went back in time|ECONNREFUSED/);
-      assert.ok(log.includes('warn: the API server went back in time, listing again'), log.join());
+      assert.match(reflector.problem!, /was restored from a backup|ECONNREFUSED/);
+      assert.ok(log.includes('warn: the API server was restored from a backup; listing again'), log.join());
       api.intercept = () => undefined;
       await clock.run(20_000);
       assert.equal(reflector.synced, true);
@@ -420,7 +420,7 @@ describe('a reflector', () => {
         api,
         clock,
         path: '/apis/apps/v1/deployments',
-        trim: (object, kept) => (before.push(kept?.metadata.resourceVersion), object),
+        transform: (object, kept) => (before.push(kept?.metadata.resourceVersion), object),
       });
       api.version = 500;
       api.put('a');
@@ -471,10 +471,10 @@ describe('a reflector', () => {
       api.failures.push(busy, busy, busy, busy, busy, busy);
       reflector.start();
       while (api.failures.length > 1) await clock.run(100);
-      assert.deepEqual([...new Set(log)], ['info: watch interrupted, will try again']);
+      assert.deepEqual([...new Set(log)], ['info: watch interrupted, retrying']);
       while (api.failures.length > 0) await clock.run(100);
       await clock.run(100);
-      assert.equal(log.at(-1), 'warn: watch interrupted, will try again');
+      assert.equal(log.at(-1), 'warn: watch interrupted, retrying');
       await reflector.stop();
     });
 
@@ -482,10 +482,10 @@ describe('a reflector', () => {
       const { clock, api, reflector, log } = setUp();
       reflector.start();
       await clock.run(151_000);
-      assert.deepEqual(log, ['info: watch was silent, opening it again']);
+      assert.deepEqual(log, ['info: watch was silent, reopening it']);
       api.bookmark();
       await clock.run(151_000);
-      assert.equal(log.at(-1), 'warn: watch was silent, opening it again');
+      assert.equal(log.at(-1), 'warn: watch was silent, reopening it');
       await reflector.stop();
     });
   });

@@ -93,7 +93,7 @@ describe('the API client behind a proxy', () => {
   it('says which proxy stood in the way, and no password', async () => {
     const by = await listen(proxy([], 407));
     const client = clientOf('https://api.example:6443', `http://me:secret@127.0.0.1:${by}`);
-    const because = new RegExp(`proxy http://127.0.0.1:${by}: it answers 407 No to CONNECT api.example:6443`);
+    const because = new RegExp(`proxy http://127.0.0.1:${by}: CONNECT api.example:6443 failed with 407 No`);
     await assert.rejects(
       client.request(GET),
       (error: Error) => because.test(error.message) && !/secret/.test(error.message),
@@ -146,7 +146,7 @@ describe('the API client behind a proxy', () => {
             [5, 0],
             [5, 5, 0, 1],
           ],
-          /the connection was refused/,
+          /connection refused/,
         ],
         [[[5, 255]], /it asks for another way to log in/],
         [[[4, 0]], /it does not speak SOCKS 5/],

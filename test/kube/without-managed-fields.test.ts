@@ -1,8 +1,12 @@
 // Objects are parsed as they are but for metadata.managedFields, and nothing that looks like it is taken for it.
 import assert from 'node:assert/strict';
-import { managedFieldsOf, parseLean, parseLeanReview } from '../../src/kube/without-managed-fields.ts';
+import {
+  managedFieldsOf,
+  parseWithoutManagedFields,
+  parseReviewWithoutManagedFields,
+} from '../../src/kube/without-managed-fields.ts';
 
-const parse = (value: unknown): unknown => parseLean(Buffer.from(JSON.stringify(value)));
+const parse = (value: unknown): unknown => parseWithoutManagedFields(Buffer.from(JSON.stringify(value)));
 const managedFields = [
   { manager: 'k', operation: 'Update', fieldsV1: { 'f:spec': { 'k:{"a":"b\\""}': {}, 'v:"\\\\"': {} } } },
   { manager: '😀', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
@@ -16,7 +20,7 @@ const oddities: readonly object[][] = [
   [{ fieldsV1: { deep: { list: [{ a: [{}], b: 1 }] }, spec: {} } }],
 ];
 
-describe('parseLean', () => {
+describe('parseWithoutManagedFields', () => {
   const rest = { labels: { app: 'wéb' }, annotations: { last: JSON.stringify({ metadata: { managedFields } }) } };
   const spec = { template: { metadata: { managedFields } } };
   const cases: readonly [what: string, given: unknown, expected: unknown][] = [
@@ -41,12 +45,13 @@ describe('parseLean', () => {
 
   it('says what is no JSON, wherever it breaks off', () => {
     const text = Buffer.from(JSON.stringify({ metadata: { ...rest, managedFields }, spec }));
-    for (let end = 0; end < text.length; end++) assert.throws(() => parseLean(text.subarray(0, end)), SyntaxError);
+    for (let end = 0; end < text.length; end++)
+      assert.throws(() => parseWithoutManagedFields(text.subarray(0, end)), SyntaxError);
   });
 });
 
-describe('parseLeanReview', () => {
-  const parseReview = (value: unknown): unknown => parseLeanReview(JSON.stringify(value));
+describe('parseReviewWithoutManagedFields', () => {
+  const parseReview = (value: unknown): unknown => parseReviewWithoutManagedFields(JSON.stringify(value));
   const template = { metadata: { managedFields } };
   const full = { metadata: { name: 'web', managedFields }, spec: { template } };
   const lean = { metadata: { name: 'web', managedFields: [] }, spec: { template } };
@@ -91,6 +96,7 @@ describe('parseLeanReview', () => {
 
   it('says what is no JSON, wherever it breaks off', () => {
     const text = JSON.stringify({ request: { object: full, oldObject: full } });
-    for (let end = 0; end < text.length; end++) assert.throws(() => parseLeanReview(text.slice(0, end)), SyntaxError);
+    for (let end = 0; end < text.length; end++)
+      assert.throws(() => parseReviewWithoutManagedFields(text.slice(0, end)), SyntaxError);
   });
 });

@@ -60,7 +60,7 @@ describe('the program refuses in one line, with exit code 2', () => {
   });
 
   it('no kubeconfig at all', async () => {
-    refused(await start(), /^tranche: no cluster: pass --kubeconfig FILE, or set KUBECONFIG\n$/);
+    refused(await start(), /^tranche: no cluster is configured: pass --kubeconfig FILE, or set KUBECONFIG\n$/);
   });
 
   it('a kubeconfig that is not there', async () => {
@@ -74,7 +74,7 @@ describe('the program refuses in one line, with exit code 2', () => {
     ];
     refused(
       await start(...args),
-      /^tranche: kubeconfig .*\/gone: no such file; pass --kubeconfig FILE with a file that kubectl can use\n$/,
+      /^tranche: kubeconfig .*\/gone: file not found; pass --kubeconfig FILE with a file that kubectl can use\n$/,
     );
   });
 
@@ -84,7 +84,7 @@ describe('the program refuses in one line, with exit code 2', () => {
     const args = ['--kubeconfig', file, '--webhook-url', 'https://127.0.0.1:9443', '--metrics-port', '0'];
     refused(
       await start(...args),
-      /^tranche: no API server answers at http:\/\/127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\): start the cluster, or pass --kubeconfig FILE with another one\n$/,
+      /^tranche: cannot connect to the API server at http:\/\/127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\): start the cluster, or pass --kubeconfig FILE for another one\n$/,
     );
   });
 
@@ -100,7 +100,7 @@ describe('the program refuses in one line, with exit code 2', () => {
     ];
     refused(
       await start(...args),
-      /answers 401 \(Unauthorized\): log in again, or pass --kubeconfig FILE with credentials/,
+      /responds with 401 \(Unauthorized\): log in again, or pass --kubeconfig FILE with credentials/,
     );
   });
 
@@ -115,7 +115,7 @@ describe('the program refuses in one line, with exit code 2', () => {
     ];
     refused(
       await start(...args),
-      new RegExp(`^tranche: port ${port} is in use: stop what listens there, or pass --metrics-port PORT\n$`),
+      new RegExp(`^tranche: port ${port} is in use: stop the other program, or pass --metrics-port PORT\n$`),
     );
   });
 
@@ -131,7 +131,7 @@ describe('the program refuses in one line, with exit code 2', () => {
     const { code, stderr } = await start(...args, '--log-level', 'error');
     assert.match(
       stderr,
-      new RegExp(`^tranche: port ${port} is in use: stop what listens there, or pass --webhook-port PORT\n$`),
+      new RegExp(`^tranche: port ${port} is in use: stop the other program, or pass --webhook-port PORT\n$`),
     );
     assert.equal(code, 2);
   });

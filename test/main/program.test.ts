@@ -205,7 +205,8 @@ describe('two replicas behind a Service', () => {
   });
 
   it('hand over without waiting for the lease to expire', async () => {
-    const leads = (program: TestProgram): number => program.lines.filter(({ message }) => message === 'leading').length;
+    const leads = (program: TestProgram): number =>
+      program.lines.filter(({ message }) => message === 'became the leader').length;
     await until(
       () => programs.some((program) => leads(program) > 0),
       () => 'nobody leads',

@@ -44,7 +44,7 @@ describe('replicas behind the Service', function () {
     return replica;
   };
   const leads = ({ output }: Replica): boolean =>
-    output().lastIndexOf('"message":"leading"') > output().lastIndexOf('no longer leading');
+    output().lastIndexOf('"message":"became the leader"') > output().lastIndexOf('lost the lead');
   const leaderOf = async (): Promise<Replica> => {
     const found = (): Replica | undefined => endpoints.find(leads);
     await until(
@@ -88,7 +88,7 @@ describe('replicas behind the Service', function () {
       leader.kill('SIGCONT');
     }
     await until(
-      () => leader.output().includes('no longer leading'),
+      () => leader.output().includes('lost the lead'),
       () => leader.output().slice(-2000),
     );
     endpoints.push(leader);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Agent, request } from 'node:https';
 import { createAdmissionServer } from '../../src/admission/index.ts';
-import { createBundle, parseCertificates, take } from '../../src/tls/bundle.ts';
+import { createBundle, parseCertificates, applyStep } from '../../src/tls/bundle.ts';
 
 const REVIEW = JSON.stringify({
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -56,7 +56,7 @@ describe('a rotation of the certificates under load', () => {
       await goOn();
       const first = parseCertificates(served.ca)[0]!.fingerprint256;
       for (const step of ['new CA', 'new certificate', 'drop the old CA'] as const) {
-        served = await take(step, served, names, Date.now());
+        served = await applyStep(step, served, names, Date.now());
         trusted = served.ca;
         server.reload({ key: served.key, cert: served.cert });
         await goOn();

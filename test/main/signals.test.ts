@@ -48,8 +48,8 @@ describe('the process', () => {
   };
 
   for (const [when, text] of [
-    ['while it waits for the chart', '"message":"certificate in use"'],
-    ['while it is still starting', '"message":"certificates: a step was taken"'],
+    ['while it waits for the chart', '"message":"using a new certificate"'],
+    ['while it is still starting', '"message":"certificates: rotation step done"'],
   ] as const) {
     it(`ends in order on SIGTERM, ${when}`, async () => {
       const { code, stdout, stderr } = await endAt(text);

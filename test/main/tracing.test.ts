@@ -144,7 +144,7 @@ describe('the program with OpenTelemetry', function () {
       () => metrics,
       60,
     );
-    assert.match(replica.output(), /"level":"warn","message":"traces cannot be sent/);
+    assert.match(replica.output(), /"level":"warn","message":"cannot send traces/);
     assert.doesNotMatch(replica.output(), /"level":"error"/);
     replica.kill('SIGKILL');
     replica = await startReplica(collector.url);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
 import { OwnWrites } from '../../src/operator/mutation-cache.ts';
 import { selectorText } from '../../src/kube/selector.ts';
-import { trimWorkload, trimPod, trimReplicaSet } from '../../src/operator/transform.ts';
+import { transformWorkload, transformPod, transformReplicaSet } from '../../src/operator/transform.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
 
 describe('the difference between two statuses', () => {
@@ -115,20 +115,24 @@ describe('what is kept of the conditions', () => {
       ['ReplicaSetCreateError', 1_000],
       ['FailedCreate', 1_000],
     ];
-    assert.deepEqual(kept(trimWorkload(failing)), wanted);
-    assert.deepEqual(kept(trimReplicaSet(failing)), wanted);
+    assert.deepEqual(kept(transformWorkload(failing)), wanted);
+    assert.deepEqual(kept(transformReplicaSet(failing)), wanted);
   });
 
   it('is nothing where all is well', () => {
     const well = { ...object, status: { ...object.status, conditions: all.slice(0, 2) } };
-    assert.deepEqual([trimWorkload(well).status, trimReplicaSet(well).status], [{ replicas: 3 }, { replicas: 3 }]);
+    assert.deepEqual(
+      [transformWorkload(well).status, transformReplicaSet(well).status],
+      [{ replicas: 3 }, { replicas: 3 }],
+    );
     const { status: _, ...young } = object;
-    assert.doesNotThrow(() => [trimWorkload(young), trimReplicaSet(young)]);
+    assert.doesNotThrow(() => [transformWorkload(young), transformReplicaSet(young)]);
   });
 
   it('of a Pod the message only where it failed', () => {
     const status = { reason: 'OutOfcpu', message: 'z'.repeat(9_000) };
-    const of = (phase: string) => trimPod({ metadata: { name: 'p' }, status: { phase, ...status } }).status?.message;
+    const of = (phase: string) =>
+      transformPod({ metadata: { name: 'p' }, status: { phase, ...status } }).status?.message;
     assert.deepEqual([of('Failed')?.length, of('Running')], [1_000, undefined]);
   });
 });

@@ -147,14 +147,18 @@ describe('a ReleasePolicy', () => {
     [
       'a schedule that is none',
       { windows: { deny: [{ schedule: 'every friday', durationSeconds: 60 }] } },
-      /windows.deny\[0\].schedule: "every friday" has not five fields; write five fields of cron/,
+      /windows.deny\[0\].schedule: "every friday" must have five fields; write five fields of cron/,
     ],
     [
       'a field out of range',
       { windows: { allow: [{ schedule: '0 25 * * *', durationSeconds: 60 }] } },
-      /windows.allow\[0\].schedule: "0 25 \* \* \*" is no schedule/,
+      /windows.allow\[0\].schedule: "0 25 \* \* \*" must be a cron schedule/,
     ],
-    ['a day that never comes', { windows: { deny: [{ schedule: '0 0 30 2 *', durationSeconds: 60 }] } }, /never comes/],
+    [
+      'a day that never comes',
+      { windows: { deny: [{ schedule: '0 0 30 2 *', durationSeconds: 60 }] } },
+      /has no future date/,
+    ],
     [
       'an unknown zone',
       { windows: { timeZone: 'Europe/Atlantis', deny: [weekend] } },

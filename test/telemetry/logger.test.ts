@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { ApiError, NetworkError } from '../../src/kube/errors.ts';
 import { createLogger, type LogLevel } from '../../src/telemetry/logger.ts';
-import { OncePerTurn } from '../../src/telemetry/batched-writes.ts';
+import { BatchedWrites } from '../../src/telemetry/batched-writes.ts';
 
 function setUp(level: LogLevel = 'info') {
   const lines: Record<string, unknown>[] = [];
@@ -112,7 +112,7 @@ describe('the log', () => {
         done();
       },
     });
-    const log = createLogger('info', new OncePerTurn(target));
+    const log = createLogger('info', new BatchedWrites(target));
     log.info('one');
     log.info('two');
     assert.deepEqual(written, []);

@@ -93,7 +93,7 @@ describe('the sender of spans', function () {
     assert.equal(dropped['failed'], 300);
     assert.deepEqual(
       warnings.map(({ message }) => message),
-      ['traces cannot be sent, and are dropped'],
+      ['cannot send traces; they are dropped'],
     );
     await end(server);
   });

@@ -8,7 +8,7 @@ import {
   flawOf,
   parseCertificates,
   stepDue,
-  take,
+  applyStep,
   type Bundle,
   type Lifetimes,
 } from '../../src/tls/bundle.ts';
@@ -29,9 +29,9 @@ describe('certificates', () => {
     assert.equal(flawOf(bundle, NAMES, START), undefined);
     assert.equal(
       flawOf(bundle, ['kubernetes.default.svc'], START),
-      'the certificate is not for kubernetes.default.svc',
+      'the certificate is not valid for kubernetes.default.svc',
     );
-    assert.equal(flawOf(bundle, ['127.0.0.2'], START), 'the certificate is not for 127.0.0.2');
+    assert.equal(flawOf(bundle, ['127.0.0.2'], START), 'the certificate is not valid for 127.0.0.2');
   });
 
   it('are valid for a client whose clock is an hour behind, and not for ever', () => {
@@ -52,13 +52,16 @@ describe('certificates', () => {
 
   it('say what is wrong: another key, another CA, nonsense', async () => {
     const other = await createBundle(NAMES, START);
-    assert.equal(flawOf({ ...bundle, key: other.key }, NAMES, START), 'the key is not that of the certificate');
-    assert.equal(flawOf({ ...bundle, ca: other.ca }, NAMES, START), 'CN=tranche-webhook is signed by none of the CAs');
-    assert.equal(flawOf({ ...bundle, cert: 'hello' }, NAMES, START), 'no certificate in the PEM text');
+    assert.equal(flawOf({ ...bundle, key: other.key }, NAMES, START), 'the private key does not match the certificate');
+    assert.equal(
+      flawOf({ ...bundle, ca: other.ca }, NAMES, START),
+      'CN=tranche-webhook is not signed by any of the trusted CAs',
+    );
+    assert.equal(flawOf({ ...bundle, cert: 'hello' }, NAMES, START), 'the PEM text contains no certificate');
     assert.equal(flawOf({ ...bundle, ca: other.ca + bundle.ca }, NAMES, START), undefined);
     await assert.rejects(
       issueLeaf({ cert: bundle.ca, key: other.caKey }, NAMES, START, 1),
-      /the CA certificate and its key differ/,
+      /the key of the CA does not match its certificate/,
     );
   });
 
@@ -68,7 +71,7 @@ describe('certificates', () => {
     const stray = await issueCa(START, 100);
     const leaf = await issueLeaf(stray, NAMES, START, 10);
     const chained = { ca: root.cert, caKey: '', cert: leaf.cert + stray.cert, key: leaf.key };
-    assert.match(flawOf(chained, NAMES, START)!, /is signed by none of the CAs/);
+    assert.match(flawOf(chained, NAMES, START)!, /is not signed by any of the trusted CAs/);
     assert.equal(flawOf({ ...chained, ca: stray.cert }, NAMES, START), undefined);
   });
 
@@ -103,7 +106,7 @@ describe('a rotation', () => {
         step !== 'nothing';
         step = stepDue(bundle, NAMES, now, lives)
       ) {
-        bundle = await take(step, bundle, NAMES, now, lives);
+        bundle = await applyStep(step, bundle, NAMES, now, lives);
         history.push({ at: now, bundle });
         steps.push(`${((now - START) / HOUR).toFixed(1)} ${step}`);
       }
@@ -129,8 +132,8 @@ describe('a rotation', () => {
 
   it('is what a TLS server can take up between two connections', async () => {
     const old = await createBundle(['localhost'], Date.now());
-    const joined = await take('new CA', old, ['localhost'], Date.now());
-    const renewed = await take('new certificate', joined, ['localhost'], Date.now());
+    const joined = await applyStep('new CA', old, ['localhost'], Date.now());
+    const renewed = await applyStep('new certificate', joined, ['localhost'], Date.now());
     const server = createServer({ key: old.key, cert: old.cert }, (socket) => socket.end('hello'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;

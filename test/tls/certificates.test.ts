@@ -193,7 +193,7 @@ describe('certificate files', () => {
       const second = await createBundle(NAMES, Date.now());
       await put(second, 'tls.crt');
       files.check();
-      await until(() => files.problem === 'the key is not that of the certificate', 'a half change');
+      await until(() => files.problem === 'the private key does not match the certificate', 'a half change');
       assert.equal(files.current, seen[0]);
       await put(second);
       files.check();

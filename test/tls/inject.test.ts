@@ -97,7 +97,7 @@ describe('the CA injector', () => {
       webhook: webhooks({ service }, { service, caBundle: 'b2xk' }),
       crd: crd({ service }),
     });
-    assert.equal(injector.problem, 'MutatingWebhookConfiguration tranche does not have our CA yet');
+    assert.equal(injector.problem, 'MutatingWebhookConfiguration tranche does not have the current CA yet');
     assert.deepEqual(server.patches, []);
     injector.setCa('PEM');
     await clock.run(1_000);
@@ -205,7 +205,7 @@ describe('the CA injector', () => {
     later.start();
     later.setCa('PEM');
     await clock.run(1_000);
-    assert.equal(later.problem, 'MutatingWebhookConfiguration tranche does not exist: install the chart');
+    assert.equal(later.problem, 'MutatingWebhookConfiguration tranche does not exist; install the chart');
     server.put('tranche', webhooks({ service }));
     await clock.run(1_000);
     assert.deepEqual(configs(), [{ service, caBundle: base64('PEM') }]);

@@ -1,4 +1,4 @@
-// The chart's README: its values, their defaults and what their comments say.
+// Generates the chart's README: its values, their defaults and their comments.
 import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from 'yaml';
 
 interface Row {
@@ -16,7 +16,7 @@ const text = (comment: string | null | undefined): string =>
     .join(' ')
     .trim();
 
-/** A line for each value that is set as one; a group's comment goes to its first. */
+/** Returns a row for each value. The comment of a group becomes a row of its own. */
 function rowsOf(map: YAMLMap, prefix: string): Row[] {
   return map.items.flatMap((item, i) => {
     const { key, value } = item as Pair;
@@ -34,7 +34,7 @@ function rowsOf(map: YAMLMap, prefix: string): Row[] {
   });
 }
 
-/** Markdown of the whole README. */
+/** Returns the README as Markdown. */
 export function chartReadme(values: string): string {
   const { contents } = parseDocument(values);
   if (!isMap(contents)) throw new Error('values.yaml is not a map');
@@ -47,8 +47,8 @@ export function chartReadme(values: string): string {
     '',
     '# The chart',
     '',
-    'Installs Tranche: two replicas, webhooks, CRDs, rights. [docs/install.md](../../docs/install.md) says how to install, upgrade and',
-    'leave; [docs/security.md](../../docs/security.md) what it may do and why. `values.schema.json` refuses values that are not here.',
+    'This chart installs Tranche: the Deployment, the webhooks, the CRDs and RBAC. [docs/install.md](../../docs/install.md) describes',
+    'installation, upgrades and uninstallation. [docs/security.md](../../docs/security.md) explains the permissions. `values.schema.json` refuses unknown values.',
     '',
     '| value | default | meaning |',
     '| --- | --- | --- |',

@@ -1,4 +1,4 @@
-// docs/cli.md: the help of every command, as the program prints it.
+// Generates docs/cli.md from the help of all commands.
 import type { Command } from 'commander';
 import { createProgram } from '../../src/cli/cli.ts';
 
@@ -48,7 +48,7 @@ kubectl exec -n tranche-system deployment/tranche -- tranche list -A
 ## Commands
 `;
 
-/** As Markdown; the caller formats it. */
+/** Returns Markdown. The caller formats it. */
 export function cliDocs(): string {
   const program = createProgram({ out: () => undefined, err: () => undefined }, async () => undefined);
   const commands = program
@@ -64,7 +64,7 @@ export function cliDocs(): string {
 
 const block = (text: string): string => `\n\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
 
-/** With what is added after it, which helpInformation() leaves out. */
+/** The help with the text that is added after it, which helpInformation() does not contain. */
 function helpOf(command: Command): string {
   let text = '';
   command.configureOutput({ writeOut: (part) => void (text += part) });

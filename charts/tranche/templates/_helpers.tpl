@@ -1,4 +1,4 @@
-{{/* The name that everything of a release starts with: the release's own where it says "tranche" already. */}}
+{{/* Prefix of the names of all objects: the release name if it contains "tranche", otherwise with "-tranche" appended. */}}
 {{- define "tranche.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
@@ -13,17 +13,17 @@
 {{- .Values.serviceAccount.name | default (include "tranche.fullname" .) -}}
 {{- end -}}
 
-{{/* The Service that the API server calls. */}}
+{{/* Service of the webhooks. */}}
 {{- define "tranche.webhookService" -}}
 {{- printf "%s-webhook" (include "tranche.fullname" .) -}}
 {{- end -}}
 
-{{/* The Secret that holds the CA and the serving certificate, shared by the replicas. */}}
+{{/* Secret with the CA and the serving certificate, shared by the replicas. */}}
 {{- define "tranche.tlsSecret" -}}
 {{- printf "%s-tls" (include "tranche.fullname" .) -}}
 {{- end -}}
 
-{{/* The name of the mutating and of the validating webhook configuration. */}}
+{{/* Name of the mutating and the validating webhook configuration. */}}
 {{- define "tranche.webhookConfiguration" -}}
 {{- include "tranche.fullname" . -}}
 {{- end -}}
@@ -37,7 +37,7 @@ app.kubernetes.io/name: tranche
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* Labels of what does one thing and ends: never those that the Service selects by. Takes (dict "root" $ "what" "drain"). */}}
+{{/* Labels of Jobs and their Pods. They differ from the labels that the Service selects. Takes (dict "root" $ "what" "drain"). */}}
 {{- define "tranche.taskLabels" -}}
 app.kubernetes.io/name: tranche-{{ .what }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -58,8 +58,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/*
-Where the API server finds us: a Service, or webhook.url when the program runs outside the cluster.
-Takes (dict "root" $ "path" "/mutate"). The caBundle is left out: the program puts it in, and helm upgrade must not take it away.
+Address of the webhooks: a Service, or webhook.url if the program runs outside the cluster. Takes (dict "root" $ "path" "/mutate").
+It has no caBundle: the certificates Job sets it, and helm upgrade must not remove it.
 */}}
 {{- define "tranche.clientConfig" -}}
 {{- if .root.Values.webhook.url -}}
@@ -73,14 +73,14 @@ service:
 {{- end -}}
 {{- end -}}
 
-{{/* On whatever has a caBundle: cert-manager puts it in. */}}
+{{/* Annotation for objects with a caBundle, which cert-manager sets. */}}
 {{- define "tranche.caAnnotation" -}}
 {{- if .Values.certificates.certManager.enabled -}}
 cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "tranche.fullname" . }}
 {{- end -}}
 {{- end -}}
 
-{{/* How every Pod of ours runs: Pod Security "restricted". */}}
+{{/* Security context of all Pods, for the Pod Security Standard "restricted". */}}
 {{- define "tranche.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -95,7 +95,7 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end -}}
 
-{{/* Where our Pods may run, and with what. */}}
+{{/* Scheduling and image pull secrets of all Pods. */}}
 {{- define "tranche.placement" -}}
 {{- with .Values.operator.priorityClassName }}
 priorityClassName: {{ . }}
@@ -120,7 +120,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
-{{/* The container's variables for OpenTelemetry. Values of resource attributes are percent-encoded, as they have to be. */}}
+{{/* Environment variables for OpenTelemetry. OpenTelemetry requires percent-encoded values of resource attributes. */}}
 {{- define "tranche.tracing" -}}
 {{- with .Values.tracing -}}
 {{- if .endpoint -}}

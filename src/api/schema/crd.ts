@@ -1,14 +1,19 @@
-// The CustomResourceDefinition of Rollout, built from its schemas; conversion is left to the chart, which knows where we listen.
+// The CustomResourceDefinition of Rollout. The chart adds the conversion webhook, because only the chart knows its address.
 import { GROUP } from '../keys.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from './rollout.ts';
 
-/** OpenKruise's columns. */
+/** The same printer columns as in OpenKruise. */
 const columns = (step: string): readonly object[] => [
   { name: 'STATUS', type: 'string', description: 'Phase of the Rollout.', jsonPath: '.status.phase' },
   { name: 'CANARY_STEP', type: 'integer', description: 'Number of the step.', jsonPath: `${step}.currentStepIndex` },
   { name: 'CANARY_STATE', type: 'string', description: 'State of the step.', jsonPath: `${step}.currentStepState` },
-  { name: 'MESSAGE', type: 'string', description: 'What happens next.', jsonPath: '.status.message' },
+  {
+    name: 'MESSAGE',
+    type: 'string',
+    description: 'What happens now, and what the release waits for.',
+    jsonPath: '.status.message',
+  },
   { name: 'AGE', type: 'date', jsonPath: '.metadata.creationTimestamp' },
 ];
 

@@ -1,4 +1,4 @@
-// The subset of JSON Schema that both a CRD (structural OpenAPI v3) and ajv understand, and short ways to write it.
+// The subset of JSON Schema that both CRDs (structural OpenAPI v3) and ajv support, and helper functions to write schemas.
 
 import type { NameRule } from '../names.ts';
 
@@ -30,7 +30,7 @@ export interface JsonSchema {
   readonly 'x-kubernetes-validations'?: readonly CelRule[];
 }
 
-/** Keywords of Kubernetes that are no JSON Schema: ajv is told to pass them over. */
+/** Keywords of Kubernetes that are not part of JSON Schema. ajv ignores them. */
 export const KUBERNETES_KEYWORDS = [
   'x-kubernetes-int-or-string',
   'x-kubernetes-list-type',
@@ -41,7 +41,7 @@ export const KUBERNETES_KEYWORDS = [
 type Extra = Omit<JsonSchema, 'description' | 'type' | 'properties' | 'items'>;
 
 export const text = (description: string, extra: Extra = {}): JsonSchema => ({ description, type: 'string', ...extra });
-/** A name that users write for another object. */
+/** A field that contains the name of another object. */
 export const nameText = (description: string, { minLength, maxLength, pattern }: NameRule): JsonSchema =>
   text(description, { minLength, maxLength, pattern });
 export const flag = (description: string): JsonSchema => ({ description, type: 'boolean' });
@@ -53,7 +53,7 @@ export const int32 = (description: string, extra: Extra = {}): JsonSchema => ({
 });
 export const int64 = (description: string): JsonSchema => ({ description, type: 'integer', format: 'int64' });
 export const time = (description: string): JsonSchema => ({ description, type: 'string', format: 'date-time' });
-/** An integer is Pods; a string is a percent. Kubernetes allows nothing inside this `anyOf`, so limits stand beside it. */
+/** An integer is a number of Pods, a string is a percentage. Kubernetes requires this exact `anyOf`, so `extra` has the limits. */
 export const intOrString = (description: string, extra: Extra = {}): JsonSchema => ({
   description,
   anyOf: [{ type: 'integer' }, { type: 'string' }],

@@ -1,4 +1,4 @@
-// JSON Schema of ReleasePolicy v1alpha1 and its CustomResourceDefinition.
+// JSON Schema and CustomResourceDefinition of ReleasePolicy v1alpha1.
 import { OWN_GROUP } from '../keys.ts';
 import {
   flag,
@@ -19,18 +19,18 @@ const SHARE = '^([1-9][0-9]?|100)%$';
 const MAX_SECONDS = 31_622_400;
 
 const selector = (what: string): JsonSchema =>
-  object(`Label selector of ${what}; empty selects all.`, {
-    matchLabels: stringMap('The object has each of these labels.'),
+  object(`Label selector for ${what}. Empty selects all.`, {
+    matchLabels: stringMap('Labels that the object must have.'),
     matchExpressions: list(
-      'Each must hold.',
+      'Conditions that must all be true.',
       object(
         'A condition on one label.',
         {
-          key: text('The label.', { minLength: 1, maxLength: 317 }),
-          operator: text('How the label is compared with the values.', {
+          key: text('Key of the label.', { minLength: 1, maxLength: 317 }),
+          operator: text('Relation of the label to the values.', {
             enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
           }),
-          values: list('For In and NotIn.', { type: 'string' }, { maxItems: 100 }),
+          values: list('Values for In and NotIn.', { type: 'string' }, { maxItems: 100 }),
         },
         { required: ['key', 'operator'] },
       ),
@@ -47,15 +47,15 @@ const windows = (what: string): JsonSchema =>
     object(
       'A window.',
       {
-        schedule: text('When it opens: five fields of cron, in the time zone of the policy.', {
+        schedule: text('Start of the window: a cron schedule with five fields, in the time zone of the policy.', {
           minLength: 9,
           maxLength: 256,
         }),
-        durationSeconds: int32('How long it stays open, in seconds of real time.', {
+        durationSeconds: int32('Duration of the window in seconds.', {
           minimum: 60,
           maximum: MAX_SECONDS,
         }),
-        reason: text('What the refusal says, e.g. weekend.', { maxLength: 256 }),
+        reason: text('Reason to show in a refusal, e.g. weekend.', { maxLength: 256 }),
       },
       { required: ['schedule', 'durationSeconds'] },
     ),
@@ -64,74 +64,85 @@ const windows = (what: string): JsonSchema =>
 
 const share = (description: string): JsonSchema => intOrString(description, { minimum: 1, pattern: SHARE });
 
-const spec = object('What releases must be like.', {
-  match: object('Which Deployments; empty: every one outside kube-system and our own namespace.', {
-    namespaceSelector: selector('namespaces'),
-    workloadSelector: selector('Deployments'),
-  }),
-  enforcement: text('Deny refuses, Warn warns, Audit only tells by event and metric. Default Deny.', {
-    enum: ['Deny', 'Warn', 'Audit'],
-  }),
-  requireRollout: flag('true: a template may change only in the steps of a Rollout. Default false.'),
-  steps: object('What the steps of a Rollout must be like.', {
-    maxFirstStep: share('The first step releases at most so many Pods (integer, or percent).'),
-    maxIncrement: share('No step releases more than so many Pods at once (integer, or percent).'),
-    minSteps: int32('At least so many steps.', { minimum: 1, maximum: 50 }),
-    minPauseSeconds: int32('Every timed pause lasts at least so long; waiting for approval satisfies it.', {
-      minimum: 0,
-      maximum: MAX_SECONDS,
-    }),
-    manual: text('These steps wait for approval. Default None.', {
+const spec = object('Rules for releases.', {
+  match: object(
+    "The Deployments that the policy applies to. Empty selects all, except in kube-system and in Tranche's own namespace.",
+    {
+      namespaceSelector: selector('namespaces'),
+      workloadSelector: selector('Deployments'),
+    },
+  ),
+  enforcement: text(
+    'Deny refuses a change, Warn accepts it with a warning, Audit accepts it with an event and a metric only. Default Deny.',
+    {
+      enum: ['Deny', 'Warn', 'Audit'],
+    },
+  ),
+  requireRollout: flag('true: a Pod template can change only through the steps of a Rollout. Default false.'),
+  steps: object('Rules for the steps of a Rollout.', {
+    maxFirstStep: share('Maximum size of the first step: a number of Pods, or a percentage.'),
+    maxIncrement: share('Maximum number of Pods that a step adds: a number of Pods, or a percentage.'),
+    minSteps: int32('Minimum number of steps.', { minimum: 1, maximum: 50 }),
+    minPauseSeconds: int32(
+      'Minimum duration of a timed pause in seconds. A step that waits for approval satisfies this rule.',
+      {
+        minimum: 0,
+        maximum: MAX_SECONDS,
+      },
+    ),
+    manual: text('The steps that must wait for approval. Default None.', {
       enum: ['None', 'First', 'Last', 'FirstAndLast', 'All'],
     }),
   }),
-  approval: object('Who approves a step. Every step waits for approval at its end, timed pauses included.', {
-    required: int32('So many different people per step. Default 1.', { minimum: 1, maximum: 10 }),
+  approval: object('Rules for approvals. Each step waits for approval at its end, also a step with a timed pause.', {
+    required: int32('Number of different users who must approve a step. Default 1.', { minimum: 1, maximum: 10 }),
     users: names(
-      'These users may. A ServiceAccount, or another user whose name begins with system:, counts only when it is named.',
+      'Users who may approve. A ServiceAccount, or another user whose name starts with system:, may approve only if it is listed here.',
     ),
-    groups: names('Members of these groups may. Without users and groups: whoever has the verb approve on Rollouts.'),
+    groups: names(
+      'Groups whose members may approve. Without users and groups, all users with the verb approve on Rollouts may approve.',
+    ),
     notAuthor: flag(
-      'true: not who changed the template, or the plan in the middle of the release. For each of these that is a machine account or unknown, one more approval is required. Default false.',
+      'true: a user who changed the template, or the plan during the release, may not approve. If such a user is a machine account or unknown, one more approval is required. Default false.',
     ),
     exemptRestarts: flag(
-      'true: a mere restart needs no approval where the Rollout is annotated tranche.dev/on-restart: Batches. Default false.',
+      'true: a restart without other changes needs no approval if the Rollout has the annotation tranche.dev/on-restart: Batches. Default false.',
     ),
   }),
-  windows: object('When releases start, and steps go on.', {
+  windows: object('Times at which releases can start and steps can continue.', {
     timeZone: text('IANA name, e.g. Europe/Berlin. Default UTC.', { minLength: 1, maxLength: 64 }),
-    deny: windows('Nothing starts inside one of these.'),
-    allow: windows('When there are any, things start only inside one of these.'),
+    deny: windows('Windows in which no release starts and no step continues.'),
+    allow: windows('If set, releases start and steps continue only in one of these windows.'),
   }),
-  maxConcurrentReleases: int32('At most so many releases at the same time in one namespace.', { minimum: 1 }),
+  maxConcurrentReleases: int32('Maximum number of releases at the same time in one namespace.', { minimum: 1 }),
   protectInFlight: flag(
-    'true: during a release its Rollout may not be deleted, disabled or loosened, nor the Deployment scaled to 0. Default false.',
+    'true: during a release, its Rollout cannot be deleted, disabled or loosened, and the Deployment cannot be scaled to 0. Default false.',
   ),
   breakGlass: object(
-    'Who may go past this policy, with the annotation tranche.dev/break-glass: "<reason>" on the change.',
-    { groups: names('Members of these groups.') },
+    'Groups whose members are exempt from this policy if the change has the annotation tranche.dev/break-glass: "<reason>".',
+    { groups: names('The groups.') },
     { required: ['groups'] },
   ),
 });
 
-const status = object('Written by the operator.', {
-  observedGeneration: int64('Generation that this status is about.'),
-  matchedDeployments: int32('Deployments that this policy matches, among those that a Rollout names.'),
-  matchedRollouts: int32('Their Rollouts.'),
+const status = object('Status of the policy. The operator writes it.', {
+  observedGeneration: int64('Generation of the policy that this status describes.'),
+  matchedDeployments: int32('Number of Deployments with a Rollout that this policy matches.'),
+  matchedRollouts: int32('Number of Rollouts of these Deployments.'),
   refusals: list(
     'The last refusals, newest first.',
     object('A refusal.', {
-      time: time('When.'),
-      object: text('What was to be changed.'),
-      rule: text('Which rule.'),
-      user: text('By whom.'),
-      message: text('What was said.'),
+      time: time('Time of the refusal.'),
+      object: text('The object of the change.'),
+      rule: text('The violated rule.'),
+      user: text('The user.'),
+      message: text('Message to the user.'),
     }),
   ),
 });
 
 export const releasePolicy: JsonSchema = {
-  description: 'What the releases of matched Deployments must be like.',
+  description: 'A ReleasePolicy contains rules for the releases of Deployments.',
   type: 'object',
   required: ['spec'],
   properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { type: 'object' }, spec, status },

@@ -1,4 +1,4 @@
-// JSON Schemas of Rollout v1beta1 and v1alpha1: the single source of the CRD (make generate) and of what admission checks (ajv).
+// JSON Schemas of Rollout v1beta1 and v1alpha1, for the CRD (make generate) and for validation at admission (ajv).
 import { API_VERSION, KIND_NAME, OPTIONAL_SUBDOMAIN_NAME, SUBDOMAIN_NAME } from '../names.ts';
 import {
   flag,
@@ -26,7 +26,7 @@ const MAX_STEPS = 50;
 const PERCENT = '^([1-9][0-9]?|100)%$';
 
 const workloadRef = object(
-  'The workload to release: a Deployment (apps/v1) of the same namespace.',
+  'The workload to release: a Deployment (apps/v1) in the same namespace.',
   {
     apiVersion: nameText('API version, e.g. apps/v1.', API_VERSION),
     kind: nameText('Kind, e.g. Deployment.', KIND_NAME),
@@ -36,35 +36,38 @@ const workloadRef = object(
 );
 
 const stepReplicas = intOrString(
-  'How many Pods run the new version after this step: an integer is Pods, a string such as "50%" is a share of spec.replicas, rounded up.',
+  'How many Pods run the new version after this step: a number of Pods, or a percentage of spec.replicas such as "50%", rounded up.',
   { minimum: 1, pattern: PERCENT },
 );
 
-const pause = object('What the step waits for once its Pods are available.', {
-  duration: int32('Seconds, at most a year (31536000); 0 goes on at once. Default none: the step waits for approval.', {
-    minimum: 0,
-  }),
+const pause = object('What the step waits for when its Pods are available.', {
+  duration: int32(
+    'Seconds to wait, at most 31536000 (a year). 0 continues at once. Without a duration, the step waits for approval.',
+    {
+      minimum: 0,
+    },
+  ),
 });
 
 const failureThreshold = intOrString(
-  "How many of a step's Pods (integer, or percent rounded up) may be unavailable when it completes. Default 0.",
+  "How many of a step's Pods may be unavailable when the step completes: a number, or a percentage rounded up. Default 0.",
   { minimum: 0, pattern: '^([1-9]?[0-9]|100)%$' },
 );
 
 /**
- * A percent is looked up in a table: Kubernetes takes an int-or-string for the longest text there can be, and any function
- * that reads it (`string()` and `replace()` too) for more than a hundred times what a rule may cost.
+ * A table for percentages. Kubernetes estimates the cost of a CEL rule for the longest possible string, so any string function, such as
+ * `string()` or `replace()`, exceeds the cost limit of a rule more than a hundred times.
  */
 const percentTable = `{${Array.from({ length: 100 }, (_, i) => `"${i + 1}%": ${i + 1}`).join(', ')}}`;
 
 const ordered: readonly CelRule[] = [
   {
     rule: 'self.filter(s, has(s.replicas) && type(s.replicas) == int).map(s, int(s.replicas)).isSorted()',
-    message: 'steps must not go back: replicas of a step is less than that of a step before it',
+    message: 'replicas of a step must not be less than replicas of an earlier step',
   },
   {
     rule: `self.filter(s, has(s.replicas) && type(s.replicas) == string).map(s, ${percentTable}[s.replicas]).isSorted()`,
-    message: 'steps must not go back: the percent of a step is less than that of a step before it',
+    message: 'the percentage of a step must not be less than the percentage of an earlier step',
   },
 ];
 
@@ -79,7 +82,9 @@ const stepV1beta1 = object(
   'A step.',
   {
     replicas: stepReplicas,
-    traffic: text('Share of the traffic, e.g. "20%". Without effect; no traffic routing yet.', { maxLength: 16 }),
+    traffic: text('Share of the traffic, e.g. "20%". Ignored: traffic routing is not supported yet.', {
+      maxLength: 16,
+    }),
     matches: matchesV1beta1,
     requestHeaderModifier,
     pause,
@@ -89,22 +94,22 @@ const stepV1beta1 = object(
 
 const stepV1alpha1 = object('A step.', {
   replicas: stepReplicas,
-  weight: int32('Share of the traffic in percent; without replicas, also the share of Pods.'),
+  weight: int32('Share of the traffic in percent. Without replicas, it is also the share of Pods.'),
   matches: matchesV1alpha1,
   requestHeaderModifier,
   pause,
 });
 
-/** Ours, beside OpenKruise's fields. */
+/** Fields of Tranche that OpenKruise does not have. */
 const failurePolicy = {
   stepDeadlineSeconds: int32(
-    'Seconds, at most a year, that the Pods of a step have to become available, beside minReadySeconds; 0 = no deadline. Default 600.',
+    'Seconds in which the Pods of a step must become available, in addition to minReadySeconds; at most 31536000 (a year). 0 = no deadline. Default 600.',
     {
       minimum: 0,
     },
   ),
   onFailure: text(
-    'When a step misses its deadline, or its Pods fail or cannot be made: Hold stops there, Rollback puts the stable version back. Default Hold.',
+    'What happens when a step misses its deadline, or its Pods fail or cannot be created: Hold stops the release, Rollback restores the stable version. Default Hold.',
     { enum: ['Hold', 'Rollback'] },
   ),
 };
@@ -112,43 +117,49 @@ const failurePolicy = {
 const trafficFields = { trafficRoutings, disableGenerateCanaryService };
 
 const canaryV1beta1 = object(
-  'Releases batch by batch.',
+  'The release updates Pods in batches.',
   {
     steps: steps(stepV1beta1),
     failureThreshold,
     ...failurePolicy,
     ...trafficFields,
-    trafficRoutingRef: nameText('A TrafficRouting. Refused: no traffic routing yet.', OPTIONAL_SUBDOMAIN_NAME),
-    enableExtraWorkloadForCanary: flag('An extra canary Deployment. Refused: not yet.'),
+    trafficRoutingRef: nameText(
+      'Name of a TrafficRouting. Refused: traffic routing is not supported yet.',
+      OPTIONAL_SUBDOMAIN_NAME,
+    ),
+    enableExtraWorkloadForCanary: flag('true: an extra Deployment runs the canary Pods. Refused: not supported yet.'),
     patchPodTemplateMetadata,
   },
   { required: ['steps'] },
 );
 
-const blueGreen = object('Refused: no blue-green releases yet.', {
+const blueGreen = object('A blue-green release. Refused: not supported yet.', {
   steps: list('Steps.', stepV1beta1, { maxItems: MAX_STEPS }),
   failureThreshold,
   ...trafficFields,
-  trafficRoutingRef: nameText('A TrafficRouting.', OPTIONAL_SUBDOMAIN_NAME),
+  trafficRoutingRef: nameText('Name of a TrafficRouting.', OPTIONAL_SUBDOMAIN_NAME),
 });
 
 const specV1beta1 = object(
-  'What to release, and in which steps.',
+  'The workload to release, and the steps.',
   {
     workloadRef,
     disabled: flag(
-      'true: changes of the workload are let through, a release that runs is finished natively. Default false.',
+      'true: changes of the workload are rolled out without steps, and a release in progress is finished without steps. Default false.',
     ),
     strategy: object(
-      'How to release.',
+      'How to release the workload.',
       {
-        paused: flag('true: the release stops where it is until this is false again. Default false.'),
+        paused: flag('true: the release is paused until this is false again. Default false.'),
         canary: canaryV1beta1,
         blueGreen,
       },
       {
         'x-kubernetes-validations': [
-          { rule: 'has(self.canary) != has(self.blueGreen)', message: 'write exactly one strategy: canary' },
+          {
+            rule: 'has(self.canary) != has(self.blueGreen)',
+            message: 'exactly one strategy is required: write canary',
+          },
         ],
       },
     ),
@@ -157,26 +168,26 @@ const specV1beta1 = object(
 );
 
 const specV1alpha1 = object(
-  'What to release, and in which steps.',
+  'The workload to release, and the steps.',
   {
-    objectRef: object('What to release.', { workloadRef }, { required: ['workloadRef'] }),
-    rolloutID: text('Without effect; write the label rollouts.kruise.io/rollout-id on the Deployment.', {
+    objectRef: object('The workload to release.', { workloadRef }, { required: ['workloadRef'] }),
+    rolloutID: text('Ignored. Use the label rollouts.kruise.io/rollout-id on the Deployment instead.', {
       maxLength: 253,
     }),
     disabled: flag(
-      'true: changes of the workload are let through, a release that runs is finished natively. Default false.',
+      'true: changes of the workload are rolled out without steps, and a release in progress is finished without steps. Default false.',
     ),
     strategy: object(
-      'How to release.',
+      'How to release the workload.',
       {
-        paused: flag('true: the release stops where it is until this is false again. Default false.'),
+        paused: flag('true: the release is paused until this is false again. Default false.'),
         canary: object(
-          'Releases batch by batch.',
+          'The release updates Pods in batches.',
           {
             steps: steps(stepV1alpha1, [
               {
                 rule: 'self.all(s, has(s.replicas) || has(s.weight))',
-                message: 'write replicas for every step',
+                message: 'replicas is required for every step',
               },
             ]),
             failureThreshold,
@@ -194,54 +205,54 @@ const specV1alpha1 = object(
 );
 
 const approvals = list(
-  'Who approved which step of this release.',
+  'The approvals of the steps of this release.',
   object(
     'An approval.',
     {
       step: int32('Number of the step, from 1.'),
       rolloutID: text('Id of the release.'),
-      revision: text('pod-template-hash of the version.'),
-      user: text('Who.'),
-      time: time('When.'),
-      plan: text('Digest of the plan that was approved.'),
-      groups: list('Of the groups that a policy names, those of the user.', text('A group.')),
-      past: list('Policies that the user went past, with broken glass.', text('A policy.')),
+      revision: text('pod-template-hash of the new version.'),
+      user: text('The user who approved.'),
+      time: time('Time of the approval.'),
+      plan: text('Digest of the approved plan.'),
+      groups: list("The user's groups that a policy names.", text('A group.')),
+      past: list('Policies that did not apply because the user broke the glass.', text('A policy.')),
     },
     { required: ['step', 'user', 'time'] },
   ),
 );
 
 const commonStatus = {
-  observedWorkloadGeneration: int64('Generation of the workload that this status is about.'),
-  observedRolloutID: text('Id of the release that this status is about.'),
+  observedWorkloadGeneration: int64('Generation of the workload that this status describes.'),
+  observedRolloutID: text('Id of the release that this status describes.'),
   rolloutHash: text('Digest of the steps.'),
   stableRevision: text('pod-template-hash of the stable version.'),
-  podTemplateHash: text('pod-template-hash of the version being released.'),
-  currentStepIndex: int32('The step that runs, from 1.'),
-  nextStepIndex: int32('The step that follows; -1 = none.'),
-  currentStepState: text('Where the step is; StepPaused waits, and StepReady written there approves it.'),
-  finalisingStep: text('Where the end of the release is.'),
+  podTemplateHash: text('pod-template-hash of the new version.'),
+  currentStepIndex: int32('Number of the current step, from 1.'),
+  nextStepIndex: int32('Number of the next step. -1 = none.'),
+  currentStepState: text('State of the current step. In StepPaused it waits; write StepReady to approve it.'),
+  finalisingStep: text('State of the end of the release.'),
   message: text('What happens now.'),
-  lastUpdateTime: time('When the step last changed.'),
+  lastUpdateTime: time('Time of the last change of the step.'),
 };
 
-const canaryStatus = object('The release that runs, or the last one.', {
+const canaryStatus = object('The current release, or the last one.', {
   ...commonStatus,
-  canaryRevision: text('pod-template-hash of the version being released.'),
-  canaryReplicas: int32('Pods of the version being released.'),
-  canaryReadyReplicas: int32('Of those, available.'),
+  canaryRevision: text('pod-template-hash of the new version.'),
+  canaryReplicas: int32('Number of Pods of the new version.'),
+  canaryReadyReplicas: int32('Number of available Pods of the new version.'),
   approvals,
-  templateDigest: text('sha256 of the template that this status is about.'),
+  templateDigest: text('sha256 of the template that this status describes.'),
   stableDigest: text('sha256 of the stable template.'),
-  keepsReplicas: flag('The step began with more updated Pods than its target: they are kept.'),
-  plan: list('The replicas of each step, as this status knows them.', intOrString('Replicas of a step.')),
+  keepsReplicas: flag('true: the step started with more updated Pods than its target, and they are kept.'),
+  plan: list('replicas of each step when this status was written.', intOrString('Replicas of a step.')),
   planChanged: flag(
-    'The number of steps changed during the release: the step waits for approval, whatever its pause says.',
+    'true: the number of steps changed during the release, and the step waits for approval regardless of its pause.',
   ),
-  notBegun: flag('The step begins when it is approved.'),
-  releasedRolloutID: text('Id of the last release, where another id was set on the Deployment after it ended.'),
-  grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it was entered.', {}),
-  stepReplicas: int32('Pods that the workload was to have when the step began, and again when it was done.'),
+  notBegun: flag('true: the step starts when it is approved.'),
+  releasedRolloutID: text('Id of the last release, if another id was set on the Deployment after its end.'),
+  grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it started.', {}),
+  stepReplicas: int32('spec.replicas of the workload when the step started, updated when the step completes.'),
 });
 
 const conditions = list(
@@ -253,8 +264,8 @@ const conditions = list(
       status: text('True, False or Unknown.'),
       reason: text('Reason.'),
       message: text('Message.'),
-      lastUpdateTime: time('When it was last written.'),
-      lastTransitionTime: time('When its status last changed.'),
+      lastUpdateTime: time('Time of the last update.'),
+      lastTransitionTime: time('Time of the last change of status.'),
     },
     { required: ['type', 'status'] },
   ),
@@ -267,19 +278,19 @@ const history = list(
     {
       rolloutID: text('Id.'),
       revision: text('pod-template-hash.'),
-      author: text('Who changed the workload.'),
-      startTime: time('Start.'),
-      endTime: time('End.'),
-      outcome: text('How it ended.'),
+      author: text('The user who changed the workload.'),
+      startTime: time('Start of the release.'),
+      endTime: time('End of the release.'),
+      outcome: text('Result of the release.'),
       approvals,
       brokenGlass: list(
-        'Who went past policy.',
-        object('An exception.', { user: text('Who.'), reason: text('Why.'), time: time('When.') }),
+        'Exceptions from policies.',
+        object('An exception.', { user: text('The user.'), reason: text('The reason.'), time: time('The time.') }),
       ),
-      trace: object('Its trace in OpenTelemetry.', {
-        traceparent: text('W3C traceparent of the span of the whole release.'),
-        parent: text('Id of the span that asked for the change.'),
-        admitted: time('When the change was admitted.'),
+      trace: object('OpenTelemetry trace of the release.', {
+        traceparent: text('W3C traceparent of the root span.'),
+        parent: text('Id of the parent span, from the requester of the change.'),
+        admitted: time('Time of the admission of the change.'),
       }),
     },
     { required: ['rolloutID', 'startTime'] },
@@ -287,10 +298,10 @@ const history = list(
 );
 
 const statusOf = (extra: Readonly<Record<string, JsonSchema>>): JsonSchema =>
-  object('Where the release is. Written by the operator; who approves writes canaryStatus.currentStepState.', {
-    observedGeneration: int64('Generation of the Rollout that this status is about.'),
+  object('State of the release. The operator writes it. To approve, write canaryStatus.currentStepState.', {
+    observedGeneration: int64('Generation of the Rollout that this status describes.'),
     phase: text('Initial, Healthy, Progressing, Disabling, Disabled or Terminating.'),
-    message: text('What happens next, and what it waits for.'),
+    message: text('What happens now, and what the release waits for.'),
     conditions,
     canaryStatus,
     history,
@@ -298,7 +309,7 @@ const statusOf = (extra: Readonly<Record<string, JsonSchema>>): JsonSchema =>
   });
 
 const root = (spec: JsonSchema, status: JsonSchema): JsonSchema => ({
-  description: 'Releases a Deployment step by step.',
+  description: 'A Rollout releases a Deployment step by step.',
   type: 'object',
   required: ['spec'],
   properties: {
@@ -313,13 +324,13 @@ const root = (spec: JsonSchema, status: JsonSchema): JsonSchema => ({
 export const rolloutV1beta1 = root(
   specV1beta1,
   statusOf({
-    currentStepIndex: int32('The step that runs, from 1.'),
-    currentStepState: text('Where the step is.'),
-    blueGreenStatus: object('Not written by this version.', {
+    currentStepIndex: int32('Number of the current step, from 1.'),
+    currentStepState: text('State of the current step.'),
+    blueGreenStatus: object('Not used in this version.', {
       ...commonStatus,
-      updatedRevision: text('pod-template-hash of the version being released.'),
-      updatedReplicas: int32('Pods of the version being released.'),
-      updatedReadyReplicas: int32('Of those, available.'),
+      updatedRevision: text('pod-template-hash of the new version.'),
+      updatedReplicas: int32('Number of Pods of the new version.'),
+      updatedReadyReplicas: int32('Number of available Pods of the new version.'),
     }),
   }),
 );

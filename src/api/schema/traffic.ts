@@ -1,4 +1,4 @@
-// Fields of OpenKruise's that this version does not act on: kept in the schema, so that they are refused in words and never dropped silently.
+// Schemas of OpenKruise's traffic fields. They are not supported yet, but with a schema they are refused with a message and not silently dropped.
 import { API_VERSION, KIND_NAME, LABEL_NAME, SUBDOMAIN_NAME } from '../names.ts';
 import { flag, int32, list, nameText, object, stringMap, text, type JsonSchema } from './json-schema.ts';
 
@@ -21,7 +21,7 @@ const keyMatch = (description: string): JsonSchema =>
   object(
     description,
     {
-      type: text('How to compare.', { enum: ['Exact', 'RegularExpression'] }),
+      type: text('Type of the comparison.', { enum: ['Exact', 'RegularExpression'] }),
       name,
       value: text('Value.', { minLength: 1, maxLength: 4096 }),
     },
@@ -30,7 +30,7 @@ const keyMatch = (description: string): JsonSchema =>
 
 const headerMatches = list('Header matches.', keyMatch('A header match.'), { maxItems: MAX_ITEMS });
 
-export const requestHeaderModifier = object('Header changes. Refused: no traffic routing yet.', {
+export const requestHeaderModifier = object('Header changes. Refused: traffic routing is not supported yet.', {
   add: headers('Headers to add.'),
   set: headers('Headers to set.'),
   remove: list('Headers to remove.', text('Name.', { maxLength: 256 }), {
@@ -40,16 +40,16 @@ export const requestHeaderModifier = object('Header changes. Refused: no traffic
 });
 
 export const matchesV1alpha1 = list(
-  'Requests to route. Refused: no traffic routing yet.',
+  'Requests to route to the new version. Refused: traffic routing is not supported yet.',
   object('A match.', { headers: headerMatches }),
   { maxItems: MAX_ITEMS },
 );
 
 export const matchesV1beta1 = list(
-  'Requests to route. Refused: no traffic routing yet.',
+  'Requests to route to the new version. Refused: traffic routing is not supported yet.',
   object('A match.', {
     path: object('A path match.', {
-      type: text('How to compare.', { enum: ['Exact', 'PathPrefix', 'RegularExpression'] }),
+      type: text('Type of the comparison.', { enum: ['Exact', 'PathPrefix', 'RegularExpression'] }),
       value: text('Path.', { maxLength: 1024 }),
     }),
     headers: headerMatches,
@@ -59,15 +59,15 @@ export const matchesV1beta1 = list(
 );
 
 export const trafficRoutings = list(
-  'Services and routes. Refused: no traffic routing yet.',
+  'Services and routes. Refused: traffic routing is not supported yet.',
   object(
     'A traffic routing.',
     {
       service: nameText('The stable Service.', LABEL_NAME),
-      gracePeriodSeconds: int32('Seconds to wait after a change of routes.'),
+      gracePeriodSeconds: int32('Seconds to wait after a change of the routes.'),
       ingress: object(
         'An Ingress.',
-        { classType: text('Kind of the Ingress controller.'), name: nameText('Name of the Ingress.', SUBDOMAIN_NAME) },
+        { classType: text('Type of the Ingress controller.'), name: nameText('Name of the Ingress.', SUBDOMAIN_NAME) },
         { required: ['name'] },
       ),
       gateway: object('A Gateway API route.', { httpRouteName: nameText('Name of the HTTPRoute.', SUBDOMAIN_NAME) }),
@@ -91,7 +91,7 @@ export const trafficRoutings = list(
 );
 
 export const patchPodTemplateMetadata = object(
-  "Metadata for the canary's Pods. Refused: no extra canary workload yet.",
+  'Metadata for the canary Pods. Refused: extra canary workloads are not supported yet.',
   {
     labels: stringMap('Labels.'),
     annotations: stringMap('Annotations.'),
@@ -99,5 +99,5 @@ export const patchPodTemplateMetadata = object(
 );
 
 export const disableGenerateCanaryService = flag(
-  'Leaves the canary Service out. Without effect: no traffic routing yet.',
+  'true: no canary Service is created. Ignored: traffic routing is not supported yet.',
 );
