@@ -2,6 +2,7 @@
 // The entry point: reads the configuration, runs until a signal, and is the only file that exits the process. With a command of
 // `kubectl tranche`, it runs that command.
 import { readFileSync } from 'node:fs';
+import './kube/older-node.ts';
 import type { Config } from './app/config.ts';
 import type { Run } from './app/run.ts';
 import type { Logger } from './telemetry/logger.ts';

@@ -1,4 +1,5 @@
 // Merges kubeconfig files and kubectl's flags into one configuration, by kubectl's rules.
+import './older-node.ts';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Cluster, KubeConfig, User } from '@kubernetes/client-node';
