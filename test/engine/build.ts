@@ -31,8 +31,11 @@ import type {
 } from '../../src/api/types.ts';
 import type { Decision, Effect } from '../../src/engine/decision.ts';
 import { canonicalJson, canonicalTemplate, sameTemplate } from '../../src/engine/lib/template.ts';
+import { stepTarget } from '../../src/engine/lib/replicas.ts';
 import { formatTime } from '../../src/engine/lib/time.ts';
 import type { Children, Snapshot } from '../../src/engine/snapshot.ts';
+import { draftOf } from '../../src/engine/status.ts';
+import type { Run } from '../../src/engine/steps/run.ts';
 import {
   heldAnnotations,
   heldSettings,
@@ -43,6 +46,8 @@ import {
   withSettings,
   type Settings,
 } from '../../src/engine/workload/deployment/hold.ts';
+import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
+import type { View } from '../../src/engine/workload/deployment/view.ts';
 
 /** Every snapshot is taken at noon. */
 export const NOW = Date.UTC(2026, 0, 1, 12);
@@ -471,6 +476,28 @@ export const snapshot = (facts: Partial<Snapshot> = {}): Snapshot => ({
   sha256,
   ...facts,
 });
+
+/** What a Deployment and its children of a snapshot say. */
+export function progressOf(shot: Snapshot): View {
+  assert.ok(shot.workload && shot.children);
+  return deploymentKind.progress(shot, shot.workload, shot.children);
+}
+
+/** A release that goes through its steps, while the decision about one of them is made. */
+export function runOf(facts: Partial<Snapshot>, more: Partial<Run> = {}): Run {
+  const shot = snapshot(facts);
+  const progress = progressOf(shot);
+  const draft = draftOf(shot.rollout);
+  const steps = shot.rollout.spec.strategy.canary?.steps ?? [];
+  const index = draft.canary?.currentStepIndex ?? 1;
+  const step = steps[index - 1] ?? { replicas: '100%' };
+  const last = index >= steps.length;
+  const target = stepTarget(step.replicas, progress.replicas, last);
+  const goal = { target, tolerated: 0, keeps: false, last: target >= progress.replicas, young: false };
+  const record = progress.held ?? held();
+  const name = `step ${index}/${steps.length}`;
+  return { snapshot: shot, progress, held: record, steps, index, step, name, goal, draft, events: [], ...more };
+}
 
 /** A decision in one line: what is written | the status | events | what it needs. A dash is nothing. */
 export function brief(decision: Decision): string {
