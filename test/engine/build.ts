@@ -61,12 +61,13 @@ function frozen<T>(value: T): T {
   return Object.freeze(value);
 }
 
-/** One test for each row. The first cell says what the row is about; the others are given to `check`. */
-export function rows<Cells extends readonly unknown[]>(
-  table: readonly (readonly [what: string, ...cells: Cells])[],
-  check: (...cells: Cells) => void,
-): void {
-  for (const [what, ...cells] of table) it(what, () => check(...(cells as unknown as Cells)));
+/** A row of a table: what it is about, and what `check` is given. */
+type RowOfTable = readonly [what: string, ...cells: unknown[]];
+type CellsOf<R extends RowOfTable> = R extends readonly [unknown, ...infer Cells] ? Cells : never;
+
+/** One test for each row. */
+export function rows<R extends RowOfTable>(table: readonly R[], check: (...cells: CellsOf<R>) => void): void {
+  for (const [what, ...cells] of table) it(what, () => check(...(cells as CellsOf<R>)));
 }
 
 /** The template of a version: its image is called `v1`, `v2` and so on. */
