@@ -88,6 +88,26 @@ describe('with no release under way, the situation is', () => {
       { workload: bornHeld, children: none, ...well },
       'NewTemplate',
     ],
+    [
+      'the same, but it is not held: it has just been made',
+      { workload: deployment({ version: 'v2', status: { replicas: 0 } }), children: none },
+      'VersionNotMade',
+    ],
+    [
+      'the same, but its new version is there',
+      { workload: bornHeld, children: { replicaSets: [replicaSet('v2', { size: 0 })], pods: [] } },
+      'NewTemplate',
+    ],
+    [
+      'the same, with one replica',
+      { workload: deployment({ version: 'v2', held: held(), replicas: 1, status: { replicas: 0 } }), children: none },
+      'BornHeld',
+    ],
+    [
+      'the same, before its controller has written anything',
+      { workload: { ...bornHeld, status: {} }, children: none },
+      'NewTemplate',
+    ],
     ['a record that cannot be read', { workload: deployment({ annotations: { [HELD]: '{}' } }) }, 'StaleRecord'],
     [
       'a record from an earlier release, with the fields as the user has them',
@@ -127,6 +147,33 @@ describe('with no release under way, the situation is', () => {
       { ...at(healthy('v1', { canary: { templateDigest: undefined! } })), ...free('v2', 10, { v1: 0 }) },
       'Settled',
     ],
+    ['no Pod of any version yet, and none wanted', { ...stage({ replicas: 0, old: {}, state: 'free' }) }, 'Settled'],
+    [
+      'no Pod of any version yet, and one wanted',
+      { workload: deployment({ replicas: 1 }), children: none },
+      'VersionNotMade',
+    ],
+    [
+      'one version with one replica, another than the one that is known',
+      { ...well, ...stage({ replicas: 1, updated: 1, old: { v1: 0 }, state: 'free' }) },
+      'Settled: a new template went out without being held',
+    ],
+    [
+      'one version, which the status knows by its hash alone',
+      {
+        ...at(healthy('v1', { canary: { canaryRevision: 'v2', podTemplateHash: 'other' } })),
+        ...free('v2', 10, { v1: 0 }),
+      },
+      'Settled',
+    ],
+    [
+      'a phase that says so without a status',
+      {
+        rollout: rollout({ status: { phase: 'Healthy', currentStepIndex: 0, currentStepState: '' } }),
+        ...free('v2', 2, { v1: 8 }),
+      },
+      'NotHeld: the Rollout was made during a rolling update',
+    ],
     ['0 replicas, of a Rollout that is new', { ...stage({ replicas: 0, old: 0, state: 'free' }) }, 'Settled'],
     ['0 replicas with a new template', { ...well, ...stage({ replicas: 0, old: 0, state: 'free' }) }, 'NewTemplate'],
     [
@@ -148,6 +195,26 @@ describe('with no release under way, the situation is', () => {
       'two versions, of a Rollout that is new: nothing but the new one serves',
       { ...stage({ updated: 8, old: 2, lacking: 2, state: 'free' }) },
       'Settled',
+    ],
+    [
+      'two versions of which only the new one serves, and it is not the one that is known',
+      { ...well, ...stage({ updated: 8, old: 2, lacking: 2, state: 'free' }) },
+      'NotHeld: a new template was not held',
+    ],
+    [
+      'two versions, of a Rollout that is new: one Pod serves, and it is new',
+      { ...stage({ updated: 2, available: 1, old: 8, lacking: 8, state: 'free' }) },
+      'Settled',
+    ],
+    [
+      'two versions, of a Rollout that is new: one old Pod serves',
+      { ...stage({ updated: 8, old: 2, lacking: 1, state: 'free' }) },
+      'NotHeld: the Rollout was made during a rolling update',
+    ],
+    [
+      'two versions, of a Rollout that is new: the new one is not made',
+      { ...stage({ updated: 0, old: 2, lacking: 2, state: 'free' }) },
+      'NotHeld: the Rollout was made during a rolling update',
     ],
     [
       'two versions, of a Rollout that is new: nothing serves',
@@ -277,6 +344,26 @@ describe('during a release, the situation is', () => {
       'NotHeld: the record of the hold was taken off',
     ],
     [
+      'a newer template without a hold, and no old Pod',
+      { ...steps, ...stage({ version: 'v3', updated: 10, old: { v2: 0 }, state: 'free' }) },
+      'NotHeld: a new template was not held',
+    ],
+    ['held with 0 replicas', { ...steps, ...stage({ replicas: 0, updated: 0, old: { v1: 0 } }) }, 'InSteps'],
+    [
+      'the same template with another id: its author has changed the id',
+      { ...steps, ...stage({ updated: 2, deployment: { labels: { [ROLLOUT_ID]: 'mine' } } }) },
+      'InSteps',
+    ],
+    [
+      'the stable template, held by a record that names another, and known to the status only',
+      {
+        ...steps,
+        gate: protecting,
+        ...stage({ version: 'v1', updated: 8, old: { v2: 2 }, record: { stable: 'v2' } }),
+      },
+      'PutBack',
+    ],
+    [
       'the record was taken off, and old Pods run',
       { ...steps, ...stage({ updated: 2, state: 'free' }) },
       'NotHeld: the record of the hold was taken off',
@@ -307,6 +394,14 @@ describe('during a release, the situation is', () => {
       'the rollback of a failed release, changed on its way',
       { ...failed, ...stage({ ...third, deployment: { labels: { [ROLLOUT_ID]: 'r2' } } }) },
       `NotHeld: ${changedBack}`,
+    ],
+    [
+      'a newer template in a release that would be rolled back, and has not failed',
+      {
+        ...at(atStep(1, 'StepUpgrade'), { canary: { onFailure: 'Rollback' } }),
+        ...stage({ ...third, deployment: { labels: { [ROLLOUT_ID]: 'r2' } } }),
+      },
+      'NotHeld: a newer template was not announced',
     ],
     [
       'a newer template after a failure that nobody rolls back',

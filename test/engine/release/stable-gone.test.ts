@@ -38,6 +38,16 @@ describe('the stable version is gone', () => {
     ['not while Pods of another version run', { updated: 8, old: { v0: 2 } }, false],
     ['not with 0 replicas', { replicas: 0, updated: 0, old: {} }, false],
     ['not where none is known', { updated: 10, old: {} }, false, 1, { canary: { stableRevision: '' } }],
+    ['not with one replica that the last step may bring', { replicas: 1, updated: 1, old: {} }, false, 3],
+    ['with one replica, when nothing runs', { replicas: 1, updated: 0, old: {} }, true],
+    [
+      'not where the last step asks for all by a number',
+      { updated: 10, old: {} },
+      false,
+      3,
+      { canary: { currentStepIndex: 3 } },
+    ],
+    ['not while as many run as there are old ones', { updated: 5, old: { v0: 5 } }, false],
     ['not where that is told already', { updated: 10, old: {}, record: { bypassed: 'as before' } }, false],
   ];
   rows(table, (sketch, gone, index, status) => {

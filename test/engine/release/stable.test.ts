@@ -24,6 +24,12 @@ describe('the stable version, as the Rollout’s status knows it,', () => {
     trusted: readonly string[],
   ])[] = [
     ['is nothing where it has not looked', undefined, undefined, []],
+    [
+      'is what runs, whatever a condition of before says',
+      healthy('v1', { reason: 'Finalising', canary: { stableDigest: 'v0' } }),
+      'v1',
+      ['v1'],
+    ],
     ['is what runs, with nothing released', healthy('v1', { canary: { stableDigest: 'v0' } }), 'v1', ['v1']],
     ['is what ran before the release', atStep(1, 'StepUpgrade'), 'v1', ['v1']],
     ['is what was released when the steps are done; what ran before is trusted as well', finishing, 'v2', ['v2', 'v1']],
@@ -66,10 +72,12 @@ describe('the version to go back to', () => {
   const table: readonly Row[] = [
     ['is the one of the record, where the status agrees', 'v1', during, {}, 'v1'],
     ['is the one of the record, where what was released is stable by now', 'v2', finishing, { v1: 5 }, 'v2'],
+    ['is the one of the record, where the status knows it as what ran before', 'v1', finishing, { v2: 5 }, 'v1'],
     ['is the status’, where they differ and it runs', 'v3', during, { v1: 1, v3: 5 }, 'v1'],
     ['is the status’, where they differ and neither runs', 'v3', during, { v1: 0, v3: 0 }, 'v1'],
     ['is the record’s, where they differ and only that runs', 'v3', during, { v1: 0, v3: 1 }, 'v3'],
     ['is the record’s, where the status knows none and it runs', 'v3', undefined, { v1: 9, v3: 1 }, 'v3'],
+    ['is what one available Pod runs, where the record’s does not', 'v3', undefined, { v1: 1, v3: 0 }, 'v1'],
     ['is what most available Pods run, where the record’s does not', 'v3', undefined, { v1: 4, v2: 5, v3: 0 }, 'v2'],
     ['is the record’s, where nothing runs', 'v3', undefined, { v1: 0 }, 'v3'],
     ['is the record’s, where there is nothing', 'v3', undefined, {}, 'v3'],

@@ -1,6 +1,14 @@
 // The step machine, state by state: a release from v1 to v2 of ten Pods in steps of 20%, 50% and 100%, and what is done about it.
 import assert from 'node:assert/strict';
-import { CHANGED_BY, ON_RESTART, RESTARTED_AT, ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../../src/api/keys.ts';
+import {
+  CHANGED_BY,
+  GLASS_BROKEN,
+  ON_RESTART,
+  TRIM,
+  RESTARTED_AT,
+  ROLLOUT_BATCH_ID,
+  ROLLOUT_ID,
+} from '../../../src/api/keys.ts';
 import type { Approval, CanaryStatus, Rollout, StepState } from '../../../src/api/types.ts';
 import type { Decision } from '../../../src/engine/decision.ts';
 import { openGate, type Gate } from '../../../src/engine/policy/gate.ts';
@@ -288,6 +296,127 @@ describe('StepUpgrade', () => {
   });
 });
 
+describe('a step that leaves nothing, before the last', () => {
+  const whole: Sketch = {
+    index: 2,
+    rollout: { steps: ['20%', '100%', '100%'] },
+    status: { canary: { plan: ['20%', '100%', '100%'] } },
+    stage: all,
+  };
+  it('waits like any other', () => {
+    const waits = `- | Progressing 2 StepPaused ${GOES_ON} | StepCompleted | children`;
+    assert.equal(brief(decided('StepUpgrade', whole)), waits);
+  });
+
+  it('is the end when it is the last, whatever follows in the status', () => {
+    const last = { ...whole, rollout: { steps: ['20%', '100%'] }, status: { canary: { plan: ['20%', '100%'] } } };
+    const ends = '- | Progressing 2 Completed Progressing=Finalising | StepCompleted | children';
+    assert.equal(brief(decided('StepUpgrade', last)), ends);
+  });
+
+  it('is not the end when it has not begun', () => {
+    const canary = { plan: ['100%'], planChanged: true, notBegun: true, nextStepIndex: 1, keepsReplicas: true };
+    const before = { rollout: { steps: ['100%'] }, status: { canary }, stage: all };
+    assert.equal(canaryAfter('StepPaused', before).currentStepState, 'StepPaused');
+  });
+});
+
+describe('what a step leaves alone', () => {
+  const four: Stage = { updated: 4, old: 6, budget: [0, 2] };
+  it('is more Pods than it asks for, where it found them or nobody held them', () => {
+    const does = (sketch: Sketch): string => brief(decided('StepPaused', sketch)).split(' | ')[0]!;
+    assert.equal(does({ stage: four }), 'trim web-v2');
+    assert.equal(does({ stage: four, status: { canary: { keepsReplicas: true } } }), '-');
+    assert.equal(
+      does({ stage: { ...four, record: { bypassed: 'nobody saw it', budget: { maxSurge: 0, maxUnavailable: 2 } } } }),
+      '-',
+    );
+  });
+
+  it('is the sizes, where a correction did not last', () => {
+    const made = decided('StepPaused', refused);
+    assert.deepEqual(
+      [made.events.map(({ reason }) => reason), made.status?.canaryStatus?.keepsReplicas],
+      [['TrimRefused'], true],
+    );
+    const upgrading = decided('StepUpgrade', refused);
+    assert.deepEqual(
+      upgrading.events.map(({ reason }) => reason),
+      ['TrimRefused'],
+    );
+  });
+  const plain = stage(four);
+  const sets = plain.children.replicaSets.map((set) => ({
+    ...set,
+    metadata: { ...set.metadata, annotations: { [TRIM]: '5/2' } },
+  }));
+  const refused: Sketch = { facts: { workload: plain.workload, children: { ...plain.children, replicaSets: sets } } };
+});
+
+describe('a Deployment that became smaller while a step waited', () => {
+  const does = (state: StepState, sketch: Sketch): string => brief(decided(state, sketch)).split(' | ')[0]!;
+  const smaller: Stage = { replicas: 1, updated: 1, old: { v1: 0 } };
+  it('is not all new because of that: a step that was to leave something still does', () => {
+    assert.equal(does('StepPaused', { stage: smaller }), 'mark');
+    assert.equal(does('StepReady', { stage: smaller, facts: { gate: closed } }), 'mark');
+    assert.equal(
+      does('StepPaused', { stage: smaller, status: { canary: { stepReplicas: 1 } } }),
+      '-',
+      'it was as small',
+    );
+  });
+
+  it('gets no Pod of the new version while it waits, but while the step goes on', () => {
+    const few: Stage = { replicas: 8, updated: 1, old: 7 };
+    assert.equal(does('StepPaused', { stage: few }), '-');
+    assert.equal(does('StepReady', { stage: few, facts: { gate: closed } }), '-');
+    assert.equal(does('StepUpgrade', { stage: few }), 'mark');
+  });
+});
+
+describe('a ReplicaSet that is not made', () => {
+  it('is asked for again, and looked at then', () => {
+    const status: StatusSketch = { canary: { lastUpdateTime: ago(500) } };
+    const none = (moved: number): Sketch => ({
+      status,
+      stage: { state: 'moving', budget: [0, 2], record: { moved: ago(moved) } },
+    });
+    assert.equal(
+      brief(decided('StepUpgrade', none(300))),
+      `remind | Progressing 1 StepUpgrade ${GOES_ON} | - | children, again in 300 s`,
+    );
+    assert.equal(
+      brief(decided('StepUpgrade', none(200))),
+      `- | Progressing 1 StepUpgrade ${GOES_ON} | - | children, again in 100 s`,
+    );
+  });
+});
+
+describe('broken glass', () => {
+  it('is noted in the history of the release', () => {
+    const glass = {
+      policies: ['nights'],
+      user: 'anna',
+      reason: 'a fix',
+      time: ago(20),
+      rolloutID: 'r2',
+      uid: 'uid-web',
+      template: 'v2',
+      stable: 'v1',
+      step: 1,
+    };
+    const made = decided('StepPaused', {
+      stage: two,
+      rollout: { annotations: { [GLASS_BROKEN]: JSON.stringify(glass) } },
+    });
+    assert.deepEqual(
+      made.events.map(({ reason }) => reason),
+      ['GlassBroken'],
+    );
+    assert.equal(made.status?.history?.[0]?.brokenGlass?.length, 1);
+  });
+});
+
 describe('StepTrafficRouting and StepMetricsAnalysis', () => {
   const table: readonly Row[] = [
     ['are left for the pause', { stage: two }, `- | Progressing 1 StepPaused ${GOES_ON} | StepCompleted | children`],
@@ -444,6 +573,27 @@ describe('StepPaused', () => {
   ];
   rows(table, inState('StepPaused'));
 
+  it('keeps what was granted before a jump back and has not come yet', () => {
+    const jump = { canary: { nextStepIndex: 1 } };
+    assert.equal(canaryAfter('StepUpgrade', { index: 2, stage: two, status: jump }).keepsReplicas, true);
+    assert.equal(
+      canaryAfter('StepUpgrade', { index: 1, stage: two, status: { canary: { nextStepIndex: 3 } } }).keepsReplicas,
+      false,
+    );
+    const done = { index: 2, stage: all, rollout: { steps: ['20%', '50%', '50%', '100%'] } };
+    const on = { canary: { plan: ['20%', '50%', '50%', '100%'], nextStepIndex: 3 } };
+    const approved = canaryAfter('StepReady', { ...done, status: on });
+    assert.equal(approved.keepsReplicas, false, 'no Pod of another version is left: scaling did that');
+    assert.equal(canaryAfter('StepReady', { ...done, stage: { updated: 6 }, status: on }).keepsReplicas, true);
+    assert.equal(canaryAfter('StepReady', { ...done, stage: { updated: 5 }, status: on }).keepsReplicas, false);
+  });
+
+  it('grants a step that is entered what it asks for, where somebody has to approve it', () => {
+    const approved = { stage: two, status: granted, facts: { gate: people }, approvedBy: ['anna', 'bob'] };
+    assert.equal(canaryAfter('StepPaused', approved).grantedReplicas, '50%');
+    assert.equal('grantedReplicas' in canaryAfter('StepReady', { stage: two }), false);
+  });
+
   it('keeps what a jump back finds', () => {
     const back = canaryAfter('StepPaused', { index: 2, stage: five, status: { canary: { nextStepIndex: 1 } } });
     assert.deepEqual([back.keepsReplicas, back.nextStepIndex, back.currentStepIndex], [true, 2, 1]);
@@ -575,6 +725,20 @@ describe('StepPaused, under a policy that requires two approvals', () => {
     ],
   ];
   rows(table, inState('StepPaused'));
+});
+
+describe('the first of the steps, under a policy that requires approvals', () => {
+  it('is one to go to, when that is approved', () => {
+    const status: StatusSketch = { canary: { nextStepIndex: 1, grantedReplicas: '50%' } };
+    const made = decided('StepPaused', {
+      index: 2,
+      stage: five,
+      status,
+      facts: { gate: people },
+      approvedBy: ['anna'],
+    });
+    assert.equal(made.status?.message, `step 2/3 done: waiting for approval (1 of 2) of the jump to step 1${undo}`);
+  });
 });
 
 describe('StepReady', () => {
