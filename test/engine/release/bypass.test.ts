@@ -67,6 +67,17 @@ describe('a template that nobody held is held', () => {
     assert.deepEqual([record.stable, record.bypassed, record.rollout], [stable, 'nobody saw it', 'web-rollout']);
   });
 
+  it('with what ran as the stable version, and not what most Pods run', () => {
+    assert.equal(caught(healthy(), { updated: 1, old: { v0: 8, v1: 1 } }).record.stable, 'v1');
+  });
+
+  it('with the version as stable that has the most Pods, where none is available', () => {
+    const { workload, children } = stage({ updated: 1, old: { v0: 3, v1: 6 }, state: 'free' });
+    const sets = children.replicaSets.map((set) => ({ ...set, status: { ...set.status, availableReplicas: 0 } }));
+    const shot = snapshot({ workload, children: { replicaSets: sets, pods: [] } });
+    assert.match(JSON.stringify(catchUp(shot, progressOf(shot), 'x').effects[0]), /"stable\\":\\"v1/);
+  });
+
   it('with the version as stable that has the most available Pods, and not the most Pods', () => {
     const { record } = caught(undefined, { updated: 1, old: { v0: 4, v1: 5 }, lacking: 5 });
     assert.equal(record.stable, 'v0');

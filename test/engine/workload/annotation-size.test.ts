@@ -29,6 +29,21 @@ describe('the record of a release', () => {
     ['fits to the byte', undefined, notes(MOST), [record], false],
     ['does not fit with a byte more', undefined, notes(MOST + 1), [record], true],
     ['is none: nothing of ours is in the way', undefined, notes(MOST + 1), [], false],
+    ['is none, and the others are all that is allowed', undefined, notes(LIMIT), [], false],
+    [
+      'is taken off, and the others are all that is allowed',
+      undefined,
+      { ...notes(LIMIT), [HELD]: RECORD },
+      [{ op: 'remove', path: record.path }],
+      false,
+    ],
+    [
+      'comes beside a change of something else',
+      undefined,
+      notes(MOST),
+      [record, { op: 'add', path: '/spec/paused', value: true }],
+      false,
+    ],
     ['is taken off', undefined, { ...notes(MOST + 1), [HELD]: RECORD }, [{ op: 'remove', path: record.path }], false],
     ['is there already, and is counted', undefined, { ...notes(MOST + 1), [HELD]: RECORD }, [], true],
     [

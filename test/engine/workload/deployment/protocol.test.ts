@@ -19,6 +19,7 @@ import {
   rows,
   snapshot,
   stage,
+  USER,
   written,
   type Stage,
 } from '../../build.ts';
@@ -364,6 +365,123 @@ describe('giving back', () => {
     const view = viewOf(sketch);
     assert.equal(told(view, letGo(view, record(view))), move);
   });
+});
+
+describe('several old versions', () => {
+  const old = (v1: number, v0: number, target: number): string => {
+    const view = viewOf({ version: 'v2', updated: 6, old: { v0, v1 }, budget: [0, 2] });
+    return told(view, advance(view, record(view), goal(target)));
+  };
+  it('the largest of them grows back, and the stable one where they are alike', () => {
+    assert.equal(old(3, 1, 5), 'trim web-v1 {"replicas":4}');
+    assert.equal(old(1, 3, 5), 'trim web-v0 {"replicas":4}');
+    assert.equal(old(2, 2, 5), 'trim web-v1 {"replicas":3}');
+  });
+});
+
+describe('what is waited for, at rest', () => {
+  const table: readonly Row[] = [
+    [
+      'old Pods, until it does not matter which of them go',
+      { updated: 2, record: { user: { ...USER, minReadySeconds: 90 } } },
+      'waits for the old Pods to have been Ready for minReadySeconds',
+    ],
+    [
+      'the last step is not held before it is given back',
+      { updated: 10, old: { v1: 0 } },
+      'Done',
+      { target: 10, last: true },
+    ],
+    ['what may be missing, in Pods that fail', { updated: 5, available: 3 }, 'Done', { tolerated: 2 }],
+    ['what may be missing is less', { updated: 5, available: 2 }, 'waits for Pods', { tolerated: 2 }],
+  ];
+  rows(table, advances);
+
+  it('a ReplicaSet that notes another size is corrected first', () => {
+    const { workload, children } = stage({});
+    const sets = children.replicaSets.map((set) => ({
+      ...set,
+      metadata: { ...set.metadata, annotations: { [DESIRED_REPLICAS]: '9' } },
+    }));
+    const view = progressOf(snapshot({ workload, children: { ...children, replicaSets: sets } }));
+    const move = advance(view, record(view), goal(5));
+    assert.equal(move.kind === 'Act' && written(move.effect), 'repair web-v1');
+  });
+
+  it('a ReplicaSet that has no mark yet, and one that still counts Pods', () => {
+    const { workload, children } = stage({ updated: 2, state: 'marked', budget: [0, 2] });
+    const seen = (change: (set: ReplicaSet) => ReplicaSet, counted: number): string => {
+      const sets = children.replicaSets.map((set) => (set.metadata.name === 'web-v2' ? change(set) : set));
+      const status = { ...workload.status, availableReplicas: 8 + counted };
+      const view = progressOf(
+        snapshot({ workload: { ...workload, status }, children: { ...children, replicaSets: sets } }),
+      );
+      return told(view, advance(view, record(view), goal(5)));
+    };
+    const waits = 'waits for the Deployment controller to see the marks';
+    assert.equal(
+      seen((set) => set, 0),
+      'move 1 surge, 4 unavailable',
+    );
+    assert.equal(
+      seen((set) => ({ ...set, spec: { ...set.spec, minReadySeconds: 0 } }), 0),
+      waits,
+    );
+    assert.equal(
+      seen((set) => ({ ...set, status: { ...set.status, availableReplicas: 1 } }), 1),
+      waits,
+    );
+  });
+});
+
+describe('in motion, with an abandoned version that is not marked', () => {
+  const three: Stage = {
+    version: 'v3',
+    old: { v1: 8, v2: 2 },
+    state: 'moving',
+    budget: [3, 0],
+    updated: 3,
+    available: 3,
+  };
+  const table: readonly Row[] = [
+    ['it is held, for its marks', three, 'freeze 3 surge, 2 unavailable'],
+    [
+      'it goes on with its marks',
+      { ...three, marked: ['v2'], record: { marks: true, budget: { maxSurge: 3, maxUnavailable: 0 } } },
+      'move 0 surge, 5 unavailable',
+    ],
+    [
+      'it waits until the controller has seen all',
+      { ...three, deployment: { status: { observedGeneration: 4 } } },
+      'waits for the Deployment controller to see the last change',
+    ],
+  ];
+  rows(table, advances);
+});
+
+describe('with more broken Pods than its marks cover', () => {
+  const broken: Stage = {
+    version: 'v4',
+    old: { v1: 6, v2: 2, v3: 2 },
+    marked: ['v3'],
+    record: { marks: true },
+    user: [0, 5],
+  };
+  it('no more old Pods may go than those', () => {
+    const { workload, children } = stage(broken);
+    const lacking = children.pods.map((one) =>
+      one.metadata.name === 'v3-1' ? pod('v3-1', { version: 'v3', ready: null }) : one,
+    );
+    const view = progressOf(
+      snapshot({
+        rollout: rollout({ status: atStep(2, 'StepUpgrade') }),
+        workload,
+        children: { ...children, pods: lacking },
+      }),
+    );
+    assert.equal(told(view, advance(view, record(view), goal(5))), 'move 0 surge, 2 unavailable');
+  });
+  it('without a broken one, all of them may', () => advances(broken, 'mark web-v2 {"minReadySeconds":2147483646}'));
 });
 
 describe('held in the middle of a batch', () => {
