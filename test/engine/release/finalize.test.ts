@@ -251,6 +251,7 @@ describe('the steps are done', () => {
       [],
     );
     assert.deepEqual([canary.observedRolloutID, canary.stableRevision, canary.stableDigest], ['r2', 'v2', 'v2']);
+    assert.equal(after?.message, 'Rollout progressing has been completed');
     assert.equal(after?.history?.[0]?.approvals?.[0]?.user, 'anna');
     assert.equal(events[0]?.message, 'release r2 is completed');
     assert.equal(
@@ -517,6 +518,33 @@ describe('a Rollout that goes in the middle of a release', () => {
     assert.equal(
       said(deleted, protecting),
       `the Rollout was deleted ${given}, with the stable template, as policy careful protects releases in flight`,
+    );
+  });
+
+  it('notes what was stored in its place, while marks are taken off', () => {
+    const marks: Stage = {
+      updated: 2,
+      old: { v0: 1, v1: 7 },
+      marked: ['v0'],
+      state: 'moving',
+      budget: [3, 2],
+      record: { marks: true, reverted: 'generation 4', budget: { maxSurge: 3, maxUnavailable: 2 } },
+    };
+    const { effects } = leave(shotOf({ ...deleted, ...back }, marks), 'Deleted');
+    const { annotations } = mergePatchOf(effects).metadata as { annotations: Record<string, string> };
+    assert.equal((JSON.parse(annotations[HELD]!) as Held).reverted, 'v2');
+  });
+
+  it('says another reason for staying held', () => {
+    const sketch = {
+      ...back,
+      metadata: deleted.metadata!,
+      status: atStep(1, 'StepUpgrade', { conditions: [condition('Stalled', 'True', 'PodsFailing')] }),
+    };
+    const decision = leave(shotOf(sketch, noReplicaSetKnowsIt, { copy: null }), 'Deleted');
+    assert.deepEqual(
+      decision.events.map(({ reason }) => reason),
+      ['Stalled'],
     );
   });
 

@@ -194,6 +194,17 @@ describe('a release begins', () => {
     assert.match(rolloutHash ?? '', /^[0-9a-f]{64}$/);
   });
 
+  it('with all Pods in a single step of as many', () => {
+    assert.equal(
+      begun({ status: healthy(), steps: [10] }).status?.message,
+      'step 1/1: 0 of 10 Pods updated, waiting for the Deployment controller',
+    );
+    assert.equal(
+      begun({ status: healthy(), steps: [10, '100%'] }).status?.message,
+      'step 1/2: 0 of 9 Pods updated, waiting for the Deployment controller',
+    );
+  });
+
   it('with the Pods that are there already, where the step asks for fewer', () => {
     const keeps = (updated: number): boolean | undefined =>
       canaryOf(begun({ status: healthy() }, { updated, record: { bypassed: 'x' } })).keepsReplicas;
@@ -205,6 +216,11 @@ describe('a release begins', () => {
     assert.equal(canaryOf(begun({ status: healthy() }, gone)).stableRevision, 'v1', 'what ran');
     const free = begun({ status: healthy() }, { replicas: 0, old: { v1: 0 }, state: 'free' });
     assert.deepEqual([canaryOf(free).stableDigest, canaryOf(free).stableRevision], ['v1', 'v1'], 'not held: what ran');
+    const other = healthy('v1', { canary: { stableDigest: 'v0', stableRevision: 'v0' } });
+    const ran = canaryOf(begun({ status: other }, { replicas: 0, old: { v0: 0 }, state: 'free' }));
+    assert.deepEqual([ran.stableDigest, ran.stableRevision], ['v1', 'v1'], 'what ran, not what was stable before that');
+    const renamed = atStep(1, 'StepUpgrade', { canary: { stableRevision: 'other' } });
+    assert.equal(canaryOf(begun({ status: renamed }, { version: 'v3' })).stableRevision, 'v1', 'the one on record');
     const again = begun(
       { status: atStep(1, 'StepUpgrade') },
       { version: 'v3', replicas: 0, old: { v0: 0 }, state: 'free' },
@@ -229,6 +245,8 @@ describe('a release begins', () => {
       'r2 Superseded',
     ]);
     assert.deepEqual(history(begun(failed, back)), ['r3 goes on', 'r2 Failed']);
+    const third: Stage = { version: 'v3', old: { v1: 8, v2: 2 } };
+    assert.deepEqual(history(begun(failed, third)), ['r3 goes on', 'r2 Superseded'], 'a newer template is no rollback');
     const still = atStep(1, 'StepUpgrade', {
       history: [
         { rolloutID: 'r2', revision: 'v2', startTime: ago(90) },
@@ -268,6 +286,12 @@ describe('a release begins', () => {
     assert.equal(
       begun({ status: atStep(1, 'StepUpgrade') }, of).events[0]?.message,
       'a newer template came: release r3 starts again at step 1; from the version before the release it differs in metadata.annotations',
+    );
+    const gone: Stage = { version: 'v3', old: { v0: 8, v2: 2 } };
+    assert.equal(
+      begun({ status: atStep(1, 'StepUpgrade') }, gone).events[0]?.message,
+      'a newer template came: release r3 starts again at step 1',
+      'nothing to compare with',
     );
     assert.equal(begun({ status: healthy() }).events[0]?.message, 'release r2 begins with step 1 of 3');
     assert.equal(begun({ status: healthy(), steps: [] }).events[0]?.message, 'release r2 begins with step 1 of 1');

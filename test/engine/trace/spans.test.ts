@@ -105,6 +105,42 @@ describe('the spans that end', () => {
       healthy('v2', { ...was('Stalled', 50), ...ended }),
       ['step 1/3: upgrade 60..3', 'stalled 50..3', 'release 90..3'],
     ],
+    [
+      'no stall that was over before',
+      at(1, 'StepUpgrade', is('Stalled', 8)),
+      at(1, 'StepUpgrade', { conditions: [] }),
+      [],
+    ],
+    [
+      'nothing that a policy blocks still',
+      at(1, 'StepPaused', was('PolicyBlocked', 50)),
+      at(1, 'StepPaused', was('PolicyBlocked', 50)),
+      [],
+    ],
+    [
+      'what a policy has blocked, when its release is over',
+      at(3, 'Completed', since(60, was('PolicyBlocked', 50))),
+      healthy('v2', { ...was('PolicyBlocked', 50), ...ended }),
+      ['give back 60..3', 'blocked by a policy 50..3', 'release 90..3'],
+    ],
+    [
+      'a pause, when its release is over',
+      at(3, 'Completed', since(60, paused(50))),
+      healthy('v2', { ...paused(50), ...ended }),
+      ['give back 60..3', 'paused 50..3', 'release 90..3'],
+    ],
+    [
+      'nothing before there is a status of the steps',
+      { phase: 'Progressing', currentStepIndex: 0, currentStepState: '', history: [entry()] },
+      at(1, 'StepUpgrade'),
+      [],
+    ],
+    [
+      'the wait of a step that is approved and could not go on',
+      at(1, 'StepReady', since(60)),
+      at(2, 'StepUpgrade', since(5)),
+      ['step 1/3: wait for approval 60..5'],
+    ],
     ['no stall that goes on', at(1, 'StepUpgrade', was('Stalled', 50)), at(1, 'StepUpgrade', was('Stalled', 50)), []],
     [
       'what a policy has blocked',
@@ -141,6 +177,8 @@ describe('the spans that end', () => {
 
   it('are named by the pause of the step', () => {
     const of = (status: Status): Rollout => rollout({ steps: timed, status: status! });
+    const [ready] = endedSpans(of(at(1, 'StepReady', since(60))), of(at(2, 'StepUpgrade', since(5))), NOW, all, sha256);
+    assert.equal(ready?.name, 'step 1/1: wait 60 s');
     const [span] = endedSpans(of(at(1, 'StepPaused', since(60))), of(at(2, 'StepUpgrade', since(5))), NOW, all, sha256);
     assert.equal(span?.name, 'step 1/1: wait 60 s');
   });
