@@ -217,7 +217,7 @@ describe('a release begins', () => {
     const free = begun({ status: healthy() }, { replicas: 0, old: { v1: 0 }, state: 'free' });
     assert.deepEqual([canaryOf(free).stableDigest, canaryOf(free).stableRevision], ['v1', 'v1'], 'not held: what ran');
     const other = healthy('v1', { canary: { stableDigest: 'v0', stableRevision: 'v0' } });
-    const ran = canaryOf(begun({ status: other }, { replicas: 0, old: { v0: 0 }, state: 'free' }));
+    const ran = canaryOf(begun({ status: other }, { replicas: 0, old: { v8: 0 }, state: 'free' }));
     assert.deepEqual([ran.stableDigest, ran.stableRevision], ['v1', 'v1'], 'what ran, not what was stable before that');
     const renamed = atStep(1, 'StepUpgrade', { canary: { stableRevision: 'other' } });
     assert.equal(canaryOf(begun({ status: renamed }, { version: 'v3' })).stableRevision, 'v1', 'the one on record');
