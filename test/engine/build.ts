@@ -10,6 +10,7 @@ import {
   STABLE_REVISION,
   WORKLOAD_TYPE,
 } from '../../src/api/keys.ts';
+import { asDigest } from '../support/digests.ts';
 import type { ProgressingReason } from '../../src/api/reasons.ts';
 import type {
   CanaryStatus,
@@ -28,6 +29,7 @@ import type {
   Rollout,
   RolloutStatus,
   StepState,
+  TemplateDigest,
 } from '../../src/api/types.ts';
 import type { Decision, Effect } from '../../src/engine/decision.ts';
 import { canonicalJson, canonicalTemplate, sameTemplate } from '../../src/engine/lib/template.ts';
@@ -78,10 +80,11 @@ export const template = (version: string, annotations?: Record<string, string>):
   });
 
 /** The digest of `template('v1')` is "v1": rows can name it. Any other template has a digest of its own. */
-export function digest(of: PodTemplate): string {
+export function digest(of: PodTemplate): TemplateDigest {
   const [container] = (of.spec?.['containers'] ?? []) as readonly { image: string }[];
   const version = container?.image ?? 'none';
-  return sameTemplate(of, template(version)) ? version : `${version}x${sha256(canonicalTemplate(of)).slice(0, 6)}`;
+  const plain = sameTemplate(of, template(version));
+  return asDigest(plain ? version : `${version}x${sha256(canonicalTemplate(of)).slice(0, 6)}`);
 }
 
 /** The five fields as the user wrote them. */
@@ -93,8 +96,18 @@ export const USER: Settings = {
   progressDeadlineSeconds: 600,
 };
 
-export const held = (more: Partial<Held> = {}): Held =>
-  frozen({ v: 1, rollout: 'web-rollout', user: USER, stable: 'v1', budget: NO_BUDGET, ...more });
+/** Some fields of a record or a status: digests are text, and what is undefined is left out. */
+type Sketch<T> = {
+  readonly [Field in keyof T]?: (T[Field] extends TemplateDigest | undefined ? string : T[Field]) | undefined;
+};
+export type HeldSketch = Sketch<Held>;
+export type CanarySketch = Sketch<CanaryStatus>;
+
+const over = <T extends object>(base: T, more: Sketch<T> | undefined): T =>
+  Object.fromEntries(Object.entries({ ...base, ...more }).filter(([, value]) => value !== undefined)) as T;
+
+export const held = (more: HeldSketch = {}): Held =>
+  frozen(over<Held>({ v: 1, rollout: 'web-rollout', user: USER, stable: asDigest('v1'), budget: NO_BUDGET }, more));
 
 export interface DeploymentSketch {
   readonly version?: string;
@@ -270,7 +283,7 @@ export interface Stage {
   readonly user?: readonly [IntOrString, IntOrString];
   /** maxSurge and maxUnavailable as we left them: 0 and 1. */
   readonly budget?: readonly [IntOrString, IntOrString];
-  readonly record?: Partial<Held>;
+  readonly record?: HeldSketch;
   readonly deployment?: DeploymentSketch;
   /** New Pods, where they are not to be plain ones. */
   readonly pods?: readonly Pod[];
@@ -382,9 +395,9 @@ export interface StatusSketch {
   readonly phase?: RolloutStatus['phase'];
   readonly message?: string;
   /** Of the condition Progressing. */
-  readonly reason?: ProgressingReason;
+  readonly reason?: ProgressingReason | undefined;
   readonly conditions?: readonly Condition[];
-  readonly canary?: Partial<CanaryStatus>;
+  readonly canary?: CanarySketch;
   readonly history?: readonly HistoryEntry[];
 }
 
@@ -399,7 +412,7 @@ const statusOf = (sketch: StatusSketch, canary: CanaryStatus): RolloutStatus =>
       ...(sketch.reason ? [condition('Progressing', 'True', sketch.reason)] : []),
       ...(sketch.conditions ?? []),
     ],
-    canaryStatus: { ...canary, ...sketch.canary },
+    canaryStatus: over(canary, sketch.canary),
     ...(sketch.history && { history: sketch.history }),
   });
 
@@ -429,8 +442,8 @@ export const healthy = (version = 'v1', sketch: StatusSketch = {}): RolloutStatu
       nextStepIndex: -1,
       currentStepState: 'Completed',
       finalisingStep: '',
-      templateDigest: version,
-      stableDigest: version,
+      templateDigest: asDigest(version),
+      stableDigest: asDigest(version),
       lastUpdateTime: ago(5_000),
     },
   );
@@ -456,8 +469,8 @@ export const atStep = (index: number, state: StepState, sketch: StatusSketch = {
       nextStepIndex: index < 3 ? index + 1 : -1,
       currentStepState: state,
       finalisingStep: '',
-      templateDigest: 'v2',
-      stableDigest: 'v1',
+      templateDigest: asDigest('v2'),
+      stableDigest: asDigest('v1'),
       keepsReplicas: false,
       stepReplicas: 10,
       plan: ['20%', '50%', '100%'],

@@ -1,5 +1,6 @@
 // Where a release stands: each Situation, and each rule that tells two of them apart.
 import assert from 'node:assert/strict';
+import { asDigest } from '../support/digests.ts';
 import { HELD, ON_RESTART, RESTARTED_AT, ROLLOUT_ID } from '../../src/api/keys.ts';
 import { situationOf } from '../../src/engine/situation.ts';
 import type { Snapshot } from '../../src/engine/snapshot.ts';
@@ -447,7 +448,7 @@ describe('during a release, the situation is', () => {
     });
     const shot = snapshot({ ...steps, ...facts });
     const progress = deploymentKind.progress(shot, facts.workload, facts.children);
-    const found = situationOf(shot, progress, 'v2');
+    const found = situationOf(shot, progress, asDigest('v2'));
     assert.deepEqual(found.name === 'EditedUnseen' && found.effects.map(({ why }) => why), ['hold']);
   });
 });

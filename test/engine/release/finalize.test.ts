@@ -1,5 +1,6 @@
 // The ways out of a release: rolled back, finished, disabled, deleted, left by the program, left by its Rollout. Each gives the workload back.
 import assert from 'node:assert/strict';
+import { asDigest } from '../../support/digests.ts';
 import {
   CHANGED_BY,
   HELD,
@@ -42,7 +43,7 @@ const shotOf = (sketch: RolloutSketch, of: Stage, facts: Partial<Snapshot> = {})
   snapshot({ rollout: rollout(sketch), ...stage(of), ...facts });
 const protecting = { gate: { ...openGate, protects: 'careful' } };
 const stalled = condition('Stalled', 'True', 'PodsFailing');
-const copy = stableCopy(DEPLOYMENTS, deployment(), template('v1'), 'v1');
+const copy = stableCopy(DEPLOYMENTS, deployment(), template('v1'), asDigest('v1'));
 const noReplicaSetKnowsIt: Stage = { updated: 2, old: { v0: 8 } };
 
 describe('the stable template is put back', () => {
@@ -151,14 +152,14 @@ describe('the stable template is put back', () => {
       workload: deployment({ status: { updatedReplicas: 9 } }),
       children: { replicaSets: [noted], pods: shot.children!.pods },
     };
-    assert.equal(brief(cancel(facts, progressOf(facts), 'v1')).split(' | ')[0], 'repair web-v1');
+    assert.equal(brief(cancel(facts, progressOf(facts), asDigest('v1'))).split(' | ')[0], 'repair web-v1');
   });
 });
 
 describe('the steps are done', () => {
   const finished = (sketch: RolloutSketch, of: Stage): Decision => {
     const shot = shotOf(sketch, { updated: 10, old: { v1: 0 }, ...of });
-    return finalise(shot, progressOf(shot), 'v2');
+    return finalise(shot, progressOf(shot), asDigest('v2'));
   };
   const at = (state: CanaryStatus['currentStepState'], conditions = [] as ReturnType<typeof condition>[]) => ({
     status: atStep(3, state as 'Completed', { reason: 'Finalising', conditions }),

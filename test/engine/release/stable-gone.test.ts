@@ -1,5 +1,6 @@
 // The stable version is deleted or edited in the middle of a release: when that is so, and what follows.
 import assert from 'node:assert/strict';
+import { asDigest } from '../../support/digests.ts';
 import { DEPLOYMENTS } from '../../../src/api/resources.ts';
 import { openGate } from '../../../src/engine/policy/gate.ts';
 import { isStableGone, stableGone } from '../../../src/engine/release/stable-gone.ts';
@@ -58,7 +59,7 @@ describe('the stable version is gone', () => {
 });
 
 describe('without its stable version, a release', () => {
-  const copy = stableCopy(DEPLOYMENTS, deployment(), template('v1'), 'v1');
+  const copy = stableCopy(DEPLOYMENTS, deployment(), template('v1'), asDigest('v1'));
   const protecting = { gate: { ...openGate, protects: 'careful' } };
   const all: Stage = { updated: 10, old: {} };
   const none: Stage = { updated: 0, old: {} };

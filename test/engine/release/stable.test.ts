@@ -1,5 +1,6 @@
 // Which version a release may go back to, and the copy that is kept of its template.
 import assert from 'node:assert/strict';
+import { asDigest } from '../../support/digests.ts';
 import { DEPLOYMENTS } from '../../../src/api/resources.ts';
 import type { ControllerRevision, Rollout } from '../../../src/api/types.ts';
 import {
@@ -89,7 +90,7 @@ describe('the version to go back to', () => {
 });
 
 describe('the copy of the stable template', () => {
-  const copy = stableCopy(DEPLOYMENTS, deployment(), replicaSet('v1').spec.template, '0123456789abcdef');
+  const copy = stableCopy(DEPLOYMENTS, deployment(), replicaSet('v1').spec.template, asDigest('0123456789abcdef'));
 
   it('is a patch that puts the template back, whole, and pauses', () => {
     assert.deepEqual(copy.data, { spec: { paused: true, template: { ...template('v1'), $patch: 'replace' } } });
@@ -105,7 +106,7 @@ describe('the copy of the stable template', () => {
       DEPLOYMENTS,
       deployment({ metadata: { namespace: undefined!, uid: undefined! } }),
       template('v1'),
-      'd',
+      asDigest('d'),
     );
     assert.deepEqual(['namespace' in metadata, metadata.ownerReferences?.[0]?.uid], [false, '']);
   });
@@ -116,12 +117,12 @@ describe('the copy of the stable template', () => {
       DEPLOYMENTS,
       deployment({ metadata: { name: long } }),
       template('v1'),
-      '0123456789abcdef',
+      asDigest('0123456789abcdef'),
     ).metadata;
     assert.equal(name, `${long.slice(0, 230)}-stable-0123456789`);
     assert.ok(name.length <= 253);
     assert.deepEqual(Object.values(labels ?? {}), ['a'.repeat(62)]);
-    assert.equal(copyName(deployment(), 'short'), 'web-stable-short');
+    assert.equal(copyName(deployment(), asDigest('short')), 'web-stable-short');
   });
 
   it('is read only when it is the template of that digest', () => {
@@ -133,7 +134,7 @@ describe('the copy of the stable template', () => {
       [{ ...copy, data: { spec: { template: null! } } }, 'v1', undefined],
     ];
     for (const [of, wanted, found] of table) {
-      const read = templateOf(of, wanted, digest);
+      const read = templateOf(of, asDigest(wanted), digest);
       assert.equal(read && digest(read), found);
       assert.equal(read !== undefined && '$patch' in read, false);
     }

@@ -1,5 +1,6 @@
 // The way back to the stable version: by the digest on record, from a ReplicaSet or from the copy of its template.
 import assert from 'node:assert/strict';
+import { asDigest } from '../../support/digests.ts';
 import type { ControllerRevision } from '../../../src/api/types.ts';
 import { DEPLOYMENTS } from '../../../src/api/resources.ts';
 import { openGate } from '../../../src/engine/policy/gate.ts';
@@ -35,7 +36,7 @@ function way(sketch: Stage, facts: Partial<Snapshot> = {}): string {
 describe('the way back', () => {
   const protecting = { gate: { ...openGate, protects: 'careful' } };
   const copyOf = (version: string): ControllerRevision =>
-    stableCopy(DEPLOYMENTS, deployment(), template(version), 'v1');
+    stableCopy(DEPLOYMENTS, deployment(), template(version), asDigest('v1'));
   const gone: Stage = { updated: 2, old: { v0: 8 } };
   /** Its ReplicaSet is there by its hash, with a field more than the record knows. */
   const edited = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { APPROVED, GLASS_BROKEN, ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../../src/api/keys.ts';
 import type { HistoryEntry, Pod } from '../../../src/api/types.ts';
-import { labelPods, noteApprovals, noteGlass, noteTakeover, noteTrim } from '../../../src/engine/steps/notes.ts';
+import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } from '../../../src/engine/steps/notes.ts';
 import type { Run } from '../../../src/engine/steps/run.ts';
 import type { Effect } from '../../../src/engine/decision.ts';
 import {
@@ -133,14 +133,14 @@ describe('broken glass', () => {
   ];
   rows(table, (sketch, noted, events) => {
     const noting = run(sketch);
-    noteGlass(noting);
+    noteBrokenGlass(noting);
     assert.deepEqual(noting.draft.history[0]?.brokenGlass, noted);
     assert.equal(noting.events.length, events);
   });
 
   it('is told with its reason', () => {
     const noting = run({ annotations });
-    noteGlass(noting);
+    noteBrokenGlass(noting);
     assert.deepEqual(told(noting), ['GlassBroken anna went past policy: a fix']);
   });
 });

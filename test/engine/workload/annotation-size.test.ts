@@ -1,7 +1,7 @@
 // Annotations have a limit together, and the record of a release is one of them.
 import assert from 'node:assert/strict';
 import { HELD } from '../../../src/api/keys.ts';
-import type { PatchOp } from '../../../src/engine/admit/patch.ts';
+import type { PatchOp } from '../../../src/engine/lib/json-patch.ts';
 import { isTooLarge, recordTooLarge, tooLargeForUs } from '../../../src/engine/workload/annotation-size.ts';
 import { sentence } from '../../../src/engine/validate/violation.ts';
 import { deployment, rows } from '../build.ts';

@@ -1,10 +1,11 @@
 // The laws of the seam for workload kinds: whatever implements WorkloadKind is held to each of them.
 import assert from 'node:assert/strict';
+import { asDigest } from '../../support/digests.ts';
 import { CHANGED_BY, HELD, ROLLOUT_ID } from '../../../src/api/keys.ts';
 import { PODS, type Resource } from '../../../src/api/resources.ts';
 import type { HoldRecord, KubeObject, Workload } from '../../../src/api/types.ts';
 import type { Effect, JsonPatchOp } from '../../../src/engine/decision.ts';
-import type { PatchOp } from '../../../src/engine/admit/patch.ts';
+import type { PatchOp } from '../../../src/engine/lib/json-patch.ts';
 import type { Children } from '../../../src/engine/snapshot.ts';
 import {
   effectsOf,
@@ -55,7 +56,7 @@ const REPLICAS = 10;
 const RUBBISH = ['', '{', 'null', '[]', '7', '"x"', '{"v":2}', '{"v":1}', '{"v":1,"rollout":"r","stable":"s"}'];
 const MORE_RUBBISH = ['{"v":1,"rollout":7,"stable":"s","user":{}}', '{"v":1,"rollout":"r","stable":"../s","user":{}}'];
 const facts = { now: NOW, rollout: rollout({ status: healthy('v1') }), digest };
-const HOLD = { rollout: 'web-rollout', stable: 'v1', bypassed: 'no webhook saw it' };
+const HOLD = { rollout: 'web-rollout', stable: asDigest('v1'), bypassed: 'no webhook saw it' };
 
 export function contract<W extends Workload, H extends HoldRecord, P extends Progress>(
   name: string,

@@ -1,5 +1,6 @@
 // What Deployments add to the contract of a workload kind (contract.test.ts).
 import assert from 'node:assert/strict';
+import { asDigest } from '../../../support/digests.ts';
 import { HELD, PAUSED_UNSEEN } from '../../../../src/api/keys.ts';
 import type { Condition, Held } from '../../../../src/api/types.ts';
 import { MARK, NO_BUDGET } from '../../../../src/engine/workload/deployment/hold.ts';
@@ -112,7 +113,11 @@ describe('a Deployment', () => {
   it('that is held at once keeps what it has while its controller is at work', () => {
     const busy = deployment({ version: 'v2', status: { replicas: 12 } });
     const budget = (sketch: DeploymentSketch): Held['budget'] => {
-      const effects = kind.holdNow(deployment(sketch), { rollout: 'web-rollout', stable: 'v1', bypassed: 'x' });
+      const effects = kind.holdNow(deployment(sketch), {
+        rollout: 'web-rollout',
+        stable: asDigest('v1'),
+        bypassed: 'x',
+      });
       return (JSON.parse((mergePatchOf(effects).metadata['annotations'] as Record<string, string>)[HELD]!) as Held)
         .budget;
     };

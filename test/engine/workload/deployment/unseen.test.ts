@@ -1,5 +1,6 @@
 // A Deployment that no webhook of ours has seen change.
 import assert from 'node:assert/strict';
+import { asDigest } from '../../../support/digests.ts';
 import { HELD, PAUSED_UNSEEN, ROLLOUT_ID } from '../../../../src/api/keys.ts';
 import type { Held, ReplicaSet } from '../../../../src/api/types.ts';
 import { MARK, NO_BUDGET, parseHeld, type Settings } from '../../../../src/engine/workload/deployment/hold.ts';
@@ -9,7 +10,7 @@ import type { UnseenHold } from '../../../../src/engine/workload/kind.ts';
 
 const unseen: UnseenHold = {
   rollout: 'web-rollout',
-  stable: 'v1',
+  stable: asDigest('v1'),
   bypassed: 'nobody saw it',
   unfinished: false,
   labels: { [ROLLOUT_ID]: 'r9' },
@@ -42,7 +43,7 @@ describe('what no webhook saw is held', () => {
     assert.deepEqual(record, {
       v: 1,
       rollout: 'web-rollout',
-      stable: 'v1',
+      stable: asDigest('v1'),
       bypassed: 'nobody saw it',
       user: { ...USER, maxSurge: 0, maxUnavailable: '20%' },
       budget: NO_BUDGET,
