@@ -14,6 +14,7 @@ import {
   type Progress,
   type WorkloadKind,
 } from '../../../src/engine/workload/kind.ts';
+import type { Holding } from '../../../src/engine/workload/edits.ts';
 import { HELD_ANNOTATIONS } from '../../../src/engine/workload/record.ts';
 import { applyOps } from '../../support/json-patch.ts';
 import { digest, healthy, NOW, rollout, template } from '../build.ts';
@@ -87,6 +88,20 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
       metadata: { ...next.metadata, resourceVersion, generation: changed ? generation + 1 : generation },
     };
   }
+
+  /** What admission makes of an edit that brings the template of `next`. */
+  const admitted = (next: W): Holding<H> => {
+    const { replicas = 1 } = next.spec;
+    const edit = { next, fieldManager: 'kubectl' };
+    return kind.edits.holdFirst(edit, bench.workload('v1', replicas, usual), undefined, {
+      rollout: facts.rollout,
+      stable: HOLD.stable,
+    });
+  };
+  const withRecord = (workload: W, held: H): W => ({
+    ...workload,
+    metadata: { ...workload.metadata, annotations: { ...kind.edits.annotationsOf(held) } },
+  });
 
   const allApplied = (workload: W, effects: readonly Effect[]): W =>
     effects.reduce((object, effect) => applied(object, effect), workload);
@@ -168,6 +183,30 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
             assert.deepEqual(up.spec, workload.spec);
             assertFree(up);
           }
+        });
+
+        it('is held by admission so that it is read back, and given back byte for byte', () => {
+          const next = changed(user);
+          const { held, borrowed } = admitted(next);
+          const holding = withRecord(applyOps(next, kind.edits.patch(next, borrowed)), held);
+          assert.deepEqual(kind.borrowed(holding), borrowed);
+          assert.deepEqual(holdOn(holding), held);
+          assert.deepEqual({ ...held.user }, kind.borrowed(next), 'the user’s own values');
+          assert.equal(bench.granted(holding), 0);
+          assert.deepEqual(kind.edits.patch(holding, borrowed), [], 'asked again, it changes nothing');
+          const given = applyOps(holding, kind.edits.patch(holding, { ...held.user }));
+          assert.deepEqual(given.spec, next.spec);
+        });
+
+        it('keeps its hold and its record in an edit of something else', () => {
+          const next = changed(user);
+          const { held, borrowed } = admitted(next);
+          const old = withRecord(applyOps(next, kind.edits.patch(next, borrowed)), held);
+          assert.deepEqual(kind.edits.heldBefore(old), held);
+          const how = { changed: false, dropped: [] };
+          const edit = kind.edits.editOfHeld({ next: old, fieldManager: 'kubectl' }, old, held, how);
+          assert.deepEqual([edit.before, edit.after, edit.unpauses], [held, held, false]);
+          assert.deepEqual(kind.edits.holdOn(old, edit), { held, borrowed });
         });
 
         it('knows whether its user has paused it', () => {
