@@ -594,6 +594,43 @@ describe('StepPaused', () => {
     assert.equal('grantedReplicas' in canaryAfter('StepReady', { stage: two }), false);
   });
 
+  it('goes on at once after a pause of less than nothing, or of nothing, whenever it began', () => {
+    for (const duration of [0, -5])
+      for (const seconds of [60, -60]) {
+        const sketch = {
+          stage: two,
+          rollout: { steps: steps({ duration }) },
+          status: { canary: { lastUpdateTime: ago(seconds) } },
+        };
+        assert.equal(canaryAfter('StepPaused', sketch).currentStepIndex, 2, `${duration}, ${seconds}`);
+      }
+  });
+
+  it('goes on at the very moment at which a pause is over', () => {
+    const sketch = (seconds: number): Sketch => ({
+      stage: two,
+      rollout: timed,
+      status: { canary: { lastUpdateTime: ago(seconds) } },
+    });
+    assert.deepEqual(
+      [canaryAfter('StepPaused', sketch(99)).currentStepIndex, canaryAfter('StepPaused', sketch(100)).currentStepIndex],
+      [1, 2],
+    );
+    const approved = (seconds: number): Sketch => ({
+      ...sketch(seconds),
+      status: { canary: { lastUpdateTime: ago(seconds), grantedReplicas: '20%' } },
+      facts: { gate: people },
+      approvedBy: ['anna', 'bob'],
+    });
+    assert.deepEqual(
+      [
+        canaryAfter('StepReady', approved(99)).currentStepIndex,
+        canaryAfter('StepReady', approved(100)).currentStepIndex,
+      ],
+      [1, 2],
+    );
+  });
+
   it('keeps what a jump back finds', () => {
     const back = canaryAfter('StepPaused', { index: 2, stage: five, status: { canary: { nextStepIndex: 1 } } });
     assert.deepEqual([back.keepsReplicas, back.nextStepIndex, back.currentStepIndex], [true, 2, 1]);

@@ -367,6 +367,84 @@ describe('giving back', () => {
   });
 });
 
+describe('scaling has left the stable version without a Pod, and nothing may be missing', () => {
+  const all: Stage = { updated: 10, old: { v1: 0 }, user: [3, 0], budget: [0, 1] };
+  const one: Stage = { replicas: 1, updated: 1, state: 'marked', budget: [1, 1], old: { v1: 0 } };
+  const zero = { target: 0 };
+  const table: readonly Row[] = [
+    ['it is to come back as surge', all, 'mark 3 surge, 10 unavailable'],
+    [
+      'it is to come back with no more than the step leaves it',
+      { ...all, user: ['100%', 0] },
+      'mark 5 surge, 10 unavailable',
+    ],
+    [
+      'it is to come back with one Pod less than there are at most',
+      { ...all, user: ['100%', 0] },
+      'mark 9 surge, 10 unavailable',
+      zero,
+    ],
+    ['not where that is kept', all, 'Done', { keeps: true }],
+    ['not where the step leaves it nothing', all, 'Done', { target: 10 }],
+    [
+      'its surge has another size than was meant',
+      { ...all, state: 'marked', budget: [2, 1] },
+      'mark 3 surge, 10 unavailable',
+    ],
+    ['its surge is there, without the mark', { ...all, budget: [3, 1] }, 'mark 3 surge, 10 unavailable'],
+    [
+      'some are not available, and may be missing',
+      { ...all, user: [3, 2], old: { v1: 3 }, lacking: 1, state: 'marked', budget: [3, 1] },
+      'mark 0 surge, 7 unavailable',
+    ],
+    ['a singleton: its Pod comes first', one, 'trim web-v1 {"replicas":1}', zero],
+    ['a singleton: then the new one goes', { ...one, old: { v1: 1 } }, 'trim web-v2 {"replicas":0}', zero],
+    [
+      'a singleton: its Pod is not available yet',
+      { ...one, old: { v1: 1 }, lacking: 1, user: [1, 0] },
+      'waits for the Pods of the stable version, to correct the sizes after scaling',
+      zero,
+    ],
+  ];
+  rows(table, advances);
+
+  const counting = (sketch: Stage): string => {
+    const { workload, children } = stage(sketch);
+    const sets = children.replicaSets.map((set) =>
+      set.metadata.name === 'web-v2' ? { ...set, status: { ...set.status, availableReplicas: 10 } } : set,
+    );
+    const status = { ...workload.status, availableReplicas: 10 };
+    const view = progressOf(
+      snapshot({
+        rollout: rollout({ status: atStep(2, 'StepPaused') }),
+        workload: { ...workload, status },
+        children: { ...children, replicaSets: sets },
+      }),
+    );
+    return told(view, advance(view, record(view), goal(5)));
+  };
+  it('the new ReplicaSet counts its Pods still: first it sees the mark', () => {
+    const waits = 'waits for the Deployment controller to see the marks';
+    assert.equal(counting({ ...all, state: 'marked', budget: [3, 1] }), waits);
+    assert.equal(
+      counting({ ...all, user: [0, 2], state: 'marked', budget: [0, 1] }),
+      waits,
+      'also where some may be missing',
+    );
+  });
+
+  it('what is written tells how many come back', () => {
+    const view = viewOf({ ...all, state: 'marked', budget: [3, 1] });
+    const move = advance(view, record(view), goal(5));
+    assert.ok(move.kind === 'Act');
+    assert.deepEqual(move.trimmed, { from: 10, to: 7 });
+    assert.deepEqual(mergePatchOf([move.effect]).metadata['annotations'], {
+      [DESIRED_REPLICAS]: '10',
+      [MAX_REPLICAS]: '13',
+    });
+  });
+});
+
 describe('several old versions', () => {
   const old = (v1: number, v0: number, target: number): string => {
     const view = viewOf({ version: 'v2', updated: 6, old: { v0, v1 }, budget: [0, 2] });
