@@ -1,0 +1,114 @@
+// A Rollout that releases nothing now, and why.
+import assert from 'node:assert/strict';
+import { standAside } from '../../../src/engine/release/stand-aside.ts';
+import { unreachedBy } from '../../../src/engine/release/reach.ts';
+import { ago, atStep, brief, condition, healthy, rollout, rows, snapshot, type RolloutSketch } from '../build.ts';
+
+type Reason = Parameters<typeof standAside>[1];
+const unreached = unreachedBy({ watched: ['other'] })('shop')!;
+const stalled = (reason: string, status: 'True' | 'False' = 'True') => ({
+  status: healthy('v1', { conditions: [condition('Stalled', status, reason)] }),
+});
+
+describe('a Rollout that stands aside', () => {
+  const table: readonly (readonly [
+    what: string,
+    sketch: RolloutSketch,
+    reason: Reason,
+    decision: string,
+    message: RegExp,
+  ])[] = [
+    ['says why', {}, 'RecreateStrategy', '- | Initial Stalled=RecreateStrategy | Stalled | -', /^by$/],
+    [
+      'says which Rollout is older',
+      {},
+      'WorkloadTaken',
+      '- | Initial Stalled=WorkloadTaken | Stalled | -',
+      /^Rollout "by" already releases Deployment "web": delete one of the two$/,
+    ],
+    [
+      'says that its reference is none',
+      {},
+      'InvalidWorkloadRef',
+      '- | Initial Stalled=InvalidWorkloadRef | Stalled | -',
+      /^nothing is read or written for this Rollout: by$/,
+    ],
+    [
+      'says that the webhooks do not reach it',
+      {},
+      'NotReached',
+      '- | Initial Stalled=NotReached | Stalled | -',
+      /^Deployment "web" is not released in steps: namespace "shop"/,
+    ],
+    [
+      'says that a release of OpenKruise’s is to be taken over',
+      {},
+      'LeftByOpenKruise',
+      '- | Initial Stalled=LeftByOpenKruise | Stalled | -',
+      /kubectl tranche takeover web -n shop$/,
+    ],
+    [
+      'waits for a workload that does not exist, and alarms nobody',
+      {},
+      'WorkloadNotFound',
+      '- | Initial Stalled=WorkloadNotFound | - | again in 60 s',
+      /^Deployment "web" does not exist: waiting for it$/,
+    ],
+    [
+      'says it once',
+      stalled('WorkloadTaken'),
+      'WorkloadTaken',
+      '- | Healthy 3 Completed Stalled=WorkloadTaken | - | -',
+      /already releases/,
+    ],
+    [
+      'says another reason',
+      stalled('RecreateStrategy'),
+      'WorkloadTaken',
+      '- | Healthy 3 Completed Stalled=WorkloadTaken | Stalled | -',
+      /already releases/,
+    ],
+    [
+      'says a reason that is there again',
+      stalled('WorkloadTaken', 'False'),
+      'WorkloadTaken',
+      '- | Healthy 3 Completed Stalled=WorkloadTaken | Stalled | -',
+      /already releases/,
+    ],
+    [
+      'keeps its phase',
+      { status: atStep(1, 'StepUpgrade') },
+      'WorkloadTaken',
+      '- | Progressing 1 StepUpgrade Progressing=InRolling Stalled=WorkloadTaken | Stalled | -',
+      /already releases/,
+    ],
+    [
+      'without its workload, forgets the release',
+      { status: atStep(1, 'StepUpgrade', { conditions: [condition('Succeeded', 'True')] }) },
+      'WorkloadNotFound',
+      '- | Initial Stalled=WorkloadNotFound | - | again in 60 s',
+      /does not exist/,
+    ],
+  ];
+  rows(table, (sketch, reason, decision, message) => {
+    const made = standAside(snapshot({ rollout: rollout(sketch), unreached }), reason, 'by');
+    assert.equal(brief(made), decision);
+    assert.match(made.status?.message ?? '', message);
+  });
+
+  it('without its workload closes the history', () => {
+    const { status } = standAside(
+      snapshot({ rollout: rollout({ status: atStep(1, 'StepUpgrade') }) }),
+      'WorkloadNotFound',
+    );
+    assert.deepEqual(
+      status?.history?.map(({ outcome, endTime }) => [outcome, endTime]),
+      [['WorkloadGone', ago(0)]],
+    );
+    assert.equal(status?.canaryStatus, undefined);
+    assert.deepEqual(
+      status?.conditions?.map(({ type }) => type),
+      ['Stalled'],
+    );
+  });
+});

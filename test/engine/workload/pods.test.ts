@@ -1,0 +1,69 @@
+// Whose Pods these are, and how they are.
+import assert from 'node:assert/strict';
+import type { ObjectMeta, OwnerReference, Pod } from '../../../src/api/types.ts';
+import { isAlive, isFailed, isOwnedBy, readySince } from '../../../src/engine/workload/pods.ts';
+import { ago, deployment, NOW, pod, replicaSet, rows } from '../build.ts';
+
+const owner = deployment();
+const ref: OwnerReference = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  name: 'web',
+  uid: 'uid-web',
+  controller: true,
+};
+const set = (...ownerReferences: OwnerReference[]) => replicaSet('v1', { metadata: { ownerReferences } });
+
+describe('an object is of a workload', () => {
+  const table: readonly (readonly [what: string, object: Pick<Pod, 'metadata'>, owned: boolean])[] = [
+    ['that controls it', set(ref), true],
+    ['that controls it, with another owner first', set({ ...ref, uid: 'x', controller: false }, ref), true],
+    ['of the older group', set({ ...ref, apiVersion: 'extensions/v1beta1' }), true],
+    ['not of another group', set({ ...ref, apiVersion: 'apps.kruise.io/v1' }), false],
+    ['not of the same name only', set({ ...ref, uid: 'other' }), false],
+    ['not of another kind', set({ ...ref, kind: 'StatefulSet' }), false],
+    ['not one that owns it without controlling it', set({ ...ref, controller: false }), false],
+    ['not without an owner', set(), false],
+    ['not without owners at all', replicaSet('v1', { metadata: { ownerReferences: undefined! } }), false],
+    ['not from another namespace', replicaSet('v1', { metadata: { namespace: 'other' } }), false],
+  ];
+  rows(table, (object, owned) => assert.equal(isOwnedBy(object, owner), owned));
+
+  it('not when the workload has no uid', () => {
+    const nameless = deployment({ metadata: { uid: undefined! } });
+    assert.equal(isOwnedBy(set({ ...ref, uid: undefined! }), nameless), false);
+  });
+});
+
+describe('a Pod', () => {
+  const phase = (name: string, metadata: Partial<ObjectMeta> = {}): Pod =>
+    pod('p', { status: { phase: name }, metadata });
+  const going = { deletionTimestamp: ago(1) };
+  const table: readonly (readonly [what: string, of: Pod, alive: boolean, failed: boolean])[] = [
+    ['that runs', phase('Running'), true, false],
+    ['that starts', phase('Pending'), true, false],
+    ['that failed', phase('Failed'), false, true],
+    ['that failed, and is deleted', phase('Failed', going), false, false],
+    ['that is done', phase('Succeeded'), false, false],
+    ['on its way out', phase('Running', going), false, false],
+  ];
+  rows(table, (of, alive, failed) => assert.deepEqual([isAlive(of), isFailed(of)], [alive, failed]));
+
+  const ready = (status: string, lastTransitionTime?: string): Pod =>
+    pod('p', {
+      status: {
+        conditions: [
+          { type: 'Other', status: 'True' },
+          { type: 'Ready', status, lastTransitionTime: lastTransitionTime! },
+        ],
+      },
+    });
+  const since: readonly (readonly [what: string, of: Pod, since: number | undefined])[] = [
+    ['is Ready since it says so', ready('True', ago(60)), NOW - 60_000],
+    ['is Ready since now where our clock is behind', ready('True', ago(-60)), NOW],
+    ['is Ready since long where it does not say', ready('True'), 0],
+    ['is not Ready', ready('False', ago(60)), undefined],
+    ['says nothing about it', pod('p', { status: { conditions: [] } }), undefined],
+  ];
+  rows(since, (of, at) => assert.equal(readySince(of, NOW), at));
+});
