@@ -2,13 +2,7 @@
 import type { EventReason } from '../api/reasons.ts';
 import type { Resource } from '../api/resources.ts';
 import type { KubeObject, RolloutStatus } from '../api/types.ts';
-
-/** An RFC 6902 operation. */
-export interface JsonPatchOp {
-  readonly op: 'add' | 'replace' | 'remove';
-  readonly path: string;
-  readonly value?: unknown;
-}
+import type { PatchOp } from './lib/json-patch.ts';
 
 /** An RFC 7386 merge patch of an object. */
 export interface MergePatch {
@@ -27,7 +21,7 @@ export type Effect =
       readonly resource: Resource;
       /** The object that it was decided on. */
       readonly before: KubeObject;
-      readonly patch: MergePatch | readonly JsonPatchOp[];
+      readonly patch: MergePatch | readonly PatchOp[];
     }
   /** An object of this name that exists already is left as it is. */
   | { readonly kind: 'Create'; readonly why: Why; readonly resource: Resource; readonly object: KubeObject }

@@ -5,7 +5,8 @@ import type { KubeObject, Pod, Rollout, RolloutStatus, Workload } from '../api/t
 import { isTooLarge, tooLargeForUs } from '../engine/workload/annotation-size.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { kindOfResource } from '../engine/workload/registry.ts';
-import type { Decision, Effect, JsonPatchOp, MergePatch } from '../engine/decision.ts';
+import type { Decision, Effect, MergePatch } from '../engine/decision.ts';
+import type { PatchOp } from '../engine/lib/json-patch.ts';
 import { isOwnedBy } from '../engine/workload/pods.ts';
 import { cleaned } from '../engine/messages.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
@@ -33,7 +34,7 @@ export interface ApplierDeps {
 type Patch = Effect & { readonly kind: 'Patch' };
 
 const JSON_PATCH = 'application/json-patch+json';
-const isJsonPatch = (patch: Patch['patch']): patch is readonly JsonPatchOp[] => Array.isArray(patch);
+const isJsonPatch = (patch: Patch['patch']): patch is readonly PatchOp[] => Array.isArray(patch);
 
 const DISOWN_TRIES = 3;
 /** Bad request, forbidden, invalid: trying again helps only when somebody changes something. */

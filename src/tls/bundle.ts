@@ -69,7 +69,7 @@ function flawOfChain(
 }
 
 const validAt = (certificate: X509Certificate, nowMs: number): boolean =>
-  certificate.validFromDate.getTime() <= nowMs && nowMs < certificate.validToDate.getTime();
+  startOf(certificate) <= nowMs && nowMs < endOf(certificate);
 
 export interface Expiry {
   readonly caMs: number;
@@ -79,8 +79,8 @@ export interface Expiry {
 /** When the newest CA and the serving certificate expire, in milliseconds since the epoch. */
 export function expiryOf(bundle: Bundle): Expiry {
   return {
-    caMs: parseCertificates(bundle.ca)[0]!.validToDate.getTime(),
-    leafMs: parseCertificates(bundle.cert)[0]!.validToDate.getTime(),
+    caMs: endOf(parseCertificates(bundle.ca)[0]!),
+    leafMs: endOf(parseCertificates(bundle.cert)[0]!),
   };
 }
 
@@ -108,19 +108,22 @@ export function stepDue(bundle: Bundle, names: readonly string[], nowMs: number,
   const newest = cas[0]!;
   if (!validAt(newest, nowMs)) return 'start over';
   if (flawOf(bundle, names, nowMs) !== undefined) return 'new certificate';
-  if (newest.validToDate.getTime() - nowMs < lives.caRenewDays * DAY_MS) return 'new CA';
+  if (endOf(newest) - nowMs < lives.caRenewDays * DAY_MS) return 'new CA';
   const leaf = parseCertificates(bundle.cert)[0]!;
   const byNewest = leaf.checkIssued(newest);
   if (!byNewest) return issuedAt(newest) + lives.spreadMs <= nowMs ? 'new certificate' : 'nothing';
-  const life = leaf.validToDate.getTime() - leaf.validFromDate.getTime();
-  if (leaf.validToDate.getTime() - nowMs < life / 3) return 'new certificate';
+  const life = endOf(leaf) - startOf(leaf);
+  if (endOf(leaf) - nowMs < life / 3) return 'new certificate';
   const others = cas.slice(1);
   if (others.some((ca) => !validAt(ca, nowMs))) return 'drop the old CA';
   if (others.length > 0 && issuedAt(leaf) + lives.spreadMs <= nowMs) return 'drop the old CA';
   return 'nothing';
 }
 
-const issuedAt = (certificate: X509Certificate): number => certificate.validFromDate.getTime() + SKEW_MS;
+/** Milliseconds since the epoch. `validFromDate` and `validToDate` need Node 22.10. */
+const startOf = ({ validFrom }: X509Certificate): number => Date.parse(validFrom);
+const endOf = ({ validTo }: X509Certificate): number => Date.parse(validTo);
+const issuedAt = (certificate: X509Certificate): number => startOf(certificate) + SKEW_MS;
 
 /** Returns the bundle after the step. */
 export async function applyStep(

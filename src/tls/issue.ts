@@ -23,7 +23,7 @@ export async function issueCa(nowMs: number, days: number): Promise<KeyPair> {
 
 /** Issues a serving certificate for these DNS names and IP addresses. It never expires later than its CA. */
 export async function issueLeaf(ca: KeyPair, names: readonly string[], nowMs: number, days: number): Promise<KeyPair> {
-  const caEndMs = new X509Certificate(ca.cert).validToDate.getTime();
+  const caEndMs = Date.parse(new X509Certificate(ca.cert).validTo);
   const notAfterMs = Math.min(nowMs + days * DAY_MS, caEndMs);
   const pair = await issue({ name: 'tranche-webhook', nowMs, notAfterMs, extensions: () => leafExtensions(names), ca });
   const leaf = new X509Certificate(pair.cert);

@@ -108,7 +108,11 @@ describe('without our webhooks', () => {
       },
       /replicas is required for every step/,
     ],
-    ['in v1alpha1, steps that go back', aV1alpha1Rollout(PARTITION, '20%', '10%'), /the percentage of a step must not be less/],
+    [
+      'in v1alpha1, steps that go back',
+      aV1alpha1Rollout(PARTITION, '20%', '10%'),
+      /the percentage of a step must not be less/,
+    ],
   ];
   for (const [what, rollout, text] of refused) {
     it(`an API server refuses ${what}`, async () => {

@@ -11,7 +11,7 @@ could send yourself, with your own rights.
 
 ## Install the plugin
 
-\`kubectl\` finds the plugin by its name, \`kubectl-tranche\`, on your PATH. With Node 24 or newer, in a clone of the repository:
+\`kubectl\` finds the plugin by its name, \`kubectl-tranche\`, on your PATH. With Node 20 or newer, in a clone of the repository:
 
 \`\`\`sh
 npm install && npm pack && npm install --global ./tranche-*.tgz

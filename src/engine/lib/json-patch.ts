@@ -1,6 +1,7 @@
 // JSON patch operations against an object exactly as it was received.
 import { isObject, type Json } from '../../api/json.ts';
 
+/** An RFC 6902 operation. */
 export type PatchOp =
   | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };

@@ -10,7 +10,7 @@ import {
 } from '../../api/keys.ts';
 import type { Outcome } from '../../api/reasons.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
-import type { Workload, TemplateDigest } from '../../api/types.ts';
+import type { HoldRecord, TemplateDigest, Workload } from '../../api/types.ts';
 import { podsOf } from '../lib/replicas.ts';
 import { patchRollout } from '../workload/effects.ts';
 import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } from '../workload/kind.ts';
@@ -20,7 +20,7 @@ import { isLeftBehind } from './openkruise.ts';
 import { withoutReplan } from '../steps/replan.ts';
 import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { copyName, knownStable } from './stable.ts';
+import { copyName, knownStable, templateOf } from './stable.ts';
 import {
   closeHistory,
   conditionOf,
@@ -36,7 +36,7 @@ import {
 import { withNumbers } from '../steps/run.ts';
 import { UNKNOWN } from '../lib/template.ts';
 import { formatTime } from '../lib/time.ts';
-import { goBack, wayBack } from './way-back.ts';
+import { goBack, wayBack, type WayBack } from './way-back.ts';
 import * as words from '../messages.ts';
 
 /** The stable template is back: the native controller rolls back, and nothing is batched. */
@@ -311,7 +311,7 @@ export function releaseOrphan(
   const snapshot: Snapshot = { ...facts, rollout, workload, alone: true, reportedAt: undefined };
   const progress = kind.progress(snapshot, workload, facts.children);
   if (protects !== undefined) {
-    const way = wayBack(snapshot, progress, progress.held!);
+    const way = wayOfOrphan(snapshot, progress, held);
     if (way.kind === 'Ask') return way.decision;
     // Nobody's status can say so; the log and an event do.
     const stay = (why: string): Decision => decisionOf(kind.freeze(progress, progress.held!), 'Stalled', why);
@@ -326,4 +326,19 @@ export function releaseOrphan(
   return isFree(move)
     ? { effects: [...effects, ...dropCopy(workload, held.stable)], events, needsChildren: true }
     : { effects, events: [], needsChildren: true };
+}
+
+/**
+ * No status says which version is stable, and users can write the record. The record counts if the version runs, or if the copy of its template
+ * is there: the role `edit` cannot write ControllerRevisions.
+ */
+function wayOfOrphan(snapshot: Snapshot, progress: Progress, record: HoldRecord): WayBack {
+  const { digest, copy } = snapshot;
+  if (progress.held!.stable === record.stable) return wayBack(snapshot, progress, progress.held!);
+  if (copy === undefined) {
+    const needsCopy = copyName(progress.workload, record.stable);
+    return { kind: 'Ask', decision: { ...nothing, needsChildren: true, needsCopy } };
+  }
+  const template = templateOf(copy ?? undefined, record.stable, digest);
+  return template ? { kind: 'Template', template } : wayBack(snapshot, progress, progress.held!);
 }

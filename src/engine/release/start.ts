@@ -39,6 +39,8 @@ export function adopt(
   const events: EventNote[] = [];
   if (bypassed !== undefined) {
     openHistory(draft, historyEntry(snapshot, progress));
+    // The status still describes the release before.
+    draft.canary = undefined;
     closeHistory(draft, now, 'Bypassed');
     setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
     events.push({ reason: 'Bypassed', message: bypassed });

@@ -695,7 +695,14 @@ describe('a workload that is held by a Rollout that does not exist', () => {
   const marks: Stage = { updated: 2, old: { v0: 1, v1: 7 }, marked: ['v0'], record: { marks: true } };
   const two: Stage = { updated: 2 };
   const nothingKnowsIt: Stage = { updated: 2, available: 0, old: { v0: 0 } };
-  const table: readonly (readonly [what: string, of: Stage, decision: string, facts?: Facts, known?: false])[] = [
+  const table: readonly (readonly [
+    what: string,
+    of: Stage,
+    decision: string,
+    facts?: Facts,
+    known?: boolean,
+    version?: string,
+  ])[] = [
     [
       'is given back at once, whatever its children are',
       two,
@@ -720,10 +727,26 @@ describe('a workload that is held by a Rollout that does not exist', () => {
       protecting,
     ],
     [
-      'goes back to what most available Pods run, where the version on record does not',
+      'asks for the copy, where the version on record does not run',
+      noReplicaSetKnowsIt,
+      '- | - | - | children, copy web-stable-v1',
+      protecting,
+    ],
+    [
+      'goes back to the copy, which users cannot write, and not to what most available Pods run',
       noReplicaSetKnowsIt,
       'revert | - | - | children',
-      protecting,
+      { ...protecting, copy: stableCopy(DEPLOYMENTS, deployment(), template('v1'), asDigest('v1')) },
+      true,
+      'v1',
+    ],
+    [
+      'goes back to what most available Pods run, where there is no copy either',
+      noReplicaSetKnowsIt,
+      'revert | - | - | children',
+      { ...protecting, copy: null },
+      true,
+      'v0',
     ],
     [
       'asks for the copy of the stable template',
@@ -750,7 +773,15 @@ describe('a workload that is held by a Rollout that does not exist', () => {
       protecting,
     ],
   ];
-  rows(table, (of, decision, facts, known) => assert.equal(brief(orphan(of, facts, known ?? true)), decision));
+  rows(table, (of, decision, facts, known, version) => {
+    const decided = orphan(of, facts, known ?? true);
+    assert.equal(brief(decided), decision);
+    if (version === undefined) return;
+    const [effect] = decided.effects;
+    const ops = effect?.kind === 'Patch' && 'length' in effect.patch ? effect.patch : [];
+    const restored = ops.find((op) => op.path === '/spec/template');
+    assert.deepEqual(restored && 'value' in restored && restored.value, template(version));
+  });
 
   it('is told with the name of the Rollout, and how it is given back', () => {
     assert.equal(

@@ -371,10 +371,10 @@ describe('what runs becomes the stable version', () => {
   it('and a release that nobody held is in the history', () => {
     const decision = adopted(healthy(), 'it went out');
     assert.equal(brief(decision), '- | Healthy 3 Completed Bypassed=NotSeenByWebhook | Bypassed | -');
-    const [{ rolloutID, startTime, endTime, outcome } = assert.fail()] = decision.status?.history ?? [];
+    const [{ rolloutID, revision, startTime, endTime, outcome } = assert.fail()] = decision.status?.history ?? [];
     assert.deepEqual(
-      { rolloutID, startTime, endTime, outcome },
-      { rolloutID: 'r2', startTime: ago(0), endTime: ago(0), outcome: 'Bypassed' },
+      { rolloutID, revision, startTime, endTime, outcome },
+      { rolloutID: 'r2', revision: 'v2', startTime: ago(0), endTime: ago(0), outcome: 'Bypassed' },
     );
     assert.equal(decision.events[0]?.message, 'it went out');
   });

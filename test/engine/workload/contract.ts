@@ -4,7 +4,7 @@ import { asDigest } from '../../support/digests.ts';
 import { CHANGED_BY, HELD, ROLLOUT_ID } from '../../../src/api/keys.ts';
 import { PODS, type Resource } from '../../../src/api/resources.ts';
 import type { HoldRecord, KubeObject, Workload } from '../../../src/api/types.ts';
-import type { Effect, JsonPatchOp } from '../../../src/engine/decision.ts';
+import type { Effect } from '../../../src/engine/decision.ts';
 import type { PatchOp } from '../../../src/engine/lib/json-patch.ts';
 import type { Children } from '../../../src/engine/snapshot.ts';
 import {
@@ -78,7 +78,7 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
     );
     const { patch } = effect;
     assert.equal(versionIn(patch), object.metadata.resourceVersion, `${effect.why}: without the resourceVersion`);
-    const next = 'metadata' in patch ? (merged(object, patch) as T) : applyOps(object, patch as readonly PatchOp[]);
+    const next = 'metadata' in patch ? (merged(object, patch) as T) : applyOps(object, patch);
     const { generation = 0 } = object.metadata;
     const changed =
       JSON.stringify((next as Partial<Workload>).spec) !== JSON.stringify((object as Partial<Workload>).spec);
@@ -416,9 +416,10 @@ const everything: object = new Proxy(
 );
 const ownerOfEverything = { manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fieldsV1: everything };
 
-function versionIn(patch: { readonly metadata: Readonly<Record<string, unknown>> } | readonly JsonPatchOp[]): unknown {
+function versionIn(patch: { readonly metadata: Readonly<Record<string, unknown>> } | readonly PatchOp[]): unknown {
   if ('metadata' in patch) return patch.metadata['resourceVersion'];
-  return patch.find(({ path }) => path === '/metadata/resourceVersion')?.value;
+  const op = patch.find(({ path }) => path === '/metadata/resourceVersion');
+  return op && 'value' in op ? op.value : undefined;
 }
 
 /** RFC 7386. */

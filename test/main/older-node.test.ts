@@ -1,0 +1,66 @@
+// The compiled plugin and the emergency command on the Node that the machine has: Node 20 and newer run them.
+import assert from 'node:assert/strict';
+import { copyFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run, temporaryFolder, type Result } from '../support/processes.ts';
+import { startCluster, type TestCluster } from './cluster.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const OLDEST = 20;
+
+/** A `node` on PATH that is older than the one that runs the tests; undefined if there is none. */
+async function olderNode(): Promise<string | undefined> {
+  const folders = (process.env['PATH'] ?? '')
+    .split(path.delimiter)
+    .filter((folder) => !folder.includes('node_modules'));
+  for (const folder of folders) {
+    const program = path.join(folder, 'node');
+    const { stdout } = await run(program, ['--version']).catch(() => ({ stdout: '' }));
+    const major = Number(/^v(\d+)\./.exec(stdout)?.[1]);
+    if (major >= OLDEST && major < Number(process.versions.node.split('.', 1)[0])) return program;
+  }
+  return undefined;
+}
+
+describe('the compiled program on an older Node', function () {
+  this.timeout(120_000);
+  let node = '';
+  let cluster: TestCluster | undefined;
+  // Below the project, so that it finds its packages.
+  const dist = temporaryFolder('older-node', path.join(root, 'node_modules'));
+
+  before(async function () {
+    const found = await olderNode();
+    if (found === undefined) {
+      process.stdout.write('    skipped: no Node 20 or 22 is on PATH\n');
+      return this.skip();
+    }
+    node = found;
+    const { code, stdout } = await run(process.execPath, [
+      path.join(root, 'node_modules/typescript/bin/tsc'),
+      ...['-p', path.join(root, 'tsconfig.build.json'), '--outDir', path.join(dist, 'dist')],
+    ]);
+    assert.equal(code, 0, stdout);
+    await copyFile(path.join(root, 'package.json'), path.join(dist, 'package.json'));
+    cluster = await startCluster('https://127.0.0.1:1');
+  });
+  after(() => cluster?.close());
+
+  const inCluster = (file: string, ...args: string[]): Promise<Result> =>
+    run(node, [path.join(dist, 'dist', file), ...args], { env: { ...process.env, KUBECONFIG: cluster!.kubeconfig } });
+
+  it('lists, and looks what is wrong', async () => {
+    const listed = await inCluster('cli/main.js', 'list', '-A');
+    assert.equal(listed.code, 0, listed.stderr);
+    assert.match(listed.stderr, /no Rollouts/i);
+    const looked = await inCluster('cli/main.js', 'doctor');
+    assert.match(looked.stdout, /Kubernetes v1\./);
+  });
+
+  it('gives every Deployment back in an emergency', async () => {
+    const drained = await inCluster('main.js', 'drain', '--namespace', 'tranche-system');
+    assert.equal(drained.code, 0, drained.stdout + drained.stderr);
+    assert.match(drained.stdout, /"deployments":0/);
+  });
+});
