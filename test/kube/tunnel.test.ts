@@ -148,7 +148,7 @@ describe('the API client behind a proxy', () => {
           ],
           /connection refused/,
         ],
-        [[[5, 255]], /it asks for another way to log in/],
+        [[[5, 255]], /unsupported authentication method/],
         [[[4, 0]], /it does not speak SOCKS 5/],
       ] as const) {
         const by = await listen(
