@@ -1,5 +1,5 @@
-// Records the admission reviews the embedded cluster sends for what people do to Deployments with kubectl and Helm, as test
-// data for the webhook: `node tools/record-reviews.ts [FOLDER]` (default test/admission/fixtures).
+// Records the admission reviews that the embedded cluster sends when kubectl and Helm change Deployments, as test data for the webhook:
+// `node tools/record-reviews.ts [FOLDER]` (default test/admission/fixtures).
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,7 @@ const chartOf = (home: string): string => {
   return chart;
 };
 
-/** What is done, with which program, its arguments, and what it reads. */
+/** A change: its name, the program, its arguments and its standard input. */
 interface Action {
   name: string;
   client: string;
@@ -155,7 +155,7 @@ const start = (): Promise<Sandbox> =>
     ],
   });
 
-/** Nothing in the namespace was written for a while: the controllers have caught up. */
+/** Resolves when nothing in the namespace has changed for a while. */
 const settle = async ({ cluster }: Sandbox): Promise<void> => {
   for (let revision = -1, since = Date.now(); Date.now() - since < SETTLED_MS;) {
     if (cluster.store.revision !== revision) {

@@ -1,31 +1,31 @@
-// What a bench is: it runs and gives numbers (kept as JSON), and it says in words, tables and plots what numbers mean. To add one: write
-// a Bench, and add it to the list in main.ts.
+// The interface of a benchmark: it measures data (stored as JSON), and describes them in text, tables and plots. To add one, write a Bench and
+// add it to the list in main.ts.
 import type { Machine } from './machine.ts';
 
 export interface BenchContext {
-  /** Minutes less, and numbers that prove only that the bench works. */
+  /** A short run. Its numbers only show that the bench works. */
   readonly quick: boolean;
-  /** How long the user wants it to run (SECONDS=...), where a bench can be long or short. */
+  /** Duration from SECONDS=..., for benches with a variable duration. */
   readonly seconds: number | undefined;
-  /** A line for whoever waits; at least one a minute. */
+  /** Prints a progress line, at least once a minute. */
   readonly progress: (line: string) => void;
 }
 
 /**
- * One of the benches. `Data` is what was measured: plain JSON, a few kilobytes (it is committed), units in names.
- * `run` rejects when it cannot measure; a number that misses its goal is no failure but for a leak (see `failure`).
+ * A benchmark. `Data` is plain JSON of a few kilobytes, because it is committed. Names contain units. `run` rejects if it cannot measure.
+ * A missed goal is not a failure, except for a leak (see `failure`).
  */
 export interface Bench<Data> {
   readonly name: string;
   readonly title: string;
   run(context: BenchContext): Promise<Data>;
-  /** Pure: the same data give the same page. Older data may be given, so the page can be made again without measuring. */
+  /** Pure: the same data give the same page. Accepts data of older versions, so that the page can be generated without measuring. */
   describe(data: Data): readonly Section[];
-  /** Why the run as a whole has failed; undefined when it has not. The results are written in both cases. */
+  /** Why the run has failed, or undefined. The results are written in both cases. */
   failure?(data: Data): string | undefined;
 }
 
-/** What is kept of a run: docs/reports/performance/NAME.json. */
+/** The stored results of a run: docs/reports/performance/NAME.json. */
 export interface Report<Data = unknown> {
   readonly bench: string;
   /** ISO 8601, UTC. */
@@ -36,10 +36,10 @@ export interface Report<Data = unknown> {
   readonly data: Data;
 }
 
-/** A part of the page, in this order: heading, text, table, goals, plots, and what comes after. */
+/** A part of the page: heading, text, table, goals, plots, and text after them, in this order. */
 export interface Section {
   readonly heading: string;
-  /** Paragraphs of Markdown. */
+  /** Markdown paragraphs. */
   readonly text?: readonly string[];
   readonly table?: Table;
   readonly goals?: readonly Goal[];
@@ -47,13 +47,13 @@ export interface Section {
   readonly after?: readonly string[];
 }
 
-/** Numbers are written by `shown` of text.ts: three digits that count, and no more. */
+/** Numbers are formatted by `shown` in text.ts, with three significant digits. */
 export interface Table {
   readonly head: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
 }
 
-/** What was promised, what was measured, and whether that is enough. */
+/** A goal, the measured value, and whether the goal is met. */
 export interface Goal {
   readonly what: string;
   readonly goal: string;
@@ -71,7 +71,7 @@ export interface Plot {
 }
 
 export interface Axis {
-  /** With its unit: `requests per second`, `RSS (MiB)`. */
+  /** Name with unit, e.g. `requests per second` or `RSS (MiB)`. */
   readonly name: string;
   readonly log?: boolean;
   readonly min?: number;
@@ -80,8 +80,8 @@ export interface Axis {
 
 export interface Series {
   readonly name: string;
-  /** By x. */
+  /** Sorted by x. */
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** For what was not measured: a goal, an ideal, a fitted line. */
+  /** For lines that are not measurements: a goal, an ideal, a fit. */
   readonly dashed?: boolean;
 }

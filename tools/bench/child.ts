@@ -1,4 +1,4 @@
-// A process of its own for what is measured and for what loads it, each on a core of its own where there are two.
+// Starts the measured program and the load as separate processes, each on its own core if there are two.
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -7,12 +7,12 @@ import { start, type Service } from '../../test/support/processes.ts';
 export interface Child<Said> {
   readonly service: Service;
   readonly pid: number;
-  /** What it said when it was ready. */
+  /** Data of its `ready` line. */
   readonly said: Said;
 }
 
 export interface ChildOptions {
-  /** Where it runs, and only there (Linux). Undefined: wherever. */
+  /** The core to pin the process to (Linux). Undefined = not pinned. */
   readonly core?: number | undefined;
   readonly nodeFlags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -22,10 +22,10 @@ export interface ChildOptions {
 export const TASKSET = '/usr/bin/taskset';
 const READY = 'ready ';
 
-/** Pinning needs Linux and a second core. */
+/** Pinning requires Linux and a second core. */
 export const canPin = (): boolean => existsSync(TASKSET) && os.availableParallelism() > 1;
 
-/** The program and its arguments for one of our scripts, pinned where that is possible. */
+/** The command line for a script, pinned if possible. */
 export function command(script: URL, args: readonly string[], { core, nodeFlags = [] }: ChildOptions = {}): string[] {
   const pin = core !== undefined && canPin() ? [TASKSET, '-c', String(core)] : [];
   return [...pin, process.execPath, ...nodeFlags, fileURLToPath(script), ...args];
@@ -55,5 +55,5 @@ const lineOf = (output: string): string | undefined =>
     .find((line) => line.startsWith(READY))
     ?.slice(READY.length);
 
-/** In the child: one line, that says what the parent must know (a port). */
+/** In the child: prints one line with data for the parent, such as a port. */
 export const sayReady = (said: object): void => void process.stdout.write(`${READY}${JSON.stringify(said)}\n`);

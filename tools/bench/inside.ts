@@ -1,4 +1,4 @@
-// Loaded into the program's process before the program: answers on a port of its own what only the process itself can know.
+// Loaded into the program's process before the program: serves measurements of the process on a separate port.
 import { createServer } from 'node:http';
 import { Session } from 'node:inspector/promises';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 const session = new Session();
 
 const answers: Readonly<Record<string, () => unknown>> = {
-  /** Collects garbage first, so that two answers can be compared. */
+  /** Collects garbage first, so that answers are comparable. */
   '/memory'() {
     const { gc } = globalThis as { gc?: () => void };
     gc?.();
@@ -25,7 +25,7 @@ const answers: Readonly<Record<string, () => unknown>> = {
     session.disconnect();
     return profile;
   },
-  /** A planted leak: 1 MB is kept for ever. To prove that leaks are found. */
+  /** A planted leak: retains 1 MB, to test that leaks are found. */
   '/leak'() {
     const kept = ((globalThis as { leaked?: unknown[] }).leaked ??= []);
     kept.push(Array.from({ length: 125_000 }, (_, i) => i + Math.random()));

@@ -1,4 +1,4 @@
-// What the numbers were measured on.
+// Describes the machine and the software of a run.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -10,11 +10,11 @@ export interface Machine {
   readonly os: string;
   readonly node: string;
   readonly openssl: string;
-  /** Of the library, express and the like: name to version. */
+  /** Versions of dependencies, by name. */
   readonly packages: Readonly<Record<string, string>>;
-  /** Of this repository: the commit, and whether files were changed since. */
+  /** The commit of this repository, and whether there are uncommitted changes. */
   readonly commit: string;
-  /** Over one minute, before the bench began: more than a few tenths means that others were working too. */
+  /** Load average over one minute before the bench. More than a few tenths means that other processes were active. */
   readonly loadAverage: number;
 }
 

@@ -1,5 +1,5 @@
-// `make bench`: runs the benches, keeps what they found, and writes docs/reports/performance.md. ONLY=NAME runs one, ONLY=page none;
-// QUICK=1 is short and writes to .cache/bench; SECONDS=N is how long the soak takes.
+// `make bench`: runs the benches, stores their results, and writes docs/reports/performance.md. ONLY=NAME runs one bench, and ONLY=page only
+// writes the page. QUICK=1 makes a short run and writes to .cache/bench. SECONDS=N sets the duration of the soak.
 import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
 import { admissionBench } from './admission/bench.ts';
@@ -28,16 +28,16 @@ async function runOne(bench: Bench<unknown>, quick: boolean, seconds: number | u
   return { bench: bench.name, startedAt, seconds: (performance.now() - began) / 1000, quick, machine, data };
 }
 
-/** The exit code. */
+/** Returns the exit code. */
 async function main(): Promise<number> {
   const { ONLY: only = '', QUICK: quickText = '', SECONDS: secondsText = '' } = process.env;
   const names = benches.map(({ name }) => name);
   if (only !== '' && only !== 'page' && !names.includes(only)) {
-    print(`bench: ONLY is ${JSON.stringify(only)}, but must be one of ${[...names, 'page'].join(', ')}`);
+    print(`bench: ONLY: Unsupported value: ${JSON.stringify(only)}: write one of ${[...names, 'page'].join(', ')}`);
     return 2;
   }
   if (!/^\d*$/.test(secondsText)) {
-    print(`bench: SECONDS is ${JSON.stringify(secondsText)}, but must be a whole number`);
+    print(`bench: SECONDS: Invalid value: ${JSON.stringify(secondsText)}: must be a whole number`);
     return 2;
   }
   const quick = quickText !== '' && quickText !== '0';
@@ -51,8 +51,8 @@ async function main(): Promise<number> {
       const failure = bench.failure?.(report.data);
       if (failure !== undefined) failures.push(`${bench.name}: ${failure}`);
     } catch (error) {
-      // The other benches' numbers are worth having all the same.
-      failures.push(`${bench.name} could not be measured: ${(error as Error).stack ?? String(error)}`);
+      // Continues with the other benches.
+      failures.push(`${bench.name}: cannot measure: ${(error as Error).stack ?? String(error)}`);
     }
     await endAll();
   }

@@ -1,4 +1,4 @@
-// Scripts of ours as plain JavaScript in .cache/bench, so that no compiler is in a process whose memory is measured; and the program, built.
+// Compiles scripts and the program to JavaScript in .cache/bench, so that measured processes do not contain a compiler.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { run } from '../../test/support/processes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** For a script that imports packages and `node:` modules only. */
+/** Compiles a script that imports only packages and `node:` modules. */
 export function plain(script: URL): URL {
   const source = fileURLToPath(script);
   const file = path.join(root, '.cache/bench', `${path.basename(source, '.ts')}.mjs`);
@@ -18,7 +18,7 @@ export function plain(script: URL): URL {
 
 let built: Promise<URL> | undefined;
 
-/** dist/main.js, the program as it is in the image; compiled once in a run. */
+/** Returns dist/main.js, the program as in the image. Compiles it once per run. */
 export const builtProgram = (): Promise<URL> => (built ??= build());
 
 async function build(): Promise<URL> {
@@ -27,11 +27,11 @@ async function build(): Promise<URL> {
   return pathToFileURL(path.join(root, 'dist/main.js'));
 }
 
-/** What the image gives Node. */
+/** Node's flags in the image. */
 export const imageFlags = (): string[] =>
   (JSON.parse(inDockerfile('ENTRYPOINT')) as string[]).filter((word) => word.startsWith('--'));
 
-/** The environment that the image gives it. */
+/** Environment variables of the image. */
 export const imageEnv = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     inDockerfile('ENV')

@@ -1,4 +1,4 @@
-// A plot as SVG: readable on light and dark pages, since it brings its own background; the same data give the same bytes.
+// Draws plots as SVG. They have a background for light and dark pages. The same data give the same bytes.
 import { init, use } from 'echarts/core';
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
@@ -12,7 +12,7 @@ const HEIGHT = 400;
 const INK = '#1f2328';
 const FAINT = '#d8dee4';
 const PAPER = '#ffffff';
-/** Told apart by people who do not see colours as most do (Okabe and Ito), and by their marks. */
+/** Colours that colour-blind people can distinguish (Okabe and Ito), and marks. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
 const MARKS = ['circle', 'rect', 'triangle', 'diamond', 'roundRect', 'pin', 'arrow'];
 
@@ -49,7 +49,7 @@ export function plotSvg({ title, x, y, series }: Plot): string {
   return `${still(svg)}\n`;
 }
 
-/** Without what answers a mouse, which an image does not; the library also numbers that through the life of the process. */
+/** Removes elements for mouse events, which images do not support. The library also numbers them over the life of the process. */
 const still = (svg: string): string =>
   svg
     .replace(/<style\b.*?<\/style>\n?/s, '')

@@ -1,4 +1,4 @@
-// The program and a cluster for it, each as a process of its own.
+// Starts the program and a cluster for it as separate processes.
 import { connect } from '../../src/kube/connection.ts';
 import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { NAMESPACE, until } from '../../test/main/cluster.ts';
@@ -8,11 +8,11 @@ import { builtProgram, imageEnv, imageFlags, plain } from './plain.ts';
 export interface ClusterProcess {
   readonly kubeconfig: string;
   readonly pid: number;
-  /** As cluster-admin. */
+  /** With the rights of cluster-admin. */
   readonly api: ApiClient;
 }
 
-/** The embedded cluster with the chart on it, for a program at this port. */
+/** Starts the embedded cluster with the chart, for a program at this port. */
 export async function startClusterProcess(
   webhookPort: number,
   readyMs: number,
@@ -31,7 +31,7 @@ export interface Memory {
   readonly heapUsed: number;
   readonly external: number;
   readonly arrayBuffers: number;
-  /** Timers, sockets and requests that the event loop knows. */
+  /** Active timers, sockets and requests of the event loop. */
   readonly resources: number;
 }
 
@@ -39,16 +39,16 @@ export interface ProgramProcess {
   readonly pid: number;
   readonly webhookPort: number;
   readonly metricsPort: number;
-  /** After a collection of garbage. */
+  /** After a garbage collection. */
   memory(): Promise<Memory>;
-  /** V8's CPU profile of what happens meanwhile. */
+  /** V8's CPU profile of this period. */
   profile(meanwhile: () => Promise<unknown>): Promise<unknown>;
-  /** Keeps 1 MB for ever. */
+  /** Leaks 1 MB. */
   leak(): Promise<unknown>;
   stop(): Promise<void>;
 }
 
-/** Compiled, as it is in the image, from here or (to compare two versions) from another dist/. Resolves when it is ready. */
+/** Starts the compiled program as in the image, or another dist/ to compare two versions. Resolves when it is ready. */
 export async function startProgramProcess(
   { kubeconfig }: Pick<ClusterProcess, 'kubeconfig'>,
   webhookPort: number,

@@ -1,5 +1,5 @@
-// The embedded cluster with the chart's objects, as a process of its own. Arguments: URL of the program's webhooks, and how long a Pod
-// takes to be ready, in milliseconds.
+// Runs the embedded cluster with the chart's objects as a separate process. Arguments: the URL of the program's webhooks, and the time until a
+// Pod is ready, in milliseconds.
 import { startCluster } from '../../test/main/cluster.ts';
 import { endAllOnSignals } from '../../test/support/processes.ts';
 import { sayReady } from './child.ts';

@@ -1,6 +1,6 @@
-// The statistics that the benches need; pure.
+// Statistics for the benches. Pure.
 
-/** Nearest rank: a value that was measured, not one between two. `share` is from 0 to 1; NaN of nothing. */
+/** Percentile by nearest rank, without interpolation. `share` is from 0 to 1. NaN if there are no values. */
 export function percentile(values: readonly number[] | Float64Array, share: number): number {
   return percentileOfSorted(Float64Array.from(values).sort(), share);
 }
@@ -20,7 +20,7 @@ export interface Summary {
   readonly max: number;
 }
 
-/** In the unit of the values. Sorts once. */
+/** Percentiles in the unit of the values. */
 export function summarize(values: readonly number[] | Float64Array): Summary {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number): number => percentileOfSorted(sorted, share);
@@ -30,8 +30,8 @@ export function summarize(values: readonly number[] | Float64Array): Summary {
 export type Point = readonly [x: number, y: number];
 
 /**
- * Theil–Sen: the median of the slopes between all pairs, which a third of wild values does not move. In y per x; 0 of fewer than two
- * points. All pairs: meant for some hundred points.
+ * Slope by Theil–Sen: the median of the slopes between all pairs, which up to 29 % of outliers do not affect. In y per x. 0 for fewer than
+ * two points. Quadratic: for up to some hundred points.
  */
 export function slope(points: readonly Point[]): number {
   const slopes: number[] = [];

@@ -1,15 +1,15 @@
-// Watches a process from outside, by /proc: memory, CPU, open files and sockets. Linux only; costs the watched process nothing.
+// Measures a process through /proc: memory, CPU, open files and sockets. Linux only. It does not affect the process.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 export interface Sample {
-  /** Of performance.now() here. */
+  /** performance.now() of this process. */
   readonly atMs: number;
   readonly rssBytes: number;
-  /** User and system, since the process began. In ticks of 10 ms. */
+  /** User and system time since the start of the process, in ticks of 10 ms. */
   readonly cpuSeconds: number;
-  /** Open file descriptors, sockets among them. */
+  /** Open file descriptors, including sockets. */
   readonly handles: number;
   readonly sockets: number;
 }
@@ -17,7 +17,7 @@ export interface Sample {
 let ticksPerSecond: number | undefined;
 const ticks = (): number => (ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' })));
 
-/** Throws when there is no such process (any more). */
+/** Throws if the process does not exist or has ended. */
 export function sample(pid: number): Sample {
   const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   if (rss === undefined) throw new Error(`process ${pid} has ended`);
@@ -31,7 +31,7 @@ export function sample(pid: number): Sample {
   };
 }
 
-/** Each thread that has used CPU: what its name is, and how much. Node's main thread is the first. */
+/** CPU time of each thread, by name. Node's main thread is the first. */
 export function threadsOf(pid: number): { name: string; cpuSeconds: number }[] {
   return readdirSync(`/proc/${pid}/task`).map((task) => ({
     name: readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim(),
@@ -41,7 +41,7 @@ export function threadsOf(pid: number): { name: string; cpuSeconds: number }[] {
 
 function cpuOf(file: string): number {
   const stat = readFileSync(file, 'utf8');
-  // The name in parentheses may have spaces and parentheses in it.
+  // The name in parentheses may contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / ticks();
 }
@@ -50,11 +50,11 @@ function linkOf(file: string): string {
   try {
     return readlinkSync(file);
   } catch {
-    return ''; // Closed since.
+    return ''; // It was closed in the meantime.
   }
 }
 
-/** Samples a process again and again, until `stop`, which gives all samples. When the process ends, so does the watching. */
+/** Samples a process regularly until it ends or until `stop`, which returns all samples. */
 export function watch(pid: number, everyMs: number, onSample?: (sample: Sample) => void): () => readonly Sample[] {
   const samples: Sample[] = [];
   const take = (): void => {
@@ -73,7 +73,7 @@ export function watch(pid: number, everyMs: number, onSample?: (sample: Sample) 
   };
 }
 
-/** Cores that were busy between two samples: 1 is one core all the time. */
+/** Number of busy cores between two samples. 1 = one core was always busy. */
 export const coresBetween = (from: Sample, to: Sample): number =>
   (to.cpuSeconds - from.cpuSeconds) / ((to.atMs - from.atMs) / 1000);
 
@@ -83,12 +83,12 @@ export interface LoopDelay {
   readonly maxMs: number;
 }
 
-/** How late this process's own event loop comes to its timers; of another process, let that process say it. */
+/** Delay of timers in the event loop of this process. */
 export function watchEventLoop(): () => LoopDelay {
   const resolutionMs = 5;
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   histogram.enable();
-  // The histogram has the whole time between two ticks of its own timer.
+  // The histogram contains the whole time between two ticks of its timer.
   const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - resolutionMs);
   return () => {
     histogram.disable();

@@ -1,4 +1,4 @@
-// Writes what a run found: the report, the plots, and the page made of all reports there are. A run of one bench leaves the others' alone.
+// Writes the report and the plots of a run, and the page with all stored reports. Reports of other benches are not changed.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -6,7 +6,7 @@ import type { Bench, Report } from './bench.ts';
 import { plotSvg } from './plot.ts';
 import { pageText, type Faster, type Part } from './text.ts';
 
-/** A folder like docs/reports/: performance.md, and performance/ with the rest. */
+/** A directory like docs/reports/: performance.md, and performance/ with the other files. */
 export async function writeReport(folder: string, report: Report): Promise<void> {
   await write(path.join(folder, 'performance', `${report.bench}.json`), JSON.stringify(report));
 }
@@ -33,7 +33,7 @@ function read<T>(folder: string, name: string): T | undefined {
   }
 }
 
-/** As `prettier` would have it, so that lint passes. */
+/** Formatted by prettier, so that lint passes. */
 async function write(file: string, text: string): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true });
   const options = await resolveConfig(file);

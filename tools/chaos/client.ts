@@ -1,12 +1,12 @@
-// A client that edits, approves, scales, rolls back and breaks images all the time, as its seed says.
+// A client that continuously edits, approves, scales, rolls back and breaks images, in an order that its seed determines.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
 import type { Stage } from './stage.ts';
 import type { Subject } from './subject.ts';
 
 /**
- * None is a share that a budget is written as at 2 to 6 replicas (25%, 17%, 34% …): what the user writes must not stand there already while the
- * Deployment is held, since nobody can notice that (docs/holding.md).
+ * Budgets that a user may write. They differ from the percentages that Tranche writes for 2 to 6 replicas (25%, 17%, 34% …): while a
+ * Deployment is held, an edit that equals the current value cannot be noticed (docs/holding.md).
  */
 const LIMITS = [
   { maxSurge: '24%', maxUnavailable: '26%' },
@@ -18,7 +18,7 @@ const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
 const MAX_WAIT_MS = 900;
 
 export class Client {
-  /** What was done, and what was refused. */
+  /** Number of accepted and refused changes. */
   done = 0;
   refused = 0;
   private readonly stage: Stage;
@@ -46,7 +46,7 @@ export class Client {
     this.stopped = true;
   }
 
-  /** Stops, brings all to a good end, and sees that it is one. */
+  /** Stops, completes all releases, and checks the result. */
   async finish(): Promise<void> {
     this.stop();
     await this.running;

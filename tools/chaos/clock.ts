@@ -1,4 +1,4 @@
-// Loaded before a replica (node --import): its clock is as wrong as the file named in CHAOS_CLOCK says, in milliseconds, read anew on SIGUSR2.
+// Loaded into a replica (node --import): shifts its clock by the milliseconds in the file CHAOS_CLOCK, which is read again on SIGUSR2.
 import { readFileSync } from 'node:fs';
 
 const file = process.env.CHAOS_CLOCK!;

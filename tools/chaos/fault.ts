@@ -1,25 +1,24 @@
-// What a fault is: where it is played, its runs, and what comes of each.
+// The interface of a fault: its stage, its runs and their results.
 import type { Stage, StageOptions } from './stage.ts';
 
 export interface Run {
-  /** What is different about this run, e.g. "silence for 60 s". */
+  /** Describes the run, e.g. "silence for 60 s". */
   readonly what: string;
-  /** Also played in `make test`; `only`: nowhere else. */
+  /** True if `make test` also plays this run. `only` = only `make test` plays it. */
   readonly short?: boolean | 'only';
   /**
-   * Does the harm and sees that the release goes on and ends right; rejects when it does not. `recovered` hears, each time, how many
-   * seconds it took from the moment nothing was broken from outside any more until the release had gone on: its batch was done, or
-   * what the user asked for was taken.
+   * Injects the fault, and checks that the release continues and ends correctly. Rejects if it does not. `recovered` is called with the
+   * seconds from the end of the fault until the release has continued: its batch is done, or the user's change is accepted.
    */
   play(stage: Stage, recovered: (seconds: number) => void): Promise<void>;
 }
 
 export interface Fault {
   readonly name: string;
-  /** For the report: what is done. */
+  /** Title in the report. */
   readonly title: string;
   readonly stage?: Omit<StageOptions, 'seed'>;
-  /** A client edits, approves and scales other Deployments all the time meanwhile. Default true. */
+  /** True if a client edits, approves and scales other Deployments during the fault. Default true. */
   readonly client?: boolean;
   readonly runs: readonly Run[];
 }

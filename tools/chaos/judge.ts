@@ -1,4 +1,4 @@
-// I1–I6 of docs/holding.md, judged from raw objects alone. Nothing of src/ is used here, on purpose: it is what is under test.
+// Checks the invariants I1–I6 of docs/holding.md on raw objects. It imports nothing of src/, because that is the code under test.
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- raw objects of the API server */
 
@@ -6,13 +6,13 @@ export interface Seen {
   readonly kind: 'Deployment' | 'ReplicaSet' | 'Pod' | 'Rollout';
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: any;
-  /** When it was heard of, in milliseconds. */
+  /** When it was received, in milliseconds. */
   readonly at: number;
-  /** Found by listing again: what lay between this state and the one before was not seen, nor in which order. */
+  /** True if it was found by a list: changes before it and their order are unknown. */
   readonly gap?: boolean;
 }
 
-/** The five fields that a release borrows, as their user wants them. */
+/** The user's values of the five fields that a release borrows. */
 export interface Settings {
   readonly paused: boolean;
   readonly maxSurge: number | string;
@@ -25,15 +25,15 @@ const HELD = 'tranche.dev/held';
 const RELEASE_ID = 'rollouts.kruise.io/rollout-id';
 const DESIRED = 'deployment.kubernetes.io/desired-replicas';
 const HASH = 'pod-template-hash';
-/** Controllers act on what they saw a moment ago: so long after it was observed a change of the size or the limits may still be unknown to one. */
+/** Time after which all controllers have seen a change of the size or of the limits. */
 const MOMENT_MS = 3_000;
-/** After a pause that came from outside has been observed (docs/holding.md, "beyond us"). */
+/** Time after a pause that another writer made (docs/holding.md, "beyond us"). */
 const STOPPING_MS = 500;
-/** So long a Deployment may stay held, with nothing in the way, without a Rollout that says so: a lease and some seconds. */
+/** How long a Deployment may stay held without a Rollout that reports a release, in the absence of faults: the duration of a lease and some seconds. */
 export const ORPHAN_MS = 40_000;
 
 const TRACE_LINES = 80;
-/** So long after the webhooks are asked again something from before may still be put right. */
+/** How long after the webhooks work again the operator may still correct earlier changes. */
 const UNGUARDED_MS = 10_000;
 
 interface Since<T> {
@@ -41,24 +41,24 @@ interface Since<T> {
   readonly at: number;
 }
 
-/** What the judge remembers of a Deployment. */
+/** The state of a Deployment in the judge. */
 interface File {
   deployment: any;
   readonly sets: Map<string, any>;
   readonly pods: Map<string, any>;
-  /** What its user wants: the newest last; an earlier one is good for a moment longer. */
+  /** The user's settings, newest last. Earlier ones are still valid for a moment. */
   wanted: Since<Settings>[];
   sizes: Since<number>[];
-  /** A generation that must be observed before the moment after it begins to pass; and when it was. */
+  /** A generation that must be observed, and when it was observed. */
   scaled: Awaited | undefined;
   stopped: Awaited | undefined;
   heldSince: number | undefined;
-  /** The step that is being judged, and the updated Pods that existed when it began or that scaling has made. */
+  /** The current step, and the number of updated Pods that existed at its start or that scaling has created. */
   step: string;
   existed: number;
   unowned: number | undefined;
   silent: number | undefined;
-  /** What it looked like lately, for the report of a violation. */
+  /** Recent states, for the report of a violation. */
   readonly trace: string[];
 }
 
@@ -71,7 +71,7 @@ const keyOf = ({ metadata }: any): string => `${metadata.namespace}/${metadata.n
 const ownerUid = ({ metadata }: any): string | undefined =>
   metadata.ownerReferences?.find((owner: any) => owner.controller)?.uid;
 
-/** A template without the label that ReplicaSets add; keys in any order. */
+/** A template without the label that ReplicaSets add, independent of the order of keys. */
 export function templateText(template: any): string {
   const sorted = (value: any): any =>
     Array.isArray(value)
@@ -109,22 +109,22 @@ function targetOf(step: any, replicas: number): number {
 
 export class Judge {
   readonly violations: string[] = [];
-  /** Events judged. */
+  /** Number of judged events. */
   seen = 0;
   private readonly files = new Map<string, File>();
   private readonly byUid = new Map<string, File>();
   private readonly bySet = new Map<string, File>();
   private readonly rollouts = new Map<string, any>();
-  /** Listed before their owner was, by the owner's uid. */
+  /** Objects that were listed before their owner, by the owner's uid. */
   private readonly strays = new Map<string, Seen[]>();
-  /** Something is broken from outside: what must happen in time need not happen now. */
+  /** True during a fault, in which deadlines do not apply. */
   private troubled = false;
   private quietSince = 0;
-  /** Nobody asks the webhooks: what users write takes effect at once, and the operator notices a moment later. */
+  /** True if the webhooks are not called: changes take effect at once, and the operator notices them later. */
   private unguardedUntil = 0;
   private now = 0;
 
-  /** A fault begins, or is over. */
+  /** Call it at the start and at the end of a fault. */
   trouble(yes: boolean, at: number, unguarded = false): void {
     if (this.troubled && !yes) this.quietSince = at;
     this.troubled = yes;
@@ -132,21 +132,21 @@ export class Judge {
     else if (!yes && this.unguardedUntil === Infinity) this.unguardedUntil = at + UNGUARDED_MS;
   }
 
-  /** It has been heard of: from here on its user may ask for something else. */
+  /** True if the Deployment was observed, so that the user may change it. */
   knows = (key: string): boolean => this.files.has(key);
 
-  /** The user asks for these settings; until the API server has answered, they and those before may be there. */
+  /** The user requests these settings. Until the API server answers, both these and the previous settings are valid. */
   wants(key: string, settings: Settings): void {
     this.files.get(key)?.wanted.push({ value: settings, at: Infinity });
   }
 
-  /** It has taken them. */
+  /** The API server accepted the settings. */
   wantsIndeed(key: string, settings: Settings, at: number): void {
     const file = this.files.get(key);
     if (file) file.wanted = file.wanted.map((one) => (one.value === settings ? { ...one, at } : one));
   }
 
-  /** It was refused. */
+  /** The API server refused the settings. */
   wantsNot(key: string, settings: Settings): void {
     const file = this.files.get(key);
     if (file) file.wanted = file.wanted.filter(({ value }) => value !== settings);
@@ -161,7 +161,7 @@ export class Judge {
     else this.seePod(event);
   }
 
-  /** Time passes. */
+  /** Checks deadlines. */
   tick(at: number): void {
     this.now = Math.max(this.now, at);
     for (const file of this.files.values()) this.checkOwner(file);
@@ -208,7 +208,7 @@ export class Judge {
     const held = metadata.annotations?.[HELD] !== undefined;
     const wasHeld = before?.metadata.annotations?.[HELD] !== undefined;
     const changed = before && templateText(before.spec.template) !== templateText(spec.template);
-    // By a webhook, or by whoever found it running: neither can know what the native controller has not seen yet.
+    // Paused by a webhook or another writer, who cannot know what the native controller has not seen yet.
     if (before && !before.spec.paused && spec.paused === true && (changed || !wasHeld))
       file.stopped = { generation: metadata.generation, observedAt: undefined };
     for (const awaited of [file.scaled, file.stopped])
@@ -220,7 +220,7 @@ export class Judge {
     this.note(file);
   }
 
-  /** I5: who is not held has what its user wrote. */
+  /** I5: a Deployment that is not held is as its user wrote it. */
   private checkSettings(file: File, gap: boolean): void {
     const now = settingsOf(file.deployment);
     const good = gap ? file.wanted.map(({ value }) => value) : this.recentlyWanted(file);
@@ -248,7 +248,7 @@ export class Judge {
     return naming.find(({ metadata }) => !metadata.deletionTimestamp) ?? naming[0];
   }
 
-  /** A step begins, or a release: what exists now is not to be taken back. */
+  /** A step or a release starts. The Pods that exist now may stay. */
   private noteStep(file: File): void {
     const { deployment } = file;
     const canary = this.rolloutOf(file)?.status?.canaryStatus;
@@ -282,7 +282,7 @@ export class Judge {
     if (type === 'DELETED' || updated <= was) return;
     if (templateText(object.spec.template) !== templateText(deployment.spec.template)) return;
     const scaled = before && before.metadata.annotations?.[DESIRED] !== object.metadata.annotations?.[DESIRED];
-    // Paused, the native controller only ever scales.
+    // While it is paused, the native controller only scales.
     if (gap || scaled || deployment.spec.paused === true || this.lately(file.scaled, MOMENT_MS)) {
       file.existed = Math.max(file.existed, updated);
       return;
@@ -295,7 +295,7 @@ export class Judge {
     const step = about && rollout.spec.strategy?.canary?.steps?.[(canary.currentStepIndex ?? 1) - 1];
     const target = step ? Math.max(...this.recentSizes(file).map((size) => targetOf(step, size))) : 0;
     if (updated > Math.max(target, file.existed))
-      this.violated(file, `I2: ${updated} updated Pods, the step allows ${target}, ${file.existed} existed`);
+      this.violated(file, `I2: ${updated} updated Pods, but the step allows ${target}, and ${file.existed} existed`);
   }
 
   private stray(owner: string | undefined, seen: Seen): void {
@@ -325,17 +325,17 @@ export class Judge {
     const others = [...file.pods.values()].filter((pod) => pod !== object);
     const left = others.filter((pod) => this.isAvailable(pod, Math.min(...minReady))).length;
     const least = Math.min(...this.recentSizes(file).map((size) => size - this.mostUnavailable(file, size)));
-    if (left < least) this.violated(file, `I3: ${left} available Pods left, at least ${least} are promised`);
+    if (left < least) this.violated(file, `I3: ${left} available Pods, but at least ${least} are required`);
   }
 
-  /** Ready for so long; times are in whole seconds. */
+  /** True if the Pod has been Ready for this long. Times are in whole seconds. */
   private isAvailable(pod: any, minReadySeconds: number): boolean {
     const ready = pod.status?.conditions?.find((one: any) => one.type === 'Ready');
     if (pod.metadata.deletionTimestamp || ready?.status !== 'True') return false;
     return minReadySeconds === 0 || Date.parse(ready.lastTransitionTime) + minReadySeconds * 1000 <= this.now;
   }
 
-  /** What the user wants, and wanted in the last moments: any of it may be what was acted upon. */
+  /** The current and the recent settings of the user, on any of which a controller may have acted. */
   private recentlyWanted(file: File): Settings[] {
     const last = file.wanted.length - 1;
     const recent = file.wanted.filter((_, i) => i === last || file.wanted[i + 1]!.at > this.now - 2 * MOMENT_MS);
@@ -359,7 +359,7 @@ export class Judge {
   private lately = (awaited: Awaited | undefined, ms: number): boolean =>
     awaited !== undefined && (awaited.observedAt === undefined || this.now - awaited.observedAt < ms);
 
-  /** I6: whoever is held, or left paused, has a Rollout that says so. */
+  /** I6: a Deployment that is held, or paused by Tranche, has a Rollout that reports a release. */
   private checkOwner(file: File): void {
     const { deployment } = file;
     const paused = deployment.spec.paused === true && !file.wanted.some(({ value }) => value.paused);
@@ -373,11 +373,11 @@ export class Judge {
     const late = (since: number | undefined): boolean =>
       since !== undefined && this.now - Math.max(since, this.quietSince) > ORPHAN_MS;
     if (late(file.unowned)) {
-      this.violated(file, 'I6: held, or paused by us, and no Rollout names it');
+      this.violated(file, 'I6: held, or paused by Tranche, without a Rollout');
       file.unowned = Infinity;
     }
     if (late(file.silent)) {
-      this.violated(file, `I6: held, or paused by us, and its Rollout says ${phase || 'nothing'}`);
+      this.violated(file, `I6: held, or paused by Tranche, while the phase of its Rollout is ${phase || 'empty'}`);
       file.silent = Infinity;
     }
   }

@@ -1,4 +1,4 @@
-// `make chaos [ONLY=fault] [RUNS=n] [SEED=s]`: plays every fault, and writes the report when none was left out.
+// `make chaos [ONLY=fault] [RUNS=n] [SEED=s]`: plays the faults, and writes the report if all of them were played.
 import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
 import { faults } from './faults/index.ts';
 import { LANES, play } from './play.ts';
@@ -9,7 +9,7 @@ const { ONLY, RUNS, SEED } = process.env;
 function whole(name: string, text: string | undefined, fallback: number | undefined): number | undefined {
   if (!text) return fallback;
   if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text);
-  process.stderr.write(`${name} is ${text}: write a whole number above 0\n`);
+  process.stderr.write(`${name}: Invalid value: "${text}": must be an integer greater than 0\n`);
   process.exit(2);
 }
 
@@ -18,7 +18,7 @@ const names = ONLY ? ONLY.split(',') : faults.map(({ name }) => name);
 const unknown = names.filter((name) => !faults.some((fault) => fault.name === name));
 if (unknown.length > 0) {
   const known = faults.map(({ name }) => name).join(', ');
-  process.stderr.write(`ONLY names ${unknown.join(', ')}, which is no fault: write one of ${known}\n`);
+  process.stderr.write(`ONLY: Unsupported value: "${unknown.join(', ')}": write one of ${known}\n`);
   process.exit(2);
 }
 const began = Date.now();
@@ -34,7 +34,7 @@ const lanes = Math.min(LANES, chosen.length);
 const outcomes = await play({ faults: chosen, seed, say, lanes, ...(runs && { runs }) });
 await endAll();
 const report = reportOf(outcomes, seed, (Date.now() - began) / 1000, lanes, runs);
-process.stdout.write(`\n${tableOf(report)}\n\nWhat went wrong: ${troublesOf(report)}\n`);
+process.stdout.write(`\n${tableOf(report)}\n\nFailures: ${troublesOf(report)}\n`);
 if (!ONLY) {
   await write(report);
   process.stdout.write('\nThe report is in docs/reports/reliability.md.\n');

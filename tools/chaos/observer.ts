@@ -1,5 +1,5 @@
-// Watches every change of Deployments, ReplicaSets, Pods and Rollouts over connections of its own, puts them in the order in which
-// they were stored, and lets the judge see them. Nothing of src/ is used here.
+// Watches Deployments, ReplicaSets, Pods and Rollouts over its own connections, sorts the changes in the order in which they were stored, and
+// passes them to the judge. It imports nothing of src/.
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { parse } from 'yaml';
@@ -14,13 +14,13 @@ const COLLECTIONS = [
   ['Rollout', '/apis/rollouts.kruise.io/v1beta1/rollouts'],
 ] as const;
 
-/** Four streams are read as they come: so long an event waits for older ones of the other streams. */
+/** How long an event waits for older events of the other three streams. */
 const ORDER_MS = 400;
 const AGAIN_MS = 100;
 
 export class Observer {
   readonly judge = new Judge();
-  /** How often a stream had to begin anew, and how many events came too late to be put in order. */
+  /** Number of restarted streams, and of events that came too late to be sorted. */
   gaps = 0;
   late = 0;
   private readonly server: URL;
@@ -46,13 +46,13 @@ export class Observer {
     this.running = Promise.all(COLLECTIONS.map(([kind, path]) => this.follow(kind, path)));
   }
 
-  /** Hears of each change as it comes, not yet in order: for whoever wants to act at a certain moment. */
+  /** Called for each change at once, before sorting, for code that must act at a certain moment. */
   on(listener: (seen: Seen) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** Resolves when all that has happened so far is judged. */
+  /** Resolves when all changes so far are judged. */
   async caughtUp(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, ORDER_MS * 2));
     this.judgeUpTo(Infinity);
@@ -93,14 +93,14 @@ export class Observer {
         revision ??= await this.list(kind, path, known);
         revision = await this.watch(kind, path, known, revision);
       } catch {
-        // Not there at the moment: the server, or the kind.
+        // The server or the kind is not available at the moment.
         revision = undefined;
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
 
-  /** What differs from what is known is told as if it had been heard of. */
+  /** Reports each difference to the known objects as a change. */
   private async list(kind: Seen['kind'], path: string, known: Map<string, any>): Promise<string> {
     const body = await new Promise<any>((resolve, reject) => {
       this.open(path, (response) => {
@@ -133,7 +133,7 @@ export class Observer {
     return body.metadata.resourceVersion as string;
   }
 
-  /** Resolves with where to go on; undefined = list again. */
+  /** Resolves with the resourceVersion to continue from. Undefined = list again. */
   private watch(kind: Seen['kind'], path: string, known: Map<string, any>, from: string): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       let revision: string | undefined = from;

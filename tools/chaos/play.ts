@@ -1,24 +1,24 @@
-// Plays faults, each on a cluster of its own, and gathers what came of them.
+// Plays faults, each on a separate cluster, and collects their results.
 import { Chance } from './chance.ts';
 import { Client } from './client.ts';
 import type { Fault, Run } from './fault.ts';
 import { Stage } from './stage.ts';
 
-/** One line of the report. */
+/** The result of a fault: one row of the report. */
 export interface Outcome {
   readonly fault: string;
   readonly title: string;
-  /** How often the harm was done. */
+  /** Number of injected faults. */
   strikes: number;
-  /** Seconds. */
+  /** Recovery times in seconds. */
   readonly recovered: number[];
-  /** What did not go on, or did not end right. */
+  /** Releases that did not continue or did not end correctly. */
   readonly failures: string[];
-  /** Of I1–I6, in words. */
+  /** Violations of I1–I6, as text. */
   readonly violations: string[];
-  /** Changes that the observer judged. */
+  /** Number of judged changes. */
   judged: number;
-  /** What a client did meanwhile, and what was refused it. */
+  /** Number of accepted and refused changes of the client. */
   client: { done: number; refused: number };
   seconds: number;
   readonly seed: number;
@@ -27,17 +27,17 @@ export interface Outcome {
 export interface Plan {
   readonly faults: readonly Fault[];
   readonly seed: number;
-  /** How many runs of each; absent = each of its runs once. */
+  /** Number of runs per fault. Absent = all runs once. */
   readonly runs?: number;
-  /** How many faults are played side by side, each on a cluster of its own. */
+  /** Number of faults to play in parallel, each on a separate cluster. */
   readonly lanes: number;
   readonly say: (line: string) => void;
 }
 
-/** Most of the time is spent waiting, for a lease or a network. */
+/** Most of the time is spent waiting for a lease or a network, so faults can run in parallel. */
 export const LANES = 3;
 
-/** Resolves with one outcome a fault, in their order, whatever happens. */
+/** Resolves with one outcome per fault, in order. Never rejects. */
 export async function play({ faults, seed, runs, say, lanes }: Plan): Promise<Outcome[]> {
   const outcomes = faults.map((fault): Outcome => {
     const { name, title } = fault;
@@ -84,7 +84,7 @@ async function playFault(fault: Fault, runs: readonly Run[], outcome: Outcome, s
         outcome.strikes += 1;
         outcome.failures.push(`${run.what} (seed ${outcome.seed}): ${(error as Error).message}`);
         say(`${fault.name}: ${run.what}: FAILED: ${(error as Error).stack}\n${place.lastWords()}`);
-        // What is left of it is no place for another run.
+        // Does not use this cluster for another run.
         await place.close(false);
         place = undefined;
       }
@@ -98,7 +98,7 @@ async function playFault(fault: Fault, runs: readonly Run[], outcome: Outcome, s
   outcome.seconds = (Date.now() - began) / 1000;
 }
 
-/** A stage with a client on it. */
+/** A stage with a client. */
 class Place {
   readonly stage: Stage;
   private readonly client: Client | undefined;

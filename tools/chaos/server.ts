@@ -1,4 +1,4 @@
-// The embedded cluster as a process that can be killed and started again: everything it knows is in a folder. One line when it is ready.
+// Runs the embedded cluster as a process that can be killed and restarted: all its data are in a directory. Prints one line when it is ready.
 import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { startSandbox } from '@tranche/sandbox';
@@ -8,7 +8,7 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string' },
     port: { type: 'string', default: '0' },
-    /** Where the Service of the webhooks leads to. */
+    /** Target of the webhooks' Service. */
     service: { type: 'string' },
     kubeconfig: { type: 'string' },
     'ready-ms': { type: 'string', default: '100' },
@@ -23,6 +23,6 @@ const sandbox = await startSandbox({
   resolveService: () => ({ host: '127.0.0.1', port: Number(values.service) }),
 });
 writeKubeconfig(values.kubeconfig!, sandbox.kubeconfig);
-// Who is killed writes nothing at its end.
+// A killed process writes nothing at its end.
 flushCompileCache();
 process.stdout.write(`ready at ${sandbox.url}\n`);

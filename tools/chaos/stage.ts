@@ -1,4 +1,4 @@
-// Where faults are played: an API server that can be killed, replicas of the program behind a network that can be cut, and an observer.
+// The stage for faults: an API server that can be killed, replicas of the program behind a network that can be cut, and an observer.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,47 +23,47 @@ const CLOCK = fileURLToPath(new URL('clock.ts', import.meta.url));
 export const NAMESPACE = 'tranche-system';
 export const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/tranche`;
 export const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/tranche-tls`;
-/** The kubelet of a replica looks for a new Secret once in so many milliseconds; a real one once in 60 to 90 s. */
+/** Interval at which the kubelet of a replica updates the Secret, in milliseconds. A real kubelet takes 60 to 90 s. */
 const KUBELET_MS = [1_000, 1_500] as const;
 export const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 export const HOOKS = '/apis/admissionregistration.k8s.io/v1';
 
 export interface StageOptions {
   readonly seed: number;
-  /** Of the program. Default 2. */
+  /** Number of replicas of the program. Default 2. */
   readonly replicas?: number;
-  /** Each replica's calls can be seen, delayed and struck. */
+  /** True if calls of replicas can be observed, delayed and dropped. */
   readonly tapped?: boolean;
-  /** Each replica's clock can be set wrong. */
+  /** True if the clocks of replicas can be shifted. */
   readonly clock?: boolean;
-  /** Further flags of the program. */
+  /** Additional flags of the program. */
   readonly flags?: readonly string[];
   readonly readyMs?: number;
   readonly nodes?: number;
 }
 
-/** One process of the program, and the network it has. */
+/** One process of the program, and its network. */
 export interface Replica {
   readonly service: Service;
   readonly wire: Wire;
   readonly tap: Tap | undefined;
   readonly webhookPort: number;
-  /** As seen from outside: SIGKILL, and nobody sends it requests any more. */
+  /** Kills the process with SIGKILL, and removes it from the Service. */
   kill(): void;
   readonly kubelet: Kubelet;
-  /** Sets its clock wrong by so many milliseconds. */
+  /** Shifts its clock by this number of milliseconds. */
   setClock(ms: number): Promise<void>;
 }
 
-/** What mounts the certificate of one replica, and goes on looking for a new one. */
+/** Mounts the certificate of a replica, and updates it. */
 interface Kubelet {
   readonly folder: string;
-  /** How often it has looked. */
+  /** Number of updates so far. */
   looked: number;
   stop(): void;
 }
 
-/** Of the chart, what is not the program's own Pods. */
+/** The objects of the chart, without the program's Pods. */
 const COLLECTIONS: Readonly<Record<string, string>> = {
   ServiceAccount: `/api/v1/namespaces/${NAMESPACE}/serviceaccounts`,
   Service: `/api/v1/namespaces/${NAMESPACE}/services`,
@@ -76,13 +76,13 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   ValidatingWebhookConfiguration: `${HOOKS}/validatingwebhookconfigurations`,
 };
 
-/** Many processes of the same program: what the first has compiled the others need not. */
+/** A compile cache that all processes of the program share. */
 const compiled = temporaryFolder('chaos-compiled');
 const environment = { PATH: process.env.PATH, NODE_COMPILE_CACHE: compiled };
 
 let chart: Promise<KubeObject[]> | undefined;
 
-/** What the chart installs, without what only helm's hooks bring. */
+/** The objects of the chart, without those of helm hooks. */
 export const chartObjects = (): Promise<KubeObject[]> =>
   (chart ??= render().then((all) =>
     (all as unknown as KubeObject[]).filter(
@@ -94,12 +94,12 @@ export const collectionOf = ({ kind }: KubeObject): string => COLLECTIONS[kind!]
 
 export class Stage {
   readonly chance: Chance;
-  /** Those that requests are sent to. */
+  /** The replicas behind the Service. */
   replicas: Replica[] = [];
   private readonly everyone: Replica[] = [];
   api!: ApiClient;
   observer!: Observer;
-  /** Between the API server and the webhooks. */
+  /** The network between the API server and the webhooks. */
   readonly toWebhooks = new Wire(() => this.nextReplica()?.webhookPort);
   private readonly options: StageOptions;
   private readonly folder = temporaryFolder('chaos');
@@ -178,7 +178,7 @@ export class Stage {
     return path.join(this.folder, 'kubeconfig');
   }
 
-  /** The port stays the same from the first start on. */
+  /** The port is the same for all starts. */
   async startServer(): Promise<void> {
     const { readyMs = 100, nodes = 3 } = this.options;
     const args = ['--data', path.join(this.folder, 'data'), '--kubeconfig', this.kubeconfig];
@@ -197,12 +197,12 @@ export class Stage {
 
   // --- the certificates ---
 
-  /** `tranche certificates` with its own account: at install, when its CronJob is due, or when somebody does not wait for that. */
+  /** Runs `tranche certificates` with its own account, like the Job of the chart. */
   async runJob(): Promise<void> {
     await this.persist('the Job of the certificates', () => runJob(this.jobKubeconfig, NAMESPACE));
   }
 
-  /** What the Secret has; undefined when there is none. */
+  /** The data of the Secret, or undefined if it does not exist. */
   async secret(): Promise<Readonly<Record<string, string>> | undefined> {
     const { data } = (await this.get(SECRET).catch((error: { code?: number }) => {
       if (error.code === 404) return {};
@@ -211,7 +211,7 @@ export class Stage {
     return data;
   }
 
-  /** Mounts the Secret as soon as there is one: no earlier does the Pod start. */
+  /** Waits until the Secret can be mounted. A Pod does not start before. */
   private async mount(seed: number): Promise<Kubelet> {
     const mounted = new MountedSecret();
     await this.until('the Secret is mounted', async () => mounted.show(await this.secret()));
@@ -231,7 +231,7 @@ export class Stage {
         await mounted.show(await this.secret());
         kubelet.looked += 1;
       } catch {
-        // No API server answers: what is mounted stays.
+        // The API server is not available: the mounted files stay.
       }
       wait();
     };
@@ -242,9 +242,9 @@ export class Stage {
     return kubelet;
   }
 
-  /** Every kubelet has looked since: what the Secret has, if it can be mounted, is what the replicas see. */
+  /** Waits until all kubelets have updated their files from the Secret. */
   async mounted(): Promise<void> {
-    // One that is looking now may have asked before.
+    // An update in progress may have started before the change.
     const due = this.replicas.map(({ kubelet }) => ({ kubelet, looks: kubelet.looked + 2 }));
     await this.until('the kubelets have looked', () =>
       Promise.resolve(due.every(({ kubelet, looks }) => kubelet.looked >= looks)),
@@ -257,7 +257,7 @@ export class Stage {
     return this.replicas[this.turn++ % Math.max(this.replicas.length, 1)];
   }
 
-  /** Ready, and behind the Service. `prepare` has it before the process starts. */
+  /** Starts a replica, and resolves when it is ready and behind the Service. `prepare` is called before the process starts. */
   async startReplica(
     prepare: (parts: { tap: Tap | undefined; kill: () => void }) => void = () => undefined,
   ): Promise<Replica> {
@@ -323,26 +323,26 @@ export class Stage {
         service!.kill('SIGUSR2');
       },
     };
-    if (gone) throw new ServiceError('it was killed', undefined);
+    if (gone) throw new ServiceError('the process was killed', undefined);
     this.everyone.push(replica);
     this.replicas.push(replica);
     return replica;
   }
 
-  /** Nobody sends it requests any more; it runs on. */
+  /** Removes it from the Service. It keeps running. */
   takeOut(replica: Replica): void {
     this.replicas = this.replicas.filter((one) => one !== replica);
   }
 
-  /** It answers again. */
+  /** Adds it to the Service again. */
   putBack(replica: Replica): void {
     if (!this.replicas.includes(replica)) this.replicas.push(replica);
   }
 
-  /** The one whose name is on the lease. */
+  /** The holder of the lease. */
   async leader(): Promise<Replica> {
     let found: Replica | undefined;
-    await this.until('somebody leads', async () => {
+    await this.until('there is a leader', async () => {
       const { spec } = (await this.get(LEASE)) as unknown as { spec?: { holderIdentity?: string } };
       const pid = Number(/^pod-(\d+)_/.exec(spec?.holderIdentity ?? '')?.[1]);
       found = this.replicas.find(({ service }) => service.pid === pid);
@@ -360,7 +360,7 @@ export class Stage {
   patch = (where: string, body: object): Promise<unknown> =>
     this.api.request({ method: 'PATCH', path: where, contentType: 'application/merge-patch+json', body });
 
-  /** A Deployment with a Rollout, enrolled. */
+  /** Creates a Deployment with a Rollout, and waits until it is enrolled. */
   async subject(replicas = 6, steps: readonly object[] = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }]) {
     const subject = new Subject(this, `s${++this.subjects}`);
     await subject.create(replicas, steps);
@@ -369,7 +369,7 @@ export class Stage {
     return subject;
   }
 
-  /** Waits for what must come; what fails meanwhile counts as not yet. Returns the seconds it took. */
+  /** Waits until the condition is true. Errors count as not true. Returns the elapsed seconds. */
   async until(what: string, condition: () => Promise<boolean>, seconds = 60): Promise<number> {
     const began = Date.now();
     for (let last = 'nothing'; ;) {
@@ -379,17 +379,17 @@ export class Stage {
         last = error instanceof Error ? error.message : String(error);
       }
       if (Date.now() - began > seconds * 1000)
-        throw new Error(`${what}: not within ${seconds} s (last failure: ${last})`);
+        throw new Error(`${what}: timed out after ${seconds} s (last failure: ${last})`);
       await pause(100);
     }
   }
 
-  /** Does it again and again until it is taken; returns the seconds that took. */
+  /** Retries a request until it is accepted. Returns the elapsed seconds. */
   persist(what: string, action: () => Promise<unknown>, seconds = 90): Promise<number> {
     return this.until(what, () => action().then(() => true), seconds);
   }
 
-  /** While it lasts, what has to happen in time need not; unguarded, nobody asks the webhooks. */
+  /** Marks the duration of a fault, in which deadlines do not apply. With `unguarded`, the webhooks are not called either. */
   async trouble<T>(work: () => Promise<T>, unguarded = false): Promise<T> {
     const { judge } = this.observer;
     judge.trouble(true, Date.now(), unguarded);

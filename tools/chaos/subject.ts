@@ -1,4 +1,4 @@
-// A Deployment that is released while things go wrong, its user's side: what they wrote, and what they do about it.
+// A Deployment that is released during faults, from the perspective of its user: their settings and their actions.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
@@ -6,7 +6,7 @@ import { Workload } from '../../test/main/workload.ts';
 import { settingsOf, type Settings } from './judge.ts';
 import type { Stage } from './stage.ts';
 
-/** Ours on a Deployment only while it is held. */
+/** Keys that Tranche sets on a Deployment only while it is held. */
 const OURS = ['tranche.dev/held', 'rollouts.kruise.io/in-progressing', 'rollouts.kruise.io/stable-revision'];
 const ROLLOUTS = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
 
@@ -17,7 +17,7 @@ export interface Look {
 
 export class Subject extends Workload {
   private readonly stage: Stage;
-  /** The spec as its user wrote it, the template aside; edits change it. */
+  /** The spec as its user wrote it, without the template. */
   private written: Record<string, unknown> = {};
 
   constructor(stage: Stage, name: string) {
@@ -33,17 +33,17 @@ export class Subject extends Workload {
     return `${ROLLOUTS}/${this.name}`;
   }
 
-  /** What fails while we wait counts as not yet. */
+  /** Waits until the condition is true. Errors count as not true. */
   override async until(what: string, condition: () => Promise<boolean>, seconds?: number): Promise<void> {
     await this.stage.until(`${this.name}: ${what}`, condition, seconds);
   }
 
-  /** From here on this is how it must look when nothing holds it. */
+  /** Sets the expected state of the Deployment when it is not held. */
   async remember(): Promise<void> {
     this.written = specOf(await this.deployment());
   }
 
-  /** Another size, or other limits; asked for until the API server has said yes or no for certain. */
+  /** Changes the size or the limits. Retries until the API server has certainly accepted or refused the change. */
   async edit(change: { replicas?: number; settings?: Partial<Settings> }): Promise<void> {
     const { replicas, settings } = change;
     const { judge } = this.stage.observer;
@@ -53,7 +53,7 @@ export class Subject extends Workload {
     const next = {
       ...this.written,
       ...(replicas === undefined ? {} : { replicas }),
-      // An API server does not store a 0.
+      // The API server does not store a 0.
       ...(minReadySeconds === undefined ? {} : { minReadySeconds: minReadySeconds || undefined }),
       strategy: { ...strategy, rollingUpdate: { ...strategy.rollingUpdate, ...rollingUpdate } },
     };
@@ -71,7 +71,7 @@ export class Subject extends Workload {
         if (settings) judge.wantsIndeed(this.key, wanted, Date.now());
         return;
       } catch (error) {
-        // An answer of the API server is certain, unless an earlier attempt, of which nobody knows, has taken effect.
+        // An answer of the API server is certain, unless an earlier attempt without an answer has taken effect.
         const refused = tries === 0 && (error as { name?: string }).name === 'ApiError';
         if (refused && settings) judge.wantsNot(this.key, wanted);
         if (refused || tries > 300) throw error;
@@ -93,19 +93,19 @@ export class Subject extends Workload {
     return canary?.currentStepState === 'StepPaused' && (step === undefined || canary.currentStepIndex === step);
   };
 
-  /** The batch of this step has begun; on a slow machine, or a quick cluster, it may be over before we look. */
+  /** Waits until the batch of this step has started. On a slow machine it may already be done. */
   moves(step: number): Promise<void> {
     return this.until('moving', async () => (await this.deployment()).spec.paused !== true || this.waits(step));
   }
 
-  /** Step so and so is done and waits; returns the seconds that took. */
+  /** Waits until this step is done and waits. Returns the elapsed seconds. */
   async stands(step: number, seconds = 60): Promise<number> {
     const what = `${this.name}: step ${step} done`;
     return this.stage
       .until(what, () => this.waits(step), seconds)
       .catch(async (error: Error) => {
         const { status } = await this.rollout();
-        throw new Error(`${error.message}; it says: ${status?.message}`, { cause: error });
+        throw new Error(`${error.message}; status: ${status?.message}`, { cause: error });
       });
   }
 
@@ -123,7 +123,7 @@ export class Subject extends Workload {
     );
   };
 
-  /** Approves whatever waits until all is released; then the Deployment must be as its user wrote it. Returns the seconds that took. */
+  /** Approves all steps until the release is complete, and checks that the Deployment is as its user wrote it. Returns the elapsed seconds. */
   async toEnd(image?: string, seconds = 120): Promise<number> {
     const took = await this.stage.until(
       `${this.name}: released${image ? ` to ${image}` : ''}`,
@@ -138,13 +138,13 @@ export class Subject extends Workload {
     return took;
   }
 
-  /** I5, at the end: byte for byte. */
+  /** Checks I5 at the end: the spec must be exactly as the user wrote it. */
   async checkWritten(): Promise<void> {
     const deployment = await this.deployment();
     const now = specOf(deployment);
     if (!isDeepStrictEqual(now, this.written))
       this.stage.observer.judge.violations.push(
-        `I5: ${this.key} is ${JSON.stringify(now)} in the end, its user wrote ${JSON.stringify(this.written)}`,
+        `I5: ${this.key} is ${JSON.stringify(now)} at the end, but its user wrote ${JSON.stringify(this.written)}`,
       );
     const left = OURS.filter((key) => key in { ...deployment.metadata.labels, ...deployment.metadata.annotations });
     if (left.length > 0) this.stage.observer.judge.violations.push(`I5: ${this.key} still has ${left.join(', ')}`);

@@ -1,4 +1,4 @@
-// Between one replica and the API server: sees each call, can be slow, and can strike before a call is sent on or before its answer is heard.
+// A proxy between one replica and the API server: observes calls, delays answers, and can drop a call before it is forwarded or its answer.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -6,16 +6,16 @@ import { createBundle } from '../../src/tls/bundle.ts';
 
 /** One call of a replica. */
 export interface Call {
-  /** 1 for the first since the replica began. */
+  /** Number of the call since the start of the replica, from 1. */
   readonly n: number;
   readonly method: string;
   readonly path: string;
   readonly watch: boolean;
-  /** Parsed JSON of a write. */
+  /** Parsed body of a write. */
   readonly body: unknown;
 }
 
-/** `before`: the call never reaches the API server. `after`: it has taken effect, and the answer is never heard. */
+/** `before`: the call does not reach the API server. `after`: the call takes effect, but its answer is dropped. */
 export type Moment = 'before' | 'after';
 
 export interface TapOptions {
@@ -28,12 +28,12 @@ const pair = createBundle(['127.0.0.1'], Date.now());
 
 export class Tap {
   calls = 0;
-  /** Return what is to be done at that moment; the call is then dropped. */
+  /** Returns an action for this moment, or undefined. With an action, the call is dropped. */
   strike: ((call: Call, moment: Moment) => (() => void) | undefined) | undefined;
-  /** How long an answer takes longer than it would, in milliseconds. */
+  /** Additional delay of an answer in milliseconds. */
   delayMs: (() => number) | undefined;
   readonly port: number;
-  /** PEM: whom a client of the tap has to trust. */
+  /** PEM of the CA that clients of the proxy must trust. */
   readonly ca: string;
   private readonly server: https.Server;
   private readonly agent: https.Agent;
@@ -106,7 +106,7 @@ export class Tap {
       const options = { method, headers: { ...headers, host: url.host }, agent: this.agent };
       const sent = https.request(url, options, resolve);
       sent.on('error', reject);
-      // Who hangs up on us hangs up on the API server.
+      // If the client disconnects, disconnects from the API server.
       response.on('close', () => sent.destroy());
       sent.end(body);
     });

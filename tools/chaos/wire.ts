@@ -1,7 +1,7 @@
-// A network that can be cut: a TCP proxy that refuses, resets, or falls silent, and is well again when told so.
+// A network that can be cut: a TCP proxy that refuses or resets connections, or drops all packets, until it is healed.
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Refused: nobody listens. Reset: every connection ends at once. Silent: packets are lost until it heals; connections outlive it. */
+/** Refused: the port is closed. Reset: all connections are reset. Silent: packets are lost until it is healed, but connections survive. */
 export type Cut = 'refuse' | 'reset' | 'silence';
 
 interface Pair {
@@ -16,7 +16,7 @@ export class Wire {
   private how: Cut | undefined;
   port = 0;
 
-  /** `target`: the port behind it, asked for each connection; undefined = nobody is there. */
+  /** `target` returns the target port for each connection. Undefined = there is no target. */
   constructor(target: () => number | undefined) {
     this.target = target;
   }
@@ -47,7 +47,7 @@ export class Wire {
     if (how === 'silence') for (const pair of this.pairs) this.join(pair);
   }
 
-  /** Ends every connection there is. */
+  /** Closes all connections. */
   drop(): void {
     for (const { near, far } of this.pairs) {
       near.resetAndDestroy();
@@ -60,7 +60,7 @@ export class Wire {
     this.drop();
   }
 
-  /** The port is free at once; connections that exist are another matter. */
+  /** Closes the port. Existing connections stay open. */
   private shut(): void {
     this.server?.close();
     this.server = undefined;
@@ -74,7 +74,7 @@ export class Wire {
     if (this.how !== 'silence') this.join(pair);
   }
 
-  /** Lets bytes go both ways. */
+  /** Forwards bytes in both directions. */
   private join(pair: Pair): void {
     const { near } = pair;
     if (near.destroyed) return;
@@ -88,7 +88,7 @@ export class Wire {
     pair.far.pipe(near);
   }
 
-  /** What happens to one end happens to the other. */
+  /** Closes both ends if one of them is closed. */
   private tie(socket: Socket, pair: Pair): void {
     socket.setNoDelay(true);
     let failed = false;

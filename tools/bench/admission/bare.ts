@@ -1,4 +1,4 @@
-// What express itself costs: says `allowed: true` to every review, over the same TLS. Argument: a file with key and certificate.
+// A bare express server for comparison: it answers `allowed: true` to all reviews, over TLS. Argument: a file with key and certificate.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-// The admission bench: the program as it is in its image, next to a bare express handler, on one core each.
+// The admission bench: compares the program as in its image with a bare express handler, on one core each.
 import type { FloodPlan, FloodResult } from './flood.ts';
 import type { Bench, BenchContext } from '../bench.ts';
 import { canPin } from '../child.ts';
@@ -22,7 +22,7 @@ import {
   type Setting,
 } from './setting.ts';
 
-/** The servers that are compared: Tranche is one process, with and without policies. */
+/** The compared servers. Tranche is one process, with and without policies. */
 export const SERVERS = ['bare express', 'tranche', 'tranche, policies'] as const;
 export type ServerName = (typeof SERVERS)[number];
 export type Mix = Kind | 'mix';
@@ -31,13 +31,13 @@ export type Measured = Omit<Run, 'wrong'>;
 export interface ThroughputRun extends Measured {
   readonly server: ServerName;
   readonly body: Mix;
-  /** Throughput, next to that of the bare handler that took turns with it; 1 of that one itself. */
+  /** Throughput relative to the alternating bare handler. 1 for the bare handler itself. */
   readonly ofBare: number;
 }
 export interface RateRun extends Measured {
   readonly server: ServerName;
   readonly rate: number;
-  /** Milliseconds between its p99 and that of the bare handler that took turns with it; 0 of that one itself. */
+  /** Milliseconds by which its p99 exceeds that of the alternating bare handler. 0 for the bare handler itself. */
   readonly p99BehindBare: number;
 }
 export interface SizeRun extends Measured {
@@ -50,9 +50,9 @@ export interface RolloutsRun extends Measured {
   readonly rollouts: number;
 }
 
-/** Real edits at a slow rate while somebody attacks. */
+/** Real edits at a low rate during an attack. */
 export interface FloodRun extends Measured, Pick<FloodPlan, 'kind' | 'connections' | 'bytes'>, FloodResult {
-  /** The highest that was seen. */
+  /** The highest measured value. */
   readonly rssBytes: number;
 }
 
@@ -62,7 +62,7 @@ export interface AdmissionData {
   readonly rollouts: number;
   readonly policies: number;
   readonly bodies: readonly { readonly kind: Kind; readonly bytes: number }[];
-  /** That are edited. */
+  /** Number of edited Deployments. */
   readonly deployments: number;
   readonly secondsEach: number;
   readonly rounds: number;
@@ -74,22 +74,22 @@ export interface AdmissionData {
   readonly shares: readonly Share[];
   /** Absent in older reports. */
   readonly floods?: readonly FloodRun[];
-  /** Before any load, and after all of it and a collection of garbage. */
+  /** Before the load, and after the load and a garbage collection. */
   readonly rssBytes: Readonly<Record<'bareBefore' | 'bareAfter' | 'before' | 'after', number>>;
 }
 
 interface Extent {
-  /** After policies were made or taken away, and at the start. */
+  /** Duration of the warm-up, at the start and after policies were created or deleted. */
   readonly warmSeconds: number;
   readonly seconds: number;
   readonly floodSeconds: number;
-  /** How often each pair is measured for its throughput, and at each rate: a p99 swings more. */
+  /** Rounds for throughput, and for each rate: a p99 varies more. */
   readonly rounds: number;
   readonly rateRounds: number;
   readonly rates: readonly number[];
   readonly sizes: readonly number[];
   readonly rollouts: number;
-  /** Fewer, and then more, than those of all other runs; one at least for each Deployment that is edited. */
+  /** Numbers of Rollouts, from fewer to more than in the other runs. At least one for each edited Deployment. */
   readonly fewer: readonly number[];
   readonly more: readonly number[];
 }
@@ -128,7 +128,7 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const rssBefore = { bareBefore: sample(bare.pid).rssBytes, before: sample(tranche.pid).rssBytes };
   const measure = measurer(setting, progress);
 
-  // The compiler has seen everything before anything counts: that takes it some ten thousand requests.
+  // Warms up the JIT compiler, which takes some ten thousand requests.
   const warm = { bodies: bodiesIn('mix'), rate: null, seconds: extent.warmSeconds };
   for (const server of SERVERS) await measure(server, warm, 'warms up');
 
@@ -148,7 +148,7 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
   const { seconds } = extent;
   for (const server of SERVERS.slice(1)) {
     await measure(server, warm, 'warms up');
-    /** Next to the bare handler. */
+    /** Alternates with the bare handler. */
     const inTurns = async (body: Mix, rate: number | null): Promise<readonly [bare: Measured, ours: Measured]> => {
       const both = await loadInTurns([bare, tranche], { bodies: bodiesIn(body), rate, seconds });
       return both.map(({ wrong: _, ...result }) => result) as [Measured, Measured];
@@ -176,7 +176,7 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
       const answered = median(
         rates.filter((one) => one.server === server && one.rate === rate).map((one) => one.perSecond),
       );
-      // Once it cannot keep up, a higher rate tells nothing more.
+      // If it cannot keep up, higher rates give no information.
       if (answered < 0.95 * rate) break;
     }
   }
@@ -221,7 +221,7 @@ async function run({ quick, progress }: BenchContext): Promise<AdmissionData> {
 
 type Measure = (server: ServerName, what: Parameters<typeof load>[1], words: string) => Promise<Measured>;
 
-/** Turns policies on and off as the server that is asked for has them. */
+/** Creates or deletes policies for the server to measure. */
 const measurer = ({ bare, tranche, policies }: Setting, progress: (line: string) => void): Measure => {
   return async (name, what, words) => {
     const server: Server = name === 'bare express' ? bare : tranche;

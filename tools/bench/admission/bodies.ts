@@ -1,4 +1,4 @@
-// The reviews that are sent: recorded ones (test/admission/fixtures), of Deployments that are in the cluster and that Rollouts name.
+// The reviews to send: recorded ones (test/admission/fixtures), for Deployments with Rollouts in the cluster.
 import { readFileSync } from 'node:fs';
 import * as keys from '../../../src/api/keys.ts';
 import type { Deployment } from '../../../src/api/types.ts';
@@ -10,22 +10,22 @@ import { applyOps } from '../../../test/support/json-patch.ts';
 export type Kind = 'pass' | 'hold' | 'refuse';
 export const KINDS: readonly Kind[] = ['pass', 'hold', 'refuse'];
 
-/** As large as the reviews of Deployments in real clusters mostly are. */
+/** A typical size of reviews in real clusters. */
 export const BODY_BYTES = 14_000;
 
-/** So many for each kind of review are edited in turn: no review is about what the one before it was. */
+/** Number of Deployments for each kind of review. Consecutive reviews are for different Deployments. */
 const DEPLOYMENTS = 16;
 
 export interface Body {
   /** The JSON of the review. */
   readonly text: string;
-  /** What must be in the answer. */
+  /** Text that the answer must contain. */
   readonly answer: string;
-  /** What is edited, as it must be in the cluster: what all of them have the same is its template. */
+  /** The Deployment as it must be in the cluster. All of them have the same template. */
   readonly deployment: Deployment;
 }
 
-/** What the Rollout of a Deployment must be like for the reviews to be what they are called. */
+/** The state that the Rollout must have for this kind of review. */
 export const rolloutFor = (name: string, namespace: string): Json => ({
   apiVersion: 'rollouts.kruise.io/v1beta1',
   kind: 'Rollout',
@@ -63,7 +63,7 @@ const enrolled: Edit = (deployment) => ({
   metadata: { ...deployment.metadata, labels: { ...deployment.metadata.labels, [keys.WORKLOAD_TYPE]: 'deployment' } },
 });
 
-/** The same with more environment variables, old and new, until it is that large. */
+/** The review with more environment variables in the old and the new object, up to the given size. */
 function grown(review: Review, bytes: number): Review {
   const extra: Json[] = [];
   const withExtra = (): Review =>
@@ -83,7 +83,7 @@ function grown(review: Review, bytes: number): Review {
   return withExtra();
 }
 
-/** The same of a Deployment of this name. */
+/** The review for a Deployment with this name. */
 const named = (review: Review, name: string): Review => {
   const { request } = edited(review, (deployment) => ({
     ...deployment,
@@ -94,7 +94,7 @@ const named = (review: Review, name: string): Review => {
 
 const made = new Map<string, Body>();
 
-/** A review of about so many bytes, as the API server sends it, on the Deployment of this name. */
+/** A review of about this size for a Deployment with this name. */
 function bodyOf(kind: Kind, name: string, bytes: number): Body {
   let body = made.get(name);
   if (body) return body;
@@ -106,14 +106,14 @@ function bodyOf(kind: Kind, name: string, bytes: number): Body {
   return body;
 }
 
-/** Of these kinds in turn, and of all Deployments in turn. */
+/** Reviews that alternate between the kinds and between all Deployments. */
 export const bodiesOf = (...kinds: readonly Kind[]): Body[] =>
   Array.from({ length: DEPLOYMENTS }, (_, i) => kinds.map((kind) => bodyOf(kind, `${kind}-${i}`, BODY_BYTES))).flat();
 
-/** One that starts a release. */
+/** A review that starts a release. */
 export const bodyOfSize = (bytes: number): Body => bodyOf('hold', `hold-of-${bytes}`, bytes);
 
-/** In the middle of the release, somebody asks for the strategy Recreate. */
+/** A review that sets the strategy Recreate during a release. */
 function refused(review: Review): Review {
   const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(review.request.name, 'default') };
   const { patch = [] } = atOnce(mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] })));

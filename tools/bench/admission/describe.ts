@@ -1,4 +1,4 @@
-// What the admission bench's numbers mean; pure.
+// Describes the results of the admission bench. Pure.
 import type { Goal, Plot, Section } from '../bench.ts';
 import { median } from '../stats.ts';
 import { MIB, shown } from '../text.ts';
@@ -42,18 +42,17 @@ function setting({
   const sizes = bodies.map(({ kind, bytes }) => `${kind} ${shown(bytes)} bytes`).join(', ');
   const mib = (bytes: number): string => `${shown(bytes / MIB)} MiB`;
   return {
-    heading: 'What is measured',
+    heading: 'Method',
     text: [
-      `Reviews as the API server sends them (recorded on the embedded cluster, \`test/admission/fixtures\`, and filled up with environment
-variables to a common size: ${sizes}), one third each: an edit that is let pass, one that starts a release, one that is refused. They are about ${deployments}
-Deployments in turn, which are in the cluster, and so in the program's caches, as every Deployment is that a Rollout names. A separate
-process sends them over ${connections} TLS connections that stay open, with HTTP/1.1: our server does not offer HTTP/2, so Go's client, which the
-API server uses, does not speak it with us either.`,
-      `The program is the one of the image: compiled, with ${shown(rollouts)} Rollouts in its caches, leader, its log and metrics on; _policies_ means that
-${policies} ReleasePolicies exist, of which one with every kind of rule reaches the Deployment. Next to it a bare express handler parses the same bodies
-with \`express.json()\` and says \`allowed: true\`. ${pinned ? 'Server and load each have a core of their own.' : '**Nothing was pinned to a core.**'} Each number is the median of
-${rounds} runs of ${secondsEach} s after a warm-up, of ${rateRounds} at a rate; for throughput and latency, ours and the bare handler take turns of a quarter of a second, since the machine is not as fast in one second as in the next. Every answer is checked.`,
-      `Memory (RSS): ${mib(rssBytes.before)} before any load (with ${byRollouts[0]!.rollouts} Rollouts, and no more) and ${mib(rssBytes.after)} after it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
+      `The reviews are recorded on the embedded cluster (\`test/admission/fixtures\`) and filled with environment variables to a typical size
+(${sizes}). One third each are edits that pass, edits that start a release, and edits that are refused. They alternate between ${deployments}
+Deployments, which are enrolled and therefore in the program's caches. A separate process sends them over ${connections} persistent TLS
+connections with HTTP/1.1. The server does not offer HTTP/2, so the API server also uses HTTP/1.1.`,
+      `The program is compiled as in the image, and is the leader. It has ${shown(rollouts)} Rollouts in its caches, and writes its log and metrics. _policies_ means that
+${policies} ReleasePolicies exist, and that one with all kinds of rules applies to the Deployment. For comparison, a bare express handler parses the same bodies
+with \`express.json()\` and answers \`allowed: true\`. ${pinned ? 'Server and load run on separate cores.' : '**No process was pinned to a core.**'} Each number is the median of
+${rounds} runs of ${secondsEach} s after a warm-up, or of ${rateRounds} runs at a fixed rate. For throughput and latency, the load alternates between the program and the bare handler every quarter of a second, because the speed of the machine varies. All answers are checked.`,
+      `Memory (RSS): ${mib(rssBytes.before)} before the load (with ${byRollouts[0]!.rollouts} Rollouts) and ${mib(rssBytes.after)} after it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
     ],
   };
 }
@@ -84,7 +83,7 @@ function throughput(data: AdmissionData): Section {
   const goals = OURS.map((server): Goal => {
     const share = of(server, 'mix', 'ofBare');
     return {
-      what: `throughput of ${server}, next to bare express`,
+      what: `throughput of ${server}, relative to bare express`,
       goal: `at least ${percent(SHARE)}`,
       measured: percent(share),
       met: share >= SHARE,
@@ -92,7 +91,7 @@ function throughput(data: AdmissionData): Section {
   });
   return {
     heading: 'Throughput on one core',
-    text: ['Every connection asks again as soon as it is answered.'],
+    text: ['Each connection sends the next request as soon as it gets an answer.'],
     table: {
       head: [
         'reviews',
@@ -107,7 +106,7 @@ function throughput(data: AdmissionData): Section {
       rows,
     },
     goals,
-    after: ['Where _load cores_ is near 1, the load was the limit and the server could do more.'],
+    after: ['If _load cores_ is close to 1, the load was the bottleneck, and the server could do more.'],
   };
 }
 
@@ -121,7 +120,7 @@ interface Rated {
   readonly serverCores: number;
 }
 
-/** The medians of all rounds. */
+/** Medians of all rounds. */
 function rated({ rates }: AdmissionData): Rated[] {
   const all = [...new Set(rates.map(({ rate }) => rate))].flatMap((rate) => ALL.map((server) => ({ rate, server })));
   return all.flatMap(({ rate, server }) => {
@@ -141,7 +140,7 @@ function rated({ rates }: AdmissionData): Rated[] {
   });
 }
 
-/** Busy for half of the time at most: beyond, requests wait for each other. */
+/** Rates at which the server is busy for at most half of the time. At higher rates, requests wait for each other. */
 const HALF = 0.5;
 
 function latency(data: AdmissionData): Section {
@@ -162,7 +161,7 @@ function latency(data: AdmissionData): Section {
     const half = rates.filter((run) => run.server === server && run.serverCores <= HALF);
     const worst = Math.max(...half.map(({ p99BehindBare }) => p99BehindBare));
     return {
-      what: `p99 of ${server}, behind bare express, at any rate that keeps it busy for half of the time at most`,
+      what: `p99 of ${server}, difference to bare express, at rates that keep it busy for at most half of the time`,
       goal: `at most ${WITHIN_MS} ms`,
       measured: half.length > 0 ? `${shown(worst)} ms` : 'no such rate',
       met: worst <= WITHIN_MS,
@@ -181,8 +180,8 @@ function latency(data: AdmissionData): Section {
   return {
     heading: 'Latency at a rate',
     text: [
-      `Requests go out at fixed times, whether or not earlier ones were answered, and latency counts from the time at which a request should have
-gone out. _Behind bare_ is the median of the differences between its p99 and that of the bare handler in the same seconds; _late_ is how much of the\nlatency is the load's own (p99). Above the first rate with which ours cannot keep up, neither is measured.`,
+      `Requests are sent at fixed times, even if earlier ones have no answer yet. The latency counts from the scheduled time of a request.
+_Behind bare_ is the median difference between its p99 and that of the bare handler in the same seconds. _Late_ is the part of the\nlatency that the load itself causes (p99). If the program cannot keep up with a rate, higher rates are not measured.`,
     ],
     table: {
       head: [
@@ -214,7 +213,7 @@ function time({ shares, throughput: runs }: AdmissionData): Section {
   return {
     heading: 'Where the time goes',
     text: [
-      "By V8's CPU profile of the whole process under full load, with policies; microseconds are the share of the CPU that a request takes without profiler.",
+      "From V8's CPU profile of the whole process under full load, with policies. Microseconds are the share of the CPU time of a request without the profiler.",
     ],
     table: {
       head: ['part', 'share', 'µs'],
@@ -230,7 +229,7 @@ function growth({ sizes }: AdmissionData): Section {
   return {
     heading: 'Growth with the size of a review',
     text: [
-      'A new template of a Deployment with ever more environment variables. Each byte is read, decoded and parsed once, and each template is written once more for its digest: linear.',
+      'A new template of a Deployment with an increasing number of environment variables. Costs grow linearly: each byte is read, decoded and parsed once, and each template is serialized once for its digest.',
     ],
     table: {
       head: ['review (kB)', 'server', 'CPU each (µs)', 'CPU per kB (µs)', 'p99 (ms)'],
@@ -264,7 +263,7 @@ function growthWithRollouts({ byRollouts }: AdmissionData): Section {
   return {
     heading: 'Growth with the number of Rollouts',
     text: [
-      'The mix of reviews, with ever more Rollouts. The Rollout is found in an index by the name of the Deployment, so their number does not matter; what there is of a difference is that of the machine from one minute to the next, as bare express shows, which knows none of them. CPU each, in µs:',
+      'The mix of reviews, with an increasing number of Rollouts. The program finds the Rollout in an index by the name of the Deployment, so their number does not matter. The remaining differences come from the machine, as bare express shows, which has no Rollouts. CPU each, in µs:',
     ],
     table: {
       head: ['Rollouts', ...ALL],
@@ -287,7 +286,7 @@ function growthWithRollouts({ byRollouts }: AdmissionData): Section {
 
 /** The chart's limit. */
 const MEMORY_MIB = 1024;
-/** The API server gives up after 5 s. */
+/** The API server cancels a request after 5 s. */
 const SERVED_MS = 2_000;
 
 function floods({ floods: runs = [] }: AdmissionData): Section[] {
@@ -298,7 +297,7 @@ function floods({ floods: runs = [] }: AdmissionData): Section[] {
     {
       heading: 'Under attack',
       text: [
-        `Somebody who reaches the port sends large bodies over many connections, and client certificates are not checked; ${FLOOD_RATE} real edits come in each second all the same. _junk_ is no review, _valid_ is one that is judged.`,
+        `An attacker sends large bodies over many connections, and client certificates are not required. Meanwhile there are ${FLOOD_RATE} real edits per second. The bodies are _junk_, or _valid_ reviews that the program must evaluate.`,
       ],
       table: {
         head: [

@@ -1,5 +1,5 @@
-// Sends what nobody should: many connections, each with a large body again and again, for a bounded time, to a server on loopback. Argument: a
-// file with a FloodPlan; prints a FloodResult.
+// Simulates an attack on a server on loopback: sends large bodies over many connections for a limited time. Argument: a file with a FloodPlan.
+// Prints a FloodResult.
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 
@@ -9,14 +9,14 @@ export interface FloodPlan {
   readonly ca: string;
   readonly connections: number;
   readonly seconds: number;
-  /** `valid`: a review that is judged. `junk`: a body of no meaning, the last byte of which never comes. */
+  /** `valid`: a review that is evaluated. `junk`: a meaningless body that never ends. */
   readonly kind: 'valid' | 'junk';
   readonly bytes: number;
 }
 
 export interface FloodResult {
   readonly bytesSent: number;
-  /** By their status, those of reviews that were refused as `refused`; and how often a connection was cut off. */
+  /** Numbers of answers by status, `refused` for refused reviews, and of closed connections. */
   readonly answers: Readonly<Record<string, number>>;
 }
 
@@ -33,7 +33,7 @@ const head = Buffer.from(
   }\r\n\r\n`,
 );
 
-/** Of a Deployment that nobody knows. */
+/** A review of a Deployment without a Rollout. */
 function review(bytes: number): string {
   const kind = { group: 'apps', version: 'v1', kind: 'Deployment' };
   const object = (value: string): object => ({
@@ -70,7 +70,7 @@ async function attack(): Promise<void> {
       socket.on('error', () => count('cut off'));
       socket.on('close', () => {
         clearTimeout(timer);
-        // Cut off at once, again and again: not more often than an attacker's machine could.
+        // If connections are closed at once, limits the rate to that of a real attacker.
         setTimeout(resolve, 10);
       });
     });

@@ -1,6 +1,6 @@
-// Sends reviews as an API server does (TLS, HTTP/1.1, connections that stay open), from a process of its own. At a fixed rate each request
-// has a time at which it should go out, and its latency counts from there, however late it really goes: a server that is stuck cannot
-// hold back the requests that would show it. Argument: a file with a LoadPlan; prints a LoadResult.
+// Sends reviews like an API server (TLS, HTTP/1.1, persistent connections), in a separate process. At a fixed rate, each request has a
+// scheduled time, and its latency counts from that time. So a slow server cannot hide its latency by delaying requests. Argument: a file
+// with a LoadPlan. Prints a LoadResult.
 import { readFileSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
 import { summarize, type Summary } from '../stats.ts';
@@ -8,22 +8,22 @@ import { sample } from '../watch.ts';
 
 export interface LoadPlan {
   readonly port: number;
-  /** Of the server. */
+  /** Port of the server. */
   readonly pid: number;
   /** PEM. */
   readonly ca: string;
-  /** Sent one after the other, again and again; what must be in each answer. */
+  /** Bodies to send in turn, and the text that each answer must contain. */
   readonly bodies: readonly { readonly text: string; readonly answer: string }[];
-  /** Requests per second; null: each connection asks again as soon as it is answered. */
+  /** Requests per second. null = each connection sends the next request as soon as it gets an answer. */
   readonly rate: number | null;
   readonly connections: number;
   readonly warmSeconds: number;
-  /** Of its own turns, where it takes turns. */
+  /** Seconds of its own turns, if it alternates with another load. */
   readonly seconds: number;
   readonly turns?: Turns;
 }
 
-/** Two processes of this kind load two servers, one after the other and again, each for a quarter of a second. */
+/** Two loads alternate between two servers, for a quarter of a second each. */
 export interface Turns {
   readonly mine: 0 | 1;
   /** Of Date.now(). */
@@ -31,18 +31,18 @@ export interface Turns {
 }
 
 export interface LoadResult {
-  /** Answered per second, after the warm-up; of its own turns. */
+  /** Answers per second of its own turns, after the warm-up. */
   readonly perSecond: number;
   readonly latencyMs: Summary;
-  /** How late requests were given to a connection or its queue: what of the latency is our own. */
+  /** Delay until a request is handed to a connection or its queue: the part of the latency that the load causes. */
   readonly latenessMs: Summary;
-  /** Cores that this process used, and the server. */
+  /** Cores used by this process and by the server. */
   readonly cores: number;
   readonly serverCores: number;
   readonly serverRssBytes: number;
-  /** Answers that were not 200, or not what must be in them; and connections that broke. */
+  /** Number of wrong answers and of broken connections. */
   readonly wrong: number;
-  /** Still without an answer at the end. */
+  /** Number of requests without an answer at the end. */
   readonly waiting: number;
 }
 
@@ -69,7 +69,7 @@ const requests = plan.bodies.map(({ text, answer }) => ({
 }));
 
 const TURN_MS = 250;
-/** For what is on its way when a turn ends. */
+/** Time for requests in flight at the end of a turn. */
 const REST_MS = 30;
 
 const latencies: number[] = [];
@@ -80,7 +80,7 @@ let wrong = 0;
 let next = 0;
 let measuring = false;
 let ending = false;
-/** It is our turn. */
+/** True during its own turn. */
 let asking = true;
 let allIdle = (): void => {};
 
@@ -138,7 +138,7 @@ class Connection {
   }
 }
 
-/** Gives out requests at their times, from now until it is not our turn any more. */
+/** Schedules requests until the end of the turn. */
 function giveOut(rate: number): void {
   const beganMs = performance.now();
   let given = 0;
@@ -149,12 +149,12 @@ function giveOut(rate: number): void {
       const intendedMs = beganMs + (given / rate) * 1000;
       if (measuring) lateness.push(now - intendedMs);
       const request = { index: next++, intendedMs };
-      // In turn: a connection on which nothing was asked for some seconds is closed.
+      // Uses all connections in turn, because idle connections are closed after some seconds.
       const connection = idle.shift();
       if (connection) connection.send(request);
       else queue.push(request);
     }
-    // A timer comes a millisecond late or more; so it only covers most of a long wait.
+    // Timers can be late by a millisecond or more, so a timer covers only most of a long wait.
     if (beganMs + (given / rate) * 1000 - performance.now() > 2) setTimeout(tick, 1);
     else setImmediate(tick);
   };
@@ -171,7 +171,7 @@ const ask = (): void => {
   else for (const connection of idle.splice(0)) connection.send({ index: next++, intendedMs: performance.now() });
 };
 
-/** Resolves with the seconds of the turns that were measured, and what was used before them. */
+/** Resolves with the measured seconds, and the resource usage before them. */
 async function takeTurns({ mine, beginAtMs }: Turns): Promise<{ seconds: number; began: ReturnType<typeof usage> }> {
   const warm = Math.ceil((plan.warmSeconds * 1000) / TURN_MS / 2);
   const all = warm + Math.ceil((plan.seconds * 1000) / TURN_MS);

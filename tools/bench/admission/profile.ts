@@ -1,4 +1,4 @@
-// Where the time of a request goes, out of a CPU profile of V8; pure.
+// Computes from a CPU profile of V8 in which parts the time of a request is spent. Pure.
 
 interface Node {
   readonly id: number;
@@ -9,7 +9,7 @@ interface Node {
 export interface CpuProfile {
   readonly nodes: readonly Node[];
   readonly samples: readonly number[];
-  /** Microseconds that belong to each sample. */
+  /** Microseconds of each sample. */
   readonly timeDeltas: readonly number[];
 }
 
@@ -18,7 +18,7 @@ export interface Share {
   readonly share: number;
 }
 
-/** A part has a sample when it matches any function that was running then; the first part that does. */
+/** A sample belongs to the first part that matches any function of its call stack. */
 const PARTS: readonly (readonly [part: string, frame: RegExp])[] = [
   ['none', /^\(idle\)|\/\.cache\/bench\/inside\.mjs/],
   ['collecting garbage', /^\(garbage collector\)/],
@@ -33,7 +33,7 @@ const PARTS: readonly (readonly [part: string, frame: RegExp])[] = [
   ['parse', /\/admission\/json\.js|\/api\/nesting\.js|\/kube\/without-managed-fields\.js/],
   ['encode', /^writeReview |^stringify .*\/express\//],
 ];
-/** What is left belongs to the innermost function that is somebody's. */
+/** The other samples belong to the innermost function that one of these matches. */
 const REST: readonly (readonly [part: string, frame: RegExp])[] = [
   ['express, and reading the body', /\/node_modules\//],
   ['the webhook server', /\/admission\//],

@@ -1,4 +1,4 @@
-// What the admission server is measured in: the program with full caches next to a bare express handler, and runs of load on either.
+// The setup of the admission bench: the program with full caches, a bare express handler, and runs of load on both.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Deployment } from '../../../src/api/types.ts';
@@ -15,14 +15,14 @@ import { bodiesOf, bodyOfSize, KINDS, rolloutFor, type Body } from './bodies.ts'
 import type { FloodPlan, FloodResult } from './flood.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 
-/** The server has a core of its own, and the load another; the cluster, which is idle, has the load's. */
+/** The server and the load have separate cores. The cluster, which is idle, shares the core of the load. */
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
-/** What Go's client keeps open to one host. */
+/** Number of connections that Go's client keeps open to one host. */
 export const CONNECTIONS = 25;
 
 export const BARE = 'bare express';
-/** Until two loads have started, and connected. */
+/** Time until two loads have started and connected. */
 const START_MS = 2_000;
 
 export interface Server {
@@ -36,16 +36,16 @@ export interface Setting {
   readonly bare: Server;
   readonly tranche: Server;
   readonly program: ProgramProcess;
-  /** Makes the policies, or takes them away again. */
+  /** Creates or deletes the policies. */
   policies(on: boolean): Promise<void>;
-  /** Makes Rollouts until there are so many. */
+  /** Creates Rollouts up to this number. */
   rollouts(count: number): Promise<void>;
 }
 
 export const ROLLOUTS = 1_000;
 export const POLICIES = 20;
 
-/** With all Deployments that reviews are about, those of these sizes as well; `main`: of another program than ours. */
+/** Creates all Deployments of the reviews, including those of these sizes. `main` = path of another version of the program. */
 export async function startSetting(rollouts: number, sizes: readonly number[] = [], main?: URL): Promise<Setting> {
   const port = await freePort();
   const cluster = await startClusterProcess(port, 50, { core: LOAD_CORE });
@@ -88,7 +88,7 @@ async function startBare(): Promise<Server> {
   return { name: BARE, pid, port: said.port, ca: ca.cert };
 }
 
-/** Without Pods: it is their templates that count. Throws when the cluster has them in other words than the reviews. */
+/** Creates Deployments without Pods. Throws if a stored template differs from that of the review. */
 async function makeDeployments(api: Api, bodies: readonly Body[]): Promise<void> {
   for (const { deployment } of bodies) {
     const { name } = deployment.metadata;
@@ -103,7 +103,7 @@ async function makeDeployments(api: Api, bodies: readonly Body[]): Promise<void>
   }
 }
 
-/** The first are those of the reviews. */
+/** The first names are those of the reviews. */
 async function makeRollouts(api: Api, from: number, to: number, first: readonly string[]): Promise<void> {
   const names = Array.from({ length: to - from }, (_, i) => first[from + i] ?? `web-${from + i}`);
   const path_ = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
@@ -115,7 +115,7 @@ async function makeRollouts(api: Api, from: number, to: number, first: readonly 
   }
 }
 
-/** Until the operator has looked at everything. */
+/** Waits until the operator has reconciled everything. */
 async function untilQuiet(pid: number): Promise<void> {
   let before = sample(pid);
   const quiet = async (): Promise<boolean> => {
@@ -128,7 +128,7 @@ async function untilQuiet(pid: number): Promise<void> {
   await until(quiet, () => 'the program is still busy', 120);
 }
 
-/** One that reaches the Deployment and that it keeps; the others are for namespaces that there are not. */
+/** One policy that applies to the Deployment and is satisfied. The others select namespaces that do not exist. */
 async function makePolicies(api: Api, on: boolean): Promise<void> {
   const collection = '/apis/tranche.dev/v1alpha1/releasepolicies';
   for (let i = 0; i < POLICIES; i++) {
@@ -161,13 +161,13 @@ async function makePolicies(api: Api, on: boolean): Promise<void> {
 }
 
 export interface Run extends LoadResult {
-  /** CPU of the server for each answer. */
+  /** CPU time of the server per answer. */
   readonly cpuMicros: number;
 }
 
 export type Load = Pick<LoadPlan, 'bodies' | 'rate' | 'seconds' | 'turns'>;
 
-/** Sends load to two servers in turns of a quarter of a second: what the machine is like just then, both meet. */
+/** Sends load to two servers in alternating turns of a quarter of a second, so that both run under the same conditions. */
 export async function loadInTurns(servers: readonly [Server, Server], what: Load): Promise<[Run, Run]> {
   const beginAtMs = Date.now() + START_MS;
   const [first, second] = servers;
@@ -175,9 +175,9 @@ export async function loadInTurns(servers: readonly [Server, Server], what: Load
   return Promise.all([one(first, 0), one(second, 1)]);
 }
 
-/** Sends load to one server; rejects when an answer was wrong. */
+/** Sends load to one server. Rejects if an answer is wrong. */
 export async function load({ name, port, pid, ca }: Server, { bodies, rate, seconds, turns }: Load): Promise<Run> {
-  // What express does not know, it cannot answer.
+  // The bare handler does not check the reviews.
   const expected = bodies.map(({ text, answer }) => ({ text, answer: name === BARE ? '"allowed":true' : answer }));
   const plan: LoadPlan = {
     ...{ port, pid, ca, rate, seconds, bodies: expected },
@@ -191,11 +191,11 @@ export async function load({ name, port, pid, ca }: Server, { bodies, rate, seco
   const { code, stdout, stderr } = await run(program!, args, { timeoutSeconds: 2 * seconds + 60 });
   if (code !== 0) throw new Error(`the load on ${name} failed: ${stderr}`);
   const result = JSON.parse(stdout) as LoadResult;
-  if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} answers were not what they must be`);
+  if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} answers were wrong`);
   return { ...result, cpuMicros: (result.serverCores / result.perSecond) * 1e6 };
 }
 
-/** Load on a server while somebody floods it, from a second before until it has ended; and the highest memory that was seen. */
+/** Sends load to a server during an attack, from one second before it until its end, and measures the highest memory. */
 export async function flooded(
   server: Server,
   attack: Pick<FloodPlan, 'kind' | 'connections' | 'bytes'>,

@@ -1,4 +1,4 @@
-// The operator's figures: what it costs while nothing happens, and with many releases at once.
+// Measures the operator: its costs while idle, and with many releases at once.
 import { fileURLToPath } from 'node:url';
 import { run } from '../../../test/support/processes.ts';
 import type { Bench } from '../bench.ts';
@@ -11,7 +11,7 @@ export interface OperatorData {
 }
 
 const STEPS = { replicas: 30, jitter: [0.25, 1.75] } as const;
-/** As pipelines start them; the cluster, one process as well, has to keep up: where there are more, with slower Pods. */
+/** Releases start at a rate. With more releases the Pods are slower, so that the embedded cluster, a single process, can keep up. */
 const PACE = 4;
 const FULL: readonly ReleaseOptions[] = [
   { ...STEPS, releases: 10, perSecond: PACE, readyMs: 10_000, timeoutSeconds: 120 },
@@ -29,7 +29,7 @@ export const operatorBench: Bench<OperatorData> = {
   name: 'operator',
   title: 'Operator',
   async run({ quick, progress }) {
-    progress('compiling, as for the image');
+    progress('compiling the program as for the image');
     const args = [root('node_modules/typescript/bin/tsc'), '-p', root('tsconfig.build.json')];
     const built = await run(process.execPath, args, { timeoutSeconds: 180 });
     if (built.code !== 0) throw new Error(`the program does not compile:\n${built.stdout}`);

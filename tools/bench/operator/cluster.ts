@@ -1,4 +1,4 @@
-// The cluster that the operator is measured against: the sandbox in a process of its own, which counts and times what happens in it.
+// The cluster for measurements of the operator: the sandbox in a separate process, which counts and times its requests.
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
 import { newUid } from '@tranche/sandbox/names';
@@ -49,7 +49,7 @@ async function tokenOf(account: string): Promise<string> {
   return status.token as string;
 }
 
-/** Counts, and times, what the operator asks. */
+/** Counts and times the requests of the operator. */
 function measure(): void {
   const { cluster } = sandbox;
   const handle = cluster.handle.bind(cluster);
@@ -100,7 +100,7 @@ let utilization = performance.eventLoopUtilization();
 let lately = utilization;
 
 serve({
-  /** Returns what the program needs to find it. */
+  /** Returns the address and the credentials for the program. */
   async start(readyMs: number, jitter: [number, number]) {
     const resolveService = () => ({ host: '127.0.0.1', port: webhookPort });
     seedMs += readyMs * jitter[1];
@@ -111,7 +111,7 @@ serve({
       const path = PATHS[object.kind]?.replace(NAMESPACE, object.metadata.namespace ?? NAMESPACE);
       if (path) await api('POST', path, object);
     }
-    // A node that takes everything: how Pods are placed is not what is measured.
+    // A node with unlimited capacity, because scheduling is not measured.
     await api('PATCH', '/api/v1/nodes/n0/status', { status: { allocatable: { pods: '1000000' } } });
     await runJob(withToken(sandbox.kubeconfig, await tokenOf(JOB_ACCOUNT)), NAMESPACE);
     const { data } = await api('GET', `/api/v1/namespaces/${NAMESPACE}/secrets/${TLS_SECRET}`);
@@ -123,7 +123,7 @@ serve({
   webhookAt(port: number) {
     webhookPort = port;
   },
-  /** Makes the first Deployment and its Rollout as a user does, and waits until the operator calls it healthy. */
+  /** Creates the first Deployment and its Rollout like a user, and waits until the Rollout is Healthy. */
   async makeSeed(replicas: number) {
     const { namespace, name } = SEED;
     await makeNamespace(namespace);
@@ -147,12 +147,12 @@ serve({
       ['Deployment', 'Rollout'].map((kind) => [kind, JSON.stringify(seed.find((one) => one.kind === kind)).length]),
     );
   },
-  /** Nothing but the API server from here on: Deployments need no Pods. */
+  /** Stops the controllers. The following Deployments need no Pods. */
   stopControllers() {
     sandbox.controllers.stop();
     seed = seed.filter(({ kind }) => kind === 'Deployment' || kind === 'Rollout');
   },
-  /** So many copies more, as if each had been made and released long ago. */
+  /** Creates copies that look as if they were released long ago. */
   async copy(from: number, to: number) {
     const { store, registry } = sandbox.cluster;
     for (let index = from; index < to; index += PER_NAMESPACE) await makeNamespace(placeOf(index).namespace);
@@ -168,7 +168,7 @@ serve({
       if (index % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
     }
   },
-  /** Sets the counters to 0. */
+  /** Resets the counters. */
   reset() {
     calls.clear();
     requestMs.length = 0;
@@ -192,13 +192,13 @@ serve({
       rss: process.memoryUsage().rss,
     };
   },
-  /** A new version of each of the first so many, at so many a second; 0: as fast as they are taken. */
+  /** Releases a new version of the first `count` Deployments, at a rate per second. 0 = as fast as possible. */
   async release(count: number, replicas: number, version: string, perSecond: number) {
     observer?.stop();
     observer = new Observer(sandbox.cluster.store, replicas, 3);
     let next = 0;
     const began = performance.now();
-    // As many clients as this send one patch after the other: more would only wait for each other, and for admission.
+    // Number of concurrent clients. More would only wait for each other and for admission.
     const client = async (): Promise<void> => {
       while (next < count) {
         const index = next++;
@@ -211,7 +211,7 @@ serve({
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));
   },
-  /** `busy`: share of the time since it was asked last. */
+  /** `busy` is the share of the time since the last call. */
   progress() {
     const now = performance.eventLoopUtilization();
     const busy = performance.eventLoopUtilization(now, lately).utilization;

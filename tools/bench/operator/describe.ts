@@ -1,4 +1,4 @@
-// What the operator's numbers mean: tables, goals and plots.
+// Describes the results of the operator bench: tables, goals and plots.
 import type { Goal, Plot, Section } from '../bench.ts';
 import { MIB, shown } from '../text.ts';
 import type { OperatorData } from './bench.ts';
@@ -20,7 +20,7 @@ function idleSection({ bytes, figures }: IdleData): Section {
   return {
     heading: 'Idle',
     text: [
-      `The compiled program with the flags of its image, in a process of its own that sees a service account as in a Pod. Each Deployment has a Rollout and is healthy; as the API server sends them they are ${shown((bytes['Deployment'] ?? 0) / 1000)} and ${shown((bytes['Rollout'] ?? 0) / 1000)} kB of JSON (two containers, probes, environment, managedFields, kubectl's copy of the manifest). RSS is read after half a minute of rest, with no collection forced; calls are counted by the server.`,
+      `The compiled program runs with the flags of its image, in a separate process with a service account as in a Pod. Each Deployment has a Rollout, and no release is in progress. The JSON of a Deployment and of a Rollout from the API server has ${shown((bytes['Deployment'] ?? 0) / 1000)} and ${shown((bytes['Rollout'] ?? 0) / 1000)} kB (two containers, probes, environment, managedFields, kubectl's copy of the manifest). RSS is read after an idle half minute, without a forced garbage collection. The server counts the calls.`,
     ],
     table: {
       head: [
@@ -56,7 +56,7 @@ function idleSection({ bytes, figures }: IdleData): Section {
       },
     ],
     after: [
-      'Linear: what is kept of a Deployment and its Rollout is a fixed number of bytes, and nothing is kept of a pair of them. The template is kept as text until a release begins. Apart from this, every ten minutes each replica lists what it watches at the very version that its watch has reached (pages of 500), to find events that never came.',
+      'Memory grows linearly: the caches keep a fixed number of bytes per Deployment and Rollout. The template is kept as text until a release starts. Not included in the calls: every ten minutes, each replica lists its watched objects at the current version of the watch (in pages of 500), to find missed events.',
     ],
   };
 }
@@ -87,7 +87,7 @@ function startSection({ figures }: IdleData): Section {
   return {
     heading: 'Start',
     text: [
-      'From the start of the process until `/readyz` says yes; CPU until every Rollout was looked at once, ten seconds later.',
+      'From the start of the process until `/readyz` succeeds. CPU time includes the reconciliation of each Rollout, ten seconds later.',
     ],
     table: {
       head: ['Deployments', 'ready (s)', 'CPU (s)', 'lists', 'all calls'],
@@ -112,7 +112,7 @@ function startSection({ figures }: IdleData): Section {
       },
     ],
     after: [
-      'Linear: every byte is read once, in pages of 500, and each object is dropped but for what is kept before the next is looked at. The time includes that of the embedded cluster, which writes the pages.',
+      'The time grows linearly: each byte is read once, in pages of 500, and only one object at a time is in memory in full. The time includes that of the embedded cluster, which writes the pages.',
     ],
   };
 }
@@ -120,7 +120,7 @@ function startSection({ figures }: IdleData): Section {
 const pace = ({ perSecond }: ReleaseFigure): string => (perSecond > 0 ? `${perSecond} a second` : 'all at once');
 
 function releasesSection(all: readonly ReleaseFigure[]): Section {
-  // What a burst costs is not what size costs.
+  // Excludes the burst, whose costs do not depend on the size.
   const figures = all.filter(({ perSecond }) => perSecond > 0);
   const bySize = (title: string, file: string, name: string, series: Plot['series']): Plot => ({
     file,
@@ -133,8 +133,8 @@ function releasesSection(all: readonly ReleaseFigure[]): Section {
   return {
     heading: 'Many releases at once',
     text: [
-      `Three steps of 10 Pods each, without waits between them. A Pod takes a time of its own until it is Ready, drawn from ${low} to ${high} of the mean. Reaction: from the moment in which the last Pod of a batch is Ready to the status that says so, both seen in the store of the cluster. Between them the native controllers count that Pod and take an old one away; of this, the table shows the time until the ReplicaSet counts it.`,
-      'Releases begin at a pace, and soon all are in motion. In the last row all begin in the same moment, with quick Pods: their batches end within seconds, and what is measured then is how fast the embedded cluster, one process, gets through its own work (see below); the row shows what a burst does, not what the program can do. For the same reason the Pods are slower where there are more releases: what one core of this machine gets through is about seven batches a second. A thousand releases with Pods of 90 s ask for just that, and then each process needs all of its core: reaction p95 was 5.1 s, and with Pods of 180 s, with which the cluster had no time left in its worst seconds, 1.4 s (each measured once, on 2026-11-27 and the day after).',
+      `Each release has three steps of 10 Pods, without pauses. The time until a Pod is Ready is random, from ${low} to ${high} times the mean. The reaction is the time from the moment when the last Pod of a batch is Ready until the status reports it, both observed in the store of the cluster. In this time, the native controllers count the Pod and delete an old one. The table also shows the time until the ReplicaSet counts the Pod.`,
+      'Releases start at a rate, and then all of them are active. In the last row, all releases start at the same moment with quick Pods, so that all batches end within seconds. This row shows the effect of a burst. It mainly measures the embedded cluster, which is a single process (see below). For the same reason, the Pods are slower in rows with more releases: one core of this machine can process about seven batches per second. A thousand releases with Pods of 90 s need this rate, and both processes then use all of their cores: the reaction p95 was 5.1 s. With Pods of 180 s, where only the cluster was at its limit in its worst seconds, it was 1.4 s (each measured once, on 2026-11-27 and the day after).',
     ],
     table: {
       head: [
@@ -144,13 +144,13 @@ function releasesSection(all: readonly ReleaseFigure[]): Section {
         'a Pod (s)',
         'all done (s)',
         'one release, median (s)',
-        'of it its Pods (s)',
+        'of which Pods (s)',
         'reaction p50 / p95 / p99 (ms)',
         'ReplicaSet counts, p95 (ms)',
         'CPU a batch (ms)',
         'watches',
         'highest RSS (MiB)',
-        'event loop late, p99 of the worst 2 s (ms)',
+        'event loop delay, p99 of the worst 2 s (ms)',
       ],
       rows: all.map((figure) => [
         figure.releases,
@@ -170,20 +170,20 @@ function releasesSection(all: readonly ReleaseFigure[]): Section {
     },
     goals: figures.flatMap(reactionGoal),
     plots: [
-      bySize('Reaction: last Pod Ready → the status says so', 'operator-reaction', 'milliseconds', [
+      bySize('Reaction: last Pod Ready → status reports it', 'operator-reaction', 'milliseconds', [
         { name: 'p50', points: figures.map(({ releases, reactionMs }) => [releases, reactionMs.p50]) },
         { name: 'p95', points: figures.map(({ releases, reactionMs }) => [releases, reactionMs.p95]) },
         { name: 'p99', points: figures.map(({ releases, reactionMs }) => [releases, reactionMs.p99]) },
       ]),
-      bySize('CPU of the operator for one batch', 'operator-batch-cpu', 'milliseconds', [
+      bySize('CPU time of the operator per batch', 'operator-batch-cpu', 'milliseconds', [
         { name: 'CPU', points: figures.map(({ releases, cpuMsPerBatch }) => [releases, cpuMsPerBatch]) },
       ]),
-      bySize('Memory with releases in motion', 'operator-release-memory', 'MiB', [
+      bySize('Memory with active releases', 'operator-release-memory', 'MiB', [
         { name: 'highest RSS', points: figures.map(({ releases, rssBytes }) => [releases, rssBytes.most / MIB]) },
       ]),
     ],
     after: [
-      'A batch costs about the same whatever else is released: a release is looked at once for all that happened to it while it waited for its turn. What costs more with a thousand is that their Pods are slow here: while a batch takes minutes, its progress is written each minute and its watches are opened again, and there is more garbage to collect in more memory. Reaction grows with the batches that end in the same second, not with the number of releases. Each release in motion has two watches, each a connection of its own, and its Pods are kept as long; that is what memory grows by.',
+      'The costs of a batch hardly depend on the number of releases, because one reconciliation handles all events of a release since the last one. With a thousand releases the costs are higher because their Pods are slower here: while a batch takes minutes, its progress is written each minute, its watches are reopened, and there is more garbage to collect in more memory. The reaction time grows with the number of batches that end in the same second, not with the number of releases. Memory grows because each active release has two watches with a connection each, and its Pods are cached.',
     ],
   };
 }
@@ -191,7 +191,7 @@ function releasesSection(all: readonly ReleaseFigure[]): Section {
 function reactionGoal({ releases, finished, reactionMs }: ReleaseFigure): Goal[] {
   const goalMs = { 100: 250, 1_000: 1_000 }[releases];
   if (goalMs === undefined) return [];
-  const measured = `${shown(reactionMs.p95)} ms${finished < releases ? `, ${finished} releases done in the time there was` : ''}`;
+  const measured = `${shown(reactionMs.p95)} ms${finished < releases ? `, ${finished} releases done before the timeout` : ''}`;
   const met = reactionMs.p95 < goalMs && finished === releases;
   return [{ what: `reaction p95, ${shown(releases)} releases`, goal: `below ${shown(goalMs)} ms`, measured, met }];
 }
@@ -199,12 +199,12 @@ function reactionGoal({ releases, finished, reactionMs }: ReleaseFigure): Goal[]
 function callsSection(figures: readonly ReleaseFigure[]): Section {
   const most = (call: string): number => Math.max(...figures.map(({ callsPerBatch }) => callsPerBatch[call] ?? 0));
   const all = [...new Set(figures.flatMap(({ callsPerBatch }) => Object.keys(callsPerBatch)))].toSorted();
-  // What comes once in a run, a list or a bookmark, is no part of a batch.
+  // Excludes calls that occur once per run, such as lists and bookmarks.
   const calls = all.filter((call) => most(call) >= 0.1);
   return {
-    heading: 'Calls for one batch',
+    heading: 'Calls per batch',
     text: [
-      'Everything that the program asked of the API server, divided by the batches, and the events of watches that it was sent. The labels of the Pods are one patch for each; lists and watches are opened once for a release.',
+      'All calls of the program to the API server, and all watch events, divided by the number of batches. The labels of the Pods need one patch per Pod. Lists and watches are opened once per release.',
     ],
     table: {
       head: ['call', ...figures.map((figure) => `${shown(figure.releases)} releases, ${pace(figure)}`)],
@@ -217,7 +217,7 @@ function clusterSection(figures: readonly ReleaseFigure[]): Section {
   return {
     heading: 'Is the cluster the bottleneck?',
     text: [
-      'The embedded cluster is one process on a core of its own, the program another on another core. It says of the same run how busy its event loop was, also in the busiest two seconds, how late it came to its timers, and how long it took for a request of ours. It is no bottleneck where its event loop is clearly less busy than one core, and its requests take a small part of the reaction. Two cores of a virtual machine may be one core of the real one: each is then slower while the other works.',
+      'The embedded cluster and the program are two processes on separate cores. For the same run, the table shows the utilization of their event loops, also in the busiest two seconds, the delay of timers, and the duration of requests. The cluster is not the bottleneck if the utilization of its event loop is clearly below one core, and if its requests take a small part of the reaction time. Two cores of a virtual machine may be one physical core: each is then slower while the other one works.',
     ],
     table: {
       head: [

@@ -1,4 +1,4 @@
-// Loaded before the program, into its process: shows it a service account as a Pod has it, and answers what it costs.
+// Loaded into the program's process before the program: provides a service account like in a Pod, and reports the costs of the process.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';

@@ -1,4 +1,4 @@
-// Runs the program against the cluster, idle and with many releases at once, and gives what was counted.
+// Runs the program against the cluster, idle and with many releases at once, and returns the measurements.
 import { summarize, type Summary } from '../stats.ts';
 import type { ReleaseResults } from './observer.ts';
 import { startClusterProcess, startProgramProcess, type Delay, type Usage } from './processes.ts';
@@ -8,7 +8,7 @@ type Calls = Readonly<Record<string, number>>;
 
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-/** The lead is taken, and every Rollout looked at once, within this time. */
+/** Time after the start in which the program becomes the leader and reconciles each Rollout once. */
 const SETTLE_SECONDS = 10;
 
 interface Counted {
@@ -23,24 +23,24 @@ export interface IdleFigure {
   readonly deployments: number;
   /** From the start of the process until it is ready. */
   readonly readyMs: number;
-  /** Until it was ready and had looked at every Rollout. */
+  /** Until it was ready and had reconciled each Rollout. */
   readonly startCpuMs: number;
   readonly startCalls: Calls;
   readonly rssBytes: number;
   readonly peakRssBytes: number;
-  /** What is left of the heap when all garbage is collected. */
+  /** Heap size after a garbage collection. */
   readonly heapBytes: number;
   readonly cpuMsPerMinute: number;
   readonly callsPerMinute: Calls;
 }
 
 export interface IdleData {
-  /** JSON of one, as the API server sends it. */
+  /** Size of the JSON of one object from the API server. */
   readonly bytes: Readonly<Record<string, number>>;
   readonly figures: readonly IdleFigure[];
 }
 
-/** One program after the other, with ever more Deployments. */
+/** Starts one program after the other, with more Deployments each time. */
 export async function measureIdle(sizes: readonly number[], seconds: number, say: Say): Promise<IdleData> {
   const cluster = await startClusterProcess(20, [1, 1]);
   const figures: IdleFigure[] = [];
@@ -88,22 +88,22 @@ export async function measureIdle(sizes: readonly number[], seconds: number, say
 
 export interface ReleaseOptions {
   readonly releases: number;
-  /** Three steps of a third of them. */
+  /** Replicas per Deployment. Each of three steps releases a third of them. */
   readonly replicas: number;
-  /** From a Pod being scheduled to being Ready, and the range that it is multiplied by. */
+  /** Mean time until a Pod is Ready, and the range of factors for it. */
   readonly readyMs: number;
   readonly jitter: readonly [number, number];
   readonly timeoutSeconds: number;
-  /** How many of them begin in a second; 0: as many as are taken. */
+  /** Releases that start per second. 0 = as many as possible. */
   readonly perSecond: number;
 }
 
 export interface ReleaseFigure extends ReleaseOptions {
   readonly finished: number;
-  /** First patch → last release done. */
+  /** From the first patch until the last release is done. */
   readonly wallMs: number;
   readonly eachMs: Summary;
-  /** Of one release: its slowest Pod of each batch, from being made to being Ready, added up. */
+  /** Sum over the batches of a release: the time of the slowest Pod from its creation to Ready. */
   readonly podsOwnMs: Summary;
   readonly reactionMs: Summary;
   readonly clustersPartMs: Summary;
@@ -112,9 +112,9 @@ export interface ReleaseFigure extends ReleaseOptions {
   readonly callsPerBatch: Calls;
   readonly mostWatches: number;
   readonly rssBytes: { readonly before: number; readonly most: number; readonly after: number };
-  /** The worst two seconds. */
+  /** Worst period of two seconds. */
   readonly operatorDelayMs: Delay;
-  /** Share of the time that its event loop was busy: median and most of all spans of two seconds. */
+  /** Utilization of the event loop: median and maximum of all periods of two seconds. */
   readonly operatorBusy: { readonly median: number; readonly most: number };
   readonly clusterBusy: { readonly mean: number; readonly most: number };
   readonly clusterDelayMs: Delay;
@@ -131,11 +131,11 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
     await cluster.call('copy', 0, releases);
     const program = await startProgramProcess(cluster);
     await sleep(SETTLE_SECONDS);
-    say(`${releases} Deployments of ${replicas} Pods are there: a new version of each`);
+    say(`${releases} Deployments with ${replicas} Pods each exist; releasing a new version of each`);
     await cluster.call('reset');
     const before = await program.usage('collect');
     const releasing = cluster.call('release', releases, replicas, 'v2', perSecond);
-    // What goes wrong is thrown where it is awaited.
+    // Errors are thrown where the promise is awaited.
     releasing.catch(() => undefined);
     const usages: Usage[] = [];
     const clusterBusy: number[] = [];

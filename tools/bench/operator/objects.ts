@@ -1,11 +1,11 @@
-// A Deployment as companies have them (two containers, probes, environment: about 12 kB as it is stored), its Rollout, and copies of both.
+// A typical Deployment (two containers, probes, environment; about 12 kB when stored), its Rollout, and copies of both.
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '@tranche/sandbox/types';
 import type { PodTemplate } from '../../../src/api/types.ts';
 import { templateDigest } from '../../../src/engine/lib/template.ts';
 
 export const SEED = { namespace: 'bench-0', name: 'seed-app' } as const;
-/** How many Deployments share a namespace. */
+/** Number of Deployments per namespace. */
 export const PER_NAMESPACE = 20;
 
 const probe = (path: string, port: number): object => ({
@@ -32,7 +32,7 @@ const env = (name: string): object[] => [
   { name: 'FEATURE_NEW_CHECKOUT', value: 'false' },
 ];
 
-/** As somebody's chart renders it. */
+/** The Deployment as a chart might render it. */
 export function deployment(namespace: string, name: string, replicas: number): KubeObject {
   const labels = {
     'app.kubernetes.io/name': name,
@@ -135,7 +135,7 @@ export function withLastApplied(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
-/** Three equal steps, the last of them all; nothing is waited for between them. */
+/** Three equal steps without pauses. */
 export function rollout(namespace: string, name: string, replicas: number): KubeObject {
   const pause = { duration: 0 };
   const steps = [1, 2, 3].map((step) => ({ replicas: step === 3 ? '100%' : (replicas * step) / 3, pause }));
@@ -150,7 +150,7 @@ export function rollout(namespace: string, name: string, replicas: number): Kube
   };
 }
 
-/** The patch that releases. */
+/** The patch that starts a release. */
 export const newVersion = (version: string): object => ({
   spec: { template: { spec: { containers: [{ name: 'app', env: [{ name: 'VERSION', value: version }] }] } } },
 });
@@ -160,7 +160,7 @@ export const placeOf = (index: number): { namespace: string; name: string } => (
   name: `service-${String(index).padStart(5, '0')}`,
 });
 
-/** A stored object and what belongs to it, for another place: names, and uids, of their own. */
+/** Copies a stored object and its dependents with other names and uids. */
 export function copier(of: readonly KubeObject[], newUid: () => string): (index: number) => KubeObject[] {
   const uids = [...new Set(of.map(({ metadata }) => metadata.uid!))];
   const texts = of.map((object) => JSON.stringify(object));
@@ -173,7 +173,7 @@ export function copier(of: readonly KubeObject[], newUid: () => string): (index:
       [SEED.name, name],
     ]);
     const copies = texts.map((text) => JSON.parse(text.replace(marks, (word) => words.get(word)!)) as KubeObject);
-    // What the operator has noted of the template is that of another template now.
+    // The digests in the status must match the changed template.
     const template = copies.find(({ kind }) => kind === 'Deployment')!.spec.template as PodTemplate;
     const digest = templateDigest(template, sha256);
     for (const { kind, status } of copies) {

@@ -1,10 +1,10 @@
-// Looks at every change in the cluster: when the last Pod of each batch was Ready, and when the status said that the batch is done.
+// Observes all changes in the cluster, to measure the time from the last Ready Pod of a batch until the status reports the batch as done.
 import { performance } from 'node:perf_hooks';
 import type { Change, Store } from '@tranche/sandbox/store';
 import type { KubeObject } from '@tranche/sandbox/types';
 
 interface Batch {
-  /** First Pod of it made; slowest Pod, from made to Ready; last Pod Ready; the ReplicaSet counts it; the status says so. */
+  /** Times of a batch: first Pod created, slowest Pod from creation to Ready, last Pod Ready, ReplicaSet counts it, status reports it. */
   firstMadeAt?: number;
   slowestMs: number;
   readyAt?: number;
@@ -24,15 +24,15 @@ interface Release {
 export interface ReleaseResults {
   readonly releases: number;
   readonly finished: number;
-  /** All of these in milliseconds. */
+  /** All values are in milliseconds. */
   readonly wall: number;
   readonly podsOwn: readonly number[];
   readonly each: readonly number[];
-  /** Last Pod Ready → the status says so. */
+  /** From the last Ready Pod until the status reports it. */
   readonly reaction: readonly number[];
-  /** Of it: last Pod Ready → its ReplicaSet counts it, which is the cluster's part. */
+  /** The cluster's part of it: from the last Ready Pod until its ReplicaSet counts it. */
   readonly counted: readonly number[];
-  /** The status says that a step begins → its first Pod is made. */
+  /** From the start of a step in the status until its first Pod is created. */
   readonly begin: readonly number[];
 }
 

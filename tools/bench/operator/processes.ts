@@ -1,4 +1,4 @@
-// Starts the cluster and the program as processes of their own, each on a core of its own where the machine has two.
+// Starts the cluster and the program as separate processes, each on its own core if the machine has two.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { caller } from './rpc.ts';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const MAIN = here('../../../dist/main.js');
-/** What the processes printed last, for a failure's report. */
+/** The last output of the processes, for error messages. */
 const KEPT_CHARACTERS = 4_000;
 const READY_SECONDS = 120;
 
@@ -41,13 +41,13 @@ type Call = (method: string, ...args: unknown[]) => Promise<unknown>;
 
 export interface ClusterProcess {
   readonly call: Call;
-  /** What the program's flags and environment have to say to find it. */
+  /** The address of the cluster, for the program's flags and environment. */
   readonly account: { readonly port: string; readonly folder: string; readonly tls: string };
   stop(): Promise<void>;
 }
 
 export interface ProgramProcess {
-  /** From the start of the process to its line "ready". */
+  /** From the start of the process to its log line "ready". */
   readonly readyMs: number;
   readonly usage: (after?: 'collect') => Promise<Usage>;
   stop(): Promise<void>;
@@ -82,7 +82,7 @@ function launch(core: number, args: readonly string[], env: NodeJS.ProcessEnv): 
   return child;
 }
 
-/** What the cluster says of itself. */
+/** Measurements of the cluster process. */
 interface Started {
   readonly port: string;
   readonly token: string;
@@ -120,7 +120,7 @@ export async function startClusterProcess(readyMs: number, jitter: readonly [num
 
 let inside: Promise<string> | undefined;
 
-/** The program loads it as plain JavaScript: a compiler in its process would be measured too. */
+/** Compiled to JavaScript, because a compiler in the program's process would be measured too. */
 const insideFile = (): Promise<string> => (inside ??= makeInside());
 
 async function makeInside(): Promise<string> {
@@ -129,7 +129,7 @@ async function makeInside(): Promise<string> {
   return file;
 }
 
-/** The program as in its image: compiled, in a Pod, with a service account. */
+/** Starts the compiled program as in a Pod of its image, with a service account. */
 export async function startProgramProcess(cluster: ClusterProcess, ...flags: string[]): Promise<ProgramProcess> {
   const { port, folder, tls } = cluster.account;
   const env = {
@@ -141,7 +141,7 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
   };
   const args = [
     ...imageFlags(),
-    // To look closer, e.g. BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'.
+    // For profiling, e.g. BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'.
     ...(process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
     '--expose-gc',
     '--import',

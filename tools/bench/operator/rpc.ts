@@ -1,4 +1,4 @@
-// Calls between a bench and the processes it starts, over Node's own channel.
+// Remote procedure calls between a bench and its child processes, over Node's IPC channel.
 import type { ChildProcess } from 'node:child_process';
 
 type Handler = (...args: never[]) => unknown;
@@ -15,7 +15,7 @@ interface Answer {
   readonly error?: string;
 }
 
-/** In the child: answers what the parent asks. */
+/** In the child: handles calls of the parent. */
 export function serve(methods: Readonly<Record<string, Handler>>): void {
   process.on('message', ({ id, method, args }: Asked) => {
     void Promise.resolve()
@@ -27,7 +27,7 @@ export function serve(methods: Readonly<Record<string, Handler>>): void {
   });
 }
 
-/** In the parent: asks. Rejects with what went wrong in the child, and when the child ends. */
+/** In the parent: calls the child. Rejects with the child's error, or if the child ends. */
 export function caller(child: ChildProcess): (method: string, ...args: unknown[]) => Promise<unknown> {
   const open = new Map<number, PromiseWithResolvers<unknown>>();
   let last = 0;

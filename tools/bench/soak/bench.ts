@@ -1,4 +1,4 @@
-// The soak: releases without end, and what the program holds meanwhile. A leak fails the run. PLANT_LEAK=1 plants one, to see that it does.
+// The soak: continuous releases, while memory and handles of the program are measured. A leak fails the run. PLANT_LEAK=1 plants a leak to test this.
 import type { Bench, BenchContext } from '../bench.ts';
 import { freePort } from '../../../test/support/ports.ts';
 import { startClusterProcess, startProgramProcess } from '../program.ts';
@@ -13,13 +13,13 @@ const WORKLOADS = 10;
 const TICK_MS = 200;
 const DEFAULT_SECONDS = 90;
 const QUICK_SECONDS = 30;
-/** How many points a run has, whatever its length. */
+/** Number of points of a run, independent of its duration. */
 const POINTS = 90;
-/** Caches, pools and compiled code have grown to their size by then. */
+/** Warm-up, in which caches, pools and compiled code grow to their final size. */
 const WARM_SHARE = 1 / 3;
 const MAX_WARM_SECONDS = 300;
 
-/** Each after garbage was collected. */
+/** Each value is taken after a garbage collection. */
 export interface SoakPoint {
   readonly seconds: number;
   readonly releases: number;
@@ -28,7 +28,7 @@ export interface SoakPoint {
   /** Open file descriptors. */
   readonly handles: number;
   readonly sockets: number;
-  /** Timers, sockets and requests of the event loop. */
+  /** Active timers, sockets and requests of the event loop. */
   readonly resources: number;
 }
 
@@ -47,7 +47,7 @@ export interface SoakData {
   readonly warmSeconds: number;
   readonly planted: boolean;
   readonly points: readonly SoakPoint[];
-  /** Per release. */
+  /** Growth per release. */
   readonly verdicts: Readonly<Record<What, Verdict>>;
   readonly clusterRssBytes: number;
 }
@@ -85,7 +85,7 @@ async function run({ quick, seconds: wanted, progress }: BenchContext): Promise<
   cluster.api.close();
   const warmSeconds = Math.min(seconds * WARM_SHARE, MAX_WARM_SECONDS);
   const judged = points.filter((point) => point.seconds > warmSeconds);
-  if (drive.ended === 0) throw new Error(`no release ended in ${seconds} s: nothing was tried`);
+  if (drive.ended === 0) throw new Error(`no release ended in ${seconds} s`);
   const verdictOn = (what: What): Verdict =>
     judge(
       judged.map((point): Point => [point.releases, point[what]]),

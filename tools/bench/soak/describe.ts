@@ -1,4 +1,4 @@
-// What the soak's numbers mean; pure.
+// Describes the results of the soak. Pure.
 import type { Goal, Plot, Section } from '../bench.ts';
 import { MIB, shown } from '../text.ts';
 import type { SoakData, What } from './bench.ts';
@@ -66,19 +66,19 @@ export function describeSoak({
     {
       heading: `${lengthOf(seconds)} of releases`,
       text: [
-        `${planted ? '**A leak was planted in this run.** ' : ''}${workloads} Deployments are released again and again (three steps; approved, rolled back in the middle, replaced by a
-newer version, their Rollouts deleted and made anew): ${shown(points.at(-1)?.releases ?? 0)} releases. Each point is taken after a collection of garbage. The first ${lengthOf(warmSeconds)} do not count:
-caches, connections and compiled code grow to their size. After that growth is the median slope between all pairs of points; it is a leak, and the run fails, when it is more
-than _allowed_ and steady (1 = every point above the one before it, 0 = as often below).`,
-        `A run of this length finds a leak of ${shown(finds)} KiB a release in the heap, a longer one smaller ones (\`make bench ONLY=soak SECONDS=3600\`: an hour). That leaks are found is
-tried with a planted one, of 1 MB a release: \`PLANT_LEAK=1 make bench ONLY=soak QUICK=1\` must fail. The embedded cluster, which is not judged, had ${shown(clusterRssBytes / MIB)} MiB at the end. Random histories, with crashes and
-faults, are another thing: \`make soak\`.`,
+        `${planted ? '**A leak was planted in this run.** ' : ''}${workloads} Deployments are released continuously, in three steps. Releases are approved, rolled back, or replaced by a
+newer version, and Rollouts are deleted and created again: ${shown(points.at(-1)?.releases ?? 0)} releases. Each point is taken after a garbage collection. The first ${lengthOf(warmSeconds)} do not count,
+because caches, connections and compiled code grow to their final size. _Growth_ is the median slope between all pairs of the other points. Growth is a leak, and the run fails, if it is
+more than _allowed_ and steady (1 = each point is above the previous one, 0 = half of them are below).`,
+        `A run of this length finds a leak of ${shown(finds)} KiB per release in the heap. A longer run finds smaller leaks (\`make bench ONLY=soak SECONDS=3600\` takes an hour). To test that leaks are found,
+plant one of 1 MB per release: \`PLANT_LEAK=1 make bench ONLY=soak QUICK=1\` must fail. The embedded cluster, which is not judged, had ${shown(clusterRssBytes / MIB)} MiB at the end. \`make soak\` is another test: random histories with crashes and
+faults.`,
       ],
       table: { head: ['what', 'first', 'last', 'growth', 'steadiness', 'allowed'], rows },
       goals,
       plots: [
         plot('soak-memory', 'Soak: memory', 'MiB', ['rssBytes', 'heapBytes']),
-        plot('soak-handles', 'Soak: open files, sockets, and what the event loop knows', 'number', [
+        plot('soak-handles', 'Soak: open files, sockets, and handles of the event loop', 'number', [
           'handles',
           'sockets',
           'resources',

@@ -1,4 +1,4 @@
-// Releases without end, as people make them: approved, rolled back in the middle, replaced by a newer one, and Rollouts that go and come.
+// Drives continuous releases: some are approved, rolled back or replaced by a newer version, and some Rollouts are deleted and created again.
 import { ROLLOUT_ID } from '../../../src/api/keys.ts';
 import type { Deployment, Rollout } from '../../../src/api/types.ts';
 import type { Api } from '../../../src/kube/api.ts';
@@ -8,25 +8,25 @@ const ROLLOUTS = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
 const REPLICAS = 4;
 const STEPS = [{ replicas: 1 }, { replicas: '50%', pause: { duration: 1 } }, { replicas: '100%' }];
 
-/** Of every so many releases of a Deployment one is rolled back, one replaced, and after one the Rollout is made anew. */
+/** Of this many releases of a Deployment, one is rolled back, one is replaced, and after one the Rollout is created again. */
 const EVERY = { rollback: 7, replace: 5, renew: 11 } as const;
 
 interface Workload {
   readonly name: string;
-  /** Versions that were given to it. */
+  /** Number of versions so far. */
   version: number;
-  /** What it runs when nothing is released. */
+  /** The version that runs while there is no release. */
   stable: number;
-  /** Of the release that runs; undefined when none does. */
+  /** The version of the current release, or undefined. */
   release: string | undefined;
-  /** Releases that ended. */
+  /** Number of ended releases. */
   ended: number;
 }
 
 export interface Drive {
-  /** Releases that have ended, in whatever way. */
+  /** Number of ended releases, with any result. */
   readonly ended: number;
-  /** Does what is to be done now, for each of them. */
+  /** Advances each Deployment. */
   tick(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export async function startDrive(api: Api, count: number): Promise<Drive> {
     async tick() {
       const { items } = (await api.request({ method: 'GET', path: ROLLOUTS })) as { items: Rollout[] };
       const byName = new Map(items.map((rollout) => [rollout.metadata.name, rollout]));
-      // One that cannot be done now (a conflict) is done at the next tick.
+      // After a conflict, the next tick tries again.
       await Promise.allSettled(workloads.map((workload) => act(api, workload, byName.get(workload.name))));
     },
   };

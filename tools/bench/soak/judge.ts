@@ -1,33 +1,33 @@
-// Is it flat? Pure, and robust: what goes up and down, or jumps once, is no leak; what goes up again and again is.
+// Decides whether a series of values grows. Noise and a single jump are not a leak; steady growth is. Pure.
 import { median, slope, type Point } from '../stats.ts';
 
 export interface Rule {
-  /** So much is no finding, in the unit of the values: caches and heaps breathe. */
+  /** Growth up to this amount is not a leak, in the unit of the values. */
   readonly absolute: number;
-  /** Nor is this share of the middle value. */
+  /** Growth up to this share of the median is not a leak. */
   readonly share: number;
 }
 
 export interface Verdict {
-  /** In y per x (Theil–Sen). */
+  /** Slope in y per x (Theil–Sen). */
   readonly slope: number;
-  /** What that makes from the first point to the last. */
+  /** Growth from the first point to the last. */
   readonly growth: number;
-  /** From -1 (always down) to 1 (always up), 0 when it goes up as often as down (Kendall). */
+  /** Kendall's tau: from -1 (always down) to 1 (always up). 0 = as often up as down. */
   readonly steadiness: number;
-  /** A growth that is steady and not more than this is not found. */
+  /** The largest growth that does not count as a leak. */
   readonly allowed: number;
   readonly leaks: boolean;
 }
 
-/** Noise without direction is hardly ever beyond this; a leak comes near 1. */
+/** Noise rarely exceeds this value. A leak is close to 1. */
 const STEADY = 0.5;
-/** Fewer prove nothing. */
+/** Minimum number of points. */
 export const MIN_POINTS = 8;
 
-/** Throws when there are too few points. */
+/** Throws if there are too few points. */
 export function judge(points: readonly Point[], { absolute, share }: Rule): Verdict {
-  if (points.length < MIN_POINTS) throw new Error(`${points.length} points are too few to judge: run for longer`);
+  if (points.length < MIN_POINTS) throw new Error(`${points.length} points are too few: use a longer run`);
   const perX = slope(points);
   const growth = perX * (points.at(-1)![0] - points[0]![0]);
   const steadiness = directionOf(points.map(([, y]) => y));

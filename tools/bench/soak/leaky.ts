@@ -1,4 +1,4 @@
-// A process that keeps 100 kB with each piece of work, if it is told to ("leak"), and prints its heap after each, garbage collected.
+// A test process that leaks 100 kB per iteration if its argument is "leak", and prints its heap size after a garbage collection.
 const { gc } = globalThis as { gc?: () => void };
 const kept: number[][] = [];
 const heap: number[] = [];

@@ -1,9 +1,9 @@
-// The API server goes: killed and started again, or slow.
+// Faults of the API server: it is killed and restarted, or slow.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Run } from '../fault.ts';
 import type { Stage } from '../stage.ts';
 
-/** Killed as soon as the batch of a step has begun; comes back after a while. */
+/** Kills the API server at the start of a batch, and restarts it after a while. */
 const killed = (downMs: number, short = false): Run => ({
   what: `down for ${downMs / 1000} s in the middle of a batch`,
   short,
@@ -25,11 +25,11 @@ const killed = (downMs: number, short = false): Run => ({
 
 export const apiServerKilled: Fault = {
   name: 'api-server-killed',
-  title: 'kill -9 of the API server, and its restart',
+  title: 'kill -9 and restart of the API server',
   runs: [killed(0, true), killed(1_000), killed(5_000), killed(20_000), killed(0), killed(40_000)],
 };
 
-/** Half of all answers come within 500 ms, one in a hundred after five seconds and more. */
+/** Delays with a median of 500 ms and a 99th percentile of five seconds. */
 export const longTail = (stage: Stage) => (): number => Math.min(500 * Math.exp(1.0 * normal(stage)), 20_000);
 
 function normal({ chance }: Stage): number {
@@ -38,7 +38,7 @@ function normal({ chance }: Stage): number {
 
 export const apiServerSlow: Fault = {
   name: 'api-server-slow',
-  title: 'every answer to the operator late: 500 ms in the median, 5 s and more for one in a hundred',
+  title: 'delayed answers to the operator: median 500 ms, 99th percentile 5 s',
   stage: { tapped: true },
   runs: Array.from({ length: 3 }, (_, i): Run => ({
     what: `release ${i + 1}`,
@@ -48,7 +48,7 @@ export const apiServerSlow: Fault = {
         for (const { tap } of stage.replicas) tap!.delayMs = longTail(stage);
         await subject.release('v2');
         await subject.stands(1, 120);
-        // Refused while nobody can say in time whether this user may.
+        // It is refused while the rights of the user cannot be checked in time.
         await stage.persist('the approval', () => subject.approve());
         await subject.stands(2, 120);
         for (const { tap } of stage.replicas) tap!.delayMs = undefined;

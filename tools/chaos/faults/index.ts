@@ -1,4 +1,4 @@
-// Every fault, those that take longest first, so that lanes end together.
+// All faults, longest first, so that parallel lanes end at about the same time.
 import type { Fault, Run } from '../fault.ts';
 import { apiServerKilled, apiServerSlow } from './api-server.ts';
 import { certificates, crdDeletedFault, webhooksDeleted } from './installation.ts';
@@ -27,7 +27,7 @@ export const faults: readonly Fault[] = [
 
 const shortRuns = (...of: readonly Fault[]): Run[] => of.flatMap(({ runs }) => runs.filter(({ short }) => short));
 
-/** For `make test`: of each family something that is quick, on three clusters side by side. */
+/** For `make test`: quick faults of each group, on three clusters in parallel. */
 export const shortFaults: readonly Fault[] = [
   {
     name: 'short-operator',

@@ -1,4 +1,4 @@
-// What was installed is taken away or spoilt: certificates, webhook configurations, the CRD.
+// Faults of the installation: certificates, webhook configurations or the CRD are deleted or corrupted.
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import type { KubeObject } from '../../../src/api/types.ts';
@@ -17,7 +17,7 @@ const dataOf = ({ ca, caKey, cert, key }: Bundle): Record<string, string> => ({
   'tls.key': base64(key),
 });
 
-/** Asked as the API server asks. */
+/** Connects like the API server, with the given CA. */
 const shows = (port: number, ca: string): Promise<boolean> =>
   new Promise((resolve) => {
     const options = { port, host: '127.0.0.1', servername: NAMES[0]!, ca: Buffer.from(ca, 'base64') };
@@ -28,9 +28,8 @@ const shows = (port: number, ca: string): Promise<boolean> =>
 const KEYS = ['ca.crt', 'ca.key', 'tls.crt', 'tls.key'] as const;
 
 /**
- * Releases; the harm to the Secret; then, before anybody does something about it, the replicas go on with the certificate that they
- * have: an edit is taken at once. Then somebody runs the Job: an edit is taken again, as soon as the replicas have been shown the new
- * certificate.
+ * Changes the Secret during a release. First the replicas continue with their current certificate, so an edit is accepted at once. Then the
+ * Job runs, and an edit is accepted again as soon as the replicas have the new certificate.
  */
 const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = false, replaced = false): Run => ({
   what,
@@ -51,7 +50,7 @@ const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = 
     if (data!['tls.crt'] === spoilt?.['tls.crt']) throw new Error('the Job has left the certificate as it was');
     await stage.persist('an edit', () => other.release('v3'));
     recovered((Date.now() - began) / 1000);
-    // And of every replica, not only of the one that was asked.
+    // Checks all replicas, not only the one that answered.
     for (const { webhookPort } of stage.replicas)
       await stage.until('a replica shows a certificate of the new CA', () => shows(webhookPort, data!['ca.crt']!));
     await another;
@@ -60,11 +59,11 @@ const secret = (what: string, harm: (stage: Stage) => Promise<unknown>, short = 
   },
 });
 
-/** Nothing can be mounted: the Pod that comes in its place waits for the Job. */
+/** The Secret cannot be mounted, so the new Pod waits for the Job. */
 function replaceOne(stage: Stage): Promise<unknown> {
   stage.replicas[0]!.kill();
   const another = stage.startReplica();
-  // Whoever waits for it hears of it.
+  // The error is thrown where the promise is awaited.
   another.catch(() => undefined);
   return another;
 }
@@ -74,7 +73,7 @@ const write = (stage: Stage, data: Record<string, string | null>): Promise<unkno
 export const certificates: Fault = {
   name: 'certificates',
   title:
-    'the Secret with the certificates deleted, emptied, spoilt; an expired certificate, one of a wrong CA, of a wrong name; then the Job is run',
+    'the Secret with the certificates deleted, emptied or corrupted; a certificate that is expired, or has a wrong CA or name; then the Job runs',
   runs: [
     secret('the Secret deleted', (stage) => stage.remove(SECRET), true),
     secret('deleted, and a replica killed', (stage) => stage.remove(SECRET), false, true),
@@ -95,9 +94,9 @@ const KINDS = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']
 const chartHooks = async (): Promise<KubeObject[]> =>
   (await chartObjects()).filter(({ kind }) => KINDS.includes(kind!));
 
-/** Deleted for a while; an edit slips past meanwhile, is noticed, held, and released in steps. */
+/** Deletes the configurations for a while. An edit bypasses the webhooks, and the operator holds it and releases it in steps. */
 const hooksDeleted = (seconds: number, edit: boolean): Run => ({
-  what: `deleted for ${seconds} s${edit ? ', and an edit that nobody sees' : ''}`,
+  what: `deleted for ${seconds} s${edit ? ', with an edit that bypasses the webhooks' : ''}`,
   async play(stage, recovered) {
     const [subject, other] = [await stage.subject(), await stage.subject()];
     await subject.release('v2');
@@ -109,7 +108,7 @@ const hooksDeleted = (seconds: number, edit: boolean): Run => ({
       await pause(seconds * 1000);
       for (const hook of hooks) await stage.post(collectionOf(hook), hook);
     }, true);
-    // What was made anew has no CA: only the Job may write it there.
+    // The new configurations have no CA. Only the Job may set it.
     const began = Date.now();
     await stage.runJob();
     await stage.until('the CA is in them again', async () => {
@@ -127,7 +126,7 @@ const hooksDeleted = (seconds: number, edit: boolean): Run => ({
 
 export const webhooksDeleted: Fault = {
   name: 'webhook-configuration-deleted',
-  title: 'both webhook configurations deleted, and made again as the chart makes them; then its Job is run',
+  title: 'both webhook configurations deleted and created again as by the chart; then its Job runs',
   runs: [hooksDeleted(1, false), hooksDeleted(10, false), hooksDeleted(3, true)],
 };
 
@@ -152,7 +151,7 @@ const isFree = async (subject: Subject): Promise<boolean> => {
   return !held && !spec.paused && status?.updatedReplicas === spec.replicas && status?.replicas === spec.replicas;
 };
 
-/** All Rollouts go with it: what is held must be given back. Resolves with what is to be done when the CRD is there again. */
+/** Deletes the CRD and with it all Rollouts. Held Deployments must be given back. Resolves with a function to call after the CRD exists again. */
 type Lose = (stage: Stage) => Promise<(() => Promise<unknown>) | void>;
 
 const crdDeleted = (what: string, lose: Lose): Run => ({
@@ -172,7 +171,7 @@ const crdDeleted = (what: string, lose: Lose): Run => ({
     await stage.until('given back', () => isFree(subject));
     recovered((Date.now() - began) / 1000);
     await subject.checkWritten();
-    // And a new Rollout works.
+    // A new Rollout must work.
     await stage.persist('a new Rollout', () => subject.createRollout([{ replicas: 1 }, { replicas: '100%' }]));
     await subject.until('Healthy', async () => (await subject.rollout()).status?.phase === 'Healthy');
     await subject.release('v3');
@@ -182,7 +181,7 @@ const crdDeleted = (what: string, lose: Lose): Run => ({
   },
 });
 
-/** As somebody does who will not wait: takes the finalizers off every Rollout until the CRD is gone. */
+/** Removes the finalizers of all Rollouts by force until the CRD is gone. */
 async function force(stage: Stage): Promise<void> {
   await stage.remove(CRD_PATH);
   await stage.until('the CRD is gone', async () => {
@@ -200,7 +199,7 @@ async function force(stage: Stage): Promise<void> {
 
 export const crdDeletedFault: Fault = {
   name: 'crd-deleted',
-  title: 'the CRD deleted with all Rollouts in the middle of a release, and made again without them',
+  title: 'the CRD and all Rollouts deleted during a release, and the CRD created again without Rollouts',
   client: false,
   runs: [
     crdDeleted('deleted', async (stage) => void (await stage.remove(CRD_PATH))),
@@ -213,7 +212,7 @@ export const crdDeletedFault: Fault = {
       await force(stage);
       return async () => {
         for (const hook of hooks) await stage.post(collectionOf(hook), hook);
-        // None is ready before its webhooks can be called.
+        // No replica is ready before its webhooks can be called.
         await Promise.all([stage.runJob(), ...Array.from({ length: count }, () => stage.startReplica())]);
       };
     }),

@@ -1,4 +1,4 @@
-// The program is killed with SIGKILL: at each of its calls, and, while it leads, in every phase of a release.
+// Kills the program with SIGKILL: at each of its API calls, and, if it is the leader, in each phase of a release.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Run } from '../fault.ts';
 import type { Replica, Stage } from '../stage.ts';
@@ -6,8 +6,8 @@ import type { Subject } from '../subject.ts';
 import type { Call, Moment } from '../tap.ts';
 
 /**
- * In the middle of a release the program is started anew and killed at its k-th call, counted from its start; then started again and
- * left alone. One replica, which needs no lease: the next one may begin at once. Resolves false when it made fewer calls.
+ * Starts the program during a release, kills it at its k-th call, and starts it again. There is one replica without a lease, so the next one
+ * can start at once. Resolves with false if it made fewer calls.
  */
 async function killAtCall(
   stage: Stage,
@@ -31,7 +31,7 @@ async function killAtCall(
       };
     };
   });
-  // It may die before it is ready.
+  // It may be killed before it is ready.
   first.catch(() => undefined);
   const second = struck.promise.then(() => stage.startReplica());
   second.catch(() => undefined);
@@ -51,7 +51,7 @@ const atCalls = (moment: Moment): Run[] => [
   },
 ];
 
-/** One call of many, for a minute that has no more time. */
+/** A short form that kills at one call only. */
 const atOneCall = (moment: Moment): Run => ({
   what: `killed ${moment} one call`,
   short: 'only',
@@ -63,7 +63,7 @@ const atOneCall = (moment: Moment): Run => ({
 export const killedAtCalls: Fault = {
   name: 'operator-killed-at-calls',
   title: 'kill -9 of the operator before and after each of its API calls',
-  // Each strike leaves its Deployment behind.
+  // Each run leaves its Deployment in the cluster.
   stage: { tapped: true, replicas: 1, nodes: 16, flags: ['--leader-elect', 'false'] },
   client: false,
   runs: [...atCalls('before'), ...atCalls('after'), atOneCall('before'), atOneCall('after')],
@@ -71,12 +71,12 @@ export const killedAtCalls: Fault = {
 
 interface Phase {
   readonly what: string;
-  /** Is this the call in question? */
+  /** Returns true for the call of this phase. */
   readonly at: (call: Call) => boolean;
   readonly moment: Moment;
-  /** Brings the subject to where that call comes next; resolves after what causes it. */
+  /** Brings the subject to the phase, and triggers the call. */
   readonly cause: (subject: Subject, stage: Stage) => Promise<unknown>;
-  /** Has it gone on? */
+  /** Waits until the release has continued. */
   readonly then: (subject: Subject) => Promise<unknown>;
 }
 
@@ -169,13 +169,13 @@ const inPhase = ({ what, at, moment, cause, then }: Phase): Run => ({
     await cause(subject, stage);
     const at_ = await Promise.race([
       killed.promise,
-      pause(60_000).then(() => Promise.reject(new Error('the call never came'))),
+      pause(60_000).then(() => Promise.reject(new Error('the call did not occur'))),
     ]);
     await afterKill(stage, subject, at_, then, recovered);
   },
 });
 
-/** Another one is started, as a ReplicaSet would; the standby leads as soon as the lease is over. */
+/** Starts another replica, like a ReplicaSet. The standby becomes the leader when the lease expires. */
 async function afterKill(
   stage: Stage,
   subject: Subject,
@@ -189,7 +189,7 @@ async function afterKill(
   await another;
 }
 
-/** What needs no call of the operator's to be in: it waits, or the API server and the webhook do it alone. */
+/** Phases without a call of the operator: it waits, or the API server and the webhook work alone. */
 const waiting: Run = {
   what: 'waiting for approval',
   short: true,

@@ -1,4 +1,4 @@
-// Two that believe they lead, a lease that is taken away, and clocks that jump.
+// Faults of the leadership: two leaders, a lost lease, and clocks that jump.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { KubeObject } from '../../../src/api/types.ts';
 import type { Fault, Run } from '../fault.ts';
@@ -6,10 +6,10 @@ import { LEASE, type Replica, type Stage } from '../stage.ts';
 import type { Subject } from '../subject.ts';
 
 const HOUR_MS = 3_600_000;
-/** After so long without an answer a kubelet takes a Pod out of its Service. */
+/** Time without an answer after which a Pod is removed from its Service. */
 const UNREADY_MS = 10_000;
 
-/** A subject whose second batch has just begun, and who leads. */
+/** Returns a subject whose second batch has just started, and the leader. */
 export async function inBatch(stage: Stage): Promise<{ subject: Subject; leader: Replica }> {
   const subject = await stage.subject();
   await subject.release('v2');
@@ -20,7 +20,7 @@ export async function inBatch(stage: Stage): Promise<{ subject: Subject; leader:
   return { subject, leader };
 }
 
-/** Stopped for longer than the lease lasts, it wakes up believing that it leads, in the middle of whatever it was doing. */
+/** Stops the leader for longer than its lease. When it continues, it still believes that it is the leader. */
 const stopped = (seconds: number): Run => ({
   what: `the leader stopped for ${seconds} s`,
   async play(stage, recovered) {
@@ -42,7 +42,7 @@ interface Lease extends KubeObject {
 const readLease = (stage: Stage): Promise<Lease> => stage.get(LEASE) as Promise<Lease>;
 
 const stolen: Run = {
-  what: 'the lease in the name of somebody who is not there',
+  what: 'the lease held by a process that does not exist',
   async play(stage, recovered) {
     const { subject } = await inBatch(stage);
     const renewTime = new Date().toISOString().replace('Z', '000Z');
@@ -65,11 +65,11 @@ const deleted: Run = {
 
 export const twoLeaders: Fault = {
   name: 'two-leaders',
-  title: 'the leader stopped (SIGSTOP) past its lease and woken up; its lease stolen, and deleted',
+  title: 'the leader stopped (SIGSTOP) for longer than its lease, then continued; its lease taken or deleted',
   runs: [deleted, stolen, stopped(25), stopped(40)],
 };
 
-/** Who leads keeps the lead: clocks have no say in it. */
+/** A change of the clock must not change the leader. */
 const jump = (who: 'leader' | 'standby', hours: number): Run => ({
   what: `the ${who}'s clock ${hours > 0 ? 'forward' : 'back'} ${Math.abs(hours)} h`,
   short: who === 'standby' && hours > 0,
@@ -79,7 +79,7 @@ const jump = (who: 'leader' | 'standby', hours: number): Run => ({
     const jumping = who === 'leader' ? leader : stage.replicas.find((one) => one !== leader)!;
     await jumping.setClock(hours * HOUR_MS);
     recovered(await subject.stands(2));
-    // Longer than it takes to renew the lease, or to take it.
+    // Longer than a renewal or an acquisition of the lease takes.
     await pause(6_000);
     const after = await readLease(stage);
     if (after.spec.holderIdentity !== before.spec.holderIdentity)
@@ -94,7 +94,7 @@ const jump = (who: 'leader' | 'standby', hours: number): Run => ({
 
 export const clocks: Fault = {
   name: 'clock-jumps',
-  title: "one replica's clock jumps by hours, forward and back, and back again",
+  title: 'the clock of one replica jumps by hours, forward and back',
   stage: { clock: true },
   runs: [jump('standby', 5), jump('leader', 5), jump('standby', -5), jump('leader', -5)],
 };

@@ -1,4 +1,4 @@
-// Too much at once, and everything at once.
+// Faults by load: many releases at once, and many faults at once.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { KubeObject } from '../../../src/api/types.ts';
 import { Client } from '../client.ts';
@@ -7,7 +7,7 @@ import { HOOKS, LEASE, SECRET, type Stage } from '../stage.ts';
 import type { Subject } from '../subject.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
-/** Without anybody's approval. */
+/** Steps without approval. */
 const STEPS = [{ replicas: '50%', pause: { duration: 1 } }, { replicas: '100%' }];
 
 async function inTurns<T>(items: readonly T[], width: number, work: (item: T) => Promise<unknown>): Promise<void> {
@@ -22,7 +22,7 @@ interface Listed extends KubeObject {
   readonly status?: { readonly phase?: string; readonly canaryStatus?: { readonly currentStepState?: string } };
 }
 
-/** All released at once, while somebody labels Pods without pause: every label is an event for the operator. */
+/** Starts all releases at once, while labels of Pods change continuously. Each label is an event for the operator. */
 const full = (count: number, short: Run['short'] = false): Run => ({
   what: `${count} releases at once, and a storm of events`,
   short,
@@ -66,7 +66,7 @@ const full = (count: number, short: Run['short'] = false): Run => ({
 
 export const fullQueue: Fault = {
   name: 'full-queue',
-  title: 'more releases at once than there are workers, and a storm of events on their Pods',
+  title: 'more concurrent releases than workers, and a storm of events on their Pods',
   stage: { nodes: 8 },
   client: false,
   runs: [full(200), full(12, 'only')],
@@ -116,7 +116,7 @@ async function cutFor(
   for (const wire of wires) await wire.heal();
 }
 
-/** A client works on four Deployments, and all of them end well; meanwhile, one harm after the other as chance has it, or none. */
+/** A client works on four Deployments, which must all end correctly. Meanwhile, random faults are injected one after the other, or none. */
 const busy = (what: string, harms: readonly Harm[]): Run => ({
   what,
   async play(stage, recovered) {
@@ -125,7 +125,7 @@ const busy = (what: string, harms: readonly Harm[]): Run => ({
     try {
       await stage.trouble(async () => {
         while (Date.now() < until) {
-          // What is gone already cannot be taken away once more.
+          // An object that is already deleted cannot be deleted again.
           if (harms.length > 0)
             await stage.chance
               .pick(harms)(stage)
@@ -144,19 +144,19 @@ const busy = (what: string, harms: readonly Harm[]): Run => ({
   },
 });
 
-const storm = busy(`${SECONDS} s of one harm after the other`, HARMS);
+const storm = busy(`${SECONDS} s of random faults`, HARMS);
 const calm = busy(`${SECONDS} s`, []);
 
 export const everythingAtOnce: Fault = {
   name: 'everything',
-  title: 'all of these as chance has it, while a client edits, approves, scales, rolls back and breaks images',
+  title: 'random faults of all kinds, while a client edits, approves, scales, rolls back and breaks images',
   client: false,
   runs: [storm, storm, storm],
 };
 
 export const busyClient: Fault = {
   name: 'busy-client',
-  title: 'such a client, and nothing else',
+  title: 'the client without faults',
   client: false,
   runs: [calm, calm],
 };

@@ -1,4 +1,4 @@
-// The network is cut: between the program and the API server, and between the API server and the webhooks.
+// Faults of the network: between the program and the API server, and between the API server and the webhooks.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, Run } from '../fault.ts';
 import type { Stage } from '../stage.ts';
@@ -48,18 +48,17 @@ const cutOff = ([how, seconds]: (typeof CUTS)[number], short = false): Run => ({
 
 export const apiServerCut: Fault = {
   name: 'network-operator-api-server',
-  title:
-    'network cut between all replicas and the API server, in the middle of a batch: silence, refused, reset; 1 to 60 s',
+  title: 'network cut between all replicas and the API server during a batch: silence, refused, reset; 1 to 60 s',
   runs: [cutOff(['reset', 1], true), ...CUTS.map((cut) => cutOff(cut))],
 };
 
-/** Only the leader is cut off: another one leads before it is back. */
+/** Cuts off the leader only. Another replica becomes the leader before it is back. */
 const partition = (how: Cut, seconds: number): Run => ({
   what: `the leader: ${WORDS[how]} for ${seconds} s`,
   async play(stage, recovered) {
     const { subject, leader } = await inBatch(stage);
     leader.wire.cut(how);
-    // Nothing else is wrong: from here on the time counts.
+    // The recovery time starts here.
     const healing = pause(seconds * 1000).then(() => leader.wire.heal());
     recovered(await subject.stands(2));
     await healing;
@@ -69,11 +68,11 @@ const partition = (how: Cut, seconds: number): Run => ({
 
 export const leaderCut: Fault = {
   name: 'network-leader',
-  title: 'network cut between the leader alone and the API server; the standby takes over',
+  title: 'network cut between the leader and the API server; the standby takes over',
   runs: [partition('silence', 40), partition('refuse', 40), partition('reset', 5)],
 };
 
-/** The user's edits are refused meanwhile (they fail closed); the release in flight goes on, and so do approvals by status. */
+/** The user's edits are refused (they fail closed). The current release continues, and approvals by status work. */
 const webhookCut = ([how, seconds]: (typeof CUTS)[number], short = false): Run => ({
   what: `${WORDS[how]} for ${seconds} s`,
   short,

@@ -48,7 +48,7 @@ describe('the judge of the soak', () => {
           series(() => 1, 5),
           rule,
         ),
-      /run for longer/,
+      /use a longer run/,
     );
   });
 
