@@ -125,7 +125,7 @@ function readAnswer(text: string, apiVersion: string, command: string): NonNulla
   if (typeof status !== 'object' || status === null) throw fail('its output has no status');
   const { token, clientCertificateData: cert, clientKeyData: key } = status;
   if (!token && !cert && !key) throw fail('its output has neither a token nor a certificate with its key');
-  if (!cert !== !key) throw fail('its output has only one of certificate and key');
+  if (!cert !== !key) throw fail('its output must have both a certificate and its key');
   return status;
 }
 

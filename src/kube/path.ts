@@ -21,7 +21,7 @@ export function pathOf(resource: Resource, { namespace, name, subresource }: Whe
   path += `/${plural}`;
   if (name === undefined) return path;
   if (namespace === undefined && !cluster)
-    throw new PathError(`an empty namespace may not be set when a ${resource.kind} is asked for by name`);
+    throw new PathError(`an empty namespace may not be set when the name of a ${resource.kind} is provided`);
   path += `/${segment('resource name', name)}`;
   return subresource ? `${path}/${subresource}` : path;
 }

@@ -103,7 +103,7 @@ export class CertificateFiles implements CertificateSource {
   }
 
   private complain(problem: string): void {
-    if (this.lastProblem !== problem) this.logger.warn('the certificate files are not valid', { problem });
+    if (this.lastProblem !== problem) this.logger.warn('cannot use the certificate files', { problem });
     this.lastProblem = problem;
   }
 }

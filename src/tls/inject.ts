@@ -122,7 +122,7 @@ export class CaInjector {
     const body = this.patchFor(object);
     if (body.length === 0) return;
     if (this.options.readOnly) {
-      this.logger.warn('does not have the current CA; the certificates Job adds it', {
+      this.logger.warn('a webhook configuration or CRD does not have the current CA; the certificates Job sets it', {
         kind: target.kind,
         name: target.name,
       });

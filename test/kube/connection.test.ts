@@ -165,7 +165,7 @@ describe('a connection', () => {
         ['that prints something else', 'console.log("{}")', {}, /its output is not an ExecCredential$/],
         ['without a status', say('null'), {}, /its output has no status$/],
         ['without a credential', say('{}'), {}, /neither a token nor a certificate with its key$/],
-        ['with half a certificate', say('{ clientKeyData: "K" }'), {}, /only one of certificate and key$/],
+        ['with half a certificate', say('{ clientKeyData: "K" }'), {}, /must have both a certificate and its key$/],
         [
           'of another version',
           say('{ token: "t" }', ', apiVersion: "x"'),

@@ -404,7 +404,7 @@ describe('a reflector', () => {
       api.intercept = (call) => (call.query?.['limit'] === '500' ? Promise.reject(away) : undefined);
       while (reflector.synced) await clock.run(100);
       assert.match(reflector.problem!, /was restored from a backup|ECONNREFUSED/);
-      assert.ok(log.includes('warn: the API server was restored from a backup; listing again'), log.join());
+      assert.ok(log.includes('warn: the API server was restored from a backup; listing all objects again'), log.join());
       api.intercept = () => undefined;
       await clock.run(20_000);
       assert.equal(reflector.synced, true);
