@@ -34,7 +34,8 @@ export async function runCertificates({ config, version, logger, signal }: Run):
     const missing = (): string | undefined =>
       certificates.current ? injector.problem : (certificates.problem ?? 'the certificate is not issued yet');
     while (missing() !== undefined) {
-      if (!(await sleep(clock, CHECK_EVERY_MS, giveUp))) throw new StartError(`the certificates are not ready: ${missing() ?? 'stopped'}`);
+      if (!(await sleep(clock, CHECK_EVERY_MS, giveUp)))
+        throw new StartError(`the certificates are not ready: ${missing() ?? 'stopped'}`);
     }
     logger.info('the certificate is valid and the API server has its CA');
   } finally {

@@ -180,7 +180,8 @@ export class Reflector<T extends KubeObject> {
     this.lastReason = reason;
     if (error) this.lastProblem = error instanceof Error ? error.message : String(error);
     onRestart?.(reason);
-    if (reason === 'back') this.logger.warn('the API server was restored from a backup; listing all objects again', { error });
+    if (reason === 'back')
+      this.logger.warn('the API server was restored from a backup; listing all objects again', { error });
     if (firstGone) return;
     const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const ms = Math.max(wanted, backoffMs(this.failures, backoffOf(error), clock));

@@ -149,7 +149,7 @@ describe('the API client behind a proxy', () => {
           /connection refused/,
         ],
         [[[5, 255]], /unsupported authentication method/],
-        [[[4, 0]], /it does not speak SOCKS 5/],
+        [[[4, 0]], /SOCKS 5 is not supported/],
       ] as const) {
         const by = await listen(
           socks(
