@@ -114,7 +114,7 @@ describe('With none of our processes alive', function () {
     const args = ['template', 't', chart, '--set', 'webhook.enrolledFailurePolicy=Ignore'];
     const { code, stderr } = await client.attempt('helm', args);
     assert.notEqual(code, 0);
-    assert.match(stderr, /it needs admissionPolicies\.hold: true/);
+    assert.match(stderr, /requires admissionPolicies\.hold=true/);
     assert.match(readFileSync(path.join(chart, 'values.yaml'), 'utf8'), /enrolledFailurePolicy: Fail/);
   });
 });
