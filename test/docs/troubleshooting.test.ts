@@ -103,7 +103,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   ),
   'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
   'error of the plugin': saidIn(/^src\/cli\//, given('CliError', 'usageError')),
-  'refusal of a takeover': saidIn(/^src\/cli\/takeover\//, given('refuse', 'why')).filter(
+  'refusal of a takeover': saidIn(/^src\/engine\/release\/takeover\.ts$/, given('refuse', 'why')).filter(
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
   'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
