@@ -1,49 +1,56 @@
-// What a file of src/cli/commands says of its command, and how it becomes one of the program.
+// The shape of a file in src/cli/commands, and how it becomes a command of the program.
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { repeated, type Described, type GlobalFlags } from './flags.ts';
 
 /**
- * One command: its help, its flags and what it does. All of these files are loaded to show the help of any, so they import nothing that
- * takes long: the cluster comes from the context; what reads YAML, checks schemas or talks with the API server is imported when it runs.
+ * One command: its help, its flags and its action. The file is also loaded to show its help, so it imports nothing that loads slowly:
+ * `context.cluster()` connects, and the action imports YAML, schemas and large parts of the engine itself.
  */
 export interface CommandFile<Flags extends object, Args extends readonly unknown[]> {
-  readonly name: string;
-  readonly alias?: string;
-  /** In the list of commands. */
-  readonly summary: string;
-  /** In its own help. */
   readonly description: string;
   readonly arguments?: readonly (Described | readonly [syntax: string])[];
   readonly options?: readonly Option[];
   readonly examples?: readonly string[];
-  /** It asks no cluster, so its help does not name the flags that choose one. */
+  /** The command uses no cluster, so its help does not mention the global options. */
   readonly offline?: true;
-  /** Neither shown nor refused anything: programs call it. */
-  readonly hidden?: true;
-  /** After the arguments comes the program that the command is of. The answer is the exit code; throws CliError, and what the cluster says. */
+  /** Receives the arguments and, as the last one, the program. Returns the exit code. Throws CliError and errors of the API server. */
   run(context: Context, flags: Flags, ...args: Args): Promise<number>;
 }
 
-/** With how often it may be given, or its default, where that is not once and none. */
+/** `repeated`: may be given more than once. `default`: the value if it is not given. */
 type Option = Described | readonly [...Described, { readonly repeated?: true; readonly default?: string }];
 
 export type AnyCommand = CommandFile<GlobalFlags, unknown[]>;
 
-/** Flags and arguments have the types that `run` gives them: commander delivers what `options` and `arguments` say. */
+/** What the list of commands needs to know about one. */
+export interface ListedCommand {
+  readonly name: string;
+  readonly alias?: string;
+  /** One line. */
+  readonly summary: string;
+  /** No help, and unknown options are arguments: only programs call the command. */
+  readonly hidden?: true;
+  load(): Promise<AnyCommand>;
+}
+
+/** Commander passes the flags and arguments that `options` and `arguments` declare, so `run` may name their types. */
 export const defineCommand = <Flags extends object, Args extends readonly unknown[]>(
   file: CommandFile<Flags, Args>,
 ): AnyCommand => file as unknown as AnyCommand;
 
-/** Makes a context for the flags, runs the command in it, and reports how it ends. */
+/** Creates a context for the flags, runs the command in it, and reports the result. */
 export type Start = (flags: GlobalFlags, run: (context: Context) => Promise<number>) => Promise<void>;
 
-const COMMON = '\n-n, --namespace, --context and what else every command takes: kubectl tranche --help';
+const COMMON = '\nUse "kubectl tranche --help" for options of all commands, such as --namespace and --context.';
 
-export function addCommand(program: Command, file: AnyCommand, start: Start): void {
-  const command = program.command(file.name, { hidden: file.hidden === true });
-  command.summary(file.summary).description(file.description);
-  if (file.alias !== undefined) command.alias(file.alias);
+/** `file`: undefined for a command that is only listed. */
+export function addCommand(program: Command, listed: ListedCommand, file: AnyCommand | undefined, start: Start): void {
+  const { name, alias, summary, hidden = false } = listed;
+  const command = program.command(name, { hidden }).summary(summary);
+  if (alias !== undefined) command.alias(alias);
+  if (!file) return;
+  command.description(file.description);
   for (const [syntax, help] of file.arguments ?? []) command.argument(syntax, help);
   for (const [syntax, help, more] of file.options ?? []) {
     if (more?.repeated) command.option(syntax, help, repeated);
@@ -51,7 +58,7 @@ export function addCommand(program: Command, file: AnyCommand, start: Start): vo
   }
   if (file.examples)
     command.addHelpText('after', `\nExamples:\n${file.examples.map((line) => `  ${line}`).join('\n')}`);
-  if (file.hidden) command.allowUnknownOption().helpOption(false);
+  if (hidden) command.allowUnknownOption().helpOption(false);
   else if (!file.offline) command.addHelpText('after', COMMON);
   command.action(async (...params: unknown[]) => {
     const args = params.slice(0, -2);

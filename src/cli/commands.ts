@@ -1,47 +1,112 @@
-// Every command of the program, in the order of its help: one file and one line each.
-import type { AnyCommand } from './command.ts';
-import { abort } from './commands/abort.ts';
-import { approve } from './commands/approve.ts';
-import { complete } from './commands/complete.ts';
-import { completion } from './commands/completion.ts';
-import { convert } from './commands/convert.ts';
-import { doctor } from './commands/doctor.ts';
-import { finish } from './commands/finish.ts';
-import { history } from './commands/history.ts';
-import { init } from './commands/init.ts';
-import { jump } from './commands/jump.ts';
-import { lint } from './commands/lint.ts';
-import { list } from './commands/list.ts';
-import { pause } from './commands/pause.ts';
-import { plan } from './commands/plan.ts';
-import { restart } from './commands/restart.ts';
-import { resume } from './commands/resume.ts';
-import { retry } from './commands/retry.ts';
-import { status } from './commands/status.ts';
-import { takeover } from './commands/takeover.ts';
-import { undo } from './commands/undo.ts';
-import { version } from './commands/version.ts';
+// All commands in the order of the help. One file per command, loaded only when the command line names it.
+import type { ListedCommand } from './command.ts';
 
-export const COMMANDS: readonly AnyCommand[] = [
-  list,
-  status,
-  plan,
-  approve,
-  pause,
-  resume,
-  jump,
-  undo,
-  abort,
-  retry,
-  finish,
-  history,
-  restart,
-  init,
-  lint,
-  doctor,
-  takeover,
-  convert,
-  completion,
-  version,
-  complete,
+export const COMMANDS: readonly ListedCommand[] = [
+  {
+    name: 'list',
+    alias: 'ls',
+    summary: 'List Rollouts with their progress and state',
+    load: async () => (await import('./commands/list.ts')).list,
+  },
+  {
+    name: 'status',
+    summary: 'Show a release as a tree of steps, ReplicaSets and Pods',
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    name: 'plan',
+    summary: 'Show what each step will do, in exact numbers of Pods',
+    load: async () => (await import('./commands/plan.ts')).plan,
+  },
+  {
+    name: 'approve',
+    summary: 'Approve the waiting step',
+    load: async () => (await import('./commands/approve.ts')).approve,
+  },
+  {
+    name: 'pause',
+    summary: 'Pause the release',
+    load: async () => (await import('./commands/pause.ts')).pause,
+  },
+  {
+    name: 'resume',
+    summary: 'Resume a paused release',
+    load: async () => (await import('./commands/resume.ts')).resume,
+  },
+  {
+    name: 'jump',
+    summary: 'Continue with another step',
+    load: async () => (await import('./commands/jump.ts')).jump,
+  },
+  {
+    name: 'undo',
+    summary: 'Restore an earlier version',
+    load: async () => (await import('./commands/undo.ts')).undo,
+  },
+  {
+    name: 'abort',
+    summary: 'Cancel the release and roll back at once',
+    load: async () => (await import('./commands/abort.ts')).abort,
+  },
+  {
+    name: 'retry',
+    summary: 'Retry a stalled or rolled back release',
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
+  {
+    name: 'finish',
+    summary: 'Release the remaining Pods now',
+    load: async () => (await import('./commands/finish.ts')).finish,
+  },
+  {
+    name: 'history',
+    summary: 'Show the last releases',
+    load: async () => (await import('./commands/history.ts')).history,
+  },
+  {
+    name: 'restart',
+    summary: 'Restart all Pods',
+    load: async () => (await import('./commands/restart.ts')).restart,
+  },
+  {
+    name: 'init',
+    summary: 'Generate a Rollout for a Deployment',
+    load: async () => (await import('./commands/init.ts')).init,
+  },
+  {
+    name: 'lint',
+    summary: 'Validate Rollouts and ReleasePolicies in files',
+    load: async () => (await import('./commands/lint.ts')).lint,
+  },
+  {
+    name: 'doctor',
+    summary: 'Find and fix problems of the installation and of held Deployments',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'takeover',
+    summary: 'Take over unfinished releases of OpenKruise Rollouts',
+    load: async () => (await import('./commands/takeover.ts')).takeover,
+  },
+  {
+    name: 'convert',
+    summary: 'Convert resources of Argo Rollouts or Flagger',
+    load: async () => (await import('./commands/convert.ts')).convert,
+  },
+  {
+    name: 'completion',
+    summary: 'Print a shell completion script',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+  {
+    name: 'version',
+    summary: 'Print the version of the plugin',
+    load: async () => (await import('./commands/version.ts')).version,
+  },
+  {
+    name: '__complete',
+    summary: '',
+    hidden: true,
+    load: async () => (await import('./commands/complete.ts')).complete,
+  },
 ];

@@ -45,7 +45,7 @@ ${indent(stringify(policyCrdSpec, { lineWidth: 0, aliasDuplicateObjects: false }
 
 const readme = await format(chartReadme(await readFile(new URL('values.yaml', chart), 'utf8')), { parser: 'markdown' });
 
-const cli = await format(cliDocs(), { parser: 'markdown' });
+const cli = await format(await cliDocs(), { parser: 'markdown' });
 
 const fields = await format(fieldsDocs(), { parser: 'markdown' });
 

@@ -7,8 +7,6 @@ import { CliError } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const abort = defineCommand({
-  name: 'abort',
-  summary: 'give the release up: back to the version before, at once',
   description: 'Gives the release up: the version before it is put back, natively and at once, not in steps.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],

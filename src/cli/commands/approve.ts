@@ -16,8 +16,6 @@ interface ApproveFlags {
 }
 
 export const approve = defineCommand({
-  name: 'approve',
-  summary: 'let the waiting step go on',
   description: 'Approves the step that waits, so that the release goes on with the next one.',
   arguments: [ROLLOUT],
   options: [

@@ -12,11 +12,8 @@ import { getRollout, listRollouts } from '../resources.ts';
 import { SHELLS } from './completion.ts';
 
 export const complete = defineCommand({
-  name: '__complete',
-  summary: '',
   description: '',
   arguments: [['[words...]']],
-  hidden: true,
   run: printCandidates,
 });
 

@@ -4,8 +4,6 @@ import type { Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 
 export const completion = defineCommand({
-  name: 'completion',
-  summary: 'shell completion',
   description: 'Prints a script that completes commands, flags and names of Rollouts in your shell.',
   arguments: [['<shell>', 'bash, zsh, fish, or kubectl for the file that kubectl itself looks for']],
   examples: [

@@ -5,8 +5,6 @@ import { CliError, EXIT } from '../exit.ts';
 import { FILES } from '../flags.ts';
 
 export const convert = defineCommand({
-  name: 'convert',
-  summary: 'from Argo Rollouts or Flagger',
   description:
     'Turns Rollouts of Argo Rollouts and Canaries of Flagger into Deployments with Rollouts, and lists on standard error what has no counterpart.',
   arguments: [FILES],

@@ -14,8 +14,6 @@ interface DoctorFlags {
 }
 
 export const doctor = defineCommand({
-  name: 'doctor',
-  summary: 'what is wrong with the installation or with held Deployments, and what mends it',
   description:
     'Checks the installation (CRD, webhooks, certificates, the operator, your rights) and every Deployment that is held, and says for each finding the one ' +
     'command that mends it. It needs nothing of ours to be running. Exit code 1 when something is wrong.',

@@ -10,8 +10,6 @@ import { CliError, EXIT } from '../exit.ts';
 import { DRY_RUN, dryRunNote, parseDryRun, parseDuration, ROLLOUT } from '../flags.ts';
 
 export const finish = defineCommand({
-  name: 'finish',
-  summary: 'release the rest now',
   description:
     'Releases the rest now: goes on with the last step, within the limits of the Deployment (maxSurge, maxUnavailable). A step whose Pods are still ' +
     'starting is waited for. It counts as approval.',

@@ -9,8 +9,6 @@ import { gather, getRollout } from '../resources.ts';
 import { duration, table } from '../text.ts';
 
 export const history = defineCommand({
-  name: 'history',
-  summary: 'the last releases',
   description: 'The last ten releases: who, when, how long, with which outcome, approved by whom.',
   arguments: [ROLLOUT],
   options: [OUTPUT],

@@ -19,8 +19,6 @@ interface InitFlags {
 }
 
 export const init = defineCommand({
-  name: 'init',
-  summary: 'a Rollout for a Deployment',
   description: 'Writes a Rollout for a Deployment, with steps that fit its size, and prints it; --apply creates it.',
   arguments: [['<deployment>', 'its name']],
   options: [

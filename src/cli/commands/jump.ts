@@ -8,8 +8,6 @@ import { CliError, EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
 
 export const jump = defineCommand({
-  name: 'jump',
-  summary: 'go on with another step',
   description:
     'Goes on with another step than the next one. Forward, the steps between are left out; back, the wait of that step is repeated, and Pods ' +
     'that are updated stay so. From a step that waits it counts as approval; a step that is under way is left at once, unless a policy ' +

@@ -8,8 +8,6 @@ import { DATA_OUTPUT, FILES } from '../flags.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
 
 export const lint = defineCommand({
-  name: 'lint',
-  summary: 'what the webhook would say to files, without a cluster',
   description:
     'Checks the Rollouts and ReleasePolicies in files as the webhook would, without a cluster, and says file, line and column of each mistake. A Deployment beside them is ' +
     'taken into account. Other objects are passed over.',

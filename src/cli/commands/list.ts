@@ -19,9 +19,6 @@ interface ListFlags {
 }
 
 export const list = defineCommand({
-  name: 'list',
-  alias: 'ls',
-  summary: 'every Rollout: step, share, state, what it waits for',
   description: 'Lists Rollouts with their step, their share of new Pods, their state, and what they wait for.',
   options: [
     ALL_NAMESPACES,

@@ -9,8 +9,6 @@ import { EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const pause = defineCommand({
-  name: 'pause',
-  summary: 'freeze the release where it is',
   description: 'Freezes the release where it is: no further Pod is replaced and no timer runs, until it is resumed.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],

@@ -17,8 +17,6 @@ interface PlanFlags {
 }
 
 export const plan = defineCommand({
-  name: 'plan',
-  summary: 'what each step will do, in exact Pods',
   description:
     'Says what each step of the next release will do: Pods of the new and of the old version, surge and unavailable Pods at worst, where it waits, ' +
     'and how long the last releases took. Computed by the engine that releases. With -f also for a changed Deployment, and without a cluster ' +

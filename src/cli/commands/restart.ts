@@ -10,8 +10,6 @@ import { CliError, EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const restart = defineCommand({
-  name: 'restart',
-  summary: 'restart every Pod, as the Rollout says',
   description:
     'Restarts every Pod of the Deployment with the template it has. The annotation tranche.dev/on-restart of the Rollout says how: as a release (Release), ' +
     'through the steps without approvals (Batches), or as a normal rolling update (Native).',

@@ -10,8 +10,6 @@ import { EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const resume = defineCommand({
-  name: 'resume',
-  summary: 'go on after a pause',
   description:
     'Goes on where the release was frozen, by this command or by the paused of the Deployment. It approves nothing.',
   arguments: [ROLLOUT],

@@ -14,8 +14,6 @@ import { DRY_RUN, dryRunNote, parseDryRun, ROLLOUT, type DryRun } from '../flags
 import { gather, removeObject } from '../resources.ts';
 
 export const retry = defineCommand({
-  name: 'retry',
-  summary: 'try again what failed',
   description:
     'Tries again what failed. In a release that is stalled, the Pods of the new version that are not ready are deleted, so that new ones take their ' +
     'place. After a release that was rolled back, its version is released again, from step 1.',

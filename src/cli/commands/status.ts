@@ -18,8 +18,6 @@ interface StatusFlags {
 }
 
 export const status = defineCommand({
-  name: 'status',
-  summary: 'a release as a tree: steps, ReplicaSets, Pods, what it waits for',
   description:
     'Shows a release as a tree: its steps with their progress, ReplicaSets and Pods, what it waits for, since when, and whether you may approve. ' +
     'With --watch it goes on until the release has ended: in place on a terminal, else one line per change.',

@@ -33,8 +33,6 @@ interface TakeoverFlags {
 }
 
 export const takeover = defineCommand({
-  name: 'takeover',
-  summary: 'take over what OpenKruise Rollouts left in the middle of a release',
   description:
     'Takes over Deployments that OpenKruise Rollouts has left in the middle of a release: paused, mostly with strategy Recreate, under which un-pausing ends all Pods at once. ' +
     'In one write each becomes held as by Tranche, and its Rollout goes on with the step it was in; no Pod is started or ended by that. Deployments that no Rollout names, or ' +

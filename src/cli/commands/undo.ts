@@ -8,8 +8,6 @@ import { CliError, usageError } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const undo = defineCommand({
-  name: 'undo',
-  summary: 'put an earlier version back',
   description:
     'Puts an earlier template of the Deployment back, also while it is held, where "kubectl rollout undo" refuses. In a release that is the version ' +
     'before it, and the rollback is native and at once; at rest it is the revision before, and it is released in steps as any change.',

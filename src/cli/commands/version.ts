@@ -3,8 +3,6 @@ import { defineCommand } from '../command.ts';
 import { EXIT } from '../exit.ts';
 
 export const version = defineCommand({
-  name: 'version',
-  summary: 'the version of this program',
   description: 'The version of this program. What runs in the cluster is shown by doctor.',
   offline: true,
   async run({ io, version }) {
