@@ -1,4 +1,4 @@
-// Makes a CA and a serving pair for development; certs/README.md says what for.
+// Creates a CA and a serving certificate for development (certs/README.md).
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createBundle, LIFETIMES } from '../src/tls/bundle.ts';

@@ -1,4 +1,4 @@
-// What every command that changes something has in common: decide on what is there, write once with that precondition, say what follows.
+// Shared parts of commands that change something: read, decide, write once with a precondition, print the result.
 import { DEPLOYMENTS, ROLLOUTS } from '../api/resources.ts';
 import { ROLLOUT_RESOURCE } from '../api/keys.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
@@ -19,16 +19,16 @@ export interface Target {
   readonly deployment: Deployment | undefined;
 }
 
-/** Undefined: nothing is to be written. */
 export interface Change {
+  /** Absent: nothing to write. */
   readonly write?: Write;
-  /** What was done and what follows; `answer` is what the server gave back, undefined when nothing was sent. */
+  /** The result for the user. `answer`: the answer of the server; undefined if nothing was sent. */
   says(answer: Rollout | undefined): string | Promise<string>;
 }
 
 const ATTEMPTS = 5;
 
-/** The operator may write the status at any moment: then everything is read and decided again. */
+/** Reads, decides and writes. On a conflict, for example with the operator, it starts again. */
 export async function change(
   context: Context,
   name: string,
@@ -55,7 +55,7 @@ export async function getTarget(cluster: Cluster, name: string): Promise<Target>
   return { rollout, deployment };
 }
 
-/** Of two Rollouts for one Deployment only the first works: a word to the other would go to nobody, or to the wrong one. */
+/** Throws CliError if an older Rollout names the same Deployment: only that one is in effect. */
 async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promise<void> {
   const all = await listRollouts(cluster, metadata.namespace).catch((error: unknown) => {
     if (cluster.answerOf(error) === 'Forbidden') return [];
@@ -64,7 +64,7 @@ async function refuseRival(cluster: Cluster, { metadata, spec }: Rollout): Promi
   const owner = ownerOf(all.filter((one) => one.spec.workloadRef.name === spec.workloadRef.name));
   if (owner === undefined || owner.metadata.name === metadata.name) return;
   throw new CliError(
-    `Deployment "${spec.workloadRef.name}" is released by Rollout "${owner.metadata.name}", and "${metadata.name}" does nothing: ` +
+    `Deployment "${spec.workloadRef.name}" is released by Rollout "${owner.metadata.name}"; "${metadata.name}" has no effect: ` +
       `delete it with: kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name}${namespaceFlag({ metadata })}`,
   );
 }
@@ -76,7 +76,7 @@ export const nameOf = ({ metadata }: KubeObject): { namespace: string | undefine
 
 const MERGE = 'application/merge-patch+json';
 
-/** With the resourceVersion it was decided on: an approval is for what its giver saw. */
+/** Contains the resourceVersion that the user saw, so an approval applies to that state only. */
 export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
   resource: ROLLOUTS,
@@ -94,7 +94,7 @@ export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknow
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, spec },
 });
 
-/** The whole template is put in place: a merge patch could not take fields away. It may be held. */
+/** Replaces the whole template, because a merge patch cannot remove fields. */
 export const replaceTemplate = (deployment: Deployment, template: Deployment['spec']['template']): Write => ({
   method: 'PATCH',
   resource: DEPLOYMENTS,
@@ -106,22 +106,22 @@ export const replaceTemplate = (deployment: Deployment, template: Deployment['sp
   ],
 });
 
-/** Throws where there is no release to decide about. */
+/** Returns the status of the release. Throws CliError if no release is in progress. */
 export function inRelease(target: Target, verb: string): NonNullable<Rollout['status']>['canaryStatus'] & object {
   const { rollout, deployment } = target;
   const name = rollout.metadata.name;
   if (deployment && isUnreported(rollout, deployment))
     throw new CliError(
-      `cannot ${verb}: a release of ${name} has just begun and the operator has not reported it yet; try again in a moment, ` +
-        'and if that does not help: kubectl tranche doctor',
+      `cannot ${verb}: the operator has not reported the new release of ${name} yet; try again in a moment. ` +
+        'If this persists: kubectl tranche doctor',
     );
   const status = rollout.status?.canaryStatus;
   if (rollout.status?.phase !== 'Progressing' || !status)
-    throw new CliError(`cannot ${verb}: ${name} releases nothing (${standing(target)})`);
+    throw new CliError(`cannot ${verb}: no release of ${name} is in progress (${standing(target)})`);
   return status;
 }
 
-/** Throws where the release is over but for what the native controller does. */
+/** Like inRelease. Also throws if all steps are done and the native controller finishes the release. */
 export function inSteps(target: Target, verb: string): ReturnType<typeof inRelease> {
   const status = inRelease(target, verb);
   const state = stateOf(target.rollout, target.deployment);
@@ -138,18 +138,18 @@ export async function describeStep({ rollout, deployment }: Target, index: numbe
   if (!deployment) return `step ${index} of ${all}`;
   const { planRelease } = await import('../engine/steps/plan.ts');
   const planned = planRelease(rollout, deployment).steps.find(({ step }) => step === index);
-  const end = `${pods(replicasOf(deployment))} and the end of the release`;
-  if (index > all) return `the rest of the ${end}`;
-  if (!planned) return `step ${index} of ${all}, with all ${end}`;
+  const size = pods(replicasOf(deployment));
+  if (index > all) return `the rest of the ${size}, then the release is done`;
+  if (!planned) return `step ${index} of ${all}: all ${size}, then the release is done`;
   const then =
     planned.updated >= replicasOf(deployment) ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
-  return `step ${index} of ${all}: ${planned.updated} of ${pods(replicasOf(deployment))}, ${then}`;
+  return `step ${index} of ${all}: ${planned.updated} of ${size}, ${then}`;
 }
 
-/** What has to be done beside it where the release is frozen. */
+/** How to resume the release if it is paused; otherwise empty. */
 export const whileFrozen = ({ rollout, deployment }: Target): string =>
   stateOf(rollout, deployment) === 'Paused'
-    ? `, once it is resumed: kubectl tranche resume ${rollout.metadata.name}${namespaceFlag(rollout)}`
+    ? `; it is paused, resume it with: kubectl tranche resume ${rollout.metadata.name}${namespaceFlag(rollout)}`
     : '';
 
 export const follow = (rollout: Rollout): string =>
@@ -159,8 +159,7 @@ export const follow = (rollout: Rollout): string =>
 export const standing = ({ rollout, deployment }: Target): string =>
   `${stateOf(rollout, deployment)}: ${messageOf(rollout) ?? 'no status yet'}`;
 
-/** Of a Rollout that is on its way out nothing can be decided any more. */
+/** Throws CliError if the Rollout is being deleted. */
 export function refuseDeleted({ metadata }: Rollout, verb: string): void {
-  if (metadata.deletionTimestamp !== undefined)
-    throw new CliError(`cannot ${verb}: ${metadata.name} is being deleted, and its Deployment is given back`);
+  if (metadata.deletionTimestamp !== undefined) throw new CliError(`cannot ${verb}: ${metadata.name} is being deleted`);
 }

@@ -1,4 +1,4 @@
-// The cluster as commands see it. This file is loaded, and the Kubernetes client with it, when a command first asks for the cluster.
+// The cluster as commands see it. It is loaded on first use, because it loads the Kubernetes client.
 import type { Resource } from '../api/resources.ts';
 import type { KubeObject, LabelSelector } from '../api/types.ts';
 import type { ApiCall } from '../kube/api.ts';
@@ -15,39 +15,39 @@ import { parseDuration, type DryRun, type GlobalFlags } from './flags.ts';
 import type { Io } from './io.ts';
 
 export interface Cluster {
-  /** For what the other methods have no words for. */
+  /** For requests that the other methods do not cover. */
   readonly api: ApiClient;
   /** From -n, the context, or `default`. */
   readonly namespace: string;
-  /** Undefined when there is none. Throws ApiError, NetworkError, and PathError for a name that none can have. */
+  /** Undefined if the object does not exist. Throws ApiError, NetworkError, and PathError for an invalid name. */
   find<T extends KubeObject>(resource: Resource, asked: GetOptions): Promise<T | undefined>;
   list<T extends KubeObject>(resource: Resource, listed?: Listed): Promise<T[]>;
-  /** The answer of the server; undefined in a client dry run, which sends nothing. */
+  /** Returns the answer of the server; undefined in a client dry run, which sends nothing. */
   send(write: Write, dryRun: DryRun): Promise<unknown>;
-  /** Which of the answers that commands act on an error is; undefined for any other. */
+  /** Classifies an error of the API server. Undefined: commands do not handle it. */
   answerOf(error: unknown): 'NotFound' | 'Conflict' | 'Forbidden' | undefined;
   whoAmI(): Promise<string>;
   mayI(attributes: ResourceAttributes): Promise<boolean>;
 }
 
 export interface Listed {
-  /** Absent: of all namespaces. */
+  /** Absent: all namespaces. */
   readonly namespace?: string | undefined;
   readonly selector?: LabelSelector;
-  /** Only the objects of this name. */
+  /** Only objects with this name. */
   readonly name?: string | undefined;
 }
 
-/** A request that changes something, with the object or collection it is sent to. */
+/** A write request and its object or collection. */
 export interface Write extends Where, Pick<ApiCall, 'body' | 'contentType'> {
   readonly method: 'POST' | 'PATCH' | 'DELETE';
   readonly resource: Resource;
 }
 
-/** Not `tranche`: by that name the webhooks know the operator. */
+/** Not `tranche`: the webhooks recognise the operator by that name. */
 const FIELD_MANAGER = 'kubectl-tranche';
 
-/** As the flags and the kubeconfig say. Throws ConnectionError. */
+/** Connects as the flags and the kubeconfig specify. Throws ConnectionError. */
 export async function connectCluster(io: Io, flags: GlobalFlags, version: string): Promise<Cluster> {
   const source = findSource(flags.kubeconfig, io.env);
   const connection = await connect(source, overridesOf(flags));
@@ -56,12 +56,12 @@ export async function connectCluster(io: Io, flags: GlobalFlags, version: string
   const warned = new Set<string>();
   const api = createApi({
     connection,
-    // As kubectl: 0 is no limit.
+    // As in kubectl, 0 means no timeout.
     ...(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs === 0 ? LONGEST_TIMER_MS : timeoutMs }),
     userAgent: `kubectl-tranche/${version}`,
     fieldManager: FIELD_MANAGER,
     onWarning: (text) => {
-      // A write that is tried again is warned of again.
+      // A retried write returns the same warning again.
       if (!warned.has(text)) io.err(`Warning: ${text}\n`);
       warned.add(text);
     },
@@ -91,7 +91,7 @@ const clusterOf = (api: ApiClient, namespace: string): Cluster => ({
 });
 
 function callOf({ resource, method, body, contentType, ...where }: Write, dry: boolean): ApiCall {
-  // An API server that finds a body in a deletion does not look at the query: a dry run has to be said there.
+  // If a deletion has a body, the API server ignores the query, so the body must contain dryRun.
   const whole = dry && method === 'DELETE' ? { ...(body as object), dryRun: ['All'] } : body;
   return {
     method,
@@ -102,11 +102,11 @@ function callOf({ resource, method, body, contentType, ...where }: Write, dry: b
   };
 }
 
-/** A longer one ends at once. */
+/** The limit of setTimeout: a longer timer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 function overridesOf(flags: GlobalFlags): Overrides {
-  // Commander puts the flags of the command beside them.
+  // Commander also returns the flags of the command, so select the known ones.
   const { context, cluster, user, server, token, as, asGroup, asUid, certificateAuthority } = flags;
   const { clientCertificate, clientKey, insecureSkipTlsVerify, tlsServerName } = flags;
   const all = {

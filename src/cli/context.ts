@@ -1,4 +1,4 @@
-// What every command gets: where it runs, the flags that all have, and the cluster once it asks for it.
+// The context of a command: the terminal, the global flags and, on demand, the cluster.
 import type { Cluster } from './cluster.ts';
 import type { GlobalFlags } from './flags.ts';
 import type { Io } from './io.ts';
@@ -9,7 +9,7 @@ export interface Context {
   readonly flags: GlobalFlags;
   readonly paint: Paint;
   readonly version: string;
-  /** Connects on first use: only then the Kubernetes client is loaded. Throws ConnectionError. */
+  /** Connects on first use, and loads the Kubernetes client only then. Throws ConnectionError. */
   cluster(): Promise<Cluster>;
   close(): void;
 }

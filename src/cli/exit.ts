@@ -1,24 +1,24 @@
-// How a command ends: the exit codes that CI reads, and an error that carries one.
+// The exit codes of the plugin, and an error with an exit code.
 
-/** Documented in docs/cli.md; they do not change. */
+/** Scripts depend on these codes (docs/cli.md). Do not change them. */
 export const EXIT = {
-  /** What was asked for is done, or is so already. */
+  /** Done, or nothing to do. */
   done: 0,
-  /** It failed: the release did, a file has mistakes, the cluster cannot be reached. */
+  /** The release failed, a file has errors, or the cluster is unreachable. */
   failed: 1,
-  /** The command line or the kubeconfig cannot be used. */
+  /** The command line or the kubeconfig is not usable. */
   usage: 2,
-  /** Not over within --timeout. */
+  /** --timeout is over. */
   timedOut: 3,
-  /** The cluster refuses it: by policy, by admission, or because you may not. */
+  /** The cluster refuses the request: by policy, by admission, or because the user does not have permission. */
   refused: 4,
-  /** Ctrl-C, as shells count it. */
+  /** Ctrl-C: 128 + SIGINT, as in shells. */
   interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the command with one sentence for its user. */
+/** Ends the command with a message for the user. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;

@@ -1,8 +1,8 @@
-// What a failure is in words, and the exit code that goes with it.
+// Converts errors into a message and an exit code.
 import { CliError, EXIT } from './exit.ts';
 import { oneLine } from './paint.ts';
 
-/** Throws what is a bug. */
+/** Throws the error again if it is a bug. */
 export async function explainFailure(error: unknown): Promise<{ message: string; exitCode: number }> {
   if (error instanceof CliError) return { message: oneLine(error.message), exitCode: error.exitCode };
   const { ApiError, NetworkError } = await import('../kube/errors.ts');
@@ -15,12 +15,12 @@ export async function explainFailure(error: unknown): Promise<{ message: string;
   if (error instanceof ApiError) {
     const denied = /^admission webhook "[^"]*" denied the request: /.exec(error.message);
     const message = denied ? error.message.slice(denied[0].length) : error.message;
-    // A ValidatingAdmissionPolicy answers 422.
+    // A ValidatingAdmissionPolicy refuses with 422.
     const byPolicy = message.includes("ValidatingAdmissionPolicy '") && message.includes('denied request');
     if (denied || byPolicy || error.code === 403) return { message, exitCode: EXIT.refused };
     if (error.code === 401) return { message: `${message}: log in to the cluster again`, exitCode: EXIT.usage };
     if (message.includes('failed calling webhook')) {
-      return { message: `${message}; see what is wrong with: kubectl tranche doctor`, exitCode: EXIT.failed };
+      return { message: `${message}; to find the cause: kubectl tranche doctor`, exitCode: EXIT.failed };
     }
     return { message, exitCode: EXIT.failed };
   }

@@ -1,8 +1,8 @@
-// Flags and arguments that several commands have: how they stand in the help, and how they are read.
+// Flags and arguments that several commands share: their help and their parsers.
 import type { Overrides } from '../kube/kubeconfig.ts';
 import { usageError } from './exit.ts';
 
-/** What every command takes. */
+/** The options of all commands. */
 export interface GlobalFlags extends Overrides {
   readonly namespace?: string;
   readonly kubeconfig?: string;
@@ -11,28 +11,37 @@ export interface GlobalFlags extends Overrides {
   readonly color: boolean;
 }
 
-/** A flag or an argument as commander reads it, and what the help says of it. */
+/** A flag or an argument in the syntax of commander, and its help. */
 export type Described = readonly [syntax: string, help: string];
 
-export const ROLLOUT: Described = ['<rollout>', 'its name; or deployment/NAME for the Rollout of that Deployment'];
+export const ROLLOUT: Described = [
+  '<rollout>',
+  'Name of the Rollout, or deployment/NAME for the Rollout of that Deployment',
+];
 export const FILES: Described = ['<file...>', 'YAML or JSON files; "-" is standard input'];
-export const ALL_NAMESPACES: Described = ['-A, --all-namespaces', 'of all namespaces'];
+export const ALL_NAMESPACES: Described = ['-A, --all-namespaces', 'All namespaces'];
 export const WATCH_TIMEOUT: Described = [
   '--timeout <time>',
-  'with --watch: end with 3 after that time, such as 90s or 10m',
+  'With --watch: stop after this time, such as 90s or 10m, with exit code 3',
 ];
-export const OUTPUT: Described = ['-o, --output <format>', "table, wide, json, yaml, name, or jsonpath='{...}'"];
-/** Of commands that print no Kubernetes objects. */
-export const DATA_OUTPUT: Described = ['-o, --output <format>', "table, json, yaml, or jsonpath='{...}'"];
+export const OUTPUT: Described = [
+  '-o, --output <format>',
+  "Output format: table, wide, json, yaml, name, or jsonpath='{...}'",
+];
+/** For commands whose output is not Kubernetes objects. */
+export const DATA_OUTPUT: Described = [
+  '-o, --output <format>',
+  "Output format: table, json, yaml, or jsonpath='{...}'",
+];
 export const DRY_RUN: Described = [
   '--dry-run <mode>',
-  'client: say what would be done; server: let the cluster judge it, and change nothing',
+  'client: print the change without sending it; server: send it without storing it',
 ];
 
-/** `10m`, `90s`, `1h30m`, `500ms`; a bare number is seconds. In milliseconds. */
+/** Parses `10m`, `90s`, `1h30m` and `500ms`; a number without a unit is seconds. Returns milliseconds. Throws CliError. */
 export function parseDuration(text: string, flag: string): number {
   const parts = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s?)?(?:(\d+)ms)?$/.exec(text);
-  if (text === '' || !parts) throw usageError(`${flag} "${text}" is not a duration: write 90s, 10m or 1h30m`);
+  if (text === '' || !parts) throw usageError(`invalid ${flag} "${text}": write a duration such as 90s, 10m or 1h30m`);
   const [hours, minutes, seconds, ms] = parts.slice(1).map((part) => Number(part ?? 0)) as [
     number,
     number,
@@ -43,7 +52,7 @@ export function parseDuration(text: string, flag: string): number {
 }
 
 export interface Timeout {
-  /** As it was written. */
+  /** As the user wrote it. */
   readonly text: string;
   readonly ms: number;
 }
@@ -56,22 +65,22 @@ export type DryRun = 'none' | 'client' | 'server';
 export function parseDryRun(value: string | undefined): DryRun {
   if (value === undefined || value === 'none') return 'none';
   if (value === 'client' || value === 'server') return value;
-  throw usageError(`--dry-run "${value}" is not a choice: write client or server`);
+  throw usageError(`invalid --dry-run "${value}": write client or server`);
 }
 
-/** What follows a sentence about a change that was not made. */
-export const dryRunNote = (dryRun: DryRun): string =>
-  dryRun === 'none' ? '' : ` (${dryRun} dry run: nothing was changed)`;
+/** The end of a message about a change that a dry run did not make. */
+export const dryRunNote = (dryRun: DryRun): string => (dryRun === 'none' ? '' : ` (${dryRun} dry run)`);
 
-/** The number of a step, from 1. `what`: the flag or the argument. */
+/** Returns the number of a step, from 1. `what`: the name of the flag or argument. Throws CliError. */
 export function parseStep(text: string, what: string): number {
   const step = Number(text);
-  if (!/^\d+$/.test(text) || step < 1) throw usageError(`${what} "${text}" is not a step: write its number, from 1`);
+  if (!/^\d+$/.test(text) || step < 1)
+    throw usageError(`invalid ${what} "${text}": write the number of a step, starting at 1`);
   return step;
 }
 
-/** `web` for `web`, `deployment/web` and `deployments.apps/web`. */
+/** Returns `web` for `web`, `deployment/web` and `deployments.apps/web`. */
 export const deploymentName = (argument: string): string => argument.replace(/^deploy(?:ment)?s?(?:\.apps)?\//, '');
 
-/** For a flag that may be given several times. */
+/** Collects the values of a flag that may be repeated. */
 export const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];

@@ -1,19 +1,19 @@
-// The terminal, or what stands in for it: everything a command sees of the process it runs in.
+// The terminal and the process, as a command sees them. Tests replace this object.
 
 export interface Io {
   out(text: string): void;
   err(text: string): void;
-  /** To standard output, for machines. */
+  /** Writes to standard output, for programs. */
   data(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Standard output is a terminal: pictures that change in place, and colours. */
+  /** Standard output is a terminal: commands use colours and update in place. */
   readonly terminal: boolean;
   readonly columns: number;
   readonly rows: number;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** All of standard input. */
+  /** Reads all of standard input. */
   stdin(): Promise<string>;
-  /** Ctrl-C. */
+  /** Aborted on Ctrl-C. */
   readonly signal: AbortSignal;
 }

@@ -1,4 +1,4 @@
-// kubectl's -o jsonpath= as far as people use it: fields, indexes, [*], ..name, filters with one comparison, and {range}…{end}.
+// The common part of kubectl's -o jsonpath=: fields, indexes, [*], ..name, filters with one comparison, and {range}…{end}.
 import { isObject } from '../api/json.ts';
 import { usageError } from './exit.ts';
 
@@ -12,7 +12,7 @@ type Step =
   | { deep: string }
   | { filter: { path: Step[]; op?: string; value?: Json } };
 
-/** Throws CliError for a template that cannot be read. */
+/** Throws CliError for an invalid template. */
 export function jsonpath(template: string, root: Json): string {
   const source = template.includes('{') ? template : `{${template.startsWith('.') ? '' : '.'}${template}}`;
   const tokens = tokenize(source);
@@ -37,7 +37,7 @@ function tokenize(source: string): { text?: string; code?: string }[] {
   return tokens;
 }
 
-/** The brace that closes, quoted ones left aside. */
+/** The index of the closing brace. Ignores braces in quotes. */
 function closing(source: string, open: number): number {
   let quote = '';
   for (let i = open + 1; i < source.length; i++) {
@@ -48,7 +48,7 @@ function closing(source: string, open: number): number {
     } else if (char === '"' || char === "'") quote = char;
     else if (char === '}') return i;
   }
-  throw wrong(source, 'a "{" is not closed');
+  throw wrong(source, '"{" is not closed');
 }
 
 function parse(tokens: { text?: string; code?: string }[], inRange: boolean, source: string): Node[] {
@@ -78,7 +78,7 @@ function steps(code: string, source: string): Step[] {
   const found: Step[] = [];
   while (rest !== '') {
     const match = STEP.exec(rest);
-    if (!match) throw wrong(source, `"${rest}" is not understood`);
+    if (!match) throw wrong(source, `invalid "${rest}"`);
     const [all, deep, field, index, from, to, , quoted, filter] = match;
     if (deep !== undefined) found.push({ deep });
     else if (field !== undefined) found.push({ field: field.replaceAll('\\.', '.') });
@@ -96,7 +96,7 @@ const bound = (text: string | undefined): number | undefined => (text ? Number(t
 
 function filterOf(text: string, source: string): { path: Step[]; op?: string; value?: Json } {
   const match = /^\s*(@[^\s=!<>]*)\s*(?:(==|!=|<=|>=|<|>)\s*(.+?)\s*)?$/s.exec(text);
-  if (!match) throw wrong(source, `the filter "${text}" is not understood`);
+  if (!match) throw wrong(source, `invalid filter "${text}"`);
   const [, path = '@', op, value = ''] = match;
   if (op === undefined) return { path: steps(path, source) };
   return { path: steps(path, source), op, value: literal(value, source) };
@@ -107,7 +107,7 @@ function literal(text: string, source: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch {
-    throw wrong(source, `"${text}" in a filter is neither a number nor quoted`);
+    throw wrong(source, `"${text}" in a filter must be a number or in quotes`);
   }
 }
 
@@ -163,4 +163,4 @@ const unquote = (text: string): string =>
   text.slice(1, -1).replace(/\\(.)/gs, (_, char: string) => ({ n: '\n', t: '\t', r: '\r' })[char] ?? char);
 
 const wrong = (template: string, why: string): Error =>
-  usageError(`-o jsonpath=${template}: ${why}; write for example '{.items[*].metadata.name}'`);
+  usageError(`invalid -o jsonpath=${template}: ${why}; write for example '{.items[*].metadata.name}'`);

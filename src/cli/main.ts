@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The entry of `kubectl tranche`: hands the process to runCli, and ends with its exit code.
+// The entry of `kubectl tranche`: connects the process with runCli and sets the exit code.
 import { runCli } from './cli.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
@@ -10,7 +10,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     if (ending.signal.aborted) process.exit(EXIT.interrupted);
     ending.abort();
-    // What waits for an answer of the cluster does not look.
+    // A command that waits for an answer of the API server does not check the signal.
     setTimeout(() => process.exit(EXIT.interrupted), STOP_WITHIN_MS).unref();
   });
 }

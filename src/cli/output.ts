@@ -1,4 +1,4 @@
-// -o: the same answer as a table, as the objects themselves, or as what a jsonpath takes out of them.
+// The output formats of -o: table, objects, or a jsonpath applied to the objects.
 import { GROUP } from '../api/keys.ts';
 import type { KubeObject } from '../api/types.ts';
 import type { Context } from './context.ts';
@@ -8,20 +8,19 @@ export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name' | { readonly js
 
 const NAMES = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 
-/** `allowed`: what a command has an answer for. */
+/** `allowed`: the formats that the command supports. Throws CliError. */
 export function parseFormat(value: string | undefined, allowed: readonly (typeof NAMES)[number][] = NAMES): Format {
   if (value === undefined) return 'table';
   const [, path] = /^jsonpath=(.*)$/s.exec(value) ?? [];
   if (path !== undefined) return { jsonpath: path };
   const name = allowed.find((known) => known === value);
-  if (name === undefined)
-    throw usageError(`-o "${value}" is not a choice: write ${allowed.join(', ')} or jsonpath='{...}'`);
+  if (name === undefined) throw usageError(`invalid -o "${value}": write ${allowed.join(', ')} or jsonpath='{...}'`);
   return name;
 }
 
 export const isTable = (format: Format): format is 'table' | 'wide' => format === 'table' || format === 'wide';
 
-/** Everything but tables. `names`: what `-o name` prints. */
+/** Prints all formats except tables. `names`: the output of `-o name`. */
 export async function printData(
   { io }: Context,
   format: Exclude<Format, 'table' | 'wide'>,
@@ -38,10 +37,10 @@ export async function printData(
   return io.data(`${jsonpath(format.jsonpath, data)}\n`);
 }
 
-/** What `-o name` prints. */
+/** One line of `-o name`. */
 export const rolloutName = ({ metadata }: KubeObject): string => `rollout.${GROUP}/${metadata.name}`;
 
-/** As `kubectl get -o json` writes several. */
+/** The form in which `kubectl get -o json` prints several objects. */
 export const listOf = (items: readonly unknown[]): object => ({
   apiVersion: 'v1',
   kind: 'List',
@@ -49,7 +48,7 @@ export const listOf = (items: readonly unknown[]): object => ({
   items,
 });
 
-/** Without what only machines read. */
+/** Without managedFields. */
 export function tidy<T extends KubeObject>(object: T): T {
   const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown };
   return { ...object, metadata };

@@ -1,4 +1,4 @@
-// Colours and cursor, only where somebody looks; and nothing that an object of the cluster says can move or colour anything.
+// Colours and cursor movements on terminals. Removes control sequences that come from objects of the cluster.
 import { randomBytes } from 'node:crypto';
 import type { Io } from './io.ts';
 
@@ -7,11 +7,11 @@ const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as c
 export type Colour = keyof typeof CODES;
 export type Paint = (colour: Colour, text: string) => string;
 
-/** Stands for ESC until the text is written: whoever writes an object cannot know it. */
+/** Replaces ESC until the text is written. It is random, so objects in the cluster cannot contain it. */
 const MARK = `\x1b{${randomBytes(9).toString('base64url')}}`;
 const SEQUENCE = new RegExp(`${MARK.replace(/[{}]/g, '\\$&')}\\[\\d*[A-Za-z]`, 'g');
 
-/** `2A` is two lines up, `K` clears to the end of the line, `J` to the end of the screen. */
+/** `2A` moves two lines up, `K` clears to the end of the line, `J` to the end of the screen. */
 export const control = (code: string): string => `${MARK}[${code}`;
 
 export const painter =
@@ -19,22 +19,22 @@ export const painter =
   (colour, text) =>
     on && text !== '' ? `${control(`${CODES[colour]}m`)}${text}${control('0m')}` : text;
 
-/** Without what painter adds: as many characters as a terminal shows. */
+/** The text without colours, as long as a terminal shows it. */
 export const plain = (text: string): string => text.replace(SEQUENCE, '');
 
-/** Control characters but for tab and line feed, and those that turn the direction of writing. */
+/** Control characters except tab and line feed, and characters that change the direction of writing. */
 const HOSTILE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** As JSON writes them: in JSON they stay what they are. */
+/** Escapes control characters as JSON does, so JSON keeps its meaning. */
 export const harmless = (text: string): string =>
   text.replace(HOSTILE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** For a cell or a sentence. */
+/** Joins the lines of a text. */
 export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').replaceAll('\t', ' ');
 
 const show = (text: string): string => text.split(MARK).map(harmless).join('\x1b');
 
-/** Cut to so many columns; colours do not count, and end with it. */
+/** Cuts a text to this number of columns. Colours do not count, and end with the text. */
 export function fit(text: string, columns: number): string {
   if (plain(text).length <= columns) return text;
   let left = Math.max(0, columns - 1);
@@ -49,7 +49,7 @@ export function fit(text: string, columns: number): string {
   return `${cut}${text.slice(at).slice(0, left)}…`;
 }
 
-/** The same terminal, and what is written to it can only be read. */
+/** The same terminal without control sequences from the cluster. */
 export function guarded(io: Io): Io {
   return {
     env: io.env,
@@ -63,7 +63,7 @@ export function guarded(io: Io): Io {
     },
     out: (text) => io.out(show(text)),
     err: (text) => io.err(show(text)),
-    // A file or another program gets what there is, to the letter.
+    // Files and other programs receive the exact data.
     data: (text) => (io.terminal ? io.out(show(text)) : io.data(text)),
     now: () => io.now(),
     stdin: () => io.stdin(),

@@ -1,4 +1,4 @@
-// What the policies of the cluster say about a release, as far as its reader may see them.
+// The effect of policies on a release, as far as the user may read policies.
 import type { ReleasePolicy } from '../api/policy.ts';
 import { NAMESPACES, POLICIES } from '../api/resources.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
@@ -13,7 +13,7 @@ import { oneLine } from './paint.ts';
 
 const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
 
-/** Those that select the Deployment; undefined for whoever may not read them. */
+/** The policies that select the Deployment; undefined if the user may not read them. */
 export async function policiesFor(
   cluster: Cluster,
   rollout: Rollout,
@@ -29,14 +29,14 @@ export async function policiesFor(
     return matching(all, { namespace: name, namespaceLabels, workloadLabels }, EXEMPT);
   } catch (error) {
     const answer = cluster.answerOf(error);
-    // An older chart knows no policies.
+    // Older charts do not install policies.
     if (answer === 'NotFound') return [];
     if (answer === 'Forbidden') return undefined;
     throw error;
   }
 }
 
-/** What a release has to reckon with. */
+/** One note for each effect of a policy on the release. */
 export function policyNotes(
   policies: readonly ReleasePolicy[],
   rollout: Rollout,
@@ -51,26 +51,28 @@ export function policyNotes(
   }
   for (const { policy, why, opensAt } of closedPolicies(policies, now, calendar)) {
     const refused =
-      enforcementOf(policy) === 'Deny' ? 'no release may start, and no step goes on' : 'a release is warned of';
+      enforcementOf(policy) === 'Deny' ? 'no release starts, and no step continues' : 'a release gets a warning';
     notes.push(`policy ${policy.metadata.name} is closed ${opens(opensAt)} (${why}): ${refused}`);
   }
   for (const { metadata, spec } of policies) {
     if (spec.windows && !notes.some((note) => note.startsWith(`policy ${metadata.name} is closed`)))
-      notes.push(`policy ${metadata.name} has windows, and is open now`);
+      notes.push(`policy ${metadata.name} has windows and is open now`);
     if (spec.maxConcurrentReleases !== undefined)
-      notes.push(`policy ${metadata.name}: at most ${spec.maxConcurrentReleases} at a time release in one namespace`);
+      notes.push(
+        `policy ${metadata.name} allows ${plural(spec.maxConcurrentReleases, 'release')} at a time in one namespace`,
+      );
   }
   const approvers = approvalRule(policies);
-  if (approvers !== undefined) notes.push(`a step that waits is approved by ${approvers}`);
+  if (approvers !== undefined) notes.push(`a waiting step requires approval by ${approvers}`);
   return notes;
 }
 
-/** What is known of an approval that was one of several: `1 of 2 approvals, ...`; undefined when it was the last needed. */
+/** The approvals still required after this one: `1 of 2 approvals; ...`. Undefined if this one was the last. */
 export async function furtherApprovals(
   cluster: Cluster,
   rollout: Rollout,
   deployment: Deployment | undefined,
-  /** The Rollout as the server gave it back; undefined when nothing was sent: then this would be one more. */
+  /** The answer of the server; undefined if nothing was sent: then the planned approval counts, too. */
   answer: Rollout | undefined,
 ): Promise<string | undefined> {
   const { canaryStatus } = (answer ?? rollout).status ?? {};
@@ -81,10 +83,10 @@ export async function furtherApprovals(
   if (answer === undefined && (required === undefined || given >= required)) return undefined;
   const rule = approvalRule(policies ?? []);
   const count = required === undefined ? plural(given, 'approval') : `${given} of ${plural(required, 'approval')}`;
-  return `${count}; the step goes on when it is approved by ${rule ?? 'as many people as the policies want'}`;
+  return `${count}; the step requires approval by ${rule ?? 'as many people as the policies require'}`;
 }
 
-/** `1 of 2 approvals: anna`, a line; nothing where nobody has approved. */
+/** The line `1 of 2 approvals: anna`; empty without approvals. */
 export function approvalsSoFar(
   rollout: Rollout,
   policies: readonly ReleasePolicy[],
@@ -95,7 +97,7 @@ export function approvalsSoFar(
   return `  ${people.length} of ${plural(required, 'approval')}: ${oneLine(people.join(', '))}\n`;
 }
 
-/** `2 people, each a member of release-managers, and not the author (policy production)`; undefined when no policy says. */
+/** `2 people, each a member of release-managers, not the author (policy production)`; undefined if no policy requires approvals. */
 export function approvalRule(policies: readonly ReleasePolicy[]): string | undefined {
   const rule = approvalRuleOf(policies);
   if (!rule) return undefined;
@@ -105,7 +107,7 @@ export function approvalRule(policies: readonly ReleasePolicy[]): string | undef
   const one = rule.required === 1;
   return (
     `${one ? 'one person' : `${rule.required} people`}` +
-    `${who.length > 0 ? `, ${one ? '' : 'each '}${who.join(', who is also ')}` : ''}` +
-    `${rule.notAuthor ? ', and not the author' : ''} (policy ${rule.policies.join(', ')})`
+    `${who.length > 0 ? `, ${one ? '' : 'each '}${who.join(' and also ')}` : ''}` +
+    `${rule.notAuthor ? ', not the author' : ''} (policy ${rule.policies.join(', ')})`
   );
 }

@@ -1,4 +1,4 @@
-// An earlier template of a Deployment is put back: what undo and abort have in common.
+// Restores an earlier template of a Deployment, for undo and abort.
 import { REVISION } from '../api/keys.ts';
 import { CONTROLLER_REVISIONS } from '../api/resources.ts';
 import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet, TemplateDigest } from '../api/types.ts';
@@ -14,19 +14,19 @@ import { CliError, EXIT } from './exit.ts';
 import type { DryRun } from './flags.ts';
 import { gather } from './resources.ts';
 
-/** A template to put back, and what to call it. */
+/** A template to restore, and its name in messages. */
 export interface Version {
   readonly template: PodTemplate;
   readonly name: string;
 }
 
-/** What a version is chosen from. */
+/** The versions to choose from. */
 export interface Versions extends Target {
   readonly deployment: Deployment;
-  /** The record of its hold; undefined when it is not held, or the record cannot be read. */
+  /** The record of the hold; undefined if the Deployment is not held or the record is not readable. */
   readonly held: Held | undefined;
   readonly cluster: Cluster;
-  /** Of the Deployment. */
+  /** The ReplicaSets of the Deployment. */
   readonly sets: readonly ReplicaSet[];
   readonly digest: DigestOf;
 }
@@ -36,7 +36,7 @@ export const versionOf = (set: ReplicaSet): Version => ({
   name: `revision ${set.metadata.annotations?.[REVISION] ?? '?'} (${hashOf(set)})`,
 });
 
-/** The exit code. Throws CliError, also when `choose` does. */
+/** Restores the version that `choose` returns. Returns the exit code. Throws CliError. */
 export async function putBack(
   context: Context,
   name: string,
@@ -63,13 +63,13 @@ function changeTo({ template, name }: Version, { rollout, deployment, held, dige
   const toStable = held !== undefined && digest(template) === held.stable;
   const follows = toStable
     ? held.user.paused === true
-      ? 'the release is cancelled, but the Deployment stays paused, as it was set'
-      : 'the release is cancelled, and it rolls back natively, at once and not in steps'
+      ? 'the release is cancelled; the Deployment stays paused because its spec.paused is set'
+      : 'the release is cancelled and rolls back natively, at once, not in steps'
     : rollout.spec.disabled === true || rollout.metadata.deletionTimestamp !== undefined
-      ? `the Rollout is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: a normal rolling update`
+      ? `the Rollout is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}, so this is a normal rolling update`
       : held !== undefined
-        ? 'it is released from step 1, instead of the version before'
-        : 'it is released in steps, as any change';
+        ? 'it replaces the current release and starts at step 1'
+        : 'it goes through the steps like any other change';
   return {
     write: replaceTemplate(deployment, template),
     says: (answer) => {
@@ -81,28 +81,28 @@ function changeTo({ template, name }: Version, { rollout, deployment, held, dige
   };
 }
 
-/** What was written is not always what is stored: others may change a template in the same request, and then it is another version. */
+/** Throws CliError if another webhook or policy changed the template in the same request: the result is a different version. */
 function checkStored(stored: Deployment | undefined, template: PodTemplate, version: string): void {
   if (stored === undefined || sameTemplate(template, stored.spec.template)) return;
   const { name } = stored.metadata;
   throw new CliError(
-    `Deployment ${name} does not have the template of ${version} again: a mutating webhook or policy of others changed it in the same ` +
-      `request, so this is a new version of its own${readHeld(stored) ? ', which is held and released in steps' : ''}; ` +
-      'look for it with: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies',
+    `Deployment ${name} does not have the template of ${version} again: another mutating webhook or policy changed it in the same ` +
+      `request, so it is a new version${readHeld(stored) ? ', which goes through the steps' : ''}; ` +
+      'to find the webhook or policy: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies',
   );
 }
 
-/** No webhook has set it free, or not yet. */
+/** The message if no webhook has given the Deployment back. */
 const staysHeld = ({ metadata: { name, namespace } }: Deployment): string => {
   const where = inNamespace(namespace);
   const patch = `kubectl get deployment ${name}${where} -o jsonpath='{.metadata.annotations.tranche\\.dev/give-back}'`;
   return (
-    'the release is cancelled, and the Deployment stays held until the operator sets it free; when none runs: ' +
+    'the release is cancelled; the Deployment stays held until the operator gives it back. If no operator runs: ' +
     `kubectl patch deployment ${name}${where} --type=merge -p "$(${patch})"`
   );
 };
 
-/** The version before the release. Throws CliError when nothing has it any more, and when the Deployment has it already. */
+/** The version before the release. Throws CliError if its template is lost, or if the Deployment already has it. */
 export async function stableOf({ rollout, deployment, held, sets, digest, cluster }: Versions): Promise<Version> {
   const revision = rollout.status?.canaryStatus?.stableRevision;
   const byDigest = sets.find((set) => held !== undefined && digest(set.spec.template) === held.stable);
@@ -111,14 +111,14 @@ export async function stableOf({ rollout, deployment, held, sets, digest, cluste
   const stable = byDigest ? versionOf(byDigest) : (kept ?? (byHash && versionOf(byHash)));
   if (stable === undefined)
     throw new CliError(
-      `the version before the release is not among the ReplicaSets of ${deployment.metadata.name} any more: apply its manifest instead`,
+      `no ReplicaSet of ${deployment.metadata.name} has the previous version: apply its manifest instead`,
     );
   if (sameTemplate(stable.template, deployment.spec.template))
-    throw new CliError(`${deployment.metadata.name} has the version before the release already`);
+    throw new CliError(`${deployment.metadata.name} already has the version before the release`);
   return stable;
 }
 
-/** The copy that the operator keeps during a release, where no ReplicaSet has the template any more. */
+/** The copy that the operator keeps during a release, for templates that no ReplicaSet has. */
 async function keptVersion(
   cluster: Cluster,
   deployment: Deployment,

@@ -1,4 +1,4 @@
-// The objects that commands read and write, and what to say when one is not there.
+// Finds the objects that commands need, with errors that help if an object does not exist.
 import { DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, type Resource } from '../api/resources.ts';
 import type { Deployment, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { inNamespace } from '../engine/lib/text.ts';
@@ -9,19 +9,19 @@ import type { Cluster } from './cluster.ts';
 import { CliError, usageError } from './exit.ts';
 import type { DryRun } from './flags.ts';
 
-/** A kind that the server does not know is not an empty list. */
+/** Throws CliError if the server does not serve the kind. */
 export async function listRollouts(cluster: Cluster, namespace: string | undefined): Promise<Rollout[]> {
   try {
     return await cluster.list<Rollout>(ROLLOUTS, { namespace });
   } catch (error) {
     if (cluster.answerOf(error) !== 'NotFound') throw error;
     throw new CliError(
-      'this cluster has no Rollouts of rollouts.kruise.io/v1beta1: install the chart, then look with: kubectl tranche doctor',
+      'the cluster does not serve rollouts.kruise.io/v1beta1: install the chart, then check with: kubectl tranche doctor',
     );
   }
 }
 
-/** `web`, `rollout/web`, or `deployment/web` for the Rollout that names that Deployment. */
+/** Accepts `web`, `rollout/web`, and `deployment/web` for the Rollout of that Deployment. Throws CliError. */
 export async function getRollout(cluster: Cluster, argument: string): Promise<Rollout> {
   const { kind, name } = parseName(argument);
   const { namespace } = cluster;
@@ -38,19 +38,19 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
     owner !== undefined
       ? `; Deployment "${name}" is released by Rollout "${owner.metadata.name}"`
       : there
-        ? `; Deployment "${name}" has none: make one with: kubectl tranche init ${name}${inNamespace(namespace)}`
+        ? `; to create one for Deployment "${name}": kubectl tranche init ${name}${inNamespace(namespace)}`
         : all.length === 0
-          ? '; there is none: make one with: kubectl tranche init DEPLOYMENT'
-          : `; there ${all.length === 1 ? 'is' : 'are'}: ${all.map(({ metadata }) => metadata.name).join(', ')}`;
+          ? '; to create one: kubectl tranche init DEPLOYMENT'
+          : `; existing Rollouts: ${all.map(({ metadata }) => metadata.name).join(', ')}`;
   const what = kind === 'rollout' ? `no Rollout "${name}"` : `no Rollout for Deployment "${name}"`;
   throw new CliError(`${what} in namespace "${namespace}"${hint}`);
 }
 
-/** Only to say so: whoever may not look gets another hint. */
+/** For a hint only: without the permission to read Deployments, the hint is a different one. */
 const hasDeployment = async (cluster: Cluster, name: string): Promise<boolean> =>
   (await cluster.find(DEPLOYMENTS, { namespace: cluster.namespace, name }).catch(() => undefined)) !== undefined;
 
-/** As kubectl takes them; another group's Rollout, such as that of Argo Rollouts, is not meant. */
+/** The forms that kubectl accepts, without the Rollouts of other groups, such as Argo Rollouts. */
 const OUR_KIND = /^rollouts?(\.(v\d\w*\.)?rollouts\.kruise\.io)?$/;
 const DEPLOYMENT_KIND = /^deploy(ments?)?(\.(v\d\w*\.)?apps)?$/;
 
@@ -62,7 +62,7 @@ function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: st
     if (OUR_KIND.test(kind)) return { kind: 'rollout', name: second };
     if (DEPLOYMENT_KIND.test(kind)) return { kind: 'deployment', name: second };
   }
-  throw usageError(`"${argument}" names no Rollout: write NAME, rollout/NAME or deployment/NAME`);
+  throw usageError(`invalid name of a Rollout "${argument}": write NAME, rollout/NAME or deployment/NAME`);
 }
 
 export async function getDeployment(
@@ -75,7 +75,7 @@ export async function getDeployment(
   return found;
 }
 
-/** The Deployment that a Rollout names; a name that none can have is not asked for. */
+/** The Deployment that a Rollout names. Does not send a request if the name is invalid. */
 export async function findWorkload(cluster: Cluster, rollout: Rollout): Promise<Deployment | undefined> {
   if (misnamedWorkload(rollout)) return undefined;
   const { namespace = cluster.namespace } = rollout.metadata;
@@ -96,7 +96,7 @@ export async function gather(cluster: Cluster, rollout: Rollout, now: number): P
   return factsOf(rollout, deployment, { replicaSets, pods }, { now, digest });
 }
 
-/** Deletes exactly this object; one that is gone already is no error. */
+/** Deletes the object with this UID. Succeeds if it no longer exists. */
 export async function removeObject(
   cluster: Cluster,
   resource: Resource,

@@ -1,8 +1,8 @@
-// Tables, ages and numbers as kubectl writes them.
+// Tables, ages and numbers in the style of kubectl.
 import type { Wait } from '../engine/steps/plan.ts';
 import { oneLine, plain } from './paint.ts';
 
-/** Columns as wide as their widest cell, three spaces between; trailing spaces left out. */
+/** Aligns columns with three spaces between them. Lines have no trailing spaces. */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(oneLine));
   const widths: number[] = [];
@@ -19,7 +19,7 @@ export function table(cells: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** `45s`, `12m`, `3h`, `2d`: two units while the first is small, as kubectl does. */
+/** `45s`, `12m`, `3h`, `2d`; with a second unit while the first is small, as in kubectl. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 120) return `${seconds}s`;
@@ -41,10 +41,10 @@ export function bar(done: number, all: number, width = 10): string {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
 
-/** What follows a step that is done, after `it`. */
+/** The wait after a step, as a verb: `waits for approval`. */
 export const describeWait = (wait: Wait): string =>
   wait === 'Approval'
     ? 'waits for approval'
     : wait === 'None'
-      ? 'goes on at once'
+      ? 'continues at once'
       : `waits ${duration(wait.seconds * 1000)}`;

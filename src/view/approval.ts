@@ -1,21 +1,21 @@
-// Who may approve a step, and who has: as the policies say that select its Deployment.
+// Who may approve a step and who has approved it, according to the policies that select the Deployment.
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { approvalPolicies, approvalsOf, requiredApprovals } from '../engine/policy/approval.ts';
 import { originOf } from '../engine/policy/origin.ts';
 
 export interface ApprovalRule {
-  /** Different people that a step needs, at least 1. */
+  /** The number of different people that must approve, at least 1. */
   readonly required: number;
-  /** Of each policy that names anybody. Whoever approves has to be among the users or groups of every one of them. */
+  /** One entry per policy that names approvers. An approver must be in the users or groups of each entry. */
   readonly approvers: readonly { readonly users: readonly string[]; readonly groups: readonly string[] }[];
-  /** Whoever made the change may not approve it. */
+  /** The author of the change may not approve it. */
   readonly notAuthor: boolean;
-  /** Names of the policies that say so. */
+  /** Names of the policies with this rule. */
   readonly policies: readonly string[];
 }
 
-/** Undefined when no policy that enforces asks for approvals. */
+/** Undefined if no enforced policy requires approvals. */
 export function approvalRuleOf(policies: readonly ReleasePolicy[]): ApprovalRule | undefined {
   const asking = approvalPolicies(policies);
   if (asking.length === 0) return undefined;
@@ -30,13 +30,13 @@ export function approvalRuleOf(policies: readonly ReleasePolicy[]): ApprovalRule
 }
 
 export interface Approved {
-  /** Different people who have approved the step that waits, in the order of their first approval. */
+  /** The people who have approved the waiting step, in the order of their first approval. */
   readonly people: readonly string[];
-  /** So many people are needed for this release; undefined when the policies are not known. */
+  /** The number of people required for this release; undefined if the policies are not known. */
   readonly required: number | undefined;
 }
 
-/** `policies`: undefined for whoever may not read them. */
+/** `policies`: undefined if the user may not read them. */
 export function approvedBy(
   rollout: Rollout,
   deployment: Deployment | undefined,

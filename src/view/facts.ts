@@ -1,4 +1,4 @@
-// Everything known about one Rollout at one moment, as the operator sees it.
+// The facts about one Rollout, as the operator sees them.
 import type { Deployment, Pod, Rollout } from '../api/types.ts';
 import type { Children } from '../engine/snapshot.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
@@ -7,11 +7,11 @@ import type { ProgressFacts } from '../engine/workload/kind.ts';
 
 export interface Facts {
   readonly rollout: Rollout;
-  /** Undefined: it does not exist, or could not be looked for. */
+  /** Undefined: it does not exist, or its name is invalid. */
   readonly deployment: Deployment | undefined;
-  /** Its numbers and ReplicaSets; undefined without a Deployment. */
+  /** Numbers and ReplicaSets of the Deployment; undefined without one. */
   readonly view: View | undefined;
-  /** Those under its selector; Pods of others may be among them. */
+  /** The Pods that the selector matches, including Pods of other owners. */
   readonly pods: readonly Pod[];
 }
 
@@ -26,7 +26,7 @@ export function factsOf(
   return { rollout, deployment, view, pods: children.pods };
 }
 
-/** A Rollout whose Deployment is not there. */
+/** The facts about a Rollout without a Deployment. */
 export const factsWithout = (rollout: Rollout): Facts => ({
   rollout,
   deployment: undefined,

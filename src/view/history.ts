@@ -1,4 +1,4 @@
-// The releases that a Rollout remembers, with the revision of the Deployment that each can be put back from.
+// The last releases of a Rollout, each with the revision of the Deployment that `undo` can restore.
 import { REVISION } from '../api/keys.ts';
 import type { Approval, HistoryEntry } from '../api/types.ts';
 import { parseTime } from '../engine/lib/time.ts';
@@ -7,25 +7,25 @@ import type { Facts } from './facts.ts';
 
 /** All times are in milliseconds since the epoch. */
 export interface HistoryRow {
-  /** Of the Deployment; undefined when no ReplicaSet keeps the version any more. */
+  /** Revision of the Deployment; undefined if no ReplicaSet has the version. */
   readonly revision: string | undefined;
   readonly releaseId: string | undefined;
-  /** `pod-template-hash` of the version; undefined when it never had a Pod. */
+  /** `pod-template-hash` of the version; undefined if it had no Pods. */
   readonly podTemplateHash: string | undefined;
   readonly author: string | undefined;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Undefined: it is in progress. */
+  /** Undefined: the release is in progress. */
   readonly outcome: string | undefined;
-  /** In the order in which they were given; one person may have approved a step again. */
+  /** In order of time. A person may have approved a step more than once. */
   readonly approvals: readonly Approval[];
 }
 
-/** The newest first. */
+/** Newest first. */
 export function historyRows({ rollout, view }: Facts): HistoryRow[] {
   const sets = [...(view?.newSet ? [view.newSet] : []), ...(view?.oldSets ?? [])];
   const revisions = new Map(sets.map((set) => [hashOf(set), set.metadata.annotations?.[REVISION]]));
-  // The entry of a release gets its hash when it ends; until then the status has it.
+  // An entry gets its hash at the end of the release. Until then, the hash is in the status.
   const hashOfEntry = ({ revision, endTime }: HistoryEntry): string =>
     (endTime === undefined && rollout.status?.canaryStatus?.canaryRevision) || revision;
   return (rollout.status?.history ?? []).map((entry) => ({

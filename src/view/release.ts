@@ -1,4 +1,4 @@
-// One Rollout with its release: steps, ReplicaSets and Pods as plain data, without words for the screen.
+// One Rollout with its release as plain data: steps, ReplicaSets and Pods.
 import { CHANGED_BY, ROLLOUT_ID } from '../api/keys.ts';
 import type { IntOrString, Pod, ReplicaSet, Rollout } from '../api/types.ts';
 import { parseTime } from '../engine/lib/time.ts';
@@ -13,56 +13,56 @@ import { messageOf, sinceOf, stateOf, type State } from './state.ts';
 export interface ReleaseView {
   readonly name: string;
   readonly namespace: string | undefined;
-  /** The Deployment that the Rollout names, whether it exists or not. */
+  /** The name of the Deployment, which may not exist. */
   readonly deployment: string;
   readonly state: State;
-  /** Since when `state` holds. */
+  /** The time of the last change of `state`. */
   readonly since: number | undefined;
-  /** What the operator says; undefined when it has said nothing yet. */
+  /** The message of the operator; undefined if there is none yet. */
   readonly message: string | undefined;
-  /** The release in progress; undefined when there is none, or no Deployment. */
+  /** The release in progress; undefined without one, or without a Deployment. */
   readonly release: RunningRelease | undefined;
-  /** The new version first; of the others, those with Pods. Undefined without a Deployment. */
+  /** The new version, then the others that have Pods. Undefined without a Deployment. */
   readonly replicaSets: readonly ReplicaSetView[] | undefined;
 }
 
 export interface RunningRelease {
   readonly id: string | undefined;
-  /** Who changed the Deployment, as the webhook noted it. */
+  /** The user who changed the Deployment, as recorded by the webhook. */
   readonly author: string | undefined;
   readonly startedAt: number | undefined;
   readonly steps: readonly StepView[];
 }
 
 export interface StepView {
-  /** From 1; undefined for what follows the last step natively. */
+  /** From 1; undefined for the remaining Pods, which the native controller replaces after the last step. */
   readonly step: number | undefined;
-  /** As the Rollout says it; undefined for the rest. */
+  /** As in the Rollout; undefined for the remaining Pods. */
   readonly replicas: IntOrString | undefined;
   readonly progress: 'Done' | 'Current' | 'Ahead';
-  /** Pods that the new version has, and Pods that the old one keeps, when the step is done. */
+  /** The Pods of the new and of the old version after the step. */
   readonly updated: number;
   readonly old: number;
-  /** Of `updated`, those that are available now; 0 for a step that is ahead. */
+  /** The available Pods of `updated`; 0 for a future step. */
   readonly available: number;
-  /** What has to happen after the step. */
+  /** The wait after the step. */
   readonly wait: Wait;
 }
 
 export interface ReplicaSetView {
   readonly name: string;
-  /** `Current`: its version is the only one that matters, and no other is stable. */
+  /** `Current`: the new version, if no other version is stable. */
   readonly role: 'New' | 'Current' | 'Stable' | 'Old';
-  /** Pods that it is to have. */
+  /** The desired number of Pods. */
   readonly size: number;
   readonly available: number;
-  /** Those that are not available first, then by name. */
+  /** Unavailable Pods first, then by name. */
   readonly pods: readonly PodView[];
 }
 
 export interface PodView {
   readonly name: string;
-  /** Why it is not available, in Kubernetes' own word where there is one; undefined = available. */
+  /** Why the Pod is not available, if possible as Kubernetes' reason; undefined: it is available. */
   readonly trouble: string | undefined;
   readonly createdAt: number | undefined;
   readonly node: string | undefined;

@@ -1,4 +1,4 @@
-// Many Rollouts, a row each: what a list of them shows.
+// The rows of a list of Rollouts.
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { replicasOf } from '../engine/lib/replicas.ts';
 import { parseTime } from '../engine/lib/time.ts';
@@ -12,12 +12,12 @@ export interface RolloutRow {
   readonly state: State;
   readonly since: number | undefined;
   readonly createdAt: number | undefined;
-  /** Undefined while nothing is being released. */
+  /** Undefined without a release in progress. */
   readonly progress: RowProgress | undefined;
-  /** Of the release in progress, else of the last one. */
+  /** The release in progress, otherwise the last one. */
   readonly releaseId: string | undefined;
   readonly author: string | undefined;
-  /** What the operator says; undefined when it has said nothing yet. */
+  /** The message of the operator; undefined if there is none yet. */
   readonly message: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface RowProgress {
   readonly steps: number;
   /** Pods of the new version. */
   readonly updated: number;
-  /** Pods that the Deployment is to have; undefined when it does not exist. */
+  /** The replicas of the Deployment; undefined if it does not exist. */
   readonly replicas: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace
 export const workloadKey = ({ metadata, spec }: Rollout): string => `${metadata.namespace}/${spec.workloadRef.name}`;
 export const byKey = (a: KubeObject, b: KubeObject): number => (keyOf(a) < keyOf(b) ? -1 : 1);
 
-/** In the order of `rollouts`; `deployments` are those of the same namespaces. */
+/** In the order of `rollouts`. `deployments`: the Deployments of the same namespaces. */
 export function rolloutRows(rollouts: readonly Rollout[], deployments: readonly Deployment[]): RolloutRow[] {
   const byName = new Map(deployments.map((deployment) => [keyOf(deployment), deployment]));
   return rollouts.map((rollout) => rowOf(rollout, byName.get(workloadKey(rollout))));

@@ -1,28 +1,28 @@
-// Where a Rollout stands: one word, since when, and what the operator says.
+// The state of a Rollout: one word, since when, and the message of the operator.
 import { HELD, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { conditionOf, isTrue, progressingReason, rollbackId } from '../engine/status.ts';
 import { withoutWayBack } from '../engine/messages.ts';
 
 export type State =
-  /** Nothing is being released. */
+  /** No release is in progress. */
   | 'Idle'
-  /** A change was held; the operator has not reported it yet. */
+  /** A change is held; the operator has not reported it yet. */
   | 'Starting'
   /** Pods of a step are being replaced. */
   | 'Moving'
-  /** A step is done; approval or time leads on. */
+  /** A step is done; the release waits for approval or for its time. */
   | 'Waiting'
-  /** Frozen by spec.strategy.paused, or by the Deployment's own. */
+  /** Paused by spec.strategy.paused of the Rollout or spec.paused of the Deployment. */
   | 'Paused'
-  /** A policy keeps the next step back. */
+  /** A policy does not let the next step start. */
   | 'Blocked'
   | 'Stalled'
   | 'Finishing'
   | 'RollingBack'
   | 'Disabled'
   | 'Deleting'
-  /** It has not been looked at, or cannot work: see the message. */
+  /** The operator has not processed it, or it cannot work: see the message. */
   | 'Pending';
 
 export function stateOf(rollout: Rollout, deployment: Deployment | undefined): State {
@@ -43,7 +43,7 @@ export function stateOf(rollout: Rollout, deployment: Deployment | undefined): S
   return status?.phase === 'Healthy' ? 'Idle' : 'Pending';
 }
 
-/** A release that the webhook has begun and the status does not tell of yet: the status is about another one. */
+/** The webhook has started a release, but the status is still about the previous one. */
 export function isUnreported({ status }: Rollout, { metadata }: Deployment): boolean {
   const id = metadata.labels?.[ROLLOUT_ID];
   if (id === undefined || status === undefined) return false;
@@ -54,7 +54,7 @@ export function isUnreported({ status }: Rollout, { metadata }: Deployment): boo
 
 export type Outcome = 'succeeded' | 'failed' | 'underWay';
 
-/** How the release that the Deployment is in, or was in last, has ended. */
+/** The outcome of the current or the last release. */
 export function outcomeOf(rollout: Rollout, deployment: Deployment | undefined): Outcome {
   const state = stateOf(rollout, deployment);
   if (state === 'Stalled' || state === 'Deleting' || state === 'Disabled') return 'failed';
@@ -62,7 +62,7 @@ export function outcomeOf(rollout: Rollout, deployment: Deployment | undefined):
   return conditionOf(rollout.status?.conditions, 'Succeeded')?.status === 'False' ? 'failed' : 'succeeded';
 }
 
-/** Since when it is as it is. */
+/** The time of the last change of the state. */
 export const sinceOf = ({ status }: Rollout): string | undefined =>
   status?.phase === 'Progressing'
     ? status.canaryStatus?.lastUpdateTime
@@ -70,10 +70,10 @@ export const sinceOf = ({ status }: Rollout): string | undefined =>
 
 export const stepsOf = ({ spec }: Rollout): number => spec.strategy.canary?.steps?.length ?? 0;
 
-/** What the operator says of it; undefined when it has said nothing. */
+/** The message of the operator; undefined if there is none. */
 export function messageOf({ metadata, status }: Rollout): string | undefined {
   const closing = status?.phase === 'Progressing' || isTerminating(status);
-  if (metadata.deletionTimestamp !== undefined && !closing) return 'it is being deleted';
+  if (metadata.deletionTimestamp !== undefined && !closing) return 'the Rollout is being deleted';
   return status?.message ? withoutWayBack(status.message) : undefined;
 }
 

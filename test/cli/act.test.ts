@@ -173,9 +173,9 @@ describe('kubectl tranche, deciding', function () {
     assert.equal(aborted.out, '');
     assert.match(
       aborted.err,
-      /Deployment web does not have the template of revision 1 \(\w+\) again: a mutating webhook or policy of others changed it/,
+      /Deployment web does not have the template of revision 1 \(\w+\) again: another mutating webhook or policy changed it/,
     );
-    assert.match(aborted.err, /a new version of its own, which is held and released in steps/);
+    assert.match(aborted.err, /it is a new version, which goes through the steps/);
     for (const kind of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies'])
       await playground.cluster.api.request({ method: 'DELETE', path: `${admission}/${kind}/changing` });
   });

@@ -67,7 +67,7 @@ describe('kubectl tranche lint', () => {
     // What Helm has not rendered yet, and what is no manifest at all, is not taken for a Rollout without mistakes.
     for (const [text, found] of [
       ['{{- if .Values.x }}\nkind: Rollout\n{{- end }}\n', /^stdin:\d+:\d+: error: /],
-      ['- a\n- b\n', /this is no Kubernetes object/],
+      ['- a\n- b\n', /not a Kubernetes object/],
       ['a: 1\na: 2\n', /^stdin:2:1: error: .*unique/i],
     ] as const)
       assert.match(await lint(text), found);

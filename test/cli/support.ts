@@ -88,7 +88,7 @@ function normalize(text: string): string {
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
     .replace(/^\d\d:\d\d:\d\d(?= )/gm, 'CLOCK')
     .replace(/\b\d+[smhd](?:\d+[smh])?\b(?= ago|$|   )/gm, 'AGE')
-    .replace(/(for|began|take|another|ends in) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
+    .replace(/(for|began|duration:|another|expires in) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
     .replace(/\b[\w-]+_[0-9a-f]{8}\b/g, 'IDENTITY')
     .replace(/127\.0\.0\.1:\d+/g, 'HOST')
     .replace(/\bErrImagePull\b/g, 'ImagePullBackOff')

@@ -175,7 +175,7 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
   it('nothing is taken over while OpenKruise works', async () => {
     const { code, err } = await tranche('takeover', '-A');
     assert.equal(code, 1);
-    assert.match(err, /the webhooks of OpenKruise Rollouts are still called/);
+    assert.match(err, /the webhooks of OpenKruise Rollouts are still installed/);
   });
 
   it('OpenKruise stops, and nothing moves', async () => {
@@ -257,7 +257,7 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
   it('again, it finds nothing to do', async () => {
     const { code, out } = await tranche('takeover', '-A');
     assert.equal(code, 0);
-    assert.match(out, /nothing of OpenKruise Rollouts is left on a Deployment in any namespace/);
+    assert.match(out, /no leftovers of OpenKruise Rollouts on Deployments in any namespace/);
   });
 
   it('the release goes on and ends, with the Deployment as its user wrote it', async () => {

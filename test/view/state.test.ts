@@ -36,7 +36,7 @@ const TABLE: readonly (readonly [string, Rollout, Deployment | undefined, State,
   ['it cannot work', rollout({ phase: 'Initial', ...condition('Stalled', 'True') }), undefined, 'Stalled', 'failed'],
   ['a policy keeps it back', rollout(progressing({}, condition('PolicyBlocked', 'True'))), AT, 'Blocked', 'underWay'],
   ['it is disabled', rollout(progressing(), { disabled: true }), AT, 'Disabled', 'failed'],
-  ['it is being deleted', rollout(progressing(), {}, { deletionTimestamp: ago(1) }), AT, 'Deleting', 'failed'],
+  ['the Rollout is being deleted', rollout(progressing(), {}, { deletionTimestamp: ago(1) }), AT, 'Deleting', 'failed'],
 ];
 
 describe('the state of a Rollout', () => {
@@ -60,7 +60,7 @@ describe('the state of a Rollout', () => {
     assert.equal(messageOf(rollout(progressing())), 'step 1/3 done');
     assert.equal(messageOf(rollout()), undefined);
     const deleted = { deletionTimestamp: ago(1) };
-    assert.equal(messageOf(rollout(healthy(), {}, deleted)), 'it is being deleted');
+    assert.equal(messageOf(rollout(healthy(), {}, deleted)), 'the Rollout is being deleted');
     assert.equal(messageOf(rollout(progressing(), {}, deleted)), 'step 1/3 done');
   });
 

@@ -1,4 +1,4 @@
-// `kubectl tranche abort`: the version before the release is put back.
+// `kubectl tranche abort`: cancels a release and restores the version before it.
 import { stateOf } from '../../view/state.ts';
 import { inRelease } from '../act.ts';
 import { defineCommand } from '../command.ts';
@@ -7,7 +7,7 @@ import { CliError } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const abort = defineCommand({
-  description: 'Gives the release up: the version before it is put back, natively and at once, not in steps.',
+  description: 'Cancels the release and rolls back to the version before it natively, at once, not in steps.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string) {
@@ -16,7 +16,7 @@ export const abort = defineCommand({
       const { rollout, deployment, held } = found;
       if (held === undefined) inRelease(found, 'abort');
       if (stateOf(rollout, deployment) === 'RollingBack')
-        throw new CliError(`${rollout.metadata.name} is rolling back already: ${rollout.status?.message}`);
+        throw new CliError(`${rollout.metadata.name} is already rolling back: ${rollout.status?.message}`);
       return stableOf(found);
     });
   },

@@ -1,4 +1,4 @@
-// `kubectl tranche approve`: the wire format is OpenKruise's, the words are ours.
+// `kubectl tranche approve`: approves the waiting step, with the same patch as OpenKruise's clients.
 import { EVENTS, ROLLOUTS } from '../../api/resources.ts';
 import type { Rollout } from '../../api/types.ts';
 import { stepsOf } from '../../view/state.ts';
@@ -16,11 +16,11 @@ interface ApproveFlags {
 }
 
 export const approve = defineCommand({
-  description: 'Approves the step that waits, so that the release goes on with the next one.',
+  description: 'Approves the waiting step. The release then continues with the next step.',
   arguments: [ROLLOUT],
   options: [
-    ['--step <number>', 'only if this is the step that waits'],
-    ['--message <text>', 'why; kept as an event on the Rollout'],
+    ['--step <number>', 'Approve only if this is the waiting step'],
+    ['--message <text>', 'Reason; stored as an event of the Rollout'],
     DRY_RUN,
   ],
   examples: ['kubectl tranche approve web --step 1 --message "error rate is flat"'],
@@ -38,9 +38,9 @@ async function approveStep(context: Context, flags: ApproveFlags, name: string):
     const of = `step ${index} of ${stepsOf(rollout)} of ${rollout.metadata.name}`;
     if (step !== undefined && step !== index)
       throw new CliError(`cannot approve step ${step}: the release is at step ${index} of ${stepsOf(rollout)}`);
-    if (status.currentStepState === 'StepReady') return { says: () => `${of} is approved already` };
+    if (status.currentStepState === 'StepReady') return { says: () => `${of} is already approved` };
     if (status.currentStepState !== 'StepPaused')
-      throw new CliError(`cannot approve: ${of} does not wait yet: ${rollout.status?.message}; ${follow(rollout)}`);
+      throw new CliError(`cannot approve: ${of} is not waiting yet: ${rollout.status?.message}; ${follow(rollout)}`);
     const next = status.nextStepIndex >= 1 ? status.nextStepIndex : index + 1;
     return {
       write: patchStatus(rollout, { currentStepState: 'StepReady' }),
@@ -58,13 +58,13 @@ async function approveStep(context: Context, flags: ApproveFlags, name: string):
   return EXIT.done;
 }
 
-/** The approval stands whether or not this can be written. */
+/** Only warns if the event cannot be created: the approval is already done. */
 async function keepMessage(context: Context, rollout: Rollout, message: string): Promise<void> {
   const cluster = await context.cluster();
   try {
     await postEvent(cluster, rollout, message, context.io.now());
   } catch (error) {
-    context.io.err(`Warning: your message could not be kept as an event: ${(error as Error).message}\n`);
+    context.io.err(`Warning: cannot store the message as an event: ${(error as Error).message}\n`);
   }
 }
 

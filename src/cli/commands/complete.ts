@@ -1,4 +1,4 @@
-// What may come next on the command line: one answer for all shells.
+// `kubectl-tranche __complete`: completes command lines for all shells.
 import type { Command, Option } from 'commander';
 import { DEPLOYMENTS, NAMESPACES } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -19,14 +19,14 @@ export const complete = defineCommand({
 
 const NAMES_WITHIN_MS = 3000;
 
-/** One candidate a line. `typed` are the words so far; the last is the one to complete. */
+/** Prints one candidate per line. `typed`: the words so far; the last one is completed. */
 async function printCandidates(
   { io, version }: Context,
   _: object,
   typed: readonly string[],
   program: Command,
 ): Promise<number> {
-  // bash takes `--flag=value` for three words.
+  // bash splits `--flag=value` into three words.
   const words = typed.filter((word, i) => word !== '=' || !typed[i - 1]?.startsWith('--'));
   const written = typed.at(-1) === '=' && words.length < typed.length ? '' : (words.at(-1) ?? '');
   const before = typed.at(-1) === '=' && words.length < typed.length ? words : words.slice(0, -1);
@@ -73,7 +73,7 @@ async function argumentsOf(name: string | undefined, ask: Ask, args: readonly st
   return name === 'step' ? ask(steps(args[0])) : [];
 }
 
-/** Whoever presses Tab does not wait for a cluster that is not there, and wants no word about it. */
+/** Names from the cluster. Empty on errors and after three seconds: completion must be fast and silent. */
 async function names(io: Io, version: string, before: readonly string[], look: Look): Promise<readonly string[]> {
   const context = createContext(io, flagsOf(before), version);
   const late = new Promise<string[]>((resolve) => setTimeout(resolve, NAMES_WITHIN_MS, []).unref());
@@ -128,7 +128,7 @@ const optionOf = (program: Command, command: Command, word: string): Option | un
 
 const takesValue = (option: Option): boolean => option.required || option.optional;
 
-/** Which command the words are of, and which of its arguments are there already. */
+/** The command of the words, and its arguments so far. */
 function parseWords(program: Command, words: readonly string[]): { command: Command; args: readonly string[] } {
   let command = program;
   const args: string[] = [];

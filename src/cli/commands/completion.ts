@@ -1,11 +1,11 @@
-// `kubectl tranche completion`: scripts that ask this program what may come next.
+// `kubectl tranche completion`: prints completion scripts, which call `kubectl-tranche __complete`.
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 
 export const completion = defineCommand({
   description: 'Prints a script that completes commands, flags and names of Rollouts in your shell.',
-  arguments: [['<shell>', 'bash, zsh, fish, or kubectl for the file that kubectl itself looks for']],
+  arguments: [['<shell>', 'bash, zsh, fish, or kubectl (the file that kubectl itself runs)']],
   examples: [
     'source <(kubectl-tranche completion bash)',
     'source <(kubectl-tranche completion zsh)',
@@ -37,7 +37,7 @@ complete -c kubectl-tranche -f -n 'not __fish_seen_subcommand_from lint convert 
 complete -c kubectl-tranche -a '(kubectl-tranche __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
 `,
   kubectl: `#!/bin/sh
-# kubectl runs this file, named kubectl_complete-tranche and on PATH, to complete "kubectl tranche".
+# kubectl runs this file to complete "kubectl tranche". Name it kubectl_complete-tranche and put it on PATH.
 kubectl-tranche __complete -- "$@" 2>/dev/null
 echo :4
 `,

@@ -1,4 +1,4 @@
-// `kubectl tranche convert`: Argo Rollouts and Flagger, with a list of what has no counterpart.
+// `kubectl tranche convert`: converts resources of Argo Rollouts and Flagger.
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -6,7 +6,7 @@ import { FILES } from '../flags.ts';
 
 export const convert = defineCommand({
   description:
-    'Turns Rollouts of Argo Rollouts and Canaries of Flagger into Deployments with Rollouts, and lists on standard error what has no counterpart.',
+    'Converts Rollouts of Argo Rollouts and Canaries of Flagger to Deployments and Rollouts. Lists fields without a counterpart on standard error.',
   arguments: [FILES],
   examples: ['kubectl tranche convert argo-rollout.yaml > tranche.yaml'],
   offline: true,
@@ -29,11 +29,11 @@ async function convertFiles({ io }: Context, _: object, files: readonly string[]
   });
   if (!objects.some(isRollout))
     throw new CliError(
-      `nothing to convert in ${files.join(', ')}: a Rollout of argoproj.io or a Canary of flagger.app is looked for`,
+      `nothing to convert: no Rollout of argoproj.io and no Canary of flagger.app in ${files.join(', ')}`,
     );
   const text = objects.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
   io.data(text);
-  // What we write is held to what the webhook would say, like anybody's.
+  // The result must pass the same validation as any Rollout.
   const { findings } = await checkContents(parseObjects('the result', text), io.now());
   for (const { level, message } of findings) io.err(`${level}: ${message}\n`);
   return findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.done;

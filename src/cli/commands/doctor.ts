@@ -1,4 +1,4 @@
-// `kubectl tranche doctor`: what is wrong, and the one command that mends it. It needs nothing of ours to be running.
+// `kubectl tranche doctor`: finds problems, and prints a command that fixes each one. It works without a running operator.
 import { plural } from '../../engine/lib/text.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -15,9 +15,12 @@ interface DoctorFlags {
 
 export const doctor = defineCommand({
   description:
-    'Checks the installation (CRD, webhooks, certificates, the operator, your rights) and every Deployment that is held, and says for each finding the one ' +
-    'command that mends it. It needs nothing of ours to be running. Exit code 1 when something is wrong.',
-  options: [['--system-namespace <name>', 'where the chart is installed; else as the webhooks say'], DATA_OUTPUT],
+    'Checks the installation (CRDs, webhooks, certificates, operator, your permissions) and all held Deployments. Prints a command that fixes each ' +
+    'problem. It works even if Tranche is not running. The exit code is 1 if there is a problem.',
+  options: [
+    ['--system-namespace <name>', 'Namespace of the installation; default: as in the webhook configurations'],
+    DATA_OUTPUT,
+  ],
   run: examine,
 });
 
@@ -39,6 +42,6 @@ function print({ io, paint }: Context, findings: readonly Finding[], problems: n
     io.out(`${paint(colour, sign)} ${oneLine(what)}\n${mend === undefined ? '' : `    ${paint('bold', mend)}\n`}`);
   }
   const unseen = findings.some(({ what }) => what.endsWith(NOT_CHECKED));
-  const fine = unseen ? 'nothing is wrong in what you may see' : 'nothing is wrong';
+  const fine = unseen ? 'no problems in what you may read' : 'no problems';
   io.out(`\n${problems === 0 ? fine : plural(problems, 'problem')}\n`);
 }

@@ -1,4 +1,4 @@
-// `kubectl tranche finish`: through the last step at once, waiting for the step that is under way.
+// `kubectl tranche finish`: waits for the step in progress, then continues with the last step.
 import type { Rollout } from '../../api/types.ts';
 import { isWhole, replicasOf } from '../../engine/lib/replicas.ts';
 import { namespaceFlag } from '../../engine/lib/text.ts';
@@ -11,10 +11,10 @@ import { DRY_RUN, dryRunNote, parseDryRun, parseDuration, ROLLOUT } from '../fla
 
 export const finish = defineCommand({
   description:
-    'Releases the rest now: goes on with the last step, within the limits of the Deployment (maxSurge, maxUnavailable). A step whose Pods are still ' +
-    'starting is waited for. It counts as approval.',
+    'Releases the remaining Pods now: continues with the last step, within maxSurge and maxUnavailable of the Deployment. If a step is in progress, ' +
+    'it waits for its Pods first. This counts as approval.',
   arguments: [ROLLOUT],
-  options: [['--timeout <time>', 'how long to wait for the step that is under way', { default: '10m' }], DRY_RUN],
+  options: [['--timeout <time>', 'Time to wait for the step in progress', { default: '10m' }], DRY_RUN],
   run: releaseRest,
 });
 
@@ -42,11 +42,9 @@ async function releaseRest(
   for (;;) {
     const { rollout, deployment } = target;
     if (rollout.status?.canaryStatus?.observedRolloutID !== release)
-      throw new CliError(
-        `the release of ${rollout.metadata.name} was rolled back or replaced meanwhile: nothing more was done`,
-      );
+      throw new CliError(`the release of ${rollout.metadata.name} was rolled back or replaced in the meantime`);
     if (isOutOfOurHands(target)) {
-      say(`${rollout.metadata.name} releases the rest now: ${messageOf(rollout)}; ${follow(rollout)}`);
+      say(`${rollout.metadata.name} releases the remaining Pods now: ${messageOf(rollout)}; ${follow(rollout)}`);
       return EXIT.done;
     }
     refuseFrozen(target);
@@ -59,11 +57,11 @@ async function releaseRest(
         const further = await furtherApprovals(cluster, rollout, deployment, answer as Rollout | undefined);
         if (further !== undefined)
           throw new CliError(
-            `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded, and it cannot be finished by one: ${further}`,
+            `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded, but finish requires more approvals: ${further}`,
             EXIT.refused,
           );
         say(
-          `${rollout.metadata.name} goes on with ${await describeStep(target, currentStepIndex < last ? last : last + 1)}`,
+          `${rollout.metadata.name} continues with ${await describeStep(target, currentStepIndex < last ? last : last + 1)}`,
         );
         const whole = deployment && isWhole(rollout.spec.strategy.canary?.steps?.[last - 1], replicasOf(deployment));
         if (dryRun !== 'none' || whole || currentStepIndex === last) return EXIT.done;
@@ -75,7 +73,9 @@ async function releaseRest(
       if (dryRun !== 'none') return EXIT.done;
     }
     if (io.now() > deadline) {
-      io.err(`error: step ${currentStepIndex} of ${last} was not done within ${timeout}: ${rollout.status?.message}\n`);
+      io.err(
+        `error: timed out after ${timeout}: step ${currentStepIndex} of ${last} is not done: ${rollout.status?.message}\n`,
+      );
       return EXIT.timedOut;
     }
     if (!(await sleep(realClock, LOOK_EVERY_MS, io.signal))) return EXIT.interrupted;
@@ -88,12 +88,12 @@ function refuseFrozen({ rollout, deployment }: Target): void {
   const state = stateOf(rollout, deployment);
   if (state === 'Paused' || rollout.spec.strategy.paused === true)
     throw new CliError(
-      `cannot finish: ${name} is paused; first: kubectl tranche resume ${name}${namespaceFlag(rollout)}`,
+      `cannot finish: ${name} is paused; resume it first: kubectl tranche resume ${name}${namespaceFlag(rollout)}`,
     );
   if (state === 'Stalled') throw new CliError(`cannot finish: ${rollout.status?.message}`);
 }
 
-/** The last step is moving and nothing waits behind it, or the native controller has the rest. */
+/** The last step is in progress and no wait follows, or the native controller releases the remaining Pods. */
 function isOutOfOurHands({ rollout, deployment }: Target): boolean {
   const state = stateOf(rollout, deployment);
   if (state === 'Finishing' || state === 'Idle') return true;

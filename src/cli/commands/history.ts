@@ -1,4 +1,4 @@
-// `kubectl tranche history`: the releases that the Rollout remembers, and the revisions that can be put back.
+// `kubectl tranche history`: shows the last releases and the revisions that can be restored.
 import type { HistoryRow } from '../../view/history.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -9,7 +9,7 @@ import { gather, getRollout } from '../resources.ts';
 import { duration, table } from '../text.ts';
 
 export const history = defineCommand({
-  description: 'The last ten releases: who, when, how long, with which outcome, approved by whom.',
+  description: 'Shows the last ten releases with their author, start, duration, outcome and approvals.',
   arguments: [ROLLOUT],
   options: [OUTPUT],
   run: showHistory,
@@ -22,7 +22,7 @@ async function showHistory(context: Context, flags: { output?: string }, name: s
   const rollout = await getRollout(cluster, name);
   const entries = rollout.status?.history ?? [];
   if (!isTable(format)) await printData(context, format, entries, [rolloutName(rollout)]);
-  else if (entries.length === 0) io.err(`${rollout.metadata.name} has released nothing yet\n`);
+  else if (entries.length === 0) io.err(`no releases of ${rollout.metadata.name} yet\n`);
   else {
     const { historyRows } = await import('../../view/history.ts');
     const rows = historyRows(await gather(cluster, rollout, io.now()));
@@ -40,11 +40,11 @@ const cellsOf = (row: HistoryRow, now: number, wide: boolean): string[] => [
   row.author ?? '-',
   row.startedAt === undefined ? '-' : `${duration(now - row.startedAt)} ago`,
   row.startedAt === undefined ? '-' : duration((row.endedAt ?? now) - row.startedAt),
-  row.outcome ?? 'under way',
+  row.outcome ?? 'in progress',
   approvers(row, wide),
 ];
 
-/** Who approved a step again, since its plan had changed, is named once; with the times, each time. */
+/** If a person approved a step twice, because its plan had changed, the name appears once. With times, it appears twice. */
 const approvers = ({ approvals }: HistoryRow, wide: boolean): string => {
   const texts = approvals.map(({ step, user, time }) => `${step}: ${user}${wide ? ` at ${time}` : ''}`);
   return [...new Set(texts)].join(', ') || '-';

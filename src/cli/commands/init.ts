@@ -1,4 +1,4 @@
-// `kubectl tranche init`: a Rollout that fits the size of a Deployment.
+// `kubectl tranche init`: generates a Rollout with steps for the size of a Deployment.
 import { ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
@@ -19,12 +19,13 @@ interface InitFlags {
 }
 
 export const init = defineCommand({
-  description: 'Writes a Rollout for a Deployment, with steps that fit its size, and prints it; --apply creates it.',
-  arguments: [['<deployment>', 'its name']],
+  description:
+    'Generates a Rollout with steps that fit the size of the Deployment, and prints it. With --apply, creates the Rollout.',
+  arguments: [['<deployment>', 'Name of the Deployment']],
   options: [
-    ['--steps <list>', 'steps such as 1,50%,100%; else by the size'],
-    ['--pause <time>', 'go on by itself after that time, such as 10m; else every step waits for approval'],
-    ['--apply', 'create it'],
+    ['--steps <list>', 'Steps, such as 1,50%,100%; default: depends on the size'],
+    ['--pause <time>', 'Continue after this time, such as 10m; default: each step waits for approval'],
+    ['--apply', 'Create the Rollout'],
     DRY_RUN,
   ],
   examples: ['kubectl tranche init web --steps 10%,50%,100% > rollout.yaml', 'kubectl tranche init web --apply'],
@@ -35,8 +36,7 @@ async function makeRollout(context: Context, flags: InitFlags, argument: string)
   const dryRun = parseDryRun(flags.dryRun);
   const pauseMs = flags.pause === undefined ? undefined : parseDuration(flags.pause, '--pause');
   const wanted = flags.steps === undefined ? undefined : parseSteps(flags.steps);
-  if (dryRun !== 'none' && flags.apply !== true)
-    throw usageError('--dry-run goes with --apply: without it nothing is changed');
+  if (dryRun !== 'none' && flags.apply !== true) throw usageError('--dry-run requires --apply');
   const { io } = context;
   const cluster = await context.cluster();
   const deployment = await getDeployment(cluster, deploymentName(argument));
@@ -50,7 +50,7 @@ async function makeRollout(context: Context, flags: InitFlags, argument: string)
   const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
   const taken = other
     ? [
-        `Deployment "${name}" has Rollout "${other.metadata.name}" already: change that one, with: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
+        `Deployment "${name}" already has Rollout "${other.metadata.name}"; to change it: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
       ]
     : [];
   const wrong = [
@@ -66,18 +66,18 @@ async function makeRollout(context: Context, flags: InitFlags, argument: string)
   const { stringify } = await import('yaml');
   if (flags.apply !== true) {
     io.data(
-      `# ${sizes} of the ${pods(replicas)} that Deployment ${name} has now.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
+      `# New Pods after each step: ${sizes} of the ${pods(replicas)} of Deployment ${name}.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     );
     return EXIT.done;
   }
   await cluster.send({ method: 'POST', resource: ROLLOUTS, namespace, body: rollout }, dryRun);
   io.out(
-    `Rollout ${name} is made: the next change of Deployment ${name} goes out in steps, ${sizes} of ${pods(replicas)}${dryRunNote(dryRun)}\n`,
+    `Rollout ${name} created: the next change of Deployment ${name} goes through the steps ${sizes} of ${pods(replicas)}${dryRunNote(dryRun)}\n`,
   );
   return EXIT.done;
 }
 
-/** One Pod first where that is less than a tenth; never two steps of the same size. */
+/** The default steps. Steps that release no more Pods than the step before are left out. */
 export function stepsFor(replicas: number): IntOrString[] {
   const wanted: IntOrString[] =
     replicas <= 1
@@ -97,7 +97,7 @@ function parseSteps(text: string): IntOrString[] {
   return parts.map((part) => {
     if (/^[1-9]\d*%$/.test(part)) return part;
     if (/^[1-9]\d*$/.test(part)) return Number(part);
-    throw usageError(`--steps "${text}": "${part}" is no step; write numbers of Pods or percents, such as 1,50%,100%`);
+    throw usageError(`invalid --steps "${text}": "${part}": write numbers of Pods or percentages, such as 1,50%,100%`);
   });
 }
 

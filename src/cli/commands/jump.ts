@@ -1,4 +1,4 @@
-// `kubectl tranche jump`: another step next, forward or back.
+// `kubectl tranche jump`: continues with another step, forward or back.
 import { stepsOf } from '../../view/state.ts';
 import { change, describeStep, inSteps, patchStatus, whileFrozen, type Change, type Target } from '../act.ts';
 import type { Cluster } from '../cluster.ts';
@@ -9,10 +9,10 @@ import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
 
 export const jump = defineCommand({
   description:
-    'Goes on with another step than the next one. Forward, the steps between are left out; back, the wait of that step is repeated, and Pods ' +
-    'that are updated stay so. From a step that waits it counts as approval; a step that is under way is left at once, unless a policy ' +
-    'requires approvals: then the jump follows its approval.',
-  arguments: [ROLLOUT, ['<step>', 'number of the step, from 1']],
+    'Continues with a step other than the next one. A jump forward skips the steps in between. A jump back repeats the wait of that step; updated Pods ' +
+    'stay updated. If the current step waits, the jump counts as its approval. If it is in progress, the jump takes effect at once, or, if a policy ' +
+    'requires approvals, after its approval.',
+  arguments: [ROLLOUT, ['<step>', 'Number of the step, starting at 1']],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string, text: string) {
     const dryRun = parseDryRun(flags.dryRun);
@@ -30,7 +30,7 @@ function jumpTo(cluster: Cluster, target: Target, step: number): Change {
   const { name } = rollout.metadata;
   if (step > all) throw new CliError(`cannot jump to step ${step}: ${name} has ${all} steps: write 1 to ${all}`);
   const current = status.currentStepIndex;
-  const back = step <= current ? '; Pods that are updated stay so' : '';
+  const back = step <= current ? '; updated Pods stay updated' : '';
   const there = async (): Promise<string> => `${await describeStep(target, step)}${back}`;
   const atOnce = async (): Promise<string> =>
     `${name} jumps from step ${current} to ${await there()}${whileFrozen(target)}`;
@@ -48,9 +48,9 @@ function jumpTo(cluster: Cluster, target: Target, step: number): Change {
     says: async () => {
       const { approvalRule, policiesFor } = await import('../policies.ts');
       const policies = await policiesFor(cluster, rollout, deployment);
-      // The step that follows anyway is no jump, and where a policy requires approvals there is none without.
+      // The jump waits for the current step if it names the next step anyway, or if a policy requires approvals.
       const later = step === status.nextStepIndex || policies === undefined || approvalRule(policies) !== undefined;
-      return later ? `when step ${current} of ${name} is done and approved, next is ${await there()}` : atOnce();
+      return later ? `after step ${current} of ${name} is done and approved, next is ${await there()}` : atOnce();
     },
   };
 }

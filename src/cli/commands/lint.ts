@@ -1,4 +1,4 @@
-// `kubectl tranche lint`: the webhook's validation on files, with the lines of what is wrong.
+// `kubectl tranche lint`: validates files as the webhook does, and prints the lines of errors.
 import { plural } from '../../engine/lib/text.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -9,10 +9,10 @@ import { isTable, parseFormat, printData } from '../output.ts';
 
 export const lint = defineCommand({
   description:
-    'Checks the Rollouts and ReleasePolicies in files as the webhook would, without a cluster, and says file, line and column of each mistake. A Deployment beside them is ' +
-    'taken into account. Other objects are passed over.',
+    'Validates the Rollouts and ReleasePolicies in files as the webhook does, without a cluster. Prints file, line and column of each error. Takes ' +
+    'Deployments in the files into account, and ignores other objects.',
   arguments: [FILES],
-  options: [['--strict', 'warnings fail too'], DATA_OUTPUT],
+  options: [['--strict', 'Fail on warnings, too'], DATA_OUTPUT],
   offline: true,
   run: lintFiles,
 });

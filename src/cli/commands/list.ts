@@ -1,4 +1,4 @@
-// `kubectl tranche list`: one line per Rollout.
+// `kubectl tranche list`: prints one line per Rollout.
 import { DEPLOYMENTS } from '../../api/resources.ts';
 import type { Deployment } from '../../api/types.ts';
 import { byKey } from '../../view/rows.ts';
@@ -19,10 +19,13 @@ interface ListFlags {
 }
 
 export const list = defineCommand({
-  description: 'Lists Rollouts with their step, their share of new Pods, their state, and what they wait for.',
+  description: 'Lists Rollouts with their step, new Pods and state, and what each one waits for.',
   options: [
     ALL_NAMESPACES,
-    ['-w, --watch', 'go on: in place on a terminal, else a line for each Rollout that has changed'],
+    [
+      '-w, --watch',
+      'Watch for changes: update in place on a terminal, otherwise print a line for each changed Rollout',
+    ],
     WATCH_TIMEOUT,
     OUTPUT,
   ],
@@ -37,10 +40,10 @@ export const list = defineCommand({
 async function showList(context: Context, flags: ListFlags): Promise<number> {
   const format = parseFormat(flags.output);
   const timeout = parseTimeout(flags.timeout);
-  if (timeout && flags.watch !== true) throw usageError('--timeout goes with --watch: add it, or leave it out');
+  if (timeout && flags.watch !== true) throw usageError('--timeout requires --watch');
   const cluster = await context.cluster();
   const namespace = flags.allNamespaces === true ? undefined : cluster.namespace;
-  // Also before a watch: a kind that is not there, or a right that is missing, is said at once.
+  // Also before a watch, so that a missing kind or permission is reported at once.
   const rollouts = await listRollouts(cluster, namespace);
   if (flags.watch === true) {
     const { watchList } = await import('../watch/list.ts');

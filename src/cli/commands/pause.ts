@@ -1,4 +1,4 @@
-// `kubectl tranche pause`: a release is frozen where it is.
+// `kubectl tranche pause`: pauses a release.
 import type { Rollout } from '../../api/types.ts';
 import { namespaceFlag } from '../../engine/lib/text.ts';
 import { stateOf } from '../../view/state.ts';
@@ -9,7 +9,7 @@ import { EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const pause = defineCommand({
-  description: 'Freezes the release where it is: no further Pod is replaced and no timer runs, until it is resumed.',
+  description: 'Pauses the release: no more Pods are replaced and no timer runs until you resume it.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string) {
@@ -22,16 +22,17 @@ function freeze({ rollout, deployment }: Target): Change {
   refuseDeleted(rollout, 'pause');
   const { name } = rollout.metadata;
   const resume = resumeCommand(rollout);
-  if (rollout.spec.strategy.paused === true) return { says: () => `${name} is paused already; go on with: ${resume}` };
+  if (rollout.spec.strategy.paused === true)
+    return { says: () => `${name} is already paused; to resume it: ${resume}` };
   const releasing = rollout.status?.phase === 'Progressing';
   const what = releasing
-    ? 'no further Pod is replaced and no timer runs'
+    ? 'no more Pods are replaced and no timer runs'
     : stateOf(rollout, deployment) === 'Disabled'
-      ? 'it is disabled, so this counts from when it is enabled; then a change will be held at its first step'
-      : 'it releases nothing now; the next change will be held at its first step';
+      ? 'it is disabled; after it is enabled, the next change is held at its first step'
+      : 'no release is in progress; the next change is held at its first step';
   return {
     write: patchSpec(rollout, { strategy: { paused: true } }),
-    says: () => `${name} is paused: ${what}, until: ${resume}`,
+    says: () => `${name} is paused: ${what}; to resume it: ${resume}`,
   };
 }
 

@@ -1,4 +1,4 @@
-// `kubectl tranche plan`: the release before it happens, from the cluster, from files, or from both.
+// `kubectl tranche plan`: shows the steps of a release in advance, from the cluster, from files, or from both.
 import { MAX_PODS, replicasOf } from '../../engine/lib/replicas.ts';
 import { plural, pods } from '../../engine/lib/text.ts';
 import type { Plan } from '../../engine/steps/plan.ts';
@@ -18,17 +18,17 @@ interface PlanFlags {
 
 export const plan = defineCommand({
   description:
-    'Says what each step of the next release will do: Pods of the new and of the old version, surge and unavailable Pods at worst, where it waits, ' +
-    'and how long the last releases took. Computed by the engine that releases. With -f also for a changed Deployment, and without a cluster ' +
-    'when both a Rollout and its Deployment are in the files.',
-  arguments: [['[rollout]', 'its name, or deployment/NAME; not needed when -f brings the Rollout']],
+    'Shows what each step of the next release will do: new and old Pods, the maximum of surge and unavailable Pods, where the release waits, and how ' +
+    'long the last releases took. The same engine runs the release. With -f, it plans a changed Deployment. If the files contain both a Rollout and its ' +
+    'Deployment, it needs no cluster.',
+  arguments: [['[rollout]', 'Name of the Rollout, or deployment/NAME; not needed if -f contains the Rollout']],
   options: [
     [
       '-f, --filename <file>',
-      'a YAML or JSON file with a new Deployment, a Rollout, or both; "-" is standard input; may be repeated',
+      'YAML or JSON file with a new Deployment, a Rollout, or both; "-" is standard input; may be repeated',
       { repeated: true },
     ],
-    ['--replicas <number>', 'at another size'],
+    ['--replicas <number>', 'Plan for this number of replicas'],
     OUTPUT,
   ],
   examples: [
@@ -42,7 +42,7 @@ export const plan = defineCommand({
 async function showPlan(context: Context, flags: PlanFlags, name: string | undefined): Promise<number> {
   const format = parseFormat(flags.output);
   if (flags.replicas !== undefined && !/^[1-9]\d{0,5}$/.test(flags.replicas))
-    throw usageError(`--replicas "${flags.replicas}" is not a size: write a number from 1`);
+    throw usageError(`invalid --replicas "${flags.replicas}": write a number, 1 or more`);
   const { subjectOf } = await import('../plan/subject.ts');
   const { notesOf, policyNotesOf } = await import('../plan/notes.ts');
   const { experienceOf, planRelease } = await import('../../engine/steps/plan.ts');

@@ -1,4 +1,4 @@
-// `kubectl tranche restart`: what `kubectl rollout restart` does, with a word on what follows, and not in the middle of a release.
+// `kubectl tranche restart`: like `kubectl rollout restart`, but says what follows, and refuses during a release.
 import { ON_RESTART, RESTARTED_AT } from '../../api/keys.ts';
 import { DEPLOYMENTS } from '../../api/resources.ts';
 import { formatTime } from '../../engine/lib/time.ts';
@@ -11,8 +11,8 @@ import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const restart = defineCommand({
   description:
-    'Restarts every Pod of the Deployment with the template it has. The annotation tranche.dev/on-restart of the Rollout says how: as a release (Release), ' +
-    'through the steps without approvals (Batches), or as a normal rolling update (Native).',
+    'Restarts all Pods of the Deployment with their current template. The annotation tranche.dev/on-restart of the Rollout specifies how: as a release ' +
+    '(Release), through the steps without approvals (Batches), or as a normal rolling update (Native).',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string) {
@@ -34,7 +34,7 @@ function restartPods({ rollout, deployment }: Target, now: number): Change {
   const state = stateOf(rollout, deployment);
   if (rollout.status?.phase === 'Progressing' || state === 'Starting')
     throw new CliError(
-      `cannot restart: ${name} is in the middle of a release (${messageOf(rollout)}), which would begin again at step 1; ` +
+      `cannot restart: the current release of ${name} (${messageOf(rollout)}) would start again at step 1; ` +
         `finish or abort it first`,
     );
   const how = rollout.metadata.annotations?.[ON_RESTART] ?? 'Release';

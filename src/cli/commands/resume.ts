@@ -1,4 +1,4 @@
-// `kubectl tranche resume`: a release goes on where it was frozen.
+// `kubectl tranche resume`: resumes a paused release.
 import { DEPLOYMENTS } from '../../api/resources.ts';
 import type { Deployment } from '../../api/types.ts';
 import { messageOf } from '../../view/state.ts';
@@ -11,7 +11,7 @@ import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const resume = defineCommand({
   description:
-    'Goes on where the release was frozen, by this command or by the paused of the Deployment. It approves nothing.',
+    'Resumes a release that was paused by "kubectl tranche pause" or by spec.paused of the Deployment. It approves nothing.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   run: resumeRelease,
@@ -26,15 +26,14 @@ async function resumeRelease(context: Context, flags: { dryRun?: string }, name:
     const { name } = rollout.metadata;
     const byRollout = rollout.spec.strategy.paused === true;
     const paused = deployment && readHeld(deployment)?.user.paused === true ? deployment : undefined;
-    if (!byRollout && !paused)
-      return { says: () => `${name} is not paused; ${messageOf(rollout) ?? 'it has no status yet'}` };
-    const what = paused ? `${name} goes on, and its Deployment is not paused any more` : `${name} goes on`;
+    if (!byRollout && !paused) return { says: () => `${name} is not paused; ${messageOf(rollout) ?? 'no status yet'}` };
+    const what = paused ? `${name} and its Deployment are resumed` : `${name} is resumed`;
     if (byRollout && paused) await cluster.send(unpause(paused), dryRun);
     return {
       ...(byRollout
         ? { write: patchSpec(rollout, { strategy: { paused: false } }) }
         : paused && { write: unpause(paused) }),
-      says: () => `${what} where it was; a step that waits for approval still does`,
+      says: () => `${what}; a step that waits for approval still waits`,
     };
   });
   return EXIT.done;

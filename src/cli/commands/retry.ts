@@ -1,4 +1,4 @@
-// `kubectl tranche retry`: failing Pods start anew, or a version that was rolled back is released again.
+// `kubectl tranche retry`: replaces failing Pods of a stalled release, or releases a rolled back version again.
 import { PODS } from '../../api/resources.ts';
 import type { HistoryEntry } from '../../api/types.ts';
 import { deploymentTemplate } from '../../engine/lib/template.ts';
@@ -15,8 +15,8 @@ import { gather, removeObject } from '../resources.ts';
 
 export const retry = defineCommand({
   description:
-    'Tries again what failed. In a release that is stalled, the Pods of the new version that are not ready are deleted, so that new ones take their ' +
-    'place. After a release that was rolled back, its version is released again, from step 1.',
+    'Retries a stalled or rolled back release. If the release is stalled, it deletes the Pods of the new version that are not ready, so that Kubernetes ' +
+    'replaces them. If the last release was rolled back, it releases the same version again from step 1.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   run: retryRelease,
@@ -35,12 +35,11 @@ async function retryRelease(context: Context, flags: { dryRun?: string }, name: 
   if (stateOf(rollout, deployment) === 'Idle' && last && UNDONE.has(last.outcome))
     return releaseAgain(context, cluster, name, last, dryRun);
   throw new CliError(
-    `nothing to retry: ${rollout.metadata.name} has neither a release that is stalled nor one that was rolled back ` +
-      `(${standing(target)})`,
+    `nothing to retry: ${rollout.metadata.name} has no stalled or rolled back release (${standing(target)})`,
   );
 }
 
-/** Only Pods of the new version that are not available: nothing that works is touched. */
+/** Deletes the Pods of the new version that are not ready. */
 async function startAnew(context: Context, cluster: Cluster, target: Target, dryRun: DryRun): Promise<number> {
   const { rollout } = target;
   const { readySince } = await import('../../engine/workload/pods.ts');
@@ -49,12 +48,12 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
   const missing = view ? view.updated - view.pods.length : 0;
   if (bad.length === 0 && (missing > 0 || (view && !view.newSet)))
     throw new CliError(
-      `nothing to retry: the Pods of the new version of ${rollout.metadata.name} are not made yet, and Kubernetes tries that by itself: ` +
+      `nothing to retry: Pods of the new version of ${rollout.metadata.name} are not created yet, and Kubernetes retries by itself: ` +
         `${rollout.status?.message ?? ''}`,
     );
   if (!view || bad.length === 0)
     throw new CliError(
-      `nothing to retry: every Pod of the new version of ${rollout.metadata.name} is ready; it goes on by itself`,
+      `nothing to retry: all Pods of the new version of ${rollout.metadata.name} are ready; the release continues by itself`,
     );
   const { namespace = cluster.namespace } = rollout.metadata;
   for (const { metadata } of bad) {
@@ -63,8 +62,7 @@ async function startAnew(context: Context, cluster: Cluster, target: Target, dry
   }
   const names = bad.map(({ metadata }) => metadata.name).join(', ');
   context.io.out(
-    `${plural(bad.length, 'Pod')} of the new version that ${bad.length === 1 ? 'was' : 'were'} not ready ` +
-      `${bad.length === 1 ? 'is' : 'are'} deleted and made anew: ${names}; ${follow(rollout)}${dryRunNote(dryRun)}\n`,
+    `${plural(bad.length, 'unready Pod')} of the new version deleted, to be replaced: ${names}; ${follow(rollout)}${dryRunNote(dryRun)}\n`,
   );
   return EXIT.done;
 }
@@ -82,11 +80,11 @@ async function releaseAgain(
     const set = view?.oldSets.find((one) => hashOf(one) === last.revision);
     if (!deployment || !set)
       throw new CliError(
-        `the version that was rolled back (${last.revision || 'it never had a Pod'}) is not among the ReplicaSets any more: apply its manifest again`,
+        `no ReplicaSet has the rolled back version (${last.revision || 'it had no Pods'}): apply its manifest again`,
       );
     return {
       write: replaceTemplate(deployment, deploymentTemplate(set.spec.template)),
-      says: () => `${rollout.metadata.name} releases ${last.revision} again, from step 1; ${follow(rollout)}`,
+      says: () => `${rollout.metadata.name} releases ${last.revision} again from step 1; ${follow(rollout)}`,
     };
   });
   return EXIT.done;

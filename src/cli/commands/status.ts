@@ -1,4 +1,4 @@
-// `kubectl tranche status`: the tree once, the tree that lives, or one line per change.
+// `kubectl tranche status`: shows a release as a tree, once or with --watch.
 import type { Rollout } from '../../api/types.ts';
 import { adviceFor } from '../advice.ts';
 import type { Cluster } from '../cluster.ts';
@@ -19,14 +19,14 @@ interface StatusFlags {
 
 export const status = defineCommand({
   description:
-    'Shows a release as a tree: its steps with their progress, ReplicaSets and Pods, what it waits for, since when, and whether you may approve. ' +
-    'With --watch it goes on until the release has ended: in place on a terminal, else one line per change.',
-  arguments: [['[rollout]', 'its name, or deployment/NAME; all of the namespace when left out']],
+    'Shows a release as a tree of steps, ReplicaSets and Pods, with what it waits for, since when, and whether you may approve. With --watch, it ' +
+    'updates until the release ends: in place on a terminal, otherwise one line per change.',
+  arguments: [['[rollout]', 'Name of the Rollout, or deployment/NAME; default: all Rollouts of the namespace']],
   options: [
-    ['-w, --watch', 'until the release has ended; 0 when it succeeded, 1 when it failed, stalled or was rolled back'],
+    ['-w, --watch', 'Watch until the release ends. Exit code 0: succeeded; 1: failed, stalled or rolled back'],
     [
       '--until <what>',
-      'with --watch: "done", or "approval" to end well as soon as a step waits for approval',
+      'With --watch: "done", or "approval" to end with exit code 0 when a step waits for approval',
       { default: 'done' },
     ],
     WATCH_TIMEOUT,
@@ -40,22 +40,22 @@ async function showStatus(context: Context, flags: StatusFlags, name: string | u
   const format = parseFormat(flags.output);
   const watching = flags.watch === true;
   if (flags.until !== 'done' && flags.until !== 'approval')
-    throw usageError(`--until "${flags.until}" is not a choice: write done or approval`);
+    throw usageError(`invalid --until "${flags.until}": write done or approval`);
   if (!watching && (flags.timeout !== undefined || flags.until !== 'done'))
-    throw usageError('--timeout and --until go with --watch: add it, or leave them out');
+    throw usageError('--timeout and --until require --watch');
   const timeout = parseTimeout(flags.timeout);
   const cluster = await context.cluster();
   const rollouts =
     name === undefined ? await listRollouts(cluster, cluster.namespace) : [await getRollout(cluster, name)];
   if (rollouts.length === 0) {
-    context.io.err(`no Rollouts in namespace "${cluster.namespace}"; make one with: kubectl tranche init DEPLOYMENT\n`);
+    context.io.err(`no Rollouts in namespace "${cluster.namespace}"; to create one: kubectl tranche init DEPLOYMENT\n`);
     return EXIT.done;
   }
   if (!watching) return showOnce(context, cluster, rollouts, format);
   const [only, ...others] = rollouts;
   if (!only || others.length > 0)
     throw usageError(
-      `--watch follows one Rollout, and there are ${rollouts.length}: name it, for example: kubectl tranche status ${only?.metadata.name} --watch`,
+      `--watch requires the name of one of the ${rollouts.length} Rollouts, for example: kubectl tranche status ${only?.metadata.name} --watch`,
     );
   const { watchRelease } = await import('../watch/release.ts');
   return watchRelease(context, cluster, only, { timeout, untilApproval: flags.until === 'approval', format });

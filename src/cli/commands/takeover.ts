@@ -1,4 +1,4 @@
-// `kubectl tranche takeover`: Deployments that OpenKruise Rollouts has left in the middle of a release become held by us, or go back to their users.
+// `kubectl tranche takeover`: takes over Deployments that OpenKruise Rollouts left in the middle of a release.
 import { KRUISE_CANARY } from '../../api/keys.ts';
 import { DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, SERVICES } from '../../api/resources.ts';
 import type { Deployment, ReplicaSet, Rollout } from '../../api/types.ts';
@@ -34,16 +34,19 @@ interface TakeoverFlags {
 
 export const takeover = defineCommand({
   description:
-    'Takes over Deployments that OpenKruise Rollouts has left in the middle of a release: paused, mostly with strategy Recreate, under which un-pausing ends all Pods at once. ' +
-    'In one write each becomes held as by Tranche, and its Rollout goes on with the step it was in; no Pod is started or ended by that. Deployments that no Rollout names, or ' +
-    'whose release Tranche cannot go on with, need --finish or --rollback. OpenKruise must not run any more. What it left of BatchReleases is removed. ' +
-    'It needs nothing of ours to be running.',
-  arguments: [['[deployment...]', 'their names; all of the namespace that were left behind when left out']],
+    'Takes over Deployments that OpenKruise Rollouts left in the middle of a release. They are paused, usually with strategy Recreate, so resuming them deletes all ' +
+    'Pods at once. For each Deployment, one write replaces the settings of OpenKruise with those of Tranche, and its Rollout continues with the current step. The write ' +
+    'starts and stops no Pods. Use --finish or --rollback for Deployments that no Rollout names, or whose release Tranche cannot continue. OpenKruise must not be ' +
+    'running. Leftover BatchReleases are removed. It works even if Tranche is not running.',
+  arguments: [['[deployment...]', 'Names of Deployments; default: all leftover Deployments of the namespace']],
   options: [
     ALL_NAMESPACES,
-    ['--finish', 'where no Rollout goes on with it: a normal rolling update to the template it has'],
-    ['--rollback', 'where no Rollout goes on with it: a normal rolling update to the version before'],
-    ['--timeout <time>', 'how long to wait for the Deployment controller to be at rest', { default: '1m' }],
+    [
+      '--finish',
+      'If no Rollout continues the release: update all Pods to the current template, in a normal rolling update',
+    ],
+    ['--rollback', 'If no Rollout continues the release: go back to the previous version, in a normal rolling update'],
+    ['--timeout <time>', 'Time to wait for the Deployment controller to settle', { default: '1m' }],
     DRY_RUN,
   ],
   examples: [
@@ -67,16 +70,16 @@ interface Job {
 async function takeOver(context: Context, flags: TakeoverFlags, names: readonly string[]): Promise<number> {
   const dryRun = parseDryRun(flags.dryRun);
   const timeoutMs = parseDuration(flags.timeout, '--timeout');
-  if (flags.finish && flags.rollback) throw usageError('--finish and --rollback exclude each other: write one');
+  if (flags.finish && flags.rollback) throw usageError('--finish and --rollback are mutually exclusive');
   if (flags.allNamespaces && names.length > 0)
-    throw usageError('Deployments by name are in one namespace: leave the names or --all-namespaces out');
+    throw usageError('names of Deployments and --all-namespaces are mutually exclusive');
   const ending: Ending | undefined = flags.finish ? 'Finish' : flags.rollback ? 'Rollback' : undefined;
   const cluster = await context.cluster();
   const running = await findRunning(cluster, context.io.now());
-  if (running.why !== undefined) throw new CliError(`${running.why}; first: ${running.remedy}`);
+  if (running.why !== undefined) throw new CliError(`${running.why}; run: ${running.remedy}`);
   if (running.unknown.length > 0)
     context.io.err(
-      `Warning: you may not read ${running.unknown.join(' and ')}: make sure that OpenKruise Rollouts does not run any more\n`,
+      `Warning: you may not read ${running.unknown.join(' and ')}: make sure that OpenKruise Rollouts is not running\n`,
     );
   const job = { context, cluster, dryRun, ending, timeoutMs };
   const scope = flags.allNamespaces ? undefined : cluster.namespace;
@@ -95,7 +98,7 @@ async function takeOver(context: Context, flags: TakeoverFlags, names: readonly 
   const removed = await removeBatchReleases(job, scope, refused, names.length > 0 ? found : undefined);
   if (found.length === 0 && removed === 0)
     context.io.out(
-      `nothing of OpenKruise Rollouts is left on a Deployment in ${scope === undefined ? 'any namespace' : `namespace ${scope}`}\n`,
+      `no leftovers of OpenKruise Rollouts on Deployments in ${scope === undefined ? 'any namespace' : `namespace ${scope}`}\n`,
     );
   return worst;
 }
@@ -107,7 +110,7 @@ async function findLeftovers(cluster: Cluster, namespace: string | undefined): P
   return deployments.filter((one) => leftoverOf(one, ownerOf(naming(rollouts, one))) !== undefined);
 }
 
-/** None where the kind is gone. */
+/** Empty if the cluster does not serve the kind. */
 async function rolloutsIn(cluster: Cluster, namespace: string | undefined): Promise<Rollout[]> {
   try {
     return await cluster.list<Rollout>(ROLLOUTS, { namespace });
@@ -137,7 +140,7 @@ async function gather(cluster: Cluster, { metadata }: Deployment, now: number): 
   return { now, deployment, rollouts: naming(rollouts, deployment), replicaSets, services, extras, digest };
 }
 
-/** Write after write until nothing is left to do: each is decided on what is there then. */
+/** Repeats until nothing is left to do: reads the facts, plans one write, sends it. */
 async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
   const { context, cluster, dryRun, ending, timeoutMs } = job;
   const { io } = context;
@@ -145,7 +148,7 @@ async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
   const { realClock, sleep } = await import('../../kube/clock.ts');
   const name = `Deployment ${keyOf(target)}`;
   const deadline = io.now() + timeoutMs;
-  let waitsFor = 'a moment in which nobody else writes to it';
+  let waitsFor = 'a moment without other writes to it';
   let told = false;
   for (;;) {
     const facts = await gather(cluster, target, io.now());
@@ -162,18 +165,18 @@ async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
     else {
       if (plan.kind === 'PatchDeployment' && plan.guessed)
         io.err(
-          `Warning: ${name}: OpenKruise has not kept its maxSurge and maxUnavailable: they become 25%, Kubernetes' default; write your own afterwards\n`,
+          `Warning: ${name}: OpenKruise did not record maxSurge and maxUnavailable: both are set to Kubernetes' default, 25%; correct them afterwards\n`,
         );
       if (await write(cluster, facts.deployment, plan, dryRun)) {
         io.out(`${name}: ${plan.says}${dryRunNote(dryRun)}\n`);
         told = true;
-        // A dry run changes nothing that could be looked at again.
+        // In a dry run the facts stay the same, so the next plan would, too.
         if (dryRun !== 'none' || plan.kind === 'PatchDeployment') return EXIT.done;
         continue;
       }
     }
     if (io.now() > deadline) {
-      io.err(`error: ${name}: not taken over within the time-out: it waits for ${waitsFor}\n`);
+      io.err(`error: ${name}: timed out waiting for ${waitsFor}\n`);
       return EXIT.timedOut;
     }
     if (!(await sleep(realClock, LOOK_EVERY_MS, io.signal))) return EXIT.failed;
@@ -182,7 +185,7 @@ async function takeOne(job: Job, target: Deployment): Promise<ExitCode> {
 
 type WritingPlan = Extract<TakeoverPlan, { kind: 'PatchDeployment' | 'PatchReplicaSet' }>;
 
-/** False when somebody else has written meanwhile: then all is decided again. */
+/** Returns false on a conflict. */
 async function write(cluster: Cluster, deployment: Deployment, plan: WritingPlan, dryRun: DryRun): Promise<boolean> {
   try {
     await cluster.send(writeOf(deployment, plan), dryRun);
@@ -210,7 +213,7 @@ const writeOf = (deployment: Deployment, plan: WritingPlan): Write =>
         body: { metadata: { resourceVersion: plan.set.metadata.resourceVersion }, spec: plan.spec },
       };
 
-/** Those of Deployments that are taken over, or that nothing is left of; with `only`, of these Deployments alone. */
+/** Removes the BatchReleases of all Deployments that are not `refused`; with `only`, of these Deployments alone. Returns their number. */
 async function removeBatchReleases(
   { context, cluster, dryRun }: Job,
   scope: string | undefined,

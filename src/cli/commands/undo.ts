@@ -1,4 +1,4 @@
-// `kubectl tranche undo`: an earlier template is put back, also on a Deployment that is held.
+// `kubectl tranche undo`: restores an earlier template, also of a held Deployment.
 import { HELD, REVISION } from '../../api/keys.ts';
 import type { Deployment, ReplicaSet } from '../../api/types.ts';
 import { sameTemplate } from '../../engine/lib/template.ts';
@@ -9,10 +9,10 @@ import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const undo = defineCommand({
   description:
-    'Puts an earlier template of the Deployment back, also while it is held, where "kubectl rollout undo" refuses. In a release that is the version ' +
-    'before it, and the rollback is native and at once; at rest it is the revision before, and it is released in steps as any change.',
+    'Restores an earlier template of the Deployment. It also works during a release, where "kubectl rollout undo" fails: then it restores the version ' +
+    'before the release natively, at once. Otherwise it restores the previous revision, which goes through the steps like any other change.',
   arguments: [ROLLOUT],
-  options: [['--to-revision <number>', 'this revision of the Deployment (see history)'], DRY_RUN],
+  options: [['--to-revision <number>', 'Revision of the Deployment to restore (see history)'], DRY_RUN],
   async run(context: Context, flags: { toRevision?: string; dryRun?: string }, name: string) {
     const dryRun = parseDryRun(flags.dryRun);
     const revision = flags.toRevision === undefined ? undefined : parseRevision(flags.toRevision);
@@ -30,11 +30,13 @@ const revisionOf = (set: ReplicaSet): number => Number(set.metadata.annotations?
 
 function previous(sets: readonly ReplicaSet[], deployment: Deployment): ReplicaSet {
   if (deployment.metadata.annotations?.[HELD] !== undefined)
-    throw new CliError(`what holds ${deployment.metadata.name} cannot be read: see kubectl tranche doctor`);
+    throw new CliError(
+      `the record of the hold of ${deployment.metadata.name} is not readable; to repair it: kubectl tranche doctor`,
+    );
   const others = sets.filter((set) => !sameTemplate(set.spec.template, deployment.spec.template));
   const [last] = others.sort((a, b) => revisionOf(b) - revisionOf(a));
   if (last === undefined)
-    throw new CliError(`${deployment.metadata.name} has no earlier revision: its ReplicaSets remember none`);
+    throw new CliError(`${deployment.metadata.name} has no earlier revision: no ReplicaSet has one`);
   return last;
 }
 
@@ -44,16 +46,15 @@ function byRevision(sets: readonly ReplicaSet[], revision: number, deployment: D
   if (found === undefined) {
     const known = sets.map(revisionOf).filter((one) => one > 0);
     throw new CliError(
-      `${name} has no revision ${revision}; there are: ${known.sort((a, b) => a - b).join(', ') || 'none'}`,
+      `${name} has no revision ${revision}; existing revisions: ${known.sort((a, b) => a - b).join(', ') || 'none'}`,
     );
   }
   if (sameTemplate(found.spec.template, deployment.spec.template))
-    throw new CliError(`${name} is at revision ${revision} already`);
+    throw new CliError(`${name} is already at revision ${revision}`);
   return found;
 }
 
 function parseRevision(text: string): number {
-  if (!/^[1-9]\d*$/.test(text))
-    throw usageError(`--to-revision "${text}" is not a revision: write a number from history`);
+  if (!/^[1-9]\d*$/.test(text)) throw usageError(`invalid --to-revision "${text}": write a number from the history`);
   return Number(text);
 }

@@ -1,4 +1,4 @@
-// Argo Rollouts: a canary by weights becomes a Deployment released by the same shares of Pods.
+// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods.
 import type { Json } from '../../api/json.ts';
 import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted } from './types.ts';
 
@@ -12,7 +12,7 @@ const DEPLOYMENT_FIELDS = [
   'progressDeadlineSeconds',
 ] as const;
 
-/** Fields of spec that are here in another place, or have no effect to lose. */
+/** Fields of spec that are converted, or whose loss has no effect. */
 const SPEC_KNOWN = new Set<string>([...DEPLOYMENT_FIELDS, 'workloadRef', 'strategy']);
 const CANARY_KNOWN = new Set(['steps', 'maxSurge', 'maxUnavailable']);
 
@@ -24,12 +24,12 @@ export function convertArgo(object: Json): Converted {
   for (const key of Object.keys(asObject(asObject(object['metadata'])?.['annotations']) ?? {}))
     if (key.startsWith('notifications.argoproj.io/'))
       notes.push(
-        `metadata.annotations[${key}]: see the Events of the Rollout, and the metrics and alerts of the chart`,
+        `metadata.annotations[${key}]: use the Events of the Rollout, and the metrics and alerts of the chart`,
       );
   const canary = asObject(strategy['canary']) ?? {};
   if (strategy['blueGreen'] !== undefined)
     notes.push(
-      'spec.strategy.blueGreen: there is no blue-green release here; all Pods are released in one step that waits for nothing: write steps that suit you',
+      'spec.strategy.blueGreen: blue-green releases are not supported; all Pods are released in one step: write your own steps',
     );
   for (const field of Object.keys(spec))
     if (!SPEC_KNOWN.has(field)) notes.push(`spec.${field}: ${SPEC_NOTES[field] ?? 'has no counterpart'}`);
@@ -38,7 +38,7 @@ export function convertArgo(object: Json): Converted {
       notes.push(`spec.strategy.canary.${field}: ${CANARY_NOTES[field] ?? 'has no counterpart'}`);
   const written = asList(canary['steps']);
   if (strategy['canary'] !== undefined && written.length === 0)
-    notes.push('spec.strategy.canary: it has no steps; all Pods are released in one: write steps that suit you');
+    notes.push('spec.strategy.canary: has no steps; all Pods are released in one step: write your own steps');
   const full = asObject(canary['trafficRouting'])?.['maxTrafficWeight'];
   const steps = stepsOf(written, typeof full === 'number' && full > 0 ? full : 100, notes);
   const deployment = deploymentOf(metadata, spec, canary, notes);
@@ -57,27 +57,27 @@ export function convertArgo(object: Json): Converted {
 }
 
 const SPEC_NOTES: Readonly<Record<string, string>> = {
-  analysis: 'there is no analysis by metrics; failing Pods stop a step by themselves (stepDeadlineSeconds, onFailure)',
-  restartAt: 'restart with: kubectl tranche restart',
-  rollbackWindow: 'a rollback is always at once, not in steps',
+  analysis: 'analysis by metrics is not supported; failing Pods stop a step (stepDeadlineSeconds, onFailure)',
+  restartAt: 'use kubectl tranche restart',
+  rollbackWindow: 'rollbacks always happen at once, not in steps',
   progressDeadlineAbort: 'becomes spec.strategy.canary.onFailure: Rollback',
 };
 
 const CANARY_NOTES: Readonly<Record<string, string>> = {
   trafficRouting:
-    'traffic is not routed: a weight becomes that share of the Pods, and the Service spreads requests over all of them',
-  canaryService: 'there is no second Service; Pods of a release have the label rollouts.kruise.io/rollout-id',
+    'traffic routing is not supported: a weight becomes the same percentage of Pods, and the Service sends requests to all Pods',
+  canaryService: 'there is no canary Service; Pods of a release have the label rollouts.kruise.io/rollout-id',
   stableService:
-    'there is no second Service; when Argo Rollouts is gone, take the selector rollouts-pod-template-hash off the one that stays',
-  analysis: 'there is no analysis by metrics; failing Pods stop a step by themselves (stepDeadlineSeconds, onFailure)',
-  antiAffinity: 'write it into the Pod template',
+    'there is no stable Service; after you remove Argo Rollouts, remove rollouts-pod-template-hash from the selector of the remaining Service',
+  analysis: 'analysis by metrics is not supported; failing Pods stop a step (stepDeadlineSeconds, onFailure)',
+  antiAffinity: 'add it to the Pod template',
   canaryMetadata: 'Pods of a release have the labels rollouts.kruise.io/rollout-id and rollout-batch-id',
-  dynamicStableScale: 'is always so: old Pods go as new ones come',
-  replicaProgressThreshold: 'every Pod of a step is to be available; use failureThreshold',
-  scaleDownDelaySeconds: 'old Pods go as soon as new ones are available',
+  dynamicStableScale: 'always on: old Pods are removed when new Pods are available',
+  replicaProgressThreshold: 'all Pods of a step must be available; use failureThreshold',
+  scaleDownDelaySeconds: 'old Pods are removed when new Pods are available',
 };
 
-/** A setWeight and the pauses behind it are one step. `full` is the weight that means all of the traffic. */
+/** A setWeight and the pauses after it become one step. `full`: the weight for all traffic. */
 function stepsOf(written: readonly unknown[], full: number, notes: string[]): Json[] {
   const steps: { weight: number; seconds: number | undefined }[] = [];
   for (const [i, raw] of written.entries()) {
@@ -86,17 +86,17 @@ function stepsOf(written: readonly unknown[], full: number, notes: string[]): Js
     const last = steps.at(-1);
     if (kind === 'setWeight' && typeof value === 'number') {
       const weight = Math.min(100, Math.ceil((value * 100) / full));
-      if (value <= 0) notes.push(`${at}: setWeight 0 is left out: before the first step no Pod is new`);
+      if (value <= 0) notes.push(`${at}: setWeight 0 is omitted: no Pods are new before the first step`);
       else if (last && weight <= last.weight)
-        notes.push(`${at}: setWeight ${value} is left out: steps cannot go back or stand still`);
+        notes.push(`${at}: setWeight ${value} is omitted: each step must be larger than the previous one`);
       else steps.push({ weight, seconds: 0 });
     } else if (kind === 'pause') {
       const given = asObject(value)?.['duration'];
       const seconds = secondsOf(given);
-      if (!last) notes.push(`${at}: a pause before the first weight is left out: use spec.strategy.paused`);
+      if (!last) notes.push(`${at}: a pause before the first weight is omitted: use spec.strategy.paused`);
       else if (given === undefined || last.seconds === undefined) last.seconds = undefined;
       else if (seconds === undefined) {
-        notes.push(`${at}: duration ${JSON.stringify(given)} is not understood: the step waits for approval`);
+        notes.push(`${at}: invalid duration ${JSON.stringify(given)}: the step waits for approval`);
         last.seconds = undefined;
       } else last.seconds += seconds;
     } else notes.push(`${at}: ${kind || 'it'} ${STEP_NOTES[kind] ?? 'has no counterpart'}`);
@@ -104,7 +104,7 @@ function stepsOf(written: readonly unknown[], full: number, notes: string[]): Js
   const final = steps.at(-1);
   if (final?.weight === 100 && final.seconds !== 0)
     notes.push(
-      'spec.strategy.canary.steps: the wait at the end is left out: every Pod is new by then, and the release is done',
+      'spec.strategy.canary.steps: the pause at the end is omitted: the release is done when all Pods are new',
     );
   const converted = steps.map(({ weight, seconds }) => step(`${weight}%`, weight === 100 ? undefined : seconds));
   return final?.weight === 100 ? converted : [...converted, step('100%', undefined)];
@@ -112,11 +112,11 @@ function stepsOf(written: readonly unknown[], full: number, notes: string[]): Js
 
 const STEP_NOTES: Readonly<Record<string, string>> = {
   analysis:
-    'has no counterpart: the step is not judged by metrics; make it a pause for approval if somebody should look',
+    'has no counterpart: analysis by metrics is not supported; to check the step yourself, write a pause instead',
   experiment: 'has no counterpart',
-  setCanaryScale: 'has no counterpart: the share of Pods is the step itself',
-  setHeaderRoute: 'has no counterpart: traffic is not routed',
-  setMirrorRoute: 'has no counterpart: traffic is not routed',
+  setCanaryScale: 'has no counterpart: the step itself sets the number of Pods',
+  setHeaderRoute: 'has no counterpart: traffic routing is not supported',
+  setMirrorRoute: 'has no counterpart: traffic routing is not supported',
   plugin: 'has no counterpart',
 };
 
@@ -124,7 +124,7 @@ function deploymentOf(metadata: Json, spec: Json, canary: Json, notes: string[])
   const ref = asObject(spec['workloadRef']);
   if (ref) {
     notes.push(
-      `spec.workloadRef: Deployment "${String(ref['name'])}" stays as it is; scale it up again before the Argo Rollout goes (scaleDown: ${String(ref['scaleDown'] ?? 'never')})`,
+      `spec.workloadRef: Deployment "${String(ref['name'])}" stays unchanged; scale it up before you delete the Argo Rollout (scaleDown: ${String(ref['scaleDown'] ?? 'never')})`,
     );
     return { name: String(ref['name']) };
   }
@@ -145,7 +145,7 @@ function deploymentOf(metadata: Json, spec: Json, canary: Json, notes: string[])
   };
 }
 
-/** Servers write `creationTimestamp: null` into templates. */
+/** Removes `creationTimestamp: null`, which some clients write into templates. */
 function withoutTimestamp(metadata: Json | undefined): Json {
   const { creationTimestamp: _, ...rest } = metadata ?? {};
   return rest;

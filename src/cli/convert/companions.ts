@@ -1,19 +1,19 @@
-// What stands beside an Argo Rollout or a Canary in its files: an autoscaler finds the Deployment, the rest has no counterpart.
+// Converts the other resources of Argo Rollouts and Flagger: autoscalers get a new target, the rest has no counterpart.
 import type { Json } from '../../api/json.ts';
 import { asObject, groupOf, metadataOf, type Converted } from './types.ts';
 
 const NO_COUNTERPART: Readonly<Record<string, string>> = {
   'argoproj.io/AnalysisTemplate':
-    'there is no analysis by metrics; what it asks can be asked in the pipeline, before approve',
+    'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve',
   'argoproj.io/ClusterAnalysisTemplate':
-    'there is no analysis by metrics; what it asks can be asked in the pipeline, before approve',
+    'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve',
   'argoproj.io/Experiment': 'has no counterpart',
   'flagger.app/MetricTemplate':
-    'there is no analysis by metrics; what it asks can be asked in the pipeline, before approve',
-  'flagger.app/AlertProvider': 'see the Events of the Rollout, and the metrics and alerts of the chart',
+    'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve',
+  'flagger.app/AlertProvider': 'use the Events of the Rollout, and the metrics and alerts of the chart',
 };
 
-/** Undefined when the object is none of them. `deploymentOf` gives the Deployment that takes the place of an Argo Rollout. */
+/** Undefined for other objects. `deploymentOf`: returns the Deployment that replaces an Argo Rollout. */
 export function convertCompanion(object: Json, deploymentOf: (rollout: string) => string): Converted | undefined {
   const kind = String(object['kind']);
   const note = NO_COUNTERPART[`${groupOf(object)}/${kind}`];
@@ -30,6 +30,6 @@ export function convertCompanion(object: Json, deploymentOf: (rollout: string) =
     objects: [
       { apiVersion, kind, metadata: metadataOf(asObject(object['metadata'])), spec: { ...spec, scaleTargetRef } },
     ],
-    notes: [`its target is Deployment "${name}" now`],
+    notes: [`now targets Deployment "${name}"`],
   };
 }

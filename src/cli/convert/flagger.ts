@@ -1,4 +1,4 @@
-// Flagger: the weights of a Canary become shares of the Pods of the Deployment that it names.
+// Converts Canaries of Flagger: each weight becomes the same percentage of Pods.
 import type { Json } from '../../api/json.ts';
 import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted } from './types.ts';
 
@@ -12,9 +12,9 @@ export function convertFlagger(object: Json): Converted {
   const notes: string[] = [];
   const name = String(target['name'] ?? metadata['name']);
   if (target['kind'] !== undefined && target['kind'] !== 'Deployment')
-    notes.push(`spec.targetRef: a ${String(target['kind'])} cannot be released: name a Deployment`);
+    notes.push(`spec.targetRef: kind ${String(target['kind'])} is not supported: name a Deployment`);
   notes.push(
-    `Deployment "${name}" takes the requests again that Flagger sends to "${name}-primary": scale it up, and let the Service select it, before you delete the Canary`,
+    `before you delete the Canary, scale Deployment "${name}" up and let the Service select it: it replaces "${name}-primary"`,
   );
   for (const field of Object.keys(spec))
     if (!SPEC_KNOWN.has(field)) notes.push(`spec.${field}: ${SPEC_NOTES[field] ?? 'has no counterpart'}`);
@@ -31,14 +31,14 @@ export function convertFlagger(object: Json): Converted {
   const deadline = secondsOf(spec['progressDeadlineSeconds']);
   const canary = { ...(deadline === undefined ? {} : { stepDeadlineSeconds: deadline }), onFailure: 'Rollback' };
   const off = spec['skipAnalysis'] === true;
-  if (off) notes.push('spec.skipAnalysis: everything is released in one step, as Flagger does then');
+  if (off) notes.push('spec.skipAnalysis: all Pods are released in one step, as in Flagger');
   return {
     objects: [rollout(metadata, name, off ? [step('100%', undefined)] : [...steps, step('100%', undefined)], canary)],
     notes,
   };
 }
 
-/** They are here in another place, or have no effect to lose. */
+/** Fields that are converted, or whose loss has no effect. */
 const SPEC_KNOWN = new Set([
   'targetRef',
   'analysis',
@@ -50,25 +50,24 @@ const SPEC_KNOWN = new Set([
 const ANALYSIS_KNOWN = new Set(['interval', 'stepWeight', 'stepWeights', 'maxWeight', 'webhooks']);
 
 const SPEC_NOTES: Readonly<Record<string, string>> = {
-  autoscalerRef:
-    'the autoscaler stays with the Deployment: its target is the Deployment itself, and a release follows it',
-  ingressRef: 'traffic is not routed: a weight becomes that share of the Pods',
-  provider: 'traffic is not routed: a weight becomes that share of the Pods',
-  routeRef: 'traffic is not routed: a weight becomes that share of the Pods',
-  service: 'Services stay as you write them: make one for the Deployment, Flagger makes no more of them',
+  autoscalerRef: 'the autoscaler targets the Deployment itself, and a release follows its changes',
+  ingressRef: 'traffic routing is not supported: a weight becomes the same percentage of Pods',
+  provider: 'traffic routing is not supported: a weight becomes the same percentage of Pods',
+  routeRef: 'traffic routing is not supported: a weight becomes the same percentage of Pods',
+  service: 'write a Service for the Deployment yourself; Flagger no longer creates it',
   suspend: 'use spec.disabled of the Rollout',
 };
 
 const ANALYSIS_NOTES: Readonly<Record<string, string>> = {
-  metrics: 'there is no analysis by metrics; failing Pods roll back by themselves (onFailure: Rollback)',
-  threshold: 'there is no analysis by metrics to count',
-  iterations: 'there is no blue-green or A/B release: the Pods are released in steps',
-  match: 'traffic is not routed: there is no A/B release',
-  mirror: 'traffic is not routed',
-  alerts: 'see the Events of the Rollout, and the metrics of the operator',
-  sessionAffinity: 'traffic is not routed',
-  primaryReadyThreshold: 'every Pod of a step is to be available; use failureThreshold',
-  canaryReadyThreshold: 'every Pod of a step is to be available; use failureThreshold',
+  metrics: 'analysis by metrics is not supported; failing Pods roll the release back (onFailure: Rollback)',
+  threshold: 'analysis by metrics is not supported',
+  iterations: 'blue-green and A/B releases are not supported: the Pods are released in steps',
+  match: 'A/B releases are not supported',
+  mirror: 'traffic routing is not supported',
+  alerts: 'use the Events of the Rollout, and the metrics of the operator',
+  sessionAffinity: 'traffic routing is not supported',
+  primaryReadyThreshold: 'all Pods of a step must be available; use failureThreshold',
+  canaryReadyThreshold: 'all Pods of a step must be available; use failureThreshold',
 };
 
 function hooksOf(webhooks: readonly unknown[], notes: string[]): Set<string> {
@@ -78,7 +77,7 @@ function hooksOf(webhooks: readonly unknown[], notes: string[]): Set<string> {
     const type = String(hook['type'] ?? 'rollout');
     const name = `spec.analysis.webhooks "${String(hook['name'])}" (${type})`;
     if (type === 'confirm-rollout')
-      notes.push(`${name}: a release begins at once; hold it back with spec.strategy.paused, or a policy`);
+      notes.push(`${name}: releases start at once; to prevent this, use spec.strategy.paused or a policy`);
     else if (GATES.has(type)) notes.push(`${name}: becomes a step that waits for approval`);
     else
       notes.push(
@@ -91,13 +90,13 @@ function hooksOf(webhooks: readonly unknown[], notes: string[]): Set<string> {
 
 const isWeight = (value: unknown): value is number => typeof value === 'number' && value > 0 && value < 100;
 
-/** 100 % is a step of its own: Flagger promotes after the last weight. */
+/** Without 100 %, which is a separate step: Flagger promotes after the last weight. */
 function weightsOf(analysis: Json, notes: string[]): number[] {
   const listed = asList(analysis['stepWeights']).filter(isWeight);
   if (listed.length > 0) return [...new Set(listed)].sort((a, b) => a - b);
   const size = analysis['stepWeight'];
   if (!isWeight(size)) {
-    notes.push('spec.analysis: it has no weights; one Pod is released first, write steps that suit you');
+    notes.push('spec.analysis: has no weights; the first step releases 1% of the Pods: write your own steps');
     return [1];
   }
   const most = Math.min(99, typeof analysis['maxWeight'] === 'number' ? analysis['maxWeight'] : 99);

@@ -1,26 +1,26 @@
-// What a conversion comes to.
+// The result of a conversion, and helpers for it.
 import { isObject, type Json } from '../../api/json.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
 
 export interface Converted {
   /** Objects to apply, in this order. */
   readonly objects: readonly Json[];
-  /** What has no counterpart, or means something else here: field, and what to do. */
+  /** Fields without a counterpart or with another meaning, and what to do. */
   readonly notes: readonly string[];
 }
 
 export const asObject = (value: unknown): Json | undefined => (isObject(value) ? value : undefined);
 
-/** `argoproj.io`; empty where there is none. */
+/** `argoproj.io`; empty for the core group. */
 export const groupOf = (object: Json): string => /^[^/]*/.exec(String(object['apiVersion'] ?? ''))?.[0] ?? '';
 
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-/** Annotations that the controllers left behind keep, or that mean nothing without them. Argo CD's own, such as sync waves, stay. */
+/** Annotations of the replaced controllers. Argo CD's own, such as sync waves, are kept. */
 const LEFT_BEHIND =
   /^(kubectl\.kubernetes\.io\/last-applied-configuration|argocd\.argoproj\.io\/tracking-id|rollouts?\.argoproj\.io\/.*|notifications\.argoproj\.io\/.*|.*flagger.*)$/;
 
-/** Without what a server has written. */
+/** Keeps name, namespace, labels and annotations. */
 export function metadataOf(metadata: Json | undefined): Json {
   const { name, namespace, labels, annotations } = metadata ?? {};
   const kept = Object.entries(asObject(annotations) ?? {}).filter(([key]) => !LEFT_BEHIND.test(key));
@@ -32,7 +32,7 @@ export function metadataOf(metadata: Json | undefined): Json {
   };
 }
 
-/** A step that goes on at once, after seconds, or (undefined) on approval. */
+/** A step that waits for `seconds`, or for approval if they are undefined. */
 export const step = (replicas: number | string, seconds: number | undefined): Json =>
   seconds === undefined ? { replicas } : { replicas, pause: { duration: seconds } };
 
@@ -49,7 +49,7 @@ export function rollout(metadata: Json, deployment: string, steps: readonly Json
   };
 }
 
-/** `30s`, `5m`, `1h`, `1h30m`, or seconds as Argo and Go write them; undefined when it is none. */
+/** Parses `30s`, `5m`, `1h30m` and numbers of seconds. Undefined if the value is not a duration. */
 export function secondsOf(value: unknown): number | undefined {
   if (typeof value === 'number') return Math.max(0, Math.ceil(value));
   if (typeof value !== 'string' || value === '') return undefined;

@@ -1,10 +1,10 @@
-// A look that may not be allowed.
+// A check that the user may not have permission for.
 import { isForbidden } from '../../kube/errors.ts';
 import { NOT_CHECKED, note, type Finding } from './finding.ts';
 
 export const FORBIDDEN = Symbol('not allowed to look');
 
-/** Whoever may not look is told so, and the rest goes on. */
+/** If the user has no permission, adds a finding that says so, and returns FORBIDDEN. */
 export async function attempt<T>(
   findings: Finding[],
   what: string,

@@ -1,4 +1,4 @@
-// Deployments that are held, or have something of ours or of OpenKruise's left on them.
+// Checks Rollouts and Deployments: holds, leftovers of Tranche and OpenKruise, and namespaces without webhooks.
 import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
 import { DEPLOYMENTS, NAMESPACES, ROLLOUTS } from '../../api/resources.ts';
@@ -45,7 +45,7 @@ export async function checkDeployments(
   return [findings.some(({ level }) => level === 'problem') ? note(count) : ok(count), ...findings];
 }
 
-/** The whole cluster, or the namespace for whoever may not see it all. */
+/** All namespaces; only the current one if the user may not list all. */
 async function scope({ api, namespace }: Cluster): Promise<[string, string | undefined]> {
   try {
     await api.request({ method: 'GET', path: pathOf(DEPLOYMENTS), query: { limit: '1' } });
@@ -69,14 +69,14 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
     if (isMarked(deployment))
       return [
         problem(
-          `${name} has the minReadySeconds of a release, and is in none: its Pods never count as available`,
+          `${name} has the minReadySeconds of a release but is not in a release: its Pods never become available`,
           mend(deployment, { spec: { minReadySeconds: null, progressDeadlineSeconds: null } }),
         ),
       ];
     if (metadata.labels?.[WORKLOAD_TYPE] !== undefined && naming.length === 0)
       return [
         note(
-          `${name} has the label ${WORKLOAD_TYPE}, and no Rollout names it: its changes need our webhook for nothing`,
+          `${name} has the label ${WORKLOAD_TYPE}, but no Rollout names it: its changes call the webhook without need`,
           `kubectl label deployment ${metadata.name} -n ${metadata.namespace} ${WORKLOAD_TYPE}-`,
         ),
       ];
@@ -86,7 +86,7 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
   if (!held)
     return [
       problem(
-        `${name} is held, and its annotation ${HELD} cannot be read: what its user wrote is lost; this lets it go on`,
+        `${name} is held, but its annotation ${HELD} is not readable, so its original settings are lost; this command resumes it`,
         mend(deployment, {
           metadata: { annotations: gone(HELD_ANNOTATIONS), labels: gone(HELD_LABELS) },
           spec: { paused: false, minReadySeconds: null, progressDeadlineSeconds: null },
@@ -96,21 +96,21 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
   if (!rollout)
     return [
       problem(
-        `${name} is held by Rollout ${held.rollout}, which ${naming.length > 0 ? 'is disabled' : 'does not exist'}; this gives it back as its user wrote it`,
+        `${name} is held by Rollout ${held.rollout}, which ${naming.length > 0 ? 'is disabled' : 'does not exist'}; this command restores its original settings`,
         mend(deployment, freePatch(deployment, held)),
       ),
     ];
   if (!alive)
     return [
       note(
-        `${name} is held by Rollout ${rollout.metadata.name}, and nobody moves it while no operator leads; it is safe as it is. To go on without steps:`,
+        `${name} is held by Rollout ${rollout.metadata.name} until an operator runs; this is safe. To continue without steps:`,
         mend(deployment, freePatch(deployment, held)),
       ),
     ];
   return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${messageOf(rollout) ?? ''}`)];
 }
 
-/** As the operator would give it back, without its precondition: whoever copies it may do so later. */
+/** The patch that gives the Deployment back, without the precondition, because the user may run it later. */
 function freePatch(deployment: Deployment, held: Held): object {
   const [effect] = freeDeployment(deployment, held);
   if (effect?.kind !== 'Patch' || !('metadata' in effect.patch)) return {};
@@ -124,7 +124,7 @@ function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Findin
   const others = naming.filter((one) => one !== first).toSorted(olderFirst);
   return others.map((other) =>
     problem(
-      `${nameOf(deployment)} is named by two Rollouts: ${first.metadata.name} works, ${other.metadata.name} does not`,
+      `two Rollouts name ${nameOf(deployment)}: ${first.metadata.name} is in effect, ${other.metadata.name} is not`,
       `kubectl delete ${ROLLOUT_RESOURCE} ${other.metadata.name} -n ${other.metadata.namespace}`,
     ),
   );
@@ -143,7 +143,7 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
       ),
     ];
   const stalled = status?.conditions?.find(({ type, status: state }) => type === 'Stalled' && state === 'True');
-  // What is to be done about it is said of the Deployment, or of the namespace.
+  // The findings about the Deployment or the namespace cover these reasons.
   const told: ReadonlySet<string> = new Set<StalledReason>(['LeftByOpenKruise', 'NotReached']);
   return stalled && !told.has(stalled.reason ?? '')
     ? [
@@ -155,7 +155,7 @@ function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Fin
     : [];
 }
 
-/** Where no webhook of ours is called, a changed Deployment goes out as a whole. */
+/** In a namespace without webhooks, changes of Deployments are not held. */
 async function checkNamespaces(
   cluster: Cluster,
   rollouts: readonly Rollout[],
@@ -165,7 +165,7 @@ async function checkNamespaces(
   const findings: Finding[] = [];
   for (const name of new Set(rollouts.map(({ metadata }) => metadata.namespace ?? ''))) {
     const known = namespaces.find(({ metadata }) => metadata.name === name);
-    // Whoever may not read namespaces knows this label, by which the chart selects.
+    // The chart selects by this label, which is known even without the permission to read namespaces.
     const labels = { ...known?.metadata.labels, 'kubernetes.io/metadata.name': name };
     if (reaches(webhooks, labels) !== false) continue;
     for (const { metadata, spec } of rollouts.filter(
@@ -173,8 +173,8 @@ async function checkNamespaces(
     ))
       findings.push(
         problem(
-          `Rollout ${name}/${metadata.name} does nothing: our webhooks do not reach namespace ${name}, so no change of Deployment ` +
-            `${spec.workloadRef.name} is held; move both to another namespace, or let the webhooks reach it (watchNamespaces of the chart)`,
+          `Rollout ${name}/${metadata.name} has no effect: the webhooks exclude namespace ${name}, so changes of Deployment ` +
+            `${spec.workloadRef.name} are not held; move both to another namespace, or include this one (watchNamespaces of the chart)`,
           `kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name} -n ${name}`,
         ),
       );
@@ -184,7 +184,7 @@ async function checkNamespaces(
 
 const LEFT = {
   Partition: 'between two versions',
-  Paused: 'paused before its first step, or beside an extra Deployment',
+  Paused: 'paused before its first step, or with an extra Deployment',
   BlueGreen: 'in a blue-green release',
 } as const;
 
@@ -194,18 +194,20 @@ function leftByOpenKruise(deployment: Deployment, owner: Rollout | undefined): F
   const { name, namespace } = deployment.metadata;
   const command = `kubectl tranche takeover ${name} -n ${namespace}`;
   if (leftover === 'Traces')
-    return [note(`${nameOf(deployment)} has annotations that OpenKruise Rollouts left; they do nothing`, command)];
+    return [
+      note(`${nameOf(deployment)} has leftover annotations of OpenKruise Rollouts; they have no effect`, command),
+    ];
   const goesOn = owner !== undefined && owner.metadata.deletionTimestamp === undefined && owner.spec.disabled !== true;
-  const deadly =
+  const recreate =
     deployment.spec.strategy?.type === 'Recreate'
-      ? ', with strategy Recreate: un-paused it loses all Pods at once'
+      ? ', with strategy Recreate: if it is resumed, it loses all Pods at once'
       : '';
   const how = goesOn
-    ? `this lets Rollout ${owner.metadata.name} go on with it`
-    : 'no Rollout goes on with it, and this gives it a rolling update to the template it has (or, with --rollback, to the one before)';
+    ? `with this command, Rollout ${owner.metadata.name} continues the release`
+    : 'no Rollout continues the release; this command updates all Pods to the current template (with --rollback: to the previous one)';
   return [
     problem(
-      `${nameOf(deployment)} was left by OpenKruise Rollouts ${LEFT[leftover]}${deadly}; ${how}`,
+      `OpenKruise Rollouts left ${nameOf(deployment)} ${LEFT[leftover]}${recreate}; ${how}`,
       goesOn ? command : `${command} --finish`,
     ),
   ];

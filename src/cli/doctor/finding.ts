@@ -1,22 +1,22 @@
-// What the doctor says about one thing.
+// A finding of the doctor.
 
 export const INSTALL = 'helm upgrade --install tranche charts/tranche --namespace tranche-system --create-namespace';
 
 export interface Finding {
   readonly level: 'ok' | 'note' | 'problem';
   readonly what: string;
-  /** One command, to be copied. */
+  /** A command to copy that fixes the problem. */
   readonly mend?: string;
 }
 
-/** How the finding ends about what its reader may not see. */
+/** The end of a finding about a check without permission. */
 export const NOT_CHECKED = 'not checked';
 
 export const ok = (what: string): Finding => ({ level: 'ok', what });
 export const note = (what: string, mend?: string): Finding => ({ level: 'note', what, ...(mend ? { mend } : {}) });
 export const problem = (what: string, mend: string): Finding => ({ level: 'problem', what, mend });
 
-/** For a shell: single quotes around what has none inside. */
+/** Quotes a text for a shell. */
 export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export const patchCommand = (kind: string, name: string, namespace: string, patch: unknown): string =>

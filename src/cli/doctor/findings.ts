@@ -1,11 +1,11 @@
-// Everything that the doctor looks at.
+// All checks of the doctor.
 import type { Context } from '../context.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
 import { checkDeployments } from './deployments.ts';
 import type { Finding } from './finding.ts';
 import { checkInstallation } from './installation.ts';
 
-/** The installation first. `systemNamespace`: where the chart is; undefined = as the webhooks say. */
+/** `systemNamespace`: the namespace of the chart; undefined: taken from the webhook configurations. */
 export async function findAll(context: Context, systemNamespace: string | undefined): Promise<readonly Finding[]> {
   const cluster = await context.cluster();
   const { findings: installation, alive, webhooks } = await checkInstallation(cluster, context, systemNamespace);

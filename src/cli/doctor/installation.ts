@@ -1,4 +1,4 @@
-// The installation: CRD, webhooks, certificates, the operator, and what its user may do.
+// Checks the installation: CRDs, webhooks, certificates, the operator, and the permissions of the user.
 import { GROUP, ROLLOUT_RESOURCE } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { DEFINITIONS, MUTATING, VALIDATING } from '../../api/resources.ts';
@@ -46,7 +46,7 @@ export async function checkInstallation(
     findings.push(...checkDefinition(definition, now));
     const policies = await cluster.find<Definition>(DEFINITIONS, { name: POLICIES });
     if (!policies)
-      findings.push(note(`CustomResourceDefinition ${POLICIES} is not there: there are no policies`, INSTALL));
+      findings.push(note(`CustomResourceDefinition ${POLICIES} does not exist: policies are not available`, INSTALL));
   }
   const hooks = await attempt(findings, 'webhook configurations', async () => {
     return Promise.all(
@@ -94,11 +94,11 @@ async function checkServer({ api }: Cluster): Promise<Finding> {
   const old =
     major === undefined || minor === undefined || major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
   return old
-    ? note(`Kubernetes ${gitVersion || 'of an unknown version'}: ${OLDEST.join('.')} or newer is needed`)
+    ? note(`Kubernetes ${gitVersion || 'of an unknown version'}: ${OLDEST.join('.')} or newer is required`)
     : ok(`Kubernetes ${gitVersion}`);
 }
 
-/** What one `helm upgrade` brings has one version. */
+/** One `helm upgrade` installs all parts with the same version. */
 function checkVersions(ours: string, parts: readonly (readonly [string, KubeObject])[]): Finding[] {
   const known = parts.flatMap(([what, { metadata }]) => {
     const version = metadata.labels?.[VERSION];
@@ -107,16 +107,17 @@ function checkVersions(ours: string, parts: readonly (readonly [string, KubeObje
   const versions = new Set(known.map(({ version }) => version));
   if (versions.size > 1) {
     const list = [...new Set(known.map(({ what, version }) => `${what} ${version}`))].join(', ');
-    return [problem(`parts of the installation are of different versions: ${list}`, INSTALL)];
+    return [problem(`parts of the installation have different versions: ${list}`, INSTALL)];
   }
   const [version] = versions;
   return version === undefined || version === ours
     ? []
-    : [note(`the installation is of version ${version}, this program of ${ours}: what one knows the other may not`)];
+    : [note(`the installation has version ${version}, this plugin has ${ours}: some features may not work`)];
 }
 
 function checkDefinition(definition: Definition | undefined, now: number): Finding[] {
-  if (!definition) return [problem(`CustomResourceDefinition ${CRD} is not there: there are no Rollouts`, INSTALL)];
+  if (!definition)
+    return [problem(`CustomResourceDefinition ${CRD} does not exist: Rollouts are not available`, INSTALL)];
   const served = definition.spec.versions.filter((version) => version.served).map(({ name }) => name);
   const established = definition.status?.conditions?.some(
     ({ type, status }) => type === 'Established' && status === 'True',
@@ -124,7 +125,7 @@ function checkDefinition(definition: Definition | undefined, now: number): Findi
   if (!served.includes('v1beta1'))
     return [
       problem(
-        `CustomResourceDefinition ${CRD} does not serve v1beta1, only ${served.join(', ')}: it is not of this version`,
+        `CustomResourceDefinition ${CRD} serves ${served.join(', ')} but not v1beta1: it has a different version`,
         INSTALL,
       ),
     ];
@@ -133,22 +134,14 @@ function checkDefinition(definition: Definition | undefined, now: number): Findi
   const { conversion } = definition.spec;
   if (served.length > 1 && conversion?.strategy !== 'Webhook')
     return [
-      problem(
-        `CustomResourceDefinition ${CRD} serves ${served.join(' and ')} without converting between them`,
-        INSTALL,
-      ),
+      problem(`CustomResourceDefinition ${CRD} serves ${served.join(' and ')} without a conversion webhook`, INSTALL),
     ];
   const converting = served.length > 1 ? checkConversion(CRD, conversion?.webhook?.clientConfig, now) : undefined;
   const foreign = definition.metadata.labels?.['app.kubernetes.io/name'] !== 'tranche';
   return [
     converting ?? ok(`CustomResourceDefinition ${CRD} serves ${served.join(' and ')}`),
     ...(foreign
-      ? [
-          note(
-            `CustomResourceDefinition ${CRD} is not this chart's own: fields that it does not know are dropped`,
-            INSTALL,
-          ),
-        ]
+      ? [note(`CustomResourceDefinition ${CRD} is not from this chart: it drops fields that it does not know`, INSTALL)]
       : []),
   ];
 }
@@ -168,5 +161,5 @@ async function checkRights(cluster: Cluster): Promise<Finding[]> {
   }
   return missing.length === 0
     ? [ok(`you may see and approve releases in namespace ${namespace}`)]
-    : [note(`you may not: ${missing.join(', ')}, in namespace ${namespace}; ask for the ClusterRole tranche-approver`)];
+    : [note(`you may not ${missing.join(', ')} in namespace ${namespace}; ask for the ClusterRole tranche-approver`)];
 }

@@ -1,4 +1,4 @@
-// The operator: does it lead, is it there, and of which version is it?
+// Checks the operator: its Lease, its Pods and its version.
 import { DEPLOYMENTS, LEASES } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/lib/time.ts';
@@ -25,9 +25,9 @@ interface OperatorDeployment extends KubeObject {
 
 export interface Examination {
   readonly findings: readonly Finding[];
-  /** The operator works, as far as its lease says. */
+  /** The Lease is current, or the user may not read it. */
   readonly alive: boolean;
-  /** That it runs in; undefined outside the cluster, and for whoever may not look. */
+  /** The Deployment of the operator; undefined if it runs outside the cluster, or if the user may not read it. */
   readonly deployment: OperatorDeployment | undefined;
 }
 
@@ -48,7 +48,9 @@ export async function checkOperator(cluster: Cluster, namespace: string, now: nu
   if (leases === FORBIDDEN) return { findings, alive: true, deployment };
   const lease = leases.find(({ metadata }) => metadata.name.includes('tranche'));
   if (!lease) {
-    findings.push(problem(`no operator leads: there is no Lease of it in ${namespace}; releases stand still`, restart));
+    findings.push(
+      problem(`no operator is active: namespace ${namespace} has no Lease; releases do not continue`, restart),
+    );
     return { findings, alive: false, deployment };
   }
   const { holderIdentity = '', renewTime, leaseDurationSeconds = 15 } = lease.spec ?? {};
@@ -57,9 +59,9 @@ export async function checkOperator(cluster: Cluster, namespace: string, now: nu
   const alive = holderIdentity !== '' && age < leaseDurationSeconds * 2000;
   findings.push(
     alive
-      ? ok(`the operator leads: ${holderIdentity}`)
+      ? ok(`the operator is active: ${holderIdentity}`)
       : problem(
-          `no operator leads: Lease ${lease.metadata.name} in ${namespace} ${holderIdentity === '' ? 'was given up' : `was last renewed ${Number.isFinite(age) ? duration(age) : 'never'} ago`}; releases stand still`,
+          `no operator is active: Lease ${lease.metadata.name} in ${namespace} ${holderIdentity === '' ? 'was released' : Number.isFinite(age) ? `was last renewed ${duration(age)} ago` : 'was never renewed'}; releases do not continue`,
           restart,
         ),
   );
@@ -71,7 +73,7 @@ function checkPods({ metadata, spec, status }: OperatorDeployment, namespace: st
   const wanted = spec?.replicas ?? 1;
   const version = metadata.labels?.['app.kubernetes.io/version'];
   const image = spec?.template?.spec?.containers?.[0]?.image ?? '';
-  // A digest says nothing that could be compared.
+  // A digest cannot be compared with a version.
   const tag = image.includes('@') ? undefined : /:([\w.-]+)$/.exec(image)?.[1];
   const findings: Finding[] = [];
   if (available < wanted) {
@@ -80,6 +82,6 @@ function checkPods({ metadata, spec, status }: OperatorDeployment, namespace: st
     findings.push(available === 0 ? problem(what, look) : note(what, look));
   }
   if (version !== undefined && tag !== undefined && tag.replace(/^v/, '') !== version)
-    findings.push(note(`the operator runs image ${image}, and its chart is for version ${version}`));
+    findings.push(note(`the operator runs image ${image}, but its chart has version ${version}`));
   return findings;
 }

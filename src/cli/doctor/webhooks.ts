@@ -1,6 +1,7 @@
-// The webhooks: are they there, whom do they trust, and does the API server reach them?
+// Checks the webhooks: their configurations, their CA, and whether the API server reaches them.
 import { X509Certificate } from 'node:crypto';
 import type { KubeObject, LabelSelector } from '../../api/types.ts';
+import { plural } from '../../engine/lib/text.ts';
 import { selects, type Labels } from '../../engine/policy/policy.ts';
 import { ApiError, NetworkError } from '../../kube/errors.ts';
 import type { Cluster } from '../cluster.ts';
@@ -29,8 +30,8 @@ export interface WebhookConfiguration extends KubeObject {
 const HOLDS = 'enrolled.deployments.tranche.dev';
 
 /**
- * Does it hold Deployments in a namespace with these labels? As it is configured now, whoever wrote that: some clusters add selectors of
- * their own to every webhook. Undefined: there is no such webhook, which is a finding of its own.
+ * Whether the webhook selects namespaces with these labels. Uses the stored configuration, because some clusters add selectors to all
+ * webhooks. Undefined: the webhook does not exist, which is a separate finding.
  */
 export function reaches(configurations: readonly WebhookConfiguration[], labels: Labels): boolean | undefined {
   const holding = configurations.flatMap(({ webhooks = [] }) => webhooks).filter(({ name }) => name === HOLDS);
@@ -50,11 +51,11 @@ export function checkHooks(
   const findings: Finding[] = [];
   for (const { kind, configurations } of hooks) {
     const [first, second] = configurations;
-    if (!first) findings.push(problem(`there is no ${kind} of ours: changes are not held`, INSTALL));
+    if (!first) findings.push(problem(`no ${kind} of Tranche exists: changes are not held`, INSTALL));
     if (second)
       findings.push(
         note(
-          `there are ${configurations.length} of ${kind} of ours: ${configurations.map(({ metadata }) => metadata.name).join(', ')}; each program needs its own, and one is enough`,
+          `${plural(configurations.length, kind)} of Tranche exist: ${configurations.map(({ metadata }) => metadata.name).join(', ')}; one is enough`,
         ),
       );
     for (const configuration of configurations) findings.push(checkAuthority(kind, configuration, now));
@@ -62,7 +63,7 @@ export function checkHooks(
   return findings;
 }
 
-/** Undefined when it is in order: the definition has a finding of its own. */
+/** Undefined if the CA is valid: the definition has a separate finding. */
 export function checkConversion(crd: string, clientConfig: ClientConfig | undefined, now: number): Finding | undefined {
   const finding = checkAuthority(
     'crd',
@@ -76,18 +77,17 @@ function checkAuthority(kind: string, configuration: WebhookConfiguration, now: 
   const name = `${kind} ${configuration.metadata.name}`;
   const without = configuration.webhooks?.find(({ clientConfig }) => !clientConfig.caBundle);
   const look = `kubectl describe ${kind} ${configuration.metadata.name}`;
-  if (without)
-    return problem(`${name}: ${without.name} has no caBundle: no CA was put there, and every call fails`, look);
+  if (without) return problem(`${name}: ${without.name} has no caBundle, so every call fails`, look);
   const ends = clientConfigs(configuration).map(({ caBundle }) => lastEnd(caBundle ?? ''));
   const end = Math.min(...ends);
-  if (Number.isNaN(end)) return problem(`${name}: a caBundle is no certificate`, look);
-  if (end <= now) return problem(`${name}: the CA has ended ${duration(now - end)} ago, and every call fails`, look);
+  if (Number.isNaN(end)) return problem(`${name}: a caBundle is not a certificate`, look);
+  if (end <= now) return problem(`${name}: the CA expired ${duration(now - end)} ago, so every call fails`, look);
   if (end - now < EXPIRES_SOON_MS)
-    return note(`${name}: the CA ends in ${duration(end - now)}; it should have been renewed long before`);
-  return ok(`${name} trusts a CA for another ${duration(end - now)}`);
+    return note(`${name}: the CA expires in ${duration(end - now)}; its renewal is overdue`);
+  return ok(`${name}: the CA is valid for another ${duration(end - now)}`);
 }
 
-/** Of the certificates in a bundle the one that ends last counts: an old one may still be beside the new. */
+/** The latest expiry in a bundle: during a renewal it contains the old and the new certificate. NaN if there is none. */
 function lastEnd(caBundle: string): number {
   const pem = Buffer.from(caBundle, 'base64').toString('utf8');
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
@@ -100,7 +100,7 @@ function lastEnd(caBundle: string): number {
   }
 }
 
-/** A Rollout that our webhook must refuse, in a dry run: who refuses it says whether we are reached. */
+/** Creates an invalid Rollout in a dry run. If the webhook refuses it, the API server reaches the webhook. */
 export async function checkReach(
   { api, namespace }: Cluster,
   system: string,
@@ -123,25 +123,22 @@ export async function checkReach(
     const { message, code } = error as ApiError;
     if (!(error instanceof ApiError)) throw error;
     if (/webhook "[^"]*tranche\.dev" denied the request/.test(message))
-      return ok('the API server reaches our webhooks, and they answer');
+      return ok('the API server reaches the webhooks');
     if (message.includes('failed calling webhook'))
       return problem(
-        `the API server does not reach our webhooks, so changes of enrolled Deployments are refused: ${message}; see the operator in ${system}, ` +
-          'or, when it is gone for good, let changes pass without it:',
+        `the API server does not reach the webhooks, so changes of enrolled Deployments are refused: ${message}; check the operator in ` +
+          `namespace ${system}. If it is gone for good, this command lets changes pass:`,
         remove,
       );
     if (code === 404)
       return note(
-        `namespace ${namespace} does not exist: name another with -n, whether the webhooks are reached was not checked`,
+        `namespace ${namespace} does not exist, choose another one with -n: access to the webhooks was not checked`,
       );
     if (code === 403 && error.reason === 'Forbidden' && !message.includes('denied'))
-      return note('you may not create Rollouts here: whether the webhooks are reached was not checked');
+      return note(`you may not create Rollouts in namespace ${namespace}: access to the webhooks was not checked`);
     return note(
-      `somebody else refuses a Rollout before our webhooks are asked: whether they are reached was not checked (${message})`,
+      `another webhook or policy refuses Rollouts first: access to the webhooks was not checked (${message})`,
     );
   }
-  return problem(
-    'the API server does not call our webhooks: a Rollout that they refuse would have been taken',
-    INSTALL,
-  );
+  return problem('the API server does not call the webhooks: it accepted an invalid Rollout in a dry run', INSTALL);
 }

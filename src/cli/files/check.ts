@@ -1,4 +1,4 @@
-// What the webhook would say to the objects of files, with the lines of what is wrong.
+// Validates the objects of files as the webhook does, and finds the lines of errors.
 import { OWN_GROUP } from '../../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
@@ -53,7 +53,7 @@ function lintRollout(found: FoundRollout, before: readonly Rollout[], deployment
 const isPolicy = ({ object }: Found): boolean =>
   object['kind'] === 'ReleasePolicy' && String(object['apiVersion']).startsWith(`${OWN_GROUP}/`);
 
-/** The calendar is loaded only for policies. */
+/** Loads the calendar, which only policies need. */
 async function lintPolicy(found: Found, now: number): Promise<Finding[]> {
   const { checkPolicy } = await import('../../schema/policy.ts');
   const { validatePolicy } = await import('../../engine/policy/validate.ts');
@@ -81,7 +81,7 @@ function findingsOf(found: Found, violations: readonly Violation[], warnings: re
   ];
 }
 
-/** The field that a warning begins with or quotes. */
+/** The field at the start of a warning, or the unknown field that it quotes. */
 const fieldIn = (message: string): string => {
   const [, quoted, first] = /^unknown field "([^"]+)"|^((?:spec|metadata)[^\s:]*)/.exec(message) ?? [];
   return quoted ?? first ?? 'spec';

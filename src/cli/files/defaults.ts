@@ -1,7 +1,7 @@
-// A manifest as it was written, and the same object as an API server keeps it: with defaults.
+// Compares a manifest with the object that the API server stores, which contains defaults.
 import { isObject } from '../../api/json.ts';
 
-/** What the API server writes into a Pod template where a manifest says nothing. */
+/** Fields of a Pod template that the API server sets if the manifest does not. */
 const DEFAULTED: ReadonlySet<string> = new Set([
   ...[
     'creationTimestamp',
@@ -22,7 +22,7 @@ const DEFAULTED: ReadonlySet<string> = new Set([
   ...['timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold', 'scheme', 'defaultMode', 'apiVersion'],
 ]);
 
-/** Is `kept` what an API server makes of `written`? What only `kept` has must be a default. */
+/** Whether the API server stores `written` as `kept`. Fields that only `kept` has must be defaults. */
 export function isWritten(written: unknown, kept: unknown): boolean {
   if (Array.isArray(written) && Array.isArray(kept))
     return written.length === kept.length && written.every((item, i) => isWritten(item, kept[i]));

@@ -1,4 +1,4 @@
-// Rollouts and Deployments among the objects of files.
+// Finds Rollouts and Deployments among the objects of files.
 import { convertRollout, type Version } from '../../api/convert.ts';
 import { GROUP } from '../../api/keys.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
@@ -7,12 +7,12 @@ import type { Found } from './read.ts';
 
 export interface FoundRollout extends Found {
   readonly version: Version;
-  /** In v1beta1. */
+  /** Converted to v1beta1. */
   readonly stored: Readonly<Record<string, unknown>>;
   readonly shape: RolloutShape;
 }
 
-/** Undefined for what is no Rollout of ours. */
+/** Undefined if the object is not a Rollout of the group rollouts.kruise.io. */
 export function asRollout(found: Found): FoundRollout | undefined {
   const { object } = found;
   if (object['kind'] !== 'Rollout' || typeof object['apiVersion'] !== 'string') return undefined;
@@ -31,7 +31,7 @@ export function asDeployment({ object }: Found): Deployment | undefined {
     : undefined;
 }
 
-/** In a file a namespace that is not written is any. */
+/** In a file, a missing namespace matches any namespace. */
 export const sameNamespace = (a: Rollout | Deployment, b: Rollout | Deployment): boolean =>
   a.metadata.namespace === undefined ||
   b.metadata.namespace === undefined ||

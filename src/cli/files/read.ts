@@ -1,4 +1,4 @@
-// Objects in YAML and JSON files, with the lines they stand on.
+// Reads objects from YAML and JSON files, with their line numbers.
 import { readFile } from 'node:fs/promises';
 import {
   isAlias,
@@ -24,7 +24,7 @@ export interface Place {
 
 export interface Found {
   readonly object: Readonly<Record<string, unknown>>;
-  /** Where a field such as `spec.strategy.canary.steps[1].replicas` stands, or what would hold it. */
+  /** The place of a field such as `spec.strategy.canary.steps[1].replicas`, or of its closest parent. */
   place(field: string): Place;
 }
 
@@ -35,11 +35,11 @@ export interface Mistake {
 
 export interface Contents {
   readonly objects: readonly Found[];
-  /** What cannot be read as YAML. */
+  /** Syntax errors. */
   readonly mistakes: readonly Mistake[];
 }
 
-/** "-" is standard input. Throws CliError for a file that cannot be read. */
+/** "-" is standard input. Throws CliError if a file is not readable. */
 export async function readObjects(io: Io, files: readonly string[]): Promise<Contents> {
   const all = await Promise.all(
     files.map(async (file) => parseObjects(file === '-' ? 'stdin' : file, await readText(io, file))),
@@ -47,7 +47,7 @@ export async function readObjects(io: Io, files: readonly string[]): Promise<Con
   return { objects: all.flatMap(({ objects }) => objects), mistakes: all.flatMap(({ mistakes }) => mistakes) };
 }
 
-/** The same where nothing may be wrong: throws CliError for the first mistake. */
+/** Like readObjects, but throws CliError for the first syntax error. */
 export async function readAll(io: Io, files: readonly string[]): Promise<readonly Found[]> {
   const { objects, mistakes } = await readObjects(io, files);
   const [mistake] = mistakes;
@@ -62,7 +62,7 @@ async function readText(io: Io, file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = { ENOENT: 'no such file', EACCES: 'no permission to read it', EISDIR: 'is a folder: name its files' }[
+    const why = { ENOENT: 'no such file', EACCES: 'permission denied', EISDIR: 'is a directory: name its files' }[
       code ?? ''
     ];
     throw new CliError(`${file}: ${why ?? message}`, EXIT.usage);
@@ -88,7 +88,7 @@ export function parseObjects(file: string, text: string): Contents {
 
 type At = (offset: number) => Place;
 
-/** The items of a List stand for themselves. */
+/** Collects the object, or the items of a List. */
 function collect(
   document: Document,
   node: unknown,
@@ -101,13 +101,13 @@ function collect(
     if (isNode(node) && !(isScalar(node) && node.value === null))
       mistakes.push({
         place: at(node.range?.[0] ?? 0),
-        message: 'this is no Kubernetes object: it needs apiVersion and kind',
+        message: 'not a Kubernetes object: apiVersion and kind are required',
       });
     return;
   }
   let object: Record<string, unknown>;
   try {
-    // Aliases that multiply without end are refused by the library.
+    // The library throws for aliases that expand without limit.
     object = node.toJS(document) as Record<string, unknown>;
   } catch (error) {
     mistakes.push({ place: at(node.range?.[0] ?? 0), message: (error as Error).message });
@@ -121,7 +121,7 @@ function collect(
   objects.push({ object, place: (field) => at(offsetOf(document, node, field)) });
 }
 
-/** `a.b[2].c` and `metadata.annotations[x.y/z]` as keys. */
+/** Splits `a.b[2].c` and `metadata.annotations[x.y/z]` into keys. */
 export function keysOf(field: string): (string | number)[] {
   return [...field.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(([, bracket = '', name]) =>
     name !== undefined ? name : /^\d+$/.test(bracket) ? Number(bracket) : bracket,

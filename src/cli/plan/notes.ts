@@ -1,4 +1,4 @@
-// What the reader of a plan should know beside the numbers.
+// The notes below the table of a plan.
 import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
 import { intercept } from '../../engine/admit/intercept.ts';
 import { sameTemplate } from '../../engine/lib/template.ts';
@@ -11,7 +11,7 @@ import { policiesFor, policyNotes } from '../policies.ts';
 import { duration } from '../text.ts';
 import type { Subject } from './subject.ts';
 
-/** The webhook's own words where it would say some. */
+/** For an edit, these include the warnings of the webhook. */
 export function notesOf(
   subject: Subject,
   { approvals, pauseSeconds, replicas }: Plan,
@@ -20,30 +20,30 @@ export function notesOf(
   const { rollout, deployment, live } = subject;
   const notes: string[] = [];
   if (rollout.spec.disabled === true)
-    notes.push('the Rollout is disabled: a change goes out as a normal rolling update, without these steps');
+    notes.push('the Rollout is disabled: a change is a normal rolling update, without these steps');
   if (deployment.spec.strategy?.type === 'Recreate')
     notes.push('the strategy of the Deployment is Recreate: all Pods are replaced at once, without these steps');
-  if (replicas === 0) notes.push('there are no Pods: a change goes out without steps');
+  if (replicas === 0) notes.push('the Deployment has no Pods: a change does not go through steps');
   if (live && live !== deployment) notes.push(...notesOnEdit(rollout, live, deployment.spec.template));
   if (approvals > 0)
     notes.push(
-      `${plural(approvals, 'approval')}, each with: kubectl tranche approve ${rollout.metadata.name}${namespaceFlag(rollout)}`,
+      `${plural(approvals, 'approval')} required, each with: kubectl tranche approve ${rollout.metadata.name}${namespaceFlag(rollout)}`,
     );
-  if (pauseSeconds > 0) notes.push(`the pauses take ${duration(pauseSeconds * 1000)} together`);
+  if (pauseSeconds > 0) notes.push(`the pauses take ${duration(pauseSeconds * 1000)} in total`);
   if (rollout.spec.strategy.canary?.onFailure === 'Rollback')
-    notes.push('when a step fails, the version before is put back at once');
+    notes.push('if a step fails, the release rolls back at once');
   if (experience)
     notes.push(
-      `it may take ${duration(experience.medianSeconds * 1000)}: the median of the last ${plural(experience.releases, 'completed release')}, waiting for people included`,
+      `expected duration: ${duration(experience.medianSeconds * 1000)} (the median of the last ${plural(experience.releases, 'completed release')}, including waits for approval)`,
     );
   return notes;
 }
 
-/** What the Deployment gets this template for. */
+/** Whether this template starts a release, changes nothing, or rolls back. */
 function notesOnEdit(rollout: Rollout, live: Deployment, template: PodTemplate): readonly string[] {
-  if (sameTemplate(live.spec.template, template)) return ['the template is the one it has: this starts no release'];
+  if (sameTemplate(live.spec.template, template)) return ['the template does not change: no release starts'];
   if (readHeld(live)?.stable === digest(template))
-    return ['this is the version before the release that is under way: it rolls back at once, not in steps'];
+    return ['this is the version before the current release: the release rolls back at once, not in steps'];
   const next = { ...live, spec: { ...live.spec, template } };
   const edit = { operation: 'UPDATE', old: live, next, user: '', fieldManager: '' } as const;
   const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
@@ -52,7 +52,7 @@ function notesOnEdit(rollout: Rollout, live: Deployment, template: PodTemplate):
     : [];
 }
 
-/** Without a cluster there are none to ask. */
+/** Empty without a cluster. */
 export async function policyNotesOf(
   context: Context,
   { rollout, deployment, live }: Subject,
@@ -62,6 +62,6 @@ export async function policyNotesOf(
   const { createCalendar } = await import('../../schedule/calendar.ts');
   const policies = await policiesFor(await context.cluster(), rollout, deployment);
   if (policies === undefined)
-    return ['you may not read ReleasePolicies and namespaces: what policies say about it is not known'];
+    return ['you may not read ReleasePolicies and namespaces: policies are not taken into account'];
   return policyNotes(policies, rollout, replicas, context.io.now(), createCalendar());
 }

@@ -1,4 +1,4 @@
-// What a plan is about: a Rollout and its Deployment, from the cluster, from files, or from both.
+// The Rollout and the Deployment of a plan, from the cluster, from files, or from both.
 import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
 import { deploymentTemplate } from '../../engine/lib/template.ts';
 import { validateRollout } from '../../engine/validate/rollout.ts';
@@ -12,13 +12,13 @@ import { gather, getDeployment, getRollout } from '../resources.ts';
 
 export interface Subject {
   readonly rollout: Rollout;
-  /** As it will be. */
+  /** With the planned changes. */
   readonly deployment: Deployment;
-  /** As it is; undefined without a cluster. */
+  /** The current Deployment; undefined without a cluster. */
   readonly live: Deployment | undefined;
 }
 
-/** `name` and `files` as they were given. Throws CliError where they are about nothing, or about too much. */
+/** `name` and `files`: as the user wrote them. Throws CliError unless they specify exactly one Rollout. */
 export async function subjectOf(
   context: Context,
   files: readonly string[],
@@ -27,7 +27,7 @@ export async function subjectOf(
   const given = await fromFiles(context, files);
   if (given.rollout && name !== undefined && given.rollout.metadata.name !== name)
     throw usageError(
-      `the files bring Rollout "${given.rollout.metadata.name}", and "${name}" was asked for: leave one of them out`,
+      `the files contain Rollout "${given.rollout.metadata.name}", not "${name}": remove the name or the file`,
     );
   if (given.rollout && given.deployment)
     return { rollout: given.rollout, deployment: given.deployment, live: undefined };
@@ -40,18 +40,18 @@ export async function subjectOf(
   return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live };
 }
 
-/** By its name; else the one for the Deployment of the files. */
+/** Finds the Rollout by its name, or by the Deployment in the files. */
 async function findRollout(
   context: Context,
   name: string | undefined,
   deployment: Deployment | undefined,
 ): Promise<Rollout> {
   const asked = name ?? (deployment && `deployment/${deployment.metadata.name}`);
-  if (asked === undefined) throw usageError('which Rollout? Write its name, or -f with a file that has one');
+  if (asked === undefined) throw usageError('specify a Rollout: write its name, or -f with a file that contains one');
   return getRollout(await context.cluster(), asked);
 }
 
-/** The template as the cluster has it already, with its defaults, where it is one that it has; else as it was written. */
+/** The template with the defaults of the API server, if the cluster already has this template; otherwise as written. */
 async function keptTemplate(
   context: Context,
   cluster: Cluster,
@@ -74,26 +74,26 @@ async function fromFiles(
   const objects = await readAll(context.io, files);
   const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
   const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
-  if (rollouts.length > 1) throw usageError(`the files bring ${rollouts.length} Rollouts: plan one at a time`);
+  if (rollouts.length > 1) throw usageError(`the files contain ${rollouts.length} Rollouts: plan one at a time`);
   const [found] = rollouts;
   if (!found) {
     if (deployments.length > 1)
-      throw usageError(`the files bring ${deployments.length} Deployments and no Rollout: plan one at a time`);
+      throw usageError(`the files contain ${deployments.length} Deployments and no Rollout: plan one at a time`);
     const [deployment] = deployments;
-    if (!deployment) throw usageError(`there is neither a Rollout nor a Deployment in ${files.join(', ')}`);
+    if (!deployment) throw usageError(`no Rollout and no Deployment in ${files.join(', ')}`);
     return { deployment };
   }
   const { rollout, violations: shape } = found.shape;
   const violations = rollout ? validateRollout({ rollout, version: found.version }).violations : shape;
   if (!rollout || violations.length > 0)
     throw new CliError(
-      `the Rollout would be refused: ${violations.map(sentence).join('; ')}; see kubectl tranche lint`,
+      `the Rollout is invalid: ${violations.map(sentence).join('; ')}; for details: kubectl tranche lint`,
     );
   const deployment = deployments.find((one) => releases(rollout, one));
   return { rollout, ...(deployment ? { deployment } : {}) };
 }
 
-/** As an apply leaves it, near enough for a plan: what the file does not say stays as it is. */
+/** Approximates the result of an apply: fields that the file does not contain stay unchanged. */
 function merged(live: Deployment, next: Deployment): Deployment {
   const settings = readHeld(live)?.user;
   const { strategy } = next.spec;

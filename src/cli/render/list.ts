@@ -1,4 +1,4 @@
-// Rollouts as the rows of a table.
+// Renders Rollouts as a table.
 import { rolloutRows, type RolloutRow } from '../../view/rows.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import type { Context } from '../context.ts';
@@ -6,12 +6,12 @@ import { duration } from '../text.ts';
 import { paintState } from './state.ts';
 
 export interface Shape {
-  /** Undefined: of all namespaces, which then have a column. */
+  /** Undefined: all namespaces, with a column for the namespace. */
   readonly namespace: string | undefined;
   readonly wide: boolean;
 }
 
-/** The head, and a row for each. */
+/** The header and one row per Rollout. */
 export const rowsOf = (
   context: Context,
   rollouts: readonly Rollout[],
@@ -27,9 +27,9 @@ export const rowsOf = (
   ...rolloutRows(rollouts, deployments).map((row) => cellsOf(context, row, shape)),
 ];
 
-/** What there is to say where there is no row. */
+/** The message if there are no Rollouts. */
 export const noRollouts = (namespace: string | undefined): string =>
-  `no Rollouts in ${namespace === undefined ? 'the cluster' : `namespace "${namespace}"`}; make one with: kubectl tranche init DEPLOYMENT\n`;
+  `no Rollouts in ${namespace === undefined ? 'the cluster' : `namespace "${namespace}"`}; to create one: kubectl tranche init DEPLOYMENT\n`;
 
 function cellsOf({ io, paint }: Context, row: RolloutRow, { namespace, wide }: Shape): string[] {
   const { progress } = row;

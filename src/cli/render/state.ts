@@ -1,4 +1,4 @@
-// The colour of a state.
+// Colours of states.
 import type { State } from '../../view/state.ts';
 import type { Colour, Paint } from '../paint.ts';
 

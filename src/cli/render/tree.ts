@@ -1,11 +1,11 @@
-// A release as a tree: steps, ReplicaSets, Pods.
+// Renders a release as a tree of steps, ReplicaSets and Pods.
 import { pods } from '../../engine/lib/text.ts';
 import type { PodView, ReleaseView, ReplicaSetView, RunningRelease, StepView } from '../../view/release.ts';
 import { oneLine, type Paint } from '../paint.ts';
 import { bar, describeWait, duration, table } from '../text.ts';
 import { paintState } from './state.ts';
 
-/** Pods named under a ReplicaSet. */
+/** The maximum number of Pods shown per ReplicaSet. */
 const PODS_SHOWN = 8;
 
 interface Node {
@@ -33,7 +33,7 @@ function headOf({ name, namespace, deployment, state, since, message }: ReleaseV
   return (
     `${paint('bold', name)}   ${paintState(state, paint)}${since === undefined ? '' : ` for ${duration(now - since)}`}` +
     `   Deployment ${oneLine(deployment)}, namespace ${namespace}\n` +
-    `  ${oneLine(message ?? 'the operator has not looked at it yet')}\n`
+    `  ${oneLine(message ?? 'no status yet')}\n`
   );
 }
 
@@ -76,7 +76,7 @@ const podNode = ({ name, trouble, createdAt, node }: PodView, { paint, now, wide
   ],
 });
 
-/** Siblings have their cells in columns. */
+/** Aligns the cells of siblings in columns. */
 function draw(nodes: readonly Node[], prefix = '  '): string {
   const rows = table(nodes.map(({ cells }) => cells))
     .split('\n')

@@ -1,4 +1,4 @@
-// BatchReleases: how OpenKruise's two controllers speak with each other. With both gone they only stand in the way of deletions.
+// Removes BatchReleases, which the controllers of OpenKruise leave behind. Their finalizer blocks the deletion of namespaces.
 import { KRUISE_BATCH_FINALIZER } from '../../api/keys.ts';
 import { BATCH_RELEASES } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -10,7 +10,7 @@ export interface BatchRelease extends KubeObject {
   readonly spec?: { readonly workloadRef?: { readonly kind?: string; readonly name?: string } };
 }
 
-/** Of Deployments; none where the kind is gone. */
+/** The BatchReleases of Deployments. Empty if the cluster does not serve the kind. */
 export async function listBatchReleases(cluster: Cluster, namespace: string | undefined): Promise<BatchRelease[]> {
   try {
     const all = await cluster.list<BatchRelease>(BATCH_RELEASES, { namespace });
@@ -21,11 +21,11 @@ export async function listBatchReleases(cluster: Cluster, namespace: string | un
   }
 }
 
-/** `namespace/name` of its Deployment. */
+/** `namespace/name` of the Deployment. */
 export const workloadOf = ({ metadata, spec }: BatchRelease): string =>
   `${metadata.namespace}/${spec?.workloadRef?.name}`;
 
-/** Its finalizer waits for a controller that is not there. */
+/** Removes the finalizer first, because its controller no longer runs. */
 export async function removeBatchRelease(cluster: Cluster, { metadata }: BatchRelease, dryRun: DryRun): Promise<void> {
   const { namespace, name, uid, resourceVersion, finalizers = [] } = metadata;
   const rest = finalizers.filter((one) => one !== KRUISE_BATCH_FINALIZER);

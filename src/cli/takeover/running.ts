@@ -1,4 +1,4 @@
-// Is OpenKruise Rollouts still at work? Then it would write over whatever we write.
+// Checks whether OpenKruise Rollouts is still running. It would overwrite the takeover.
 import { LEASES, MUTATING, type Resource } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { parseTime } from '../../engine/lib/time.ts';
@@ -16,16 +16,16 @@ interface WebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly { readonly name: string }[];
 }
 
-/** By this name its replicas choose the one that works. */
+/** The Lease for the leader election of its replicas. */
 const LEASE = '71ddec2c.kruise.io';
-/** In its mutating webhook configuration. */
+/** Webhooks in its mutating webhook configuration. */
 const WEBHOOKS = new Set(['mdeployment.kb.io', 'munifiedworkload.kb.io']);
 
 export interface Running {
-  /** Why nothing may be taken over yet; undefined when OpenKruise does not work. */
+  /** Why a takeover is not possible yet; undefined if OpenKruise is not running. */
   readonly why?: string;
   readonly remedy?: string;
-  /** What could not be looked at. */
+  /** The kinds that the user may not read. */
   readonly unknown: readonly string[];
 }
 
@@ -46,10 +46,10 @@ export async function findRunning(cluster: Cluster, now: number): Promise<Runnin
     const left = (parseTime(renewTime) ?? 0) + leaseDurationSeconds * 1000 - now;
     if (holderIdentity !== '' && left > 0)
       return {
-        why: `OpenKruise Rollouts still works: its Lease ${LEASE} in namespace ${metadata.namespace} was renewed a moment ago`,
+        why: `OpenKruise Rollouts is still running: its Lease ${LEASE} in namespace ${metadata.namespace} was renewed a moment ago`,
         remedy:
           `kubectl scale deployment kruise-rollout-controller-manager -n ${metadata.namespace} --replicas=0, ` +
-          `and try again in ${Math.ceil(left / 1000)} s`,
+          `then try again in ${Math.ceil(left / 1000)} s`,
         unknown,
       };
   }
@@ -57,7 +57,7 @@ export async function findRunning(cluster: Cluster, now: number): Promise<Runnin
   const still = configurations.find(({ webhooks }) => webhooks?.some(({ name }) => WEBHOOKS.has(name)));
   return still
     ? {
-        why: `the webhooks of OpenKruise Rollouts are still called: mutatingwebhookconfiguration ${still.metadata.name}`,
+        why: `the webhooks of OpenKruise Rollouts are still installed: mutatingwebhookconfiguration ${still.metadata.name}`,
         remedy: `kubectl delete mutatingwebhookconfiguration ${still.metadata.name}`,
         unknown,
       }

@@ -1,4 +1,4 @@
-// `kubectl tranche list --watch`: the table in place on a terminal, else one line for each Rollout that has changed.
+// `kubectl tranche list --watch`: updates the table in place on a terminal, otherwise prints a line for each changed Rollout.
 import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import { byKey, keyOf, workloadKey } from '../../view/rows.ts';
@@ -17,18 +17,18 @@ interface WatchOptions {
   readonly timeout: Timeout | undefined;
 }
 
-/** Until --timeout or Ctrl-C: a list is never over. */
+/** Watches until --timeout or Ctrl-C. */
 export function watchList(context: Context, cluster: Cluster, options: WatchOptions): Promise<number> {
   const { namespace, format, timeout } = options;
   const show = showing(context, format, { namespace, wide: format === 'wide' });
   return watchUntilOver(context, cluster, {
-    // For machines the Deployments change nothing.
+    // The other formats do not show Deployments.
     collections: [
       { resource: ROLLOUTS, namespace },
       ...(isTable(format) ? [{ resource: DEPLOYMENTS, namespace }] : []),
     ],
     timeout,
-    reason: () => 'a list is watched until you end it',
+    reason: () => 'the watch of a list does not end by itself',
     async look([rollouts = [], deployments = []]) {
       await show((rollouts as readonly Rollout[]).toSorted(byKey), deployments as readonly Deployment[]);
       return undefined;
@@ -60,7 +60,7 @@ function picture(context: Context, shape: Shape): Show {
   };
 }
 
-/** Widths are those of the table that there was first; a wider cell moves its own line only. */
+/** Prints a line for each change. Column widths come from the current table, so they may differ between lines. */
 function lines(context: Context, shape: Shape): Show {
   const last = new Map<string, string | undefined>();
   let head = true;
@@ -72,7 +72,7 @@ function lines(context: Context, shape: Shape): Show {
     if (head) context.io.out(`${rows[0]}\n`);
     head = false;
     const line = new Map(rollouts.map((rollout, i) => [keyOf(rollout), rows[i + 1] ?? '']));
-    // Ages grow; that is no change.
+    // A higher age is not a change.
     const states = new Map(deployments.map((one) => [keyOf(one), one]));
     const version = (one: Rollout): string =>
       `${one.metadata.resourceVersion} ${stateOf(one, states.get(workloadKey(one)))}`;

@@ -1,4 +1,4 @@
-// `kubectl tranche status --watch`: a release to its end, as a tree that lives or as one line per change.
+// `kubectl tranche status --watch`: follows a release to its end, as a tree or as one line per change.
 import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { misnamedWorkload } from '../../engine/validate/names.ts';
@@ -24,7 +24,7 @@ interface WatchOptions {
   readonly format: Format;
 }
 
-/** Pods say nothing to us: they are read again when the Deployment has changed, and this often. */
+/** Pods are not watched. They are read after each change of the Deployment, and at this interval. */
 const READ_PODS_EVERY_MS = 5000;
 
 export async function watchRelease(
@@ -50,7 +50,7 @@ export async function watchRelease(
     async look([rollouts = [], deployments = []], changed) {
       const [rollout] = rollouts as readonly Rollout[];
       const [deployment] = deployments as readonly Deployment[];
-      if (!rollout) throw new CliError(`Rollout "${name}" was deleted while it was watched`);
+      if (!rollout) throw new CliError(`Rollout "${name}" was deleted`);
       await show(rollout, deployment, changed);
       const outcome = outcomeOf(rollout, deployment);
       if (outcome === 'failed') return end(`failed: ${rollout.status?.message}`, EXIT.failed);

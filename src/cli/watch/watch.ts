@@ -1,4 +1,4 @@
-// What --watch has in common: collections that are kept, a look at every change, and a picture that changes in place.
+// The shared part of --watch: watches collections, calls back on each change, and updates the screen in place.
 import type { Resource } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Reflector } from '../../kube/reflector.ts';
@@ -10,26 +10,26 @@ import { control, fit } from '../paint.ts';
 
 export interface Collection {
   readonly resource: Resource;
-  /** Undefined: of all namespaces. */
+  /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
-  /** Only the object of this name. */
+  /** Only the object with this name. */
   readonly only?: string;
 }
 
 export interface Watching {
   readonly collections: readonly Collection[];
   readonly timeout: Timeout | undefined;
-  /** Shows what there is, one list of objects per collection; `changed` is false where only time has passed. The exit code when it is over. */
+  /** Shows the objects, one list per collection. `changed`: false if only time has passed. Returns an exit code to end the watch. */
   look(objects: readonly (readonly KubeObject[])[], changed: boolean): Promise<number | undefined>;
-  /** Why it is not over. */
+  /** Why the watch has not ended, for the message of a timeout. */
   reason(objects: readonly (readonly KubeObject[])[]): string;
 }
 
-/** How often a picture is drawn although nothing happened: ages grow. */
+/** The interval at which a terminal is redrawn to update ages. */
 const REDRAW_MS = 1000;
 const NEVER_MS = 60_000;
 
-/** Looks until it is over, the time is up, or Ctrl-C. Throws what the cluster says to somebody who may not look. */
+/** Watches until `look` ends it, until the timeout, or until Ctrl-C. Returns the exit code. Throws ApiError if the user has no permission. */
 export async function watchUntilOver(context: Context, cluster: Cluster, watching: Watching): Promise<number> {
   const { io } = context;
   let wake = (): void => undefined;
@@ -67,12 +67,12 @@ export async function watchUntilOver(context: Context, cluster: Cluster, watchin
       if (deadline !== undefined && io.now() >= deadline) {
         const problem = reflectors.map((one) => one.problem).find((one) => one !== undefined);
         const why = synced ? watching.reason(objects) : (problem ?? 'the cluster has not answered');
-        io.err(`error: not over after ${timeout?.text}: ${why}\n`);
+        io.err(`error: timed out after ${timeout?.text}: ${why}\n`);
         return EXIT.timedOut;
       }
       const most = io.terminal ? REDRAW_MS : NEVER_MS;
       const ms = deadline === undefined ? most : Math.max(0, Math.min(most, deadline - io.now()));
-      // What came while we looked is looked at now.
+      // Handle changes that arrived in the meantime at once.
       if (!pending) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, ms);
@@ -102,7 +102,7 @@ async function reflect(
   const { nameSelector, pathOf } = await import('../../kube/path.ts');
   const logger = {
     ...silent,
-    // A reflector tries again for ever; whoever may not look will not be let in by that.
+    // A reflector retries for ever, but retries do not grant permission.
     warn(_: string, { error }: { error?: unknown } = {}) {
       if (error instanceof ApiError && (error.code === 401 || error.code === 403)) refuse(error);
     },
@@ -119,7 +119,7 @@ async function reflect(
   });
 }
 
-/** A picture over the one before, no higher and no wider than the terminal. */
+/** Replaces the previous picture. Cuts it to the size of the terminal. */
 export class Screen {
   private readonly context: Context;
   private drawn = 0;
