@@ -80,7 +80,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     name: 'doctor',
-    summary: 'Find and fix problems of the installation and of held Deployments',
+    summary: 'Find problems of the installation and of held Deployments',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {

@@ -117,7 +117,7 @@ describe('beside the CRD of Argo Rollouts', function () {
     for (const name of ['rollouts.argoproj.io/web', 'rollout.argoproj.io/web', 'deployments.example.com/web']) {
       const { code, err } = await stage.tranche('status', name);
       assert.equal(code, 2, name);
-      assert.match(err, /names no Rollout/);
+      assert.match(err, /invalid name of a Rollout/);
     }
   });
 

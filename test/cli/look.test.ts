@@ -211,7 +211,7 @@ describe('kubectl tranche, looking at a cluster', function () {
     ctrlC.abort();
     for (const { code, err } of await Promise.all(both)) assert.deepEqual([code, err], [EXIT.interrupted, '']);
     const late = await stage.tranche('list', '--watch', '--timeout', '1ms');
-    assert.deepEqual([late.code, late.err.split(':')[1]], [3, ' not over after 1ms']);
+    assert.deepEqual([late.code, late.err.split(':')[1]], [3, ' timed out after 1ms']);
   });
 
   it('says at once who may not follow it', async () => {

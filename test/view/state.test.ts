@@ -36,7 +36,7 @@ const TABLE: readonly (readonly [string, Rollout, Deployment | undefined, State,
   ['it cannot work', rollout({ phase: 'Initial', ...condition('Stalled', 'True') }), undefined, 'Stalled', 'failed'],
   ['a policy keeps it back', rollout(progressing({}, condition('PolicyBlocked', 'True'))), AT, 'Blocked', 'underWay'],
   ['it is disabled', rollout(progressing(), { disabled: true }), AT, 'Disabled', 'failed'],
-  ['the Rollout is being deleted', rollout(progressing(), {}, { deletionTimestamp: ago(1) }), AT, 'Deleting', 'failed'],
+  ['it is being deleted', rollout(progressing(), {}, { deletionTimestamp: ago(1) }), AT, 'Deleting', 'failed'],
 ];
 
 describe('the state of a Rollout', () => {
