@@ -79,7 +79,6 @@ const NOT_SAID = new Set([
   'the rest of the Pods',
   'a member of …',
   'approval by the author',
-  '… policy … allows',
   'spec.strategy.canary.steps[…].replicas',
   '… and … more',
   'no Rollout names it',
@@ -103,9 +102,10 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   ),
   'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
   'error of the plugin': saidIn(/^src\/cli\//, given('CliError', 'usageError')),
-  'refusal of a takeover': saidIn(/^src\/cli\/takeover\//, given('refuse', 'why')).filter(
-    (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
-  ),
+  'refusal of a takeover': saidIn(
+    /^src\/(cli\/takeover\/.*|engine\/release\/takeover)\.ts$/,
+    given('refuse', 'why'),
+  ).filter((text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text)),
   'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
     (text) => !text.startsWith('kubectl '),
   ),

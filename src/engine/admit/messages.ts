@@ -21,12 +21,12 @@ const FIELD_NAMES: Readonly<Record<keyof Settings, string>> = {
 /** A release starts. */
 export const released = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
   change === 'Restart'
-    ? `tranche: ${nameOf(rollout)} restarts the Pods in ${plan(rollout, next, restartMode(rollout) !== 'Batches')}`
-    : `tranche: ${nameOf(rollout)} releases this in ${plan(rollout, next, true)}`;
+    ? `tranche: Rollout ${nameOf(rollout)} restarts the Pods in ${plan(rollout, next, restartMode(rollout) !== 'Batches')}`
+    : `tranche: Rollout ${nameOf(rollout)} releases this in ${plan(rollout, next, true)}`;
 
 /** A newer version during a release. */
 export const superseded = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
-  `tranche: ${nameOf(rollout)} replaces its current release and ${change === 'Restart' ? 'restarts the Pods' : 'releases this'} ` +
+  `tranche: Rollout ${nameOf(rollout)} replaces its current release and ${change === 'Restart' ? 'restarts the Pods' : 'releases this'} ` +
   `from step 1, in ${plan(rollout, next, true)}; ${wayBack(rollout, next)}`;
 
 /** How to return to the stable version. Without old ReplicaSets only its manifest can restore it. */
@@ -37,46 +37,46 @@ const wayBack = (rollout: Rollout, next: Deployment): string =>
 
 export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean): string =>
   paused
-    ? `tranche: this is the stable version: ${held.rollout} cancels the release, but ${nameOf(next)} stays paused, as you set it; ` +
+    ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release, but Deployment ${nameOf(next)} stays paused, as you set it; ` +
       `to roll back: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
-    : `tranche: this is the stable version: ${held.rollout} cancels the release and rolls back at once, without steps`;
+    : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back at once, without steps`;
 
 /** The operator must first remove the marks of an abandoned version. */
 export const rollsBackLater = (held: HoldRecord): string =>
-  `tranche: this is the stable version: ${held.rollout} cancels the release and rolls back shortly, without steps`;
+  `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back shortly, without steps`;
 
 export const freed = (held: HoldRecord, next: Deployment): string =>
-  `tranche: ${held.rollout} no longer governs ${nameOf(next)}, which continues as a normal rolling update, without steps`;
+  `tranche: Rollout ${held.rollout} no longer governs Deployment ${nameOf(next)}, which continues as a normal rolling update, without steps`;
 
 /** A newer version of a Deployment that is still held, while its Rollout is disabled or deleted. */
 export const stillHeld = (held: HoldRecord, next: Deployment): string =>
-  `tranche: ${nameOf(next)} is still held, but ${held.rollout} no longer releases it; ` +
+  `tranche: Deployment ${nameOf(next)} is still held, but Rollout ${held.rollout} no longer releases it; ` +
   `to update it without steps: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`;
 
 /** A template change without steps, because the Rollout is disabled or being deleted. */
 export const standsAside = (rollout: Rollout, next: Deployment): string =>
-  `tranche: ${nameOf(rollout)} is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: ` +
-  `${nameOf(next)} updates all Pods in a normal rolling update, without steps`;
+  `tranche: Rollout ${nameOf(rollout)} is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: ` +
+  `Deployment ${nameOf(next)} updates all Pods in a normal rolling update, without steps`;
 
 /** Why a template change under an active Rollout is rolled out without steps. Undefined if it goes through steps. */
 export const bypassReason = (rollout: Rollout, next: Deployment, change: TemplateChange): string | undefined => {
-  const withoutSteps = `${nameOf(rollout)} cannot release this in steps:`;
+  const withoutSteps = `Rollout ${nameOf(rollout)} cannot release this in steps:`;
   if (next.spec.strategy?.type === 'Recreate') {
-    return `tranche: ${withoutSteps} ${nameOf(next)} has strategy Recreate, which replaces all Pods at once; write RollingUpdate`;
+    return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has strategy Recreate, which replaces all Pods at once; write RollingUpdate`;
   }
-  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} ${nameOf(next)} has 0 replicas`;
+  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has 0 replicas`;
   if ((rollout.spec.strategy.canary?.steps ?? []).length === 0) {
     return `tranche: ${withoutSteps} it has no spec.strategy.canary.steps`;
   }
   if (change === 'Restart' && restartMode(rollout) === 'Native') {
-    return `tranche: ${nameOf(next)} restarts in a normal rolling update, because ${nameOf(rollout)} has the annotation ${ON_RESTART}=Native`;
+    return `tranche: Deployment ${nameOf(next)} restarts in a normal rolling update, because Rollout ${nameOf(rollout)} has the annotation ${ON_RESTART}=Native`;
   }
   return undefined;
 };
 
 /** A new template of a Deployment with an unfinished release of OpenKruise. */
 export const leftBehind = (rollout: Rollout, next: Deployment): string =>
-  `tranche: ${nameOf(next)} has an unfinished release of OpenKruise Rollouts: ${nameOf(rollout)} releases this in steps after a takeover; ` +
+  `tranche: Deployment ${nameOf(next)} has an unfinished release of OpenKruise Rollouts: Rollout ${nameOf(rollout)} releases this in steps after a takeover; ` +
   `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}`;
 
 export const unpausingRefusal = (next: Deployment): Violation => ({
@@ -92,7 +92,7 @@ export const unpausingRefusal = (next: Deployment): Violation => ({
 export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): string[] =>
   next.spec.strategy?.type === 'Recreate' && old.spec.strategy?.type !== 'Recreate'
     ? [
-        `tranche: with strategy Recreate, ${nameOf(rollout)} cannot release ${nameOf(next)} in steps: the next change replaces all Pods at once; ` +
+        `tranche: with strategy Recreate, Rollout ${nameOf(rollout)} cannot release Deployment ${nameOf(next)} in steps: the next change replaces all Pods at once; ` +
           'write RollingUpdate',
       ]
     : [];
@@ -111,8 +111,8 @@ export const kept = (
   if (unpaused) {
     sentences.push(
       paused
-        ? `tranche: ${held.rollout} continues with its steps`
-        : `tranche: ${nameOf(next)} stays held: ${held.rollout} releases it in steps; ` +
+        ? `tranche: Rollout ${held.rollout} continues with its steps`
+        : `tranche: Deployment ${nameOf(next)} stays held: Rollout ${held.rollout} releases it in steps; ` +
             `approve with: kubectl tranche approve ${held.rollout}${namespaceFlag(next)}; ` +
             `roll back with: kubectl tranche undo ${held.rollout}${namespaceFlag(next)}, ` +
             `or kubectl-kruise rollout undo ${ROLLOUT_RESOURCE}/${held.rollout}${namespaceFlag(next)}`,
@@ -120,12 +120,12 @@ export const kept = (
   }
   if (edits.includes('paused') && next.spec.paused === true) {
     sentences.push(
-      `tranche: ${held.rollout} pauses its release; continue with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`,
+      `tranche: Rollout ${held.rollout} pauses its release; continue with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`,
     );
   }
   if (others.length > 0) {
     sentences.push(
-      `tranche: ${others.join(', ')} recorded: ${held.rollout} applies the new value when the release ends`,
+      `tranche: ${others.join(', ')} recorded: Rollout ${held.rollout} applies the new value when the release ends`,
     );
   }
   return sentences;

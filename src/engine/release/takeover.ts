@@ -247,7 +247,7 @@ function giveBack({ deployment, settings, guessed }: Situation, says: string, te
 
 function rollBack(situation: Situation, then: string): TakeoverPlan {
   const { stable, deployment } = situation;
-  if (!stable) return refuse('no ReplicaSet has the stable version', 'use --finish');
+  if (!stable) return refuse('no ReplicaSet has the stable version', 'write --finish');
   const value = deploymentTemplate(stable.spec.template);
   const template: PatchOp | undefined = sameTemplate(value, deployment.spec.template)
     ? undefined
@@ -339,6 +339,6 @@ function askForEnding(deployment: Deployment, owner: Rollout | undefined): Takeo
   const command = `kubectl tranche takeover ${deployment.metadata.name}${namespaceFlag(deployment)}`;
   return refuse(
     `${why}, so it cannot be released in steps`,
-    `${command} with --finish (a normal rolling update to its template) or --rollback (to the stable version)`,
+    `${command} --finish (a normal rolling update to its template), or --rollback (to the stable version)`,
   );
 }

@@ -80,7 +80,7 @@ function adviseOnReplan(old: Rollout, next: Rollout, deployment: Deployment | un
   const after = replan({ plan: planOf(before), ...status }, steps, sizes, 0);
   if (after.planChanged !== true) return [];
   return [
-    `tranche: ${next.metadata.name} has a release in progress, and the number of its steps changes from ${before.length} to ${steps.length}: ` +
+    `tranche: Rollout ${next.metadata.name} has a release in progress, and the number of its steps changes from ${before.length} to ${steps.length}: ` +
       (deployment === undefined
         ? 'the release waits for approval before it updates more Pods'
         : `${whereAt(after, steps.length)}; no more Pods are updated before that`),
@@ -106,8 +106,8 @@ export function adviseOnLeaving(rollout: Rollout, deployment: Deployment | undef
   const what = `${which} ${verb}${count === 1 ? 's' : ''}`;
   return [
     back
-      ? `tranche: ${rollout.metadata.name} has a release in progress: ${what} to the stable version at once, without steps`
-      : `tranche: ${rollout.metadata.name} has a release in progress: ${what} to the new version at once, without steps; ` +
+      ? `tranche: Rollout ${rollout.metadata.name} has a release in progress: ${what} to the stable version at once, without steps`
+      : `tranche: Rollout ${rollout.metadata.name} has a release in progress: ${what} to the new version at once, without steps; ` +
         `to roll back instead, set the annotation ${ON_DELETE}=Rollback first`,
   ];
 }

@@ -100,7 +100,7 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
     yield {
       field: 'spec.workloadRef.name',
       value: name,
-      reason: `is already released by Rollout ${rival}`,
+      reason: `already released by Rollout ${rival}`,
       remedy: `change that Rollout, or delete it first: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rival}${namespaceFlag(rollout)}`,
     };
   }
@@ -108,7 +108,7 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
     yield {
       field: 'spec.workloadRef.name',
       value: name,
-      reason: 'has strategy Recreate, which cannot run two versions side by side',
+      reason: 'the Deployment has strategy Recreate, which cannot run two versions side by side',
       remedy: 'set spec.strategy.type of the Deployment to RollingUpdate first',
     };
   }
