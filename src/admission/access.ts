@@ -1,12 +1,12 @@
-// May this person approve? Asks the API server: the one question on the way of a request.
+// Asks the API server whether a user may approve a step or take over a release, and reads the objects that admission needs live.
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { findObject } from '../kube/get.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from '../api/resources.ts';
-import type { Violation } from '../engine/validate/violation.ts';
+import { show, type Violation } from '../engine/validate/violation.ts';
 import type { AdmissionDeps, Approval } from './deps.ts';
 
-/** Shorter than the API server waits for us. */
+/** Shorter than the timeout of the webhooks. */
 const TIMEOUT_MS = 3_000;
 const inTime = (): AbortSignal => AbortSignal.timeout(TIMEOUT_MS);
 
@@ -14,23 +14,26 @@ interface Review {
   readonly status?: { readonly allowed?: boolean };
 }
 
-/** The verbs that are asked for, and what whoever lacks one may do. */
+/** The verbs, each with the field that its errors name and the ClusterRole that grants it. */
 const VERBS = {
-  approve: { cannot: 'may not approve', role: 'tranche-approver' },
-  takeover: { cannot: 'may not take over what OpenKruise Rollouts left', role: 'tranche-takeover' },
+  approve: { field: 'approval', role: 'tranche-approver' },
+  takeover: { field: 'takeover', role: 'tranche-takeover' },
 } as const;
 const RETRY = 'try again in a few seconds';
 type MayAsk = (rollout: Rollout) => Promise<boolean>;
 
-/** A verb of ours on rollouts.rollouts.kruise.io. When nobody answers, nobody may; `mayAsk`: it is a Rollout as the API server has it. */
+/**
+ * Checks a verb on rollouts.rollouts.kruise.io. Without an answer, the user may not use it. `mayAsk`: the API server has this Rollout, and there
+ * were not too many questions.
+ */
 export const askAccess =
   (api: Api, mayAsk: MayAsk = () => Promise.resolve(true), verb: keyof typeof VERBS = 'approve') =>
   async ({ rollout, user, groups }: Approval): Promise<readonly Violation[]> => {
     const { name, namespace = '' } = rollout.metadata;
-    const { cannot, role } = VERBS[verb];
-    const common = { field: verb === 'approve' ? 'approval by' : 'takeover by', value: user } as const;
+    const { field, role } = VERBS[verb];
+    const common = { field, value: user, type: 'Forbidden' } as const;
     if (!(await mayAsk(rollout))) {
-      const reason = 'cannot be checked: tranche does not know the Rollout in this version yet, or was asked too often';
+      const reason = `cannot check the verb ${verb}: the cache does not have this version of the Rollout yet, or there were too many requests`;
       return [{ ...common, reason, remedy: RETRY }];
     }
     const resourceAttributes = { group: 'rollouts.kruise.io', resource: 'rollouts', verb, namespace, name };
@@ -47,22 +50,23 @@ export const askAccess =
       })) as Review;
       if (status?.allowed === true) return [];
     } catch {
-      const reason = `cannot be checked: the API server did not answer whether this user has the verb ${verb}`;
+      const reason = `cannot check the verb ${verb}: the API server did not answer`;
       return [{ ...common, reason, remedy: RETRY }];
     }
-    const reason = `${cannot}: this needs the verb ${verb} on rollouts.rollouts.kruise.io in namespace ${namespace}`;
+    const reason = `user ${show(user)} does not have the verb ${verb} on rollouts.rollouts.kruise.io in namespace ${namespace}`;
     return [{ ...common, reason, remedy: `ask for the ClusterRole ${role}, or ask somebody who has it` }];
   };
 
-/** Nobody takes a release over where the right for it cannot be asked about. */
-export const nobodyToAsk = (user: string): Violation => ({
-  field: 'takeover by',
+/** The error if the verb takeover cannot be checked. */
+export const takeoverUnchecked = (user: string): Violation => ({
+  field: 'takeover',
   value: user,
-  reason: 'cannot be checked here',
+  type: 'Forbidden',
+  reason: 'cannot check the verb takeover',
   remedy: 'run the operator with access to the API server',
 });
 
-/** What admission reads live, each within the time that the API server waits for us. */
+/** Live reads of admission, each with a timeout. */
 export const readersOf = (
   api: Api,
 ): Required<Pick<AdmissionDeps, 'readDeployment' | 'ownerOfReplicaSet' | 'authorizeTakeover'>> => ({

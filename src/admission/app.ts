@@ -52,11 +52,11 @@ export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, 
     const checks = webhook === 'convert' ? [] : [onlyPeers];
     app.post(`/${webhook}`, ...checks, answer({ webhook, handler, deps, isDraining, clock, lane: room }));
     app.all(`/${webhook}`, () => {
-      throw new BadRequest('only POST is answered here', 405);
+      throw new BadRequest('method not allowed: use POST', 405);
     });
   }
   app.use(() => {
-    throw new BadRequest('there is nothing here: /mutate, /validate and /convert are', 404);
+    throw new BadRequest('not found: use /mutate, /validate or /convert', 404);
   });
   app.use(answerError(deps));
   return app;
@@ -107,12 +107,12 @@ const checkPeer = ({ peers, logger = silent }: AdmissionDeps, clock: Clock): Req
     if (flaw === undefined) return next();
     if (clock.now() - complainedAt >= COMPLAIN_EVERY_MS) {
       complainedAt = clock.now();
-      logger.warn('refused a caller that is not shown to be the API server', {
+      logger.warn('refused a caller without the client certificate of an API server', {
         flaw,
         address: request.socket.remoteAddress,
       });
     }
-    throw new BadRequest(`${flaw}: only API servers are answered here`, 403);
+    throw new BadRequest(`${flaw}: only API servers may call the webhooks`, 403);
   };
 };
 
@@ -200,14 +200,14 @@ function unjudged(error: unknown, inbound: Inbound, { webhook, deps }: Route): R
   const detail = error instanceof BadRequest ? error.message : '';
   if (head === undefined) {
     if (cause === 'Error' || error instanceof BadRequest) throw error;
-    if (unread?.why === 'NoReview') throw new BadRequest('the body is no review');
+    if (unread?.why === 'NoReview') throw new BadRequest('the body is not a review');
     const { code, message } = reasonFor(cause, detail);
     throw new BadRequest(message, code);
   }
   const { logger = silent } = deps;
   const about = { request: head.about.uid, webhook };
   if (cause === 'Error') logger.error('admission failed', { ...about, error });
-  else logger.warn('a review was not judged', { ...about, cause, detail });
+  else logger.warn('cannot judge a review', { ...about, cause, detail });
   return { verdict: cause, review: writeUnjudged(head, cause, detail, deps) };
 }
 

@@ -1,6 +1,6 @@
 // Takes a decision of the engine to its end: asks the API server what it needs, reports what came of it, and answers.
 import type { AdmissionDecision, Answered, Answers, Facts, Needs, Requester } from '../engine/admit/decision.ts';
-import { nobodyToAsk } from './access.ts';
+import { takeoverUnchecked } from './access.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { refuse, refuseNotReady, type Answer } from './review.ts';
 
@@ -45,7 +45,7 @@ function askAccess(
   { authorize, authorizeTakeover }: AdmissionDeps,
 ): Answers | Promise<Answers> {
   const objections = (verb === 'approve' ? authorize : authorizeTakeover)?.({ rollout, user, groups, dryRun });
-  if (objections === undefined) return { access: verb === 'approve' ? [] : [nobodyToAsk(user)] };
+  if (objections === undefined) return { access: verb === 'approve' ? [] : [takeoverUnchecked(user)] };
   return objections.then((access) => ({ access }));
 }
 

@@ -22,7 +22,7 @@ export const pass: Answer = { verdict: 'Passed' };
 export function readReview(body: unknown): AdmissionRequest {
   const review = typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
   if (review['kind'] !== 'AdmissionReview' || review['apiVersion'] !== API_VERSION) {
-    throw new BadRequest(`this is no AdmissionReview of ${API_VERSION}`);
+    throw new BadRequest(`the body is not an AdmissionReview of ${API_VERSION}`);
   }
   const request = review['request'];
   if (!isAdmissionRequest(request)) throw new BadRequest(`request: ${explain(isAdmissionRequest.errors)}`);
@@ -48,7 +48,7 @@ export function writeReview(uid: string, { patch, warnings, status }: Answer): o
 export const refuse = (verdict: string, violations: readonly Violation[]): Answer => {
   const sentences = violations.map(sentence);
   const message =
-    sentences.length === 1 ? sentences.join() : [`${sentences.length} things are wrong:`, ...sentences].join('\n- ');
+    sentences.length === 1 ? sentences.join() : [`${sentences.length} errors:`, ...sentences].join('\n- ');
   return { verdict, status: { code: 422, reason: 'Invalid', message } };
 };
 

@@ -23,14 +23,14 @@ export const reasonFor = (cause: Cause, detail: string): Reason => {
       return {
         code: 413,
         reason: 'RequestEntityTooLarge',
-        message: 'the object is larger than an API server can store; make it smaller',
+        message: 'the object is too large for the API server; make it smaller',
       };
     case 'Busy':
       return { code: 429, reason: 'TooManyRequests', message: `too many large requests at once; ${RETRY}` };
     case 'Late':
       return { code: 504, reason: 'Timeout', message: `the request took too long; ${RETRY}` };
     case 'BadRequest':
-      return { code: 400, reason: 'BadRequest', message: `${detail}; report this, it is a bug of tranche` };
+      return { code: 400, reason: 'BadRequest', message: `${detail}; this is a bug of tranche, please report it` };
     case 'Error':
       return { code: 500, reason: 'InternalError', message: 'internal error; see the log of tranche' };
   }
@@ -48,7 +48,7 @@ export function writeUnjudged({ review, about }: Head, cause: Cause, detail: str
   const refused = cause === 'TooLarge' || mayMatter(about, deps);
   const answer: Answer = refused
     ? { verdict: cause, status: { code, reason, message: `tranche cannot judge this request: ${message}` } }
-    : { verdict: cause, warnings: deps.warnings ? [`tranche: this edit was not looked at: ${message}`] : [] };
+    : { verdict: cause, warnings: deps.warnings ? [`tranche: this edit was not checked: ${message}`] : [] };
   return writeReview(about.uid, answer);
 }
 

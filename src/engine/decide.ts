@@ -4,13 +4,13 @@ import type { HoldRecord, Rollout, Workload } from '../api/types.ts';
 import { nothing, type Decision } from './decision.ts';
 import { catchUp, dropRecord, holdAgain } from './release/bypass.ts';
 import { enrol, guard } from './release/enrol.ts';
-import { cancel, finalise, leave } from './release/finalize.ts';
+import { cancel, finalize, leave } from './release/finalize.ts';
 import { isInFlight } from './release/in-flight.ts';
 import { isLeftBehind } from './release/openkruise.ts';
 import { isIdle, rest } from './release/rest.ts';
 import { stableGone } from './release/stable-gone.ts';
 import { standAside } from './release/stand-aside.ts';
-import { adopt, begin } from './release/start.ts';
+import { adopt, start } from './release/start.ts';
 import { situationOf } from './situation.ts';
 import type { Snapshot } from './snapshot.ts';
 import { draftOf, report } from './status.ts';
@@ -58,23 +58,27 @@ function goOn(snapshot: Snapshot, progress: Progress): Decision {
   const situation = situationOf(snapshot, progress, template);
   switch (situation.name) {
     case 'BornHeld':
-      return giveBack(progress, situation.held, 'it was made held, with nothing running');
+      return giveBack(
+        progress,
+        situation.held,
+        'the workload was created with a hold and has no Pods: it is given back',
+      );
     case 'StaleRecord':
       return dropRecord(progress);
     case 'HeldForNothing':
-      return giveBack(progress, situation.held, 'it was held although nothing is released');
+      return giveBack(progress, situation.held, 'the workload was held without a release: it is given back');
     case 'VersionNotMade':
       return waitForChildren;
     case 'Settled':
       return adopt(snapshot, progress, template, situation.bypassed);
     case 'NewTemplate':
-      return begin(snapshot, progress, template);
+      return start(snapshot, progress, template);
     case 'NotHeld':
       return catchUp(snapshot, progress, situation.bypassed);
     case 'PutBack':
       return cancel(snapshot, progress, template);
     case 'StepsDone':
-      return finalise(snapshot, progress, template);
+      return finalize(snapshot, progress, template);
     case 'NoReplicas':
       return reportMessage(snapshot, words.noReplicas);
     case 'Loose':

@@ -67,12 +67,15 @@ function duringRelease(
   if (!held && progress.replicas === 0) return { name: same ? 'NoReplicas' : 'NewTemplate' };
   if (!held && same && progress.old === 0 && reason !== 'Paused') return { name: 'StepsDone' };
   if (!held)
-    return { name: 'NotHeld', bypassed: same ? 'the record of the hold was taken off' : 'a new template was not held' };
+    return {
+      name: 'NotHeld',
+      bypassed: same ? 'the annotations of the hold were removed' : 'a new template was not held',
+    };
   if (!same && isAnnounced(snapshot, progress)) return { name: 'NewTemplate' };
   if (!same)
     return {
       name: 'NotHeld',
-      bypassed: isPuttingBack(rollout) ? words.changedBack : 'a newer template was not announced',
+      bypassed: isPuttingBack(rollout) ? words.changedBack : 'no webhook saw a newer template',
     };
   if (kind.isLoose(progress)) return { name: 'Loose', held };
   const effects = kind.noticeEdits(progress, held);
@@ -92,13 +95,13 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   if (!newVersion && old === 0 && !stopped && replicas > 0) return { name: 'VersionNotMade' };
   if (old === 0 && replicas > 0) {
     const known = adopting || !status.canaryRevision || !isOurs(rollout) || isKnown(newVersion?.revision, status);
-    return known ? settled : { ...settled, bypassed: 'a new template went out without being held' };
+    return known ? settled : { ...settled, bypassed: 'a new template was rolled out without being held' };
   }
   if (replicas === 0) return adopting ? settled : { name: 'NewTemplate' };
   if (!adopting && isKnown(newVersion?.revision, status)) return settled;
   if (restartsNatively(snapshot, progress)) return newVersion ? settled : { name: 'VersionNotMade' };
   if (adopting && knownStable(rollout) === undefined && servesAlone(progress)) return settled;
-  const bypassed = adopting ? 'the Rollout was made during a rolling update' : 'a new template was not held';
+  const bypassed = adopting ? 'the Rollout was created during a rolling update' : 'a new template was not held';
   return { name: 'NotHeld', bypassed };
 }
 

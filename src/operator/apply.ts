@@ -149,7 +149,7 @@ export class Applier {
         await this.remove(key, effect).catch((error: unknown) => {
           // What is left goes with its owner; a release must not hang on it.
           if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
-          this.deps.logger.warn('a copy of the stable template was not removed', { key, error });
+          this.deps.logger.warn('cannot delete the copy of the stable template', { key, error });
         });
         return false;
     }
@@ -197,10 +197,10 @@ export class Applier {
       const known = this.labelsAgainAt(key) !== undefined;
       this.unlabelled.set(key, this.deps.clock.now() + LABELS_AGAIN_MS);
       if (known) return true;
-      const message = `the API server refuses the labels of Pods, and the release goes on without them: ${cleaned(error.message, MAX_MESSAGE)}`;
+      const message = `the API server refuses labels of Pods; the release continues without them: ${cleaned(error.message, MAX_MESSAGE)}`;
       if (rollout)
         this.deps.events.record({ about: rollout, type: EVENTS.WriteRefused[0], reason: 'WriteRefused', message });
-      this.deps.logger.warn('labels of Pods are refused', { key, error });
+      this.deps.logger.warn('the API server refuses labels of Pods', { key, error });
       return true;
     }
     return false;
@@ -226,7 +226,7 @@ export class Applier {
     if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) return;
     const cause = workload && isTooLarge(error.message) ? `${tooLargeForUs(workload)}; ` : '';
     const said = `${cause}${cleaned(error.message, MAX_MESSAGE)}`;
-    const message = `the API server refuses what the operator writes, and it is tried again: ${said}`;
+    const message = `the API server refuses a write of the operator, which tries again: ${said}`;
     const { status } = this.deps.writes.newest(key, rollout)!;
     if (status?.message === message) return;
     this.deps.events.record({ about: rollout, type: EVENTS.WriteRefused[0], reason: 'WriteRefused', message });
@@ -234,7 +234,7 @@ export class Applier {
     try {
       await this.report(key, rollout, { ...status, message, ...(canaryStatus && { canaryStatus }) } as RolloutStatus);
     } catch (failed) {
-      this.deps.logger.debug('a refused write could not be reported', { key, error: failed });
+      this.deps.logger.debug('cannot report a refused write', { key, error: failed });
     }
     // Once it is let through, the status says so at once.
     this.forget(key, rollout);
@@ -270,7 +270,7 @@ export class Applier {
       const owners = kind.fields.ownersNow(managedFields, metadata.annotations?.[FIELD_OWNERS]);
       return { ...patch, metadata: { ...patch.metadata, annotations: { ...annotations, [FIELD_OWNERS]: owners } } };
     } catch (error) {
-      this.deps.logger.debug('owners of fields could not be noted', { key, error });
+      this.deps.logger.debug('cannot record the field owners', { key, error });
       return patch;
     }
   }
@@ -287,7 +287,7 @@ export class Applier {
       this.deps.writes.remember(key, cached, freeze(known));
       return await this.disown(key, kind, known);
     } catch (error) {
-      this.deps.logger.debug('owners of fields could not be given back', { key, error });
+      this.deps.logger.debug('cannot restore the field owners', { key, error });
       return false;
     }
   }

@@ -62,7 +62,7 @@ export class PolicyStatusWriter {
       } catch (error) {
         if (isNotFound(error)) continue;
         // Another replica was faster, or the API server is busy: what is to be told stays, for the next time.
-        if (!isConflict(error)) this.deps.logger.warn('the status of a policy was not written', { error });
+        if (!isConflict(error)) this.deps.logger.warn('cannot write the status of a policy', { error });
         this.touch();
       }
     }

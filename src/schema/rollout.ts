@@ -109,16 +109,16 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
   const say = (reason: string, remedy: string, value: unknown = data): Violation => ({ field, value, reason, remedy });
   switch (keyword) {
     case 'required':
-      return { field, value: undefined, reason: 'is required', remedy: 'add it' };
+      return { field, value: undefined, reason: '', remedy: 'add it' };
     case 'type':
       return say(`must be of type ${type}`, `write ${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}`);
     case 'anyOf':
       return say('must be an integer or a string', 'write a number of Pods such as 1, or a percentage such as "50%"');
     case 'enum':
-      return say(
-        'is not a supported value',
-        `write ${(params as { allowedValues: string[] }).allowedValues.join(' or ')}`,
-      );
+      return {
+        ...say('', `write ${(params as { allowedValues: string[] }).allowedValues.join(' or ')}`),
+        type: 'Unsupported',
+      };
     case 'minimum':
       return say(`must be greater than or equal to ${limit}`, `write ${limit} or more`);
     case 'maximum':
@@ -133,7 +133,7 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
       return say(`must have at most ${limit} characters`, 'write a shorter value');
     case 'pattern': {
       const rule = NAME_RULES.find(({ pattern }) => pattern === (params as { pattern: string }).pattern);
-      if (rule) return say(`is not a valid name: ${rule.must}`, `write a name such as "${rule.example}"`);
+      if (rule) return say(rule.must, `write a name such as "${rule.example}"`);
       return say('must be a percentage', 'write a percentage such as "50%"');
     }
     case 'format':

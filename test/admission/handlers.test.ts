@@ -20,7 +20,7 @@ describe('the webhook for Deployments', () => {
   it('holds a new template and says what happens', () => {
     const answer = edit(aReview(aDeployment('v2'), aDeployment()));
     assert.equal(answer.verdict, 'Held');
-    assert.match(answer.warnings?.join() ?? '', /^tranche: demo releases this in 3 steps/);
+    assert.match(answer.warnings?.join() ?? '', /^tranche: Rollout demo releases this in 3 steps/);
     assert.equal(applyOps(aDeployment('v2'), answer.patch ?? []).spec.paused, true);
   });
 
@@ -61,7 +61,7 @@ describe('the webhook for Deployments', () => {
       code: 422,
       reason: 'Invalid',
       message:
-        'spec.strategy.type: "Recreate" would replace all Pods at once: Rollout demo is releasing this Deployment in steps; ' +
+        'spec.strategy.type: Forbidden: cannot change while Rollout demo releases this Deployment in steps; ' +
         'keep RollingUpdate, or finish or roll back the release first',
     });
   });
@@ -125,14 +125,14 @@ describe('the webhook for Rollouts', () => {
   it('accepts what is right, and advises at the size there is', () => {
     const deps = someDeps({ deployments: [aDeployment()] });
     assert.deepEqual(judge(aReview(aRollout(1, '100%')), deps), { verdict: 'Passed', warnings: [] });
-    assert.match(judge(aReview(aRollout(1, 20)), deps).warnings?.join() ?? '', /20 is more than the 10 Pods there are/);
+    assert.match(judge(aReview(aRollout(1, 20)), deps).warnings?.join() ?? '', /20 is more than spec.replicas \(10\)/);
     assert.deepEqual(judge(aReview(aRollout(1, 20)), { ...deps, warnings: false }).warnings, []);
   });
 
   it('refuses one thing in a sentence', () => {
     assert.equal(
       message(aReview(aRollout('50%', '40%'))),
-      'spec.strategy.canary.steps[1].replicas: "40%" is less than step 1\'s "50%": steps must not go back; use 50% or more, or remove the step',
+      'spec.strategy.canary.steps[1].replicas: Invalid value: "40%": must not be less than step 1 ("50%"); write 50% or more, or remove the step',
     );
   });
 
@@ -141,10 +141,10 @@ describe('the webhook for Rollouts', () => {
     assert.equal(
       message(aReview({ ...bad, metadata: { ...bad.metadata, annotations: { [keys.ON_DELETE]: 'x' } } })),
       [
-        '3 things are wrong:',
-        'metadata.annotations[tranche.dev/on-delete]: "x" is not a choice; write Rollback, or remove it for Finish',
-        'spec.strategy.canary.steps[2].replicas: 0 is neither a number of Pods nor a percent; use a number of Pods from 1, or "1%" to "100%"',
-        'spec.strategy.canary.steps[1].replicas: "40%" is less than step 1\'s "50%": steps must not go back; use 50% or more, or remove the step',
+        '3 errors:',
+        'metadata.annotations[tranche.dev/on-delete]: Unsupported value: "x": write Rollback, or remove it for Finish',
+        'spec.strategy.canary.steps[2].replicas: Invalid value: 0: must be a number of Pods or a percentage; write 1 or more, or "1%" to "100%"',
+        'spec.strategy.canary.steps[1].replicas: Invalid value: "40%": must not be less than step 1 ("50%"); write 50% or more, or remove the step',
       ].join('\n- '),
     );
   });
@@ -157,10 +157,10 @@ describe('the webhook for Rollouts', () => {
     assert.equal(
       message(aReview(broken)),
       [
-        '3 things are wrong:',
-        'spec.workloadRef.apiVersion: missing is required; add it',
-        'spec.workloadRef.name: 5 must be of type string; write a string',
-        'spec.strategy.canary.steps[0].replicas: true must be an integer or a string; write a number of Pods such as 1, or a percentage such as "50%"',
+        '3 errors:',
+        'spec.workloadRef.apiVersion: Required value: add it',
+        'spec.workloadRef.name: Invalid value: 5: must be of type string; write a string',
+        'spec.strategy.canary.steps[0].replicas: Invalid value: true: must be an integer or a string; write a number of Pods such as 1, or a percentage such as "50%"',
       ].join('\n- '),
     );
     const choice = {
@@ -169,13 +169,13 @@ describe('the webhook for Rollouts', () => {
     };
     assert.equal(
       message(aReview(choice)),
-      'spec.strategy.canary.onFailure: "Stop" is not a supported value; write Hold or Rollback',
+      'spec.strategy.canary.onFailure: Unsupported value: "Stop": write Hold or Rollback',
     );
   });
 
   it('names fields as v1alpha1 does when that was written, converted by the API server or not', () => {
     const text =
-      'spec.objectRef.workloadRef: {"apiVersion":"apps/v1","kind":"X"} is not a kind of workload that can be released; name a Deployment of apps/v1';
+      'spec.objectRef.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"X"}: this kind cannot be released; write a Deployment of apps/v1';
     const written = aV1alpha1Rollout(partition, 1) as { spec: { objectRef: { workloadRef: Json } } };
     written.spec.objectRef.workloadRef['kind'] = 'X';
     assert.equal(message(aReview(written)), text);
@@ -196,7 +196,7 @@ describe('the webhook for Rollouts', () => {
   it('refuses v1alpha1 without the partition style', () => {
     assert.match(
       message(aReview(aV1alpha1Rollout({ note: 'x' }, 1))) ?? '',
-      /rolling-style\]: missing means the canary style/,
+      /rolling-style\]: Required value: the canary style/,
     );
     assert.equal(judge(aReview(aV1alpha1Rollout(partition, 1, '100%'))).verdict, 'Passed');
   });
@@ -207,7 +207,7 @@ describe('the webhook for Rollouts', () => {
     const deps = someDeps({ deployments: [aDeployment()] }, { notReady: () => 'nothing read yet' });
     const { status, warnings } = judge(deletion, deps);
     assert.equal(status, undefined);
-    assert.match(warnings?.join() ?? '', /9 Pods go to the new version at once/);
+    assert.match(warnings?.join() ?? '', /9 Pods change to the new version at once/);
     assert.deepEqual(judge(deletion, { ...deps, warnings: false }), { verdict: 'Passed' });
     const odd = aReview({ ...running, spec: {} }, { ...running, spec: {} }, { operation: 'DELETE', object: null });
     assert.deepEqual(judge(odd, deps), { verdict: 'Passed' });
@@ -217,7 +217,7 @@ describe('the webhook for Rollouts', () => {
     const first: Rollout = { ...aRollout(1), metadata: { name: 'first', namespace: 'default' } };
     assert.match(
       message(aReview(aRollout(1)), someDeps({ rollouts: [first] })) ?? '',
-      /released by Rollout first already/,
+      /already released by Rollout first/,
     );
   });
 
@@ -326,7 +326,7 @@ describe('the webhook for the status of Rollouts', () => {
       status: { ...waiting.status, canaryStatus: { ...canaryStatus, currentStepState: 'StepReady' } },
     };
     const answer = await validateRolloutRequest(readReview(aReview(mended, waiting, status)), deps);
-    assert.equal(answer.status?.message, 'user: "alice" may not approve; ask somebody');
+    assert.equal(answer.status?.message, 'user: Invalid value: "alice": may not approve; ask somebody');
     await validateRolloutRequest(readReview(aReview(waiting, waiting, status)), deps);
     assert.deepEqual(
       asked.map(({ user, groups, rollout }) => [user, groups, rollout.metadata.name]),
@@ -339,7 +339,7 @@ describe('the webhook for the status of Rollouts', () => {
     const deps = someDeps();
     assert.match(
       (await validateRolloutRequest(readReview(aReview(forged, waiting, status)), deps)).status?.message ?? '',
-      /^status\.phase: "Healthy" is written by the operator only/,
+      /^status\.phase: Forbidden: only the operator writes this field/,
     );
     assert.equal(
       (await validateRolloutRequest(readReview(aReview(forged, waiting, { ...status, ...own })), deps)).verdict,

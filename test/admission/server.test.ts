@@ -92,7 +92,7 @@ describe('the webhook server', function () {
     assert.deepEqual({ uid, allowed, patchType }, { uid: 'review-1', allowed: true, patchType: 'JSONPatch' });
     const ops = JSON.parse(Buffer.from(patch as string, 'base64').toString()) as { path: string }[];
     assert.ok(ops.some(({ path }) => path === '/spec/paused'));
-    assert.match((warnings as string[]).join(), /^tranche: demo releases this in 2 steps: 1 → 10 of 10 Pods/);
+    assert.match((warnings as string[]).join(), /^tranche: Rollout demo releases this in 2 steps: 1 → 10 of 10 Pods/);
     assert.deepEqual(counted, ['mutate Held']);
   });
 
@@ -101,7 +101,7 @@ describe('the webhook server', function () {
     assert.equal(allowed, false);
     const { code, reason, message } = status as Json;
     assert.deepEqual({ code, reason }, { code: 422, reason: 'Invalid' });
-    assert.match(message as string, /steps must not go back/);
+    assert.match(message as string, /must not be less than step 1/);
   });
 
   it('answers what is not ours with nothing', async () => {

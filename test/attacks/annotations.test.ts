@@ -38,8 +38,8 @@ describe('annotations near the limit', () => {
       assert.deepEqual(patch, []);
       assert.equal(refusal?.field, 'metadata.annotations');
       assert.equal(refusal.value, `${bytes} bytes`);
-      assert.match(refusal.reason, /no room for the record of the release \(tranche\.dev\/held\).*262144 bytes/);
-      assert.match(refusal.remedy, /^remove at least \d+ bytes of them; the largest is note \(\d+ bytes\)$/);
+      assert.match(refusal.reason, /for the record of the release \(tranche\.dev\/held\).*262144 bytes/);
+      assert.match(refusal.remedy, /^remove at least \d+ bytes; the largest annotation is note \(\d+ bytes\)$/);
       const less = Number(/at least (\d+) bytes/.exec(refusal.remedy)![1]);
       assert.equal(edit(sized(bytes - less), sized(bytes - less, 'v2')).verdict, 'Held', 'the remedy helps');
       assert.equal(edit(sized(bytes - less + 1), sized(bytes - less + 1, 'v2')).verdict, 'Refused', 'and is exact');
@@ -95,12 +95,16 @@ describe('the operator, where annotations are near the limit', () => {
       await world.createRollout([{ replicas: 1 }, { replicas: '100%' }]);
       await world.until('it is idle', () => world.rollout.status?.phase === 'Healthy');
       await world.release('v2');
-      await world.until('it says so', () => /leave no room/.test(world.rollout.status?.message ?? ''));
+      await world.until('it says so', () => /are too large for the record/.test(world.rollout.status?.message ?? ''));
       assert.match(
         world.rollout.status?.message ?? '',
-        /the annotations of Deployment "demo" leave no room for the record of the release \(tranche\.dev\/held\): remove some of them, or apply with --server-side/,
+        /the annotations of Deployment "demo" are too large for the record of the release \(tranche\.dev\/held\): remove some of them, or apply with --server-side/,
       );
-      assert.ok(world.events.some(({ reason, message }) => reason === 'WriteRefused' && /leave no room/.test(message)));
+      assert.ok(
+        world.events.some(
+          ({ reason, message }) => reason === 'WriteRefused' && /are too large for the record/.test(message),
+        ),
+      );
       assert.equal(world.deployment.metadata.annotations?.[HELD], undefined);
     } finally {
       await world.stop();

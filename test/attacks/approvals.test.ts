@@ -221,11 +221,14 @@ function attacks(spec: ReleasePolicySpec): void {
     await begin();
     accepted(await stage.release(insider('zoe')));
     await firstStep();
-    assert.match((await stage.editStatus(ed, { nextStepIndex: 3 })) ?? '', /without approving it/);
+    assert.match(
+      (await stage.editStatus(ed, { nextStepIndex: 3 })) ?? '',
+      /a jump to another step requires an approval/,
+    );
     for (const who of people.slice(0, required)) accepted(await stage.approve(who));
     await stage.world.patchStatus({ canaryStatus: { nextStepIndex: 3 } });
     await holds();
-    assert.match(stage.world.rollout.status?.message ?? '', /\(0 of \d\) of the jump to step 3; to go back/);
+    assert.match(stage.world.rollout.status?.message ?? '', /\(0 of \d\) to jump to step 3; to roll back/);
     for (const who of people.slice(0, required)) accepted(await stage.approve(who));
     await stage.world.untilCompleted();
   });
@@ -239,7 +242,9 @@ function attacks(spec: ReleasePolicySpec): void {
     assert.equal(stage.world.canary.currentStepState, 'StepPaused');
     const events = stage.world.events.map(({ message }) => message);
     assert.ok(
-      events.some((message) => /StepReady was set without the approvals that policy documented requires/.test(message)),
+      events.some((message) =>
+        /StepReady was reset to StepPaused: policy documented requires more approvals/.test(message),
+      ),
     );
   });
 
@@ -287,7 +292,10 @@ function attacks(spec: ReleasePolicySpec): void {
       await firstStep();
       assert.match((await stage.deleteRollout(ed)) ?? '', /cannot be deleted/);
       assert.match((await stage.editRollout(ed, { spec: { disabled: true } })) ?? '', /cannot be set/);
-      assert.match((await stage.editDeployment(ed, { spec: { replicas: 0 } })) ?? '', /would bring it up again/);
+      assert.match(
+        (await stage.editDeployment(ed, { spec: { replicas: 0 } })) ?? '',
+        /must be at least 1 during a release/,
+      );
       await holds();
     });
 

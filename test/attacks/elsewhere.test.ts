@@ -25,15 +25,11 @@ describe('a Rollout where the webhooks do not reach', () => {
     aReview({ ...aRollout(1, '100%'), metadata: { name: 'demo', namespace } }, undefined, { namespace, ...more });
 
   const refusals: [string, ReturnType<typeof unreachedBy>, RegExp][] = [
-    [
-      'kube-system',
-      everywhere,
-      /"kube-system" is left alone by the webhooks.*; put the Deployment and its Rollout into/,
-    ],
-    ['kube-system', outside, /"kube-system" is left alone by the webhooks/],
-    ['kube-system', someOnly, /"kube-system" is left alone by the webhooks/],
-    ['tranche-system', everywhere, /"tranche-system" is the namespace that Tranche runs in.*; put the Deployment/],
-    ['other', someOnly, /"other" is not a namespace that Tranche works in.*; add it to watchNamespaces.*shop, pay/],
+    ['kube-system', everywhere, /"kube-system": is excluded from the webhooks.*; use another namespace/],
+    ['kube-system', outside, /"kube-system": is excluded from the webhooks/],
+    ['kube-system', someOnly, /"kube-system": is excluded from the webhooks/],
+    ['tranche-system', everywhere, /"tranche-system": is the namespace of Tranche.*; use another namespace/],
+    ['other', someOnly, /"other": is not in watchNamespaces.*; add it to watchNamespaces.*shop, pay/],
   ];
   for (const [namespace, unreached, words] of refusals) {
     it(`is refused in ${namespace}, by whichever webhook is asked first`, async () => {
@@ -41,7 +37,7 @@ describe('a Rollout where the webhooks do not reach', () => {
         assert.equal(status?.code, 422);
         assert.match(status.message, /^metadata\.namespace: /);
         assert.match(status.message, words);
-        assert.match(status.message, /no change of a Deployment there is held/);
+        assert.match(status.message, /so a Rollout has no effect there/);
       }
     });
   }
@@ -77,7 +73,7 @@ describe('a Rollout where the webhooks do not reach', () => {
     for (const [next, warned] of edits)
       for (const { status, warnings = [] } of await ask(aReview(next, old, { namespace: 'kube-system' }))) {
         assert.equal(status, undefined);
-        assert.equal(/no change of a Deployment there is held/.test(warnings.join()), warned);
+        assert.equal(/so a Rollout has no effect there/.test(warnings.join()), warned);
       }
   });
 });
@@ -94,7 +90,7 @@ describe('the operator, with a Rollout where the webhooks do not reach', () => {
     await world.until('it says so', () => world.condition('Stalled')?.reason === 'NotReached');
     assert.match(
       world.rollout.status?.message ?? '',
-      /^Deployment "demo" is not released in steps: namespace "kube-system".*; put the Deployment and its Rollout into another namespace$/,
+      /^Deployment "demo" is not released in steps: namespace "kube-system".*; use another namespace$/,
     );
     await world.until('an event too', () => world.events.some(({ reason }) => reason === 'Stalled'));
     world.webhook = false;

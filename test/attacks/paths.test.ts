@@ -58,9 +58,9 @@ describe('attack: a name that leads elsewhere', () => {
     for (const [what, name] of Object.entries(ODD)) {
       it(what, async () => {
         for (const message of await status(aReview(named(name)))) {
-          assert.match(message, /^spec\.workloadRef\.name: "/);
+          assert.match(message, /^spec\.workloadRef\.name: Invalid value: "/);
           assert.doesNotMatch(message, /[\0-\x1f\x7f-\x9f\u202e]/);
-          assert.match(message, /must (be|consist of) .*; write the name of a Deployment of the same namespace/);
+          assert.match(message, /must (be|consist of) .*; write the name of a Deployment in the same namespace/);
         }
       });
     }
@@ -112,10 +112,7 @@ describe('attack: a name that leads elsewhere', () => {
           metadata: { annotations: { [ON_DELETE]: 'Rollback' }, finalizers: [ROLLOUT_FINALIZER] },
         });
         await world.until('the status says so', () => world.condition('Stalled')?.reason === 'InvalidWorkloadRef');
-        assert.match(
-          world.rollout.status?.message ?? '',
-          /^nothing is read or written for this Rollout: spec\.workloadRef\.name: /,
-        );
+        assert.match(world.rollout.status?.message ?? '', /^this Rollout has no effect: spec\.workloadRef\.name: /);
         await world.run(120_000);
         await world.deleteRollout();
         await world.until('the Rollout is gone', () => world.rolloutOf() === undefined);

@@ -73,7 +73,7 @@ describe('attacks on the record of a release', () => {
     assert.equal(world.held, false);
     assert.match(
       world.events.map(({ message }) => message).join('\n'),
-      /policy production protects releases in flight/,
+      /policy production protects releases in progress/,
     );
   });
 

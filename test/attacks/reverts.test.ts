@@ -35,13 +35,13 @@ describe('a revert by apply that keeps another tool’s field', () => {
   it('is a new release, whose warning names the way to go back', () => {
     const { verdict, warnings } = edit(held(), withTemplate(held(), templateOf('v1', 'INJECTED')));
     assert.equal(verdict, 'Superseded');
-    assert.match(warnings.join(), /; to go back to the version before the release: kubectl tranche undo demo$/);
+    assert.match(warnings.join(), /; to roll back to the stable version: kubectl tranche undo demo$/);
   });
 
   it('offers no undo where no ReplicaSet is kept', () => {
     const next = withTemplate(held(), templateOf('v1', 'INJECTED'), { revisionHistoryLimit: 0 });
     const { warnings } = edit(held(), next);
-    assert.match(warnings.join(), /; to go back to the version before the release, apply its manifest$/);
+    assert.match(warnings.join(), /; to roll back, apply the manifest of the stable version$/);
     assert.doesNotMatch(warnings.join(), /undo|abort/);
   });
 
@@ -60,7 +60,7 @@ describe('a revert by apply that keeps another tool’s field', () => {
       await world.patch({ spec: { template } });
       await world.until('it starts again', () => world.events.some(({ reason }) => reason === 'ReleaseSuperseded'));
       const said = world.events.find(({ reason }) => reason === 'ReleaseSuperseded')!.message;
-      assert.match(said, /from the version before the release it differs in spec\.containers\[\w+\]\.env$/);
+      assert.match(said, /it differs from the stable version in spec\.containers\[\w+\]\.env$/);
     } finally {
       await world.stop();
     }
@@ -92,7 +92,7 @@ describe('a record with a foreign digest', () => {
       canaryStatus: { stableDigest: templateDigest(templateOf('v1'), sha256) },
     } as unknown as NonNullable<Rollout['status']>;
     const { warnings } = edit(forged, withTemplate(forged, templateOf('v1')), { ...aRollout(1, '100%'), status });
-    assert.match(warnings.join(), /this is the version before the release: demo cancels it and rolls back/);
+    assert.match(warnings.join(), /this is the stable version: Rollout demo cancels the release and rolls back/);
     assert.doesNotMatch(warnings.join(), /from step 1/);
   });
 });
@@ -101,10 +101,10 @@ describe('the way back from a release that waits', () => {
   it('is in the warning of kubectl rollout resume, which native undo and restart ask for', () => {
     const old = held();
     const { warnings } = edit(old, { ...old, spec: { ...old.spec, paused: false } });
-    assert.match(warnings.join(), /stays held: .*; approve with: kubectl tranche approve demo; go back with: /);
+    assert.match(warnings.join(), /stays held: .*; approve with: kubectl tranche approve demo; roll back with: /);
     assert.match(
       warnings.join(),
-      /go back with: kubectl tranche undo demo, or kubectl-kruise rollout undo rollouts\.rollouts\.kruise\.io\/demo$/,
+      /roll back with: kubectl tranche undo demo, or kubectl-kruise rollout undo rollouts\.rollouts\.kruise\.io\/demo$/,
     );
   });
 
@@ -113,7 +113,7 @@ describe('the way back from a release that waits', () => {
     [
       'the manifest, where a singleton keeps no history',
       { replicas: 1, revisionHistoryLimit: 0 },
-      'apply the manifest of the version before, which no ReplicaSet keeps any more',
+      'apply the manifest of the stable version (no ReplicaSet has it)',
     ],
   ] as const)
     it(`is in the status: ${what}`, async () => {
@@ -123,7 +123,7 @@ describe('the way back from a release that waits', () => {
         await world.createRollout([{ replicas: 1 }, { replicas: 2 }, { replicas: '100%' }]);
         await world.until('it is idle', () => world.rollout.status?.phase === 'Healthy');
         await world.release('v2');
-        const back = `step 1/3 done: waiting for approval (0 of 1); to go back: ${way}`;
+        const back = `step 1/3 done: waiting for approval (0 of 1); to roll back: ${way}`;
         await world.until(back, () => world.rollout.status?.message === back);
       } finally {
         await world.stop();

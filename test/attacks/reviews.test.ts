@@ -42,7 +42,10 @@ describe('Forged reviews', function () {
 
     it('say why', async () => {
       const { status, body } = await server.send('/validate', edit);
-      assert.deepEqual([status, body], [403, { message: 'no client certificate: only API servers are answered here' }]);
+      assert.deepEqual(
+        [status, body],
+        [403, { message: 'no client certificate: only API servers may call the webhooks' }],
+      );
     });
 
     it('for conversion are answered: an API server shows no certificate to it', async () => {
@@ -157,7 +160,7 @@ describe('Forged reviews', function () {
         { ...moved, status: undefined } as unknown as Rollout,
       ]) {
         const [violation] = await ask(approval(forged));
-        assert.match(violation!.reason, /^cannot be checked: /);
+        assert.match(violation!.reason, /^cannot check the verb approve: /);
       }
       assert.equal(calls.length, 3);
     });

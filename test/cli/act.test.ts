@@ -71,7 +71,7 @@ describe('kubectl tranche, deciding', function () {
     const stage = await Stage.open(playground, 'paused');
     await stage.patch(deploymentPath('paused'), { spec: { paused: true } });
     await stage.release('web:v2');
-    await stage.reaches(({ status }) => status?.message?.includes('the Deployment is resumed') === true);
+    await stage.reaches(({ status }) => status?.message?.includes('spec.paused is removed') === true);
     const resumed = await stage.tranche('resume', 'web');
     await stage.waits(1);
     golden('resume-deployment', ['resume web', resumed]);

@@ -80,7 +80,7 @@ describe('kubectl tranche lint', () => {
     };
     const { code, out } = await runPlugin(['lint', '-'], { stdin: JSON.stringify(list, null, 1) });
     assert.equal(code, 1);
-    assert.match(out, /^stdin:10:\d+: error: spec\.workloadRef: missing is required/m);
+    assert.match(out, /^stdin:10:\d+: error: spec\.workloadRef: Required value/m);
     for (const stdin of [
       '',
       '---\n---\n',

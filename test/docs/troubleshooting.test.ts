@@ -79,7 +79,6 @@ const NOT_SAID = new Set([
   'the rest of the Pods',
   'a member of …',
   'approval by the author',
-  '… policy … allows',
   'spec.strategy.canary.steps[…].replicas',
   '… and … more',
   'no Rollout names it',

@@ -92,9 +92,9 @@ for (const how of [
       let message = '';
       await soon(`step 1 of ${steps} waits`, ({ status }) => {
         message = status?.message ?? '';
-        return message.startsWith(`${at} done: `) || message.startsWith(`${at} not begun: `);
+        return message.startsWith(`${at} done: `) || message.startsWith(`${at} not started: `);
       });
-      if (message.startsWith(`${at} not begun: `)) await approve();
+      if (message.startsWith(`${at} not started: `)) await approve();
       await soon(
         `step 1 of ${steps} is done with ${updated} Pods`,
         ({ status }, of) => !!status?.message?.startsWith(`${at} done: `) && of.status?.updatedReplicas === updated,

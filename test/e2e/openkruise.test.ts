@@ -61,7 +61,7 @@ describe('Habits of OpenKruise’s users', function () {
   it('weights without traffic routing: accepted with a warning; alone, the refusal says what to write', async () => {
     const alone = await apply(rollout([{ traffic: '20%' }, { replicas: '100%' }]));
     assert.notEqual(alone.code, 0);
-    assert.match(alone.stderr, /steps\[0\]\.replicas: .*write replicas: "20%" in place of the weight/);
+    assert.match(alone.stderr, /steps\[0\]\.replicas: .*write replicas: "20%" instead of the weight/);
     const beside = await apply(
       rollout([{ replicas: 1, traffic: '5%' }, { replicas: '30%' }, { replicas: '50%' }, { replicas: '100%' }]),
     );

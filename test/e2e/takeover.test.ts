@@ -215,7 +215,7 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
   it('un-pausing it now, which would end every Pod, is refused', async () => {
     const { code, stderr } = await client.attempt('kubectl', ['rollout', 'resume', 'deployment/web', '-n', 'shop']);
     assert.notEqual(code, 0);
-    assert.match(stderr, /would end all Pods at once.*kubectl tranche takeover web -n shop/s);
+    assert.match(stderr, /resuming would delete all Pods at once.*kubectl tranche takeover web -n shop/s);
   });
 
   it('doctor names the one command', async () => {
@@ -228,7 +228,10 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
     const before = await web();
     const { code, out, err } = await tranche('takeover', '-A', '--dry-run=server');
     assert.equal(code, 0, err);
-    assert.match(out, /taken over: it stays held with 5 of 10 Pods updated, and Rollout web goes on with step 2 of 3/);
+    assert.match(
+      out,
+      /taken over: the Deployment stays held with 5 of 10 Pods updated, and Rollout web continues with step 2 of 3/,
+    );
     assert.deepEqual((await web()).metadata.resourceVersion, before.metadata.resourceVersion);
     assert.ok(await there('batchrelease/web', '-n', 'shop'));
   });

@@ -76,7 +76,7 @@ describe('a release of a version that fails', () => {
     assert.notEqual(world.deployment.spec.paused, true);
     assert.equal(world.condition('Succeeded')?.status, 'False');
     const event = world.events.find(({ reason }) => reason === 'FailureRollback');
-    assert.match(event?.message ?? '', /putting the stable version back, because of demo-.*ImagePull/);
+    assert.match(event?.message ?? '', /rolling back to the stable version because of demo-.*ImagePull/);
   });
 
   it('completes a step when no more Pods are unavailable than failureThreshold says', async () => {
@@ -114,7 +114,7 @@ describe('a release of a version that fails', () => {
 });
 
 describe('writes that the API server refuses', () => {
-  const REFUSED = /^the API server refuses what the operator writes, and it is tried again: injected: not allowed$/;
+  const REFUSED = /^the API server refuses a write of the operator, which tries again: injected: not allowed$/;
   // Labels of Pods keep nothing up: missing.test.ts.
   const cases: readonly [what: string, path: RegExp][] = [['to the Deployment', /\/deployments\/demo$/]];
   for (const [what, path] of cases)

@@ -265,8 +265,8 @@ describe('the life of a release', () => {
     assert.deepEqual(
       [...new Set(said)],
       [
-        `${at}[0].replicas: 9 is more than the 4 Pods there are: the step releases all but one of them`,
-        `${at}[1].replicas: "50%" is 2 of the 4 Pods there are, less than the 3 of step 1: the step does nothing`,
+        `${at}[0].replicas: 9 is more than spec.replicas (4): the step updates all Pods but one`,
+        `${at}[1].replicas: "50%" is 2 of 4 Pods, less than step 1 (3): the step has no effect`,
       ],
     );
   });
@@ -275,7 +275,7 @@ describe('the life of a release', () => {
     await begin();
     await world.patch({ spec: { paused: true } });
     await world.release('v2');
-    await world.until('it says so', () => /own spec.paused/.test(world.rollout.status?.message ?? ''));
+    await world.until('it says so', () => /until spec.paused is removed/.test(world.rollout.status?.message ?? ''));
     await world.run(60_000);
     assert.deepEqual(world.sizes, { v1: 10 });
     await world.patch({ spec: { paused: null } });

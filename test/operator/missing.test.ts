@@ -54,13 +54,14 @@ describe('a release whose Pods', () => {
       await begin();
       limitPods(10);
       await world.release('v2');
-      const said = /waiting for ReplicaSet demo-\w+ \(1 Pod is not made: pods "demo-\w+-" is forbidden: exceeded quota/;
+      const said =
+        /waiting for ReplicaSet demo-\w+ \(1 Pod is not created: pods "demo-\w+-" is forbidden: exceeded quota/;
       await world.until('it says why', () => said.test(message()), 30_000);
       assert.doesNotMatch(JSON.stringify(world.rollout.status), /\u001b|\\u001b|\\n/);
       await world.run(200_000);
       assert.equal(isStalled(), false);
       await world.until('stalled', isStalled, 600_000);
-      assert.match(message(), /^step 1\/3 stalled: ReplicaSet demo-\w+ \(1 Pod is not made: .*exceeded quota/);
+      assert.match(message(), /^step 1\/3 stalled: ReplicaSet demo-\w+ \(1 Pod is not created: .*exceeded quota/);
       await world.run(300_000);
       assert.equal(isStalled(), true);
       assert.equal(told('Stalled'), 1);
@@ -79,7 +80,7 @@ describe('a release whose Pods', () => {
       await world.run(3_600_000);
       limitPods(8);
       await world.approve();
-      await world.until('some are missing', () => /\d Pods? (is|are) not made/.test(message()), 30_000);
+      await world.until('some are missing', () => /\d Pods? (is|are) not created/.test(message()), 30_000);
       await world.run(60_000);
       assert.equal(isStalled(), false);
       await world.until('stalled', isStalled, 120_000);
@@ -127,7 +128,7 @@ describe('a release whose Pods', () => {
       await world.release('v2');
       await world.until(
         'it says so',
-        () => /waiting for Deployment demo \(the ReplicaSet .* is not made/.test(message()),
+        () => /waiting for Deployment demo \(the ReplicaSet .* is not created/.test(message()),
         30_000,
       );
       await world.until('stalled', isStalled, 700_000);
@@ -182,7 +183,7 @@ describe('a release whose Pods', () => {
       assert.equal(world.condition('Stalled')?.reason, 'PodsFailing');
       assert.match(
         message(),
-        /demo-\w+-\w+ \(UnexpectedAdmissionError: Pod was rejected: .*; so did \d+ Pods before it\)/,
+        /demo-\w+-\w+ \(UnexpectedAdmissionError: Pod was rejected: .*; \d+ earlier Pods failed too\)/,
       );
       assert.equal(world.sizes['v1'], 10);
     });

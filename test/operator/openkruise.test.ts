@@ -69,11 +69,11 @@ describe('as with OpenKruise', () => {
       await world.release('v2');
       await world.untilPaused(1);
       await to(3);
-      await world.until('it is said', () => /of the jump to step 3/.test(world.rollout.status?.message ?? ''));
+      await world.until('it is said', () => /to jump to step 3/.test(world.rollout.status?.message ?? ''));
       await world.run(60_000);
       assert.match(
         world.rollout.status?.message ?? '',
-        /^step 1\/4 done: waiting for approval \(0 of 1\) of the jump to step 3/,
+        /^step 1\/4 done: waiting for approval \(0 of 1\) to jump to step 3/,
       );
       assert.deepEqual(world.sizes, { v1: 9, v2: 1 });
       await world.deletePolicy('four-eyes');

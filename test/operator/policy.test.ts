@@ -132,7 +132,7 @@ describe('a release under a policy', () => {
     await world.patchRollout({ metadata: { annotations: { [GLASS_BROKEN]: JSON.stringify(mark) } } });
     await world.untilPaused(2);
     assert.deepEqual(world.history[0]?.brokenGlass, [glass]);
-    assert.deepEqual(messages('GlassBroken'), ['eve went past policy: outage 7']);
+    assert.deepEqual(messages('GlassBroken'), ['eve bypassed the policy: outage 7']);
     await world.approve();
     await world.until('it is blocked again', () => world.condition('PolicyBlocked')?.status === 'True');
     assert.equal(world.canary.currentStepIndex, 2, 'it was good for one step');
@@ -166,7 +166,7 @@ describe('a release under a policy', () => {
       'it says so',
       () =>
         world.rollout.status?.message ===
-        'step 1/3 done: waiting for approval (0 of 2); to go back: kubectl tranche undo demo-rollout',
+        'step 1/3 done: waiting for approval (0 of 2); to roll back: kubectl tranche undo demo-rollout',
     );
     const record = (user: string): Approval => ({
       step: 1,
@@ -181,7 +181,7 @@ describe('a release under a policy', () => {
       'it counts one',
       () =>
         world.rollout.status?.message ===
-        'step 1/3 done: waiting for approval (1 of 2); to go back: kubectl tranche undo demo-rollout',
+        'step 1/3 done: waiting for approval (1 of 2); to roll back: kubectl tranche undo demo-rollout',
     );
     const approvals = [record('bob'), record('carol')];
     await world.patchStatus({ canaryStatus: { approvals, currentStepState: 'StepReady' } });

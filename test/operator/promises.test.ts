@@ -31,7 +31,7 @@ describe('a release in three steps', () => {
     assert.equal(world.canary.currentStepState, 'StepPaused');
     assert.equal(
       world.rollout.status?.message,
-      'step 1/3 done: waiting for approval (0 of 1); to go back: kubectl tranche undo demo-rollout',
+      'step 1/3 done: waiting for approval (0 of 1); to roll back: kubectl tranche undo demo-rollout',
     );
   });
 
@@ -73,7 +73,7 @@ describe('a release in three steps', () => {
     await world.release('v2');
     await world.untilPaused(1);
     const pausedAt = world.now;
-    assert.match(world.rollout.status?.message ?? '', /^step 1\/3 done: going on at .* \(pause of 90 s\)$/);
+    assert.match(world.rollout.status?.message ?? '', /^step 1\/3 done: continuing at .* \(pause of 90 s\)$/);
     await world.run(80_000);
     assert.equal(world.canary.currentStepIndex, 1);
     await world.until('step 2 begins', () => world.canary.currentStepIndex === 2, 20_000);

@@ -14,7 +14,7 @@ const MORE: readonly CanaryStep[] = [
   { replicas: '100%' },
 ];
 
-const WAY_BACK = '; to go back: kubectl tranche undo demo-rollout';
+const WAY_BACK = '; to roll back: kubectl tranche undo demo-rollout';
 
 describe('one apply with another number of steps', () => {
   let world: World;
@@ -115,7 +115,7 @@ describe('one apply with another number of steps', () => {
     assert.deepEqual(world.sizes, { v1: 9, v2: 1 });
     assert.equal(
       world.rollout.status?.message,
-      `step 1/2 not begun: waiting for approval (0 of 1), because the number of steps changed${WAY_BACK}`,
+      `step 1/2 not started: waiting for approval (0 of 1), because the number of steps changed${WAY_BACK}`,
     );
     await world.scale(20);
     await world.run(60_000);
@@ -157,12 +157,13 @@ describe('one apply with another number of steps', () => {
     });
     const warn = (steps: readonly CanaryStep[]): string[] =>
       advise({ rollout: next(steps), old, deployment: world.deployment });
-    const begins = 'tranche: demo-rollout is in the middle of a release, and the number of its steps changes from 3 to';
+    const begins =
+      'tranche: Rollout demo-rollout has a release in progress, and the number of its steps changes from 3 to';
     assert.deepEqual(warn(FEWER), [
-      `${begins} 2: the release waits for approval before step 1 of 2; no further Pod is released before`,
+      `${begins} 2: the release waits for approval before step 1 of 2; no more Pods are updated before that`,
     ]);
     assert.deepEqual(warn([{ replicas: 1 }, { replicas: '100%' }]), [
-      `${begins} 2: the release is at step 1 of 2, and waits for approval after it; no further Pod is released before`,
+      `${begins} 2: the release is at step 1 of 2, and waits for approval after it; no more Pods are updated before that`,
     ]);
     assert.deepEqual(warn([{ replicas: 1 }, { replicas: '40%' }, { replicas: '100%' }]), [], 'as many');
     await world.release('v1');

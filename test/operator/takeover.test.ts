@@ -200,19 +200,24 @@ function assertGivenBack(world: World): void {
 const SHAPES: Readonly<
   Record<string, Left & { readonly goesOn: string; readonly kept?: Readonly<Record<string, number>> }>
 > = {
-  'between two steps': { sizes: { v1: 5, v2: 5 }, step: 2, goesOn: 'goes on with step 2 of 3' },
-  'in the middle of a batch': { sizes: { v1: 8, v2: 2 }, step: 2, state: 'StepUpgrade', goesOn: 'goes on with step 2' },
-  'with surge Pods': { sizes: { v1: 10, v2: 2 }, step: 2, state: 'StepUpgrade', goesOn: 'goes on with step 2' },
+  'between two steps': { sizes: { v1: 5, v2: 5 }, step: 2, goesOn: 'continues with step 2 of 3' },
+  'in the middle of a batch': {
+    sizes: { v1: 8, v2: 2 },
+    step: 2,
+    state: 'StepUpgrade',
+    goesOn: 'continues with step 2',
+  },
+  'with surge Pods': { sizes: { v1: 10, v2: 2 }, step: 2, state: 'StepUpgrade', goesOn: 'continues with step 2' },
   'stopped between two writes, with a Pod too few': {
     sizes: { v1: 4, v2: 5 },
     step: 2,
-    goesOn: 'goes on with step 2',
+    goesOn: 'continues with step 2',
     kept: { v1: 5, v2: 5 },
   },
   'the other way round, with more new Pods than old': {
     sizes: { v1: 2, v2: 7 },
     step: 2,
-    goesOn: 'goes on with step 2',
+    goesOn: 'continues with step 2',
     kept: { v1: 3, v2: 7 },
   },
   'before its first Pod': {
@@ -220,35 +225,35 @@ const SHAPES: Readonly<
     asks: 'v2',
     step: 1,
     state: 'BeforeStepUpgrade',
-    goesOn: 'begins with step 1',
+    goesOn: 'starts with step 1',
   },
   'paused by its webhook alone': {
     sizes: { v1: 10 },
     asks: 'v2',
     step: 0,
     by: 'webhook',
-    goesOn: 'begins with step 1',
+    goesOn: 'starts with step 1',
   },
   'with its webhooks gone before its controller': {
     sizes: { v1: 5, v2: 5 },
     step: 2,
     by: 'controller, its webhooks gone',
-    goesOn: 'goes on with step 2',
+    goesOn: 'continues with step 2',
     kept: { v1: 5, v2: 7 },
   },
-  'with a newer template since': { sizes: { v1: 6, v2: 4 }, asks: 'v3', step: 2, goesOn: 'begins with step 1' },
+  'with a newer template since': { sizes: { v1: 6, v2: 4 }, asks: 'v3', step: 2, goesOn: 'starts with step 1' },
   'with three versions': {
     sizes: { v1: 5, v2: 3, v3: 2 },
     step: 2,
     state: 'StepUpgrade',
-    goesOn: 'goes on with step 2',
+    goesOn: 'continues with step 2',
   },
-  'after a jump back': { sizes: { v1: 3, v2: 7 }, step: 1, goesOn: 'goes on with step 1' },
+  'after a jump back': { sizes: { v1: 3, v2: 7 }, step: 1, goesOn: 'continues with step 1' },
   'with a new version that is broken': {
     sizes: { v1: 9, 'v2:broken': 1 },
     step: 1,
     state: 'StepUpgrade',
-    goesOn: 'goes on with step 1',
+    goesOn: 'continues with step 1',
   },
 };
 
@@ -319,7 +324,7 @@ describe('a release that OpenKruise Rollouts left', function () {
     world.webhook = true;
     await world.until('it stands aside', () => world.condition('Stalled')?.reason === 'LeftByOpenKruise');
     const plan = await takeOver(world);
-    assert.match('says' in plan ? plan.says : '', /given back: its template is the version before the release again/);
+    assert.match('says' in plan ? plan.says : '', /given back: it has the stable template again/);
     await world.until('it has rolled back', () => world.sizes['v1'] === R);
     await world.untilHealthy();
     assertGivenBack(world);
@@ -329,7 +334,7 @@ describe('a release that OpenKruise Rollouts left', function () {
 
   it('with nothing left to release is given back at once', async () => {
     world = await leave({ sizes: { v1: 0, v2: 10 }, step: 3 }, 5);
-    assert.match(JSON.stringify(await takeOver(world)), /given back: it runs no other version any more/);
+    assert.match(JSON.stringify(await takeOver(world)), /given back: it has only one version left/);
     world.startOperator();
     world.webhook = true;
     await world.untilHealthy();

@@ -193,7 +193,7 @@ function refused(): string {
       },
     }).trimEnd(),
     '```\n',
-    '```console\n$ kubectl apply -f blue-green.yaml\nThe request is invalid: ...: spec.strategy.blueGreen: ... is a blue-green release, which this version does not do yet; use spec.strategy.canary\n```\n',
+    '```console\n$ kubectl apply -f blue-green.yaml\nThe request is invalid: ...: spec.strategy.blueGreen: Forbidden: blue-green releases are not supported yet; write spec.strategy.canary\n```\n',
   ].join('\n');
 }
 

@@ -10,11 +10,11 @@ const VERSIONS: ReadonlySet<unknown> = new Set<Version>(['v1alpha1', 'v1beta1'])
 /** Answers a ConversionReview. Throws BadRequest when it is none. */
 export function convertReview(body: unknown): { readonly verdict: string; readonly review: object } {
   if (!isObject(body) || body['kind'] !== 'ConversionReview' || body['apiVersion'] !== API_VERSION) {
-    throw new BadRequest(`this is no ConversionReview of ${API_VERSION}`);
+    throw new BadRequest(`the body is not a ConversionReview of ${API_VERSION}`);
   }
   const request = body['request'];
   if (!isObject(request) || typeof request['uid'] !== 'string' || request['uid'] === '') {
-    throw new BadRequest('request: uid must be there');
+    throw new BadRequest('request.uid: Required value');
   }
   const { uid, desiredAPIVersion, objects } = request;
   const answer = (verdict: string, response: object): { readonly verdict: string; readonly review: object } => ({
@@ -24,7 +24,7 @@ export function convertReview(body: unknown): { readonly verdict: string; readon
   const fail = (message: string): ReturnType<typeof answer> =>
     answer('Refused', { result: { status: 'Failed', message }, convertedObjects: [] });
 
-  if (!Array.isArray(objects)) throw new BadRequest('request.objects must be a list');
+  if (!Array.isArray(objects)) throw new BadRequest('request.objects: must be a list');
   const to = versionOf(desiredAPIVersion);
   if (to === undefined) return fail(`cannot convert to ${JSON.stringify(desiredAPIVersion)}`);
   const converted: Json[] = [];
@@ -33,8 +33,8 @@ export function convertReview(body: unknown): { readonly verdict: string; readon
     if (!isObject(object) || from === undefined || object['kind'] !== 'Rollout') {
       const what = isObject(object)
         ? `${JSON.stringify(object['apiVersion'])} ${JSON.stringify(object['kind'])}`
-        : 'it';
-      return fail(`cannot convert ${what}: it is no Rollout of a version we know`);
+        : 'the object';
+      return fail(`cannot convert ${what}: not a Rollout of a supported version`);
     }
     converted.push(convertRollout(object, GROUP, from, to));
   }

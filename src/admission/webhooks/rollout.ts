@@ -87,7 +87,7 @@ function statusFacts(request: AdmissionRequest, deps: AdmissionDeps, object: Jso
 
 function asRollout(json: Json, where: string): Rollout {
   const { rollout } = checkRollout(toStored(json), 'v1beta1');
-  if (rollout === undefined) throw new BadRequest(`request.${where} is no Rollout`);
+  if (rollout === undefined) throw new BadRequest(`request.${where}: must be a Rollout`);
   return rollout;
 }
 
@@ -105,7 +105,7 @@ const toStored = (object: Json): Json => convertRollout(object, GROUP, versionOf
 function asObject(request: AdmissionRequest, where: 'object' | 'oldObject'): Json {
   const object = request[where];
   if (typeof object !== 'object' || object === null || Array.isArray(object)) {
-    throw new BadRequest(`request.${where} is not an object`);
+    throw new BadRequest(`request.${where}: must be an object`);
   }
   return object as Json;
 }

@@ -57,7 +57,7 @@ export function recordApproval(
   const { approvals, given, required, again, enough } = count(approvingStatus(edit, status));
   const people = `${given} of ${required} approvals`;
   const warning = again
-    ? `tranche: you have approved this step already: ${people}`
+    ? `tranche: you already approved this step: ${people}`
     : `tranche: ${people}: the step waits for more`;
   return { approvals, enough, warning: enough ? undefined : warning };
 }

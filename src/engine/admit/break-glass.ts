@@ -1,4 +1,4 @@
-// Going past policy at admission: whose reason counts, for which step of which release, and what is wrong with one that does not.
+// Breaking the glass at admission: whose reason counts, for which step of which release, and the error if it does not.
 import * as keys from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
@@ -18,11 +18,11 @@ export const markOf = (rollout: Rollout | undefined): string | undefined =>
 export const reasonIn = (rollout: Rollout | undefined): string | undefined =>
   rollout?.metadata.annotations?.[keys.BREAK_GLASS] ?? undefined;
 
-/** The release that a Deployment is in, as a mark names it. */
+/** The release of a Deployment, as a mark identifies it. */
 export const releaseMarked = (deployment: Deployment, sha256: Sha256): Release =>
   releaseOf(deployment, (template) => templateDigest(template, sha256));
 
-/** What tells whether a mark stands. `stored`: the Rollout whose status says which step is there. */
+/** The facts that decide whether a mark is valid. `stored`: the Rollout with the status of the current step. */
 export interface MarkFacts {
   readonly stored: Rollout | undefined;
   readonly deployment: Deployment | undefined;
@@ -30,7 +30,7 @@ export interface MarkFacts {
   readonly sha256: Sha256;
 }
 
-/** The mark on a Rollout, as far as it is this person's, and about this very release and the step that is there now. */
+/** The mark on a Rollout, if it belongs to this person, this release and the current step. */
 export function standingMark(marked: Rollout | undefined, facts: MarkFacts): BrokenGlass | undefined {
   const { stored, deployment, by, sha256 } = facts;
   const mark = readBreakGlass(markOf(marked));
@@ -41,7 +41,7 @@ export function standingMark(marked: Rollout | undefined, facts: MarkFacts): Bro
   return fits && isAbout(mark, releaseMarked(deployment, sha256)) ? mark : undefined;
 }
 
-/** The annotation on a Rollout where it does nothing would look as if it had done something. */
+/** The error if the annotation on a Rollout would have no effect. Without an error, users would believe that it had. */
 export function misuseOf(
   next: Rollout | undefined,
   { stored, deployment, by }: MarkFacts,
@@ -50,21 +50,25 @@ export function misuseOf(
   const value = reasonIn(next);
   if (value === undefined) return undefined;
   const field = FIELD;
-  if (value.trim() === '') return { field, value, reason: 'is empty', remedy: 'give the reason' };
+  if (value.trim() === '') return { field, value, reason: 'must not be empty', remedy: 'write the reason' };
   if (stored === undefined || !isInFlight(stored, deployment)) {
-    const reason = 'is for a release in flight, and there is none';
-    return { field, value, reason, remedy: 'put it on the change of the Deployment that starts a release' };
+    const reason = 'no release is in progress';
+    const remedy = 'set it on the Deployment, in the change that starts a release';
+    return { field, value, type: 'Forbidden', reason, remedy };
   }
   if (readBreakGlass(markOf(stored))?.reason === value.trim()) return usedUp(value);
   if (policies.some((policy) => mayBreak(policy, by.groups))) return undefined;
   const groups = [...new Set(policies.flatMap(({ spec }) => spec.breakGlass?.groups ?? []))];
-  const who = groups.length > 0 ? `counts only from ${groups.join(' or ')}` : 'is offered by no policy here';
-  return { field, value, reason: who, remedy: 'remove it' };
+  const reason =
+    groups.length > 0
+      ? `accepted only from a member of ${groups.join(' or ')}`
+      : 'no policy for this namespace allows breaking the glass';
+  return { field, value, type: 'Forbidden', reason, remedy: 'remove it' };
 }
 
 export const usedUp = (value: string): Violation => ({
   field: FIELD,
   value,
-  reason: 'was the reason of an earlier change: it is good for one',
-  remedy: 'remove it, or give the reason of this change',
+  reason: 'was already used for an earlier change',
+  remedy: 'remove it, or write the reason of this change',
 });

@@ -172,7 +172,7 @@ function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling 
   }
   if (changed && governs(rollout)) return supersede(context, old, rollout, held, holding);
   const warnings = changed
-    ? [words.heldByNobody(held, next)]
+    ? [words.stillHeld(held, next)]
     : words.kept(edit.before, next, editedFields(edit), {
         unpaused: edit.unpauses,
         marked: edit.marked,

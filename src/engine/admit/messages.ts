@@ -1,4 +1,4 @@
-// The sentences a user reads at the moment of an edit: what will happen to it, and how to go on.
+// Warnings and refusals for an edit of a workload: what happens, and how to continue.
 import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
 import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
@@ -18,84 +18,86 @@ const FIELD_NAMES: Readonly<Record<keyof Settings, string>> = {
   progressDeadlineSeconds: 'spec.progressDeadlineSeconds',
 };
 
-/** A release begins. */
+/** A release starts. */
 export const released = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
   change === 'Restart'
-    ? `tranche: ${nameOf(rollout)} restarts the Pods in ${plan(rollout, next, restartMode(rollout) !== 'Batches')}`
-    : `tranche: ${nameOf(rollout)} releases this in ${plan(rollout, next, true)}`;
+    ? `tranche: Rollout ${nameOf(rollout)} restarts the Pods in ${plan(rollout, next, restartMode(rollout) !== 'Batches')}`
+    : `tranche: Rollout ${nameOf(rollout)} releases this in ${plan(rollout, next, true)}`;
 
-/** A newer version in the middle of a release. */
+/** A newer version during a release. */
 export const superseded = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
-  `tranche: ${nameOf(rollout)} gives up the version before and ${change === 'Restart' ? 'restarts the Pods' : 'releases this'} ` +
+  `tranche: Rollout ${nameOf(rollout)} replaces its current release and ${change === 'Restart' ? 'restarts the Pods' : 'releases this'} ` +
   `from step 1, in ${plan(rollout, next, true)}; ${wayBack(rollout, next)}`;
 
-/** It is not the version before the release: what is, is put back by that. Nobody can put back what no ReplicaSet keeps. */
+/** How to return to the stable version. Without old ReplicaSets only its manifest can restore it. */
 const wayBack = (rollout: Rollout, next: Deployment): string =>
   next.spec.revisionHistoryLimit === 0
-    ? 'to go back to the version before the release, apply its manifest'
-    : `to go back to the version before the release: kubectl tranche undo ${nameOf(rollout)}${namespaceFlag(rollout)}`;
+    ? 'to roll back, apply the manifest of the stable version'
+    : `to roll back to the stable version: kubectl tranche undo ${nameOf(rollout)}${namespaceFlag(rollout)}`;
 
 export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean): string =>
   paused
-    ? `tranche: this is the version before the release: ${held.rollout} cancels it, but ${nameOf(next)} stays paused as you set it; ` +
-      `roll back with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
-    : `tranche: this is the version before the release: ${held.rollout} cancels it and rolls back at once, not in steps`;
+    ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release, but Deployment ${nameOf(next)} stays paused, as you set it; ` +
+      `to roll back: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
+    : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back at once, without steps`;
 
-/** The abandoned version's Pods carry marks that the operator must take off first. */
+/** The operator must first remove the marks of an abandoned version. */
 export const rollsBackLater = (held: HoldRecord): string =>
-  `tranche: this is the version before the release: ${held.rollout} cancels it and rolls back in a moment, not in steps`;
+  `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back shortly, without steps`;
 
 export const freed = (held: HoldRecord, next: Deployment): string =>
-  `tranche: ${held.rollout} does not govern ${nameOf(next)} any more: it goes on as a normal rolling update, without steps`;
+  `tranche: Rollout ${held.rollout} no longer governs Deployment ${nameOf(next)}, which continues as a normal rolling update, without steps`;
 
-/** A newer version of a Deployment that is still held, while its Rollout is off or gone. */
-export const heldByNobody = (held: HoldRecord, next: Deployment): string =>
-  `tranche: ${nameOf(next)} is still held, and ${held.rollout} does not release it any more; ` +
-  `release it without steps with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`;
+/** A newer version of a Deployment that is still held, while its Rollout is disabled or deleted. */
+export const stillHeld = (held: HoldRecord, next: Deployment): string =>
+  `tranche: Deployment ${nameOf(next)} is still held, but Rollout ${held.rollout} no longer releases it; ` +
+  `to update it without steps: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`;
 
-/** A template change that nobody will take through steps, because its Rollout is off. */
+/** A template change without steps, because the Rollout is disabled or being deleted. */
 export const standsAside = (rollout: Rollout, next: Deployment): string =>
-  `tranche: ${nameOf(rollout)} is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: ` +
-  `${nameOf(next)} changes all its Pods in a normal rolling update, without steps`;
+  `tranche: Rollout ${nameOf(rollout)} is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: ` +
+  `Deployment ${nameOf(next)} updates all Pods in a normal rolling update, without steps`;
 
-/** Why a template change under an active Rollout goes out without steps; undefined when it does not. */
+/** Why a template change under an active Rollout is rolled out without steps. Undefined if it goes through steps. */
 export const bypassReason = (rollout: Rollout, next: Deployment, change: TemplateChange): string | undefined => {
-  const withoutSteps = `${nameOf(rollout)} cannot release this in steps:`;
+  const withoutSteps = `Rollout ${nameOf(rollout)} cannot release this in steps:`;
   if (next.spec.strategy?.type === 'Recreate') {
-    return `tranche: ${withoutSteps} the strategy of ${nameOf(next)} is Recreate, which replaces all Pods at once; write RollingUpdate`;
+    return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has strategy Recreate, which replaces all Pods at once; write RollingUpdate`;
   }
-  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} ${nameOf(next)} has no Pods`;
+  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has 0 replicas`;
   if ((rollout.spec.strategy.canary?.steps ?? []).length === 0) {
     return `tranche: ${withoutSteps} it has no spec.strategy.canary.steps`;
   }
   if (change === 'Restart' && restartMode(rollout) === 'Native') {
-    return `tranche: ${nameOf(next)} restarts in a normal rolling update, as the annotation ${ON_RESTART} of ${nameOf(rollout)} says`;
+    return `tranche: Deployment ${nameOf(next)} restarts in a normal rolling update, because Rollout ${nameOf(rollout)} has the annotation ${ON_RESTART}=Native`;
   }
   return undefined;
 };
 
-/** A new template of a Deployment that OpenKruise left in the middle of a release. */
+/** A new template of a Deployment with an unfinished release of OpenKruise. */
 export const leftBehind = (rollout: Rollout, next: Deployment): string =>
-  `tranche: OpenKruise Rollouts left ${nameOf(next)} in the middle of a release: this starts nothing until it is taken over, and then ` +
-  `${nameOf(rollout)} releases it in steps; take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}`;
+  `tranche: Deployment ${nameOf(next)} has an unfinished release of OpenKruise Rollouts: Rollout ${nameOf(rollout)} releases this in steps after a takeover; ` +
+  `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}`;
 
 export const unpausingRefusal = (next: Deployment): Violation => ({
   field: 'spec.paused',
   value: next.spec.paused ?? null,
-  reason: 'would end all Pods at once: OpenKruise Rollouts has left this Deployment with strategy Recreate',
+  type: 'Forbidden',
+  reason:
+    'resuming would delete all Pods at once, because OpenKruise Rollouts left strategy Recreate on this Deployment',
   remedy: `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}, or write strategy RollingUpdate in the same change`,
 });
 
-/** At rest the strategy is the user's; with this one no release can be held. */
+/** Outside a release the user may set any strategy, but a Deployment with strategy Recreate cannot be released in steps. */
 export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): string[] =>
   next.spec.strategy?.type === 'Recreate' && old.spec.strategy?.type !== 'Recreate'
     ? [
-        `tranche: with the strategy Recreate ${nameOf(rollout)} releases nothing in steps: the next change of ${nameOf(next)} replaces ` +
-          'all Pods at once; write RollingUpdate',
+        `tranche: with strategy Recreate, Rollout ${nameOf(rollout)} cannot release Deployment ${nameOf(next)} in steps: the next change replaces all Pods at once; ` +
+          'write RollingUpdate',
       ]
     : [];
 
-/** Edits beside the release that are noted but not in force yet. */
+/** Edits during a release that are recorded but not applied yet. */
 export const kept = (
   held: HoldRecord,
   next: Deployment,
@@ -109,20 +111,22 @@ export const kept = (
   if (unpaused) {
     sentences.push(
       paused
-        ? `tranche: ${held.rollout} goes on with its steps`
-        : `tranche: ${nameOf(next)} stays held: ${held.rollout} releases it in steps; ` +
+        ? `tranche: Rollout ${held.rollout} continues with its steps`
+        : `tranche: Deployment ${nameOf(next)} stays held: Rollout ${held.rollout} releases it in steps; ` +
             `approve with: kubectl tranche approve ${held.rollout}${namespaceFlag(next)}; ` +
-            `go back with: kubectl tranche undo ${held.rollout}${namespaceFlag(next)}, ` +
+            `roll back with: kubectl tranche undo ${held.rollout}${namespaceFlag(next)}, ` +
             `or kubectl-kruise rollout undo ${ROLLOUT_RESOURCE}/${held.rollout}${namespaceFlag(next)}`,
     );
   }
   if (edits.includes('paused') && next.spec.paused === true) {
     sentences.push(
-      `tranche: ${held.rollout} stops where it is; go on with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`,
+      `tranche: Rollout ${held.rollout} pauses its release; continue with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`,
     );
   }
   if (others.length > 0) {
-    sentences.push(`tranche: ${others.join(', ')} noted: ${held.rollout} puts it in place when the release ends`);
+    sentences.push(
+      `tranche: ${others.join(', ')} recorded: Rollout ${held.rollout} applies the new value when the release ends`,
+    );
   }
   return sentences;
 };
@@ -130,7 +134,8 @@ export const kept = (
 export const strategyTypeRefusal = (held: HoldRecord, next: Deployment): Violation => ({
   field: 'spec.strategy.type',
   value: next.spec.strategy?.type,
-  reason: `would replace all Pods at once: Rollout ${held.rollout} is releasing this Deployment in steps`,
+  type: 'Forbidden',
+  reason: `cannot change while Rollout ${held.rollout} releases this Deployment in steps`,
   remedy: 'keep RollingUpdate, or finish or roll back the release first',
 });
 
@@ -146,7 +151,7 @@ const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string
     `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}: ${list(targets)} of ${replicas} Pods`,
     ...(steps[0] === undefined || targets[0]! >= replicas ? [] : [wait(steps[0], withApproval)]),
     ...(replicas === 1 && steps.length > 1 ? ['step 1 replaces the only Pod'] : []),
-    ...((targets.at(-1) ?? 0) < replicas ? ['after the last step the rest follows at once'] : []),
+    ...((targets.at(-1) ?? 0) < replicas ? ['after the last step, the remaining Pods are updated at once'] : []),
   ];
   if (withApproval && steps.some((step, i) => waitsForApproval(step) && targets[i]! < replicas)) {
     parts.push(`approve with: kubectl tranche approve ${nameOf(rollout)}${namespaceFlag(rollout)}`);
@@ -167,4 +172,5 @@ const wait = (step: CanaryStep, withApproval: boolean): string => {
 };
 
 export const noTraceparent = (value: string): string =>
-  `tranche: metadata.annotations[${TRACEPARENT}] "${value.slice(0, 80)}" is no W3C traceparent, so the release is a trace of its own: write 00-TRACE-SPAN-01 with 32 and 16 hex digits in lower case`;
+  `tranche: metadata.annotations[${TRACEPARENT}]: Invalid value: "${value.slice(0, 80)}": must be a W3C traceparent, so the release starts a new trace; ` +
+  'write 00-TRACE-SPAN-01 with 32 and 16 lower-case hex digits';

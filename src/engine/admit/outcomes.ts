@@ -49,9 +49,9 @@ export function outcomesOf(
 export const deny = ({ violations, reports }: Said): AdmissionDecision => ({ verdict: 'Denied', violations, reports });
 
 const onlyWarns = (finding: Finding): string =>
-  `tranche: policy ${finding.policy.metadata.name} only warns: ${sentence(finding)}`;
+  `tranche: policy ${finding.policy.metadata.name} warns: ${sentence(finding)}`;
 
 const wentPast = (broken: readonly Finding[]): string => {
   const names = [...new Set(broken.map(({ policy }) => policy.metadata.name))].join(', ');
-  return `tranche: past policy ${names}, for the reason you gave; it is recorded, and good for this once`;
+  return `tranche: policy ${names} bypassed; your reason is recorded, and valid for this change only`;
 };

@@ -54,7 +54,7 @@ function admitScaleOf(facts: ReplicaSetFacts): AdmissionDecision {
   const { owner } = facts.answers;
   if (owner === undefined) return need({ ownerOf: facts.name });
   if (owner === 'NoAnswer') {
-    return notReady('the API server did not say to which Deployment the ReplicaSet belongs');
+    return notReady('the API server did not answer which Deployment owns the ReplicaSet');
   }
   const name = owner === 'NobodyToAsk' ? undefined : owner.found;
   const deployment = facts.held.find(({ metadata }) => metadata.name === name);
@@ -96,7 +96,8 @@ function ownControllersOnly(deployment: Deployment, { operation, name }: Replica
   return {
     field: operation === 'DELETE' ? 'metadata.name' : 'spec',
     value: name === '' ? owner : name,
-    reason: `belongs to Deployment ${owner}, which is in the middle of a release: its ReplicaSets change only by its own controller`,
+    type: 'Forbidden',
+    reason: `Deployment ${owner} has a release in progress, and only the Deployment controller may change its ReplicaSets`,
     remedy: `change the Deployment, or roll back with: kubectl tranche abort ${readHeld(deployment)?.rollout ?? 'ROLLOUT'}`,
   };
 }
@@ -104,6 +105,6 @@ function ownControllersOnly(deployment: Deployment, { operation, name }: Replica
 const wouldBeAdopted = ({ metadata }: Deployment, set: WrittenReplicaSet): Violation => ({
   field: 'metadata.labels',
   value: set.metadata.labels,
-  reason: `are selected by Deployment ${metadata.name}, which is in the middle of a release: it would adopt this ReplicaSet`,
+  reason: `must not match the selector of Deployment ${metadata.name} during its release, because it would adopt this ReplicaSet`,
   remedy: 'use other labels, or wait until the release ends',
 });

@@ -71,7 +71,7 @@ function adviseOnPlan(policies: readonly ReleasePolicy[]): string[] {
   return names.length === 0
     ? []
     : [
-        `tranche: the plan changes in the middle of a release: approvals given for this step do not count any more, and its Pods do not grow before the next (policy ${names.join(', ')})`,
+        `tranche: the plan changes during a release: earlier approvals of this step no longer count, and no more Pods are updated before the next approval (policy ${names.join(', ')})`,
       ];
 }
 

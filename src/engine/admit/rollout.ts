@@ -68,7 +68,7 @@ export function admitRollout(facts: RolloutFacts): AdmissionDecision {
   if (asked === undefined) return admitWith(facts, deployments);
   const { deployment: live } = facts.answers;
   if (live === undefined) return need({ deployment: asked });
-  if (live === 'NoAnswer') return notReady('the API server did not say whether a release is in flight');
+  if (live === 'NoAnswer') return notReady('the API server did not answer whether a release is in progress');
   return admitWith(facts, live === 'NobodyToAsk' ? deployments : { old: live.found, next: live.found });
 }
 

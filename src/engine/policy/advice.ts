@@ -1,4 +1,4 @@
-// What the author of a ReleasePolicy should know: a combination that looks as if it held something, and what it leaves open.
+// Warnings for the author of a ReleasePolicy: settings without effect, and gaps that the policy leaves.
 import type { ApprovalRules, ReleasePolicy } from '../../api/policy.ts';
 import { enforcementOf } from './policy.ts';
 
@@ -9,7 +9,10 @@ export function advisePolicy(policy: ReleasePolicy): string[] {
     ...(spec.approval === undefined ? [] : [...enforced(policy), ...around(policy), ...approvers(spec.approval)]),
     ...(spec.breakGlass?.groups ?? [])
       .filter((group) => EVERYBODY.has(group))
-      .map((group) => `tranche: spec.breakGlass.groups: everybody is in ${group}, and may go past this policy`),
+      .map(
+        (group) =>
+          `tranche: spec.breakGlass.groups: ${group} contains every user, so every user can bypass this policy`,
+      ),
   ];
 }
 
@@ -17,45 +20,45 @@ const EVERYBODY = new Set(['system:authenticated', 'system:unauthenticated']);
 
 function* selector({ spec }: ReleasePolicy): Generator<string> {
   if (Object.keys(spec.match?.workloadSelector ?? {}).length === 0) return;
-  yield 'tranche: spec.match.workloadSelector: whoever may edit a Deployment may take its labels off; select by namespace where that matters';
+  yield 'tranche: spec.match.workloadSelector: users who can edit a Deployment can remove its labels; to prevent this, select by namespace';
 }
 
 function* enforced(policy: ReleasePolicy): Generator<string> {
   const enforcement = enforcementOf(policy);
   if (enforcement === 'Deny') return;
-  yield `tranche: spec.approval: holds nothing while spec.enforcement is ${enforcement}: no step waits for it, and nothing is refused; write Deny when people are ready`;
+  yield `tranche: spec.approval: has no effect while spec.enforcement is ${enforcement}: no step waits for approval, and nothing is refused; to enforce it, write Deny`;
 }
 
-/** The ways beside the steps. */
+/** Ways to release without an approval. */
 function* around({ spec }: ReleasePolicy): Generator<string> {
   if (spec.requireRollout !== true) {
-    yield 'tranche: spec.approval: a Deployment without a Rollout changes without approval; set spec.requireRollout: true';
+    yield 'tranche: spec.approval: a Deployment without a Rollout can change without approval; set spec.requireRollout: true';
   }
   if (spec.protectInFlight !== true) {
-    yield 'tranche: spec.approval: when a Rollout is deleted or disabled during a release, the rest of the Pods follow without approval; set spec.protectInFlight: true';
+    yield 'tranche: spec.approval: if a Rollout is deleted or disabled during a release, the remaining Pods are updated without approval; set spec.protectInFlight: true';
   }
   if (spec.steps?.maxFirstStep === undefined) {
-    yield 'tranche: spec.approval: the first step releases its Pods before anybody approves, and whoever writes the Rollout chooses how many; set spec.steps.maxFirstStep';
+    yield 'tranche: spec.approval: the first step starts before the first approval, and the author of the Rollout chooses its size; set spec.steps.maxFirstStep';
   }
 }
 
 function* approvers({ required = 1, users = [], groups = [], notAuthor = false }: ApprovalRules): Generator<string> {
   const anybody = users.length + groups.length === 0;
   if (anybody && required > 1) {
-    yield `tranche: spec.approval.required: ${required} accounts are counted, whoever has the verb approve; a person who has several counts several times; name spec.approval.groups`;
+    yield `tranche: spec.approval.required: approvals of any ${required} accounts with the verb approve count, and a person may have several accounts; set spec.approval.groups`;
   }
   if (!notAuthor && required === 1) {
-    yield 'tranche: spec.approval: who changes a template may approve it alone; set spec.approval.notAuthor: true, or required: 2';
+    yield 'tranche: spec.approval: the author of a change can approve it alone; set spec.approval.notAuthor: true, or required: 2';
   }
   if (notAuthor) {
-    yield 'tranche: spec.approval.notAuthor: nobody knows the person behind a ServiceAccount, such as that of a CI system: when one changes the template, or when no webhook saw who did, one more approval is required';
+    yield 'tranche: spec.approval.notAuthor: the person behind a ServiceAccount is unknown; if a ServiceAccount (such as a CI system) changes the template, or no webhook saw the author, one more approval is required';
   }
   for (const user of users.filter((name) => name.startsWith('system:serviceaccount:'))) {
-    yield `tranche: spec.approval.users: whoever has the role edit in the namespace of ${user} may act, and approve, as it`;
+    yield `tranche: spec.approval.users: users with the role edit in the namespace of ${user} can approve as this ServiceAccount`;
   }
   for (const group of groups.filter((name) => EVERYBODY.has(name) || name.startsWith('system:serviceaccounts'))) {
     yield EVERYBODY.has(group)
-      ? `tranche: spec.approval.groups: everybody is in ${group}: name a group of those who are to approve`
-      : `tranche: spec.approval.groups: whoever has the role edit in a namespace may act, and approve, as a ServiceAccount of ${group}`;
+      ? `tranche: spec.approval.groups: ${group} contains every user; name a group of approvers`
+      : `tranche: spec.approval.groups: users with the role edit in a namespace can approve as a ServiceAccount of ${group}`;
   }
 }

@@ -1,4 +1,4 @@
-// Who may approve a step, how many have, and the record of it.
+// Approvals of a step: who may approve, how many have approved, and the record of approvals.
 import type { ApprovalRules, ReleasePolicy } from '../../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
 import { enforcementOf, type Finding } from './policy.ts';
@@ -6,13 +6,14 @@ import { isMachine, originOf, requiredBy, type Origin } from './origin.ts';
 import { planDigest } from './plan.ts';
 import { sameJson, type Sha256 } from '../lib/template.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
+import { show } from '../validate/violation.ts';
 
 export interface Approver {
   readonly user: string;
   readonly groups: readonly string[];
 }
 
-/** What the waiting step of this release is, as approvals name it. */
+/** Identifies the waiting step of a release in approvals. */
 export interface WaitingStep {
   readonly step: number;
   readonly rolloutID: string;
@@ -25,7 +26,7 @@ export const waitingStepOf = (status: CanaryStatus): WaitingStep => ({
   revision: status.canaryRevision ?? '',
 });
 
-/** Those that count for the step as it waits now: another id, another revision, or an earlier visit of the step does not. */
+/** Approvals of the current step. Approvals of another release, another revision or an earlier visit of the step do not count. */
 export function approvalsOf(status: CanaryStatus): Approval[] {
   const { step, rolloutID, revision } = waitingStepOf(status);
   const since = parseTime(status.lastUpdateTime) ?? 0;
@@ -38,15 +39,15 @@ export function approvalsOf(status: CanaryStatus): Approval[] {
   );
 }
 
-/** Different people whom a step needs: the most that any policy which enforces asks for. */
+/** Number of different people who must approve a step: the maximum over all enforced policies. */
 export const requiredApprovals = (policies: readonly ReleasePolicy[], origin?: Origin): number =>
   Math.max(1, ...approvalPolicies(policies).map((policy) => requiredBy(policy, origin)));
 
-/** Those that let no step end without approval. */
+/** The enforced policies that require an approval for each step. */
 export const approvalPolicies = (policies: readonly ReleasePolicy[]): ReleasePolicy[] =>
   policies.filter((policy) => policy.spec.approval !== undefined && enforcementOf(policy) === 'Deny');
 
-/** May this person approve a release of this origin? */
+/** Findings about a person who approves a release of this origin. */
 export function judgeApprover(
   policies: readonly ReleasePolicy[],
   approver: Approver,
@@ -56,37 +57,40 @@ export function judgeApprover(
   return policies.flatMap((policy) => {
     const rules = policy.spec.approval;
     if (rules === undefined) return [];
-    const common = { policy, rule: 'approval', rank: 0, value: user } as const;
+    const common = { policy, rule: 'approval', rank: 0, value: user, type: 'Forbidden' } as const;
     const name = policy.metadata.name;
     const found: Finding[] = [];
     const { users = [], groups: allowed = [] } = rules;
     const anybody = users.length === 0 && allowed.length === 0;
-    const ask = anybody ? 'a person who has the verb approve on Rollouts' : whoMay(users, allowed);
+    const ask = anybody ? 'a person with the verb approve on Rollouts' : whoMay(users, allowed);
     if (!isNamed(rules, approver)) {
       found.push({
         ...common,
-        field: 'approval by',
+        field: 'approval',
         reason: isMachine(user)
-          ? `is a machine account, which policy ${name} does not name as an approver`
-          : `may not approve under policy ${name}`,
+          ? `policy ${name} does not list the machine account ${show(user)} as an approver`
+          : `policy ${name} does not list ${show(user)} as an approver`,
         remedy: `ask ${ask}`,
       });
     }
-    const remedy = anybody ? 'ask somebody else' : `ask another person: ${whoMay(users, allowed)}`;
+    const remedy = anybody ? 'ask another person' : `ask ${whoMay(users, allowed)}`;
     const own = { ...common, field: 'approval by the author', remedy } as const;
     if (rules.notAuthor === true && authors.includes(user)) {
-      found.push({ ...own, reason: `changed the template, and policy ${name} wants another person to approve it` });
+      found.push({
+        ...own,
+        reason: `${show(user)} changed the template, and policy ${name} requires another approver`,
+      });
     } else if (rules.notAuthor === true && planners.includes(user)) {
       found.push({
         ...own,
-        reason: `changed the plan during this release, and policy ${name} wants another person to approve it`,
+        reason: `${show(user)} changed the plan during this release, and policy ${name} requires another approver`,
       });
     }
     return found;
   });
 }
 
-/** A machine account counts only when it, or a group of machine accounts, is named: every account is in groups such as system:authenticated. */
+/** A machine account counts only if the policy names it or a group of machine accounts. Every account is a member of system:authenticated. */
 function isNamed({ users = [], groups = [] }: ApprovalRules, { user, groups: of }: Approver): boolean {
   if (users.includes(user)) return true;
   const named = groups.filter((group) => of.includes(group));
@@ -100,7 +104,7 @@ const ofMachines = (group: string): boolean => group.startsWith('system:') && !E
 const whoMay = (users: readonly string[], groups: readonly string[]): string =>
   [...users, ...groups.map((group) => `a member of ${group}`)].join(', or ');
 
-/** Findings about a way to approve that counts one person only. */
+/** Findings about a way to approve that counts as a single approval. */
 export const judgeSingleHanded = (
   policies: readonly ReleasePolicy[],
   what: { field: string; value: unknown },
@@ -109,37 +113,36 @@ export const judgeSingleHanded = (
   policies.flatMap((policy): Finding[] => {
     const required = policy.spec.approval === undefined ? 1 : requiredBy(policy, origin);
     if (required < 2) return [];
-    const reason = `lets the step go on alone, and policy ${policy.metadata.name} wants ${required} people`;
-    const remedy = 'approve by status.canaryStatus.currentStepState: StepReady, each of you';
-    return [{ ...what, policy, rule: 'approval', rank: required, reason, remedy }];
+    const reason = `a shorter pause is one approval, and policy ${policy.metadata.name} requires ${required}`;
+    const remedy = 'each approver must set status.canaryStatus.currentStepState to StepReady';
+    return [{ ...what, type: 'Forbidden', policy, rule: 'approval', rank: required, reason, remedy }];
   });
 
-/** Findings about a jump that nobody approves: whoever approves next would let it happen without having asked for it. */
+/** Findings about a change of the next step without an approval. The next approver would approve the jump without knowing it. */
 export const judgeJumpAlone = (policies: readonly ReleasePolicy[], value: unknown): Finding[] =>
   policies.flatMap((policy): Finding[] => {
     if (policy.spec.approval === undefined) return [];
-    const reason = `changes the step that follows without approving it, and policy ${policy.metadata.name} requires approval`;
-    const remedy =
-      'write status.canaryStatus.currentStepState: StepReady in the same request: then it is your approval of it';
+    const reason = `a jump to another step requires an approval (policy ${policy.metadata.name})`;
+    const remedy = 'set status.canaryStatus.currentStepState to StepReady in the same request';
     const field = 'status.canaryStatus.nextStepIndex';
-    return [{ field, value, policy, rule: 'approval', rank: 0, reason, remedy }];
+    return [{ field, value, type: 'Forbidden', policy, rule: 'approval', rank: 0, reason, remedy }];
   });
 
-/** What is known when somebody approves. */
+/** The facts about an approval. */
 export interface Approving {
   readonly approver: Approver;
-  /** The Rollout with the plan that is approved, and its status with the step that follows. */
+  /** The Rollout with the approved plan. `status` has the next step. */
   readonly rollout: Rollout;
   readonly status: CanaryStatus;
   readonly deployment: Deployment | undefined;
   readonly policies: readonly ReleasePolicy[];
-  /** Names of the policies past which this person goes. */
+  /** Names of the policies that this person bypasses. */
   readonly past: readonly string[];
   readonly now: number;
   readonly sha256: Sha256;
 }
 
-/** An entry for the record. Never older than the wait it ends, whatever clocks say. */
+/** A record of the approval. Its time is never before the start of the wait, even if clocks differ. */
 export function approvalBy({ approver, rollout, status, policies, past, now, sha256 }: Approving): Approval {
   const named = new Set(policies.flatMap(({ spec }) => spec.approval?.groups ?? []));
   const groups = approver.groups.filter((group) => named.has(group)).toSorted();
@@ -154,14 +157,14 @@ export function approvalBy({ approver, rollout, status, policies, past, now, sha
   };
 }
 
-/** How far a step is from what policies require. */
+/** How many approvals a step has and needs. */
 export interface Standing {
   readonly given: number;
   readonly required: number;
   readonly enough: boolean;
 }
 
-/** Judged from the record alone, by the policies as they are now: what the operator believes, whatever the state of the step says. */
+/** Computed from the recorded approvals and the current policies. The operator trusts this, not the state of the step. */
 export function standingOf(
   policies: readonly ReleasePolicy[],
   { rollout, status, deployment, sha256 }: Pick<Approving, 'rollout' | 'status' | 'deployment' | 'sha256'>,
@@ -192,11 +195,11 @@ function sum(approvals: readonly Approval[], required: number): Standing {
 
 export interface Counted extends Standing {
   readonly approvals: readonly Approval[];
-  /** This person had approved the step, and this plan, before. */
+  /** This person has already approved the step with this plan. */
   readonly again: boolean;
 }
 
-/** The record with this person in it, once. */
+/** The recorded approvals with the one of this person, added once. */
 export function count(approving: Approving): Counted {
   const { status, policies } = approving;
   const entry = approvalBy(approving);
@@ -205,5 +208,5 @@ export function count(approving: Approving): Counted {
   return { approvals, again, ...standingOf(policies, { ...approving, status: { ...status, approvals } }) };
 }
 
-/** But for the time. */
+/** True if the approvals differ at most in their time. */
 export const saysTheSame = ({ time: _, ...a }: Approval, { time: __, ...b }: Approval): boolean => sameJson(a, b);

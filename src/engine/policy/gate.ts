@@ -1,4 +1,4 @@
-// What policies say to the operator about one release: may the next step begin, and how many people must approve.
+// What policies require of one release: whether the next step may start, and how many people must approve.
 import { APPROVED, GLASS_BROKEN } from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
@@ -7,6 +7,7 @@ import type { DigestOf } from '../lib/template.ts';
 import { isAbout, readBreakGlass, releaseOf } from './break-glass.ts';
 import { originOf } from './origin.ts';
 import { enforcementOf } from './policy.ts';
+import { plural } from '../lib/text.ts';
 import { closedPolicies, opens, type Calendar } from './windows.ts';
 
 export type BlockedReason = 'WindowClosed' | 'TooManyReleases';
@@ -14,36 +15,36 @@ export type BlockedReason = 'WindowClosed' | 'TooManyReleases';
 export interface Blocked {
   readonly reason: BlockedReason;
   readonly message: string;
-  /** Milliseconds since the epoch; undefined = something else must change. */
+  /** Milliseconds since the epoch. Undefined if it does not depend on time. */
   readonly opensAt: number | undefined;
 }
 
 export interface Gate {
-  /** Why no step may begin now. */
+  /** Why no step may start now. */
   readonly blocked: Blocked | undefined;
-  /** People who must approve a step. */
+  /** Number of people who must approve a step. */
   readonly required: number;
-  /** The policy that protects releases in flight: one that is left before its end goes back, not forward. */
+  /** Name of the policy that protects releases in progress: a release that loses its Rollout rolls back instead of finishing. */
   readonly protects?: string;
-  /** Policies that let no step end without approval; absent when there are none. */
+  /** Policies that require an approval for each step. Absent if there are none. */
   readonly approval?: readonly ReleasePolicy[];
 }
 
 export const openGate: Gate = { blocked: undefined, required: 1 };
 
 export interface GateFacts {
-  /** Those that match. */
+  /** The policies that match the Deployment. */
   readonly policies: readonly ReleasePolicy[];
   readonly rollout: Rollout;
   readonly deployment: Deployment;
   readonly now: number;
   readonly calendar: Calendar;
   readonly digest: DigestOf;
-  /** Releases of the namespace that have begun, but for this one. Asked only where it matters. */
+  /** Number of other releases in the namespace that have started. Called only if needed. */
   readonly running: () => number;
 }
 
-/** Policies that only warn or tell block nothing. */
+/** Only policies with enforcement Deny block a release. */
 export function gateFor(facts: GateFacts): Gate {
   const policies = facts.policies.filter((policy) => enforcementOf(policy) === 'Deny');
   if (policies.length === 0) return openGate;
@@ -57,13 +58,13 @@ export function gateFor(facts: GateFacts): Gate {
   };
 }
 
-/** With nobody's Rollout, nobody can have broken its glass. */
+/** The gate of a Deployment without a Rollout. There is no Rollout on which somebody could break the glass. */
 export function orphanGate(policies: readonly ReleasePolicy[]): Gate {
   const protects = policies.find((policy) => enforcementOf(policy) === 'Deny' && policy.spec.protectInFlight === true);
   return protects === undefined ? openGate : { ...openGate, protects: protects.metadata.name };
 }
 
-/** Somebody who may has broken the glass on the Rollout: then it ends as they decide. */
+/** Name of a policy that protects the release, unless the glass was broken on the Rollout. */
 function protectedBy(
   { rollout, deployment, digest }: GateFacts,
   policies: readonly ReleasePolicy[],
@@ -89,7 +90,7 @@ function closed(
   };
 }
 
-/** Only a release that has not begun can be one too many. */
+/** Only a release that has not started counts against the limit. */
 function tooMany({ rollout, running }: GateFacts, policies: readonly ReleasePolicy[]): Blocked | undefined {
   const limits = policies.flatMap(({ metadata, spec }) =>
     spec.maxConcurrentReleases === undefined ? [] : [{ name: metadata.name, limit: spec.maxConcurrentReleases }],
@@ -99,15 +100,15 @@ function tooMany({ rollout, running }: GateFacts, policies: readonly ReleasePoli
   const others = running();
   if (others < strictest.limit) return undefined;
   const { name, limit } = strictest;
-  const message = `policy ${name} allows ${limit} at the same time in this namespace, and ${others} are running`;
+  const message = `policy ${name} allows ${plural(limit, 'release')} at a time in this namespace (running: ${others})`;
   return { reason: 'TooManyReleases', message, opensAt: undefined };
 }
 
-/** Pods may have been moved for the release that its status is about. */
+/** True if the operator may have updated Pods for the release in the status. */
 export const hasBegun = ({ status }: Rollout): boolean =>
   status?.phase === 'Progressing' && status.canaryStatus?.currentStepState !== 'BeforeStepUpgrade';
 
-/** Marks of broken glass that are about this release (on the Deployment), or about its step as it is now (on the Rollout). */
+/** Marks of broken glass for this release (on the Deployment) and for its current step (on the Rollout). */
 export function breakGlassFor(rollout: Rollout, deployment: Deployment, digest: DigestOf): BrokenGlass[] {
   const change = readBreakGlass(deployment.metadata.annotations?.[GLASS_BROKEN]);
   const onChange = change !== undefined && isAbout(change, releaseOf(deployment, digest)) ? [change] : [];
@@ -120,7 +121,7 @@ function breakGlassOnStep(rollout: Rollout, deployment: Deployment, digest: Dige
   return step !== undefined && step.step === current && isAbout(step, releaseOf(deployment, digest)) ? [step] : [];
 }
 
-/** The record, with the approval that an edit of the pause was. */
+/** The recorded approvals, including an approval by an edit of the pause. */
 export function withApprovalByEdit(status: CanaryStatus, rollout: Rollout): readonly Approval[] | undefined {
   const approval = readApproval(rollout.metadata.annotations?.[APPROVED]);
   if (approval === undefined) return status.approvals;

@@ -1,4 +1,4 @@
-// What policies are about: which of them match, and what their findings come to. The rules themselves are in rules.ts, windows.ts and approval.ts.
+// Which policies match a Deployment, and the outcome of their findings. The rules are in rules.ts, windows.ts and approval.ts.
 import type { Enforcement, ReleasePolicy } from '../../api/policy.ts';
 import type { LabelSelector } from '../../api/types.ts';
 import type { Violation } from '../validate/violation.ts';
@@ -6,11 +6,11 @@ import { mayBreak } from './break-glass.ts';
 
 export type Rule = 'requireRollout' | 'steps' | 'approval' | 'windows' | 'maxConcurrentReleases' | 'protectInFlight';
 
-/** A rule of one policy that does not hold. */
+/** A violation of a rule of one policy. */
 export interface Finding extends Violation {
   readonly policy: ReleasePolicy;
   readonly rule: Rule;
-  /** Of two findings about the same rule and field the higher one asks for more: it is the one to tell. */
+  /** Strictness: of several findings about the same rule and field, only the one with the highest rank is reported. */
   readonly rank: number;
 }
 
@@ -19,13 +19,13 @@ export type Labels = Readonly<Record<string, string>> | undefined;
 export interface Subject {
   readonly namespace: string;
   readonly namespaceLabels: Labels;
-  /** Of the Deployment, before and after the edit: taking a label off does not take it out of a policy in the same edit. */
+  /** Labels of the Deployment before and after the edit: an edit that removes a label is still checked by the policies that select it. */
   readonly workloadLabels: readonly Labels[];
 }
 
 export const enforcementOf = ({ spec }: ReleasePolicy): Enforcement => spec.enforcement ?? 'Deny';
 
-/** Policies that are not on their way out and select this Deployment, by name. */
+/** Policies that select this Deployment and are not being deleted, sorted by name. */
 export function matching(
   policies: readonly ReleasePolicy[],
   subject: Subject,
@@ -38,7 +38,7 @@ export function matching(
       return (
         metadata.deletionTimestamp === undefined &&
         selects(namespaceSelector, subject.namespaceLabels) &&
-        // Nothing is known of a Deployment that is not there yet: then only those count that select all.
+        // The labels of a Deployment that does not exist yet are unknown, so only policies without a workloadSelector match.
         (isEmpty(workloadSelector) || subject.workloadLabels.some((labels) => selects(workloadSelector, labels)))
       );
     })
@@ -48,7 +48,7 @@ export function matching(
 const isEmpty = (selector: LabelSelector | undefined): boolean =>
   Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length === 0;
 
-/** As Kubernetes: an empty selector selects all; NotIn holds where the label is missing. */
+/** The semantics of Kubernetes: an empty selector selects everything, and NotIn matches a missing label. */
 export function selects(selector: LabelSelector | undefined, labels: Labels = {}): boolean {
   const value = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
@@ -72,11 +72,11 @@ export function selects(selector: LabelSelector | undefined, labels: Labels = {}
   );
 }
 
-/** A person who does something. */
+/** The user of a request. */
 export interface Person {
   readonly user: string;
   readonly groups: readonly string[];
-  /** The reason they give for going past policy; undefined = they do not. */
+  /** The reason for breaking the glass. Undefined if the user does not break it. */
   readonly breakGlass: string | undefined;
 }
 
@@ -84,14 +84,14 @@ export interface Judgement {
   readonly denied: readonly Finding[];
   readonly warned: readonly Finding[];
   readonly audited: readonly Finding[];
-  /** Would have been one of these, but the person may go past it, and says why. */
+  /** Findings that the person may bypass, and bypasses with a reason. */
   readonly broken: readonly Finding[];
 }
 
-/** What breaking the glass opens. What a Rollout must be like, and how many run at once, it does not. */
+/** Rules that breaking the glass bypasses. It does not bypass `steps` and `maxConcurrentReleases`. */
 const BREAKABLE: ReadonlySet<Rule> = new Set(['requireRollout', 'approval', 'windows', 'protectInFlight']);
 
-/** Per rule and field the strictest finding counts: Deny before Warn before Audit, then the one that asks for more. */
+/** For each rule and field, only the strictest finding counts: Deny before Warn before Audit, then the highest rank. */
 export function judge(findings: readonly Finding[], person: Person): Judgement {
   const reason = person.breakGlass?.trim() ?? '';
   const breaks = ({ policy, rule }: Finding): boolean =>
@@ -120,16 +120,16 @@ function isStricter(a: Finding, b: Finding): boolean {
   return x !== y ? x > y : a.rank > b.rank;
 }
 
-/** Tells who could go past it, or why this person's try did not. */
+/** Adds to the remedy who can break the glass, or why this person cannot. */
 function withBreakGlass(finding: Finding, { breakGlass, groups }: Person): Finding {
   const allowed = finding.policy.spec.breakGlass?.groups ?? [];
   if (!BREAKABLE.has(finding.rule) || allowed.length === 0) return finding;
   const who = allowed.join(' or ');
   const remedy =
     breakGlass === undefined
-      ? `${finding.remedy}; in an emergency ${who} may add the annotation tranche.dev/break-glass="<reason>" to the change`
+      ? `${finding.remedy}; in an emergency, a member of ${who} can add the annotation tranche.dev/break-glass="<reason>" to the change`
       : breakGlass.trim() === '' && mayBreak(finding.policy, groups)
-        ? 'give a reason: the annotation tranche.dev/break-glass is empty'
-        : `${finding.remedy}; the annotation tranche.dev/break-glass counts only from ${who}`;
+        ? 'write a reason: the annotation tranche.dev/break-glass is empty'
+        : `${finding.remedy}; the annotation tranche.dev/break-glass is accepted only from a member of ${who}`;
   return { ...finding, remedy };
 }

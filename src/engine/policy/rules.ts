@@ -1,34 +1,35 @@
-// The rules about changes, plans and releases in flight. Each finding names policy, field, value, reason and remedy.
+// Policy rules for changes, plans and releases in progress. Each finding names the policy, the field, its value, the reason and what to write instead.
 import { ROLLOUT_FINALIZER } from '../../api/keys.ts';
 import type { ReleasePolicy, StepRules } from '../../api/policy.ts';
 import type { CanaryStep, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { isWhole, percentOf, podsOf, stepTarget } from '../lib/replicas.ts';
+import { plural } from '../lib/text.ts';
 import { isInFlight } from '../release/in-flight.ts';
 import type { Finding } from './policy.ts';
 import { outsideWindows, type Calendar } from './windows.ts';
 import { sameJson } from '../lib/template.ts';
 
 const STEPS = 'spec.strategy.canary.steps';
-const CHANGED = { field: 'spec.template', value: 'changed' } as const;
+const CHANGED = { field: 'spec.template', value: 'changed', type: 'Forbidden' } as const;
 
 export interface Change {
   readonly policies: readonly ReleasePolicy[];
-  /** The Rollout in whose steps the change goes out; undefined = it goes out without steps. */
+  /** The Rollout that releases the change in steps. Undefined if the change is rolled out without steps. */
   readonly rollout: Rollout | undefined;
-  /** Why it goes out without steps although there is a Rollout; for people. */
+  /** Why the change is rolled out without steps although there is a Rollout. Part of a message. */
   readonly bypass?: string | undefined;
   readonly workload: string;
   /** `spec.replicas` after the change. */
   readonly replicas: number;
-  /** Other Deployments of the namespace that are in a release. */
+  /** Number of other Deployments in the namespace that have a release in progress. */
   readonly inFlight: number;
-  /** A release of this very Deployment runs already: a newer template takes its place, not a second one. */
+  /** The change replaces a release of the same Deployment, so it does not count as another release. */
   readonly superseding: boolean;
   readonly now: number;
   readonly calendar: Calendar;
 }
 
-/** A template changes, and not back to the stable one. */
+/** Findings about a change of the template that is not a rollback. */
 export function judgeChange(change: Change): Finding[] {
   const { policies, rollout, workload, bypass } = change;
   if (rollout === undefined) {
@@ -41,11 +42,11 @@ export function judgeChange(change: Change): Finding[] {
           policy,
           rule: 'requireRollout',
           rank: 0,
-          reason: `would go out without steps${bypass === undefined ? '' : ` (${bypass})`}, and policy ${name} requires a Rollout`,
+          reason: `policy ${name} requires a Rollout, and this change would be rolled out without steps${bypass === undefined ? '' : ` (${bypass})`}`,
           remedy:
             bypass === undefined
-              ? `make a Rollout whose workloadRef names Deployment ${workload} first`
-              : 'put that right first',
+              ? `create a Rollout whose workloadRef names Deployment ${workload} first`
+              : 'fix this first',
         };
       });
     return [...without, ...outsideWindows(policies, CHANGED, change.now, change.calendar)];
@@ -68,14 +69,14 @@ function tooMany({ policies, inFlight, superseding }: Change): Finding[] {
         policy,
         rule: 'maxConcurrentReleases',
         rank: -limit,
-        reason: `would be release ${inFlight + 1} in this namespace, and policy ${policy.metadata.name} allows ${limit} at the same time`,
-        remedy: 'try again when one of them has ended',
+        reason: `policy ${policy.metadata.name} allows ${plural(limit, 'release')} at a time in this namespace (running: ${inFlight})`,
+        remedy: 'try again when one of them ends',
       },
     ];
   });
 }
 
-/** What the steps must be like. Where the size is not known, what depends on it is judged when a release starts. */
+/** Findings about the steps. Without `replicas`, rules that depend on the number of Pods are checked when a release starts. */
 export function judgePlan(
   policies: readonly ReleasePolicy[],
   rollout: Rollout,
@@ -96,23 +97,29 @@ function* stepFindings(
 ): Generator<Finding> {
   const name = policy.metadata.name;
   const find = (field: string, value: unknown, rank: number, reason: string, remedy: string): Finding => {
-    return { policy, rule: 'steps', field, value, rank, reason: `${reason} policy ${name} allows`, remedy };
+    return { policy, rule: 'steps', field, value, rank, reason: `${reason} (policy ${name})`, remedy };
   };
   if (rules.minSteps !== undefined && steps.length < rules.minSteps) {
     const { minSteps } = rules;
-    yield find(STEPS, steps.length, minSteps, 'steps are fewer than', `write at least ${minSteps}`);
+    yield find(STEPS, steps.length, minSteps, `must have at least ${plural(minSteps, 'step')}`, 'add steps');
   }
   for (const [index, step] of steps.entries()) {
     const field = `${STEPS}[${index}].replicas`;
-    const [limit, most] = index === 0 ? [rules.maxFirstStep, 'as the first step'] : [undefined, ''];
+    const limit = index === 0 ? rules.maxFirstStep : undefined;
     if (limit !== undefined && exceeds(step.replicas, undefined, limit, replicas)) {
-      yield find(field, step.replicas, -rankOf(limit), `is more ${most} than`, `use ${limit} or less`);
+      yield find(
+        field,
+        step.replicas,
+        -rankOf(limit),
+        `must be at most ${limit} in the first step`,
+        `write ${limit} or less`,
+      );
     } else if (
       rules.maxIncrement !== undefined &&
       exceeds(step.replicas, steps[index - 1]?.replicas, rules.maxIncrement, replicas)
     ) {
-      const remedy = `add ${rules.maxIncrement} or less to the step before it`;
-      yield find(field, step.replicas, -rankOf(rules.maxIncrement), 'adds more Pods in one step than', remedy);
+      const reason = `must be at most ${rules.maxIncrement} more than the step before`;
+      yield find(field, step.replicas, -rankOf(rules.maxIncrement), reason, 'write less, or add a step before it');
     }
   }
   const last = steps.at(-1);
@@ -121,8 +128,8 @@ function* stepFindings(
     last !== undefined &&
     exceeds('100%', last.replicas, rules.maxIncrement, replicas)
   ) {
-    const remedy = `end with steps up to "100%", each of ${rules.maxIncrement} or less`;
-    const reason = 'is the last step, and leaves more Pods to follow at once than';
+    const remedy = `add steps up to "100%", each at most ${rules.maxIncrement} more`;
+    const reason = `must leave at most ${rules.maxIncrement} of the Pods after the last step`;
     yield find(`${STEPS}[${steps.length - 1}].replicas`, last.replicas, -rankOf(rules.maxIncrement), reason, remedy);
   }
   yield* pauseFindings(policy, rules, steps, replicas);
@@ -136,7 +143,7 @@ function* pauseFindings(
 ): Generator<Finding> {
   const { manual = 'None', minPauseSeconds } = rules;
   const name = policy.metadata.name;
-  // A last step that leaves nothing to release waits for nothing.
+  // A last step that updates all Pods does not wait.
   const final = steps.at(-1);
   const ends = final?.replicas === '100%' || (replicas !== undefined && isWhole(final, replicas));
   const gates = ends ? steps.length - 1 : steps.length;
@@ -148,18 +155,18 @@ function* pauseFindings(
     const last = index === gates - 1 && (manual === 'Last' || manual === 'FirstAndLast');
     if (seconds === undefined) continue;
     if (manual === 'All' || first || last) {
-      const reason = `goes on by itself, and policy ${name} lets this step only wait for approval`;
+      const reason = `must not be set: this step must wait for approval (policy ${name})`;
       yield { ...common, rank: Infinity, reason, remedy: 'write pause: {}' };
     } else if (minPauseSeconds !== undefined && seconds < minPauseSeconds) {
-      const reason = `is shorter than policy ${name} allows`;
-      const remedy = `use ${minPauseSeconds} or more, or pause: {} to wait for approval`;
+      const reason = `must be at least ${minPauseSeconds} seconds (policy ${name})`;
+      const remedy = `write ${minPauseSeconds} or more, or pause: {} to wait for approval`;
       yield { ...common, rank: minPauseSeconds, reason, remedy };
     }
   }
-  // Without a step that waits there is nothing to approve at all.
+  // If no step waits, nobody can approve anything.
   if (manual !== 'None' && gates === 0 && steps.length > 0) {
-    const reason = `releases everything in one step, and policy ${name} wants one that waits for approval`;
-    const remedy = 'put a smaller step before it';
+    const reason = `updates all Pods in one step, but a step must wait for approval (policy ${name})`;
+    const remedy = 'add a smaller step before it';
     yield {
       policy,
       rule: 'steps',
@@ -172,7 +179,7 @@ function* pauseFindings(
   }
 }
 
-/** Does going from one step to the next release more than the limit? Unknown counts as no. */
+/** True if the increment from one step to the next exceeds the limit. False if that is not known. */
 function exceeds(
   to: IntOrString | undefined,
   from: IntOrString | undefined,
@@ -183,7 +190,7 @@ function exceeds(
   const [a, b, most] = percents;
   if (a !== undefined && b !== undefined && most !== undefined) return a - b > most;
   if (replicas === undefined) {
-    // Numbers of Pods can be compared with one another whatever the size is.
+    // Absolute numbers of Pods can be compared without the number of replicas.
     return typeof to === 'number' && typeof limit === 'number' && typeof (from ?? 0) === 'number'
       ? to - Number(from ?? 0) > limit
       : false;
@@ -192,12 +199,12 @@ function exceeds(
   return pods > Math.max(1, podsOf(limit, replicas, 'up'));
 }
 
-/** Among limits of several policies the smaller one asks for more; percents and numbers are not compared in earnest. */
+/** Orders the limits of several policies: the smaller one is stricter. Percentages and absolute numbers are compared only roughly. */
 const rankOf = (limit: IntOrString): number => (typeof limit === 'number' ? limit : (percentOf(limit) ?? 0));
 
-// Releases in flight ---------------------------------------------------------------------------------------------------
+// Releases in progress -------------------------------------------------------------------------------------------------
 
-/** What is done to a Rollout in the middle of its release; `next` undefined = it is deleted. */
+/** Findings about an edit of a Rollout during its release. `next` is undefined if the Rollout is deleted. */
 export function judgeProtection(
   policies: readonly ReleasePolicy[],
   old: Rollout,
@@ -215,40 +222,43 @@ export function judgeProtection(
       policy,
       rule: 'protectInFlight',
       rank: 0,
-      reason: `${one.reason}, and policy ${policy.metadata.name} protects releases in flight`,
+      reason: `${one.reason} (policy ${policy.metadata.name} protects releases in progress)`,
     })),
   );
 }
 
-type Loosened = Pick<Finding, 'field' | 'value' | 'reason' | 'remedy'>;
+type Loosened = Pick<Finding, 'field' | 'value' | 'type' | 'reason' | 'remedy'>;
 const WAIT = 'wait until the release ends, or roll it back first';
 
 const deletion = (name: string): Loosened => ({
   field: 'metadata.name',
   value: name,
-  reason: 'cannot be deleted in the middle of its release',
+  type: 'Forbidden',
+  reason: `Rollout ${name} cannot be deleted during its release`,
   remedy: WAIT,
 });
 
-/** Whoever takes the finalizer off, or names an owner that does not exist, has the Rollout deleted by others. */
+/** Removing the finalizer, or naming an owner that does not exist, would let other controllers delete the Rollout. */
 function* unhooked(old: Rollout, next: Rollout): Generator<Loosened> {
   const [before, after] = [old, next].map(({ metadata }) => metadata) as [Rollout['metadata'], Rollout['metadata']];
   const has = ({ finalizers = [] }: Rollout['metadata']): boolean => finalizers.includes(ROLLOUT_FINALIZER);
   if (has(before) && !has(after)) {
-    const reason = `cannot lose ${ROLLOUT_FINALIZER} in the middle of a release`;
-    yield { field: 'metadata.finalizers', value: after.finalizers ?? [], reason, remedy: WAIT };
+    const reason = `${ROLLOUT_FINALIZER} cannot be removed during a release`;
+    const value = after.finalizers ?? [];
+    yield { field: 'metadata.finalizers', value, type: 'Forbidden', reason, remedy: WAIT };
   }
   if (!sameJson(before.ownerReferences ?? [], after.ownerReferences ?? [])) {
-    const reason = 'cannot change in the middle of a release: a Rollout is deleted with its owners';
-    yield { field: 'metadata.ownerReferences', value: after.ownerReferences ?? [], reason, remedy: WAIT };
+    const reason = 'cannot change during a release, because a Rollout is deleted with its owners';
+    const value = after.ownerReferences ?? [];
+    yield { field: 'metadata.ownerReferences', value, type: 'Forbidden', reason, remedy: WAIT };
   }
 }
 
 function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
   yield* unhooked(old, next);
   if (next.spec.disabled === true && old.spec.disabled !== true) {
-    const reason = 'cannot be set in the middle of a release';
-    yield { field: 'spec.disabled', value: true, reason, remedy: WAIT };
+    const reason = 'cannot be set during a release';
+    yield { field: 'spec.disabled', value: true, type: 'Forbidden', reason, remedy: WAIT };
   }
   const current = old.status?.canaryStatus?.currentStepIndex ?? 1;
   const [before, after] = [old, next].map((rollout) => rollout.spec.strategy.canary?.steps ?? []) as [
@@ -256,27 +266,27 @@ function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
     readonly CanaryStep[],
   ];
   if (after.length < before.length) {
-    const reason = `steps instead of ${before.length}: none can be taken away`;
+    const reason = `must keep at least ${plural(before.length, 'step')} during a release`;
     yield { field: STEPS, value: after.length, reason, remedy: WAIT };
   }
   for (const [index, was] of before.entries()) {
     const is = after[index];
     if (is === undefined || index + 1 < current) continue;
     if (grows(was.replicas, is.replicas)) {
-      const reason = `releases more than the ${JSON.stringify(was.replicas)} it was`;
-      yield { field: `${STEPS}[${index}].replicas`, value: is.replicas, reason, remedy: `leave it, or use less` };
+      const reason = `must not be more than the previous value ${JSON.stringify(was.replicas)} during a release`;
+      yield { field: `${STEPS}[${index}].replicas`, value: is.replicas, reason, remedy: 'keep it, or write less' };
     }
     const [longer, shorter] = [was, is].map(({ pause }) => pause?.duration ?? Infinity) as [number, number];
-    // In the step that waits it is an approval, and judged as one.
+    // A shorter pause in the waiting step is an approval, which has its own rules.
     const approves = index + 1 === current && old.status?.canaryStatus?.currentStepState === 'StepPaused';
     if (shorter < longer && !approves) {
-      const reason = `waits less than before (${longer === Infinity ? 'for approval' : `${longer} s`})`;
-      yield { field: `${STEPS}[${index}].pause.duration`, value: shorter, reason, remedy: 'leave it as it is' };
+      const reason = `must not be shorter than before (${longer === Infinity ? 'until approval' : `${longer} s`}) during a release`;
+      yield { field: `${STEPS}[${index}].pause.duration`, value: shorter, reason, remedy: 'keep it' };
     }
   }
 }
 
-/** Another kind of number may be more at some size, and counts as more. */
+/** A change between a number and a percentage counts as more, because it is more at some number of replicas. */
 function grows(was: IntOrString | undefined, is: IntOrString | undefined): boolean {
   if (was === is) return false;
   if (typeof was === 'number' && typeof is === 'number') return is > was;
@@ -284,7 +294,7 @@ function grows(was: IntOrString | undefined, is: IntOrString | undefined): boole
   return a === undefined || b === undefined || b > a;
 }
 
-/** A Deployment in the middle of its release is scaled to 0: scaled up again, all its Pods would be of the new version. */
+/** Findings about scaling to 0 during a release: scaling up again would create only Pods of the new version. */
 export const judgeScaleToZero = (
   policies: readonly ReleasePolicy[],
   rollout: Rollout | undefined,
@@ -300,6 +310,6 @@ export const judgeScaleToZero = (
           rank: 0,
           field: 'spec.replicas',
           value: 0,
-          reason: `in the middle of a release would bring it up again in the new version only, and policy ${policy.metadata.name} protects releases in flight`,
-          remedy: 'keep at least 1, or roll it back first',
+          reason: `must be at least 1 during a release (policy ${policy.metadata.name} protects releases in progress)`,
+          remedy: 'write 1 or more, or roll back first',
         }));

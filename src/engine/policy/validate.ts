@@ -1,4 +1,4 @@
-// What is wrong with a ReleasePolicy itself, and what its author should know.
+// Validates a ReleasePolicy: errors, and warnings for its author.
 import type { ReleasePolicy, Window, WindowRules } from '../../api/policy.ts';
 import { advisePolicy } from './advice.ts';
 import { closedAt, DEFAULT_TIME_ZONE, type Calendar } from './windows.ts';
@@ -17,8 +17,8 @@ function* windows(rules: WindowRules | undefined, now: number, calendar: Calenda
   let usable = true;
   if (!calendar.isTimeZone(zone)) {
     usable = false;
-    const remedy = 'write an IANA name such as Europe/Berlin or UTC';
-    yield { field: 'spec.windows.timeZone', value: zone, reason: 'is no time zone', remedy };
+    const remedy = 'write a name such as Europe/Berlin or UTC';
+    yield { field: 'spec.windows.timeZone', value: zone, reason: 'must be an IANA time zone', remedy };
   }
   for (const list of ['deny', 'allow'] as const) {
     for (const [index, { schedule }] of (rules[list] ?? []).entries()) {
@@ -26,31 +26,27 @@ function* windows(rules: WindowRules | undefined, now: number, calendar: Calenda
       if (problem === undefined) continue;
       usable = false;
       const field = `spec.windows.${list}[${index}].schedule`;
-      const remedy = 'write five fields of cron, e.g. "0 16 * * FRI"';
+      const remedy = 'write a schedule such as "0 16 * * FRI"';
       yield { field, value: schedule, reason: problem, remedy };
     }
   }
   if (!usable) return;
   for (const [index, window] of (rules.allow ?? []).entries()) {
     if (!isCovered(window, rules, now, calendar)) continue;
-    const reason = 'lies inside the windows that deny: it never opens anything';
-    yield { field: `spec.windows.allow[${index}]`, value: window, reason, remedy: 'remove it, or the one that denies' };
+    const reason = 'is inside the deny windows and never opens';
+    yield { field: `spec.windows.allow[${index}]`, value: window, reason, remedy: 'remove it, or a deny window' };
   }
   const closed = closedAt(rules, now, calendar);
   if (closed !== undefined && closed.opensAt === undefined) {
-    const reason = 'never let anything start';
-    yield {
-      field: 'spec.windows',
-      value: 'these windows',
-      reason,
-      remedy: 'shorten what denies, or widen what allows',
-    };
+    const reason = 'never allows a release to start';
+    const remedy = 'shorten the deny windows, or extend the allow windows';
+    yield { field: 'spec.windows', value: rules, reason, remedy };
   }
 }
 
 const OPENINGS_TRIED = 60;
 
-/** Each of its next openings is denied from the first moment to the last. */
+/** True if deny windows cover each of its next openings completely. */
 function isCovered(allow: Window, { deny = [], timeZone }: WindowRules, now: number, calendar: Calendar): boolean {
   if (deny.length === 0) return false;
   const zone = timeZone ?? DEFAULT_TIME_ZONE;
@@ -75,34 +71,37 @@ function* people({ spec }: ReleasePolicy): Generator<Violation> {
     const { required = 1, users, groups } = approval;
     const [people, teams] = [new Set(users ?? []).size, (groups ?? []).length];
     if ((users !== undefined || groups !== undefined) && people + teams === 0) {
-      const reason = 'names nobody who could approve';
-      const remedy = 'add a user or a group, or leave both out for whoever has the verb approve on Rollouts';
-      yield { field: groups === undefined ? 'spec.approval.users' : 'spec.approval.groups', value: [], reason, remedy };
+      const field = groups === undefined ? 'spec.approval.users' : 'spec.approval.groups';
+      const reason = 'without users and groups, nobody can approve';
+      const remedy =
+        'add a user or a group, or remove both fields to accept everybody with the verb approve on Rollouts';
+      yield { field, value: [], type: 'Required', reason, remedy };
     } else if (people > 0 && teams === 0 && people < required) {
-      const reason = `people are required, and only ${people} may approve`;
+      const reason = `must not be more than the number of users (${people})`;
       yield {
         field: 'spec.approval.required',
         value: required,
         reason,
-        remedy: 'add users or a group, or ask for fewer',
+        remedy: 'add users or a group, or write a smaller number',
       };
     }
   }
   if (breakGlass !== undefined && breakGlass.groups.length === 0) {
-    const reason = 'names nobody';
-    yield { field: 'spec.breakGlass.groups', value: [], reason, remedy: 'add a group, or remove breakGlass' };
+    const remedy = 'add a group, or remove breakGlass';
+    yield { field: 'spec.breakGlass.groups', value: [], type: 'Required', reason: '', remedy };
   }
 }
 
-/** Kubernetes' own rules for selectors, which a schema cannot say. */
+/** Kubernetes' rules for selectors that a schema cannot express. */
 function* selectors({ spec }: ReleasePolicy): Generator<Violation> {
   for (const name of ['namespaceSelector', 'workloadSelector'] as const) {
     for (const [index, { operator, values = [] }] of (spec.match?.[name]?.matchExpressions ?? []).entries()) {
       const wants = operator === 'In' || operator === 'NotIn';
       if (wants === values.length > 0) continue;
       const field = `spec.match.${name}.matchExpressions[${index}].values`;
-      const reason = wants ? `are missing for ${operator}` : `do not go with ${operator}`;
-      yield { field, value: values, reason, remedy: wants ? 'write at least one' : 'remove them' };
+      const reason = `must ${wants ? '' : 'not '}be specified when operator is ${operator}`;
+      const type = wants ? 'Required' : 'Forbidden';
+      yield { field, value: values, type, reason, remedy: wants ? 'write at least one value' : 'remove them' };
     }
   }
 }

@@ -1,31 +1,31 @@
-// When releases may start and steps go on. The cron library stays outside: a calendar is passed in.
+// Time windows of policies: when releases may start and steps may continue. The calendar is passed in, so this file needs no cron library.
 import type { ReleasePolicy, Window, WindowRules } from '../../api/policy.ts';
 import type { Finding } from './policy.ts';
 import { formatTime } from '../lib/time.ts';
 
 export interface Calendar {
   /**
-   * Milliseconds since the epoch. Inside: until when it stays open, as far as the opening goes that is newest now. Outside: when it
-   * opens next; undefined = never.
+   * Times are milliseconds since the epoch. Inside the window: `until`, the end of its latest opening. Outside: `opensAt`, its next opening.
+   * Undefined if it never opens.
    */
   windowAt(window: Window, timeZone: string, now: number): { readonly until?: number; readonly opensAt?: number };
-  /** What is wrong with a schedule; undefined when nothing is. */
+  /** The error in a schedule. Undefined if it is valid. */
   scheduleProblem(schedule: string): string | undefined;
   isTimeZone(name: string): boolean;
 }
 
 export interface Closed {
   readonly why: string;
-  /** When things may go on; undefined = never, as far as anybody can see. */
+  /** When the windows open. Undefined if they do not open within two years. */
   readonly opensAt: number | undefined;
 }
 
 export const DEFAULT_TIME_ZONE = 'UTC';
-/** From one closing to the next: more than a year of closings every day, one after the other. */
+/** Maximum number of consecutive closed windows, enough for one each day for more than a year. */
 const MAX_HOPS = 500;
 const HORIZON_MS = 2 * 366 * 86_400_000;
 
-/** Undefined when things may start now. */
+/** Undefined if the windows are open. */
 export function closedAt(rules: WindowRules | undefined, now: number, calendar: Calendar): Closed | undefined {
   if (rules === undefined) return undefined;
   const first = closing(rules, now, calendar);
@@ -39,7 +39,7 @@ export function closedAt(rules: WindowRules | undefined, now: number, calendar: 
   return { why: first.why, opensAt: undefined };
 }
 
-/** What closes at this moment, and until when at least. */
+/** The window that closes at this moment, and its end. */
 function closing(
   { deny = [], allow = [], timeZone = DEFAULT_TIME_ZONE }: WindowRules,
   at: number,
@@ -50,15 +50,15 @@ function closing(
     .filter(({ until }) => until !== undefined)
     .toSorted((a, b) => b.until! - a.until!);
   const longest = denied[0];
-  if (longest !== undefined) return { why: longest.window.reason ?? 'a freeze', until: longest.until };
+  if (longest !== undefined) return { why: longest.window.reason ?? 'deny window', until: longest.until };
   if (allow.length === 0) return undefined;
   const states = allow.map((window) => calendar.windowAt(window, timeZone, at));
   if (states.some(({ until }) => until !== undefined)) return undefined;
   const openings = states.map(({ opensAt }) => opensAt).filter((time) => time !== undefined);
-  return { why: 'outside the windows', until: openings.length > 0 ? Math.min(...openings) : undefined };
+  return { why: 'outside the allow windows', until: openings.length > 0 ? Math.min(...openings) : undefined };
 }
 
-/** The policies that close now, those that stay closed longest first. */
+/** The policies that are closed now. The one that opens last comes first. */
 export function closedPolicies(
   policies: readonly ReleasePolicy[],
   now: number,
@@ -73,12 +73,12 @@ export function closedPolicies(
 }
 
 export const opens = (opensAt: number | undefined): string =>
-  opensAt === undefined ? 'for good' : `until ${formatTime(opensAt)}`;
+  opensAt === undefined ? 'permanently' : `until ${formatTime(opensAt)}`;
 
-/** Findings about something that would start now. */
+/** Findings about a change that would start a release now. */
 export const outsideWindows = (
   policies: readonly ReleasePolicy[],
-  what: { readonly field: string; readonly value: unknown },
+  what: Pick<Finding, 'field' | 'value' | 'type'>,
   now: number,
   calendar: Calendar,
 ): Finding[] =>
@@ -87,6 +87,6 @@ export const outsideWindows = (
     policy,
     rule: 'windows',
     rank: opensAt ?? Infinity,
-    reason: `starts a release while policy ${policy.metadata.name} is closed ${opens(opensAt)} (${why})`,
-    remedy: opensAt === undefined ? 'ask whoever keeps the policy' : `try again after ${formatTime(opensAt)}`,
+    reason: `policy ${policy.metadata.name} is closed ${opens(opensAt)} (${why})`,
+    remedy: opensAt === undefined ? 'ask the owner of the policy' : `try again after ${formatTime(opensAt)}`,
   }));

@@ -1,4 +1,4 @@
-// What slipped past the webhook, found by comparing what is stored: held, taken over, and reported.
+// Changes that no webhook saw: the operator finds them by comparing stored objects, holds them and reports them.
 import { ROLLOUT_ID } from '../../api/keys.ts';
 import type { HoldRecord, TemplateDigest } from '../../api/types.ts';
 import { nothing, type Decision } from '../decision.ts';
@@ -10,7 +10,7 @@ import { decisionOf, type Progress } from '../workload/kind.ts';
 import { HELD_ANNOTATIONS } from '../workload/record.ts';
 import { isUsedId } from './release-id.ts';
 
-/** What slipped past the webhook is held at once, with everything the webhook would have written. The release follows. */
+/** Holds the change at once, with everything that the webhook would have written. The release starts with the next decision. */
 export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string): Decision {
   const { rollout, digest, sha256 } = snapshot;
   const { kind, workload } = progress;
@@ -31,16 +31,16 @@ export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
 }
 
-/** With no history to go by: what most available Pods run, or most Pods. */
+/** Without a history: the template of most available Pods, or else of most Pods. */
 function stableGuess({ oldVersions }: Progress, digest: Snapshot['digest']): TemplateDigest | undefined {
   const [largest] = oldVersions.toSorted((a, b) => b.available - a.available || b.replicas - a.replicas);
   return largest && digest(largest.template);
 }
 
-/** Un-paused while no webhook saw it. Where that has brought everything to the new version the release is done. */
+/** The Deployment was resumed and no webhook saw it. If all Pods already run the new version, the release is done. */
 export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldRecord): Decision {
   const { kind, old } = progress;
-  const bypassed = 'the Deployment was un-paused during the release';
+  const bypassed = 'the Deployment was resumed during the release';
   if (old > 0)
     return decisionOf(kind.freeze(progress, { ...held, bypassed }), 'Bypassed', `${bypassed}: it is held again`);
   const draft = draftOf(snapshot.rollout);
@@ -49,7 +49,7 @@ export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldReco
   return { ...report(snapshot, draft, [{ reason: 'Bypassed', message: bypassed }]), needsChildren: true };
 }
 
-/** A record that says nothing about the workload goes. */
+/** Removes a record that is not about this workload. */
 export function dropRecord({ kind, workload }: Progress): Decision {
   const annotations = Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null]));
   const effects = patchObject('leave', kind.resource, workload, { annotations });

@@ -1,4 +1,4 @@
-// Before a Deployment is released at all: our finalizer on its Rollout, the plan's digest, and the label that enrols it.
+// Preparation of a Rollout and its workload: the finalizer, the digest of the plan, and the enrolment label.
 import {
   APPROVED,
   GLASS_BROKEN,
@@ -16,7 +16,7 @@ import { nothing, type Decision, type EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { advise } from '../validate/advice.ts';
 
-/** Before anything is held: the finalizer, so that no workload stays held without an owner; and the plan's digest for clients. */
+/** Adds the finalizer, so that no workload stays held without its Rollout, and the digest of the plan for clients. */
 export function guard({ rollout, workload, sha256 }: Snapshot): Decision | undefined {
   const finalizers = rollout.metadata.finalizers ?? [];
   const hash = planHash(rollout.spec.strategy.canary ?? NO_PLAN, sha256);
@@ -34,11 +34,11 @@ export function guard({ rollout, workload, sha256 }: Snapshot): Decision | undef
   return { ...nothing, effects: [patchRollout('finalizer', rollout, wanted)] };
 }
 
-/** Marks of the webhook's that are about one release, and go with it. */
+/** Annotations of the webhook about one release. They are removed after it. */
 const OF_A_RELEASE = [GLASS_BROKEN, APPROVED, PLAN_CHANGED];
 
 const NO_PLAN: CanaryStrategy = {};
-/** Stored objects are frozen, so the digest of a plan is worked out once. */
+/** Stored objects are frozen, so the digest of each plan is computed once. */
 const planHashes = new WeakMap<CanaryStrategy, string>();
 
 function planHash(canary: CanaryStrategy, sha256: Snapshot['sha256']): string {
@@ -47,20 +47,20 @@ function planHash(canary: CanaryStrategy, sha256: Snapshot['sha256']): string {
   return hash;
 }
 
-/** As OpenKruise: pauses and the threshold may be edited without being another plan. */
+/** As in OpenKruise, pauses and the failure threshold are not part of the plan. */
 function planOf(canary: CanaryStrategy): unknown {
   const { failureThreshold: _, steps, ...rest } = canary;
   return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
 }
 
-/** Admission knows only Deployments with the label: what the steps come to on this one could not be said when the Rollout was made. */
+/** Adds the enrolment label. Admission knows only labelled Deployments, so warnings about the steps on this one are events. */
 export function enrol({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload): Decision {
   const effects = patchObject('enrol', kind.resource, workload, { labels: { [WORKLOAD_TYPE]: kind.workloadType } });
   if (kind.obstacle(workload)) return { ...nothing, effects };
   const said = new Set(advise({ rollout }));
   const advice = kind.advise(rollout, workload).filter((sentence) => !said.has(sentence));
   const events: EventNote[] = [
-    { reason: 'Enrolled', message: 'changes of the template go through steps' },
+    { reason: 'Enrolled', message: 'changes of the Pod template are released in steps' },
     ...advice.map((sentence): EventNote => ({ reason: 'Advice', message: sentence.replace(/^tranche: /, '') })),
   ];
   return { ...nothing, effects, events };

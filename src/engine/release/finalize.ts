@@ -1,4 +1,4 @@
-// The ways out of a release: rolled back, finished, disabled, deleted. Each gives the Deployment back as its user wrote it.
+// The ends of a release: rolled back, finished, disabled, deleted. Each gives the workload back with the user's own settings.
 import {
   CHANGED_BY,
   HELD,
@@ -39,14 +39,14 @@ import { formatTime } from '../lib/time.ts';
 import { goBack, wayBack, type WayBack } from './way-back.ts';
 import * as words from '../messages.ts';
 
-/** The stable template is back: the native controller rolls back, and nothing is batched. */
+/** The stable template was restored: the workload's controller rolls back without steps. */
 export function cancel(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { rollout, now } = snapshot;
   const { kind } = progress;
   const draft = draftOf(rollout);
   const events: EventNote[] = [];
   if (progressingReason(rollout) !== 'Cancelling') {
-    const message = 'the stable template was put back: the release is cancelled';
+    const message = 'the stable template was restored: the release is cancelled';
     setCondition(draft, now, 'Progressing', 'True', 'Cancelling', message);
     events.push({ reason: 'RolledBack', message });
   }
@@ -58,17 +58,17 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: Templat
   return close(snapshot, progress, template, draft, failed ? 'Failed' : 'RolledBack', events);
 }
 
-/** All steps are done: what is left of the Pods, if anything, follows natively. */
-export function finalise(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
+/** All steps are done: the workload's controller updates the remaining Pods, if any. */
+export function finalize(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { kind } = progress;
   const draft = draftOf(snapshot.rollout);
   draft.message = words.natively('finishing', progress.updated, progress.replicas);
   if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, []);
   if (!kind.isSettled(progress, toleratedBy(snapshot, progress)))
     return { ...report(snapshot, draft, []), effects: kind.repair(progress), needsChildren: true };
-  // Whatever un-paused the Deployment before its last step did not complete the release.
+  // A Deployment that was resumed before its last step did not complete the release.
   const state = snapshot.rollout.status?.canaryStatus?.currentStepState;
-  // With 0 replicas no step ever begins.
+  // With 0 replicas, no step starts.
   const begins = state === 'BeforeStepUpgrade' && !isTrue(snapshot.rollout, 'Bypassed');
   const completed = state === 'Completed' || begins;
   return close(snapshot, progress, template, draft, completed ? 'Completed' : 'Bypassed', []);
@@ -98,7 +98,7 @@ function close(
   const message = done
     ? 'Rollout progressing has been completed'
     : runs
-      ? 'the new version went out to all Pods before the steps were done'
+      ? 'all Pods were updated before the steps were done'
       : 'Rollout progressing has been canceled';
   const ended = draft.canary?.stableDigest;
   closeHistory(draft, now, outcome);
@@ -124,7 +124,7 @@ function close(
   if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
   setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
   setCondition(draft, now, 'Succeeded', done ? 'True' : 'False', '', message);
-  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} is completed` }] : [];
+  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} completed` }] : [];
   return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 
@@ -142,12 +142,12 @@ const dropCopy = (workload: Workload, stable: TemplateDigest | undefined): Effec
     : [];
 
 /**
- * The program leaves the cluster: as if every Rollout were disabled, and its workload not another's; `onDelete` as the annotation of
- * that name.
+ * The decision during a drain, which treats each Rollout as disabled and as the only one of its workload. `onDelete` overrides the annotation
+ * of that name.
  */
 export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision {
   const { rollout, workload } = snapshot;
-  // Left as it is: OpenKruise, should it come back, goes on with it.
+  // Kept as it is, so that OpenKruise can continue it.
   if (workload && isLeftBehind(workload)) return nothing;
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   const annotations = { ...rollout.metadata.annotations, [ON_DELETE]: onDelete };
@@ -157,7 +157,7 @@ export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Dec
   );
 }
 
-/** The Rollout goes, or is disabled: first the workload is given back, then the finalizer or the phase follows. */
+/** The Rollout is deleted or disabled: the workload is given back first, then the finalizer is removed or the phase set. */
 export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   const { rollout, workload, alone, children } = snapshot;
   const kind = kindOf(rollout.spec.workloadRef);
@@ -173,7 +173,7 @@ export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Deci
   return { ...leaving(snapshot, kind.progress(snapshot, workload, children), outcome), needsChildren: true };
 }
 
-/** We cannot give back what OpenKruise has left in Recreate, and whoever lets go of it now leaves it paused for ever. */
+/** A Deployment that OpenKruise left with strategy Recreate cannot be given back, and without a Rollout it would stay paused forever. */
 function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   const { rollout, now } = snapshot;
   const draft = draftOf(rollout);
@@ -185,7 +185,7 @@ function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): D
   return report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
 }
 
-/** A template that no webhook saw, under a policy by which it must not go out for want of its Rollout. */
+/** True if no webhook saw the template, and a policy protects releases: then the template must not be released without its Rollout. */
 function slippedBy({ rollout, gate, digest }: Snapshot, workload: Workload): boolean {
   if (gate?.protects === undefined || workload.metadata.annotations?.[HELD] !== undefined) return false;
   const known = knownStable(rollout);
@@ -199,13 +199,13 @@ function holdFirst({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
 }
 
-/** Why a Rollout that is left in flight takes its Deployment back to the stable version; undefined: it goes on to the new one. */
+/** Why the end of a Rollout during a release rolls back. Undefined if the Deployment continues to the new version. */
 const whyBack = ({ rollout, gate }: Pick<Snapshot, 'gate' | 'rollout'>): string | undefined =>
   rollout.metadata.annotations?.[ON_DELETE] === 'Rollback'
-    ? `as its annotation ${ON_DELETE} says`
+    ? `because of the annotation ${ON_DELETE}`
     : gate?.protects === undefined
       ? undefined
-      : `as policy ${gate.protects} protects releases in flight`;
+      : `because policy ${gate.protects} protects releases in progress`;
 
 function leaving(snapshot: Snapshot, progress: Progress, outcome: 'Deleted' | 'Disabled'): Decision {
   const { rollout, now } = snapshot;
@@ -230,15 +230,15 @@ function leaving(snapshot: Snapshot, progress: Progress, outcome: 'Deleted' | 'D
     if (effect) return { ...report(snapshot, draft, []), effects: [effect] };
   }
   const move = kind.giveBack(progress, held, nothingOfOurs);
-  const how = why === undefined ? 'it finishes natively' : `with the stable template, ${why}`;
-  const message = `the Rollout was ${outcome.toLowerCase()} during a release: the Deployment is given back, ${how}`;
+  const how = why === undefined ? 'finishes without steps' : `rolls back, ${why}`;
+  const message = `the Rollout was ${outcome.toLowerCase()} during a release: the Deployment ${how}`;
   const decision = giveBack(snapshot, move, draft, isFree(move) ? [{ reason: 'ReleaseEnded', message }] : []);
   return isFree(move) ? { ...decision, effects: [...decision.effects, ...dropCopy(workload, held.stable)] } : decision;
 }
 
 const isFree = (move: Move): boolean => move.kind === 'Act' && move.effect.why === 'free';
 
-/** Neither forward, which a policy forbids, nor back. */
+/** A policy forbids to finish, and the stable template is unknown: the workload stays held. */
 function stayHeld(snapshot: Snapshot, progress: Progress, draft: Draft, message: string): Decision {
   const before = conditionOf(draft.conditions, 'Stalled');
   draft.message = message;
@@ -249,8 +249,8 @@ function stayHeld(snapshot: Snapshot, progress: Progress, draft: Draft, message:
 }
 
 /**
- * The digest of what others have made of the stable template in the very request that put it back. That is all that can be had, so the
- * Deployment is let go with it. Undefined when nothing was put back, or when somebody has changed the Deployment since.
+ * The digest of the stored template, if another program changed the stable template in the request that restored it. Trying again would give
+ * the same, so the Deployment is given back with it. Undefined if nothing was restored, or if the Deployment changed since.
  */
 function storedInstead({ held, workload }: Progress, template: TemplateDigest): string | undefined {
   const { reverted } = held!;
@@ -284,7 +284,7 @@ function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   return report(snapshot, draft, []);
 }
 
-/** A workload that is held although its Rollout does not exist any more: given back, with the stable template where a policy says so. */
+/** A workload that is held but whose Rollout no longer exists: it is given back, with the stable template if a policy protects releases. */
 export function releaseOrphan(
   kind: WorkloadKind,
   workload: Workload,
@@ -294,8 +294,10 @@ export function releaseOrphan(
   if (!held) return nothing;
   const protects = facts.gate?.protects;
   const how =
-    protects === undefined ? '' : ` with the stable template, as policy ${protects} protects releases in flight`;
-  const message = `it was held by Rollout "${held.rollout}", which does not exist: the Deployment is given back${how}`;
+    protects === undefined
+      ? 'finishes without steps'
+      : `rolls back, because policy ${protects} protects releases in progress`;
+  const message = `Rollout "${held.rollout}", which held the Deployment, does not exist: the Deployment ${how}`;
   const events: EventNote[] = [{ reason: 'HoldReleased', message }];
   if (kind.mayFreeAtOnce(held) && protects === undefined) {
     const effects = [...kind.giveUp(workload, held, nothingOfOurs), ...dropCopy(workload, held.stable)];
@@ -313,7 +315,7 @@ export function releaseOrphan(
   if (protects !== undefined) {
     const way = wayOfOrphan(snapshot, progress, held);
     if (way.kind === 'Ask') return way.decision;
-    // Nobody's status can say so; the log and an event do.
+    // Without a Rollout there is no status to report this in, so the log and an event do.
     const stay = (why: string): Decision => decisionOf(kind.freeze(progress, progress.held!), 'Stalled', why);
     if (way.kind === 'Unknown') return stay(words.stableUnknown(name));
     const effect = goBack(progress, way.template, { ...progress.held!, reverted: generationOf(workload) });

@@ -1,4 +1,4 @@
-// The stable version is gone in the middle of a release: deleted or edited by others.
+// Other programs deleted or edited the ReplicaSet of the stable version during a release.
 import type { HoldRecord } from '../../api/types.ts';
 import type { Decision, EventNote } from '../decision.ts';
 import { stepTarget } from '../lib/replicas.ts';
@@ -8,7 +8,7 @@ import { decisionOf, effectsOf, type Progress } from '../workload/kind.ts';
 import { goBack, wayBack } from './way-back.ts';
 import * as words from '../messages.ts';
 
-/** No version has the stable template any more, and its Pods were given to the new version, or to nobody. Nothing of that was granted. */
+/** No version has the stable template any more, and its Pods were deleted or replaced without a budget. */
 export function isStableGone({ rollout, digest }: Snapshot, progress: Progress, held: HoldRecord): boolean {
   const { newVersion, oldVersions, replicas, updated, old } = progress;
   const known = [newVersion, ...oldVersions].some((one) => one !== undefined && digest(one.template) === held.stable);
@@ -22,7 +22,7 @@ export function isStableGone({ rollout, digest }: Snapshot, progress: Progress, 
 
 const nothingRuns = ({ replicas, updated, old }: Progress): boolean => replicas > 0 && updated + old === 0;
 
-/** It goes back where a policy protects the release, or nothing runs; else the step waits, as it would have. */
+/** Rolls back if a policy protects the release or no Pod runs. Otherwise the step waits as usual. */
 export function stableGone(snapshot: Snapshot, progress: Progress, held: HoldRecord): Decision {
   const { rollout, gate, now } = snapshot;
   const { kind } = progress;
@@ -38,7 +38,7 @@ export function stableGone(snapshot: Snapshot, progress: Progress, held: HoldRec
     draft.message = words.stableUnknown(progress.workload.metadata.name);
     return { ...report(snapshot, draft, []), effects: effectsOf(kind.freeze(progress, held)), needsChildren: true };
   }
-  draft.message = `${message}: the stable version is put back`;
+  draft.message = `${message}: the stable version is restored`;
   const effects = [goBack(progress, way.template)].filter((effect) => effect !== undefined);
   const events: EventNote[] = [{ reason: 'Bypassed', message: draft.message }];
   return { ...report(snapshot, draft, events), effects, needsChildren: true };

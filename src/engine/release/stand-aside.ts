@@ -1,4 +1,4 @@
-// A Rollout that releases nothing now: it is not the oldest for its workload, or the workload is missing or cannot be released.
+// A Rollout that releases nothing: an older Rollout has its workload, or the workload is missing or cannot be released.
 import { draftOf, closeHistory, conditionOf, dropConditions, report, setCondition } from '../status.ts';
 import type { Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -8,7 +8,7 @@ import * as words from '../messages.ts';
 
 const MISSING_AGAIN_MS = 60_000;
 
-/** A Rollout that is not the oldest for its Deployment, or whose Deployment cannot be released. */
+/** Reports why the Rollout releases nothing. `by`: the name of the other Rollout, or the obstacle. */
 export function standAside(
   snapshot: Snapshot,
   reason:
@@ -28,7 +28,7 @@ export function standAside(
     RecreateStrategy: by,
     OnDeleteStrategy: by,
     LeftByOpenKruise: words.leftByOpenKruise(rollout),
-    InvalidWorkloadRef: `nothing is read or written for this Rollout: ${by}`,
+    InvalidWorkloadRef: `this Rollout has no effect: ${by}`,
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
     NotReached: unreached === undefined ? '' : notReached(name, unreached),
   }[reason];
@@ -40,7 +40,7 @@ export function standAside(
   } else if (draft.phase === '') draft.phase = 'Initial';
   setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
   const before = conditionOf(rollout.status?.conditions, 'Stalled');
-  // A Deployment that comes after its Rollout is nothing to alarm anybody about.
+  // A Deployment may be created after its Rollout, so its absence is not worth a warning.
   const known = reason === 'WorkloadNotFound' || (before?.status === 'True' && before.reason === reason);
   const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
   return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;

@@ -1,4 +1,4 @@
-// Where a release begins, and where what runs becomes the stable version: the status alone, before any budget is spent.
+// The start of a release, and the adoption of the running version as the stable one. Both write the status only, before any budget is granted.
 import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../../api/keys.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import type { CanaryStatus, TemplateDigest } from '../../api/types.ts';
@@ -24,7 +24,7 @@ import { formatTime } from '../lib/time.ts';
 import type { Progress } from '../workload/kind.ts';
 import * as words from '../messages.ts';
 
-/** What runs is the stable version from now on. */
+/** The running version becomes the stable version. */
 export function adopt(
   snapshot: Snapshot,
   progress: Progress,
@@ -83,13 +83,13 @@ const historyEntry = ({ now }: Snapshot, { workload, newVersion, held }: Progres
   };
 };
 
-/** A revert that keeps another tool's field is a new version: what makes it one. */
+/** For a revert that differs from the stable version, for example in a field of another tool: the differences. */
 function differsFromStable({ stableVersion, workload }: Progress): string {
   const paths = stableVersion === undefined ? '' : differences(stableVersion.template, workload.spec.template);
-  return paths === '' ? '' : `; from the version before the release it differs in ${paths}`;
+  return paths === '' ? '' : `; it differs from the stable version in ${paths}`;
 }
 
-/** Kept before any Pod of the new version is made; for a newer template in the same release it is there already. */
+/** Creates the copy of the stable template before any Pod of the new version. A newer template in the same release finds the copy. */
 function keepStable({ digest }: Snapshot, progress: Progress, stable: TemplateDigest | undefined): Effect[] {
   const known = [progress.newVersion, ...progress.oldVersions].find((one) => one && digest(one.template) === stable);
   if (known === undefined || stable === undefined) return [];
@@ -97,16 +97,16 @@ function keepStable({ digest }: Snapshot, progress: Progress, stable: TemplateDi
   return [{ kind: 'Create', why: 'keep', resource: CONTROLLER_REVISIONS, object }];
 }
 
-/** The release under way has failed, and its rollback comes back as another one. */
+/** The current release failed, and another program changed its rollback into a new version. */
 const failedBefore = ({ rollout }: Snapshot, { held }: Progress): boolean =>
   held?.bypassed === words.changedBack && isTrue(rollout, 'Stalled') && !hasComeBack(rollout.status?.history ?? []);
 
-/** The release under way is what the rollback of the one before it came back as: one began when the other failed. */
+/** The current release is the changed rollback of the previous one: it started when the previous one failed. */
 export const hasComeBack = ([current, before]: Draft['history']): boolean =>
   before?.outcome === 'Failed' && before.endTime === current?.startTime;
 
-/** A release begins at step 1. Only the status, and a copy of the stable template: no budget is spent before the status says so. */
-export function begin(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
+/** Starts a release at step 1. It writes only the status and a copy of the stable template. The budget follows when the status is written. */
+export function start(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { rollout, now } = snapshot;
   const { held, stableVersion } = progress;
   const draft = draftOf(rollout);
@@ -144,9 +144,9 @@ export function begin(snapshot: Snapshot, progress: Progress, template: Template
     again && isOurs(rollout) && !failed
       ? {
           reason: 'ReleaseSuperseded',
-          message: `a newer template came: release ${id} starts again at step 1${differsFromStable(progress)}`,
+          message: `a newer template replaced the release: release ${id} starts at step 1${differsFromStable(progress)}`,
         }
-      : { reason: 'ReleaseStarted', message: `release ${id} begins with step 1 of ${Math.max(steps.length, 1)}` },
+      : { reason: 'ReleaseStarted', message: `release ${id} starts with step 1 of ${Math.max(steps.length, 1)}` },
   );
   const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, progress, stableDigest);
   return { ...report(snapshot, draft, events), effects, needsChildren: true };

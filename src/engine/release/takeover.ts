@@ -1,4 +1,4 @@
-// What happens to one Deployment that OpenKruise Rollouts has left behind: the next write, or why there is none. Facts in, plan out.
+// Plans the takeover of one Deployment that OpenKruise Rollouts left: the next write, or why there is none. Pure.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
 import { patchFor } from '../admit/patch.ts';
@@ -20,33 +20,33 @@ export interface Service extends KubeObject {
   readonly spec?: { readonly selector?: Readonly<Record<string, string>> };
 }
 
-/** Everything that a takeover of one Deployment is decided on, read at one moment. */
+/** The facts about one Deployment, read at the same time. */
 export interface TakeoverFacts extends Pick<ProgressFacts, 'now' | 'digest'> {
   readonly deployment: Deployment;
-  /** Of its namespace, those that name the Deployment. */
+  /** Rollouts in its namespace that name the Deployment. */
   readonly rollouts: readonly Rollout[];
   readonly replicaSets: readonly ReplicaSet[];
-  /** Of its namespace. */
+  /** Services in its namespace. */
   readonly services: readonly Service[];
-  /** Other Deployments that OpenKruise made for its release. */
+  /** Other Deployments that OpenKruise created for its release. */
   readonly extras: readonly Deployment[];
 }
 
-/** How a release that no Rollout takes through steps is to end. */
+/** How to end a release that no Rollout continues in steps. */
 export type Ending = 'Finish' | 'Rollback';
 
 /** One write, or why there is none. */
 export type TakeoverPlan =
   | { readonly kind: 'Nothing'; readonly says: string }
-  /** Somebody else has to do or see something first. */
+  /** Another controller must act first. */
   | { readonly kind: 'Wait'; readonly waitsFor: string }
-  /** One write to a ReplicaSet; then everything is looked at again. */
+  /** One write of a ReplicaSet. A new plan follows. */
   | { readonly kind: 'PatchReplicaSet'; readonly set: ReplicaSet; readonly spec: object; readonly says: string }
   | {
       readonly kind: 'PatchDeployment';
       readonly ops: readonly PatchOp[];
       readonly says: string;
-      /** Kubernetes' defaults stand for what OpenKruise did not keep. */
+      /** True if Kubernetes' defaults replace settings that OpenKruise did not keep. */
       readonly guessed: boolean;
     }
   | { readonly kind: 'Refuse'; readonly reason: string; readonly remedy: string };
@@ -54,21 +54,21 @@ export type TakeoverPlan =
 const refuse = (reason: string, remedy: string): TakeoverPlan => ({ kind: 'Refuse', reason, remedy });
 const wait = (waitsFor: string): TakeoverPlan => ({ kind: 'Wait', waitsFor });
 
-/** The same facts give the same plan, and a plan that was carried out leaves `Nothing` to do. */
+/** The same facts give the same plan. After a plan is carried out, the next plan is `Nothing`. */
 export function planTakeover(facts: TakeoverFacts, ending: Ending | undefined): TakeoverPlan {
   const { deployment } = facts;
   const owner = ownerOf(facts.rollouts);
   const leftover = leftoverOf(deployment, owner);
-  if (leftover === undefined) return { kind: 'Nothing', says: 'nothing of OpenKruise Rollouts is left on it' };
+  if (leftover === undefined) return { kind: 'Nothing', says: 'it has no leftovers of OpenKruise Rollouts' };
   if (leftover === 'Traces') return clean(deployment);
   const pinned = facts.services.find(({ spec }) => pins(spec?.selector, deployment));
   if (pinned) return unpinFirst(pinned);
   const situation = look(facts, owner, leftover);
   const governor =
     owner && owner.metadata.deletionTimestamp === undefined && owner.spec.disabled !== true ? owner : undefined;
-  if (isOver(situation)) return giveBack(situation, 'it runs no other version any more, and is as its user wrote it');
+  if (isOver(situation)) return giveBack(situation, 'it has only one version left');
   if (situation.stable !== undefined && situation.stable === situation.view.newSet)
-    return giveBack(situation, 'its template is the version before the release again: it rolls back natively');
+    return giveBack(situation, 'it has the stable template again and rolls back in a normal rolling update');
   if (governor) {
     const impossible = cannotHold(situation, governor);
     if (impossible) return impossible;
@@ -79,23 +79,23 @@ export function planTakeover(facts: TakeoverFacts, ending: Ending | undefined): 
   if (marked) return unmark(situation, marked);
   const then = afterwards(situation);
   return ending === 'Finish'
-    ? giveBack(situation, `it goes on to its template as a normal rolling update, without steps${then}`)
+    ? giveBack(situation, `it continues to its template in a normal rolling update, without steps${then}`)
     : rollBack(situation, then);
 }
 
 interface Situation {
   readonly deployment: Deployment;
   readonly leftover: Exclude<Leftover, 'Traces'>;
-  /** With the Deployment as it will be when it is held. */
+  /** The view of the Deployment after it is held. */
   readonly view: View;
   readonly stable: ReplicaSet | undefined;
   readonly settings: Settings;
   readonly guessed: boolean;
   readonly held: Held;
-  /** The sizes of all ReplicaSets. */
+  /** The sum of the sizes of all ReplicaSets. */
   readonly sum: number;
   readonly extras: readonly Deployment[];
-  /** What has to be seen before anything is written. */
+  /** What must be observed before the first write. */
   readonly unsettled: string | undefined;
 }
 
@@ -130,11 +130,11 @@ function look(facts: TakeoverFacts, owner: Rollout | undefined, leftover: Exclud
     annotations: { ...deployment.metadata.annotations, [keys.HELD]: writeHeld(held) },
   };
   const view = viewed({ ...deployment, metadata, spec });
-  // Under Recreate the native controller leaves several ReplicaSets alone; else it may just be sharing Pods out among them.
+  // With strategy Recreate, the Deployment controller does not scale several ReplicaSets. Otherwise it may still be scaling them.
   const recreate = deployment.spec.strategy?.type === 'Recreate';
   const late = [view.newSet, ...view.oldSets].find((set) => set && (set.status?.replicas ?? 0) < sizeOf(set));
   const unsettled =
-    (recreate ? undefined : before.unsettled) ?? (late && `${late.metadata.name} to make its Pods`) ?? view.unsettled;
+    (recreate ? undefined : before.unsettled) ?? (late && `${late.metadata.name} to create its Pods`) ?? view.unsettled;
   return { deployment, leftover, view, stable, settings, guessed, held, sum, extras, unsettled };
 }
 
@@ -143,7 +143,7 @@ const nobody = (deployment: Deployment): Rollout => ({
   spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name }, strategy: {} },
 });
 
-/** As OpenKruise has noted it; else, as OpenKruise finds it: the oldest revision that still has Pods. */
+/** The stable revision that OpenKruise recorded, or else the oldest revision that still has Pods, as OpenKruise chooses it. */
 function stableOf(
   { newSet, oldSets }: View,
   deployment: Deployment,
@@ -159,20 +159,20 @@ function stableOf(
   return oldSets.filter(isActive).toSorted((a, b) => revision(a) - revision(b))[0];
 }
 
-/** Every Pod runs the template, or there is none of any version: nothing is left that steps could be about. */
+/** All Pods run the template, or there are no Pods: nothing is left to release in steps. */
 function isOver({ view: { old, updated, replicas }, deployment, leftover, sum }: Situation): boolean {
   if (deployment.spec.paused !== true && leftover !== 'BlueGreen') return true;
   return replicas > 0 && (sum === 0 || (old === 0 && updated === replicas));
 }
 
-/** What OpenKruise made or changed beside the Deployment, and is not ours to find out about. */
+/** What the user must clean up: objects that OpenKruise created or changed beside the Deployment. */
 function afterwards({ leftover, extras, deployment }: Situation): string {
   const { name } = deployment.metadata;
   const names = extras.map(({ metadata }) => metadata.name);
   if (names.length > 0)
-    return `; when that is done, take the finalizers off what OpenKruise made beside it and delete it: Deployment ${names.join(', ')}`;
+    return `; then remove the finalizers of Deployment ${names.join(', ')}, which OpenKruise created, and delete it`;
   return leftover === 'BlueGreen'
-    ? `; a HorizontalPodAutoscaler that names ${name}-DisableByRollout has to name ${name} again`
+    ? `; if a HorizontalPodAutoscaler targets ${name}-DisableByRollout, change its target to ${name}`
     : '';
 }
 
@@ -183,28 +183,27 @@ function cannotHold(situation: Situation, rollout: Rollout): TakeoverPlan | unde
   const without =
     `end this release without steps: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rollout.metadata.name}${where} --wait=false, then ` +
     `kubectl tranche takeover ${name}${where} --finish (or --rollback)`;
-  if (leftover === 'BlueGreen')
-    return refuse('it is in a blue-green release, which Tranche cannot go on with', without);
+  if (leftover === 'BlueGreen') return refuse('Tranche cannot continue its blue-green release', without);
   if (extras.length > 0)
     return refuse(
-      `it is in a release with an extra Deployment (${extras.map(({ metadata }) => metadata.name).join(', ')}), which Tranche cannot go on with`,
+      `Tranche cannot continue its release with an extra Deployment (${extras.map(({ metadata }) => metadata.name).join(', ')})`,
       without,
     );
   const { violations } = validateRollout({ rollout, version: 'v1beta1' });
   if (violations.length > 0)
     return refuse(
-      `Rollout ${rollout.metadata.name} asks for what Tranche does not do: ${violations.map(sentence).join('; ')}`,
+      `Tranche does not support Rollout ${rollout.metadata.name}: ${violations.map(sentence).join('; ')}`,
       `change the Rollout and try again, or ${without}`,
     );
   if (sum > view.replicas + view.limits.surge)
     return refuse(
-      `it was scaled to ${view.replicas} while its ReplicaSets have ${pods(sum)}, and nobody was there to share that out`,
-      `kubectl scale deployment ${name}${where} --replicas=${sum}, then try again, and scale it when it is taken over`,
+      `it was scaled to ${view.replicas}, but its ReplicaSets have ${pods(sum)}`,
+      `kubectl scale deployment ${name}${where} --replicas=${sum}, then try again; scale it after the takeover`,
     );
   return undefined;
 }
 
-/** Held as the webhook would have held it: nothing starts and nothing ends by this write. */
+/** Holds the Deployment as the webhook would. This write starts and ends nothing. */
 function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
   const { deployment, view, stable, held, guessed, sum } = situation;
   const missing = view.replicas - sum;
@@ -213,7 +212,7 @@ function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
   const set = stable && isActive(stable) ? stable : largest;
   if (set && missing > 0 && active.length > 1 && deployment.spec.strategy?.type === 'Recreate') {
     const size = sizeOf(set) + missing;
-    const says = `ReplicaSet ${set.metadata.name}: ${pods(missing)} more, ${size}, so that the versions add up to ${view.replicas}`;
+    const says = `ReplicaSet ${set.metadata.name}: scaled up by ${pods(missing)} to ${size}, so that all versions add up to ${view.replicas}`;
     return { kind: 'PatchReplicaSet', set, spec: { replicas: size }, says };
   }
   if (situation.unsettled) return wait(situation.unsettled);
@@ -222,22 +221,22 @@ function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
     annotations: heldAnnotations(held),
     labels: { [keys.WORKLOAD_TYPE]: 'deployment', ...(stableHash ? { [keys.STABLE_REVISION]: stableHash } : {}) },
   });
-  const says = `taken over: it stays held with ${view.updated} of ${pods(view.replicas)} updated, and Rollout ${rollout.metadata.name} ${onward(situation, rollout)}`;
+  const says = `taken over: the Deployment stays held with ${view.updated} of ${pods(view.replicas)} updated, and Rollout ${rollout.metadata.name} ${onward(situation, rollout)}`;
   return { kind: 'PatchDeployment', ops, says, guessed };
 }
 
-/** As the engine will decide it. */
+/** How the engine will continue. */
 function onward({ view }: Situation, { spec, status }: Rollout): string {
   const steps = spec.strategy.canary?.steps?.length ?? 0;
   const canary = status?.canaryStatus;
   const hash = hashOf(view.newSet);
   const same = hash !== '' && [canary?.canaryRevision, canary?.podTemplateHash].includes(hash);
   return status?.phase === 'Progressing' && canary && same
-    ? `goes on with step ${Math.max(1, canary.currentStepIndex)} of ${steps}`
-    : `begins with step 1 of ${steps}`;
+    ? `continues with step ${Math.max(1, canary.currentStepIndex)} of ${steps}`
+    : `starts with step 1 of ${steps}`;
 }
 
-/** The user's own settings, in one write with un-pausing: in between, Recreate would take every Pod. */
+/** Restores the user's settings and resumes in one write. Between two writes, strategy Recreate would delete every Pod. */
 function giveBack({ deployment, settings, guessed }: Situation, says: string, template?: PatchOp): TakeoverPlan {
   const ops = patch(deployment, settings, {
     annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
@@ -248,15 +247,14 @@ function giveBack({ deployment, settings, guessed }: Situation, says: string, te
 
 function rollBack(situation: Situation, then: string): TakeoverPlan {
   const { stable, deployment } = situation;
-  if (!stable)
-    return refuse('the version before this release is not among its ReplicaSets any more', 'write --finish instead');
+  if (!stable) return refuse('no ReplicaSet has the stable version', 'write --finish');
   const value = deploymentTemplate(stable.spec.template);
   const template: PatchOp | undefined = sameTemplate(value, deployment.spec.template)
     ? undefined
     : { op: 'replace', path: '/spec/template', value };
   return giveBack(
     situation,
-    `the version before the release (${hashOf(stable)}) is back, as a normal rolling update${then}`,
+    `it rolls back to the stable version (${hashOf(stable)}) in a normal rolling update${then}`,
     template,
   );
 }
@@ -276,7 +274,7 @@ function clean(deployment: Deployment): TakeoverPlan {
   return {
     kind: 'PatchDeployment',
     ops,
-    says: 'cleaned: only annotations of OpenKruise Rollouts were left on it',
+    says: 'cleaned: it had only annotations of OpenKruise Rollouts',
     guessed: false,
   };
 }
@@ -289,7 +287,7 @@ const version = ({ metadata }: Deployment): PatchOp => ({
 
 type Keys = Readonly<Record<string, string | null>>;
 
-/** One write, for exactly the Deployment that was looked at: the strategy as a whole, OpenKruise's keys off, and what comes instead. */
+/** One write for this resourceVersion: the whole strategy, the new keys, and the removal of OpenKruise's keys. */
 function patch(deployment: Deployment, settings: Settings, keep: { annotations: Keys; labels: Keys }): PatchOp[] {
   const { maxSurge, maxUnavailable, ...fields } = settings;
   const traces = tracesOf(deployment);
@@ -309,7 +307,7 @@ function patch(deployment: Deployment, settings: Settings, keep: { annotations: 
   ];
 }
 
-/** Does this selector choose Pods of this Deployment, and only of one version? When that version ends, the Service has nobody. */
+/** True if this selector selects Pods of only one version of the Deployment. Without that version, the Service has no Pods. */
 function pins(selector: Readonly<Record<string, string>> | undefined, { spec }: Deployment): boolean {
   if (selector?.[keys.POD_TEMPLATE_HASH] === undefined) return false;
   const { [keys.POD_TEMPLATE_HASH]: _, ...rest } = selector;
@@ -319,16 +317,16 @@ function pins(selector: Readonly<Record<string, string>> | undefined, { spec }: 
 
 const unpinFirst = (service: Service): TakeoverPlan =>
   refuse(
-    `Service ${service.metadata.name} sends traffic to one version only, since OpenKruise was routing traffic: it would be without Pods when that version ends`,
+    `Service ${service.metadata.name} selects only one version, because OpenKruise routed traffic; it would have no Pods when that version ends`,
     `kubectl patch service ${service.metadata.name}${namespaceFlag(service)} --type=json -p '[{"op":"remove","path":"/spec/selector/pod-template-hash"}]' ` +
-      '(all versions get traffic then), or delete the Service if OpenKruise made it (NAME-canary); then try again',
+      '(then all versions get traffic), or delete the Service if OpenKruise created it (NAME-canary); then try again',
   );
 
 function refuseEnding(rollout: Rollout, deployment: Deployment): TakeoverPlan {
   const { name } = deployment.metadata;
   const where = namespaceFlag(deployment);
   return refuse(
-    `Rollout ${rollout.metadata.name} takes this release through its steps, so it is not for a takeover to end it`,
+    `Rollout ${rollout.metadata.name} can continue this release in steps, so the takeover must not end it`,
     `kubectl tranche takeover ${name}${where}, then kubectl tranche finish ${rollout.metadata.name}${where} or kubectl tranche abort ${rollout.metadata.name}${where}`,
   );
 }
@@ -340,7 +338,7 @@ function askForEnding(deployment: Deployment, owner: Rollout | undefined): Takeo
       : `Rollout ${owner.metadata.name} is ${owner.metadata.deletionTimestamp === undefined ? 'disabled' : 'being deleted'}`;
   const command = `kubectl tranche takeover ${deployment.metadata.name}${namespaceFlag(deployment)}`;
   return refuse(
-    `${why}, so nobody would take it through steps`,
-    `${command} --finish, for a normal rolling update to the template it has; or --rollback, to the version before`,
+    `${why}, so it cannot be released in steps`,
+    `${command} --finish (a normal rolling update to its template), or --rollback (to the stable version)`,
   );
 }

@@ -16,8 +16,8 @@ const LATE_FOR_MS = 30_000;
 
 /** Why no budget is spent and no timer runs; undefined when nothing freezes the release. */
 export function frozenBy({ snapshot, progress, held }: Run): string | undefined {
-  if (snapshot.rollout.spec.strategy.paused === true) return 'spec.strategy.paused is taken off the Rollout';
-  if (progress.kind.isPaused(held)) return 'the Deployment is resumed: its own spec.paused is set';
+  if (snapshot.rollout.spec.strategy.paused === true) return 'spec.strategy.paused is removed from the Rollout';
+  if (progress.kind.isPaused(held)) return 'spec.paused is removed from the Deployment';
   return undefined;
 }
 
@@ -39,7 +39,7 @@ export function resume({ snapshot, draft, events, name }: Run): void {
   const pausedFor = now - (parseTime(before.lastUpdateTime) ?? now);
   const since = parseTime(draft.canary!.lastUpdateTime) ?? now;
   draft.canary = { ...draft.canary!, lastUpdateTime: formatTime(Math.min(now, since + pausedFor)) };
-  events.push({ reason: 'ReleaseResumed', message: `${name}: the release goes on` });
+  events.push({ reason: 'ReleaseResumed', message: `${name}: the release continues` });
 }
 
 export function healthOf(run: Run): Health {
@@ -85,7 +85,7 @@ export function judge(run: Run, health: Health): Answer | undefined {
   if (!failing && !(upgrading && podsIn(health.late) > goal.tolerated)) {
     if (before?.status === 'True') {
       setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
-      events.push({ reason: 'Recovered', message: `${name}: the Pods are available, the release goes on` });
+      events.push({ reason: 'Recovered', message: `${name}: the Pods are available, the release continues` });
     }
     return undefined;
   }
@@ -109,7 +109,7 @@ export function judge(run: Run, health: Health): Answer | undefined {
   const since = before?.status === 'True' ? (parseTime(before.lastTransitionTime) ?? now) : now;
   const from = failing ? since : since + LATE_FOR_MS;
   if (before?.status !== 'True' || from > now) return { againAtMs: Math.min(from, health.changesAt ?? Infinity) };
-  draft.message = `${name} failed: putting the stable version back, because of ${words.namePods(failing ? health.failing : health.late)}`;
+  draft.message = `${name} failed: rolling back to the stable version because of ${words.namePods(failing ? health.failing : health.late)}`;
   events.push({ reason: 'FailureRollback', message: draft.message });
   return { effects: [progress.kind.revert(progress.workload, way.template)] };
 }

@@ -208,7 +208,7 @@ function waitOrGoOn(run: Run): Answer {
       : jump > 0
         ? words.waitsForJump(name, given, required, jump)
         : words.waitsForApproval(name, given, required, {
-            begins: notBegun === true,
+            starts: notBegun === true,
             changed: planChanged === true,
             next: standing === undefined ? next : undefined,
           });
@@ -343,7 +343,7 @@ function enter(
   setState(draft, 'StepUpgrade', now);
   const name = words.stepOf(index, Math.max(steps.length, 1));
   draft.message = words.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
-  events.push({ reason: 'StepStarted', message: `${name}: ${target} of ${progress.replicas} Pods are to be updated` });
+  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${progress.replicas} Pods` });
 }
 
 /** Nothing is left of the steps: the Deployment is given back in the next decision. */

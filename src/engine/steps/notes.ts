@@ -16,10 +16,13 @@ const LABELS_AT_ONCE = 50;
 export function noteTrim({ draft, events, name }: Run, move: Move): void {
   if (move.kind === 'Act' && move.trimmed) {
     const { from, to } = move.trimmed;
-    events.push({ reason: 'Trimmed', message: `${name}: from ${from} updated Pods to ${to}, after scaling` });
+    events.push({
+      reason: 'Trimmed',
+      message: `${name}: reduced the updated Pods from ${from} to ${to} after scaling`,
+    });
   } else if (move.kind === 'TrimRefused') {
     draft.canary = { ...draft.canary!, keepsReplicas: true };
-    const message = `${name}: the correction of the sizes did not last; they are left as they are`;
+    const message = `${name}: the size correction was reverted; the sizes stay as they are`;
     events.push({ reason: 'TrimRefused', message });
   }
 }
@@ -33,7 +36,7 @@ export function noteTakeover({ snapshot, progress, draft, events, name }: Run): 
     startTime: formatTime(began),
   });
   dropConditions(draft, 'Stalled');
-  draft.message = `${name}: the release that OpenKruise Rollouts began goes on`;
+  draft.message = `${name}: continuing the release that OpenKruise Rollouts started`;
   events.push({ reason: 'TakenOver', message: draft.message });
 }
 
@@ -48,7 +51,7 @@ export function noteBrokenGlass({ snapshot, progress, draft, events }: Run): voi
   if (news.length === 0) return;
   draft.history = [{ ...current, brokenGlass: [...noted, ...news] }, ...rest];
   for (const { user, reason } of news) {
-    events.push({ reason: 'GlassBroken', message: `${user} went past policy: ${reason}` });
+    events.push({ reason: 'GlassBroken', message: `${user} bypassed the policy: ${reason}` });
   }
 }
 

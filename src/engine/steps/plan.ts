@@ -37,7 +37,7 @@ export interface Plan {
 /** `size`: at another size than the workload's. */
 export function planRelease(rollout: Rollout, workload: Workload, size?: number): Plan {
   const kind = kindOf(rollout.spec.workloadRef);
-  if (!kind) throw new Error(`no ${rollout.spec.workloadRef.kind} is released in steps`);
+  if (!kind) throw new Error(`${rollout.spec.workloadRef.kind} is not a supported kind`);
   const replicas = size ?? kind.replicas(workload);
   const { limits, worst: worstOf } = kind.spending(workload, replicas);
   const steps: PlannedStep[] = [];

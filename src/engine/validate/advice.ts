@@ -1,4 +1,4 @@
-// What is not wrong with a Rollout, but its author should know: what its steps come to at the size the workload has now, and what leaving does.
+// Warnings for the author of a Rollout: what its steps mean at the current size of the workload, and the effect of deleting or disabling it.
 import { HELD, ON_DELETE } from '../../api/keys.ts';
 import type { Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
@@ -19,21 +19,23 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
   const at = (index: number): string => `tranche: spec.strategy.canary.steps[${index}].replicas`;
   if (steps.some(({ traffic, replicas }) => traffic !== undefined && traffic !== replicas)) {
     warnings.push(
-      'tranche: the weights of the steps have no effect: this version routes no traffic; the new version gets requests as its Pods do',
+      'tranche: the weights of the steps have no effect, because traffic routing is not supported yet: each Pod gets its share of the requests',
     );
   } else if (steps.some((step) => step.traffic !== undefined)) {
-    warnings.push('tranche: the weights of the steps count Pods: this version routes no traffic');
+    warnings.push(
+      'tranche: the weights of the steps are percentages of Pods, because traffic routing is not supported yet',
+    );
   }
   if (old !== undefined) warnings.push(...adviseOnReplan(old, rollout, deployment));
   if ((canary as Record<string, unknown> | undefined)?.['disableGenerateCanaryService'] === true) {
     warnings.push(
-      `tranche: spec.strategy.canary.disableGenerateCanaryService has no effect: this version routes no traffic`,
+      'tranche: spec.strategy.canary.disableGenerateCanaryService has no effect, because traffic routing is not supported yet',
     );
   }
   const deadline = canary?.stepDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS;
   const minReady = (deployment && userSettings(deployment).minReadySeconds) ?? 0;
   if (deployment && deadline > 0 && minReady >= deadline)
-    warnings.push(longInGettingReady(deployment, deadline, minReady));
+    warnings.push(deadlineTooShort(deployment, deadline, minReady));
   const final = steps.at(-1)?.replicas;
   const replicas = deployment && replicasOf(deployment);
   if (replicas === undefined || replicas === 0) {
@@ -43,20 +45,20 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
   const targets = stepTargets(steps, replicas);
   if (replicas === 1 && steps.length > 1 && targets[0] === 1) {
     warnings.push(
-      'tranche: spec.strategy.canary.steps: the workload has 1 Pod, and step 1 replaces it: the release is done then, and no step waits',
+      'tranche: spec.strategy.canary.steps: the workload has 1 Pod: step 1 replaces it and completes the release, and no step waits',
     );
     return warnings;
   }
   for (const [index, { replicas: value }] of steps.entries()) {
     if (typeof value === 'number' && value > replicas) {
       warnings.push(
-        `${at(index)}: ${value} is more than the ${replicas} Pods there are: the step releases ${index < steps.length - 1 ? 'all but one' : 'all'} of them`,
+        `${at(index)}: ${value} is more than spec.replicas (${replicas}): the step updates ${index < steps.length - 1 ? 'all Pods but one' : 'all Pods'}`,
       );
     }
     const [before, now] = [targets[index - 1] ?? 0, targets[index] ?? 0];
     if (now < before) {
       warnings.push(
-        `${at(index)}: ${show(value)} is ${now} of the ${replicas} Pods there are, less than the ${before} of step ${index}: the step does nothing`,
+        `${at(index)}: ${show(value)} is ${now} of ${pods(replicas)}, less than step ${index} (${before}): the step has no effect`,
       );
     }
   }
@@ -64,47 +66,48 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
   return warnings;
 }
 
-/** Another number of steps in the middle of a release: where it goes on. */
+/** If the number of steps changes during a release: at which step the release continues. */
 function adviseOnReplan(old: Rollout, next: Rollout, deployment: Deployment | undefined): string[] {
   const status = old.status?.canaryStatus;
   const steps = next.spec.strategy.canary?.steps ?? [];
   const before = old.spec.strategy.canary?.steps ?? [];
   if (status === undefined || old.status?.phase !== 'Progressing' || steps.length === before.length) return [];
-  // Given back, or going back: no step of this release follows.
+  // The Deployment is given back or rolls back, so no step of this release follows.
   if (deployment !== undefined && deployment.metadata.annotations?.[HELD] === undefined) return [];
   const updated = status.canaryReplicas;
-  // Of a Deployment that is not known, the Pods of the new version are.
+  // Without the Deployment, only the number of updated Pods is known.
   const sizes = { replicas: deployment ? replicasOf(deployment) : updated, updated };
   const after = replan({ plan: planOf(before), ...status }, steps, sizes, 0);
   if (after.planChanged !== true) return [];
   return [
-    `tranche: ${next.metadata.name} is in the middle of a release, and the number of its steps changes from ${before.length} to ${steps.length}: ` +
+    `tranche: Rollout ${next.metadata.name} has a release in progress, and the number of its steps changes from ${before.length} to ${steps.length}: ` +
       (deployment === undefined
-        ? 'it waits for approval before any further Pod is released'
-        : `${whereAt(after, steps.length)}; no further Pod is released before`),
+        ? 'the release waits for approval before it updates more Pods'
+        : `${whereAt(after, steps.length)}; no more Pods are updated before that`),
   ];
 }
 
-const longInGettingReady = ({ metadata: { name } }: Deployment, deadline: number, minReady: number): string =>
-  `tranche: spec.strategy.canary.stepDeadlineSeconds: ${deadline} is not more than the minReadySeconds of Deployment ${name}, ${minReady}: ` +
-  `these are added to it, so that a step fails after ${deadline + minReady} seconds; write the seconds in which a Pod gets Ready`;
+const deadlineTooShort = ({ metadata: { name } }: Deployment, deadline: number, minReady: number): string =>
+  `tranche: spec.strategy.canary.stepDeadlineSeconds: ${deadline} is not more than minReadySeconds of Deployment ${name} (${minReady}), which is added to it: ` +
+  `a step fails after ${deadline + minReady} seconds; write the time in which a Pod becomes Ready`;
 
 const restFollows = (field: string, value: IntOrString): string =>
-  `${field}: ${show(value)} is the last step: when it is done the rest of the Pods follow at once; end with "100%" to see them in a step`;
+  `${field}: ${show(value)} is the last step: after it, the remaining Pods are updated at once; to update them in a step, add "100%"`;
 
-/** A Rollout that is deleted or disabled in the middle of a release: what happens to the Pods. */
+/** What happens to the Pods if a Rollout is deleted or disabled during a release. */
 export function adviseOnLeaving(rollout: Rollout, deployment: Deployment | undefined): string[] {
   if (rollout.status?.phase !== 'Progressing') return [];
   const back = rollout.metadata.annotations?.[ON_DELETE] === 'Rollback';
   const updated = rollout.status.canaryStatus?.canaryReplicas ?? 0;
   const replicas = deployment && replicasOf(deployment);
   const count = back ? updated : replicas === undefined ? undefined : Math.max(0, replicas - updated);
-  const which = count === undefined ? 'the rest of the Pods' : pods(count);
-  const verb = count === 1 ? 'goes' : 'go';
+  const which = count === undefined ? 'the remaining Pods' : pods(count);
+  const verb = back ? 'return' : 'change';
+  const what = `${which} ${verb}${count === 1 ? 's' : ''}`;
   return [
     back
-      ? `tranche: ${rollout.metadata.name} is in the middle of a release: ${which} ${verb} back to the version before at once, not in steps`
-      : `tranche: ${rollout.metadata.name} is in the middle of a release: ${which} ${verb} to the new version at once, not in steps; ` +
-        `to go back instead, annotate it with ${ON_DELETE}=Rollback first`,
+      ? `tranche: Rollout ${rollout.metadata.name} has a release in progress: ${what} to the stable version at once, without steps`
+      : `tranche: Rollout ${rollout.metadata.name} has a release in progress: ${what} to the new version at once, without steps; ` +
+        `to roll back instead, set the annotation ${ON_DELETE}=Rollback first`,
   ];
 }

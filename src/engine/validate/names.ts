@@ -1,9 +1,9 @@
-// Is the workload's name one that an object can have at all? Asked of what is written, and again of what is stored.
+// Checks that spec.workloadRef.name is a valid name, at admission and again for stored Rollouts.
 import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
 import type { Rollout } from '../../api/types.ts';
 import type { Violation } from './violation.ts';
 
-/** Undefined where it is. Older schemas, and whatever goes past them, let anything be stored. */
+/** Undefined if the name is valid. Older schemas accepted any name. */
 export function misnamedWorkload({ spec }: Rollout): Violation | undefined {
   const value: unknown = spec.workloadRef.name;
   if (isName(SUBDOMAIN_NAME, value)) return undefined;
@@ -12,7 +12,7 @@ export function misnamedWorkload({ spec }: Rollout): Violation | undefined {
   return {
     field: 'spec.workloadRef.name',
     value,
-    reason: `is not a name: ${tooLong ? `must be no more than ${maxLength} characters` : must}`,
-    remedy: `write the name of a Deployment of the same namespace, such as "${example}"`,
+    reason: value === undefined ? '' : tooLong ? `must be no more than ${maxLength} characters` : must,
+    remedy: `write the name of a Deployment in the same namespace, such as "${example}"`,
   };
 }

@@ -1,4 +1,4 @@
-// What is wrong with a Rollout, all of it at once, and what its author should know. Pure: what admission knows is passed in.
+// Validates a Rollout: all errors at once, and warnings for its author. Pure: the facts are passed in.
 import * as keys from '../../api/keys.ts';
 import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { percentOf } from '../lib/replicas.ts';
@@ -9,15 +9,15 @@ import { misnamedWorkload } from './names.ts';
 import { show, type Violation } from './violation.ts';
 
 export interface RolloutEdit {
-  /** v1beta1, whatever version the user wrote. */
+  /** The Rollout in v1beta1. */
   readonly rollout: Rollout;
-  /** Undefined on create. */
+  /** The stored Rollout. Undefined on CREATE. */
   readonly old?: Rollout | undefined;
-  /** The version the user wrote: fields are named as there. */
+  /** The version that the user wrote. Errors name the fields of this version. */
   readonly version: 'v1alpha1' | 'v1beta1';
   /** Another Rollout that names the same workload. */
   readonly other?: Rollout | undefined;
-  /** The workload, where it is known. */
+  /** The workload, if it is known. */
   readonly deployment?: Deployment | undefined;
 }
 
@@ -27,12 +27,13 @@ export interface Findings {
 }
 
 const MAX_STEPS = 50;
-/** A year: what is longer was meant in another unit. */
+/** One year. A longer duration is probably in another unit. */
 const MAX_SECONDS = 31_536_000;
-const NOT_YET = 'which this version does not do yet';
+const NOT_YET = 'not supported yet';
 const CANARY = 'spec.strategy.canary';
+const SHARE = 'must be a number of Pods or a percentage';
 
-/** Kinds that OpenKruise releases and we do not, yet. */
+/** Kinds that OpenKruise supports and Tranche does not support yet. */
 const KINDS_NOT_YET = new Set([
   'apps/ReplicaSet',
   'apps/StatefulSet',
@@ -42,7 +43,7 @@ const KINDS_NOT_YET = new Set([
   'apps.kruise.io/DaemonSet',
 ]);
 
-/** Annotations with a fixed set of values; the first is the default. */
+/** Annotations with a fixed set of values. The first value is the default. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   [keys.ON_RESTART]: ['Release', 'Batches', 'Native'],
   [keys.ON_DELETE]: ['Finish', 'Rollback'],
@@ -50,7 +51,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
 
 export function validateRollout(edit: RolloutEdit): Findings {
   const { rollout, old } = edit;
-  // A Rollout on its way out only loses its finalizers; one whose spec stays may be labelled, or freed of them, however it came to be.
+  // A Rollout that is being deleted must be able to lose its finalizers. Without a change of the spec, labels and finalizers may change even if
+  // the stored spec is invalid.
   if (rollout.metadata.deletionTimestamp !== undefined) return { violations: [], warnings: [] };
   const specChanged = old === undefined || JSON.stringify(old.spec) !== JSON.stringify(rollout.spec);
   const violations = [...annotationChoices(rollout, old)];
@@ -69,7 +71,8 @@ function* annotationChoices(rollout: Rollout, old: Rollout | undefined): Generat
     yield {
       field: `metadata.annotations[${key}]`,
       value,
-      reason: 'is not a choice',
+      type: 'Unsupported',
+      reason: '',
       remedy: `write ${choices.slice(1).join(' or ')}, or remove it for ${choices[0] ?? ''}`,
     };
   }
@@ -83,28 +86,29 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
     yield {
       field: 'spec.workloadRef',
       value: { apiVersion, kind },
-      reason: known ? `is a kind of workload ${NOT_YET}` : 'is not a kind of workload that can be released',
-      remedy: 'name a Deployment of apps/v1',
+      type: 'Unsupported',
+      reason: known ? `this kind is ${NOT_YET}` : 'this kind cannot be released',
+      remedy: 'write a Deployment of apps/v1',
     };
     return;
   }
   const misnamed = misnamedWorkload(rollout);
   if (misnamed) yield misnamed;
-  // One that is being deleted hands its Deployment over.
+  // A Rollout that is being deleted gives up its Deployment.
   const rival = other !== undefined && other.metadata.deletionTimestamp === undefined ? other.metadata.name : undefined;
   if (rival !== undefined && rival !== rollout.metadata.name) {
     yield {
       field: 'spec.workloadRef.name',
       value: name,
-      reason: `is released by Rollout ${rival} already`,
-      remedy: `change that one, or delete it first: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rival}${namespaceFlag(rollout)}`,
+      reason: `already released by Rollout ${rival}`,
+      remedy: `change that Rollout, or delete it first: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rival}${namespaceFlag(rollout)}`,
     };
   }
   if (deployment?.spec.strategy?.type === 'Recreate') {
     yield {
       field: 'spec.workloadRef.name',
       value: name,
-      reason: 'has the strategy Recreate, which cannot run two versions side by side',
+      reason: 'the Deployment has strategy Recreate, which cannot run two versions side by side',
       remedy: 'set spec.strategy.type of the Deployment to RollingUpdate first',
     };
   }
@@ -113,22 +117,28 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
 function* strategy({ rollout, version }: RolloutEdit): Generator<Violation> {
   const { canary, blueGreen } = rollout.spec.strategy;
   if (blueGreen !== undefined) {
-    yield notYet('spec.strategy.blueGreen', 'set', 'is a blue-green release', 'use spec.strategy.canary');
+    yield notYet('spec.strategy.blueGreen', 'set', 'blue-green releases are', 'write spec.strategy.canary');
   }
   if (canary === undefined) {
     if (blueGreen === undefined) {
-      yield { field: CANARY, value: undefined, reason: 'is the strategy to write', remedy: 'add it with its steps' };
+      yield { field: CANARY, value: undefined, reason: '', remedy: 'add it with at least one step' };
     }
     return;
   }
   yield* canaryFields(canary, rollout, version);
   const steps = canary.steps ?? [];
   if (steps.length === 0) {
-    yield { field: `${CANARY}.steps`, value: canary.steps, reason: 'has no step', remedy: 'add at least one' };
+    yield {
+      field: `${CANARY}.steps`,
+      value: canary.steps,
+      type: 'Required',
+      reason: '',
+      remedy: 'add at least one step',
+    };
   }
   if (steps.length > MAX_STEPS) {
-    const [value, remedy] = [steps.length, `use ${MAX_STEPS} or fewer`];
-    yield { field: `${CANARY}.steps`, value, reason: 'steps are too many', remedy };
+    const reason = `must have at most ${MAX_STEPS} steps`;
+    yield { field: `${CANARY}.steps`, value: steps.length, reason, remedy: 'remove steps' };
   }
   for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, version);
   yield* order(steps, version);
@@ -138,62 +148,59 @@ function* canaryFields(canary: CanaryStrategy, rollout: Rollout, version: string
   if (canary.enableExtraWorkloadForCanary === true) {
     yield version === 'v1alpha1'
       ? rollingStyle(rollout)
-      : notYet(`${CANARY}.enableExtraWorkloadForCanary`, true, 'asks for an extra canary Deployment', 'remove it');
+      : notYet(`${CANARY}.enableExtraWorkloadForCanary`, true, 'extra canary Deployments are', 'remove it');
   }
   if ((canary.trafficRoutings ?? []).length > 0) {
-    yield notYet(`${CANARY}.trafficRoutings`, 'set', 'routes traffic', 'remove it: steps count Pods');
+    yield notYet(`${CANARY}.trafficRoutings`, 'set', 'traffic routing is', 'remove it: steps count Pods');
   }
   for (const field of ['trafficRoutingRef', 'patchPodTemplateMetadata'] as const) {
     const value = (canary as Record<string, unknown>)[field];
     if (value === undefined || value === '') continue;
-    const what = field === 'trafficRoutingRef' ? 'routes traffic' : 'is for an extra canary Deployment';
+    const what = field === 'trafficRoutingRef' ? 'traffic routing is' : 'extra canary Deployments are';
     yield notYet(`${CANARY}.${field}`, value, what, 'remove it');
   }
   const { failureThreshold, stepDeadlineSeconds } = canary;
   if (failureThreshold !== undefined && !isShare(failureThreshold, 0)) {
-    const [field, remedy] = [`${CANARY}.failureThreshold`, 'use a number of Pods from 0, or "0%" to "100%"'];
-    yield { field, value: failureThreshold, reason: 'is neither a number of Pods nor a percent', remedy };
+    const [field, remedy] = [`${CANARY}.failureThreshold`, 'write 0 or more, or "0%" to "100%"'];
+    yield { field, value: failureThreshold, reason: SHARE, remedy };
   }
   if (stepDeadlineSeconds !== undefined) yield* seconds(`${CANARY}.stepDeadlineSeconds`, stepDeadlineSeconds);
 }
 
-/** v1alpha1 says it with an annotation, and means the extra Deployment where that is missing. */
+/** In v1alpha1, an annotation selects the style. Without it, the style is canary with an extra Deployment. */
 function rollingStyle(rollout: Rollout): Violation {
   const value = rollout.metadata.annotations?.[keys.ROLLING_STYLE];
   const known = value === undefined || value === '' || value.toLowerCase() === 'canary';
   return {
     field: `metadata.annotations[${keys.ROLLING_STYLE}]`,
     value,
-    reason: known ? `means the canary style, with an extra Deployment, ${NOT_YET}` : 'is not a style',
+    type: known ? undefined : 'Unsupported',
+    reason: known ? `the canary style, with an extra Deployment, is ${NOT_YET}` : '',
     remedy: 'write "partition"',
   };
 }
 
-/** v1alpha1 may say it as a weight alone; converted, that is both. */
+/** A step of v1alpha1 may have a weight only. The conversion sets both fields from it. */
 const isWeight = ({ replicas, traffic }: CanaryStep, version: string): boolean =>
   version === 'v1alpha1' && traffic !== undefined && traffic === replicas;
 
 function* stepFields(step: CanaryStep, at: string, version: string): Generator<Violation> {
   if (isWeight(step, version)) {
     const [field, value] = [`${at}.traffic`, step.traffic];
-    if (!isShare(value!, 1)) yield { field, value, reason: 'is not a percent of the Pods', remedy: 'use 1 to 100' };
+    if (!isShare(value!, 1))
+      yield { field, value, reason: 'must be a percentage of the Pods', remedy: 'write 1 to 100' };
   } else if (step.replicas === undefined) {
     const { traffic } = step;
     const remedy =
       traffic !== undefined && isShare(traffic, 1)
-        ? `write replicas: ${show(traffic)} in place of the weight`
-        : 'add a number of Pods such as 1, or a percent such as "50%"';
-    yield { field: `${at}.replicas`, value: undefined, reason: 'is what a step is made of', remedy };
+        ? `write replicas: ${show(traffic)} instead of the weight`
+        : 'add a number of Pods such as 1, or a percentage such as "50%"';
+    yield { field: `${at}.replicas`, value: undefined, reason: '', remedy };
   } else if (!isShare(step.replicas, 1)) {
-    const remedy = 'use a number of Pods from 1, or "1%" to "100%"';
-    yield {
-      field: `${at}.replicas`,
-      value: step.replicas,
-      reason: 'is neither a number of Pods nor a percent',
-      remedy,
-    };
+    const remedy = 'write 1 or more, or "1%" to "100%"';
+    yield { field: `${at}.replicas`, value: step.replicas, reason: SHARE, remedy };
   }
-  // Without routes a weight says nothing; with them, they are what is refused.
+  // Traffic routing is refused, so the weight of a step has no effect. It must still be valid.
   if (
     step.traffic !== undefined &&
     step.replicas !== undefined &&
@@ -202,19 +209,19 @@ function* stepFields(step: CanaryStep, at: string, version: string): Generator<V
   ) {
     const [field, remedy] = [
       `${at}.traffic`,
-      `remove it, or use ${version === 'v1alpha1' ? '1 to 100' : '"1%" to "100%"'}`,
+      `remove it, or write ${version === 'v1alpha1' ? '1 to 100' : '"1%" to "100%"'}`,
     ];
-    yield { field, value: step.traffic, reason: 'is not a percent', remedy };
+    yield { field, value: step.traffic, reason: 'must be a percentage', remedy };
   }
   for (const field of ['matches', 'requestHeaderModifier'] as const) {
     const value = (step as Record<string, unknown>)[field];
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    yield notYet(`${at}.${field}`, 'set', 'routes traffic', 'remove it');
+    yield notYet(`${at}.${field}`, 'set', 'traffic routing is', 'remove it');
   }
   if (step.pause?.duration !== undefined) yield* seconds(`${at}.pause.duration`, step.pause.duration);
 }
 
-/** Steps of one kind must not go back; a number and a percent are compared when the size is known (advice.ts). */
+/** Numbers must not decrease, and percentages must not decrease. Numbers and percentages are compared when the size is known (advice.ts). */
 function* order(steps: readonly CanaryStep[], version: string): Generator<Violation> {
   const last = new Map<string, { readonly value: IntOrString; readonly number: number }>();
   for (const [index, step] of steps.entries()) {
@@ -226,8 +233,8 @@ function* order(steps: readonly CanaryStep[], version: string): Generator<Violat
       yield {
         field: `${CANARY}.steps[${index}].${weight ? 'traffic' : 'replicas'}`,
         value: replicas,
-        reason: `is less than step ${before.number}'s ${show(before.value)}: steps must not go back`,
-        remedy: `use ${weight ? amount(before.value) : before.value} or more, or remove the step`,
+        reason: `must not be less than step ${before.number} (${show(before.value)})`,
+        remedy: `write ${weight ? amount(before.value) : before.value} or more, or remove the step`,
       };
     } else last.set(typeof replicas, { value: replicas, number: index + 1 });
   }
@@ -236,17 +243,22 @@ function* order(steps: readonly CanaryStep[], version: string): Generator<Violat
 function* frozen({ rollout, old }: RolloutEdit): Generator<Violation> {
   if (old === undefined || !isInFlight(old, undefined)) return;
   const remedy = 'wait until the release ends, or roll it back first';
-  // Under a name that is none, nothing is released: the name can always be put right.
+  // With an invalid name nothing is released, so the name can always be corrected.
   const renamed = JSON.stringify(old.spec.workloadRef) !== JSON.stringify(rollout.spec.workloadRef);
   if (renamed && !misnamedWorkload(old)) {
     const reason = 'cannot change during a release';
-    yield { field: 'spec.workloadRef', value: rollout.spec.workloadRef, reason, remedy };
+    yield { field: 'spec.workloadRef', value: rollout.spec.workloadRef, type: 'Forbidden', reason, remedy };
   }
 }
 
 function* seconds(field: string, value: number): Generator<Violation> {
   if (Number.isInteger(value) && value >= 0 && value <= MAX_SECONDS) return;
-  yield { field, value, reason: 'is no number of seconds from 0 to a year', remedy: `use 0 to ${MAX_SECONDS}` };
+  yield {
+    field,
+    value,
+    reason: `must be between 0 and ${MAX_SECONDS} seconds`,
+    remedy: 'write whole seconds such as 600',
+  };
 }
 
 const isShare = (value: IntOrString, least: number): boolean => {
@@ -260,11 +272,12 @@ const amount = (value: IntOrString): number => (typeof value === 'number' ? valu
 const notYet = (field: string, value: unknown, what: string, remedy: string): Violation => ({
   field,
   value,
-  reason: `${what}, ${NOT_YET}`,
+  type: 'Forbidden',
+  reason: `${what} ${NOT_YET}`,
   remedy,
 });
 
-/** Names a field as the version that the user wrote does. */
+/** Renames the field to its name in the version that the user wrote. */
 export const nameInVersion = (version: RolloutEdit['version'], violation: Violation): Violation => {
   if (version === 'v1beta1') return violation;
   const field = violation.field

@@ -1,14 +1,14 @@
-// Who may write what into a Rollout's status: the operator everything, everybody else an approval and nothing beside it.
+// Validates writes of a Rollout's status: the operator may write everything, other users only an approval.
 import { isObject, type Json } from '../../api/json.ts';
 import type { Rollout } from '../../api/types.ts';
 import type { Violation } from './violation.ts';
 
-/** The fields an approval writes, in canaryStatus and in their mirror beside it. */
+/** The fields that an approval writes, in canaryStatus and in its copy in status. */
 const APPROVAL_FIELDS = new Set(['currentStepState', 'nextStepIndex']);
 
 /**
- * The status with what the client dropped put back: one that knows only OpenKruise's fields, and replaces the whole status to approve,
- * leaves out ours. A field that it changed stays changed, for validation to judge.
+ * The new status with the fields that the client dropped. A client that knows only OpenKruise's fields and replaces the whole status drops the
+ * others. Changed fields stay changed, and are validated.
  */
 export const restoreDropped = (old: unknown, next: unknown): unknown =>
   old === undefined ? next : fill(old, next ?? {});
@@ -19,7 +19,7 @@ const fill = (old: unknown, next: unknown): unknown => {
   return { ...next, ...Object.fromEntries(Object.entries(old).map(([key, value]) => [key, fill(value, next[key])])) };
 };
 
-/** What somebody who is not the operator may not change. */
+/** Errors in a write by a user who is not the operator. */
 export function validateStatusWrite(old: Rollout, next: Rollout): Violation[] {
   const violations: Violation[] = [];
   const differ = (before: Json, after: Json, path: string): void => {
@@ -38,11 +38,12 @@ export function validateStatusWrite(old: Rollout, next: Rollout): Violation[] {
 const notYours = (field: string, value: unknown): Violation => ({
   field,
   value,
-  reason: 'is written by the operator only',
-  remedy: 'leave it as it is; to approve a step, set only status.canaryStatus.currentStepState to StepReady',
+  type: 'Forbidden',
+  reason: 'only the operator writes this field',
+  remedy: 'keep it; to approve a step, set only status.canaryStatus.currentStepState to StepReady',
 });
 
-/** Does this write let a step go on? */
+/** True if this write approves a step. */
 export const isApproval = (old: Rollout, next: Rollout): boolean =>
   [...APPROVAL_FIELDS].some((field) => {
     const [before, after] = [old, next].map((rollout) => (rollout.status?.canaryStatus as Json | undefined)?.[field]);
@@ -59,26 +60,26 @@ function* approval(old: Rollout, next: Rollout): Generator<Violation> {
       value: state,
       reason:
         state !== 'StepReady'
-          ? 'is written by the operator only'
+          ? 'only the operator writes this state'
           : before === undefined || before.currentStepState === ''
-            ? 'approves a step, but no release is running'
-            : `approves a step, but step ${before.currentStepIndex} of ${steps} is in ${before.currentStepState}`,
-      remedy: 'set StepReady when it says StepPaused',
+            ? 'no release is in progress'
+            : `step ${before.currentStepIndex} of ${steps} is in state ${before.currentStepState}`,
+      remedy: 'write StepReady when the state is StepPaused',
     };
   }
   const jump = after?.nextStepIndex;
   if (jump !== before?.nextStepIndex && (jump === undefined || !Number.isInteger(jump) || jump < 1 || jump > steps)) {
     const field = 'status.canaryStatus.nextStepIndex';
-    yield { field, value: jump, reason: 'is not a step', remedy: `use 1 to ${steps}` };
+    yield { field, value: jump, reason: 'must be the number of a step', remedy: `write 1 to ${steps}` };
   }
-  // The mirror beside canaryStatus follows it; alone it would say what is not so.
+  // status.currentStepState copies the field of canaryStatus and must not change alone.
   const mirror = next.status?.currentStepState;
   if (mirror !== old.status?.currentStepState && !same(mirror, state)) {
     yield notYours('status.currentStepState', mirror);
   }
 }
 
-/** Typed clients write a field's zero where it was absent, and leave it out where it was zero. */
+/** Typed clients write the zero value of absent fields, or omit fields with a zero value. */
 const isNothing = (value: unknown): boolean =>
   value === undefined ||
   value === null ||

@@ -1,4 +1,4 @@
-// Fields that the schema does not know, each with the known name that it was probably meant to be.
+// Finds fields that the schema does not know, and suggests the most similar known field.
 import type { JsonSchema } from '../../api/schema/json-schema.ts';
 
 const MAX_WARNINGS = 10;
@@ -37,7 +37,7 @@ const suggest = (name: string, known: readonly string[]): string => {
   return best && best.away <= Math.max(2, name.length / 3) ? `: did you mean ${JSON.stringify(best.candidate)}?` : '';
 };
 
-/** How many letters to add, drop, change, or swap with their neighbour. */
+/** Edit distance: letters to add, drop, change, or swap with their neighbour. */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {

@@ -1,11 +1,16 @@
-// What is wrong with an object, in the four parts that every refusal of ours has.
+// A violation: an error of one field of an object, with what to write instead. Printed like Kubernetes' field errors.
+
+/** Kubernetes' types of field errors. `Forbidden`: no value is accepted now, so the value is not printed. */
+export type ViolationType = 'Required' | 'Invalid' | 'Unsupported' | 'Forbidden';
 
 export interface Violation {
-  /** Path as in the object the user wrote, e.g. `spec.strategy.canary.steps[1].replicas`. */
+  /** Path in the object as the user wrote it, for example `spec.strategy.canary.steps[1].replicas`. */
   readonly field: string;
-  /** The value found there; undefined when the field is missing. */
+  /** The value of the field. Undefined if the field is missing. */
   readonly value: unknown;
-  /** What is wrong with it: follows the value. */
+  /** Defaults to Required if the value is undefined, and to Invalid otherwise. */
+  readonly type?: ViolationType | undefined;
+  /** Why the value is not accepted. May be empty if the type says it. */
   readonly reason: string;
   /** What to write instead. */
   readonly remedy: string;
@@ -13,16 +18,35 @@ export interface Violation {
 
 const MAX_VALUE_CHARACTERS = 120;
 
-/** Control characters that JSON lets through, and those that turn the direction of writing. */
+/** Control characters that JSON does not escape, and characters that change the direction of text. */
 const HOSTILE = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const escape = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** JSON of the value, cut short: a refusal is read by a person. */
+/** The value as JSON, cut to a readable length. */
 export const show = (value: unknown): string => {
   const text = (JSON.stringify(value) ?? 'missing').replace(HOSTILE, escape);
   return text.length > MAX_VALUE_CHARACTERS ? `${text.slice(0, MAX_VALUE_CHARACTERS)}…` : text;
 };
 
-/** `field: value reason; remedy` */
-export const sentence = ({ field, value, reason, remedy }: Violation): string =>
-  `${field}: ${show(value)} ${reason}; ${remedy}`;
+/**
+ * `spec.x: Invalid value: 3: must be at most 2; write 2 or less`, `spec.x: Required value: add it`, `spec.x: Forbidden: cannot change during a
+ * release; wait until the release ends`.
+ */
+export function sentence({
+  field,
+  value,
+  type = value === undefined ? 'Required' : 'Invalid',
+  ...rest
+}: Violation): string {
+  const advice = [rest.reason, rest.remedy].filter((part) => part !== '').join('; ');
+  switch (type) {
+    case 'Required':
+      return `${field}: Required value: ${advice}`;
+    case 'Forbidden':
+      return `${field}: Forbidden: ${advice}`;
+    case 'Unsupported':
+      return `${field}: Unsupported value: ${show(value)}: ${advice}`;
+    case 'Invalid':
+      return `${field}: Invalid value: ${show(value)}: ${advice}`;
+  }
+}

@@ -39,9 +39,9 @@ export function recordTooLarge(
     field: 'metadata.annotations',
     value: `${others} bytes`,
     reason:
-      `leave no room for the record of the release (${HELD}), which needs ${own + ROOM_BYTES} bytes: ` +
-      `Kubernetes allows ${LIMIT_BYTES} bytes for all annotations together`,
-    remedy: `remove at least ${others + own + ROOM_BYTES - LIMIT_BYTES} bytes of them; the largest is ${largest(after)}`,
+      `must leave ${own + ROOM_BYTES} bytes for the record of the release (${HELD}): ` +
+      `Kubernetes limits all annotations together to ${LIMIT_BYTES} bytes`,
+    remedy: `remove at least ${others + own + ROOM_BYTES - LIMIT_BYTES} bytes; the largest annotation is ${largest(after)}`,
   };
 }
 
@@ -51,8 +51,8 @@ export const isTooLarge = (message: string): boolean =>
 
 /** Whose fault it is, and what to do about it. The operator does not keep kubectl's annotation, so it cannot say which is the largest. */
 export const tooLargeForUs = ({ kind, metadata }: KubeObject): string =>
-  `the annotations of ${kind ?? 'the workload'} "${metadata.name}" leave no room for the record of the release (${HELD}): remove some of them, or ` +
-  `apply with --server-side, which does without ${LAST_APPLIED}`;
+  `the annotations of ${kind ?? 'the workload'} "${metadata.name}" are too large for the record of the release (${HELD}): remove some of them, or ` +
+  `apply with --server-side, which does not write ${LAST_APPLIED}`;
 
 function patched(before: Annotations, patch: readonly PatchOp[]): Annotations {
   let after: Record<string, string> = { ...before };
@@ -100,6 +100,6 @@ function largest(annotations: Annotations): string {
     .map(([key, value]) => [key, bytesOf(key) + bytesOf(value)] as const)
     .sort(([, a], [, b]) => b - a);
   const [first] = sizes;
-  const advice = first?.[0] === LAST_APPLIED ? ', which kubectl apply --server-side does without' : '';
+  const advice = first?.[0] === LAST_APPLIED ? ', which kubectl apply --server-side does not write' : '';
   return first === undefined ? 'none' : `${first[0]} (${first[1]} bytes)${advice}`;
 }

@@ -60,14 +60,14 @@ describe('a reason to go past policy, written on a Rollout', () => {
   });
 
   it('is refused where it would do nothing', () => {
-    assert.match(misuse(' '), /is empty; give the reason/);
+    assert.match(misuse(' '), /must not be empty; write the reason/);
     assert.match(
       misuse('outage', { stored: demo(), deployment: web('v1') }),
-      /there is none; put it on the change of the Deployment/,
+      /no release is in progress; set it on the Deployment/,
     );
-    assert.match(misuse('outage', { stored: undefined }), /there is none/);
-    assert.match(misuse('outage', { by: as('ed', 'dev') }), /counts only from sre; remove it/);
-    assert.match(misuse('outage', {}, []), /is offered by no policy here/);
+    assert.match(misuse('outage', { stored: undefined }), /no release is in progress/);
+    assert.match(misuse('outage', { by: as('ed', 'dev') }), /accepted only from a member of sre; remove it/);
+    assert.match(misuse('outage', {}, []), /no policy for this namespace allows breaking the glass/);
   });
 
   it('is good for one change', () => {

@@ -204,7 +204,7 @@ describe('an edit of a Deployment that is not held', () => {
     const { verdict, patch, warnings } = edit(idle, next);
     assert.deepEqual({ verdict, patch }, { verdict: 'Passed', patch: [] });
     assert.deepEqual(warnings, [
-      'tranche: with the strategy Recreate rollouts-demo releases nothing in steps: the next change of demo replaces all Pods at once; write RollingUpdate',
+      'tranche: with strategy Recreate, Rollout rollouts-demo cannot release Deployment demo in steps: the next change replaces all Pods at once; write RollingUpdate',
     ]);
     assert.deepEqual(edit(next, edited(next, { replicas: 3 })).warnings, [], 'it is said once');
   });
@@ -230,7 +230,7 @@ describe('an edit of a Deployment that is not held', () => {
     'the Rollout is disabled': [
       edited(idle, image('v2')),
       disabled,
-      /rollouts-demo is disabled: demo changes all its Pods/,
+      /Rollout rollouts-demo is disabled: Deployment demo updates all Pods/,
     ],
     'the Rollout is being deleted': [
       edited(idle, image('v2')),
@@ -240,9 +240,9 @@ describe('an edit of a Deployment that is not held', () => {
     'the strategy is Recreate': [
       edited(idle, { ...image('v2'), strategy: { type: 'Recreate' } }),
       rollout,
-      /strategy of demo is Recreate.*write RollingUpdate/,
+      /demo has strategy Recreate.*write RollingUpdate/,
     ],
-    'there are no Pods': [edited(idle, { ...image('v2'), replicas: 0 }), rollout, /demo has no Pods/],
+    'there are no Pods': [edited(idle, { ...image('v2'), replicas: 0 }), rollout, /demo has 0 replicas/],
     'the Rollout has no steps': [edited(idle, image('v2')), withSteps([]), /has no spec.strategy.canary.steps/],
   };
   for (const [why, [next, who, words]] of Object.entries(bypassed)) {
@@ -304,7 +304,7 @@ describe('an edit of a held Deployment', () => {
     assert.deepEqual(result.spec, idle.spec);
     assert.deepEqual(Object.keys(result.metadata.annotations ?? {}), ['note', keys.CHANGED_BY]);
     assert.equal(result.metadata.labels?.[keys.STABLE_REVISION], undefined);
-    assert.match(warnings.join(), /cancels it and rolls back at once, not in steps/);
+    assert.match(warnings.join(), /cancels the release and rolls back at once, without steps/);
   });
 
   it('back to the stable template while it moves frees it too', () => {
@@ -319,14 +319,14 @@ describe('an edit of a held Deployment', () => {
     assert.equal(verdict, 'RolledBack');
     assert.deepEqual(result.spec, { ...at.spec, ...image('v1'), paused: true });
     assert.ok(readHeld(result));
-    assert.match(warnings.join(), /rolls back in a moment/);
+    assert.match(warnings.join(), /rolls back shortly/);
   });
 
   it('back to the stable template stays paused where the user had paused it', () => {
     const at = held({ user: { ...settingsOf(idle), paused: true } });
     const { result, warnings } = edit(at, edited(at, image('v1')));
     assert.equal(result.spec.paused, true);
-    assert.match(warnings.join(), /stays paused as you set it.*kubectl rollout resume deployment\/demo/);
+    assert.match(warnings.join(), /stays paused, as you set it.*kubectl rollout resume deployment\/demo/);
   });
 
   it('to a newer version stays held, under a new id', () => {
@@ -336,7 +336,7 @@ describe('an edit of a held Deployment', () => {
     assert.notEqual(result.metadata.labels?.[keys.ROLLOUT_ID], held().metadata.labels?.[keys.ROLLOUT_ID]);
     assert.equal(result.metadata.annotations?.[keys.CHANGED_BY], 'bob');
     assert.equal(readHeld(result)?.stable, readHeld(held())?.stable);
-    assert.match(warnings.join(), /gives up the version before and releases this from step 1, in 3 steps: 1 → 5 → 10/);
+    assert.match(warnings.join(), /replaces its current release and releases this from step 1, in 3 steps: 1 → 5 → 10/);
   });
 
   it('to a newer version while it moves pauses it and leaves the budget: less surge would cost good Pods', () => {
@@ -351,23 +351,29 @@ describe('an edit of a held Deployment', () => {
       held(),
       { paused: false },
       { paused: false },
-      /stays held: rollouts-demo releases it in steps; approve with/,
+      /stays held: Rollout rollouts-demo releases it in steps; approve with/,
     ],
     [
       'held: the strategy',
       held(),
       limits,
       { maxSurge: 3, maxUnavailable: '10%' },
-      /maxSurge, spec.strategy.rollingUpdate.maxUnavailable noted/,
+      /maxSurge, spec.strategy.rollingUpdate.maxUnavailable recorded/,
     ],
-    ['moving: the strategy', moving(), limits, { maxSurge: 3, maxUnavailable: '10%' }, /maxUnavailable noted/],
-    ['moving: minReadySeconds', moving(), { minReadySeconds: 7 }, { minReadySeconds: 7 }, /spec.minReadySeconds noted/],
+    ['moving: the strategy', moving(), limits, { maxSurge: 3, maxUnavailable: '10%' }, /maxUnavailable recorded/],
+    [
+      'moving: minReadySeconds',
+      moving(),
+      { minReadySeconds: 7 },
+      { minReadySeconds: 7 },
+      /spec.minReadySeconds recorded/,
+    ],
     [
       'moving: progressDeadlineSeconds',
       moving(),
       { progressDeadlineSeconds: 99 },
       { progressDeadlineSeconds: 99 },
-      /progressDeadlineSeconds noted/,
+      /progressDeadlineSeconds recorded/,
     ],
     ['held: what the user had before (a GitOps tool)', held(), { strategy: idle.spec.strategy ?? {} }, {}, undefined],
     [
@@ -402,11 +408,11 @@ describe('an edit of a held Deployment', () => {
     const { result, warnings } = edit(moving(), edited(moving(), { paused: true }));
     assert.deepEqual(result.spec, { ...moving().spec, paused: true });
     assert.equal(user(result)?.paused, true);
-    assert.match(warnings.join(), /stops where it is; go on with: kubectl rollout resume deployment\/demo/);
+    assert.match(warnings.join(), /pauses its release; continue with: kubectl rollout resume deployment\/demo/);
     const resumed = edit(result, edited(result, { paused: false }));
     assert.equal(resumed.result.spec.paused, true);
     assert.equal(user(resumed.result)?.paused, false);
-    assert.match(resumed.warnings.join(), /goes on with its steps/);
+    assert.match(resumed.warnings.join(), /continues with its steps/);
   });
 
   it('a whole manifest that knows nothing of the hold leaves it as it is', () => {
@@ -578,12 +584,12 @@ describe('what the user is told', () => {
     [
       rollout,
       image('v2'),
-      'tranche: rollouts-demo releases this in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo',
+      'tranche: Rollout rollouts-demo releases this in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo',
     ],
     [
       { ...rollout, metadata: { ...rollout.metadata, namespace: 'shop' } },
       { ...image('v2'), replicas: 4 },
-      'tranche: rollouts-demo releases this in 3 steps: 1 → 2 → 4 of 4 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo -n shop',
+      'tranche: Rollout rollouts-demo releases this in 3 steps: 1 → 2 → 4 of 4 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo -n shop',
     ],
     [
       withSteps([
@@ -591,28 +597,32 @@ describe('what the user is told', () => {
         { replicas: '60%', pause: { duration: 0 } },
       ]),
       image('v2'),
-      'tranche: rollouts-demo releases this in 2 steps: 2 → 6 of 10 Pods; step 1 waits 60s; after the last step the rest follows at once',
+      'tranche: Rollout rollouts-demo releases this in 2 steps: 2 → 6 of 10 Pods; step 1 waits 60s; after the last step, the remaining Pods are updated at once',
     ],
-    [withSteps([{ replicas: '100%' }]), image('v2'), 'tranche: rollouts-demo releases this in 1 step: 10 of 10 Pods'],
+    [
+      withSteps([{ replicas: '100%' }]),
+      image('v2'),
+      'tranche: Rollout rollouts-demo releases this in 1 step: 10 of 10 Pods',
+    ],
     [
       withSteps(Array.from({ length: 10 }, (_, i) => ({ replicas: i + 1 }))),
       image('v2'),
-      'tranche: rollouts-demo releases this in 10 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo',
+      'tranche: Rollout rollouts-demo releases this in 10 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo',
     ],
     [
       rollout,
       restart,
-      'tranche: rollouts-demo restarts the Pods in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo',
+      'tranche: Rollout rollouts-demo restarts the Pods in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve rollouts-demo',
     ],
     [
       withSteps(rollout.spec.strategy.canary?.steps, { [keys.ON_RESTART]: 'Batches' }),
       restart,
-      'tranche: rollouts-demo restarts the Pods in 3 steps: 1 → 5 → 10 of 10 Pods; no step waits for approval',
+      'tranche: Rollout rollouts-demo restarts the Pods in 3 steps: 1 → 5 → 10 of 10 Pods; no step waits for approval',
     ],
     [
       withSteps(rollout.spec.strategy.canary?.steps, { [keys.ON_RESTART]: 'Native' }),
       restart,
-      'tranche: demo restarts in a normal rolling update, as the annotation tranche.dev/on-restart of rollouts-demo says',
+      'tranche: Deployment demo restarts in a normal rolling update, because Rollout rollouts-demo has the annotation tranche.dev/on-restart=Native',
     ],
   ];
   for (const [who, spec, sentence] of table) {

@@ -19,7 +19,7 @@ describe('the sentence about a release that begins', () => {
       'tells of the rest',
       [1],
       10,
-      'demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step the rest follows at once; approve with: kubectl tranche approve demo -n shop',
+      'demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
     ],
     [
       'tells of the only Pod',
@@ -31,7 +31,7 @@ describe('the sentence about a release that begins', () => {
       'shows eight steps at most',
       [1, 2, 3, 4, 5, 6, 7, 8, 9],
       20,
-      'demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step the rest follows at once; approve with: kubectl tranche approve demo -n shop',
+      'demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
     ],
   ] as const) {
     it(when, () => {
@@ -43,11 +43,14 @@ describe('the sentence about a release that begins', () => {
   }
 
   it('of a restart, and of one in place of another', () => {
-    assert.match(words.released(demo(), v2, 'Restart'), /^tranche: demo restarts the Pods in 3 steps/);
-    assert.match(words.superseded(demo(), v2, 'Version'), /gives up the version before and releases this from step 1/);
+    assert.match(words.released(demo(), v2, 'Restart'), /^tranche: Rollout demo restarts the Pods in 3 steps/);
+    assert.match(words.superseded(demo(), v2, 'Version'), /replaces its current release and releases this from step 1/);
     assert.match(words.superseded(demo(), v2, 'Restart'), /restarts the Pods from step 1/);
     assert.match(words.superseded(demo(), v2, 'Version'), /kubectl tranche undo demo -n shop$/);
-    assert.match(words.superseded(demo(), withSpec(v2, { revisionHistoryLimit: 0 }), 'Version'), /apply its manifest$/);
+    assert.match(
+      words.superseded(demo(), withSpec(v2, { revisionHistoryLimit: 0 }), 'Version'),
+      /to roll back, apply the manifest of the stable version$/,
+    );
   });
 });
 
@@ -56,10 +59,13 @@ describe('the sentence about a release that does not begin', () => {
     const reason = (next: typeof v2, rollout = demo()) => words.bypassReason(rollout, next, 'Version') ?? '';
     assert.equal(reason(v2), '');
     assert.match(reason(withSpec(v2, { strategy: { type: 'Recreate' } })), /write RollingUpdate$/);
-    assert.match(reason(withSpec(v2, { replicas: 0 })), /web has no Pods$/);
+    assert.match(reason(withSpec(v2, { replicas: 0 })), /web has 0 replicas$/);
     assert.match(reason(v2, demo(undefined, [])), /it has no spec.strategy.canary.steps$/);
-    assert.match(words.standsAside(disabled(), v2), /^tranche: demo is disabled: web changes all its Pods/);
-    assert.match(words.heldByNobody(record, v2), /kubectl rollout resume deployment\/web -n shop$/);
+    assert.match(
+      words.standsAside(disabled(), v2),
+      /^tranche: Rollout demo is disabled: Deployment web updates all Pods/,
+    );
+    assert.match(words.stillHeld(record, v2), /kubectl rollout resume deployment\/web -n shop$/);
   });
 });
 
@@ -71,16 +77,19 @@ describe('the sentence about an edit beside the release', () => {
     assert.equal(kept(['minReadySeconds']), '');
     assert.match(
       kept(['maxSurge']),
-      /spec.strategy.rollingUpdate.maxSurge noted: demo puts it in place when the release ends/,
+      /spec.strategy.rollingUpdate.maxSurge recorded: Rollout demo applies the new value when the release ends/,
     );
-    assert.match(kept(['minReadySeconds'], { unpaused: false, marked: true }), /spec.minReadySeconds noted/);
+    assert.match(kept(['minReadySeconds'], { unpaused: false, marked: true }), /spec.minReadySeconds recorded/);
   });
 
   it('tells who pauses or un-pauses how to go on', () => {
     assert.match(
       kept([], { unpaused: true, marked: false }),
-      /web stays held: demo releases it in steps; approve with/,
+      /Deployment web stays held: Rollout demo releases it in steps; approve with/,
     );
-    assert.match(kept(['paused'], undefined, withSpec(v2, { paused: true })), /demo stops where it is; go on with/);
+    assert.match(
+      kept(['paused'], undefined, withSpec(v2, { paused: true })),
+      /Rollout demo pauses its release; continue with/,
+    );
   });
 });

@@ -32,7 +32,7 @@ describe('what findings come to', () => {
 
   it('is a warning, or a report alone', () => {
     assert.deepEqual(said([finding('Warn')]).warnings, [
-      'tranche: policy production only warns: spec.template: "changed" is too early; wait',
+      'tranche: policy production warns: spec.template: Invalid value: "changed": is too early; wait',
     ]);
     assert.deepEqual(outcomes({ verdict: 'Passed', ...said([finding('Warn')]), violations: [] }), ['warned windows']);
     assert.deepEqual(said([finding('Audit')]).warnings, []);
@@ -46,7 +46,7 @@ describe('what findings come to', () => {
       broken.reports.map(({ outcome, breakGlass, user, request }) => [outcome, breakGlass, user, request]),
       [['broken', 'outage', 'alice', 'review-1']],
     );
-    assert.match(broken.warnings.join(), /past policy production, for the reason you gave/);
+    assert.match(broken.warnings.join(), /policy production bypassed; your reason is recorded/);
   });
 
   it('is reported by one webhook, and not of a dry run', () => {

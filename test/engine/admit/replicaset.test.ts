@@ -23,7 +23,7 @@ const admit = (
   const operation = old === undefined ? 'CREATE' : next === undefined ? 'DELETE' : 'UPDATE';
   return admitReplicaSet({ ...facts({ operation }), name: 'web-1', old, next, held: [deployment], ...more });
 };
-const OWN = /belongs to Deployment web, which is in the middle of a release/;
+const OWN = /Deployment web has a release in progress, and only the Deployment controller may change/;
 const ADOPTED = /it would adopt this ReplicaSet/;
 const GC = as('system:serviceaccount:kube-system:generic-garbage-collector');
 
@@ -73,6 +73,6 @@ describe('a ReplicaSet while a Deployment of its namespace is in a release', () 
     assert.deepEqual(scale({ owner: { found: 'other' } }), { verdict: 'Passed' });
     assert.deepEqual(scale({ owner: { found: undefined } }), { verdict: 'Passed' });
     assert.deepEqual(scale({ owner: 'NobodyToAsk' }), { verdict: 'Passed' });
-    assert.match(scale({ owner: 'NoAnswer' }).notReady ?? '', /to which Deployment the ReplicaSet belongs/);
+    assert.match(scale({ owner: 'NoAnswer' }).notReady ?? '', /which Deployment owns the ReplicaSet/);
   });
 });

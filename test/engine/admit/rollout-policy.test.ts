@@ -46,22 +46,28 @@ const marks = (of: PolicedEdit): Record<string, string> => ({ ...applyOps(of.nex
 
 describe('an edit of a Rollout under a policy', () => {
   it('must keep the rules about steps, where it changes them', () => {
-    assert.match(said(edit(undefined, demo(), { steps: { minSteps: 5 } })), /fewer than policy production allows/);
+    assert.match(
+      said(edit(undefined, demo(), { steps: { minSteps: 5 } })),
+      /must have at least 5 steps \(policy production\)/,
+    );
     assert.equal(said(edit(demo(), disabled(), { steps: { minSteps: 5 } })), '');
   });
 
   it('that approves is judged as an approval, and not as a plan', () => {
     const next = goesOn(demo({}));
     assert.equal(said(edit(demo({}), next, { steps: { manual: 'All' } })), '');
-    assert.match(said(edit(demo({}), next, { approval: { groups: ['managers'] } })), /"alice" may not approve/);
-    assert.match(said(edit(demo({}), next, { approval: { required: 2 } })), /lets the step go on alone/);
+    assert.match(
+      said(edit(demo({}), next, { approval: { groups: ['managers'] } })),
+      /policy production does not list "alice" as an approver/,
+    );
+    assert.match(said(edit(demo({}), next, { approval: { required: 2 } })), /a shorter pause is one approval/);
   });
 
   it('that changes the plan in flight warns of approvals that count no more', () => {
     const next = demo({}, [1, '60%', '100%']);
     const warn = (phase: PolicedEdit['phase']) =>
       judgeRolloutEdit(edit(demo({}), next, { approval: {} }, { phase })).warnings.join();
-    assert.match(warn('validate'), /approvals given for this step do not count any more/);
+    assert.match(warn('validate'), /earlier approvals of this step no longer count/);
     assert.equal(warn('mutate'), '');
   });
 
@@ -69,7 +75,7 @@ describe('an edit of a Rollout under a policy', () => {
     const spec = { protectInFlight: true, breakGlass: { groups: ['sre'] } };
     const by = as('eve', 'sre');
     const reason = annotated(disabled(demo({})), { [keys.BREAK_GLASS]: 'outage' });
-    assert.match(said(edit(demo({}), disabled(demo({})), spec, { by })), /cannot be set in the middle of a release/);
+    assert.match(said(edit(demo({}), disabled(demo({})), spec, { by })), /cannot be set during a release/);
     assert.equal(said(edit(demo({}), reason, spec, { by })), '');
     const stored = annotated(demo({}), marks(edit(demo({}), reason, spec, { by })));
     assert.equal(said(edit(stored, disabled(stored), spec, { by })), '');

@@ -20,7 +20,7 @@ const admit = (spec: ReleasePolicySpec = PROTECT, more: Partial<ScaleFacts> = {}
 
 describe('a Deployment that is scaled to 0', () => {
   it('in the middle of a protected release is denied', () => {
-    assert.match(refusal(admit()), /spec.replicas: 0 in the middle of a release/);
+    assert.match(refusal(admit()), /spec.replicas: Invalid value: 0: must be at least 1 during a release/);
     assert.deepEqual(outcomes(admit()), ['denied protectInFlight']);
   });
 

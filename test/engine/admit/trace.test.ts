@@ -111,7 +111,7 @@ describe('the trace that an edit begins', () => {
     const decision = edit(v1, wrong);
     assert.match(
       decision.warnings.join('\n'),
-      /tranche\.dev\/traceparent\] "abc" is no W3C traceparent.*write 00-TRACE-SPAN-01/,
+      /tranche\.dev\/traceparent\]: Invalid value: "abc": must be a W3C traceparent.*write 00-TRACE-SPAN-01/,
     );
     assert.ok(traceIn(wrong, decision));
   });

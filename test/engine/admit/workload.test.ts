@@ -125,14 +125,14 @@ describe('an edit of a Deployment at rest', () => {
       old: v1,
       next: withSpec(v2, { replicas: 0 }),
       then: 'Bypassed',
-      says: /has no Pods/,
+      says: /has 0 replicas/,
     },
     {
       when: 'nor under Recreate',
       old: withSpec(v1, recreate),
       next: withSpec(v2, recreate),
       then: 'Bypassed',
-      says: /strategy of web is Recreate/,
+      says: /web has strategy Recreate/,
     },
     {
       when: 'a restart that the Rollout wants in one go',
@@ -147,7 +147,7 @@ describe('an edit of a Deployment at rest', () => {
       old: v1,
       next: withSpec(v1, recreate),
       then: 'Passed',
-      says: /the next change of web replaces all Pods/,
+      says: /cannot release Deployment web in steps: the next change replaces all Pods/,
     },
   ]);
 
@@ -181,7 +181,7 @@ describe('an edit in the middle of a release', () => {
       next: withVersion(running, 'v1'),
       rollout: demo({ stableDigest: asDigest('other') }),
       then: 'RolledBack',
-      says: /rolls back in a moment/,
+      says: /rolls back shortly/,
       pauses: true,
     },
     {
@@ -190,7 +190,7 @@ describe('an edit in the middle of a release', () => {
       next: withVersion(marked(running), 'v1'),
       rollout: releasingFrom('v1'),
       then: 'RolledBack',
-      says: /rolls back in a moment/,
+      says: /rolls back shortly/,
       pauses: true,
     },
     {
@@ -198,7 +198,7 @@ describe('an edit in the middle of a release', () => {
       old: running,
       next: withVersion(running, 'v3'),
       then: 'Superseded',
-      says: /gives up the version before and releases this from step 1/,
+      says: /replaces its current release and releases this from step 1/,
       pauses: true,
     },
     {
@@ -206,7 +206,7 @@ describe('an edit in the middle of a release', () => {
       old: running,
       next: unpaused,
       then: 'Kept',
-      says: /stays held: demo releases it in steps/,
+      says: /stays held: Rollout demo releases it in steps/,
       pauses: true,
     },
     {
@@ -215,7 +215,7 @@ describe('an edit in the middle of a release', () => {
       next: unpaused,
       rollout: disabled(),
       then: 'Freed',
-      says: /goes on as a normal rolling update/,
+      says: /continues as a normal rolling update/,
       pauses: false,
     },
     {
@@ -224,7 +224,7 @@ describe('an edit in the middle of a release', () => {
       next: withVersion(running, 'v3'),
       rollout: null,
       then: 'Passed',
-      says: /is still held, and demo does not release it any more/,
+      says: /is still held, but Rollout demo no longer releases it/,
       pauses: true,
     },
     { when: 'a scale', old: running, next: withSpec(running, { replicas: 20 }), then: 'Passed', pauses: true },
@@ -235,7 +235,7 @@ describe('an edit in the middle of a release', () => {
         strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '50%', maxUnavailable: 1 } },
       }),
       then: 'Kept',
-      says: /maxSurge noted/,
+      says: /maxSurge recorded/,
       pauses: true,
     },
     {
@@ -243,7 +243,7 @@ describe('an edit in the middle of a release', () => {
       old: running,
       next: withSpec(running, recreate),
       then: 'Refused',
-      says: /would replace all Pods at once/,
+      says: /spec.strategy.type: Forbidden: cannot change while Rollout demo releases/,
     },
   ]);
 
@@ -349,12 +349,17 @@ describe('an edit of a Deployment under a policy', () => {
       (more) => admit(v1, v2, demo(), more),
       /closed until 2026-01-05T11:00:00Z/,
     ],
-    ['one release too many', { maxConcurrentReleases: 2 }, (more) => admit(v1, v2, demo(), more), /would be release 3/],
+    [
+      'one release too many',
+      { maxConcurrentReleases: 2 },
+      (more) => admit(v1, v2, demo(), more),
+      /policy production allows 2 releases at a time/,
+    ],
     [
       'steps that a policy does not allow',
       { steps: { minSteps: 5 } },
       (more) => admit(v1, v2, demo(), more),
-      /fewer than policy production allows/,
+      /must have at least 5 steps \(policy production\)/,
     ],
   ] as readonly (readonly [string, ReleasePolicySpec, (more: Partial<Facts>) => AdmissionDecision, RegExp])[]) {
     it(`${when} is denied, warned of or only reported, as the policy says`, () => {
@@ -415,7 +420,7 @@ describe('an edit of a Deployment under a policy', () => {
       const decision = admit(v1, next, demo(), under(spec, { by: eve }));
       assert.equal(decision.verdict, 'Held');
       assert.deepEqual(outcomes(decision), ['broken windows']);
-      assert.match(warningsOf(decision), /past policy production, for the reason you gave/);
+      assert.match(warningsOf(decision), /policy production bypassed; your reason is recorded/);
       const after = stored(next, decision);
       assert.equal(after.metadata.annotations?.[keys.BREAK_GLASS], undefined, 'good for one change');
       assert.deepEqual(JSON.parse(after.metadata.annotations?.[keys.GLASS_BROKEN] ?? ''), {
@@ -436,8 +441,8 @@ describe('an edit of a Deployment under a policy', () => {
     });
 
     for (const [when, by, reason, expected] of [
-      ['somebody of another group', as('ed', 'dev'), 'outage 7', /counts only from sre/],
-      ['somebody without a reason', eve, ' ', /give a reason/],
+      ['somebody of another group', as('ed', 'dev'), 'outage 7', /accepted only from a member of sre/],
+      ['somebody without a reason', eve, ' ', /write a reason/],
     ] as const) {
       it(`is not open to ${when}`, () => {
         const decision = admit(v1, why(v2, reason), demo(), under(spec, { by }));
@@ -451,11 +456,14 @@ describe('an edit of a Deployment under a policy', () => {
       const next = why(withVersion(first, 'v3'), 'outage 7');
       assert.match(
         refusal(admit(first, next, demo(), under(spec, { by: eve }))),
-        /was the reason of an earlier change/,
+        /was already used for an earlier change/,
       );
       const history = [{ rolloutID: 'r0', brokenGlass: [{ user: 'eve', reason: 'outage 7', time: 't' }] }];
       const known = { ...demo({}), status: { ...demo({}).status, history } } as unknown as Rollout;
-      assert.match(refusal(admit(v1, why(v2, 'outage 7'), known, under(spec, { by: eve }))), /of an earlier change/);
+      assert.match(
+        refusal(admit(v1, why(v2, 'outage 7'), known, under(spec, { by: eve }))),
+        /already used for an earlier change/,
+      );
     });
 
     it('cannot be claimed by writing our mark', () => {

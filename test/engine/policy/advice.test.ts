@@ -20,29 +20,29 @@ describe('advice about a policy', () => {
   });
 
   const rules: readonly (readonly [string, ReleasePolicySpec, RegExp])[] = [
-    ['that does not enforce', { ...WHOLE, enforcement: 'Warn' }, /holds nothing while spec\.enforcement is Warn/],
-    ['without requireRollout', { ...WHOLE, requireRollout: false }, /without a Rollout changes without approval/],
+    ['that does not enforce', { ...WHOLE, enforcement: 'Warn' }, /has no effect while spec\.enforcement is Warn/],
+    ['without requireRollout', { ...WHOLE, requireRollout: false }, /without a Rollout can change without approval/],
     ['without protectInFlight', { ...WHOLE, protectInFlight: false }, /deleted or disabled during a release/],
     ['with a first step of any size', { ...WHOLE, steps: { manual: 'All' } }, /set spec\.steps\.maxFirstStep/],
     [
       'that wants several, of whoever may',
       { ...WHOLE, approval: { required: 2 } },
-      /spec\.approval\.required: 2 accounts are counted/,
+      /spec\.approval\.required: approvals of any 2 accounts/,
     ],
     [
       'whose author may approve alone',
       { ...WHOLE, approval: { groups: ['managers'] } },
-      /who changes a template may approve it alone/,
+      /the author of a change can approve it alone/,
     ],
     [
       'that cannot know the author',
       { ...WHOLE, approval: { ...WHOLE.approval, notAuthor: true } },
-      /nobody knows the person behind a ServiceAccount/,
+      /the person behind a ServiceAccount is unknown/,
     ],
     [
       'that names a ServiceAccount',
       { ...WHOLE, approval: { required: 2, users: ['system:serviceaccount:ci:bot', 'bob'] } },
-      /role edit in the namespace of system:serviceaccount:ci:bot may act, and approve, as it/,
+      /role edit in the namespace of system:serviceaccount:ci:bot can approve as this ServiceAccount/,
     ],
     [
       'that names ServiceAccounts',
@@ -52,17 +52,17 @@ describe('advice about a policy', () => {
     [
       'that names everybody',
       { ...WHOLE, approval: { required: 2, groups: ['system:authenticated'] } },
-      /everybody is in system:authenticated: name a group/,
+      /system:authenticated contains every user; name a group/,
     ],
     [
       'past which everybody may go',
       { ...WHOLE, breakGlass: { groups: ['system:authenticated'] } },
-      /everybody is in system:authenticated, and may go past this policy/,
+      /system:authenticated contains every user, so every user can bypass this policy/,
     ],
     [
       'that selects by labels of Deployments',
       { ...WHOLE, match: { workloadSelector: { matchLabels: { tier: 'gold' } } } },
-      /may take its labels off/,
+      /can remove its labels/,
     ],
   ];
   for (const [what, spec, expected] of rules) {

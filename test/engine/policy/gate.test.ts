@@ -55,7 +55,7 @@ describe('a gate', () => {
     const rollout = demo({ currentStepState: 'BeforeStepUpgrade' });
     const limit = (maxConcurrentReleases: number, more: Partial<GateFacts> = {}) =>
       gate({ maxConcurrentReleases }, { rollout, ...more }).blocked?.message;
-    assert.equal(limit(2), 'policy p allows 2 at the same time in this namespace, and 2 are running');
+    assert.equal(limit(2), 'policy p allows 2 releases at a time in this namespace (running: 2)');
     assert.equal(limit(3), undefined);
     assert.equal(limit(2, { rollout: demo({}) }), undefined, 'it runs already');
     assert.deepEqual([hasBegun(demo({})), hasBegun(rollout), hasBegun(demo())], [true, false, false]);

@@ -89,9 +89,13 @@ describe('what findings come to', () => {
     });
 
     for (const [what, who, remedy] of [
-      ['another group', { groups: ['dev'], breakGlass: 'please' }, /counts only from sre/],
-      ['an empty reason', { groups: ['sre'], breakGlass: '  ' }, /give a reason/],
-      ['no annotation, and says who could', { groups: ['sre'] }, /in an emergency sre may add the annotation/],
+      ['another group', { groups: ['dev'], breakGlass: 'please' }, /accepted only from a member of sre/],
+      ['an empty reason', { groups: ['sre'], breakGlass: '  ' }, /write a reason/],
+      [
+        'no annotation, and says who could',
+        { groups: ['sre'] },
+        /in an emergency, a member of sre can add the annotation/,
+      ],
     ] as const) {
       it(`does not for ${what}`, () => {
         const judged = judge([finding(glass)], person(who));

@@ -38,8 +38,8 @@ describe('a template that changes', () => {
     const spec = { requireRollout: true };
     assert.deepEqual(change(spec), []);
     assert.deepEqual(change(spec, { rollout: undefined }), [
-      'spec.template: "changed" would go out without steps, and policy p requires a Rollout; ' +
-        'make a Rollout whose workloadRef names Deployment web first',
+      'spec.template: Forbidden: policy p requires a Rollout, and this change would be rolled out without steps; ' +
+        'create a Rollout whose workloadRef names Deployment web first',
     ]);
     assert.match(change(spec, { rollout: undefined, bypass: 'it is disabled' }).join(), /\(it is disabled\)/);
     assert.deepEqual(change({}, { rollout: undefined }), []);
@@ -47,7 +47,7 @@ describe('a template that changes', () => {
 
   it('waits for a window, with a Rollout and without', () => {
     const refusal =
-      'spec.template: "changed" starts a release while policy p is closed until 2026-01-05T11:00:00Z (board meeting); ' +
+      'spec.template: Forbidden: policy p is closed until 2026-01-05T11:00:00Z (board meeting); ' +
       'try again after 2026-01-05T11:00:00Z';
     assert.deepEqual(change(FROZEN), [refusal]);
     assert.deepEqual(change(FROZEN, { rollout: undefined }), [refusal]);
@@ -57,7 +57,10 @@ describe('a template that changes', () => {
   it('is not one release too many', () => {
     const spec = { maxConcurrentReleases: 2 };
     assert.deepEqual(change(spec, { inFlight: 1 }), []);
-    assert.match(change(spec, { inFlight: 2 }).join(), /would be release 3 in this namespace, and policy p allows 2/);
+    assert.match(
+      change(spec, { inFlight: 2 }).join(),
+      /policy p allows 2 releases at a time in this namespace \(running: 2\)/,
+    );
     assert.deepEqual(
       change(spec, { inFlight: 2, superseding: true }),
       [],
@@ -68,7 +71,10 @@ describe('a template that changes', () => {
   it('is judged by its steps at the size there is, whenever the Rollout was made', () => {
     assert.match(change({ steps: { maxFirstStep: '10%' } }, { replicas: 5 }).join(), /^$/, 'one Pod is always allowed');
     const rollout = rolloutOf([{ replicas: 2 }]);
-    assert.match(change({ steps: { maxFirstStep: '10%' } }, { rollout }).join(), /steps\[0\]\.replicas: 2 is more/);
+    assert.match(
+      change({ steps: { maxFirstStep: '10%' } }, { rollout }).join(),
+      /steps\[0\]\.replicas: Invalid value: 2: must be at most 10% in the first step/,
+    );
   });
 });
 
@@ -82,7 +88,7 @@ describe('the steps of a Rollout', () => {
       { maxFirstStep: '10%' },
       steps('11%', '100%'),
       undefined,
-      /^spec.strategy.canary.steps\[0\].replicas: "11%" is more as the first step than policy p allows; use 10% or less$/,
+      /^spec.strategy.canary.steps\[0\].replicas: Invalid value: "11%": must be at most 10% in the first step \(policy p\); write 10% or less$/,
     ],
     [{ maxFirstStep: '10%' }, steps(2, '100%'), undefined, undefined],
     [{ maxFirstStep: '10%' }, steps(2, '100%'), 10, /steps\[0\]/],
@@ -94,24 +100,29 @@ describe('the steps of a Rollout', () => {
       { maxIncrement: '34%' },
       steps('33%', '68%', '100%'),
       undefined,
-      /steps\[1\].replicas: "68%" adds more Pods in one step/,
+      /steps\[1\].replicas: Invalid value: "68%": must be at most 34% more than the step before/,
     ],
     [{ maxIncrement: '34%' }, steps('35%', '66%', '100%'), undefined, /steps\[0\]/],
     [
       { maxIncrement: '34%' },
       steps('33%', '60%'),
       undefined,
-      /steps\[1\].replicas: "60%" is the last step, and leaves more/,
+      /steps\[1\].replicas: Invalid value: "60%": must leave at most 34% of the Pods after the last step/,
     ],
     [{ maxIncrement: '50%' }, steps(5, '100%'), 10, undefined],
     [{ maxIncrement: '40%' }, steps(5, '100%'), 10, /steps\[0\]/],
-    [{ minSteps: 3 }, steps(1, '100%'), undefined, /steps: 2 steps are fewer than policy p allows; write at least 3/],
+    [
+      { minSteps: 3 },
+      steps(1, '100%'),
+      undefined,
+      /steps: Invalid value: 2: must have at least 3 steps \(policy p\); add steps/,
+    ],
     [{ minSteps: 2 }, steps(1, '100%'), undefined, undefined],
     [
       { minPauseSeconds: 600 },
       [timed('10%', 599), timed('100%', 0)],
       undefined,
-      /steps\[0\].pause.duration: 599 is shorter/,
+      /steps\[0\].pause.duration: Invalid value: 599: must be at least 600 seconds/,
     ],
     [{ minPauseSeconds: 600 }, [timed('10%', 600), timed('100%', 0)], undefined, undefined],
     [{ minPauseSeconds: 600 }, steps('10%', '100%'), undefined, undefined],
@@ -119,7 +130,7 @@ describe('the steps of a Rollout', () => {
       { manual: 'First' },
       [timed('10%', 5), { replicas: '50%' }, { replicas: '100%' }],
       undefined,
-      /steps\[0\].pause.duration: 5 goes on by itself/,
+      /steps\[0\].pause.duration: Invalid value: 5: must not be set: this step must wait for approval/,
     ],
     [{ manual: 'First' }, [{ replicas: '10%' }, timed('50%', 5), { replicas: '100%' }], undefined, undefined],
     [{ manual: 'Last' }, [timed('10%', 5), timed('50%', 5), { replicas: '100%' }], undefined, /steps\[1\]/],
@@ -132,7 +143,7 @@ describe('the steps of a Rollout', () => {
       undefined,
     ],
     [{ manual: 'All' }, [{ replicas: '10%' }, timed('20%', 5), { replicas: '100%' }], undefined, /steps\[1\]/],
-    [{ manual: 'All' }, steps('100%'), undefined, /releases everything in one step/],
+    [{ manual: 'All' }, steps('100%'), undefined, /updates all Pods in one step/],
     [{ manual: 'None' }, steps('100%'), undefined, undefined],
   ];
   for (const [rules, list, replicas, expected] of table) {
@@ -149,7 +160,7 @@ describe('the steps of a Rollout', () => {
     const { denied } = judge(judgePlan(policies, rolloutOf(steps('30%', '100%')), undefined), person());
     assert.deepEqual(
       denied.map(({ remedy }) => remedy),
-      ['use 10% or less'],
+      ['write 10% or less'],
     );
   });
 });
@@ -165,7 +176,7 @@ describe('a release in flight', () => {
   it('may not lose its Rollout', () => {
     assert.match(
       judgeProtection(policies, old, undefined, undefined).map(sentence).join(),
-      /metadata.name: "demo" cannot be deleted in the middle of its release, and policy p protects releases in flight; wait/,
+      /metadata.name: Forbidden: Rollout demo cannot be deleted during its release \(policy p protects releases in progress\); wait/,
     );
     assert.deepEqual(fields(edited(plan, { disabled: true })), ['spec.disabled']);
   });
@@ -233,7 +244,7 @@ describe('a release in flight', () => {
   it('may not be scaled to nothing', () => {
     assert.match(
       judgeScaleToZero(policies, old, undefined).map(sentence).join(),
-      /spec.replicas: 0 in the middle of a release/,
+      /spec.replicas: Invalid value: 0: must be at least 1 during a release/,
     );
     assert.deepEqual(judgeScaleToZero(policies, rolloutOf(plan), undefined), []);
     assert.deepEqual(judgeScaleToZero(policies, undefined, undefined), []);

@@ -33,17 +33,17 @@ describe('windows', () => {
     ['without rules', undefined, 0, 'open'],
     ['in a window that denies', { deny: [window(10, 20, 'party')] }, 15, 'party, until 20'],
     ['after it', { deny: [window(10, 20)] }, 20, 'open'],
-    ['in two that follow one another', { deny: [window(10, 20), window(20, 30)] }, 15, 'a freeze, until 30'],
+    ['in two that follow one another', { deny: [window(10, 20), window(20, 30)] }, 15, 'deny window, until 30'],
     ['in two at once, the longer counts', { deny: [window(10, 20), window(12, 30, 'long')] }, 15, 'long, until 30'],
-    ['before a window that allows', { allow: [window(10, 20)] }, 5, 'outside the windows, until 10'],
+    ['before a window that allows', { allow: [window(10, 20)] }, 5, 'outside the allow windows, until 10'],
     ['in it', { allow: [window(10, 20)] }, 15, 'open'],
-    ['after the last', { allow: [window(10, 20)] }, 25, 'outside the windows, until never'],
-    ['denied before allowed', { deny: [window(10, 20)], allow: [window(15, 30)] }, 12, 'a freeze, until 20'],
+    ['after the last', { allow: [window(10, 20)] }, 25, 'outside the allow windows, until never'],
+    ['denied before allowed', { deny: [window(10, 20)], allow: [window(15, 30)] }, 12, 'deny window, until 20'],
     [
       'allowed too early',
       { deny: [window(10, 20)], allow: [window(15, 18), window(40, 50)] },
       12,
-      'a freeze, until 40',
+      'deny window, until 40',
     ],
   ] as const) {
     it(`${when}: ${expected}`, () => assert.equal(closed(rules, second), expected));
@@ -65,8 +65,14 @@ describe('policies with windows', () => {
   it('say until when, and what to do', () => {
     const what = { field: 'spec.template', value: 'changed' };
     const [first, second] = outsideWindows([short, never], what, 15_000, calendar).map(sentence);
-    assert.match(first ?? '', /policy never is closed for good \(outside the windows\); ask whoever keeps the policy$/);
-    assert.match(second ?? '', /policy short is closed until 1970-01-01T00:00:20Z \(a freeze\); try again after 1970/);
-    assert.deepEqual([opens(undefined), opens(20_000)], ['for good', 'until 1970-01-01T00:00:20Z']);
+    assert.match(
+      first ?? '',
+      /policy never is closed permanently \(outside the allow windows\); ask the owner of the policy$/,
+    );
+    assert.match(
+      second ?? '',
+      /policy short is closed until 1970-01-01T00:00:20Z \(deny window\); try again after 1970/,
+    );
+    assert.deepEqual([opens(undefined), opens(20_000)], ['permanently', 'until 1970-01-01T00:00:20Z']);
   });
 });

@@ -100,7 +100,7 @@ describe('a takeover', () => {
     const late = { ...deployment, status: { ...deployment.status!, observedGeneration: 2 } };
     assert.deepEqual(plan({ deployment: late }), {
       kind: 'Wait',
-      waitsFor: 'the Deployment controller to see the last change',
+      waitsFor: 'the Deployment controller to observe the last change',
     });
   });
 
@@ -153,7 +153,7 @@ describe('a takeover', () => {
     for (const ending of [undefined, 'Finish', 'Rollback'] as const)
       assert.match(
         refused(plan({ services: [service] }, ending)),
-        /Service web sends.*kubectl patch service web -n shop/,
+        /Service web selects only one version.*kubectl patch service web -n shop/,
       );
   });
 
@@ -260,63 +260,63 @@ function inWords(planned: TakeoverPlan): string {
 }
 
 const held = (updated: number, onward: string, budget = '0/1'): string =>
-  `paused with ${budget}: taken over: it stays held with ${updated} of 10 Pods updated, and Rollout web ${onward}`;
+  `paused with ${budget}: taken over: the Deployment stays held with ${updated} of 10 Pods updated, and Rollout web ${onward}`;
 const RUNNING = { paused: false, strategy: { type: 'RollingUpdate', rollingUpdate: LIMITS } };
 
 const TABLE: readonly (readonly [name: string, shape: Shape, wanted: string, ending?: Ending])[] = [
-  ['between two steps', { sizes: { old: 5, new: 5 }, step: 2 }, held(5, 'goes on with step 2 of 2')],
-  ['with surge Pods', { sizes: { old: 10, new: 2 }, step: 1 }, held(2, 'goes on with step 1 of 2', '2/1')],
+  ['between two steps', { sizes: { old: 5, new: 5 }, step: 2 }, held(5, 'continues with step 2 of 2')],
+  ['with surge Pods', { sizes: { old: 10, new: 2 }, step: 1 }, held(2, 'continues with step 1 of 2', '2/1')],
   [
     'with a Pod too few, which the stable version gets first',
     { sizes: { old: 4, new: 5 }, step: 2 },
-    'web-old {"replicas":5}: ReplicaSet web-old: 1 Pod more, 5, so that the versions add up to 10',
+    'web-old {"replicas":5}: ReplicaSet web-old: scaled up by 1 Pod to 5, so that all versions add up to 10',
   ],
   [
     'with a Pod too few and more new Pods than old',
     { sizes: { old: 2, new: 7 }, step: 2 },
-    'web-old {"replicas":3}: ReplicaSet web-old: 1 Pod more, 3, so that the versions add up to 10',
+    'web-old {"replicas":3}: ReplicaSet web-old: scaled up by 1 Pod to 3, so that all versions add up to 10',
   ],
   [
     'before its first Pod',
     { sizes: { old: 10 }, asks: 'new', releases: '', step: 1 },
-    held(0, 'begins with step 1 of 2'),
+    held(0, 'starts with step 1 of 2'),
   ],
   [
     'paused by its webhook alone',
     { sizes: { old: 10 }, asks: 'new', spec: { ...RUNNING, paused: true }, only: /in-progressing|stable-revision/ },
-    held(0, 'begins with step 1 of 2'),
+    held(0, 'starts with step 1 of 2'),
   ],
   [
     'with its webhooks gone, so that a rolling update shares the surge out',
     { sizes: { old: 5, new: 7 }, step: 2, spec: { ...RUNNING, paused: true } },
-    held(7, 'goes on with step 2 of 2', '2/1'),
+    held(7, 'continues with step 2 of 2', '2/1'),
   ],
   [
     'with a newer template since',
     { sizes: { old: 6, new: 4 }, asks: 'newer', step: 2 },
-    held(0, 'begins with step 1 of 2'),
+    held(0, 'starts with step 1 of 2'),
   ],
-  ['with three versions', { sizes: { old: 5, mid: 3, new: 2 }, step: 2 }, held(2, 'goes on with step 2 of 2')],
-  ['after a jump back', { sizes: { old: 3, new: 7 }, step: 1 }, held(7, 'goes on with step 1 of 2')],
+  ['with three versions', { sizes: { old: 5, mid: 3, new: 2 }, step: 2 }, held(2, 'continues with step 2 of 2')],
+  ['after a jump back', { sizes: { old: 3, new: 7 }, step: 1 }, held(7, 'continues with step 1 of 2')],
   [
     'whose old version was put back',
     { sizes: { old: 5, new: 5 }, asks: 'old', step: 2 },
-    'un-paused with 2/1: given back: its template is the version before the release again: it rolls back natively',
+    'un-paused with 2/1: given back: it has the stable template again and rolls back in a normal rolling update',
   ],
   [
     'with nothing left to release',
     { sizes: { old: 0, new: 10 }, step: 2 },
-    'un-paused with 2/1: given back: it runs no other version any more, and is as its user wrote it',
+    'un-paused with 2/1: given back: it has only one version left',
   ],
   [
     'that is not paused any more',
     { sizes: { old: 5, new: 5 }, step: 2, spec: RUNNING },
-    'cleaned: only annotations of OpenKruise Rollouts were left on it',
+    'cleaned: it had only annotations of OpenKruise Rollouts',
   ],
   [
     'of which nothing is left',
     { sizes: { old: 10 }, spec: RUNNING, only: /none/ },
-    'nothing: nothing of OpenKruise Rollouts is left on it',
+    'nothing: it has no leftovers of OpenKruise Rollouts',
   ],
 ];
 
@@ -333,7 +333,7 @@ describe('a takeover of a release that OpenKruise Rollouts left', () => {
       { ...left, deployment: { ...left.deployment, status }, replicaSets: [late, ...others] },
       undefined,
     );
-    assert.equal(inWords(planned), 'wait for web-old to make its Pods');
+    assert.equal(inWords(planned), 'wait for web-old to create its Pods');
   });
 
   it('asks how it is to end where no Rollout goes on with it, and does that', () => {
@@ -341,16 +341,16 @@ describe('a takeover of a release that OpenKruise Rollouts left', () => {
     const disabled = { ...left, rollouts: [{ ...rollout, spec: { ...rollout.spec, disabled: true } }] };
     assert.equal(
       inWords(planTakeover(left, undefined)),
-      'refuse: no Rollout names it, so nobody would take it through steps',
+      'refuse: no Rollout names it, so it cannot be released in steps',
     );
     assert.match(inWords(planTakeover(disabled, undefined)), /^refuse: Rollout web is disabled/);
     for (const facts of [left, disabled]) {
       assert.match(
         inWords(planTakeover(facts, 'Finish')),
-        /^un-paused with 2\/1: given back: it goes on to its template/,
+        /^un-paused with 2\/1: given back: it continues to its template/,
       );
       const back = planTakeover(facts, 'Rollback');
-      assert.match(inWords(back), /^un-paused with 2\/1: given back: the version before the release \(old\) is back/);
+      assert.match(inWords(back), /^un-paused with 2\/1: given back: it rolls back to the stable version \(old\)/);
       const op = back.kind === 'PatchDeployment' ? back.ops.find(({ path }) => path === '/spec/template') : undefined;
       assert.deepEqual(op, { op: 'replace', path: '/spec/template', value: template('web:old') });
     }
@@ -363,7 +363,7 @@ describe('a takeover of a release that OpenKruise Rollouts left', () => {
       metadata: { ...one.metadata, annotations: { 'deployment.kubernetes.io/revision': `${9 + i}` } },
     }));
     const planned = planTakeover({ ...left, rollouts: [], replicaSets: revised }, 'Rollback');
-    assert.match(inWords(planned), /the version before the release \(first\)/);
+    assert.match(inWords(planned), /the stable version \(first\)/);
   });
 
   it('leaves nothing to do when its write is done', () => {
@@ -414,7 +414,7 @@ describe('until it is taken over, admission', () => {
     });
     const { verdict, patch, warnings } = decide({ ...manifest, metadata: { ...manifest.metadata, annotations: {} } });
     assert.equal(verdict, 'Bypassed');
-    assert.match(warnings[0]!, /starts nothing until it is taken over/);
+    assert.match(warnings[0]!, /releases this in steps after a takeover/);
     assert.ok(patch.some((op) => op.path === '/spec/paused' && op.op !== 'remove' && op.value === true));
     assert.match(JSON.stringify(patch), /deployment-strategy/);
   });

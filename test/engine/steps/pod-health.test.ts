@@ -196,7 +196,7 @@ describe('Pods that are due', () => {
     const { waiting } = judgePods([starting(1)], { ...at, failed: [said, failed(40, 'f1')] });
     assert.deepEqual(waiting[0], {
       pod: 'f0',
-      why: 'UnexpectedAdmissionError: no device left; so did 1 Pod before it',
+      why: 'UnexpectedAdmissionError: no device left; 1 earlier Pod failed too',
       pods: 1,
     });
   });

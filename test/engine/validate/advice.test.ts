@@ -27,13 +27,13 @@ describe('the author of a Rollout is told', () => {
 
   it('that a step is more than there are Pods', () => {
     assert.deepEqual(advice(steps(1, 20), 10), [
-      `tranche: ${S}[1].replicas: 20 is more than the 10 Pods there are: the step releases all of them`,
+      `tranche: ${S}[1].replicas: 20 is more than spec.replicas (10): the step updates all Pods`,
     ]);
   });
 
   it('that the rest follows at once after a last step below all', () => {
     const text = (value: string): string =>
-      `tranche: ${S}[1].replicas: ${value} is the last step: when it is done the rest of the Pods follow at once; end with "100%" to see them in a step`;
+      `tranche: ${S}[1].replicas: ${value} is the last step: after it, the remaining Pods are updated at once; to update them in a step, add "100%"`;
     assert.deepEqual(advice(steps(1, '50%'), 10), [text('"50%"')]);
     assert.deepEqual(advice(steps(1, 5), 10), [text('5')]);
     assert.deepEqual(advice(steps(1, '50%')), [text('"50%"')], 'also when the size is not known');
@@ -41,7 +41,7 @@ describe('the author of a Rollout is told', () => {
 
   it('that Pods and percents go back at the size there is', () => {
     assert.deepEqual(advice(steps('50%', 3, '100%'), 10), [
-      `tranche: ${S}[1].replicas: 3 is 3 of the 10 Pods there are, less than the 5 of step 1: the step does nothing`,
+      `tranche: ${S}[1].replicas: 3 is 3 of 10 Pods, less than step 1 (5): the step has no effect`,
     ]);
     assert.deepEqual(advice(steps('50%', 3, '100%'), 4), []);
   });
@@ -57,8 +57,8 @@ describe('the author of a Rollout is told', () => {
         deployment: { ...sized(3), spec: { ...sized(3).spec, minReadySeconds } },
       }).warnings;
     assert.deepEqual(of(60, 60), [
-      'tranche: spec.strategy.canary.stepDeadlineSeconds: 60 is not more than the minReadySeconds of Deployment web, 60: ' +
-        'these are added to it, so that a step fails after 120 seconds; write the seconds in which a Pod gets Ready',
+      'tranche: spec.strategy.canary.stepDeadlineSeconds: 60 is not more than minReadySeconds of Deployment web (60), which is added to it: ' +
+        'a step fails after 120 seconds; write the time in which a Pod becomes Ready',
     ]);
     assert.equal(of(undefined, 900).length, 1, 'the default counts too');
     assert.deepEqual([...of(60, 59), ...of(0, 900)], []);
@@ -71,26 +71,26 @@ describe('the author of a Rollout is told', () => {
       status: { phase: 'Progressing', canaryStatus: { canaryReplicas: updated } } as unknown as RolloutStatus,
     });
     const toNew =
-      'to the new version at once, not in steps; to go back instead, annotate it with tranche.dev/on-delete=Rollback first';
-    const text = (what: string): string[] => [`tranche: demo is in the middle of a release: ${what}`];
-    assert.deepEqual(adviseOnLeaving(running(3), sized(10)), text(`7 Pods go ${toNew}`));
-    assert.deepEqual(adviseOnLeaving(running(9), sized(10)), text(`1 Pod goes ${toNew}`));
-    assert.deepEqual(adviseOnLeaving(running(3), undefined), text(`the rest of the Pods go ${toNew}`));
+      'to the new version at once, without steps; to roll back instead, set the annotation tranche.dev/on-delete=Rollback first';
+    const text = (what: string): string[] => [`tranche: Rollout demo has a release in progress: ${what}`];
+    assert.deepEqual(adviseOnLeaving(running(3), sized(10)), text(`7 Pods change ${toNew}`));
+    assert.deepEqual(adviseOnLeaving(running(9), sized(10)), text(`1 Pod changes ${toNew}`));
+    assert.deepEqual(adviseOnLeaving(running(3), undefined), text(`the remaining Pods change ${toNew}`));
     const back = running(3, { [keys.ON_DELETE]: 'Rollback' });
     assert.deepEqual(
       adviseOnLeaving(back, sized(10)),
-      text('3 Pods go back to the version before at once, not in steps'),
+      text('3 Pods return to the stable version at once, without steps'),
     );
     assert.deepEqual(adviseOnLeaving(steps(1), sized(10)), []);
     const off = { ...running(3), spec: { ...running(3).spec, disabled: true } };
     const told = validateRollout({ rollout: off, old: running(3), version: 'v1beta1', deployment: sized(10) });
-    assert.deepEqual(told.warnings, text(`7 Pods go ${toNew}`));
+    assert.deepEqual(told.warnings, text(`7 Pods change ${toNew}`));
   });
 
   it('that weights count Pods', () => {
     const weighted: CanaryStep[] = [{ replicas: '20%', traffic: '20%' }, { replicas: '100%' }];
     assert.deepEqual(advice(canary({ steps: weighted })), [
-      'tranche: the weights of the steps count Pods: this version routes no traffic',
+      'tranche: the weights of the steps are percentages of Pods, because traffic routing is not supported yet',
     ]);
   });
 });

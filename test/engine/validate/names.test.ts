@@ -14,13 +14,13 @@ describe('the name of a workload', () => {
   }
 
   for (const [name, expected] of [
-    ['', /^spec.workloadRef.name: "" is not a name/],
-    ['Web', /is not a name: .*; write the name of a Deployment of the same namespace, such as "/],
-    ['../secrets/x', /is not a name/],
-    ['web/status', /is not a name/],
+    ['', /^spec.workloadRef.name: Invalid value: "": a lowercase RFC 1123 subdomain must/],
+    ['Web', /a lowercase RFC 1123 subdomain must .*; write the name of a Deployment in the same namespace, such as "/],
+    ['../secrets/x', /a lowercase RFC 1123 subdomain must/],
+    ['web/status', /a lowercase RFC 1123 subdomain must/],
     ['a'.repeat(254), /must be no more than 253 characters/],
-    [5, /5 is not a name/],
-    [undefined, /missing is not a name/],
+    [5, /Invalid value: 5: a lowercase RFC 1123 subdomain must/],
+    [undefined, /Required value: write the name of a Deployment/],
   ] as const) {
     it(`may not be ${String(name).slice(0, 20)}`, () => assert.match(judge(name), expected));
   }

@@ -9,101 +9,104 @@ const judge = (one: Rollout, more: Partial<RolloutEdit> = {}): string[] =>
   validateRollout({ rollout: one, version: 'v1beta1', ...more }).violations.map(sentence);
 
 const S = 'spec.strategy.canary.steps';
-const NOT_YET = 'which this version does not do yet';
+const NOT_YET = 'not supported yet';
 
 describe('a Rollout is refused', () => {
   const table: Readonly<Record<string, readonly [Rollout, string]>> = {
     'steps that go back, as percents': [
       steps('50%', '40%', '100%'),
-      `${S}[1].replicas: "40%" is less than step 1's "50%": steps must not go back; use 50% or more, or remove the step`,
+      `${S}[1].replicas: Invalid value: "40%": must not be less than step 1 ("50%"); write 50% or more, or remove the step`,
     ],
     'steps that go back, as Pods': [
       steps(3, 2),
-      `${S}[1].replicas: 2 is less than step 1's 3: steps must not go back; use 3 or more, or remove the step`,
+      `${S}[1].replicas: Invalid value: 2: must not be less than step 1 (3); write 3 or more, or remove the step`,
     ],
     'steps that go back with the other kind between them': [
       steps('50%', 7, '40%'),
-      `${S}[2].replicas: "40%" is less than step 1's "50%": steps must not go back; use 50% or more, or remove the step`,
+      `${S}[2].replicas: Invalid value: "40%": must not be less than step 1 ("50%"); write 50% or more, or remove the step`,
     ],
-    'no step': [canary({ steps: [] }), `${S}: [] has no step; add at least one`],
-    'steps left out': [canary({ steps: undefined }), `${S}: missing has no step; add at least one`],
+    'no step': [canary({ steps: [] }), `${S}: Required value: add at least one step`],
+    'steps left out': [canary({ steps: undefined }), `${S}: Required value: add at least one step`],
     'too many steps': [
       steps(...Array.from({ length: 51 }, (_, i) => i + 1)),
-      `${S}: 51 steps are too many; use 50 or fewer`,
+      `${S}: Invalid value: 51: must have at most 50 steps; remove steps`,
     ],
     'a step without replicas': [
       canary({ steps: [{}] }),
-      `${S}[0].replicas: missing is what a step is made of; add a number of Pods such as 1, or a percent such as "50%"`,
+      `${S}[0].replicas: Required value: add a number of Pods such as 1, or a percentage such as "50%"`,
     ],
-    'no strategy': [rollout({}), 'spec.strategy.canary: missing is the strategy to write; add it with its steps'],
+    'no strategy': [rollout({}), 'spec.strategy.canary: Required value: add it with at least one step'],
     'a blue-green release': [
       rollout({ blueGreen: {} }),
-      `spec.strategy.blueGreen: "set" is a blue-green release, ${NOT_YET}; use spec.strategy.canary`,
+      `spec.strategy.blueGreen: Forbidden: blue-green releases are ${NOT_YET}; write spec.strategy.canary`,
     ],
     'both strategies': [
       rollout({ canary: { steps: [{ replicas: 1 }] }, blueGreen: {} }),
-      `spec.strategy.blueGreen: "set" is a blue-green release, ${NOT_YET}; use spec.strategy.canary`,
+      `spec.strategy.blueGreen: Forbidden: blue-green releases are ${NOT_YET}; write spec.strategy.canary`,
     ],
     'an extra canary Deployment': [
       canary({ enableExtraWorkloadForCanary: true }),
-      `spec.strategy.canary.enableExtraWorkloadForCanary: true asks for an extra canary Deployment, ${NOT_YET}; remove it`,
+      `spec.strategy.canary.enableExtraWorkloadForCanary: Forbidden: extra canary Deployments are ${NOT_YET}; remove it`,
     ],
     'metadata for canary Pods': [
       canary({ patchPodTemplateMetadata: { labels: { a: 'b' } } }),
-      `spec.strategy.canary.patchPodTemplateMetadata: {"labels":{"a":"b"}} is for an extra canary Deployment, ${NOT_YET}; remove it`,
+      `spec.strategy.canary.patchPodTemplateMetadata: Forbidden: extra canary Deployments are ${NOT_YET}; remove it`,
     ],
     'traffic routings': [
       canary({ trafficRoutings: [{ service: 's' }] }),
-      `spec.strategy.canary.trafficRoutings: "set" routes traffic, ${NOT_YET}; remove it: steps count Pods`,
+      `spec.strategy.canary.trafficRoutings: Forbidden: traffic routing is ${NOT_YET}; remove it: steps count Pods`,
     ],
     'a TrafficRouting': [
       canary({ trafficRoutingRef: 'tr' }),
-      `spec.strategy.canary.trafficRoutingRef: "tr" routes traffic, ${NOT_YET}; remove it`,
+      `spec.strategy.canary.trafficRoutingRef: Forbidden: traffic routing is ${NOT_YET}; remove it`,
     ],
     'a weight that is no percent': [
       step({ traffic: '5' }),
-      `${S}[0].traffic: "5" is not a percent; remove it, or use "1%" to "100%"`,
+      `${S}[0].traffic: Invalid value: "5": must be a percentage; remove it, or write "1%" to "100%"`,
     ],
     'a step that is only a weight': [
       canary({ steps: [{ traffic: '20%' }] }),
-      `${S}[0].replicas: missing is what a step is made of; write replicas: "20%" in place of the weight`,
+      `${S}[0].replicas: Required value: write replicas: "20%" instead of the weight`,
     ],
     'weights of traffic routings, once': [
       canary({ trafficRoutings: [{ service: 's' }], steps: [{ replicas: '20%', traffic: '5%' }] }),
-      `spec.strategy.canary.trafficRoutings: "set" routes traffic, ${NOT_YET}; remove it: steps count Pods`,
+      `spec.strategy.canary.trafficRoutings: Forbidden: traffic routing is ${NOT_YET}; remove it: steps count Pods`,
     ],
-    'matches of a step': [step({ matches: [{}] }), `${S}[0].matches: "set" routes traffic, ${NOT_YET}; remove it`],
+    'matches of a step': [
+      step({ matches: [{}] }),
+      `${S}[0].matches: Forbidden: traffic routing is ${NOT_YET}; remove it`,
+    ],
     'header changes of a step': [
       step({ requestHeaderModifier: { remove: ['a'] } }),
-      `${S}[0].requestHeaderModifier: "set" routes traffic, ${NOT_YET}; remove it`,
+      `${S}[0].requestHeaderModifier: Forbidden: traffic routing is ${NOT_YET}; remove it`,
     ],
     'a pause below nothing': [
       step({ pause: { duration: -1 } }),
-      `${S}[0].pause.duration: -1 is no number of seconds from 0 to a year; use 0 to 31536000`,
+      `${S}[0].pause.duration: Invalid value: -1: must be between 0 and 31536000 seconds; write whole seconds such as 600`,
     ],
     'a pause in milliseconds': [
       step({ pause: { duration: 86_400_000 } }),
-      `${S}[0].pause.duration: 86400000 is no number of seconds from 0 to a year; use 0 to 31536000`,
+      `${S}[0].pause.duration: Invalid value: 86400000: must be between 0 and 31536000 seconds; write whole seconds such as 600`,
     ],
     'a deadline below nothing': [
       canary({ stepDeadlineSeconds: -5 }),
-      'spec.strategy.canary.stepDeadlineSeconds: -5 is no number of seconds from 0 to a year; use 0 to 31536000',
+      'spec.strategy.canary.stepDeadlineSeconds: Invalid value: -5: must be between 0 and 31536000 seconds; write whole seconds such as 600',
     ],
     'a failure threshold that is none': [
       canary({ failureThreshold: '120%' }),
-      'spec.strategy.canary.failureThreshold: "120%" is neither a number of Pods nor a percent; use a number of Pods from 0, or "0%" to "100%"',
+      'spec.strategy.canary.failureThreshold: Invalid value: "120%": must be a number of Pods or a percentage; write 0 or more, or "0%" to "100%"',
     ],
     'a kind that comes later': [
       rollout({ canary: { steps: [{ replicas: 1 }] } }, { ref: { kind: 'StatefulSet' } }),
-      `spec.workloadRef: {"apiVersion":"apps/v1","kind":"StatefulSet"} is a kind of workload ${NOT_YET}; name a Deployment of apps/v1`,
+      `spec.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"StatefulSet"}: this kind is ${NOT_YET}; write a Deployment of apps/v1`,
     ],
     'a kind that is no workload': [
       rollout({ canary: { steps: [{ replicas: 1 }] } }, { ref: { apiVersion: 'v1', kind: 'Service' } }),
-      'spec.workloadRef: {"apiVersion":"v1","kind":"Service"} is not a kind of workload that can be released; name a Deployment of apps/v1',
+      'spec.workloadRef: Unsupported value: {"apiVersion":"v1","kind":"Service"}: this kind cannot be released; write a Deployment of apps/v1',
     ],
     'a choice that is none': [
       rollout({ canary: { steps: [{ replicas: 1 }] } }, { annotations: { [keys.ON_RESTART]: 'fast' } }),
-      'metadata.annotations[tranche.dev/on-restart]: "fast" is not a choice; write Batches or Native, or remove it for Release',
+      'metadata.annotations[tranche.dev/on-restart]: Unsupported value: "fast": write Batches or Native, or remove it for Release',
     ],
   };
   for (const [what, [one, text]] of Object.entries(table)) {
@@ -113,7 +116,7 @@ describe('a Rollout is refused', () => {
   for (const value of [0, -1, 1.5, '0%', '101%', '5', 'five', '', '5.5%']) {
     it(`for a step of ${JSON.stringify(value)}`, () => {
       assert.deepEqual(judge(steps(value, '100%')), [
-        `${S}[0].replicas: ${JSON.stringify(value)} is neither a number of Pods nor a percent; use a number of Pods from 1, or "1%" to "100%"`,
+        `${S}[0].replicas: Invalid value: ${JSON.stringify(value)}: must be a number of Pods or a percentage; write 1 or more, or "1%" to "100%"`,
       ]);
     });
   }
@@ -140,7 +143,7 @@ describe('a Rollout is refused', () => {
   it('when another Rollout has its workload', () => {
     const other = { ...steps(1), metadata: { name: 'first', namespace: 'default' } };
     assert.deepEqual(judge(steps(1), { other }), [
-      'spec.workloadRef.name: "web" is released by Rollout first already; change that one, or delete it first: kubectl delete rollouts.rollouts.kruise.io first',
+      'spec.workloadRef.name: Invalid value: "web": already released by Rollout first; change that Rollout, or delete it first: kubectl delete rollouts.rollouts.kruise.io first',
     ]);
     assert.deepEqual(judge(steps(1), { other: steps('100%') }), [], 'the other is this one');
     const leaving = { ...other, metadata: { ...other.metadata, deletionTimestamp: '2026-11-23T12:00:00Z' } };
@@ -149,7 +152,7 @@ describe('a Rollout is refused', () => {
 
   it('when its Deployment is Recreate', () => {
     assert.deepEqual(judge(steps(1), { deployment: sized(3, 'Recreate') }), [
-      'spec.workloadRef.name: "web" has the strategy Recreate, which cannot run two versions side by side; set spec.strategy.type of the Deployment to RollingUpdate first',
+      'spec.workloadRef.name: Invalid value: "web": the Deployment has strategy Recreate, which cannot run two versions side by side; set spec.strategy.type of the Deployment to RollingUpdate first',
     ]);
   });
 
@@ -158,34 +161,34 @@ describe('a Rollout is refused', () => {
 
     it('for the canary style, said or not', () => {
       const style = 'metadata.annotations[rollouts.kruise.io/rolling-style]';
-      const means = `means the canary style, with an extra Deployment, ${NOT_YET}; write "partition"`;
+      const means = `the canary style, with an extra Deployment, is ${NOT_YET}; write "partition"`;
       const extra = { canary: { steps: [{ replicas: 1 }], enableExtraWorkloadForCanary: true } };
       const styled = (value: string): Rollout => rollout(extra, { annotations: { [keys.ROLLING_STYLE]: value } });
-      assert.deepEqual(inAlpha(rollout(extra)), [`${style}: missing ${means}`]);
-      assert.deepEqual(inAlpha(styled('canary')), [`${style}: "canary" ${means}`]);
-      assert.deepEqual(inAlpha(styled('bluegreen')), [`${style}: "bluegreen" is not a style; write "partition"`]);
+      assert.deepEqual(inAlpha(rollout(extra)), [`${style}: Required value: ${means}`]);
+      assert.deepEqual(inAlpha(styled('canary')), [`${style}: Invalid value: "canary": ${means}`]);
+      assert.deepEqual(inAlpha(styled('bluegreen')), [`${style}: Unsupported value: "bluegreen": write "partition"`]);
     });
 
     it('for a weight that is no percent, or goes back', () => {
       const weights = ['120%', '50%', '40%'].map((value) => ({ replicas: value, traffic: value }));
       assert.deepEqual(judge(canary({ steps: weights }), { version: 'v1alpha1' }), [
-        `${S}[0].weight: 120 is not a percent of the Pods; use 1 to 100`,
-        `${S}[2].weight: 40 is less than step 2's "50%": steps must not go back; use 50 or more, or remove the step`,
+        `${S}[0].weight: Invalid value: 120: must be a percentage of the Pods; write 1 to 100`,
+        `${S}[2].weight: Invalid value: 40: must not be less than step 2 ("50%"); write 50 or more, or remove the step`,
       ]);
     });
 
     it('for its workload and its weights', () => {
       const odd = rollout({ canary: { steps: [{ replicas: 1, traffic: '120%' }] } }, { ref: { kind: 'X' } });
       assert.deepEqual(inAlpha(odd), [
-        'spec.objectRef.workloadRef: {"apiVersion":"apps/v1","kind":"X"} is not a kind of workload that can be released; name a Deployment of apps/v1',
-        `${S}[0].weight: 120 is not a percent; remove it, or use 1 to 100`,
+        'spec.objectRef.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"X"}: this kind cannot be released; write a Deployment of apps/v1',
+        `${S}[0].weight: Invalid value: 120: must be a percentage; remove it, or write 1 to 100`,
       ]);
     });
 
     it('for traffic routings only, where the weights are the steps', () => {
       const weights = [{ replicas: '20%', traffic: '20%' }];
       assert.deepEqual(inAlpha(canary({ trafficRoutings: [{ service: 's' }], steps: weights })), [
-        `spec.strategy.canary.trafficRoutings: "set" routes traffic, ${NOT_YET}; remove it: steps count Pods`,
+        `spec.strategy.canary.trafficRoutings: Forbidden: traffic routing is ${NOT_YET}; remove it: steps count Pods`,
       ]);
     });
   });
@@ -200,7 +203,7 @@ describe('a Rollout is refused', () => {
       const next = { ...steps(1), spec: { ...steps(1).spec, workloadRef: { ...ref, name: 'other' } } };
       const reasons = judge(next, { old: running(steps(1, 2)) });
       assert.deepEqual(reasons, [
-        'spec.workloadRef: {"apiVersion":"apps/v1","kind":"Deployment","name":"other"} cannot change during a release; wait until the release ends, or roll it back first',
+        'spec.workloadRef: Forbidden: cannot change during a release; wait until the release ends, or roll it back first',
       ]);
       assert.deepEqual(judge(next, { old: steps(1, 2) }), [], 'outside a release both may change');
     });

@@ -47,19 +47,19 @@ describe('the status of a Rollout, written by somebody else than the operator', 
   });
 
   it('may change nothing else', () => {
-    const remedy = 'leave it as it is; to approve a step, set only status.canaryStatus.currentStepState to StepReady';
-    const only = 'is written by the operator only';
-    assert.deepEqual(write({ ...status, phase: 'Healthy' }), [`status.phase: "Healthy" ${only}; ${remedy}`]);
+    const remedy = 'keep it; to approve a step, set only status.canaryStatus.currentStepState to StepReady';
+    const only = 'Forbidden: only the operator writes this field';
+    assert.deepEqual(write({ ...status, phase: 'Healthy' }), [`status.phase: ${only}; ${remedy}`]);
     assert.deepEqual(write(inCanary({ canaryReplicas: 9 })), [
-      `status.canaryStatus.canaryReplicas: 9 ${only}; ${remedy}`,
+      `status.canaryStatus.canaryReplicas: ${only}; ${remedy}`,
     ]);
-    assert.deepEqual(write({ ...status, history: [] }), [`status.history: [] ${only}; ${remedy}`]);
+    assert.deepEqual(write({ ...status, history: [] }), [`status.history: ${only}; ${remedy}`]);
     assert.match(
       write(inCanary({ approvals: [{ step: 2 }] })).join(),
-      /^status\.canaryStatus\.approvals: .* is written by the operator only/,
+      /^status\.canaryStatus\.approvals: Forbidden: only the operator writes this field/,
     );
     assert.deepEqual(write({ ...status, currentStepState: 'StepReady' }), [
-      `status.currentStepState: "StepReady" ${only}; ${remedy}`,
+      `status.currentStepState: ${only}; ${remedy}`,
     ]);
     assert.deepEqual(write(undefined).length > 3, true);
   });
@@ -68,20 +68,20 @@ describe('the status of a Rollout, written by somebody else than the operator', 
     const upgrading: Rollout = { ...waiting, status: inCanary({ currentStepState: 'StepUpgrade' }) as RolloutStatus };
     const approve = { ...upgrading, status: inCanary({ currentStepState: 'StepReady' }) as RolloutStatus };
     assert.deepEqual(validateStatusWrite(upgrading, approve).map(sentence), [
-      'status.canaryStatus.currentStepState: "StepReady" approves a step, but step 1 of 3 is in StepUpgrade; set StepReady when it says StepPaused',
+      'status.canaryStatus.currentStepState: Invalid value: "StepReady": step 1 of 3 is in state StepUpgrade; write StepReady when the state is StepPaused',
     ]);
     const idle = steps(1);
     const early = { ...idle, status: { canaryStatus: { currentStepState: 'StepReady' } } as unknown as RolloutStatus };
     assert.match(
       validateStatusWrite(idle, early).map(sentence).join('\n'),
-      /approves a step, but no release is running/,
+      /Invalid value: "StepReady": no release is in progress/,
     );
     assert.deepEqual(write(inCanary({ currentStepState: 'Completed' })), [
-      'status.canaryStatus.currentStepState: "Completed" is written by the operator only; set StepReady when it says StepPaused',
+      'status.canaryStatus.currentStepState: Invalid value: "Completed": only the operator writes this state; write StepReady when the state is StepPaused',
     ]);
     for (const jump of [0, 4, -1, 1.5]) {
       assert.deepEqual(write(inCanary({ nextStepIndex: jump })), [
-        `status.canaryStatus.nextStepIndex: ${jump} is not a step; use 1 to 3`,
+        `status.canaryStatus.nextStepIndex: Invalid value: ${jump}: must be the number of a step; write 1 to 3`,
       ]);
     }
   });

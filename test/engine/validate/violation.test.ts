@@ -19,6 +19,6 @@ describe('a value in a refusal', () => {
 describe('a refusal', () => {
   it('has four parts: the field, its value, what is wrong, and what to write', () => {
     const violation = { field: 'spec.steps', value: 0, reason: 'is too few', remedy: 'write one' };
-    assert.equal(sentence(violation), 'spec.steps: 0 is too few; write one');
+    assert.equal(sentence(violation), 'spec.steps: Invalid value: 0: is too few; write one');
   });
 });

@@ -115,7 +115,8 @@ export function advance(view: View, held: Held, goal: Goal): Move {
     (overfull ? trim(view, held, goal.target) : undefined) ?? act(rest(view, held, complete)) ?? unmark(view, held);
   if (settle) return settle;
   // Old Pods may never come: a release that mends a broken version does not wait for them. It is corrected later, in the pause.
-  if (overfull && available < updated) return wait('all its Pods, to correct the sizes after scaling');
+  if (overfull && available < updated)
+    return wait('all updated Pods to become available, to correct the sizes after scaling');
   return enough ? { kind: 'Done' } : wait('Pods');
 }
 
@@ -145,13 +146,13 @@ const createdAt = (pod: Pod): number => parseTime(pod.metadata.creationTimestamp
 function start(view: View, held: Held, budget: NumericBudget, marks: Marks): Move {
   const { deployment, newSet, updated } = view;
   // Which of its Ready Pods a ReplicaSet lets go is chance: one that counts may go for one that does not yet.
-  if (view.oldAvailableAt !== undefined) return wait('the old Pods to have been Ready for minReadySeconds');
+  if (view.oldAvailableAt !== undefined) return wait('the old Pods to be Ready for minReadySeconds');
   const flagged = marks.sets.length > 0 ? { ...held, marks: true } : held;
   const needsMark = updated > 0 && !isMarked(deployment);
   if (needsMark || (flagged.marks === true && held.marks !== true)) return act(mark(view, flagged))!;
   const marked = act([...markSets(marks.sets), ...unmarkSets(markedTooMuch(view, marks), view)]);
   if (marked) return marked;
-  if (updated > 0 && !seesMark(newSet)) return wait('the Deployment controller to see the marks');
+  if (updated > 0 && !seesMark(newSet)) return wait('the Deployment controller to observe the new minReadySeconds');
   return act(move(view, flagged, budget))!;
 }
 
@@ -260,7 +261,8 @@ function trim(view: View, held: Held, target: number): Move | undefined {
   if (step < 1 || to >= updated) return undefined;
   // A new ReplicaSet that has all Pods, all available, makes the native controller end every old one, paused or not.
   if (updated === replicas && !isMarked(deployment)) return act(mark(view, held));
-  if (updated === replicas && !seesMark(newSet)) return wait('the Deployment controller to see the marks');
+  if (updated === replicas && !seesMark(newSet))
+    return wait('the Deployment controller to observe the new minReadySeconds');
   const [set, size] = to < sizeOf(largest) ? [newSet, to] : [largest, sizeOf(largest) + updated - to];
   const effect = patchReplicaSet(
     'trim',
@@ -293,13 +295,13 @@ function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
     if (replicas > 1 && spare > 0) return undefined;
     const surge = replicas === 1 ? 1 : Math.min(Math.max(1, limits.surge), excess, replicas - 1);
     if (budget.surge !== surge || !isMarked(view.deployment)) return act(mark(view, held, surge));
-    if (!seesMark(newSet)) return wait('the Deployment controller to see the marks');
+    if (!seesMark(newSet)) return wait('the Deployment controller to observe the new minReadySeconds');
     const effect = patchReplicaSet('trim', stableSet, { replicas: surge }, sizesNoted(replicas, replicas + surge));
     return { kind: 'Act', effect, trimmed: { from: updated, to: updated - surge } };
   }
   if (old !== budget.surge || !isMarked(view.deployment)) return undefined;
   if (view.lacking.length > 0 && spare - old < 0)
-    return wait('the Pods of the stable version, to correct the sizes after scaling');
+    return wait('the stable Pods to become available, to correct the sizes after scaling');
   if (replicas > 1) return act(mark(view, held, 0));
   return act([patchReplicaSet('trim', newSet, { replicas: 0 }, sizesNoted(replicas, replicas + budget.surge))]);
 }

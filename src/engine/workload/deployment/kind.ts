@@ -66,7 +66,7 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
 
 function obstacle({ metadata, spec }: Deployment): Obstacle | undefined {
   if (spec.strategy?.type !== 'Recreate') return undefined;
-  const message = `Deployment "${metadata.name}" has strategy Recreate, under which two versions cannot run side by side: set spec.strategy.type to RollingUpdate`;
+  const message = `Deployment "${metadata.name}" has strategy Recreate, which cannot run two versions side by side: set spec.strategy.type to RollingUpdate`;
   return { reason: 'RecreateStrategy', message };
 }
 

@@ -136,9 +136,9 @@ function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const { deployment, newSet, oldSets, replicas, budget, updated, old } = view;
   const sets = newSet ? [newSet, ...oldSets] : oldSets;
   if ((deployment.status?.observedGeneration ?? 0) < (deployment.metadata.generation ?? 0))
-    return 'the Deployment controller to see the last change';
+    return 'the Deployment controller to observe the last change';
   const late = sets.find((set) => (set.status?.observedGeneration ?? 0) < (set.metadata.generation ?? 0));
-  if (late) return `the ReplicaSet controller to see the last change of ${late.metadata.name}`;
+  if (late) return `the ReplicaSet controller to observe the last change of ${late.metadata.name}`;
   const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
   if ((deployment.status?.availableReplicas ?? 0) !== available)
     return 'the Deployment controller to count the available Pods';
@@ -147,7 +147,7 @@ function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
     return 'the Deployment controller to count the Ready Pods';
   // A ReplicaSet that has just been made smaller still counts the Pods it lets go: until then nobody knows who has seen it.
   const shrinking = oldSets.find((set) => (set.status?.replicas ?? 0) > sizeOf(set));
-  if (shrinking) return `${shrinking.metadata.name} to let its Pods go`;
+  if (shrinking) return `${shrinking.metadata.name} to delete its Pods`;
   if ((deployment.status?.replicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0))
     return 'the Deployment controller to count the Pods';
   if (deployment.spec.paused !== true) return undefined;
@@ -156,5 +156,5 @@ function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const expected = replicas > 0 && shared ? replicas + budget.surge : replicas;
   return updated + old === expected
     ? undefined
-    : `the sizes of the ReplicaSets to add up to ${expected} (now ${updated + old})`;
+    : `the ReplicaSet sizes to add up to ${expected} (now ${updated + old})`;
 }

@@ -22,7 +22,7 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
   replicas: ({ spec }) => spec.replicas ?? 1,
   obstacle({ metadata, spec }) {
     if (spec.updateStrategy?.type !== 'OnDelete') return undefined;
-    const message = `StatefulSet "${metadata.name}" has updateStrategy OnDelete, under which its controller replaces no Pod: set spec.updateStrategy.type to RollingUpdate`;
+    const message = `StatefulSet "${metadata.name}" has update strategy OnDelete, so its controller does not replace Pods: set spec.updateStrategy.type to RollingUpdate`;
     return { reason: 'OnDeleteStrategy', message };
   },
 
@@ -68,7 +68,7 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
   leave: (set, more) => patchObject('leave', STATEFUL_SETS, set, more),
   whyNoVersion: ({ metadata: { name } }) => ({
     failure: undefined,
-    what: `the revision of the new version is not made; why, is shown by: kubectl describe statefulset ${name}`,
+    what: `the revision of the new version is not created; for the reason, run: kubectl describe statefulset ${name}`,
   }),
 
   spending: () => ({

@@ -84,7 +84,7 @@ export function progressOf(
     available: pods.filter(isAvailable).length,
     availableAt: nextAfter(now, pods.map(dueAt)),
     oldAvailableAt: nextAfter(now, alive.filter((pod) => !isNew(pod)).map(dueAt)),
-    unsettled: seen ? undefined : 'the StatefulSet controller to see the last change',
+    unsettled: seen ? undefined : 'the StatefulSet controller to observe the last change',
     stopped: Math.min(partition, replicas) >= replicas - pods.length,
     moving: held !== undefined && partition < replicas - pods.length && partition === (held.partition ?? ALL),
     partition,
