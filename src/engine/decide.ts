@@ -19,7 +19,7 @@ import { misnamedWorkload } from './validate/names.ts';
 import { sentence } from './validate/violation.ts';
 import { decisionOf, type Progress } from './workload/kind.ts';
 import { kindOf } from './workload/registry.ts';
-import * as words from './messages.ts';
+import * as messages from './messages.ts';
 
 /** The same snapshot gives the same decision; a decision that was carried out, taken again, changes nothing. */
 export function decide(snapshot: Snapshot): Decision {
@@ -80,7 +80,7 @@ function goOn(snapshot: Snapshot, progress: Progress): Decision {
     case 'StepsDone':
       return finalize(snapshot, progress, template);
     case 'NoReplicas':
-      return reportMessage(snapshot, words.noReplicas);
+      return reportMessage(snapshot, messages.noReplicas);
     case 'Loose':
       return holdAgain(snapshot, progress, situation.held);
     case 'EditedUnseen':

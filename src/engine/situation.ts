@@ -9,7 +9,7 @@ import { knownStable } from './release/stable.ts';
 import type { Snapshot } from './snapshot.ts';
 import { isTrue, progressingReason } from './status.ts';
 import type { Progress } from './workload/kind.ts';
-import * as words from './messages.ts';
+import * as messages from './messages.ts';
 
 export type Situation =
   /** It was made held, from a backup or from a manifest exported during a release, and nothing runs. */
@@ -75,7 +75,7 @@ function duringRelease(
   if (!same)
     return {
       name: 'NotHeld',
-      bypassed: isPuttingBack(rollout) ? words.changedBack : 'no webhook saw a newer template',
+      bypassed: isPuttingBack(rollout) ? messages.changedBack : 'no webhook saw a newer template',
     };
   if (kind.isLoose(progress)) return { name: 'Loose', held };
   const effects = kind.noticeEdits(progress, held);

@@ -17,8 +17,8 @@ import type { Logger } from '../kube/log.ts';
 import { ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
-import { awaitsOwners, disownOps } from './managed-fields.ts';
-import type { OwnWrites } from './mutation-cache.ts';
+import { hasOwnersToRestore, managedFieldsPatch } from './managed-fields.ts';
+import type { MutationCache } from './mutation-cache.ts';
 import { mergeDiff } from './status-patch.ts';
 import { transformPod } from './transform.ts';
 
@@ -26,7 +26,7 @@ export interface ApplierDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly events: EventRecorder;
-  readonly writes: OwnWrites;
+  readonly writes: MutationCache;
   readonly logger: Logger;
   readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
 }
@@ -36,7 +36,7 @@ type Patch = Effect & { readonly kind: 'Patch' };
 const JSON_PATCH = 'application/json-patch+json';
 const isJsonPatch = (patch: Patch['patch']): patch is readonly PatchOp[] => Array.isArray(patch);
 
-const DISOWN_TRIES = 3;
+const MANAGED_FIELDS_TRIES = 3;
 /** Bad request, forbidden, invalid: trying again helps only when somebody changes something. */
 const REFUSALS = new Set([400, 403, 422]);
 const MAX_MESSAGE = 1_000;
@@ -162,7 +162,7 @@ export class Applier {
     const body = kind ? await this.noteOwners(key, kind, patch, before) : patch;
     const changed = await this.write(key, before, { path, body });
     // A mark is followed by a move at once.
-    if (kind && why !== 'mark') await this.disown(key, kind, before as Workload);
+    if (kind && why !== 'mark') await this.dropOwnership(key, kind, before as Workload);
     return changed;
   }
 
@@ -241,11 +241,11 @@ export class Applier {
   }
 
   /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
-  private async disown(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
+  private async dropOwnership(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
     const path = pathTo(key, kind.resource, before);
     let written = this.deps.writes.newest(key, before);
-    for (let tries = 0; tries < DISOWN_TRIES; tries++) {
-      const ops = disownOps(kind, written, this.deps.clock.now());
+    for (let tries = 0; tries < MANAGED_FIELDS_TRIES; tries++) {
+      const ops = managedFieldsPatch(kind, written, this.deps.clock.now());
       if (!ops) return true;
       try {
         await this.write(key, written, { path, body: ops, contentType: JSON_PATCH });
@@ -280,12 +280,12 @@ export class Applier {
    * whoever waits for a release does not wait for this.
    */
   async giveBackOwners(key: string, kind: WorkloadKind, cached: Workload): Promise<boolean> {
-    if (!awaitsOwners(cached)) return false;
+    if (!hasOwnersToRestore(cached)) return false;
     try {
       const known = await getObject<Workload>(this.deps.api, kind.resource, { ...cached.metadata, uid: undefined });
-      if (!awaitsOwners(known)) return false;
+      if (!hasOwnersToRestore(known)) return false;
       this.deps.writes.remember(key, cached, freeze(known));
-      return await this.disown(key, kind, known);
+      return await this.dropOwnership(key, kind, known);
     } catch (error) {
       this.deps.logger.debug('cannot restore the field owners', { key, error });
       return false;
@@ -296,11 +296,11 @@ export class Applier {
     key: string,
     object: KubeObject,
     call: Omit<ApiCall, 'method'>,
-    trim = (answer: KubeObject): KubeObject => answer,
+    transform = (answer: KubeObject): KubeObject => answer,
   ): Promise<boolean> {
     const contentType = call.contentType ?? 'application/merge-patch+json';
     const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as KubeObject;
-    this.deps.writes.remember(key, object, freeze(trim(answer)));
+    this.deps.writes.remember(key, object, freeze(transform(answer)));
     return answer.metadata.resourceVersion !== object.metadata.resourceVersion;
   }
 }

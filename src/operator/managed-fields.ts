@@ -4,12 +4,12 @@ import type { KubeObject, Workload } from '../api/types.ts';
 import { isOurs, type ManagedFields } from '../engine/workload/field-owners.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 
-export type DisownOp =
+export type ManagedFieldsOp =
   | { readonly op: 'test' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
 /** Given back, and its fields still have the owners that the hold left them. */
-export const awaitsOwners = ({ metadata: { annotations } }: KubeObject): boolean =>
+export const hasOwnersToRestore = ({ metadata: { annotations } }: KubeObject): boolean =>
   annotations?.[FIELD_OWNERS] !== undefined && annotations[HELD] === undefined;
 
 /**
@@ -17,10 +17,14 @@ export const awaitsOwners = ({ metadata: { annotations } }: KubeObject): boolean
  * what we borrowed back to its owners. Undefined when there is nothing to do: during a release also when nobody applies the object on the
  * server, and so nobody asks who owns what. It fails when somebody else has written meanwhile.
  */
-export function disownOps(kind: WorkloadKind, workload: Workload, now: number): readonly DisownOp[] | undefined {
+export function managedFieldsPatch(
+  kind: WorkloadKind,
+  workload: Workload,
+  now: number,
+): readonly ManagedFieldsOp[] | undefined {
   const { resourceVersion, annotations } = workload.metadata;
   const { managedFields = [] } = workload.metadata as { readonly managedFields?: readonly ManagedFields[] };
-  const ends = awaitsOwners(workload);
+  const ends = hasOwnersToRestore(workload);
   const isApplied = managedFields.some(({ operation }) => operation === 'Apply');
   if (!ends && !(isApplied && managedFields.some(isOurs))) return undefined;
   const owners = ends ? kind.fields.readOwners(annotations?.[FIELD_OWNERS]) : [];

@@ -10,7 +10,7 @@ interface Written {
   object: KubeObject;
 }
 
-export class OwnWrites {
+export class MutationCache {
   private readonly keys = new Map<string, Map<string, Written>>();
 
   /**

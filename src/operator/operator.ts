@@ -23,7 +23,7 @@ import type { Change, Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
 import { Applier } from './apply.ts';
 import { ChildWatches } from './children.ts';
-import { OwnWrites } from './mutation-cache.ts';
+import { MutationCache } from './mutation-cache.ts';
 import type { PolicyLookup } from './policies.ts';
 import { keyFor, readKey, workloadKey, type WorkloadName } from './workload.ts';
 
@@ -81,7 +81,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     ...(deps.workers ? { workers: deps.workers } : {}),
     onDone: (result, ms) => metrics?.reconcile(CONTROLLER, result, ms / 1000),
   });
-  const writes = new OwnWrites();
+  const writes = new MutationCache();
   const applier = new Applier({ api, clock, events, writes, logger, ...(metrics ? { metrics } : {}) });
   const children = new ChildWatches({
     api,
@@ -250,7 +250,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     return rollout?.spec.workloadRef.name === metadata.name;
   }
 
-  async function begin(): Promise<void> {
+  async function startWork(): Promise<void> {
     const synced = await Promise.all([rollouts, ...workloads.values()].map((each) => each.whenSynced()));
     if (stopped || synced.includes(false)) return;
     const onListed = (kind: string) => (listing: Listing) =>
@@ -266,7 +266,7 @@ export function createOperator(deps: OperatorDeps): Operator {
   return {
     start() {
       metrics?.watchQueue(CONTROLLER, () => queue.depth);
-      void begin();
+      void startWork();
     },
     async stop() {
       stopped = true;

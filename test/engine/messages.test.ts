@@ -25,7 +25,7 @@ describe('what others say', () => {
 });
 
 describe('a sentence', () => {
-  const approach = { begins: false, changed: false, next: undefined };
+  const approach = { starts: false, changed: false, next: undefined };
   const table: readonly (readonly [sentence: string, made: string])[] = [
     ['a (not ready)', words.namePods([pod('a')])],
     ['a (x), b (not ready), c (not ready)', words.namePods([pod('a', 'x'), pod('b'), pod('c')])],
@@ -41,23 +41,23 @@ describe('a sentence', () => {
       words.waitsForApproval('s', 1, 2, { ...approach, changed: true }),
     ],
     [
-      's not begun: waiting for approval (0 of 1); then step 3',
-      words.waitsForApproval('s', 0, 1, { ...approach, begins: true, next: 3 }),
+      's not started: waiting for approval (0 of 1); continues with step 3',
+      words.waitsForApproval('s', 0, 1, { ...approach, starts: true, next: 3 }),
     ],
-    ['s done: waiting for approval (0 of 2) of the jump to step 3', words.waitsForJump('s', 0, 2, 3)],
-    ['s updates all Pods: waiting for approval (0 of 2) before it begins', words.waitsBeforeAll('s', 0, 2)],
+    ['s done: waiting for approval (0 of 2) to jump to step 3', words.waitsForJump('s', 0, 2, 3)],
+    ['s updates all Pods: waiting for approval (0 of 2) before it starts', words.waitsBeforeAll('s', 0, 2)],
     [
-      's: StepReady was set without the approvals that policy p requires (1 of 2): it is set back to StepPaused',
+      's: StepReady was reset to StepPaused: policy p requires more approvals (1 of 2)',
       words.notApproved('s', 'p', 1, 2),
     ],
     ['s waits: why', words.blocked('s', 'why')],
-    ['s done: going on at t (pause of 9 s)', words.waitsUntil('s', 't', 9)],
+    ['s done: continuing at t (pause of 9 s)', words.waitsUntil('s', 't', 9)],
     ['s done: waiting for approval (1 of 2), and until t', words.waitsForTimeAndApproval('s', 1, 2, 't')],
     ['s stalled: a (x); no further Pod is replaced until they are available', words.stalled('s', [pod('a', 'x')])],
-    ['1 Pod is not made', words.notMade(1)],
-    ['2 Pods are not made', words.notMade(2)],
-    ['x; so did 1 Pod before it', words.again('x', 1)],
-    ['x; so did 2 Pods before it', words.again('x', 2)],
+    ['1 Pod is not created', words.notMade(1)],
+    ['2 Pods are not created', words.notMade(2)],
+    ['x; 1 earlier Pod failed too', words.again('x', 1)],
+    ['x; 2 earlier Pods failed too', words.again('x', 2)],
     ['w natively: 1 of 2 Pods updated', words.natively('w', 1, 2)],
   ];
   rows(
@@ -71,17 +71,17 @@ describe('a command in a sentence', () => {
   const takeover = 'kubectl tranche takeover web';
   const describeIt = 'kubectl describe deployment web';
   const table: readonly (readonly [what: string, made: string, end: string])[] = [
-    ['names the namespace', words.withWayBack('x', of('shop'), true), `x; to go back: ${undo} -n shop`],
-    ['does not name the default namespace', words.withWayBack('x', of('default'), true), `; to go back: ${undo}`],
+    ['names the namespace', words.withWayBack('x', of('shop'), true), `x; to roll back: ${undo} -n shop`],
+    ['does not name the default namespace', words.withWayBack('x', of('default'), true), `; to roll back: ${undo}`],
     [
       'does not name a namespace that is not known',
       words.withWayBack('x', of(undefined), true),
-      `; to go back: ${undo}`,
+      `; to roll back: ${undo}`,
     ],
     [
       'is none where no ReplicaSet has the version',
       words.withWayBack('x', of('shop'), false),
-      'apply the manifest of the version before, which no ReplicaSet keeps any more',
+      'apply the manifest of the stable version (no ReplicaSet has it)',
     ],
     ['takes a release over', words.leftByOpenKruise(of('shop')), `: ${takeover} -n shop`],
     ['takes it over in the default namespace', words.leftByOpenKruise(of('default')), `: ${takeover}`],
@@ -112,7 +112,13 @@ describe('a command in a sentence', () => {
 
 describe('a workload that stays held', () => {
   it('is named, and what to do', () => {
-    assert.match(words.stableChanged('web'), /^Deployment "web" stays held: .*apply the manifest of that version$/);
-    assert.match(words.stableUnknown('web'), /^Deployment "web" stays held: .*apply the manifest of that version$/);
+    assert.match(
+      words.stableChanged('web'),
+      /^Deployment "web" stays held: .*apply the manifest of the stable version$/,
+    );
+    assert.match(
+      words.stableUnknown('web'),
+      /^Deployment "web" stays held: .*apply the manifest of the stable version$/,
+    );
   });
 });

@@ -128,7 +128,7 @@ describe('with no release under way, the situation is', () => {
     [
       'one version, another than the one that is known',
       { ...well, ...free('v2', 10, { v1: 0 }) },
-      'Settled: a new template went out without being held',
+      'Settled: a new template was rolled out without being held',
     ],
     [
       'one version, which OpenKruise knows by its own hash',
@@ -157,7 +157,7 @@ describe('with no release under way, the situation is', () => {
     [
       'one version with one replica, another than the one that is known',
       { ...well, ...stage({ replicas: 1, updated: 1, old: { v1: 0 }, state: 'free' }) },
-      'Settled: a new template went out without being held',
+      'Settled: a new template was rolled out without being held',
     ],
     [
       'one version, which the status knows by its hash alone',
@@ -173,7 +173,7 @@ describe('with no release under way, the situation is', () => {
         rollout: rollout({ status: { phase: 'Healthy', currentStepIndex: 0, currentStepState: '' } }),
         ...free('v2', 2, { v1: 8 }),
       },
-      'NotHeld: the Rollout was made during a rolling update',
+      'NotHeld: the Rollout was created during a rolling update',
     ],
     ['0 replicas, of a Rollout that is new', { ...stage({ replicas: 0, old: 0, state: 'free' }) }, 'Settled'],
     ['0 replicas with a new template', { ...well, ...stage({ replicas: 0, old: 0, state: 'free' }) }, 'NewTemplate'],
@@ -190,7 +190,7 @@ describe('with no release under way, the situation is', () => {
     [
       'two versions, of a Rollout that is new: old Pods still serve',
       { ...free('v2', 2, { v1: 8 }) },
-      'NotHeld: the Rollout was made during a rolling update',
+      'NotHeld: the Rollout was created during a rolling update',
     ],
     [
       'two versions, of a Rollout that is new: nothing but the new one serves',
@@ -210,22 +210,22 @@ describe('with no release under way, the situation is', () => {
     [
       'two versions, of a Rollout that is new: one old Pod serves',
       { ...stage({ updated: 8, old: 2, lacking: 1, state: 'free' }) },
-      'NotHeld: the Rollout was made during a rolling update',
+      'NotHeld: the Rollout was created during a rolling update',
     ],
     [
       'two versions, of a Rollout that is new: the new one is not made',
       { ...stage({ updated: 0, old: 2, lacking: 2, state: 'free' }) },
-      'NotHeld: the Rollout was made during a rolling update',
+      'NotHeld: the Rollout was created during a rolling update',
     ],
     [
       'two versions, of a Rollout that is new: nothing serves',
       { ...stage({ updated: 8, available: 0, old: 2, lacking: 2, state: 'free' }) },
-      'NotHeld: the Rollout was made during a rolling update',
+      'NotHeld: the Rollout was created during a rolling update',
     ],
     [
       'two versions, nothing but the new one serves, but the Rollout was disabled and knows what was stable',
       { ...at(healthy('v1', { phase: 'Disabled' })), ...stage({ updated: 8, old: 2, lacking: 2, state: 'free' }) },
-      'NotHeld: the Rollout was made during a rolling update',
+      'NotHeld: the Rollout was created during a rolling update',
     ],
     ['a restart, where restarts are native and its version is made', { ...native, ...restarting }, 'Settled'],
     [
@@ -342,7 +342,7 @@ describe('during a release, the situation is', () => {
         ...at(atStep(1, 'StepUpgrade', { reason: 'Paused' })),
         ...stage({ updated: 10, old: { v1: 0 }, state: 'free' }),
       },
-      'NotHeld: the record of the hold was taken off',
+      'NotHeld: the annotations of the hold were removed',
     ],
     [
       'a newer template without a hold, and no old Pod',
@@ -367,7 +367,7 @@ describe('during a release, the situation is', () => {
     [
       'the record was taken off, and old Pods run',
       { ...steps, ...stage({ updated: 2, state: 'free' }) },
-      'NotHeld: the record of the hold was taken off',
+      'NotHeld: the annotations of the hold were removed',
     ],
     ['not held, with 0 replicas', { ...steps, ...stage({ replicas: 0, old: 0, state: 'free' }) }, 'NoReplicas'],
     [
@@ -384,12 +384,12 @@ describe('during a release, the situation is', () => {
     [
       'a newer template with the id of the release under way',
       { ...steps, ...stage({ ...third, deployment: { labels: { [ROLLOUT_ID]: 'r2' } } }) },
-      'NotHeld: a newer template was not announced',
+      'NotHeld: no webhook saw a newer template',
     ],
     [
       'a newer template with an id of its own, while the controller may replace Pods',
       { ...steps, ...stage({ ...third, state: 'moving' }) },
-      'NotHeld: a newer template was not announced',
+      'NotHeld: no webhook saw a newer template',
     ],
     [
       'the rollback of a failed release, changed on its way',
@@ -402,7 +402,7 @@ describe('during a release, the situation is', () => {
         ...at(atStep(1, 'StepUpgrade'), { canary: { onFailure: 'Rollback' } }),
         ...stage({ ...third, deployment: { labels: { [ROLLOUT_ID]: 'r2' } } }),
       },
-      'NotHeld: a newer template was not announced',
+      'NotHeld: no webhook saw a newer template',
     ],
     [
       'a newer template after a failure that nobody rolls back',
@@ -410,18 +410,18 @@ describe('during a release, the situation is', () => {
         ...at(atStep(1, 'StepUpgrade', { conditions: [condition('Stalled', 'True', 'PodsFailing')] })),
         ...stage({ ...third, deployment: { labels: { [ROLLOUT_ID]: 'r2' } } }),
       },
-      'NotHeld: a newer template was not announced',
+      'NotHeld: no webhook saw a newer template',
     ],
     ['the template has a field more than it had, in its ReplicaSet too', { ...steps, ...newDefault() }, 'InSteps'],
     [
       'the same, where a policy asks for approvals: only the digest counts',
       { ...steps, ...newDefault(), gate: approving },
-      'NotHeld: a newer template was not announced',
+      'NotHeld: no webhook saw a newer template',
     ],
     [
       'the same, where a policy protects the release',
       { ...steps, ...newDefault(), gate: protecting },
-      'NotHeld: a newer template was not announced',
+      'NotHeld: no webhook saw a newer template',
     ],
     [
       'the same, where a policy asks for approvals and the status has no digest: OpenKruise’s',

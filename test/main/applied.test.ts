@@ -5,7 +5,7 @@ import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
 import type { ManagedFields } from '../../src/engine/workload/field-owners.ts';
 import { FIELDS, parseHeld } from '../../src/engine/workload/deployment/hold.ts';
-import { disownOps } from '../../src/operator/managed-fields.ts';
+import { managedFieldsPatch } from '../../src/operator/managed-fields.ts';
 import { deploymentPath, rollout, startPlayground, Stage, type Playground } from '../cli/support.ts';
 import { until } from './cluster.ts';
 
@@ -137,7 +137,7 @@ describe('a Deployment that is applied on the server', function () {
       ...(subresource && { subresource }),
     });
     const of = (...managedFields: object[]) =>
-      disownOps(
+      managedFieldsPatch(
         deploymentKind,
         { metadata: { name: 'web', resourceVersion: '7', managedFields }, spec: {} } as never,
         0,

@@ -6,7 +6,7 @@ import type { Decision } from '../../src/engine/decision.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Applier } from '../../src/operator/apply.ts';
-import { OwnWrites } from '../../src/operator/mutation-cache.ts';
+import { MutationCache } from '../../src/operator/mutation-cache.ts';
 
 const rollout = {
   apiVersion: 'rollouts.kruise.io/v1beta1',
@@ -29,7 +29,7 @@ describe('carrying out a decision', () => {
       },
       clock: { now: () => 0, random: () => 0, after: () => () => {} },
       events: { record: () => {} },
-      writes: new OwnWrites(),
+      writes: new MutationCache(),
       logger: silent,
     });
 
@@ -47,7 +47,7 @@ describe('carrying out a decision', () => {
       api: { request: (call) => (made.push(call), Promise.resolve(deployment)), watch: () => Promise.resolve() },
       clock: { now: () => 0, random: () => 0, after: () => () => {} },
       events: { record: () => {} },
-      writes: new OwnWrites(),
+      writes: new MutationCache(),
       logger: silent,
     });
     const patch = { metadata: { annotations: { [HELD]: '{}' } } };

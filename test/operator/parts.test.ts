@@ -1,7 +1,7 @@
 // The small parts of the operator: differences as patches, selectors as text, and what we have written ourselves.
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
-import { OwnWrites } from '../../src/operator/mutation-cache.ts';
+import { MutationCache } from '../../src/operator/mutation-cache.ts';
 import { selectorText } from '../../src/kube/selector.ts';
 import { transformWorkload, transformPod, transformReplicaSet } from '../../src/operator/transform.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
@@ -40,7 +40,7 @@ describe('a selector', () => {
 describe('what we have just written', () => {
   const at = (resourceVersion: string, uid = 'u'): KubeObject => ({ metadata: { name: 'x', uid, resourceVersion } });
   it('is newer than the cache as long as the cache shows what was before it', () => {
-    const writes = new OwnWrites();
+    const writes = new MutationCache();
     writes.remember('k', at('1'), at('5'));
     writes.remember('k', at('5'), at('7'));
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7');
@@ -49,7 +49,7 @@ describe('what we have just written', () => {
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1', 'once seen, the cache leads again');
   });
   it('of a Pod, is newer than what came before it from somebody else', () => {
-    const writes = new OwnWrites();
+    const writes = new MutationCache();
     const pod = (resourceVersion: string): KubeObject => ({ ...at(resourceVersion), kind: 'Pod' });
     writes.remember('k', pod('97'), pod('101'));
     assert.equal(writes.newest('k', pod('99')).metadata.resourceVersion, '101');
@@ -67,7 +67,7 @@ describe('what we have just written', () => {
       back,
       ...(namespace !== undefined && { namespace }),
     });
-    const writes = new OwnWrites();
+    const writes = new MutationCache();
     const shown = (key: string): string | undefined => writes.newest(key, rollout('5')).metadata.resourceVersion;
     const write = (): void => ['n/k', 'm/k'].forEach((key) => writes.remember(key, rollout('5'), rollout('70')));
     write();
@@ -86,12 +86,12 @@ describe('what we have just written', () => {
     assert.deepEqual([shown('n/k'), shown('m/k')], ['70', '5']);
   });
   it('gives way to what came after it', () => {
-    const writes = new OwnWrites();
+    const writes = new MutationCache();
     writes.remember('k', at('1'), at('5'));
     assert.equal(writes.newest('k', at('9')).metadata.resourceVersion, '9');
   });
   it('is about this object, not another of the same name', () => {
-    const writes = new OwnWrites();
+    const writes = new MutationCache();
     writes.remember('k', at('1'), at('5'));
     assert.equal(writes.newest('k', at('1', 'other')).metadata.resourceVersion, '1');
   });

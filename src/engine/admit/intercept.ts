@@ -23,7 +23,7 @@ import {
 } from './edit.ts';
 import { whileLeftBehind } from './left-behind.ts';
 import { patchOf, type PastPolicy } from './marks.ts';
-import * as words from './messages.ts';
+import * as messages from './messages.ts';
 import type { Wanted } from './patch.ts';
 import { idSet, rolloutId } from './release-id.ts';
 import { traceOf } from './trace.ts';
@@ -117,16 +117,16 @@ function whileFree(context: Context, old: Deployment): Ruling {
     // As a label, so that the status follows it, and the next release has it.
     const id = idSet(context, old);
     const wanted = id === undefined ? kept : { ...kept, labels: { ...kept.labels, [keys.ROLLOUT_ID]: id } };
-    return { verdict: 'Kept', isQuiet: () => false, wanted, warnings: words.recreates(rollout, old, next) };
+    return { verdict: 'Kept', isQuiet: () => false, wanted, warnings: messages.recreates(rollout, old, next) };
   }
-  const bypass = words.bypassReason(rollout, next, change);
+  const bypass = messages.bypassReason(rollout, next, change);
   if (bypass !== undefined) return { verdict: 'Bypassed', wanted: kept, warnings: [bypass] };
   return startHold(context, old, rollout, kept);
 }
 
 /** No Rollout, or one that stands aside. */
 function ungoverned({ next, rollout, changed }: Context, old: Deployment, exported: Wanted): Ruling {
-  const warnings = changed && rollout !== undefined ? [words.standsAside(rollout, next)] : [];
+  const warnings = changed && rollout !== undefined ? [messages.standsAside(rollout, next)] : [];
   // Nobody may say who changed the template, and nobody sees who does now.
   const author = changed ? null : (annotationOf(old, keys.CHANGED_BY) ?? null);
   const wanted = { ...exported, annotations: { ...exported.annotations, [keys.CHANGED_BY]: author } };
@@ -145,13 +145,13 @@ function startHold(context: Context, old: Deployment, rollout: Rollout, kept: Wa
     annotations: annotationsOfHeld(kind, { ...held, ...traced.record }, user),
     borrowed,
   };
-  return { verdict: 'Held', wanted, warnings: [words.released(rollout, next, change), ...traced.warnings] };
+  return { verdict: 'Held', wanted, warnings: [messages.released(rollout, next, change), ...traced.warnings] };
 }
 
 function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling {
   const { kind, next, rollout, changed } = context;
   if (next.spec.strategy?.type !== old.spec.strategy?.type) {
-    return { verdict: 'Refused', warnings: [], refusal: words.strategyTypeRefusal(held, next) };
+    return { verdict: 'Refused', warnings: [], refusal: messages.strategyTypeRefusal(held, next) };
   }
   const { dropped } = context.owned(old);
   const edit = kind.edits.editOfHeld(context, old, held, { changed, dropped });
@@ -159,21 +159,21 @@ function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling 
   const free = (): Wanted => freed(context, old, edit.after, authorOf(context, old));
   // A record that the status does not confirm is looked at by the operator first: it is held until then.
   if (back && kind.mayFreeAtOnce(held) && isTrusted(held, rollout)) {
-    const warnings = [words.rolledBack(held, next, kind.isPaused(edit.after))];
+    const warnings = [messages.rolledBack(held, next, kind.isPaused(edit.after))];
     return { verdict: 'RolledBack', wanted: free(), warnings };
   }
   if (edit.unpauses && !governs(rollout)) {
-    return { verdict: 'Freed', wanted: free(), warnings: [words.freed(held, next)] };
+    return { verdict: 'Freed', wanted: free(), warnings: [messages.freed(held, next)] };
   }
   const holding = kind.edits.holdOn(old, edit);
   if (back) {
     const wanted = stillHeld(context, old, holding);
-    return { verdict: 'RolledBack', wanted, warnings: [words.rollsBackLater(held)] };
+    return { verdict: 'RolledBack', wanted, warnings: [messages.rollsBackLater(held)] };
   }
   if (changed && governs(rollout)) return supersede(context, old, rollout, held, holding);
   const warnings = changed
-    ? [words.stillHeld(held, next)]
-    : words.kept(edit.before, next, editedFields(edit), {
+    ? [messages.stillHeld(held, next)]
+    : messages.kept(edit.before, next, editedFields(edit), {
         unpaused: edit.unpauses,
         marked: edit.marked,
         paused: kind.isPaused(edit.before),
@@ -192,7 +192,7 @@ function supersede(context: Context, old: Deployment, rollout: Rollout, before: 
   // Whatever the record says, the operator goes by what it knows to be stable.
   const { phase, canaryStatus } = rollout.status ?? {};
   const back = phase === 'Progressing' && canaryStatus?.stableDigest === context.digest(next);
-  const said = back ? words.rollsBackLater(before) : words.superseded(rollout, next, change);
+  const said = back ? messages.rollsBackLater(before) : messages.superseded(rollout, next, change);
   return {
     verdict: 'Superseded',
     wanted: { ...wanted, labels: { ...wanted.labels, [keys.ROLLOUT_ID]: id } },

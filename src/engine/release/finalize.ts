@@ -37,7 +37,7 @@ import { withNumbers } from '../steps/run.ts';
 import { UNKNOWN } from '../lib/template.ts';
 import { formatTime } from '../lib/time.ts';
 import { goBack, wayBack, type WayBack } from './way-back.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 /** The stable template was restored: the workload's controller rolls back without steps. */
 export function cancel(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
@@ -50,7 +50,7 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: Templat
     setCondition(draft, now, 'Progressing', 'True', 'Cancelling', message);
     events.push({ reason: 'RolledBack', message });
   }
-  draft.message = words.natively('rolling back', progress.updated, progress.replicas);
+  draft.message = messages.natively('rolling back', progress.updated, progress.replicas);
   if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, events);
   if (!kind.isSettled(progress, 0))
     return { ...report(snapshot, draft, events), effects: kind.repair(progress), needsChildren: true };
@@ -62,7 +62,7 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: Templat
 export function finalize(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { kind } = progress;
   const draft = draftOf(snapshot.rollout);
-  draft.message = words.natively('finishing', progress.updated, progress.replicas);
+  draft.message = messages.natively('finishing', progress.updated, progress.replicas);
   if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, []);
   if (!kind.isSettled(progress, toleratedBy(snapshot, progress)))
     return { ...report(snapshot, draft, []), effects: kind.repair(progress), needsChildren: true };
@@ -179,7 +179,7 @@ function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): D
   const draft = draftOf(rollout);
   const before = conditionOf(draft.conditions, 'Stalled');
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
-  draft.message = words.leftByOpenKruise(rollout);
+  draft.message = messages.leftByOpenKruise(rollout);
   setCondition(draft, now, 'Stalled', 'True', 'LeftByOpenKruise', draft.message);
   const known = before?.status === 'True' && before.message === draft.message;
   return report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
@@ -223,10 +223,11 @@ function leaving(snapshot: Snapshot, progress: Progress, outcome: 'Deleted' | 'D
   if (why !== undefined && (stored === undefined || !mayDiffer)) {
     const way = wayBack(snapshot, progress, held);
     if (way.kind === 'Ask') return way.decision;
-    if (way.kind === 'Unknown') return stayHeld(snapshot, progress, draft, words.stableUnknown(workload.metadata.name));
+    if (way.kind === 'Unknown')
+      return stayHeld(snapshot, progress, draft, messages.stableUnknown(workload.metadata.name));
     const effect = goBack(progress, way.template, { ...held, reverted: generationOf(workload) });
     if (effect && stored !== undefined)
-      return stayHeld(snapshot, progress, draft, words.stableChanged(workload.metadata.name));
+      return stayHeld(snapshot, progress, draft, messages.stableChanged(workload.metadata.name));
     if (effect) return { ...report(snapshot, draft, []), effects: [effect] };
   }
   const move = kind.giveBack(progress, held, nothingOfOurs);
@@ -317,10 +318,10 @@ export function releaseOrphan(
     if (way.kind === 'Ask') return way.decision;
     // Without a Rollout there is no status to report this in, so the log and an event do.
     const stay = (why: string): Decision => decisionOf(kind.freeze(progress, progress.held!), 'Stalled', why);
-    if (way.kind === 'Unknown') return stay(words.stableUnknown(name));
+    if (way.kind === 'Unknown') return stay(messages.stableUnknown(name));
     const effect = goBack(progress, way.template, { ...progress.held!, reverted: generationOf(workload) });
     if (effect && storedInstead(progress, facts.digest(workload.spec.template)) !== undefined)
-      return stay(words.stableChanged(name));
+      return stay(messages.stableChanged(name));
     if (effect) return { effects: [effect], events: [], needsChildren: true };
   }
   const move = kind.giveBack(progress, progress.held!, nothingOfOurs);

@@ -5,7 +5,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { draftOf, isTrue, rollbackId, setCondition, type Draft } from '../status.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
 import { lastReleaseId } from './release-id.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 /** Nothing has changed since the last release: no ReplicaSet need be looked at. */
 export function isIdle({ rollout, digest }: Snapshot, workload: Workload): boolean {
@@ -20,7 +20,7 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
   const draft = draftOf(rollout);
   if (isTrue(rollout, 'Stalled')) {
     setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
-    draft.message = words.idle;
+    draft.message = messages.idle;
   }
   const id = workload.metadata.labels?.[ROLLOUT_ID];
   const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';

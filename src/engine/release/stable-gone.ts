@@ -6,7 +6,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { draftOf, report, setCondition } from '../status.ts';
 import { decisionOf, effectsOf, type Progress } from '../workload/kind.ts';
 import { goBack, wayBack } from './way-back.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 /** No version has the stable template any more, and its Pods were deleted or replaced without a budget. */
 export function isStableGone({ rollout, digest }: Snapshot, progress: Progress, held: HoldRecord): boolean {
@@ -35,7 +35,7 @@ export function stableGone(snapshot: Snapshot, progress: Progress, held: HoldRec
   const draft = draftOf(rollout);
   setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', message);
   if (way.kind === 'Unknown') {
-    draft.message = words.stableUnknown(progress.workload.metadata.name);
+    draft.message = messages.stableUnknown(progress.workload.metadata.name);
     return { ...report(snapshot, draft, []), effects: effectsOf(kind.freeze(progress, held)), needsChildren: true };
   }
   draft.message = `${message}: the stable version is restored`;

@@ -4,7 +4,7 @@ import type { Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { notReached } from './reach.ts';
 import type { Obstacle } from '../workload/kind.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 const MISSING_AGAIN_MS = 60_000;
 
@@ -27,7 +27,7 @@ export function standAside(
     WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
     RecreateStrategy: by,
     OnDeleteStrategy: by,
-    LeftByOpenKruise: words.leftByOpenKruise(rollout),
+    LeftByOpenKruise: messages.leftByOpenKruise(rollout),
     InvalidWorkloadRef: `this Rollout has no effect: ${by}`,
     WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
     NotReached: unreached === undefined ? '' : notReached(name, unreached),

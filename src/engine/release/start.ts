@@ -22,7 +22,7 @@ import { atStep, withNumbers } from '../steps/run.ts';
 import { differences } from '../lib/template-diff.ts';
 import { formatTime } from '../lib/time.ts';
 import type { Progress } from '../workload/kind.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 /** The running version becomes the stable version. */
 export function adopt(
@@ -46,7 +46,7 @@ export function adopt(
     events.push({ reason: 'Bypassed', message: bypassed });
   }
   draft.phase = 'Healthy';
-  draft.message = words.idle;
+  draft.message = messages.idle;
   draft.canary = {
     ...withNumbers(blank, progress),
     rolloutHash: rollout.metadata.annotations?.[PLAN_HASH] ?? '',
@@ -99,7 +99,7 @@ function keepStable({ digest }: Snapshot, progress: Progress, stable: TemplateDi
 
 /** The current release failed, and another program changed its rollback into a new version. */
 const failedBefore = ({ rollout }: Snapshot, { held }: Progress): boolean =>
-  held?.bypassed === words.changedBack && isTrue(rollout, 'Stalled') && !hasComeBack(rollout.status?.history ?? []);
+  held?.bypassed === messages.changedBack && isTrue(rollout, 'Stalled') && !hasComeBack(rollout.status?.history ?? []);
 
 /** The current release is the changed rollback of the previous one: it started when the previous one failed. */
 export const hasComeBack = ([current, before]: Draft['history']): boolean =>
@@ -126,8 +126,8 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
   draft.phase = 'Progressing';
   draft.message =
     progress.replicas === 0
-      ? words.noReplicas
-      : words.updating(words.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
+      ? messages.noReplicas
+      : messages.updating(messages.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
   draft.canary = {
     ...withNumbers(blank, progress),
     ...atStep(1, steps.length, progress.updated > target, progress.replicas),

@@ -8,7 +8,7 @@ import type { Answer, Run } from './run.ts';
 import { effectsOf } from '../workload/kind.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { wayBack } from '../release/way-back.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 const REMIND_MS = 300_000;
 /** After an outage everything seems late, until those who make Pods and start them have come to it. */
@@ -73,7 +73,7 @@ export function remind(run: Run): { readonly effects: readonly Effect[]; readonl
 
 /** The release before this one failed, and came back as this one: to put it back again would bring the same again. */
 const isChangedBack = ({ held, draft }: Run): boolean =>
-  held.bypassed === words.changedBack && hasComeBack(draft.history);
+  held.bypassed === messages.changedBack && hasComeBack(draft.history);
 
 /** Stalled: nothing more is spent, or the stable version is put back. Undefined when the step may go on. */
 export function judge(run: Run, health: Health): Answer | undefined {
@@ -90,13 +90,13 @@ export function judge(run: Run, health: Health): Answer | undefined {
     return undefined;
   }
   const reason = failing ? 'PodsFailing' : 'StepDeadlineExceeded';
-  const message = words.stalled(name, failing ? health.failing : health.late);
+  const message = messages.stalled(name, failing ? health.failing : health.late);
   const goesBack = rollout.spec.strategy.canary?.onFailure === 'Rollback' && !isChangedBack(run);
   const way = goesBack ? wayBack(snapshot, progress, held) : undefined;
   if (way?.kind === 'Ask') return { needsCopy: way.decision.needsCopy };
   const rollsBack = way?.kind === 'Template';
-  draft.message = rollsBack ? message : words.withWayBack(message, rollout, progress.stableVersion !== undefined);
-  if (way?.kind === 'Unknown') draft.message = `${message}; ${words.stableUnknown(progress.workload.metadata.name)}`;
+  draft.message = rollsBack ? message : messages.withWayBack(message, rollout, progress.stableVersion !== undefined);
+  if (way?.kind === 'Unknown') draft.message = `${message}; ${messages.stableUnknown(progress.workload.metadata.name)}`;
   setCondition(draft, now, 'Stalled', 'True', reason, message);
   if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
   if (!rollsBack) {
@@ -109,7 +109,7 @@ export function judge(run: Run, health: Health): Answer | undefined {
   const since = before?.status === 'True' ? (parseTime(before.lastTransitionTime) ?? now) : now;
   const from = failing ? since : since + LATE_FOR_MS;
   if (before?.status !== 'True' || from > now) return { againAtMs: Math.min(from, health.changesAt ?? Infinity) };
-  draft.message = `${name} failed: rolling back to the stable version because of ${words.namePods(failing ? health.failing : health.late)}`;
+  draft.message = `${name} failed: rolling back to the stable version because of ${messages.namePods(failing ? health.failing : health.late)}`;
   events.push({ reason: 'FailureRollback', message: draft.message });
   return { effects: [progress.kind.revert(progress.workload, way.template)] };
 }

@@ -15,7 +15,7 @@ import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } fro
 import { atStep, withNumbers, type Answer, type Run } from './run.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 /** So long a step's batches may move without being held on the way. */
 const YOUNG_MS = 30_000;
@@ -38,7 +38,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
   // Nothing is granted before the approval that it waits for.
   const target = before.notBegun === true ? Math.min(wanted, progress.updated) : wanted;
   const atRest = before.currentStepState === 'StepPaused' || before.currentStepState === 'StepReady';
-  const name = words.stepOf(index, Math.max(steps.length, 1));
+  const name = messages.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
   // As after a jump back: what OpenKruise has brought stays.
   const status = foreign
@@ -101,7 +101,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
 function decideRun(run: Run, mayJump: boolean): Answer {
   const { progress, draft } = run;
   if (progress.replicas === 0) {
-    draft.message = words.noReplicas;
+    draft.message = messages.noReplicas;
     return {};
   }
   const frozen = frozenBy(run);
@@ -127,7 +127,7 @@ function decideRun(run: Run, mayJump: boolean): Answer {
       return finish(run);
     case 'BeforeStepUpgrade':
     case '':
-      return beginStep(run);
+      return startStep(run);
   }
 }
 
@@ -144,8 +144,12 @@ function upgrade(run: Run, health: Health): Answer {
     reminder?.againAtMs,
   );
   const waitsFor =
-    health.waiting.length > 0 ? words.namePods(health.waiting) : move.kind === 'Wait' ? move.waitsFor : 'the next Pods';
-  draft.message = words.updating(name, Math.min(progress.available, goal.target), goal.target, waitsFor);
+    health.waiting.length > 0
+      ? messages.namePods(health.waiting)
+      : move.kind === 'Wait'
+        ? move.waitsFor
+        : 'the next Pods';
+  draft.message = messages.updating(name, Math.min(progress.available, goal.target), goal.target, waitsFor);
   if (move.kind === 'Done' && labels.length === 0) return completeStep(run);
   noteTrim(run, move);
   return { effects: [...effectsOf(move), ...(reminder?.effects ?? []), ...labels], againAtMs };
@@ -192,8 +196,8 @@ function waitOrGoOn(run: Run): Answer {
   if (until !== undefined && until > snapshot.now) {
     draft.message =
       standing?.enough === false
-        ? words.waitsForTimeAndApproval(name, standing.given, standing.required, formatTime(until))
-        : words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+        ? messages.waitsForTimeAndApproval(name, standing.given, standing.required, formatTime(until))
+        : messages.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
     return { againAtMs: until };
   }
   if (standing?.enough === true) return enterNext(run);
@@ -204,15 +208,15 @@ function waitOrGoOn(run: Run): Answer {
   const next = nextStepIndex === usualNext(draft.canary!, run.index, run.steps.length) ? undefined : nextStepIndex;
   const message =
     grantedReplicas === 0
-      ? words.waitsBeforeAll(name, given, required)
+      ? messages.waitsBeforeAll(name, given, required)
       : jump > 0
-        ? words.waitsForJump(name, given, required, jump)
-        : words.waitsForApproval(name, given, required, {
+        ? messages.waitsForJump(name, given, required, jump)
+        : messages.waitsForApproval(name, given, required, {
             starts: notBegun === true,
             changed: planChanged === true,
             next: standing === undefined ? next : undefined,
           });
-  draft.message = words.withWayBack(message, snapshot.rollout, progress.stableVersion !== undefined);
+  draft.message = messages.withWayBack(message, snapshot.rollout, progress.stableVersion !== undefined);
   return {};
 }
 
@@ -242,7 +246,7 @@ function ready(run: Run, health: Health): Answer {
   if (standing?.enough === false) {
     const { policies, given, required } = standing;
     draft.canary = { ...draft.canary!, currentStepState: 'StepPaused' };
-    events.push({ reason: 'PolicyBlocked', message: words.notApproved(name, policies, given, required) });
+    events.push({ reason: 'PolicyBlocked', message: messages.notApproved(name, policies, given, required) });
     return pause(run, health);
   }
   const until = standing === undefined ? undefined : pausedUntil(run);
@@ -251,7 +255,7 @@ function ready(run: Run, health: Health): Answer {
   const move = progress.kind.advance(progress, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
-  if (waits) draft.message = words.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
+  if (waits) draft.message = messages.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
   const waiting = waits ? { againAtMs: until } : enterNext(run);
   return {
     effects,
@@ -282,7 +286,7 @@ function isJump({ snapshot, draft, index, steps }: Run): boolean {
 }
 
 /** The release waits to begin. */
-function beginStep(run: Run): Answer {
+function startStep(run: Run): Answer {
   const waiting = waitForPolicy(run);
   if (waiting !== undefined) return waiting;
   enter(run, run.index, run.snapshot.now, run.draft.canary!.grantedReplicas);
@@ -297,7 +301,7 @@ function waitForPolicy({ snapshot, draft, events, name }: Run): Answer | undefin
     dropConditions(draft, 'PolicyBlocked');
     return undefined;
   }
-  draft.message = words.blocked(name, blocked.message);
+  draft.message = messages.blocked(name, blocked.message);
   const before = conditionOf(rollout.status?.conditions, 'PolicyBlocked');
   if (before?.reason !== blocked.reason) events.push({ reason: 'PolicyBlocked', message: draft.message });
   setCondition(draft, now, 'PolicyBlocked', 'True', blocked.reason, blocked.message);
@@ -341,8 +345,8 @@ function enter(
   draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps, progress.replicas) };
   if (grantedReplicas !== undefined) draft.canary = { ...draft.canary, grantedReplicas };
   setState(draft, 'StepUpgrade', now);
-  const name = words.stepOf(index, Math.max(steps.length, 1));
-  draft.message = words.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
+  const name = messages.stepOf(index, Math.max(steps.length, 1));
+  draft.message = messages.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
   events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${progress.replicas} Pods` });
 }
 
@@ -351,7 +355,7 @@ function finish({ snapshot, draft, progress }: Run): Answer {
   const { now } = snapshot;
   setState(draft, 'Completed', now);
   setCondition(draft, now, 'Progressing', 'True', 'Finalising', 'the steps are done, the Deployment is given back');
-  draft.message = words.natively('finishing', progress.updated, progress.replicas);
+  draft.message = messages.natively('finishing', progress.updated, progress.replicas);
   return {};
 }
 

@@ -1,10 +1,10 @@
-// Pods that the new version is to have and that are not made: how many, since when they are due, and why not, in Kubernetes' words.
+// Pods that the new version is to have and that are not made: how many, since when they are due, and why not, in Kubernetes' messages.
 import type { Condition } from '../../api/types.ts';
 import type { Missing } from './pod-health.ts';
 import { conditionOf } from '../status.ts';
 import type { Run } from './run.ts';
 import { parseTime } from '../lib/time.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 /** Since when the Pods of the step are due: from its begin, or from the moment at which the last of them were asked for. */
 export function dueSince({ held, draft, snapshot }: Run): number {
@@ -32,11 +32,11 @@ export function missingPods(run: Run): Missing | undefined {
   const failure = conditionOf(newVersion.conditions, 'ReplicaFailure');
   // Pods that it could not delete are no Pods that it could not make.
   const told = failure?.status === 'True' && failure.reason !== 'FailedDelete' ? failure : undefined;
-  return missing(newVersion.maker, count, told, words.notMade(count));
+  return missing(newVersion.maker, count, told, messages.notMade(count));
 }
 
 function missing(pod: string, pods: number, failure: Condition | undefined, what: string): Missing {
-  const said = words.cleaned(failure?.message || failure?.reason || '');
+  const said = messages.cleaned(failure?.message || failure?.reason || '');
   const refusedAt = parseTime(failure?.lastTransitionTime ?? failure?.lastUpdateTime);
   return { pod, pods, why: said ? `${what}: ${said}` : what, ...(refusedAt === undefined ? {} : { refusedAt }) };
 }

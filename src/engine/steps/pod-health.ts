@@ -2,7 +2,7 @@
 import type { ContainerStatus, Pod } from '../../api/types.ts';
 import { readySince } from '../workload/pods.ts';
 import { parseTime } from '../lib/time.ts';
-import * as words from '../messages.ts';
+import * as messages from '../messages.ts';
 
 export interface Trouble {
   /** The Pod's name, or what is to make it. */
@@ -134,9 +134,9 @@ function failingAgain(
   );
   const streak = end === -1 ? rejected : rejected.slice(0, end);
   if (streak.length === 0) return undefined;
-  const said = words.cleaned([last.status?.reason ?? 'Failed', last.status?.message].filter(Boolean).join(': '));
+  const said = messages.cleaned([last.status?.reason ?? 'Failed', last.status?.message].filter(Boolean).join(': '));
   const before = streak.length - 1;
-  const why = before === 0 ? said : words.again(said, before);
+  const why = before === 0 ? said : messages.again(said, before);
   const pods = Math.min(unavailable, Math.floor(streak.length / RESTARTS));
   const from = pods === 0 ? Infinity : createdAt(streak.at(-1)!) + TRANSIENT_MS;
   return { trouble: { pod: last.metadata.name, why, pods: Math.max(1, pods) }, from };

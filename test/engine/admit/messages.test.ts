@@ -13,25 +13,25 @@ describe('the sentence about a release that begins', () => {
       'counts its Pods',
       [1, '50%', '100%'],
       10,
-      'demo releases this in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve demo -n shop',
+      'Rollout demo releases this in 3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: kubectl tranche approve demo -n shop',
     ],
     [
       'tells of the rest',
       [1],
       10,
-      'demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
+      'Rollout demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
     ],
     [
       'tells of the only Pod',
       [1, '100%'],
       1,
-      'demo releases this in 2 steps: 1 → 1 of 1 Pods; step 1 replaces the only Pod',
+      'Rollout demo releases this in 2 steps: 1 → 1 of 1 Pods; step 1 replaces the only Pod',
     ],
     [
       'shows eight steps at most',
       [1, 2, 3, 4, 5, 6, 7, 8, 9],
       20,
-      'demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
+      'Rollout demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
     ],
   ] as const) {
     it(when, () => {

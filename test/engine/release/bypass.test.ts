@@ -153,8 +153,8 @@ describe('a Deployment that was un-paused', () => {
   it('is held again, and the record says what happened', () => {
     const decision = again({ updated: 4 });
     assert.equal(brief(decision), 'freeze | - | Bypassed | children');
-    assert.match(JSON.stringify(decision.effects), /the Deployment was un-paused during the release/);
-    assert.equal(decision.events[0]?.message, 'the Deployment was un-paused during the release: it is held again');
+    assert.match(JSON.stringify(decision.effects), /resumed during the release/);
+    assert.equal(decision.events[0]?.message, 'the Deployment was resumed during the release: it is held again');
   });
 
   it('is at its end where no old Pod is left', () => {

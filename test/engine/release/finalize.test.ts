@@ -14,7 +14,7 @@ import { DEPLOYMENTS } from '../../../src/api/resources.ts';
 import type { CanaryStatus, Held } from '../../../src/api/types.ts';
 import type { Decision } from '../../../src/engine/decision.ts';
 import { openGate } from '../../../src/engine/policy/gate.ts';
-import { cancel, depart, finalise, leave, releaseOrphan } from '../../../src/engine/release/finalize.ts';
+import { cancel, depart, finalize, leave, releaseOrphan } from '../../../src/engine/release/finalize.ts';
 import { stableCopy } from '../../../src/engine/release/stable.ts';
 import type { Snapshot } from '../../../src/engine/snapshot.ts';
 import { deploymentKind } from '../../../src/engine/workload/deployment/kind.ts';
@@ -159,7 +159,7 @@ describe('the stable template is put back', () => {
 describe('the steps are done', () => {
   const finished = (sketch: RolloutSketch, of: Stage): Decision => {
     const shot = shotOf(sketch, { updated: 10, old: { v1: 0 }, ...of });
-    return finalise(shot, progressOf(shot), asDigest('v2'));
+    return finalize(shot, progressOf(shot), asDigest('v2'));
   };
   const at = (state: CanaryStatus['currentStepState'], conditions = [] as ReturnType<typeof condition>[]) => ({
     status: atStep(3, state as 'Completed', { reason: 'Finalising', conditions }),
@@ -254,16 +254,13 @@ describe('the steps are done', () => {
     assert.deepEqual([canary.observedRolloutID, canary.stableRevision, canary.stableDigest], ['r2', 'v2', 'v2']);
     assert.equal(after?.message, 'Rollout progressing has been completed');
     assert.equal(after?.history?.[0]?.approvals?.[0]?.user, 'anna');
-    assert.equal(events[0]?.message, 'release r2 is completed');
+    assert.equal(events[0]?.message, 'release r2 completed');
     assert.equal(
       finished(at('StepUpgrade'), free).status?.canaryStatus?.observedRolloutID,
       'r2',
       'it runs, whoever let it',
     );
-    assert.match(
-      finished(at('StepUpgrade'), free).status?.message ?? '',
-      /^the new version went out to all Pods before/,
-    );
+    assert.match(finished(at('StepUpgrade'), free).status?.message ?? '', /^all Pods were updated before/);
   });
 
   it('and the message says how far it is', () => {
@@ -363,7 +360,7 @@ describe('a Rollout that goes in the middle of a release', () => {
       { ...noReplicaSetKnowsIt, state: 'moving' },
       `freeze | ${terminating} Terminating=InTerminating Stalled=StableUnknown | Stalled | children`,
       { copy: null },
-      /its template before the release is not found/,
+      /its stable template is not found/,
     ],
     [
       'says that once',
@@ -405,7 +402,7 @@ describe('a Rollout that goes in the middle of a release', () => {
       reverted('generation 4'),
       `- | ${terminating} Terminating=InTerminating Stalled=StableUnknown | Stalled | children`,
       protecting,
-      /something else in the cluster changes its template/,
+      /another webhook or policy changes the stable template/,
     ],
     [
       'is another’s: nothing is touched',
@@ -509,16 +506,16 @@ describe('a Rollout that goes in the middle of a release', () => {
       outcome: 'Deleted' | 'Disabled' = 'Deleted',
     ): string | undefined =>
       leave(shotOf(sketch, { version: 'v1', updated: 8, old: { v2: 2 } }, facts), outcome).events[0]?.message;
-    const given = 'during a release: the Deployment is given back';
-    assert.equal(said(deleted), `the Rollout was deleted ${given}, it finishes natively`);
-    assert.equal(said(disabled, {}, 'Disabled'), `the Rollout was disabled ${given}, it finishes natively`);
+    const given = 'during a release: the Deployment';
+    assert.equal(said(deleted), `the Rollout was deleted ${given} finishes without steps`);
+    assert.equal(said(disabled, {}, 'Disabled'), `the Rollout was disabled ${given} finishes without steps`);
     assert.equal(
       said({ ...deleted, ...back }),
-      `the Rollout was deleted ${given}, with the stable template, as its annotation ${ON_DELETE} says`,
+      `the Rollout was deleted ${given} rolls back, because of the annotation ${ON_DELETE}`,
     );
     assert.equal(
       said(deleted, protecting),
-      `the Rollout was deleted ${given}, with the stable template, as policy careful protects releases in flight`,
+      `the Rollout was deleted ${given} rolls back, because policy careful protects releases in progress`,
     );
   });
 
@@ -786,11 +783,11 @@ describe('a workload that is held by a Rollout that does not exist', () => {
   it('is told with the name of the Rollout, and how it is given back', () => {
     assert.equal(
       orphan(two).events[0]?.message,
-      'it was held by Rollout "web-rollout", which does not exist: the Deployment is given back',
+      'Rollout "web-rollout", which held the Deployment, does not exist: the Deployment finishes without steps',
     );
     assert.match(
       orphan({ version: 'v1', updated: 8, old: { v2: 2 } }, protecting).events[0]?.message ?? '',
-      /with the stable template, as policy careful protects releases in flight$/,
+      /the Deployment rolls back, because policy careful protects releases in progress$/,
     );
   });
 

@@ -12,26 +12,26 @@ describe('a namespace is reached', () => {
       'not where others are',
       { watched: ['a'] },
       'shop',
-      /is not a namespace that Tranche works in, so no change of a Deployment there is held; add it to watchNamespaces of the chart, which has a, or use one of those$/,
+      /is not in watchNamespaces, so a Rollout has no effect there; add it to watchNamespaces of the chart \(now a\), or use one of these$/,
     ],
-    ['not where the program runs', { own: 'tranche', watched: [] }, 'tranche', /is the namespace that Tranche runs in/],
+    ['not where the program runs', { own: 'tranche', watched: [] }, 'tranche', /is the namespace of Tranche/],
     [
       'not where the program runs, even when it is watched',
       { own: 'tranche', watched: ['tranche'] },
       'tranche',
-      /is the namespace that Tranche runs in/,
+      /is the namespace of Tranche/,
     ],
     [
       'not where the cluster itself runs',
       { watched: ['kube-system'] },
       'kube-system',
-      /is left alone by the webhooks.*; put the Deployment and its Rollout into another namespace$/,
+      /is excluded from the webhooks.*; use another namespace$/,
     ],
     [
       'not where the cluster itself runs, even with the program in it',
       { own: 'kube-system', watched: [] },
       'kube-system',
-      /is left alone/,
+      /is excluded/,
     ],
   ];
   rows(table, (reached, namespace, why) => {
@@ -42,15 +42,15 @@ describe('a namespace is reached', () => {
 
   it('or five of those that are are named', () => {
     const watched = ['a', 'b', 'c', 'd', 'e'];
-    assert.match(unreachedBy({ watched })('shop')!.remedy, /has a, b, c, d, e, or/);
-    assert.match(unreachedBy({ watched: [...watched, 'f', 'g'] })('shop')!.remedy, /has a, b, c, d, e and 2 more, or/);
+    assert.match(unreachedBy({ watched })('shop')!.remedy, /now a, b, c, d, e/);
+    assert.match(unreachedBy({ watched: [...watched, 'f', 'g'] })('shop')!.remedy, /now a, b, c, d, e and 2 more/);
   });
 
   it('or not, and the Rollout says so', () => {
     const found = unreachedBy({ watched: ['a'] })('shop')!;
     assert.match(
       notReached('web', found),
-      /^Deployment "web" is not released in steps: namespace "shop" is not a namespace/,
+      /^Deployment "web" is not released in steps: namespace "shop" is not in watchNamespaces/,
     );
   });
 });

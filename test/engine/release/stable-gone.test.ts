@@ -77,7 +77,7 @@ describe('without its stable version, a release', () => {
       none,
       { copy },
       'revert | Progressing 1 StepUpgrade Progressing=InRolling Bypassed=NotSeenByWebhook | Bypassed | children',
-      /: the stable version is put back$/,
+      /: the stable version is restored$/,
     ],
     ['asks for the copy where a policy protects it', all, protecting, '- | - | - | children, copy web-stable-v1'],
     [

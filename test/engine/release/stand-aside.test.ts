@@ -31,7 +31,7 @@ describe('a Rollout that stands aside', () => {
       {},
       'InvalidWorkloadRef',
       '- | Initial Stalled=InvalidWorkloadRef | Stalled | -',
-      /^nothing is read or written for this Rollout: by$/,
+      /^this Rollout has no effect: by$/,
     ],
     [
       'says that the webhooks do not reach it',

@@ -4,7 +4,7 @@ import { CHANGED_BY } from '../../../src/api/keys.ts';
 import type { CanaryStatus, Held, HistoryEntry, Rollout } from '../../../src/api/types.ts';
 import { changedBack, idle, noReplicas } from '../../../src/engine/messages.ts';
 import { openGate, type Gate } from '../../../src/engine/policy/gate.ts';
-import { adopt, begin, hasComeBack } from '../../../src/engine/release/start.ts';
+import { adopt, start as begin, hasComeBack } from '../../../src/engine/release/start.ts';
 import { conditionOf } from '../../../src/engine/status.ts';
 import type { Decision } from '../../../src/engine/decision.ts';
 import type { Snapshot } from '../../../src/engine/snapshot.ts';
@@ -285,15 +285,15 @@ describe('a release begins', () => {
     };
     assert.equal(
       begun({ status: atStep(1, 'StepUpgrade') }, of).events[0]?.message,
-      'a newer template came: release r3 starts again at step 1; from the version before the release it differs in metadata.annotations',
+      'a newer template replaced the release: release r3 starts at step 1; it differs from the stable version in metadata.annotations',
     );
     const gone: Stage = { version: 'v3', old: { v0: 8, v2: 2 } };
     assert.equal(
       begun({ status: atStep(1, 'StepUpgrade') }, gone).events[0]?.message,
-      'a newer template came: release r3 starts again at step 1',
+      'a newer template replaced the release: release r3 starts at step 1',
       'nothing to compare with',
     );
-    assert.equal(begun({ status: healthy() }).events[0]?.message, 'release r2 begins with step 1 of 3');
+    assert.equal(begun({ status: healthy() }).events[0]?.message, 'release r2 starts with step 1 of 3');
     assert.equal(begun({ status: healthy(), steps: [] }).events[0]?.message, 'release r2 begins with step 1 of 1');
   });
 });

@@ -46,12 +46,12 @@ const paused = (user: boolean | null): Partial<Held> => ({ user: { ...USER, paus
 describe('a release is frozen', () => {
   const table: readonly (readonly [what: string, sketch: Sketch, by: string | undefined])[] = [
     ['by nothing', {}, undefined],
-    ['by the Rollout’s pause', { rollout: { paused: true } }, 'spec.strategy.paused is taken off the Rollout'],
+    ['by the Rollout’s pause', { rollout: { paused: true } }, 'spec.strategy.paused is removed from the Rollout'],
     ['not by one that is false', { rollout: { paused: false } }, undefined],
     [
       'by the Deployment’s own pause',
       { stage: { record: paused(true) } },
-      'the Deployment is resumed: its own spec.paused is set',
+      'spec.paused is removed from the Deployment',
     ],
     ['not by ours', { stage: { record: paused(false) } }, undefined],
   ];
@@ -112,12 +112,12 @@ describe('the health of a step', () => {
     const { waiting } = healthOf(run({ stage: { updated: 2, pods: [pod('v2-1'), evicted] } }));
     assert.deepEqual(
       waiting.map(({ pod: name, why }) => `${name}: ${why}`),
-      ['v2-9: OutOfcpu', 'ReplicaSet web-v2: 1 Pod is not made'],
+      ['v2-9: OutOfcpu', 'ReplicaSet web-v2: 1 Pod is not created'],
     );
   });
 });
 
-describe('a version that is not made', () => {
+describe('a version that is not created', () => {
   const none = (record: Partial<Held>, state: Stage['state'] = 'moving'): Run =>
     run({ stage: { state, budget: [1, 1], record: { budget: { maxSurge: 1, maxUnavailable: 1 }, ...record } } });
   const table: readonly (readonly [
@@ -307,24 +307,21 @@ describe('a step', () => {
   };
   const why = 'step 1/3 stalled: v2-1 (CrashLoopBackOff); no further Pod is replaced until they are available';
   it('that stalls says how to go back', () => {
-    assert.equal(message({ stage: moving }, bad), `${why}; to go back: kubectl tranche undo web-rollout -n shop`);
+    assert.equal(message({ stage: moving }, bad), `${why}; to roll back: kubectl tranche undo web-rollout -n shop`);
   });
   it('that goes back by itself says so', () => {
     assert.equal(message({ stage: moving, rollout: rollback }, bad), why);
     const going = { stage: moving, rollout: rollback, status: stalled('PodsFailing') };
     assert.equal(
       message(going, bad),
-      'step 1/3 failed: putting the stable version back, because of v2-1 (CrashLoopBackOff)',
+      'step 1/3 failed: rolling back to the stable version because of v2-1 (CrashLoopBackOff)',
     );
     const slow = { stage: moving, rollout: rollback, status: stalled('StepDeadlineExceeded') };
     assert.match(message(slow, late), /because of v2-1 \(not available after 600 s\)$/);
   });
   it('that cannot go back says so, and stays held', () => {
     const gone = { stage: { ...moving, old: { v0: 9 } }, rollout: rollback };
-    assert.match(
-      message(gone, bad, null),
-      /; Deployment "web" stays held: its template before the release is not found/,
-    );
+    assert.match(message(gone, bad, null), /; Deployment "web" stays held: its stable template is not found/);
   });
   it('keeps since when it has been stalled', () => {
     const judged = run({ stage: moving, status: stalled('PodsFailing', 77) });

@@ -97,7 +97,7 @@ const closed: Gate = {
 };
 const people: Gate = { ...openGate, approval: [policy('people', { approval: { required: 2 } })] };
 const granted: StatusSketch = { canary: { grantedReplicas: '20%' } };
-const undo = '; to go back: kubectl tranche undo web-rollout -n shop';
+const undo = '; to roll back: kubectl tranche undo web-rollout -n shop';
 
 describe('BeforeStepUpgrade', () => {
   const table: readonly Row[] = [
@@ -132,7 +132,7 @@ describe('BeforeStepUpgrade', () => {
       'nothing is released while there are 0 replicas',
       { stage: { replicas: 0, old: 0 } },
       `- | Progressing 1 BeforeStepUpgrade ${GOES_ON} | - | children`,
-      'the Deployment has 0 replicas: nothing to release; the release is done when it is scaled up and its Pods are available',
+      'the Deployment has 0 replicas: nothing to release; the release completes when the Deployment is scaled up and its Pods are available',
     ],
   ];
   rows(table, inState('BeforeStepUpgrade'));
@@ -210,7 +210,7 @@ describe('StepUpgrade', () => {
       'a step with a pause of some seconds waits for them',
       { stage: two, rollout: timed },
       `- | Progressing 1 StepPaused ${GOES_ON} | StepCompleted | children, again in 100 s`,
-      'step 1/3 done: going on at 2026-01-01T12:01:40Z (pause of 100 s)',
+      'step 1/3 done: continuing at 2026-01-01T12:01:40Z (pause of 100 s)',
     ],
     [
       'a step with a pause of 0 goes on at once',
@@ -257,13 +257,13 @@ describe('StepUpgrade', () => {
       'the Rollout is paused: it is held in the middle',
       { rollout: { paused: true }, stage: { updated: 1, state: 'moving', budget: [1, 1], old: 9 } },
       'freeze | Progressing 1 StepUpgrade Progressing=Paused | ReleasePaused | children',
-      'step 1/3 paused until spec.strategy.paused is taken off the Rollout',
+      'step 1/3 paused until spec.strategy.paused is removed from the Rollout',
     ],
     [
       'the Deployment was paused by its user',
       { stage: { record: { user: { ...USER, paused: true } } } },
       '- | Progressing 1 StepUpgrade Progressing=Paused | ReleasePaused | children',
-      'step 1/3 paused until the Deployment is resumed: its own spec.paused is set',
+      'step 1/3 paused until spec.paused is removed from the Deployment',
     ],
     [
       'what slipped past the webhook is told until the end',
@@ -537,7 +537,7 @@ describe('StepPaused', () => {
         stage: two,
       },
       `- | Progressing 1 StepPaused ${GOES_ON} | - | children`,
-      `step 1/3 not begun: waiting for approval (0 of 1), because the number of steps changed${undo}`,
+      `step 1/3 not started: waiting for approval (0 of 1), because the number of steps changed${undo}`,
     ],
     [
       'another step was chosen than the one that follows: it goes there',
@@ -548,7 +548,7 @@ describe('StepPaused', () => {
       'a step that there is not is no step: it waits',
       { stage: two, status: { canary: { nextStepIndex: 4 } } },
       `- | Progressing 1 StepPaused ${GOES_ON} | - | children`,
-      `step 1/3 done: waiting for approval (0 of 1); then step 4${undo}`,
+      `step 1/3 done: waiting for approval (0 of 1); continues with step 4${undo}`,
     ],
     [
       'neither is step 0',
@@ -714,7 +714,7 @@ describe('StepPaused, under a policy that requires two approvals', () => {
         facts,
       },
       wait,
-      `step 1/1 updates all Pods: waiting for approval (0 of 2) before it begins${undo}`,
+      `step 1/1 updates all Pods: waiting for approval (0 of 2) before it starts${undo}`,
     ],
     [
       'time alone leads no further',
@@ -731,13 +731,13 @@ describe('StepPaused, under a policy that requires two approvals', () => {
       'time is waited for when they are there',
       { stage: two, rollout: timed, status: granted, facts, approvedBy: ['anna', 'bob'] },
       `${wait}, again in 40 s`,
-      'step 1/3 done: going on at 2026-01-01T12:00:40Z (pause of 100 s)',
+      'step 1/3 done: continuing at 2026-01-01T12:00:40Z (pause of 100 s)',
     ],
     [
       'another step was chosen: that is what they approve',
       { stage: two, status: { canary: { grantedReplicas: '20%', nextStepIndex: 3 } }, facts, approvedBy: ['anna'] },
       wait,
-      `step 1/3 done: waiting for approval (1 of 2) of the jump to step 3${undo}`,
+      `step 1/3 done: waiting for approval (1 of 2) to jump to step 3${undo}`,
     ],
     [
       'they have',
@@ -774,7 +774,7 @@ describe('the first of the steps, under a policy that requires approvals', () =>
       facts: { gate: people },
       approvedBy: ['anna'],
     });
-    assert.equal(made.status?.message, `step 2/3 done: waiting for approval (1 of 2) of the jump to step 1${undo}`);
+    assert.equal(made.status?.message, `step 2/3 done: waiting for approval (1 of 2) to jump to step 1${undo}`);
   });
 });
 
@@ -836,7 +836,7 @@ describe('StepReady', () => {
       'with them, a timed pause is still waited for',
       { stage: two, rollout: timed, status: granted, facts: { gate: people }, approvedBy: ['anna', 'bob'] },
       `- | Progressing 1 StepReady ${GOES_ON} | - | children, again in 40 s`,
-      'step 1/3 done: going on at 2026-01-01T12:00:40Z (pause of 100 s)',
+      'step 1/3 done: continuing at 2026-01-01T12:00:40Z (pause of 100 s)',
     ],
     [
       'without a policy, a timed pause is over by it',

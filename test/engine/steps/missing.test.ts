@@ -29,7 +29,7 @@ const oneOfTwo = (conditions: readonly Condition[]): Run => {
 };
 const one = 'ReplicaSet web-v2';
 const noSet =
-  'the ReplicaSet of the new version is not made; why, is shown by: kubectl describe deployment web -n shop';
+  'the ReplicaSet of the new version is not created; for the reason, run: kubectl describe deployment web -n shop';
 const progressing = (reason: string, status = 'False'): Condition => ({
   type: 'Progressing',
   status,
@@ -42,31 +42,31 @@ describe('the Pods that are missing', () => {
   const table: readonly (readonly [what: string, run: Run, missing: ReturnType<typeof missingPods>])[] = [
     ['are none when all are there', run({ updated: 2 }), undefined],
     ['are none when there are more than wanted', run({ updated: 1, pods: pods('v2', 3) }), undefined],
-    ['are counted', oneOfTwo([]), { pod: one, pods: 1, why: '1 Pod is not made' }],
+    ['are counted', oneOfTwo([]), { pod: one, pods: 1, why: '1 Pod is not created' }],
     [
       'are told with what the ReplicaSet says',
       oneOfTwo([failure()]),
-      { pod: one, pods: 1, why: '1 Pod is not made: exceeded quota: pods=9', refusedAt: NOW - 50_000 },
+      { pod: one, pods: 1, why: '1 Pod is not created: exceeded quota: pods=9', refusedAt: NOW - 50_000 },
     ],
     [
       'are told with its reason where it says nothing',
       oneOfTwo([failure({ message: '' })]),
-      { pod: one, pods: 1, why: '1 Pod is not made: FailedCreate', refusedAt: NOW - 50_000 },
+      { pod: one, pods: 1, why: '1 Pod is not created: FailedCreate', refusedAt: NOW - 50_000 },
     ],
     [
       'are told since the last update where nothing says when it began',
       oneOfTwo([failure({ lastTransitionTime: undefined!, lastUpdateTime: ago(20) })]),
-      { pod: one, pods: 1, why: '1 Pod is not made: exceeded quota: pods=9', refusedAt: NOW - 20_000 },
+      { pod: one, pods: 1, why: '1 Pod is not created: exceeded quota: pods=9', refusedAt: NOW - 20_000 },
     ],
     [
       'are told without what is over',
       oneOfTwo([failure({ status: 'False' })]),
-      { pod: one, pods: 1, why: '1 Pod is not made' },
+      { pod: one, pods: 1, why: '1 Pod is not created' },
     ],
     [
       'are not those that it could not delete',
       oneOfTwo([failure({ reason: 'FailedDelete' })]),
-      { pod: one, pods: 1, why: '1 Pod is not made' },
+      { pod: one, pods: 1, why: '1 Pod is not created' },
     ],
     ['are not asked for before they are granted', run(moved(61)), undefined],
     [

@@ -40,7 +40,7 @@ describe('a correction of the sizes', () => {
   it('is told', () => {
     const trimmed = run();
     noteTrim(trimmed, { kind: 'Act', effect, trimmed: { from: 5, to: 3 } });
-    assert.deepEqual(told(trimmed), ['Trimmed step 1/3: from 5 updated Pods to 3, after scaling']);
+    assert.deepEqual(told(trimmed), ['Trimmed step 1/3: reduced the updated Pods from 5 to 3 after scaling']);
     assert.equal(trimmed.draft.canary?.keepsReplicas, false);
   });
 
@@ -48,7 +48,7 @@ describe('a correction of the sizes', () => {
     const refused = run();
     noteTrim(refused, { kind: 'TrimRefused' });
     assert.deepEqual(told(refused), [
-      'TrimRefused step 1/3: the correction of the sizes did not last; they are left as they are',
+      'TrimRefused step 1/3: the size correction was reverted; the sizes stay as they are',
     ]);
     assert.equal(refused.draft.canary?.keepsReplicas, true);
   });
@@ -70,7 +70,7 @@ describe('a release that is taken over', () => {
       taken.draft.conditions.map(({ type }) => type),
       ['Progressing'],
     );
-    assert.deepEqual(told(taken), ['TakenOver step 1/3: the release that OpenKruise Rollouts began goes on']);
+    assert.deepEqual(told(taken), ['TakenOver step 1/3: continuing the release that OpenKruise Rollouts started']);
   });
 
   it('begins now where nothing says when it began', () => {
@@ -141,7 +141,7 @@ describe('broken glass', () => {
   it('is told with its reason', () => {
     const noting = run({ annotations });
     noteBrokenGlass(noting);
-    assert.deepEqual(told(noting), ['GlassBroken anna went past policy: a fix']);
+    assert.deepEqual(told(noting), ['GlassBroken anna bypassed the policy: a fix']);
   });
 });
 

@@ -106,11 +106,11 @@ describe('the record of a release', () => {
 
   it('says how much is to go, and what is the largest', () => {
     const found = recordTooLarge(undefined, with_({ ...notes(MOST, 'big'), small: 'x' }), [record]);
-    assert.match(found?.remedy ?? '', /^remove at least 6 bytes of them; the largest is big \(\d+ bytes\)$/);
+    assert.match(found?.remedy ?? '', /^remove at least 6 bytes; the largest annotation is big \(\d+ bytes\)$/);
     const applied = notes(MOST + 1, 'kubectl.kubernetes.io/last-applied-configuration');
     assert.match(
       recordTooLarge(undefined, with_(applied), [record])?.remedy ?? '',
-      /, which kubectl apply --server-side does without$/,
+      /, which kubectl apply --server-side does not write$/,
     );
   });
 
@@ -118,7 +118,7 @@ describe('the record of a release', () => {
     assert.equal(isTooLarge(`metadata.annotations: Too long: may not be more than ${LIMIT} bytes`), true);
     assert.equal(isTooLarge('metadata.annotations: Invalid value'), false);
     assert.equal(isTooLarge(`spec: ${LIMIT}`), false);
-    assert.match(tooLargeForUs(deployment()), /^the annotations of Deployment "web" leave no room/);
+    assert.match(tooLargeForUs(deployment()), /^the annotations of Deployment "web" are too large/);
     assert.match(tooLargeForUs({ metadata: { name: 'x' } }), /^the annotations of the workload "x"/);
   });
 });

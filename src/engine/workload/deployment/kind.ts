@@ -12,7 +12,7 @@ import { deploymentFields } from './field-owners.ts';
 import { firstHold, isMarked, mayFreeAtOnce, noticeEdits, readHeld, settingsOf, userSettings } from './hold.ts';
 import { asUserWrote, holdUnseen, isStale } from './unseen.ts';
 import { viewOf, type View } from './view.ts';
-import * as words from '../../messages.ts';
+import * as messages from '../../messages.ts';
 import { PAUSED_UNSEEN } from '../../../api/keys.ts';
 
 export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
@@ -57,7 +57,7 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   },
   whyNoVersion: (deployment) => ({
     failure: refusedSet(deployment.status?.conditions),
-    what: words.noReplicaSet(deployment),
+    what: messages.noReplicaSet(deployment),
   }),
 
   spending,

@@ -85,7 +85,7 @@ describe('at rest, towards five of ten Pods', () => {
     [
       'the controller has not seen the last change',
       { deployment: { status: { observedGeneration: 4 } } },
-      'waits for the Deployment controller to see the last change',
+      'waits for the Deployment controller to observe the last change',
     ],
   ];
   rows(table, advances);
@@ -128,7 +128,7 @@ describe('at rest, as we left it', () => {
     [
       'more are there than asked for, and are not available: they are waited for',
       { updated: 6, available: 3, old: 4, user: [3, 0] },
-      'waits for all its Pods, to correct the sizes after scaling',
+      'waits for all updated Pods to become available, to correct the sizes after scaling',
     ],
   ];
   rows(table, advances);
@@ -192,7 +192,7 @@ describe('in motion, towards five of ten Pods', () => {
     [
       'less surge is not given before the controller has seen all',
       moving(3, 2, { updated: 5, old: 8, deployment: { status: { observedGeneration: 4 } } }),
-      'waits for the Deployment controller to see the last change',
+      'waits for the Deployment controller to observe the last change',
     ],
   ];
   rows(table, advances);
@@ -261,7 +261,7 @@ describe('after scaling', () => {
     [
       'it is not available yet',
       { updated: 10, old: { v1: 3 }, lacking: 3, user: [3, 0], state: 'marked', budget: [3, 1], available: 10 },
-      'waits for the Pods of the stable version, to correct the sizes after scaling',
+      'waits for the stable Pods to become available, to correct the sizes after scaling',
     ],
     [
       'a singleton goes back',
@@ -323,7 +323,7 @@ describe('freezing', () => {
     [
       'in motion waits until the controller has seen its own writes',
       { updated: 5, old: 8, state: 'moving', budget: [3, 2], deployment: { status: { observedGeneration: 4 } } },
-      'waits for the Deployment controller to see the last change',
+      'waits for the Deployment controller to observe the last change',
     ],
     [
       'takes marks off',
@@ -350,13 +350,13 @@ describe('giving back', () => {
     [
       'with marks waits in motion until the controller has seen its own writes',
       { ...marks, state: 'moving', budget: [3, 2], deployment: { status: { observedGeneration: 4 } } },
-      'waits for the Deployment controller to see the last change',
+      'waits for the Deployment controller to observe the last change',
     ],
     ['with marks takes them off', marks, 'unmark web-v0 {"minReadySeconds":0}'],
     [
       'with marks off waits until that is seen',
       { ...marks, marked: [], deployment: { status: { observedGeneration: 4 } } },
-      'waits for the Deployment controller to see the last change',
+      'waits for the Deployment controller to observe the last change',
     ],
     ['with marks off and seen is one write', { ...marks, marked: [] }, 'free'],
     ['with no old Pod left needs no mark taken off', { updated: 10, old: { v1: 0 }, record: { marks: true } }, 'free'],
@@ -402,7 +402,7 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
     [
       'a singleton: its Pod is not available yet',
       { ...one, old: { v1: 1 }, lacking: 1, user: [1, 0] },
-      'waits for the Pods of the stable version, to correct the sizes after scaling',
+      'waits for the stable Pods to become available, to correct the sizes after scaling',
       zero,
     ],
   ];
@@ -424,7 +424,7 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
     return told(view, advance(view, record(view), goal(5)));
   };
   it('the new ReplicaSet counts its Pods still: first it sees the mark', () => {
-    const waits = 'waits for the Deployment controller to see the marks';
+    const waits = 'waits for the Deployment controller to observe the new minReadySeconds';
     assert.equal(counting({ ...all, state: 'marked', budget: [3, 1] }), waits);
     assert.equal(
       counting({ ...all, user: [0, 2], state: 'marked', budget: [0, 1] }),
@@ -462,7 +462,7 @@ describe('what is waited for, at rest', () => {
     [
       'old Pods, until it does not matter which of them go',
       { updated: 2, record: { user: { ...USER, minReadySeconds: 90 } } },
-      'waits for the old Pods to have been Ready for minReadySeconds',
+      'waits for the old Pods to be Ready for minReadySeconds',
     ],
     [
       'the last step is not held before it is given back',
@@ -496,7 +496,7 @@ describe('what is waited for, at rest', () => {
       );
       return told(view, advance(view, record(view), goal(5)));
     };
-    const waits = 'waits for the Deployment controller to see the marks';
+    const waits = 'waits for the Deployment controller to observe the new minReadySeconds';
     assert.equal(
       seen((set) => set, 0),
       'move 1 surge, 4 unavailable',
@@ -531,7 +531,7 @@ describe('in motion, with an abandoned version that is not marked', () => {
     [
       'it waits until the controller has seen all',
       { ...three, deployment: { status: { observedGeneration: 4 } } },
-      'waits for the Deployment controller to see the last change',
+      'waits for the Deployment controller to observe the last change',
     ],
   ];
   rows(table, advances);

@@ -138,17 +138,17 @@ describe('the native controller has something left to see', () => {
   const counts = (more: Deployment['status']): Stage => ({ updated: 2, deployment: { status: more } });
   const table: readonly Row[] = [
     ['nothing', { updated: 2 }, undefined],
-    ['the last change of the Deployment', counts({ observedGeneration: 4 }), `${late} see the last change`],
+    ['the last change of the Deployment', counts({ observedGeneration: 4 }), `${late} observe the last change`],
     [
       'the last change of a ReplicaSet',
       { updated: 2 },
-      'the ReplicaSet controller to see the last change of web-v1',
+      'the ReplicaSet controller to observe the last change of web-v1',
       status({ observedGeneration: 2 }),
     ],
     [
       'the last change of the new ReplicaSet',
       { updated: 2 },
-      'the ReplicaSet controller to see the last change of web-v2',
+      'the ReplicaSet controller to observe the last change of web-v2',
       status({ observedGeneration: 2 }, 'web-v2'),
     ],
     ['an available Pod', counts({ availableReplicas: 9 }), `${late} count the available Pods`],
@@ -157,23 +157,23 @@ describe('the native controller has something left to see', () => {
     [
       'a Pod that an old ReplicaSet lets go',
       { updated: 2, deployment: { status: { replicas: 11 } } },
-      'web-v1 to let its Pods go',
+      'web-v1 to delete its Pods',
       status({ replicas: 9 }),
     ],
-    ['a Pod less than there are to be', { updated: 2, old: 7 }, 'the sizes of the ReplicaSets to add up to 10 (now 9)'],
-    ['a Pod more', { updated: 2, old: 9 }, 'the sizes of the ReplicaSets to add up to 10 (now 11)'],
+    ['a Pod less than there are to be', { updated: 2, old: 7 }, 'the ReplicaSet sizes to add up to 10 (now 9)'],
+    ['a Pod more', { updated: 2, old: 9 }, 'the ReplicaSet sizes to add up to 10 (now 11)'],
     ['no surge that is there to stay', { updated: 2, old: 10, budget: [2, 2] }, undefined],
     [
       'a surge Pod that is not there',
       { updated: 2, old: 9, budget: [2, 2] },
-      'the sizes of the ReplicaSets to add up to 12 (now 11)',
+      'the ReplicaSet sizes to add up to 12 (now 11)',
     ],
     ['no surge of a single ReplicaSet', { updated: 0, old: 10, budget: [2, 2] }, undefined],
     ['no surge of a new one that is whole and available', { updated: 10, old: { v1: 0 }, budget: [2, 2] }, undefined],
     [
       'an old one that goes when the new one is whole and available',
       { updated: 10, old: { v1: 2 }, budget: [2, 2] },
-      'the sizes of the ReplicaSets to add up to 10 (now 12)',
+      'the ReplicaSet sizes to add up to 10 (now 12)',
     ],
     [
       'no surge of a Deployment with 0 replicas',
