@@ -294,7 +294,7 @@ describe('a release begins', () => {
       'nothing to compare with',
     );
     assert.equal(begun({ status: healthy() }).events[0]?.message, 'release r2 starts with step 1 of 3');
-    assert.equal(begun({ status: healthy(), steps: [] }).events[0]?.message, 'release r2 begins with step 1 of 1');
+    assert.equal(begun({ status: healthy(), steps: [] }).events[0]?.message, 'release r2 starts with step 1 of 1');
   });
 });
 
