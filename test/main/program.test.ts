@@ -113,7 +113,7 @@ describe('the program outside a cluster', () => {
       spec: { ...(rollout['spec'] as Json), strategy },
     };
     const path = '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts';
-    await assert.rejects(cluster.api.request({ method: 'POST', path, body }), /steps must not/);
+    await assert.rejects(cluster.api.request({ method: 'POST', path, body }), /must not be less than step 1/);
   });
 
   it('leaves in order: no longer ready, lease given up, ports closed', async () => {
