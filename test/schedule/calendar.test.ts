@@ -62,7 +62,7 @@ describe('windows', () => {
       'opening in the hour that is left out',
       berlin({ deny: [{ schedule: '30 2 * * *', durationSeconds: HOUR }] }),
       '2026-03-29T01:10:00Z',
-      'a freeze: 2026-03-29T02:00:00Z',
+      'deny window: 2026-03-29T02:00:00Z',
     ],
     [
       'opening in the hour that comes twice: once',
@@ -93,7 +93,7 @@ describe('windows', () => {
         ],
       },
       '2026-01-05T08:30:00Z',
-      'a freeze: 2026-01-05T10:00:00Z',
+      'deny window: 2026-01-05T10:00:00Z',
     ],
     [
       'inside what allows',
@@ -105,7 +105,7 @@ describe('windows', () => {
       'outside what allows',
       { allow: [{ schedule: '0 9 * * MON-FRI', durationSeconds: 8 * HOUR }] },
       '2026-01-09T17:00:00Z',
-      'outside the windows: 2026-01-12T09:00:00Z',
+      'outside the allow windows: 2026-01-12T09:00:00Z',
     ],
     [
       'allowed and denied: denied',
@@ -114,7 +114,7 @@ describe('windows', () => {
         deny: [{ schedule: '0 10 * * *', durationSeconds: HOUR }],
       },
       '2026-01-05T10:30:00Z',
-      'a freeze: 2026-01-05T11:00:00Z',
+      'deny window: 2026-01-05T11:00:00Z',
     ],
     [
       'denied until after what allows',
@@ -123,13 +123,13 @@ describe('windows', () => {
         deny: [{ schedule: '0 10 * * MON', durationSeconds: 8 * HOUR }],
       },
       '2026-01-05T10:30:00Z',
-      'a freeze: 2026-01-06T09:00:00Z',
+      'deny window: 2026-01-06T09:00:00Z',
     ],
     [
       'never',
       { deny: [{ schedule: '* * * * *', durationSeconds: 120 }] },
       '2026-01-05T10:30:00Z',
-      'a freeze: for good',
+      'deny window: for good',
     ],
     ['without any', {}, '2026-01-05T10:30:00Z', 'open'],
   ];
@@ -147,12 +147,12 @@ describe('a ReleasePolicy', () => {
     [
       'a schedule that is none',
       { windows: { deny: [{ schedule: 'every friday', durationSeconds: 60 }] } },
-      /windows.deny\[0\].schedule: "every friday" must have five fields; write five fields of cron/,
+      /windows.deny\[0\].schedule: Invalid value: "every friday": must have five fields; write a schedule such as/,
     ],
     [
       'a field out of range',
       { windows: { allow: [{ schedule: '0 25 * * *', durationSeconds: 60 }] } },
-      /windows.allow\[0\].schedule: "0 25 \* \* \*" must be a cron schedule/,
+      /windows.allow\[0\].schedule: Invalid value: "0 25 \* \* \*": must be a cron schedule/,
     ],
     [
       'a day that never comes',
@@ -162,12 +162,12 @@ describe('a ReleasePolicy', () => {
     [
       'an unknown zone',
       { windows: { timeZone: 'Europe/Atlantis', deny: [weekend] } },
-      /windows.timeZone: "Europe\/Atlantis" is no time zone; write an IANA name/,
+      /windows.timeZone: Invalid value: "Europe\/Atlantis": must be an IANA time zone; write a name/,
     ],
     [
       'windows that never open',
       { windows: { deny: [{ schedule: '0 * * * *', durationSeconds: HOUR }] } },
-      /these windows" never let anything start/,
+      /spec.windows: Invalid value: .*: never allows a release to start/,
     ],
     [
       'a window that only opens when another denies',
@@ -180,23 +180,23 @@ describe('a ReleasePolicy', () => {
           deny: [{ schedule: '0 8 * * *', durationSeconds: 3 * HOUR }],
         },
       },
-      /windows.allow\[0\]: .* lies inside the windows that deny/,
+      /windows.allow\[0\]: Invalid value: .*: is inside the deny windows/,
     ],
     [
       'groups that are empty',
       { approval: { required: 1, groups: [] } },
-      /approval.groups: \[\] names nobody who could approve/,
+      /approval.groups: Required value: without users and groups, nobody can approve/,
     ],
     [
       'more people than there are',
       { approval: { required: 2, users: ['a', 'a'] } },
-      /approval.required: 2 people are required, and only 1 may approve/,
+      /approval.required: Invalid value: 2: must not be more than the number of users \(1\)/,
     ],
-    ['a glass that nobody may break', { breakGlass: { groups: [] } }, /breakGlass.groups: \[\] names nobody/],
+    ['a glass that nobody may break', { breakGlass: { groups: [] } }, /breakGlass.groups: Required value: add a group/],
     [
       'an expression without values',
       { match: { namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } } },
-      /values: \[\] are missing for In/,
+      /values: Required value: must be specified when operator is In/,
     ],
   ] as const) {
     it(`with ${what} is refused`, () => assert.match(said(spec), expected));
@@ -209,6 +209,6 @@ describe('a ReleasePolicy', () => {
 
   it('says that labels of Deployments are in their editors’ hands', () => {
     const spec = { match: { workloadSelector: { matchLabels: { tier: 'front' } } } };
-    assert.match(validatePolicy(policy('p', spec), now, calendar).warnings.join(), /may take its labels off/);
+    assert.match(validatePolicy(policy('p', spec), now, calendar).warnings.join(), /can remove its labels/);
   });
 });
