@@ -106,7 +106,10 @@ for (const [where, set, flags] of [
         const sets = await workload.replicaSets();
         const scale = `${REPLICASETS}/${sets[0]!.metadata.name}/scale`;
         const asked = { method: 'PATCH', path: scale, contentType, body: { spec: { replicas: 3 } } } as const;
-        await assert.rejects(() => cluster.api.request(asked), /only the Deployment controller may change its ReplicaSets/);
+        await assert.rejects(
+          () => cluster.api.request(asked),
+          /only the Deployment controller may change its ReplicaSets/,
+        );
         const native = { username: 'system:kube-controller-manager', groups: ['system:masters'] };
         for (const { metadata } of sets)
           await cluster.sandbox.cluster.client(native).request('DELETE', `${REPLICASETS}/${metadata.name}`);
