@@ -1,4 +1,4 @@
-// The express app: three routes, a bounded body in, one answer out. What is a review gets a review, whatever happens; the rest is a 4xx.
+// The express app with three routes. A review always gets a review as response. Other requests get a 4xx response.
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import type { Clock } from '../kube/api.ts';
@@ -20,11 +20,11 @@ import { mutateRollout, validateRolloutRequest } from './webhooks/rollout.ts';
 import type { AdmissionRequest } from './shapes.ts';
 import { reasonFor, writeUnjudged, type Cause } from './unjudged.ts';
 
-/** The chart gives us 5 s. */
+/** Less than the webhooks' timeout of 5 s in the chart. */
 const ANSWER_MS = 4_500;
-/** For whoever is answered before he has sent all to read it. */
+/** Time for a client to read the response while it is still sending. */
 const HANG_UP_MS = 1_000;
-/** Somebody who may not ask can ask very often. */
+/** Limits log messages about refused callers. */
 const COMPLAIN_EVERY_MS = 60_000;
 const JSON_TYPE = 'application/json';
 
@@ -48,7 +48,7 @@ export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, 
   const room = lane ?? new Lane(clock);
   const onlyPeers = checkPeer(deps, clock);
   for (const [webhook, handler] of Object.entries(handlersOf(deps))) {
-    // An API server shows its certificate to admission webhooks, and never to a conversion webhook.
+    // An API server presents its client certificate to admission webhooks, but not to conversion webhooks.
     const checks = webhook === 'convert' ? [] : [onlyPeers];
     app.post(`/${webhook}`, ...checks, answer({ webhook, handler, deps, isDraining, clock, lane: room }));
     app.all(`/${webhook}`, () => {
@@ -62,7 +62,7 @@ export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, 
   return app;
 }
 
-/** What each webhook makes of a parsed body. Throws BadRequest, and nothing else but for a bug of ours. */
+/** The handler of each webhook for a parsed body. Throws BadRequest. */
 export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'validate' | 'convert', Handler>> => ({
   mutate: admission({ 'apps/Deployment': mutateDeployment, [`${GROUP}/Rollout`]: mutateRollout }, deps),
   validate: admission(
@@ -81,11 +81,11 @@ export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'val
   convert: convertReview,
 });
 
-/** What is converted must come back as it was; elsewhere nobody asks who owns which field. Throws BadRequest. */
+/** Parses a body. Only the conversion needs managedFields, so they are skipped for the other webhooks. Throws BadRequest. */
 export const parseBody = (webhook: string, bytes: Uint8Array): unknown =>
   parseJson(bytes, webhook === 'convert' ? undefined : parseReviewWithoutManagedFields);
 
-/** Whoever sends us kinds that are not ours gets them back unchanged. */
+/** Objects of other kinds pass unchanged. */
 const admission =
   (webhooks: Readonly<Record<string, Webhook>>, deps: AdmissionDeps): Handler =>
   async (body) => {
@@ -96,7 +96,7 @@ const admission =
     return { verdict: result.verdict, review: writeReview(request.uid, result) };
   };
 
-/** As the API server writes it, or in another way. */
+/** Checks the common header value first, because parsing is slower. */
 const isJson = (request: Request): boolean =>
   request.headers['content-type'] === JSON_TYPE || Boolean(request.is(JSON_TYPE));
 
@@ -139,9 +139,9 @@ const answer = (route: Route): RequestHandler => {
         reply = unjudged(error, inbound, route);
       }
       verdict = reply.verdict;
-      // Asked only now: a connection that was busy when the server began to close would stay open otherwise.
+      // Checked after the work: otherwise a connection that was busy when the server started to close would stay open.
       if (isDraining()) response.set('Connection', 'close');
-      // Not response.json(), which costs 5 µs more (measured) for what nobody asks here: charsets, caches, methods.
+      // Not response.json(), which takes 5 µs more (measured) for charsets, caches and methods.
       const text = JSON.stringify(reply.review);
       response.writeHead(200, { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(text) }).end(text);
       if (!request.readableEnded) hangUp(request, clock);
@@ -155,13 +155,13 @@ const answer = (route: Route): RequestHandler => {
   };
 };
 
-/** Not at once, for the client would not come to read the answer: it is still sending. What it sends meanwhile nobody reads. */
+/** Closes the connection after a delay, so that the client, which is still sending, can read the response. */
 const hangUp = ({ socket }: Request, clock: Clock): void => {
   const cancel = clock.after(HANG_UP_MS, () => socket.destroy());
   socket.once('close', cancel);
 };
 
-/** What has come in so far. */
+/** The part of the request that was received. */
 interface Inbound {
   bytes?: Uint8Array;
   release?: () => void;
@@ -182,7 +182,7 @@ async function handleBody(
 
 class TooLate extends Error {}
 
-/** An answer that comes later than that is none. */
+/** Rejects if the work takes too long for the webhook's timeout. */
 function inTime<T>(work: Promise<T>, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(ANSWER_MS, () => reject(new TooLate()));
@@ -190,7 +190,7 @@ function inTime<T>(work: Promise<T>, clock: Clock): Promise<T> {
   });
 }
 
-/** A review all the same, when what has come in is the beginning of one; otherwise throws what was wrong. */
+/** Answers with a review if the received bytes are the start of one. Otherwise throws the error. */
 function unjudged(error: unknown, inbound: Inbound, { webhook, deps }: Route): Reply {
   const unread = error instanceof UnreadBody ? error : undefined;
   const bytes = unread?.head ?? inbound.bytes;
@@ -218,7 +218,7 @@ function causeOf(error: unknown): Cause {
   return error instanceof BadRequest ? 'BadRequest' : 'Error';
 }
 
-/** The status that express's own errors carry (a body that is too large, cut off, compressed). */
+/** The status of express' own errors (a body that is too large, incomplete or compressed). */
 const statusOf = (error: unknown): number | undefined => {
   const { status } = error as { readonly status?: unknown };
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
@@ -236,8 +236,8 @@ const answerError =
     if (status === 500) logger.error('admission failed', { ...about, error });
     else logger.debug('admission refused a request', { ...about, status, error });
     const message = status === 500 ? 'internal error: see the log of tranche' : (error as Error).message;
-    // What is left of a body that was not read would be taken for the next request.
+    // The rest of an unread body would be parsed as the next request.
     response.status(status).set('Connection', 'close').json({ message });
-    // Nor is it read.
+    // The rest is not read.
     request.pause();
   };

@@ -1,4 +1,4 @@
-// The body of a request: bounded in size and time. Of one that is not read to its end, the beginning is kept, which says what it is about.
+// Reads the body of a request, with limits for size and time. If it is not read completely, its start is kept, which identifies the review.
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../kube/api.ts';
 import { readHead } from './head.ts';
@@ -6,23 +6,23 @@ import { BadRequest } from './json.ts';
 import type { Lane } from './lane.ts';
 
 /**
- * An API server takes requests of 3 MiB, and puts at most 2 MiB into etcd; its JSON writes one byte as up to six ("<" as \u003c). So the two objects
- * of a review that can come to anything take 24 MiB. Larger ones it does send: 34 MB of a JSON patch that adds 3 MiB to what is there, and
- * 126 MB of 1 MiB of YAML with aliases (measured). They cannot be stored, and are refused.
+ * An API server accepts requests of 3 MiB and stores at most 2 MiB in etcd. Its JSON encodes one byte as up to six ("<" as \u003c). So the two
+ * objects of a review that can be stored take at most 24 MiB. The API server also sends larger reviews: 34 MB for a JSON patch that adds 3 MiB, and
+ * 126 MB for 1 MiB of YAML with aliases (measured). These objects cannot be stored, so the reviews are refused.
  */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
-/** Whatever is not larger is read at once: nearly every review. */
+/** Bodies up to this size, nearly all reviews, are read without a reservation. */
 export const SMALL_BYTES = 64 * 1024;
-/** An API server sends what it has ready, and gives up after 5 s. */
+/** An API server sends the whole body at once, and times out after 5 s. */
 const READ_MS = 3_000;
 
 export type Unread = 'TooLarge' | 'NoReview' | 'Busy' | 'Late' | 'BrokenOff';
 
-/** The body was not read to its end. */
+/** The body was not read completely. */
 export class UnreadBody extends Error {
   override readonly name = 'UnreadBody';
   readonly why: Unread;
-  /** What was there by then. */
+  /** The received part. */
   readonly head: Uint8Array;
 
   constructor(why: Unread, head: Uint8Array) {
@@ -34,15 +34,15 @@ export class UnreadBody extends Error {
 
 export interface Body {
   readonly bytes: Uint8Array;
-  /** It is not small: it is parsed in turn with others. */
+  /** Larger than SMALL_BYTES: it is parsed in turn with other large bodies. */
   readonly large: boolean;
-  /** The request is answered: its bytes are somebody else's turn. */
+  /** Must be called after the response, to release the reserved bytes. */
   readonly release: () => void;
 }
 
-/** Throws BadRequest, UnreadBody. What comes after that is not read. */
+/** Throws BadRequest and UnreadBody. The rest of the body is not read then. */
 export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Promise<Body> {
-  // Nothing compressed: a small body must not become a large one.
+  // No compression, because a small body could expand to a large one.
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw new BadRequest('the body must not be compressed', 415);
   return new Promise((resolve, reject) => {
@@ -69,7 +69,7 @@ export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Pr
       request.pause();
       reject(new UnreadBody(why, whole ? whole.subarray(0, size) : Buffer.concat(chunks)));
     };
-    /** The rest is read when there is room for it, and when it is that of a review. */
+    /** Reads the rest only if the start is a review and memory is available. */
     const waitForRoom = (bytes: number): void => {
       if (readHead(joined(chunks)) === undefined) return giveUp('NoReview');
       request.pause();

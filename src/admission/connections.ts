@@ -1,24 +1,24 @@
-// Bounds the connections of a server. When there are too many, those go first that have been asking for nothing for the longest time, of
-// the address that has the most: one address cannot take the room of all others.
+// Limits the number of connections of a server. If there are too many, it closes the connection that has been idle the longest of the address with
+// the most connections, so that one address cannot block the others.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 interface Open {
   readonly socket: Socket;
   readonly address: string;
-  /** A turn of it began: it was opened, or its last answer went out, or a request began to come in. */
+  /** Order of its last activity: opened, a request received, or a response sent. */
   since: number;
-  /** A whole request of it is being answered: that ends by itself. */
+  /** A complete request is being answered. */
   answering: boolean;
 }
 
-/** An API server asks for each request that waits for us on a connection of its own. */
+/** An API server uses one connection for each concurrent request. */
 export const MAX_CONNECTIONS = 512;
 
 export function boundConnections(server: Server, max: number, onCut?: () => void): void {
   const all = new Map<string, Open>();
   let turns = 0;
-  // Of TLS, the socket of a request is not the one that was opened: what both know is the other end.
+  // With TLS, the socket of a request differs from the opened one. Both have the same remote address and port.
   const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
   server.on('connection', (socket: Socket) => {

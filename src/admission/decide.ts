@@ -1,10 +1,10 @@
-// Takes a decision of the engine to its end: asks the API server what it needs, reports what came of it, and answers.
+// Completes a decision of the engine: asks the API server what the decision needs, reports its outcome, and answers.
 import type { AdmissionDecision, Answered, Answers, Facts, Needs, Requester } from '../engine/admit/decision.ts';
 import { takeoverUnchecked } from './access.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { refuse, refuseNotReady, type Answer } from './review.ts';
 
-/** At once, unless the decision needs an answer of the API server. `namespace`: where what it needs is. */
+/** Synchronous unless the decision needs the API server. `namespace`: namespace of the objects that it needs. */
 export function decide<F extends Facts>(
   admit: (facts: F) => AdmissionDecision,
   facts: F,
@@ -20,7 +20,7 @@ export function decide<F extends Facts>(
   return answers instanceof Promise ? answers.then(go) : go(answers);
 }
 
-/** For decisions that never need the API server. */
+/** The answer of a decision that needs nothing. */
 export function answerOf(decision: AdmissionDecision, deps: AdmissionDeps): Answer {
   const { verdict, violations, patch, warnings, reports, decided } = decision;
   for (const report of reports ?? []) deps.policy?.report?.(report);
@@ -38,7 +38,7 @@ function ask(needs: Needs, by: Requester, deps: AdmissionDeps, namespace: string
   return settled(deps.ownerOfReplicaSet?.(namespace, needs.ownerOf ?? ''), (owner) => ({ owner }));
 }
 
-/** Where nobody can be asked, whoever may write the status may approve, and nobody may take over. */
+/** Without a way to check access, users who can write the status can approve, and nobody can take over. */
 function askAccess(
   { verb, rollout }: NonNullable<Needs['access']>,
   { user, groups, dryRun }: Requester,

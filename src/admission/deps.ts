@@ -1,4 +1,4 @@
-// What the admission server needs of the rest of the program: lookups in the watch cache, who we are, and where to report.
+// The dependencies of the admission server: lookups in the caches, the operator's user, and reports.
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import type { Decided, PolicyReport } from '../engine/admit/decision.ts';
@@ -17,11 +17,11 @@ export interface KeyPair {
   readonly cert: string;
 }
 
-/** What judging by policies needs of the rest of the program. Lookups in caches, none of them asks the API server. */
+/** The dependencies for policies. All lookups use caches. */
 export interface PolicyDeps {
-  /** Policies that select this Deployment by its namespace and any of these sets of labels; by its namespace alone when there are none. */
+  /** Policies that select a Deployment in the namespace with any of these label sets. Without label sets, policies that select the namespace. */
   readonly policiesFor: (namespace: string, workloadLabels: readonly Labels[]) => readonly ReleasePolicy[];
-  /** Deployments of the namespace in a release, but for this one. */
+  /** Number of Deployments in the namespace with a release in progress, except this one. */
   readonly inFlight: (namespace: string, except: string) => number;
   readonly calendar: Calendar;
   /** Milliseconds since the epoch. */
@@ -29,7 +29,7 @@ export interface PolicyDeps {
   readonly report?: (report: PolicyReport) => void;
 }
 
-/** Somebody who is not the operator lets a step go on. */
+/** An approval or takeover by a user. */
 export interface Approval {
   readonly rollout: Rollout;
   readonly user: string;
@@ -38,35 +38,35 @@ export interface Approval {
 }
 
 export interface AdmissionDeps {
-  /** The first pair; later ones come through `reload`. */
+  /** The initial certificate. `reload` replaces it. */
   readonly tls: KeyPair;
-  /** Checks the callers of the webhooks; undefined: everybody who reaches the port is answered. */
+  /** Checks the client certificates of callers. Without it, all callers are answered. */
   readonly peers?: () => PeerCheck;
   /** The username that the operator's own requests carry. */
   readonly operatorUser: string;
-  /** Tell users in warnings what will happen. */
+  /** Warnings are enabled. */
   readonly warnings: boolean;
-  /** What is missing before decisions can be made (a cache that is not filled); undefined when nothing is. */
+  /** What is missing before decisions are possible, for example a cache. Undefined if nothing is. */
   readonly notReady: () => string | undefined;
-  /** Why no change in a namespace can be held; without it the webhooks reach all of them. */
+  /** Why changes in a namespace are not held. Without it, the webhooks select all namespaces. */
   readonly unreached?: (namespace: string) => Violation | undefined;
-  /** The Rollout that works for this workload: the oldest that names it. From the cache. */
+  /** The Rollout that governs this workload: the oldest that names it. From the cache. */
   readonly rolloutFor: (namespace: string, kind: string, name: string) => Rollout | undefined;
-  /** From the cache, which may hold only the Deployments that Rollouts name. */
+  /** From the cache, which may contain only Deployments that Rollouts name. */
   readonly deploymentFor: (namespace: string, name: string) => Deployment | undefined;
-  /** Deployments of the namespace in a release. From the cache. */
+  /** Deployments in the namespace with a release in progress. From the cache. */
   readonly heldIn?: (namespace: string) => readonly Deployment[];
-  /** From the API server; undefined = it does not exist. Rejects when nobody answers in time. */
+  /** From the API server. Undefined if it does not exist. Rejects on a timeout. */
   readonly readDeployment?: (namespace: string, name: string) => Promise<Deployment | undefined>;
-  /** Of the Deployment that controls this ReplicaSet, the name; asks the API server. Rejects when nobody answers in time. */
+  /** Name of the Deployment that controls this ReplicaSet, from the API server. Rejects on a timeout. */
   readonly ownerOfReplicaSet?: (namespace: string, name: string) => Promise<string | undefined>;
-  /** May this person take a release over that OpenKruise left? Asks the API server. Without it, nobody may. */
+  /** Checks the verb takeover at the API server. Without it, nobody can take over. */
   readonly authorizeTakeover?: (approval: Approval) => Promise<readonly Violation[]>;
-  /** May this person approve? The one decision that may ask the API server. Without it, whoever may write the status may. */
+  /** Checks the verb approve at the API server. Without it, users who can write the status can approve. */
   readonly authorize?: (approval: Approval) => Promise<readonly Violation[]>;
-  /** Without it there are no policies. */
+  /** Without it, there are no policies. */
   readonly policy?: PolicyDeps | undefined;
-  /** Which releases are traced; without it none is. */
+  /** Which releases are traced. Without it, none. */
   readonly sampling?: Sampling;
   readonly onDecision?: (decided: Decided) => void;
   readonly metrics?: { readonly admission: (webhook: string, verdict: string, seconds: number) => void };

@@ -1,4 +1,4 @@
-// The facts that every decision at admission has, read from a review and from the caches.
+// Reads the facts about a request from the review and the caches.
 import type { Facts, Policies } from '../engine/admit/decision.ts';
 import type { AdmissionDeps } from './deps.ts';
 import type { AdmissionRequest } from './shapes.ts';

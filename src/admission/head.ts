@@ -1,6 +1,6 @@
-// What a review is about, from the first bytes of it alone: for reviews that cannot be read as a whole.
+// Identifies a review from its first bytes, for reviews that cannot be read completely.
 
-/** As far as the first bytes say it. An API server writes all of it before the objects. */
+/** The fields found in the first bytes. An API server writes them before the objects. */
 export interface About {
   readonly uid: string;
   readonly group: string;
@@ -17,7 +17,7 @@ export interface Head {
   readonly about: About;
 }
 
-/** Longer than all that an API server writes before the user's groups. */
+/** More than an API server writes before the user's groups. */
 export const HEAD_BYTES = 64 * 1024;
 const MAX_UID_LENGTH = 64;
 
@@ -28,7 +28,7 @@ const VERSIONS: Readonly<Record<ReviewKind, string>> = {
 
 type Scalars = Record<string, string>;
 
-/** Undefined when the bytes are not the beginning of a review, or do not reach as far as its uid. */
+/** Undefined if the bytes are not the start of a review, or end before its uid. */
 export function readHead(bytes: Uint8Array): Head | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, HEAD_BYTES)).toString('utf8');
   const found: Scalars = {};
@@ -56,7 +56,7 @@ export function readHead(bytes: Uint8Array): Head | undefined {
   return { review, about };
 }
 
-/** Goes through the beginning of a JSON text, and stops where it ends or is no JSON. Every step says whether to go on. */
+/** Scans the start of a JSON text, until it ends or is invalid. Each method returns whether to continue. */
 class Scanner {
   private readonly text: string;
   private at = 0;
@@ -65,7 +65,7 @@ class Scanner {
     this.text = text;
   }
 
-  /** Calls `visit` at the value of each key; it must go past that value. */
+  /** Calls `visit` at the value of each key. It must skip the value. */
   object(visit: (key: string, scanner: Scanner) => boolean): boolean {
     if (!this.take('{')) return this.skip();
     if (this.take('}')) return true;
@@ -76,7 +76,7 @@ class Scanner {
     return this.take('}');
   }
 
-  /** Goes past the value, and keeps it if it is a text. The first of the same name counts. */
+  /** Skips the value, and keeps it if it is a string. The first of duplicate keys counts. */
   keep(found: Scalars, name: string): boolean {
     this.space();
     if (this.text[this.at] !== '"') return this.skip();

@@ -1,8 +1,8 @@
-// JSON from the wire.
+// Parses JSON from requests.
 import { isUtf8 } from 'node:buffer';
 import { isTooDeep, MAX_DEPTH, nestsTooDeep } from '../api/nesting.ts';
 
-/** The request cannot be answered; `status` is its HTTP status. */
+/** An invalid request. `status` is the HTTP status of the response. */
 export class BadRequest extends Error {
   override readonly name = 'BadRequest';
   readonly status: number;
@@ -13,10 +13,10 @@ export class BadRequest extends Error {
   }
 }
 
-/** Of larger texts, depth is looked at before anything is built: what a small one can make us build does no harm. */
+/** The nesting of larger texts is checked before they are parsed. Small texts are harmless. */
 const SMALL_LENGTH = 256 * 1024;
 
-/** By default as it is. Throws BadRequest. */
+/** Parses UTF-8 JSON, by default with JSON.parse. Throws BadRequest. */
 export function parseJson(bytes: Uint8Array, parse: (text: string) => unknown = JSON.parse): unknown {
   const text = decode(bytes);
   const small = text.length <= SMALL_LENGTH;
@@ -36,7 +36,7 @@ function parsed(text: string, parse: (text: string) => unknown): unknown {
   }
 }
 
-/** Without a TextDecoder: one for each body makes more work for the garbage collector than all else here (measured). */
+/** Without a TextDecoder, because one for each body costs more garbage collection than everything else here (measured). */
 function decode(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new BadRequest('the body is not UTF-8');
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');

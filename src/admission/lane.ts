@@ -1,12 +1,12 @@
-// What keeps large bodies from filling the memory, and from standing before the small ones: they get memory and the parser in turn.
+// Limits the memory for large bodies and parses them in turn, so that they do not delay small ones.
 import type { Clock } from '../kube/api.ts';
 
 export interface LaneLimits {
-  /** Of all large bodies together that are being read or answered. */
+  /** Limit for all large bodies that are being read or answered. */
   readonly bytes: number;
   /** Milliseconds. A request that has waited this long is refused. */
   readonly waitMs: number;
-  /** Requests that may wait. With one more, the largest of them is refused at once. */
+  /** Maximum number of waiting requests. With one more, the largest is refused at once. */
   readonly waiting: number;
 }
 
@@ -33,7 +33,7 @@ export class Lane {
     return this.used;
   }
 
-  /** True when there is room for so many bytes, which `leave` gives back; false when there was none for too long. The smallest is next. */
+  /** Reserves bytes, smallest request first. Resolves with true when they are reserved, and with false on a timeout. `leave` releases them. */
   enter(bytes: number): Promise<boolean> {
     return new Promise((resolve) => {
       const cancel = this.clock.after(this.limits.waitMs, () => one.enter(false));
@@ -57,7 +57,7 @@ export class Lane {
     this.next();
   }
 
-  /** One after another, and between two of them whatever else has arrived is done. */
+  /** Runs the work after the previous one and after other pending events. */
   turn<T>(work: () => T): Promise<T> {
     const mine = this.last.then(() => new Promise<void>((resolve) => setImmediate(resolve))).then(work);
     this.last = mine.catch(() => undefined);
@@ -67,7 +67,7 @@ export class Lane {
   private next(): void {
     for (;;) {
       const smallest = this.pick((a, b) => a.bytes < b.bytes);
-      // Alone, even the largest may enter.
+      // A single request may exceed the limit.
       if (!smallest || (this.used > 0 && this.used + smallest.bytes > this.limits.bytes)) return;
       smallest.enter(true);
     }

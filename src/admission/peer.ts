@@ -1,15 +1,15 @@
-// Who asks: an API server that shows a client certificate, where the program is told who signs it.
+// Checks the client certificate of a caller, if a CA for API servers is configured.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
 export interface PeerCheck {
-  /** PEM: who may sign the client certificates of API servers. */
+  /** CA of the API servers' client certificates, in PEM. */
   readonly ca: string;
-  /** Common names that count; none = all that are signed. */
+  /** Accepted common names. Empty means all signed certificates. */
   readonly names: readonly string[];
 }
 
-/** Why this peer may not ask for an admission; undefined when it may. */
+/** Why this caller is refused. Undefined if it is accepted. */
 export function peerFlaw(socket: Socket, check: PeerCheck | undefined): string | undefined {
   if (check === undefined) return undefined;
   if (!(socket instanceof TLSSocket)) return 'no TLS';

@@ -1,5 +1,5 @@
-// Where nobody checks who sends reviews: which of them may lead to an event, to a line in a policy's status, or to a question to the API
-// server. Whoever reaches the port can write one; what he cannot guess is the uid of an object that he may not read.
+// Without client certificates, anybody who reaches the port can forge reviews. This decides which reviews may cause an event, an entry in a policy's
+// status, or a request to the API server. A forger does not know the uid of an object that they cannot read.
 import type { KubeObject, Rollout } from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
 import type { Api, Clock } from '../kube/api.ts';
@@ -11,17 +11,17 @@ import { isOlder } from '../kube/versions.ts';
 export interface ProofDeps {
   readonly api: Api;
   readonly clock: Clock;
-  /** The peers are: then every review is the API server's. */
+  /** Client certificates are checked, so every review is from an API server. */
   readonly verified: boolean;
   readonly rollout: (namespace: string, name: string) => Rollout | undefined;
   readonly deployment: (namespace: string, name: string) => KubeObject | undefined;
 }
 
-/** So many at once in each namespace, and one more after each of these times. */
+/** Rate limit for each namespace: this burst, and one more after each refill time. */
 export const BURST = 20;
 const REFILL_MS = 3_000;
 const MAX_NAMESPACES = 1_000;
-/** Our cache may be a moment behind the API server. */
+/** Maximum time to wait for the cache. */
 const CATCH_UP_MS = 1_000;
 const LOOK_EVERY_MS = 50;
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
@@ -39,8 +39,7 @@ export class Proof {
   }
 
   /**
-   * True when what a review says of this object may be reported: it is there, by its uid. A Deployment that no Rollout names is not in the
-   * cache: that costs one GET.
+   * Resolves with true if the review's object exists with this uid. A Deployment that no Rollout names is not in the cache and costs one GET.
    */
   async mayReport({ kind, metadata: { namespace = '', name, uid } }: KubeObject): Promise<boolean> {
     if (this.deps.verified) return true;
@@ -56,8 +55,8 @@ export class Proof {
   }
 
   /**
-   * True when it may be asked whether somebody may approve this Rollout: it is the one that we know, in the version that we know or in one before
-   * it. The API server refuses a write over an older version with a conflict, and for most clients it tries again by itself.
+   * Resolves with true if the API server may be asked about an approval of this Rollout: the cache has it in this version or a newer one. The API
+   * server refuses a write over an older version with a conflict, and retries it for most clients.
    */
   async mayAsk(old: Rollout): Promise<boolean> {
     if (this.deps.verified) return true;
@@ -80,7 +79,7 @@ const isBefore = (old: Rollout, known: Rollout): boolean =>
   old.metadata.uid === known.metadata.uid &&
   isOlder(old.metadata.resourceVersion ?? '', known.metadata.resourceVersion ?? '');
 
-/** Bounded by namespace: who may write in one takes nothing from the others. */
+/** A rate limit for each namespace, so that requests in one do not affect the others. */
 class Rate {
   private readonly clock: Clock;
   private readonly buckets = new Map<string, { tokens: number; at: number }>();
@@ -93,7 +92,7 @@ class Rate {
     const now = this.clock.now();
     const { tokens, at } = this.buckets.get(namespace) ?? { tokens: BURST, at: now };
     const full = Math.min(BURST, tokens + Math.max(0, now - at) / REFILL_MS);
-    // Last used, last in the map; the first was not used for the longest time.
+    // Moves the namespace to the end of the map. The first entry is the least recently used.
     this.buckets.delete(namespace);
     this.buckets.set(namespace, { tokens: full < 1 ? full : full - 1, at: now });
     if (this.buckets.size > MAX_NAMESPACES) this.buckets.delete(this.buckets.keys().next().value!);

@@ -1,4 +1,4 @@
-// The envelope of admission.k8s.io/v1: what is asked, and how an answer is written.
+// Reads and writes AdmissionReviews of admission.k8s.io/v1.
 import type { PatchOp } from '../engine/lib/json-patch.ts';
 import { sentence, type Violation } from '../engine/validate/violation.ts';
 import { BadRequest } from './json.ts';
@@ -6,13 +6,13 @@ import { explain, isAdmissionRequest, type AdmissionRequest } from './shapes.ts'
 
 const API_VERSION = 'admission.k8s.io/v1';
 
-/** An answer before it is put into its envelope. */
+/** The content of a response. */
 export interface Answer {
-  /** For the metrics; one of a small fixed set. */
+  /** Label of the metrics, from a small fixed set. */
   readonly verdict: string;
   readonly patch?: readonly PatchOp[];
   readonly warnings?: readonly string[];
-  /** Set when the request is refused. */
+  /** Set if the request is refused. */
   readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
 }
 
@@ -44,7 +44,7 @@ export function writeReview(uid: string, { patch, warnings, status }: Answer): o
   return { kind: 'AdmissionReview', apiVersion: API_VERSION, response };
 }
 
-/** All of them at once: one as a sentence, several as a list. */
+/** A refusal with all errors, as a list if there are several. */
 export const refuse = (verdict: string, violations: readonly Violation[]): Answer => {
   const sentences = violations.map(sentence);
   const message =

@@ -1,4 +1,4 @@
-// The webhook server: TLS that takes up a new certificate without a restart, a bounded number of connections, and an orderly end.
+// The webhook server: TLS with certificate reload, a limited number of connections, and graceful shutdown.
 import { createServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../kube/api.ts';
@@ -9,17 +9,17 @@ import type { AdmissionDeps, KeyPair } from './deps.ts';
 import type { Lane } from './lane.ts';
 
 export interface AdmissionServer {
-  /** Resolves with the port (0 asks for a free one); rejects when it cannot be had. */
+  /** Resolves with the port. 0 selects a free one. Rejects if it cannot listen. */
   listen(port: number, host?: string): Promise<number>;
-  /** New connections get the new certificate, and are checked by what `peers` says now. A pair that is none throws, and the old one stays. */
+  /** Uses the certificate and the current CA of `peers` for new connections. Throws for an invalid pair, and the old one stays in use. */
   reload(pair: KeyPair): void;
-  /** Takes no new connection, answers what has been asked, and cuts off what is still open after the grace. */
+  /** Stops listening, answers pending requests, and closes the remaining connections after the grace period. */
   close(graceMs?: number): Promise<void>;
 }
 
-/** The chart gives our answers 5 s; a client that is slower than that to ask is cut off first. */
+/** Shorter than the webhooks' timeout of 5 s in the chart. */
 const REQUEST_TIMEOUT_MS = 4_000;
-/** Go clients keep idle connections for 90 s: ours must not be the side that hangs up. */
+/** Longer than the 90 s of Go clients, so that the client closes idle connections. */
 const KEEP_ALIVE_MS = 120_000;
 const GRACE_MS = 10_000;
 
@@ -42,7 +42,7 @@ export function createAdmissionServer(deps: AdmissionDeps, limits: ServerLimits 
   const server = createServer(
     {
       ...context(deps.tls),
-      // Told apart by request, not by connection: a conversion webhook is called without a certificate.
+      // Checked for each request, because conversion webhooks are called without a certificate.
       requestCert: deps.peers !== undefined,
       rejectUnauthorized: false,
       requestTimeout: requestTimeoutMs,

@@ -1,4 +1,4 @@
-// The shapes that come in, checked by ajv: the envelope, and as much of a Deployment as we read.
+// JSON schemas of received objects, checked with ajv: the admission request, and the fields of a Deployment that the program reads.
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { Deployment } from '../api/types.ts';
 import { ajv, metadata, nullable, pathOf } from '../schema/rollout.ts';
@@ -47,7 +47,7 @@ export interface GroupVersionKind {
   readonly kind: string;
 }
 
-/** admission.k8s.io/v1, as far as we read it. */
+/** The fields of admission.k8s.io/v1 that the program reads. */
 export interface AdmissionRequest {
   readonly uid: string;
   readonly kind: GroupVersionKind;
@@ -94,6 +94,6 @@ const requestShape = {
 export const isAdmissionRequest: ValidateFunction<AdmissionRequest> = ajv.compile<AdmissionRequest>(requestShape);
 export const isDeployment: ValidateFunction<Deployment> = ajv.compile<Deployment>(deploymentShape);
 
-/** `metadata.labels.a: must be string`, for somebody who sends us such things. */
+/** `metadata.labels.a: must be string`. */
 export const explain = (errors: readonly ErrorObject[] | null | undefined): string =>
   (errors ?? []).map((error) => `${pathOf(error)}: ${error.message ?? error.keyword}`).join('; ');

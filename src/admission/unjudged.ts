@@ -1,5 +1,5 @@
-// What is answered to a review that we cannot judge: too large, too many, unreadable, or a bug of ours. Always a review, never an HTTP
-// error, which would leave it to the failurePolicy, and that lets by most of what we are asked.
+// The response to a review that cannot be judged: too large, one too many, unreadable, or after a bug. It is always a review, because with an HTTP
+// error the failurePolicy would decide, which accepts most requests.
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import { isMarkedAsOurs } from '../engine/admit/edit.ts';
 import type { AdmissionDeps } from './deps.ts';
@@ -11,7 +11,7 @@ export type Cause = 'TooLarge' | 'Busy' | 'Late' | 'BadRequest' | 'Error';
 interface Reason {
   readonly code: number;
   readonly reason: string;
-  /** Why it was not judged, and what to do. */
+  /** Why it was not judged, and what the user can do. */
   readonly message: string;
 }
 
@@ -36,7 +36,7 @@ export const reasonFor = (cause: Cause, detail: string): Reason => {
   }
 };
 
-/** Refused where it may be about something that we are to keep; elsewhere our own failure is in nobody's way. */
+/** Refuses the request if it may concern a release or a policy. Other requests pass with a warning. */
 export function writeUnjudged({ review, about }: Head, cause: Cause, detail: string, deps: AdmissionDeps): object {
   const { code, reason, message } = reasonFor(cause, detail);
   if (review === 'ConversionReview') {
@@ -44,7 +44,7 @@ export function writeUnjudged({ review, about }: Head, cause: Cause, detail: str
     const response = { uid: about.uid, result, convertedObjects: [] };
     return { kind: 'ConversionReview', apiVersion: 'apiextensions.k8s.io/v1', response };
   }
-  // What is too large cannot be stored: to let it by would help nobody.
+  // An object that is too large cannot be stored anyway.
   const refused = cause === 'TooLarge' || mayMatter(about, deps);
   const answer: Answer = refused
     ? { verdict: cause, status: { code, reason, message: `tranche cannot judge this request: ${message}` } }
@@ -53,8 +53,10 @@ export function writeUnjudged({ review, about }: Head, cause: Cause, detail: str
 }
 
 /**
- * False only of a ReplicaSet of a namespace without a release in flight; of a Deployment, or its scale, that no Rollout names, that does not carry our label or record, and whose namespace no policy selects; and
- * of the deletion of a Rollout where no policy could protect it. Whatever cannot be told counts as true.
+ * True if the request may concern a release or a policy, or if that is unknown. False only for:
+ * - a ReplicaSet in a namespace without a release in progress,
+ * - a Deployment or its scale without a Rollout, label or record, in a namespace without policies,
+ * - a deletion of a Rollout in a namespace without policies.
  */
 export function mayMatter({ group, kind, namespace, name, operation }: About, deps: AdmissionDeps): boolean {
   try {

@@ -1,4 +1,4 @@
-// The whole decision for one Rollout: where its release stands, and which part of the engine goes on from there.
+// The decision for one Rollout: determines its situation and calls the part of the engine that handles it.
 import { WORKLOAD_TYPE } from '../api/keys.ts';
 import type { HoldRecord, Rollout, Workload } from '../api/types.ts';
 import { nothing, type Decision } from './decision.ts';
@@ -21,7 +21,7 @@ import { decisionOf, type Progress } from './workload/kind.ts';
 import { kindOf } from './workload/registry.ts';
 import * as messages from './messages.ts';
 
-/** The same snapshot gives the same decision; a decision that was carried out, taken again, changes nothing. */
+/** The same snapshot gives the same decision. After a decision is carried out, the next decision changes nothing. */
 export function decide(snapshot: Snapshot): Decision {
   const { rollout, workload } = snapshot;
   const kind = kindOf(rollout.spec.workloadRef);
@@ -32,7 +32,7 @@ export function decide(snapshot: Snapshot): Decision {
   if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
   const misnamed = misnamedWorkload(rollout);
   if (misnamed) return standAside(snapshot, 'InvalidWorkloadRef', sentence(misnamed));
-  // A release that is in flight there goes on to its end.
+  // A release that is already in progress there continues to its end.
   if (snapshot.unreached && !isInFlight(rollout, workload)) return standAside(snapshot, 'NotReached');
   const guarded = guard(snapshot);
   if (guarded) return guarded;
@@ -46,13 +46,13 @@ export function decide(snapshot: Snapshot): Decision {
   return goOn(snapshot, kind.progress(snapshot, workload, snapshot.children));
 }
 
-/** A Rollout speaks of one workload, by name, in its own namespace. */
+/** A Rollout names one workload in its own namespace. */
 const isNamedBy = ({ metadata, spec }: Rollout, workload: Workload): boolean =>
   workload.metadata.namespace === metadata.namespace && workload.metadata.name === spec.workloadRef.name;
 
 const waitForChildren: Decision = { ...nothing, needsChildren: true };
 
-/** Everything that needs the children. */
+/** The part of the decision that needs the children. */
 function goOn(snapshot: Snapshot, progress: Progress): Decision {
   const template = snapshot.digest(progress.workload.spec.template);
   const situation = situationOf(snapshot, progress, template);

@@ -1,4 +1,4 @@
-// What the engine answers: effects as data, the next status, and what it needs to know before it can answer.
+// The output of the engine: effects as data, the next status, and the facts that it still needs.
 import type { EventReason } from '../api/reasons.ts';
 import type { Resource } from '../api/resources.ts';
 import type { KubeObject, RolloutStatus } from '../api/types.ts';
@@ -11,21 +11,21 @@ export interface MergePatch {
 }
 
 /**
- * One write of any object, in the namespace of the Rollout. A patch carries the resourceVersion of the object it was decided on, so that it fails
- * instead of acting on what is no longer so, and doing it twice does it once. (Labels of Pods carry the uid only.)
+ * One write of an object in the namespace of the Rollout. A patch contains the resourceVersion of the object that it was decided on, so a stale
+ * patch fails and a repeated patch has no effect. (Labels of Pods contain only the uid.)
  */
 export type Effect =
   | {
       readonly kind: 'Patch';
       readonly why: Why;
       readonly resource: Resource;
-      /** The object that it was decided on. */
+      /** The object that the patch was decided on. */
       readonly before: KubeObject;
       readonly patch: MergePatch | readonly PatchOp[];
     }
-  /** An object of this name that exists already is left as it is. */
+  /** An existing object of this name is not changed. */
   | { readonly kind: 'Create'; readonly why: Why; readonly resource: Resource; readonly object: KubeObject }
-  /** Only an object that this owner controls is deleted; one that is gone already is no error. */
+  /** Deletes only an object that this owner controls. A missing object is not an error. */
   | {
       readonly kind: 'Delete';
       readonly why: Why;
@@ -34,7 +34,7 @@ export type Effect =
       readonly owner: KubeObject;
     };
 
-/** What a write is for: metrics and logs. A release does not wait for a `label`. */
+/** The purpose of a write, for metrics and logs. A release does not wait for a `label`. */
 export type Why =
   | 'enrol'
   | 'hold'
@@ -58,17 +58,17 @@ export interface EventNote {
 }
 
 export interface Decision {
-  /** In this order. */
+  /** Carried out in this order. */
   readonly effects: readonly Effect[];
-  /** The whole next status; undefined = as it is. */
+  /** The whole next status. Absent if it does not change. */
   readonly status?: RolloutStatus;
-  /** To be sent once effects and status are written. */
+  /** Sent after the effects and the status are written. */
   readonly events: readonly EventNote[];
-  /** Milliseconds: look again after this time, unless something happens before. */
+  /** Milliseconds until the next decision, if nothing changes before. */
   readonly againAfterMs?: number;
-  /** The workload's children are needed, to decide now or to see what comes. */
+  /** The workload's children are needed for this decision or for the next ones. */
   readonly needsChildren: boolean;
-  /** The ControllerRevision of this name is needed to decide: no child of the workload has the stable template. */
+  /** The ControllerRevision of this name is needed to decide, because no child of the workload has the stable template. */
   readonly needsCopy?: string;
 }
 

@@ -1,4 +1,4 @@
-// Where a release stands, by name: what the operator finds out about a workload before it decides what to do.
+// The situation of a release: classifies a workload before the engine decides what to do.
 import { HELD, ON_RESTART, ROLLOUT_ID } from '../api/keys.ts';
 import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/types.ts';
 import type { Effect } from './decision.ts';
@@ -12,33 +12,33 @@ import type { Progress } from './workload/kind.ts';
 import * as messages from './messages.ts';
 
 export type Situation =
-  /** It was made held, from a backup or from a manifest exported during a release, and nothing runs. */
+  /** The workload was created with a hold, from a backup or a manifest that was exported during a release, and has no Pods. */
   | { readonly name: 'BornHeld'; readonly held: HoldRecord }
-  /** No release is under way, and a record on the workload says nothing about it. */
+  /** No release is in progress, and the record on the workload is not about it. */
   | { readonly name: 'StaleRecord' }
-  /** It is held, and its template is the stable one although nothing is released. */
+  /** The workload is held with the stable template, without a release. */
   | { readonly name: 'HeldForNothing'; readonly held: HoldRecord }
-  /** The version of the workload's template is not there yet. */
+  /** The workload's controller has not created the version of the template yet. */
   | { readonly name: 'VersionNotMade' }
-  /** What runs is the stable version from now on; `bypassed`: it was not held, and should have been. */
+  /** The running version becomes the stable version. `bypassed`: why it was not held. */
   | { readonly name: 'Settled'; readonly bypassed: string | undefined }
-  /** A new template is held, or there are no replicas to hold: the release begins at step 1. */
+  /** A new template is held, or there are no replicas to hold: the release starts at step 1. */
   | { readonly name: 'NewTemplate' }
-  /** A new template slipped past the webhook, or the hold was taken off. */
+  /** No webhook saw the new template, or the hold was removed. */
   | { readonly name: 'NotHeld'; readonly bypassed: string }
-  /** The stable template was put back. */
+  /** The stable template was restored. */
   | { readonly name: 'PutBack' }
-  /** The steps are done, or nothing is left for them. */
+  /** The steps are done, or nothing is left to release. */
   | { readonly name: 'StepsDone' }
-  /** There is nothing to release while the workload has 0 replicas. */
+  /** The workload has 0 replicas, so there is nothing to release. */
   | { readonly name: 'NoReplicas' }
   /** The workload's controller replaces Pods although it is held. */
   | { readonly name: 'Loose'; readonly held: HoldRecord }
-  /** Borrowed fields were edited while no webhook saw it. */
+  /** Borrowed fields were edited without a webhook. */
   | { readonly name: 'EditedUnseen'; readonly effects: readonly Effect[] }
   /** No version has the stable template any more. */
   | { readonly name: 'StableGone'; readonly held: HoldRecord }
-  /** The release goes through its steps. */
+  /** The release is in one of its steps. */
   | { readonly name: 'InSteps'; readonly held: HoldRecord; readonly status: CanaryStatus };
 
 /** `template`: digest of the workload's template. */
@@ -83,7 +83,7 @@ function duringRelease(
   return isStableGone(snapshot, progress, held) ? { name: 'StableGone', held } : { name: 'InSteps', held, status };
 }
 
-/** No release is under way as far as the status knows. */
+/** The situation if the status has no release in progress. */
 function outsideRelease(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Situation {
   const { rollout } = snapshot;
   const { held, kind, newVersion, old, replicas, stopped, workload } = progress;
@@ -106,9 +106,9 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
 }
 
 /**
- * The template that the status is about. A newer API server may have added a default to it since: then its ReplicaSet still has the hash. But
- * that is a label, which whoever may make ReplicaSets can write: where a policy asks for approvals, or protects the release, only the digest
- * counts, as far as the status has one.
+ * True if the template is the one in the status. A newer API server may have added a default to the template since, so a ReplicaSet with the
+ * same hash counts too. Users who can create ReplicaSets can write that label, so if a policy requires approvals or protects the release, only
+ * the digest counts, if the status has one.
  */
 function isSame({ gate }: Snapshot, progress: Progress, template: TemplateDigest, status: CanaryStatus): boolean {
   if (status.templateDigest === template) return true;
@@ -116,13 +116,13 @@ function isSame({ gate }: Snapshot, progress: Progress, template: TemplateDigest
   return !(strict && status.templateDigest) && isKnown(progress.newVersion?.revision, status);
 }
 
-/** OpenKruise works its own hash of the template out, which need not be the one that Kubernetes has. */
+/** OpenKruise computes its own hash of the template, which may differ from Kubernetes' hash. */
 const isKnown = (hash: string | undefined, { canaryRevision, podTemplateHash }: CanaryStatus): boolean =>
   !!hash && (hash === canaryRevision || hash === podTemplateHash);
 
 /**
- * Back to what ran before the release. Where a policy protects it, by its digest only: a ReplicaSet may have been edited; else also by the
- * ReplicaSet as it is stored, since a newer API server may have added a default to both templates.
+ * True if the template is the stable one. If a policy protects the release, only the digest counts, because a ReplicaSet may have been edited.
+ * Otherwise the stored ReplicaSet counts too, because a newer API server may have added a default to both templates.
  */
 function isStable({ rollout, gate }: Snapshot, progress: Progress, template: TemplateDigest): boolean {
   if (progress.held?.stable === template) return true;
@@ -135,17 +135,17 @@ function isStable({ rollout, gate }: Snapshot, progress: Progress, template: Tem
   return progress.held === undefined && rollout.status?.canaryStatus?.stableDigest === template;
 }
 
-/** A template that came with its own release id was seen by the webhook, or announced by the user. */
+/** True if the template has its own release id: the webhook saw it, or the user announced it. */
 function isAnnounced({ rollout }: Snapshot, { workload, stopped }: Progress): boolean {
   const id = workload.metadata.labels?.[ROLLOUT_ID];
   return stopped && id !== rollout.status?.canaryStatus?.observedRolloutID;
 }
 
-/** The release has failed, and nobody but us may have put another template in its place. */
+/** The release failed, so the operator itself may have restored another template. */
 const isPuttingBack = (rollout: Rollout): boolean =>
   isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
 
-/** Made from a backup, or from a manifest exported during a release: paused, it would never get its first Pod. */
+/** True for a workload created from a backup or an exported manifest. While paused, it would never get its first Pod. */
 const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, metadata } }: Progress): boolean =>
   !newVersion &&
   oldVersions.length === 0 &&
@@ -153,7 +153,7 @@ const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, me
   (status?.replicas ?? 0) === 0 &&
   (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 
-/** What the workload has is all that is available: there is nothing to go back to, so nothing to hold it for. */
+/** True if only the new version has available Pods: there is no version to roll back to, so a hold has no purpose. */
 const servesAlone = ({ newVersion, oldVersions }: Progress): boolean =>
   (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
 

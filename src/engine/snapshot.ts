@@ -1,10 +1,10 @@
-// What the engine is told: everything known about one Rollout and its workload at one moment.
+// The input of the engine: the facts about one Rollout and its workload at one time.
 import type { ControllerRevision, Pod, ReplicaSet, Rollout, Workload } from '../api/types.ts';
 import type { DigestOf } from './lib/template.ts';
 import type { Gate } from './policy/gate.ts';
 import type { Violation } from './validate/violation.ts';
 
-/** Objects under the workload's selector; those of other owners may be among them. What its kind does not ask for is empty. */
+/** Objects that the workload's selector matches, possibly of other owners. Empty for child kinds that the workload kind does not need. */
 export interface Children {
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
@@ -16,21 +16,21 @@ export interface Snapshot {
   readonly now: number;
   readonly rollout: Rollout;
   readonly workload: Workload | undefined;
-  /** Undefined until a decision has asked for them. */
+  /** Undefined until a decision needs them. */
   readonly children: Children | undefined;
   /** No other Rollout names the workload. */
   readonly alone: boolean;
-  /** When this process last wrote the status, in milliseconds; undefined = not yet. */
+  /** When this process last wrote the status, in milliseconds. Undefined if it has not written it. */
   readonly reportedAt: number | undefined;
-  /** When labels of Pods may be written again; absent = now. */
+  /** When labels of Pods may be written again. Absent means now. */
   readonly labelsAgainAt?: number;
   /** Digest of a template's canonical JSON. */
   readonly digest: DigestOf;
   readonly sha256: (text: string) => string;
-  /** Why no change in its namespace can be held; absent = the webhooks reach it. */
+  /** Why changes in the namespace are not held. Absent if the webhooks select it. */
   readonly unreached?: Violation;
-  /** What policies say; absent = there are none. */
+  /** What policies require. Absent if there are no policies. */
   readonly gate?: Gate;
-  /** The kept copy of the stable template that a decision has asked for; null = there is none. */
+  /** The copy of the stable template, if a decision needs it. Null if it does not exist. */
   readonly copy?: ControllerRevision | null;
 }

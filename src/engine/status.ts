@@ -1,4 +1,4 @@
-// The next status: a draft that decisions change, and what of it is worth a write.
+// The next status of a Rollout: a draft that decisions change, and the rule for when to write it.
 import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.ts';
 import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
 import type { BlockedReason } from './policy/gate.ts';
@@ -17,8 +17,8 @@ export interface Draft {
 
 const HISTORY_LENGTH = 10;
 /**
- * Numbers and messages that follow Pods are written at most so often; what a client waits for is written at once. In a batch that
- * takes longer they are written ever more rarely: 10 and 40 seconds after it began, then once a minute.
+ * Minimum interval between writes of numbers and messages that follow Pods. Changes that clients wait for are written at once. During a long
+ * batch the interval grows: 10 and 40 seconds after its start, then once a minute.
  */
 const QUIET_MS = 10_000;
 const LONGEST_QUIET_MS = 60_000;
@@ -37,7 +37,7 @@ export const conditionOf = (conditions: readonly Condition[] | undefined, type: 
 export const isTrue = (rollout: Rollout, type: string): boolean =>
   conditionOf(rollout.status?.conditions, type)?.status === 'True';
 
-/** Why the condition Progressing is as it is: where a release stands as a whole. */
+/** The reason of the condition Progressing: the stage of the release as a whole. */
 export const progressingReason = (rollout: Rollout): ProgressingReason | undefined =>
   conditionOf(rollout.status?.conditions, 'Progressing')?.reason as ProgressingReason | undefined;
 
@@ -63,7 +63,7 @@ export function dropConditions(draft: Draft, ...types: string[]): void {
   draft.conditions = draft.conditions.filter(({ type }) => !types.includes(type));
 }
 
-/** Notes how the release that is under way ended; nothing when none is. */
+/** Records the outcome of the release in progress, if there is one. */
 export function closeHistory(draft: Draft, now: number, outcome: Outcome): void {
   const [current, ...rest] = draft.history;
   if (!current || current.endTime !== undefined) return;
@@ -80,8 +80,8 @@ export function openHistory(draft: Draft, entry: HistoryEntry): void {
 }
 
 /**
- * The status to write now, or when to look again because the difference can wait. `reportedAt` is when it was last written, as
- * far as this process knows.
+ * The status to write now, or the time of the next decision if the difference can wait. `reportedAt`: when this process last wrote the status, in
+ * milliseconds.
  */
 export function settle(
   rollout: Rollout,
@@ -103,7 +103,7 @@ export function settle(
   const old = rollout.status;
   if (sameJson(status, old)) return {};
   const againAfterMs = reportedAt === undefined ? 0 : reportedAt + quietMs(canary, reportedAt) - now;
-  // While a step waits, only a scale changes how many there are.
+  // While a step waits, only scaling changes the number of updated Pods.
   const scaled = isWaiting(old?.canaryStatus) && old?.canaryStatus?.canaryReplicas !== canary?.canaryReplicas;
   const canWait = old !== undefined && !scaled && sameJson(essence(status), essence(old));
   return canWait && againAfterMs > 0 ? { againAfterMs } : { status };
@@ -117,7 +117,7 @@ function quietMs(canary: CanaryStatus | undefined, reportedAt: number): number {
   return since === undefined ? QUIET_MS : Math.min(Math.max(3 * (reportedAt - since), QUIET_MS), LONGEST_QUIET_MS);
 }
 
-/** A decision that only tells. */
+/** A decision that only writes the status and events. */
 export function report(snapshot: Snapshot, draft: Draft, events: readonly EventNote[]): Decision {
   const { status, againAfterMs } = settle(snapshot.rollout, draft, snapshot.now, snapshot.reportedAt);
   return {
@@ -128,7 +128,7 @@ export function report(snapshot: Snapshot, draft: Draft, events: readonly EventN
   };
 }
 
-/** As OpenKruise: the id of a release that was rolled back is not the id of what runs. */
+/** As in OpenKruise, a rollback gets its own id. */
 export const rollbackId = (id: string): string => `rollback-${id}`;
 
 const FOLLOWS_PODS = new Set([
@@ -140,7 +140,7 @@ const FOLLOWS_PODS = new Set([
   'observedWorkloadGeneration',
 ]);
 
-/** A status without what merely follows the Pods. */
+/** The status without the fields that follow the Pods. */
 function essence(status: RolloutStatus): unknown {
   const { message: _, canaryStatus, conditions, ...rest } = status;
   const canary = Object.entries(canaryStatus ?? {}).filter(([field]) => !FOLLOWS_PODS.has(field));

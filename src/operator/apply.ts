@@ -1,4 +1,4 @@
-// Carries decisions out: the effects in order, then one status write, and only then the events.
+// Carries out decisions: first the effects in order, then one write of the status, then the events.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { EVENTS } from '../api/reasons.ts';
 import type { KubeObject, Pod, Rollout, RolloutStatus, Workload } from '../api/types.ts';
@@ -37,13 +37,13 @@ const JSON_PATCH = 'application/json-patch+json';
 const isJsonPatch = (patch: Patch['patch']): patch is readonly PatchOp[] => Array.isArray(patch);
 
 const MANAGED_FIELDS_TRIES = 3;
-/** Bad request, forbidden, invalid: trying again helps only when somebody changes something. */
+/** Bad request, forbidden, invalid: a retry succeeds only after a change. */
 const REFUSALS = new Set([400, 403, 422]);
 const MAX_MESSAGE = 1_000;
-/** Labels of Pods that were refused are tried again after this time. */
+/** Refused labels of Pods are retried after this time. */
 const LABELS_AGAIN_MS = 300_000;
 
-/** Whatever is written under a key is in its namespace. */
+/** Path of an object, which must be in the namespace of the key. */
 function pathTo(key: string, resource: Resource, { metadata }: KubeObject, subresource?: 'status'): string {
   const { namespace } = splitKey(key);
   if (metadata.namespace !== namespace)
@@ -53,9 +53,9 @@ function pathTo(key: string, resource: Resource, { metadata }: KubeObject, subre
 
 export class Applier {
   private readonly deps: ApplierDeps;
-  /** When this process last wrote a Rollout's status: by key, and by the Rollout's uid. */
+  /** When this process last wrote each Rollout's status, in milliseconds, by key and uid of the Rollout. */
   private readonly reported = new Map<string, Map<string, number>>();
-  /** When labels of a Deployment's Pods are tried again: they were refused. */
+  /** When refused labels of a Deployment's Pods are retried, in milliseconds, by key. */
   private readonly unlabelled = new Map<string, number>();
 
   constructor(deps: ApplierDeps) {
@@ -66,7 +66,7 @@ export class Applier {
     return this.reported.get(key)?.get(rollout.metadata.uid ?? '');
   }
 
-  /** These are all the Rollouts of the key: what is remembered of others, which are gone, is forgotten. */
+  /** Forgets all Rollouts of the key except these. */
   keepOnly(key: string, rollouts: readonly Rollout[]): void {
     const reported = this.reported.get(key);
     if (!reported) return;
@@ -75,12 +75,12 @@ export class Applier {
     if (reported.size === 0) this.reported.delete(key);
   }
 
-  /** For tests and for nobody else: how many Rollouts are remembered. */
+  /** Number of remembered Rollouts, for tests only. */
   get remembered(): number {
     return [...this.reported.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Undefined: labels are written as Pods come. */
+  /** When labels may be written again, in milliseconds. Undefined if they may be written now. */
   labelsAgainAt(key: string): number | undefined {
     const at = this.unlabelled.get(key);
     if (at === undefined || at > this.deps.clock.now()) return at;
@@ -92,7 +92,7 @@ export class Applier {
     this.unlabelled.delete(key);
   }
 
-  /** Nothing is released any more: the next report need not wait for the last. */
+  /** Forgets the last status write, so that the next one need not wait. */
   forget(key: string, rollout: Rollout): void {
     const reported = this.reported.get(key);
     reported?.delete(rollout.metadata.uid ?? '');
@@ -100,8 +100,8 @@ export class Applier {
   }
 
   /**
-   * True when something has changed by it, so that the next decision is another one. (A server whose CRD does not know a field drops it
-   * at each write; labels of Pods come back by their watch.) A conflict, or any other failure, is thrown: what follows from it is decided anew.
+   * Resolves with true if a write changed something, so that another decision is needed. (A server whose CRD lacks a field drops it at each write.
+   * Labels of Pods are observed by their watch.) Throws on a conflict or another failure, after which the caller decides again.
    */
   async carryOut(
     key: string,
@@ -116,7 +116,7 @@ export class Applier {
       else if (await this.apply(key, effect)) changed = true;
     }
     const refused = (await Promise.all(labels)).includes(true);
-    // Without them the next decision is another one.
+    // The next decision depends on whether labels are refused.
     if (refused) changed = true;
     if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
@@ -147,7 +147,7 @@ export class Applier {
       }
       case 'Delete':
         await this.remove(key, effect).catch((error: unknown) => {
-          // What is left goes with its owner; a release must not hang on it.
+          // The copy is deleted with its owner, so a release does not wait for this.
           if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
           this.deps.logger.warn('cannot delete the copy of the stable template', { key, error });
         });
@@ -161,12 +161,12 @@ export class Applier {
     const kind = kindOfResource(resource);
     const body = kind ? await this.noteOwners(key, kind, patch, before) : patch;
     const changed = await this.write(key, before, { path, body });
-    // A mark is followed by a move at once.
+    // A move follows a mark at once and drops the ownership.
     if (kind && why !== 'mark') await this.dropOwnership(key, kind, before as Workload);
     return changed;
   }
 
-  /** Only what the owner controls: the name comes from a record, which others may have written. */
+  /** Deletes only an object that the owner controls, because the name comes from a record that users can write. */
   private async remove(key: string, { resource, name, owner }: Effect & { kind: 'Delete' }): Promise<void> {
     const asked = { namespace: splitKey(key).namespace, name };
     const object = await findObject(this.deps.api, resource, asked);
@@ -174,7 +174,7 @@ export class Applier {
     await this.unless(404, { method: 'DELETE', path: pathOf(resource, asked) });
   }
 
-  /** Done already: as good as done. */
+  /** Ignores this error code, which means that the work is already done. */
   private async unless(code: number, call: ApiCall): Promise<void> {
     try {
       await this.deps.api.request(call);
@@ -184,8 +184,8 @@ export class Applier {
   }
 
   /**
-   * Labels are for logs and metrics: a Pod that is gone by now needs none, and no release waits for those that are refused, whatever the
-   * reason. True when they are.
+   * Labels are for logs and metrics, so a deleted Pod needs none, and a release does not wait for refused labels. Resolves with true if they are
+   * refused.
    */
   private async label(key: string, { resource, before, patch }: Patch, rollout: Rollout | undefined): Promise<boolean> {
     try {
@@ -219,8 +219,8 @@ export class Applier {
   }
 
   /**
-   * A write that is refused (a right that is missing, a webhook or a policy of others, a quota) may be refused for ever, and whoever waits
-   * for the release must see it: in the status, and as an event if the status does not say it yet. Other errors pass by themselves.
+   * Reports a refused write (a missing right, another webhook or policy, a quota) in the status and, once, as an event, because it may be refused
+   * forever. Other errors are temporary.
    */
   async reportRefusal(key: string, rollout: Rollout, workload: Workload | undefined, error: unknown): Promise<void> {
     if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) return;
@@ -236,11 +236,11 @@ export class Applier {
     } catch (failed) {
       this.deps.logger.debug('cannot report a refused write', { key, error: failed });
     }
-    // Once it is let through, the status says so at once.
+    // When the write is accepted, the status is updated at once.
     this.forget(key, rollout);
   }
 
-  /** Best effort: while we own a field, whoever applies another value on the server is told of a conflict; nothing else hangs on it. */
+  /** Drops the ownership of fields, best effort: otherwise server-side apply of another value reports a conflict with Tranche. */
   private async dropOwnership(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
     const path = pathTo(key, kind.resource, before);
     let written = this.deps.writes.newest(key, before);
@@ -253,14 +253,14 @@ export class Applier {
       } catch (error) {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
         if (error.code !== 422) return false;
-        // Somebody else has written meanwhile, and our entry has moved.
+        // Another write changed the positions of the entries.
         written = await getObject<Workload>(this.deps.api, kind.resource, before.metadata);
       }
     }
     return false;
   }
 
-  /** A hold that no webhook has seen notes the owners too. What is watched comes without them: it costs one read. */
+  /** Adds the field owners to the record of a hold by the operator. The cache has no managedFields, so this costs one read. */
   private async noteOwners(key: string, kind: WorkloadKind, patch: MergePatch, before: KubeObject): Promise<object> {
     const annotations = patch.metadata['annotations'] as Readonly<Record<string, string | null>> | undefined;
     if (typeof annotations?.[HELD] !== 'string' || before.metadata.annotations?.[HELD] !== undefined) return patch;
@@ -276,8 +276,8 @@ export class Applier {
   }
 
   /**
-   * Gives the fields of a workload that the webhook has set free back to their owners. What is watched comes without them. Best effort:
-   * whoever waits for a release does not wait for this.
+   * Restores the field owners of a workload that the webhook gave back. The cache has no managedFields, so this costs one read. Best effort: no
+   * release waits for it.
    */
   async giveBackOwners(key: string, kind: WorkloadKind, cached: Workload): Promise<boolean> {
     if (!hasOwnersToRestore(cached)) return false;

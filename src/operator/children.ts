@@ -1,4 +1,4 @@
-// Children of the workloads in motion, such as ReplicaSets and Pods: watches that open when a release begins and close when it is over.
+// Watches of the children of workloads, such as ReplicaSets and Pods. They open when a release starts and close when it ends.
 import type { ControllerRevision, KubeObject, Pod, ReplicaSet, Workload } from '../api/types.ts';
 import type { Children } from '../engine/snapshot.ts';
 import type { ChildKind, WorkloadKind } from '../engine/workload/kind.ts';
@@ -14,9 +14,9 @@ export interface ChildWatchesDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Something changed under this key. */
+  /** Called when a child of this key changed. */
   readonly wake: (key: string) => void;
-  /** All objects of this kind that belong to the key were listed. */
+  /** Called when all children of this kind were listed. */
   readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
     watchRestart(resource: string, reason: string): void;
@@ -24,7 +24,7 @@ export interface ChildWatchesDeps {
   };
 }
 
-/** What is watched of each kind of children, and what is kept of it. */
+/** The resource of each kind of children, and the part of an object that is cached. */
 const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
   replicaSets: {
     resource: REPLICA_SETS,
@@ -48,7 +48,7 @@ export class ChildWatches {
     this.deps = deps;
   }
 
-  /** Starts watching, unless it does already; wakes the key as soon as there is something to see. */
+  /** Starts watching if it does not watch yet. Wakes the key when all children are listed. */
   open(key: string, kind: WorkloadKind, workload: Workload): void {
     const uid = workload.metadata.uid ?? '';
     if (this.open_.get(key)?.uid === uid) return;
@@ -70,7 +70,7 @@ export class ChildWatches {
     });
   }
 
-  /** `see` is what is decided on of each. Undefined until all are complete. */
+  /** The children. `see` maps each object to its newest known state. Undefined until all are listed. */
   get(key: string, workload: Workload, see: <T extends KubeObject>(object: T) => T): Children | undefined {
     const watches = this.open_.get(key);
     if (!watches || watches.uid !== workload.metadata.uid) return undefined;

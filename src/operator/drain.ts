@@ -1,4 +1,4 @@
-// Gives every Deployment back, for good: before the program is taken out of a cluster.
+// Gives all workloads back, before the program is removed from a cluster.
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import { depart } from '../engine/release/finalize.ts';
@@ -14,15 +14,15 @@ import { pathOf } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
 
 export interface DrainOptions extends Omit<OperatorDeps, 'decide'> {
-  /** Where releases in the middle are to end. */
+  /** How releases in progress end. */
   readonly held: 'Finish' | 'Rollback';
-  /** Empty: all. */
+  /** Empty means all namespaces. */
   readonly namespaces: readonly string[];
-  /** Gives up: rejects with what is left. */
+  /** Aborts the drain, which rejects with the remaining objects. */
   readonly signal: AbortSignal;
 }
 
-/** Not everything could be given back in time; the message names what is left. */
+/** Not everything was given back in time. The message names the remaining objects. */
 export class DrainError extends Error {
   override readonly name = 'DrainError';
 }
@@ -30,7 +30,7 @@ export class DrainError extends Error {
 const LOOK_EVERY_MS = 1_000;
 const MAX_NAMED = 10;
 
-/** Resolves when no Deployment has anything of ours, and no Rollout our finalizer. Nobody else may lead meanwhile. */
+/** Resolves when no workload has Tranche's keys and no Rollout its finalizer. No other replica may lead meanwhile. */
 export async function drain(options: DrainOptions): Promise<{ deployments: number; rollouts: number }> {
   const { api, clock, held, signal } = options;
   const operator = createOperator({ ...options, decide: (snapshot) => depart(snapshot, held) });
@@ -43,7 +43,7 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
       for (const key of left) seen.add(key);
       if (left.size === 0) {
         const rollouts = await freeRollouts(options);
-        // Somebody may have made a Rollout, or a Deployment of one, while we looked.
+        // A Rollout or its Deployment may have been created meanwhile.
         if (rollouts === 0 && (await leftOf(options)).size === 0) return { deployments: seen.size, rollouts: freed };
         freed += rollouts ?? 0;
       }
@@ -54,7 +54,7 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
     await operator.stop();
   }
 
-  /** Workloads that carry anything of ours, asked of the API server: a cache may be behind. */
+  /** Workloads with Tranche's keys, read from the API server, because the cache may be out of date. */
   async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
     const all = await Promise.all(KINDS.map(({ resource }) => listIn<Workload>(api, resource, namespaces)));
     const ours = all
@@ -69,7 +69,10 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
   }
 }
 
-/** How many were freed; undefined when one was changed under our hands. Their Deployments are free: with the finalizer gone too, they can be deleted when nobody listens any more. */
+/**
+ * Removes the finalizers of all Rollouts, so that they can be deleted without the program. Resolves with their number, or with undefined if one
+ * changed meanwhile.
+ */
 async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number | undefined> {
   let freed = 0;
   for (const { metadata } of await listRollouts(api, namespaces)) {
@@ -85,7 +88,7 @@ async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number |
       });
       freed += 1;
     } catch (error) {
-      // Changed meanwhile: the caller looks again.
+      // It changed meanwhile, so the caller tries again.
       if (isConflict(error)) return undefined;
       if (!isNotFound(error)) throw error;
     }
@@ -97,13 +100,13 @@ async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Ro
   try {
     return await listIn<Rollout>(api, ROLLOUTS, namespaces);
   } catch (error) {
-    // Somebody has deleted the CRD already.
+    // The CRD is already deleted.
     if (isNotFound(error)) return [];
     throw error;
   }
 }
 
-/** No names: of all namespaces. */
+/** Lists the objects of these namespaces, or of all if there are none. */
 async function listIn<T extends KubeObject>(api: Api, resource: Resource, namespaces: readonly string[]): Promise<T[]> {
   if (namespaces.length === 0) return listAll<T>(api, resource);
   const found: T[] = [];

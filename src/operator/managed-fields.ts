@@ -1,4 +1,4 @@
-// Whoever applies a workload on the server meets no conflict with us, and owns at the end of a release what he owned before it.
+// Server-side apply never conflicts with Tranche, and after a release all fields have their old owners again.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import type { KubeObject, Workload } from '../api/types.ts';
 import { isOurs, type ManagedFields } from '../engine/workload/field-owners.ts';
@@ -8,14 +8,14 @@ export type ManagedFieldsOp =
   | { readonly op: 'test' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
-/** Given back, and its fields still have the owners that the hold left them. */
+/** True if the workload was given back and its field owners are not restored yet. */
 export const hasOwnersToRestore = ({ metadata: { annotations } }: KubeObject): boolean =>
   annotations?.[FIELD_OWNERS] !== undefined && annotations[HELD] === undefined;
 
 /**
- * A JSON patch of `metadata.managedFields` that touches no field: it takes our entry out, and once the workload is given back, gives
- * what we borrowed back to its owners. Undefined when there is nothing to do: during a release also when nobody applies the object on the
- * server, and so nobody asks who owns what. It fails when somebody else has written meanwhile.
+ * A JSON patch of `metadata.managedFields` only: it removes Tranche's entry and, after the workload was given back, restores the owners of the
+ * borrowed fields. Undefined if there is nothing to do, and during a release if no manager uses server-side apply. The patch fails after another
+ * write.
  */
 export function managedFieldsPatch(
   kind: WorkloadKind,

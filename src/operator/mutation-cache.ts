@@ -1,11 +1,11 @@
-// What we have just written, until the watch shows it: nothing is decided on a state that we ourselves have left behind.
+// Objects that this process has just written, until the watch has them. Decisions then never use a state from before an own write.
 import type { KubeObject } from '../api/types.ts';
 import type { Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
 import { isOlder } from '../kube/versions.ts';
 
 interface Written {
-  /** resourceVersions that the object had before our writes. */
+  /** resourceVersions of the object before the writes. */
   readonly before: Set<string>;
   object: KubeObject;
 }
@@ -14,8 +14,8 @@ export class MutationCache {
   private readonly keys = new Map<string, Map<string, Written>>();
 
   /**
-   * Our writes carry the resourceVersion they were decided on: after it comes ours, and only then anybody else's. Labels of Pods carry none:
-   * what was written in between is told apart by the number.
+   * The newer of the cached and the written object. Writes contain the resourceVersion that they were decided on, so no other write is in between.
+   * Labels of Pods do not contain it, so their resourceVersions are compared.
    */
   newest<T extends KubeObject>(key: string, cached: T): T {
     const written = this.keys.get(key)?.get(cached.metadata.uid ?? '');
@@ -37,9 +37,9 @@ export class MutationCache {
   }
 
   /**
-   * All objects of a kind were listed (under one key only, where it is given): a list that is newer than our write shows it, or it is lost,
-   * since the cluster was restored from a backup. So are all that were made before, when the server has gone back in time. Returns the
-   * keys under which something was forgotten: what was decided there is to be decided again.
+   * Called when all objects of a kind were listed (`only`: of one key). Forgets writes that are older than the list: the list contains them, or a
+   * restored backup lost them. If the server's resourceVersion went back, all writes are forgotten. Returns the keys with forgotten writes, which
+   * need a new decision.
    */
   listed(kind: string, { version, back, namespace }: Listing, only?: string): string[] {
     const keys: string[] = [];
@@ -61,6 +61,6 @@ export class MutationCache {
   }
 }
 
-/** Labels of Pods carry no resourceVersion, so that anybody may have written in between. */
+/** Labels of Pods are written without resourceVersion, so another write may be in between. */
 const isOldPod = (version: string, { kind, metadata: { resourceVersion: ours = '' } }: KubeObject): boolean =>
   kind === 'Pod' && isOlder(version, ours);

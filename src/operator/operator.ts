@@ -1,4 +1,4 @@
-// The one controller: for each Deployment that a Rollout names, gather the facts, let the engine decide, carry it out.
+// The controller: for each workload that a Rollout names, it reads the facts, calls the engine and carries out the decision.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import type { ControllerRevision, KubeObject, PodTemplate, Rollout, Workload, TemplateDigest } from '../api/types.ts';
@@ -30,48 +30,48 @@ import { keyFor, readKey, workloadKey, type WorkloadName } from './workload.ts';
 export interface OperatorMetrics {
   reconcile(controller: string, result: string, seconds: number): void;
   watchQueue(controller: string, depth: () => number): void;
-  /** `key`: of the workload (keyFor in workload.ts). */
+  /** `key`: key of the workload (keyFor in workload.ts). */
   budgetMove(move: string, key: string): void;
   bypass(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;
 }
 
-/** One collection for each kind that is released. */
+/** One collection for each supported kind. */
 export type Workloads = ReadonlyMap<WorkloadKind, Collection<Workload>>;
 
 export interface OperatorDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly events: EventRecorder;
-  /** All Rollouts in v1beta1, with an index `workload` of `<namespace>/<kind>/<name>` of the workload. */
+  /** All Rollouts in v1beta1, with the index `workload` (`<namespace>/<kind>/<name>` of the workload). */
   readonly rollouts: Collection<Rollout>;
-  /** Of each kind, the workloads that carry the label `rollouts.kruise.io/workload-type`. */
+  /** For each kind, the workloads with the label `rollouts.kruise.io/workload-type`. */
   readonly workloads: Workloads;
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
-  /** Why no change in a namespace can be held; without it the webhooks reach all of them. */
+  /** Why changes in a namespace are not held. Without it, the webhooks select all namespaces. */
   readonly unreached?: (namespace: string) => Violation | undefined;
-  /** Without it there are no policies. */
+  /** Without it, there are no policies. */
   readonly policies?: PolicyLookup;
-  /** The engine; tests put a worse one in its place, to see that it is missed. */
+  /** The engine. Tests replace it by a broken one, to check that it is detected. */
   readonly decide?: typeof decideRelease;
 }
 
 export interface Operator {
   start(): void;
-  /** Resolves when no work is in progress and no watch of its own is open. */
+  /** Resolves when no work is in progress and all its watches are closed. */
   stop(): Promise<void>;
 }
 
 const CONTROLLER = 'rollout';
-/** Pods of a batch come and go in crowds: looked at once for all that happened within this time. */
+/** Changes of Pods within this time cause one decision. */
 const TOGETHER_MS = 15;
-/** A cache may be a little behind the webhook's. */
+/** Delay of a retry if caches may be out of date. */
 const LOOK_AGAIN_MS = 5_000;
 
-/** Work is keyed by the workload: two Rollouts for one workload are never worked on at the same time. */
+/** Work is keyed by workload, so two Rollouts of one workload are never processed at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {
   const { api, clock, rollouts, workloads, metrics, events, logger = silent, decide = decideRelease } = deps;
   const queue = new WorkQueue({
@@ -91,7 +91,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });
-  /** Of templates in a release. What is asked once, of each Deployment at the start, would make old garbage of all of them by being remembered. */
+  /** Digests of templates in a release. Caching the others at start-up would fill V8's old generation. */
   const digests = new WeakMap<PodTemplate, TemplateDigest>();
   const ends: (() => void)[] = [];
   let stopped = false;
@@ -108,7 +108,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       'misnamed' in at
         ? [rollouts.get(`${at.namespace}/${at.misnamed}`)].filter((one) => one !== undefined)
         : rollouts.by('workload', `${at.namespace}/${at.kind.resource.kind}/${at.name}`);
-    // A Rollout that has been given another workload has another key.
+    // A Rollout with another workload has another key.
     return found.filter((one) => workloadKey(one) === key).map((one) => writes.newest(key, one));
   };
 
@@ -133,10 +133,10 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
 
   async function reconcile(key: string): Promise<Outcome | void> {
-    // Known to be of a history that is no more: all is told again as soon as it was listed.
+    // After a restored backup the caches are invalid until they are listed again.
     if (!rollouts.synced || [...workloads.values()].some(({ synced }) => !synced))
       return { againAfterMs: LOOK_AGAIN_MS };
-    // 1. Who wants what of this workload, and what is it like.
+    // 1. Read the Rollouts and the workload.
     const wanting = rolloutsOf(key).sort(olderFirst);
     applier.keepOnly(key, wanting);
     const at = readKey(key);
@@ -144,7 +144,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     const workload = kind && (await find(key, kind, wanting));
     if (kind && workload && (await applier.giveBackOwners(key, kind, workload))) return { againAfterMs: 0 };
     if (wanting.length === 0) return kind && workload ? carryOutOrphan(key, kind, workload) : forget(key);
-    // 2. The oldest works; those on their way out leave; the others say that they stand aside.
+    // 2. The oldest Rollout governs. Deleted Rollouts leave, and the others report that they stand aside.
     const owner = ownerOf(wanting)!;
     for (const other of wanting) {
       if (other === owner) continue;
@@ -154,7 +154,7 @@ export function createOperator(deps: OperatorDeps): Operator {
         : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
       await applier.carryOut(key, decision, other, workload);
     }
-    // 3. Decide, and carry it out.
+    // 3. Decide, and carry out the decision.
     const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
     const decision = await decideOn(key, workload, (copy) =>
       decide({ ...snapshotOf(key, owner, workload, alone), ...copy }),
@@ -168,7 +168,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     return next(key, decision, written);
   }
 
-  /** Decides again with the copy of the stable template, when it is asked for: in nearly every release it never is. */
+  /** Decides, and decides again with the copy of the stable template if it is needed, which is rare. */
   async function decideOn(
     key: string,
     workload: Workload | undefined,
@@ -218,7 +218,7 @@ export function createOperator(deps: OperatorDeps): Operator {
   const childrenOf = (key: string, workload: Workload): Snapshot['children'] =>
     children.get(key, workload, (object) => writes.newest(key, object));
 
-  /** From the watch; one that is not enrolled yet is asked for by name. */
+  /** The workload from the cache, or from the API server if it is not enrolled yet. */
   async function find(key: string, kind: WorkloadKind, wanting: readonly Rollout[]): Promise<Workload | undefined> {
     const { namespace, name } = readKey(key) as WorkloadName;
     const known = workloads.get(kind)?.get(`${namespace}/${name}`);
@@ -226,7 +226,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     return wanting.length === 0 ? undefined : findObject<Workload>(api, kind.resource, { namespace, name });
   }
 
-  /** Held, and no Rollout that we know of names it. */
+  /** A workload without a known Rollout, which may be held. */
   async function carryOutOrphan(key: string, kind: WorkloadKind, workload: Workload): Promise<Outcome> {
     const held = kind.readHold(workload);
     if (!held || (await exists(workload, held.rollout))) {
@@ -241,10 +241,10 @@ export function createOperator(deps: OperatorDeps): Operator {
     return next(key, decision, await applier.carryOut(key, decision, undefined, workload));
   }
 
-  /** Asks the API server, since a cache that is behind would give away what is held with good reason. */
+  /** Reads the Rollout from the API server, because with an outdated cache a held workload would be given back too early. */
   async function exists({ metadata }: Workload, name: string): Promise<boolean> {
     const { namespace } = metadata;
-    // The name is from the record on the workload, where its users can write.
+    // The name is from the record, which users can write.
     if (!isName(SUBDOMAIN_NAME, name)) return false;
     const rollout = await findObject<Rollout>(api, ROLLOUTS, { namespace, name });
     return rollout?.spec.workloadRef.name === metadata.name;

@@ -1,4 +1,4 @@
-// Policies in the shell: the caches they are looked up in, for admission and for the operator.
+// Looks up policies in the caches, for admission and the operator.
 import { HELD } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
@@ -16,49 +16,49 @@ export interface PolicyCaches {
   readonly policies: Reflector<ReleasePolicy>;
   readonly namespaces: Reflector<KubeObject>;
   readonly rollouts: Collection<Rollout>;
-  /** With the index {@link heldIndex}. */
+  /** Needs the index {@link heldIndex}. */
   readonly deployments: Collection<Deployment>;
 }
 
-/** Held Deployments, by namespace and under `*`. */
+/** Index of held Deployments by namespace and under `*`. */
 export const heldIndex = ({ metadata }: Deployment): string[] =>
   metadata.annotations?.[HELD] === undefined ? [] : ['*', metadata.namespace ?? ''];
 
 export interface PolicyLookupDeps extends PolicyCaches {
   readonly calendar: Calendar;
   readonly clock: Clock;
-  /** Namespaces that no policy reaches: kube-system, and our own. */
+  /** Namespaces without policies: kube-system and that of the program. */
   readonly exempt: ReadonlySet<string>;
 }
 
-/** A release that was told it may begin counts until its status says so, at most for so long. */
+/** A release that may start counts as running until its status shows it, at most for this time. */
 const CLAIM_MS = 60_000;
 
 export class PolicyLookup {
   private readonly deps: PolicyLookupDeps;
-  /** Releases that were told they may begin: key → until when that counts. */
+  /** Releases that may start: key → end of the claim, in milliseconds. */
   private readonly claims = new Map<string, number>();
 
   constructor(deps: PolicyLookupDeps) {
     this.deps = deps;
   }
 
-  /** Those that select a Deployment of the namespace with any of these sets of labels. */
+  /** Policies that select a Deployment in the namespace with any of these label sets. */
   policiesFor(namespace: string, workloadLabels: readonly Labels[]): ReleasePolicy[] {
     const { policies, namespaces, exempt } = this.deps;
     const namespaceLabels = namespaces.get(namespace)?.metadata.labels;
     return matching([...policies.store.values()], { namespace, namespaceLabels, workloadLabels }, exempt);
   }
 
-  /** Deployments of the namespace in a release, but for this one. */
+  /** Number of Deployments in the namespace with a release in progress, except this one. */
   inFlight(namespace: string, except: string): number {
     return this.deps.deployments.by('held', namespace).filter(({ metadata }) => metadata.name !== except).length;
   }
 
-  /** What policies say about the release of this Deployment now. */
+  /** What policies require of the release of this Deployment now. */
   gate(key: string, rollout: Rollout, deployment: Deployment | undefined): Gate {
     const { clock, calendar } = this.deps;
-    // One that is left may have a template in motion that no record tells of yet.
+    // A deleted or disabled Rollout may have a changed template that is not held yet.
     const leaving = rollout.metadata.deletionTimestamp !== undefined || rollout.spec.disabled === true;
     if (deployment === undefined || !(isHeld(deployment) || leaving)) {
       this.claims.delete(key);
@@ -75,13 +75,13 @@ export class PolicyLookup {
     return gate;
   }
 
-  /** Held by a Rollout that does not exist any more. */
+  /** The gate of a Deployment that is held by a deleted Rollout. */
   gateOfOrphan(key: string, deployment: Deployment): Gate {
     const policies = this.policiesFor(splitKey(key).namespace, [deployment.metadata.labels]);
     return orphanGate(policies);
   }
 
-  /** Tells the keys of held Deployments whenever what policies say may have changed. Returns how to stop. */
+  /** Calls `wake` with the keys of held Deployments when their gate may have changed. Returns a function that stops it. */
   onChange(wake: (key: string) => void): () => void {
     const { policies, namespaces, deployments } = this.deps;
     const wakeAll = (inNamespace?: string): void => {
@@ -95,7 +95,7 @@ export class PolicyLookup {
         const changed = JSON.stringify(old?.metadata.labels) !== JSON.stringify(object.metadata.labels);
         if (changed) wakeAll(object.metadata.name);
       }),
-      // A release that ends makes room for another.
+      // When a release ends, another one may start.
       deployments.on(({ key, object, old, type }) => {
         const ended =
           old?.metadata.annotations?.[HELD] !== undefined && object.metadata.annotations?.[HELD] === undefined;
@@ -107,7 +107,7 @@ export class PolicyLookup {
     return () => ends.forEach((end) => end());
   }
 
-  /** Others of the namespace whose release has begun, or was told that it may. */
+  /** Number of other Deployments in the namespace whose release has started or may start. */
   private running(namespace: string, except: string): number {
     const { rollouts, deployments, clock } = this.deps;
     return deployments.by('held', namespace).filter((deployment) => {

@@ -1,4 +1,4 @@
-// The status of ReleasePolicies: how much they match, and the last refusals. Every replica writes what it knows; the rest is kept.
+// Writes the status of ReleasePolicies: numbers of matched objects and the last refusals. Each replica adds what it knows.
 import type { PolicyRefusal, ReleasePolicy, ReleasePolicyStatus } from '../api/policy.ts';
 import { sameJson } from '../engine/lib/template.ts';
 import { formatTime } from '../engine/lib/time.ts';
@@ -18,7 +18,7 @@ export interface PolicyStatusDeps {
 
 const KEPT = 10;
 const MAX_MESSAGE = 500;
-/** Several refusals, or changes of what is matched, are one write. */
+/** Changes within this time are written together. */
 const GATHER_MS = 3_000;
 
 export class PolicyStatusWriter {
@@ -40,7 +40,7 @@ export class PolicyStatusWriter {
     this.touch();
   }
 
-  /** Something that is counted may have changed. */
+  /** Schedules a write, because the counts may have changed. */
   touch(): void {
     if (this.stopped) return;
     this.cancel ??= this.deps.clock.after(GATHER_MS, () => {
@@ -61,7 +61,7 @@ export class PolicyStatusWriter {
         await this.write(policy);
       } catch (error) {
         if (isNotFound(error)) continue;
-        // Another replica was faster, or the API server is busy: what is to be told stays, for the next time.
+        // Another replica was faster, or the API server is busy: the refusals are kept for the next write.
         if (!isConflict(error)) this.deps.logger.warn('cannot write the status of a policy', { error });
         this.touch();
       }

@@ -1,4 +1,4 @@
-// What a change of a Rollout's status says about how long things took: for the metrics.
+// Durations of releases, steps and approvals, from changes of a Rollout's status, for the metrics.
 import type { HistoryEntry, Rollout } from '../api/types.ts';
 import { parseTime } from '../engine/lib/time.ts';
 import type { Collection } from '../kube/collection.ts';
@@ -6,13 +6,13 @@ import type { Collection } from '../kube/collection.ts';
 export interface Measures {
   /** A release ended. */
   release(namespace: string, outcome: string, seconds: number): void;
-  /** The Pods of a step were all replaced. */
+  /** All Pods of a step were replaced. */
   step(seconds: number): void;
-  /** A step that waits for people was let go on. */
+  /** A step that waited for approval continued. */
   approvalWait(seconds: number): void;
 }
 
-/** Only where this process leads, lest each replica count the same. Returns how to end it. */
+/** Must run only on the leader, so that replicas do not count twice. Returns a function that stops it. */
 export const measureReleases = (rollouts: Pick<Collection<Rollout>, 'on'>, measures: Measures, now: () => number) =>
   rollouts.on(({ type, object, old }) => {
     if (type === 'updated' && old) measure(old, object, measures, now());

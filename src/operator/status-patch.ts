@@ -1,7 +1,7 @@
-// The difference between two statuses as a merge patch: a write names only what changed.
+// The difference between two statuses as a merge patch.
 import { isObject } from '../api/json.ts';
 
-/** Undefined when nothing differs. Lists are replaced whole; what is gone becomes null. */
+/** Undefined if nothing differs. Lists are replaced as a whole, and removed fields become null. */
 export function mergeDiff(before: unknown, after: unknown): Record<string, unknown> | undefined {
   const patch: Record<string, unknown> = {};
   const [old, next] = [fieldsOf(before), fieldsOf(after)];

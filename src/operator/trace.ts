@@ -1,4 +1,4 @@
-// Releases as traces: told by the leader alone, as each part of a release ends.
+// Emits the traces of releases: the leader emits each span when it ends.
 import type { Rollout } from '../api/types.ts';
 import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine/trace/spans.ts';
 import type { Sampling } from '../engine/trace/trace.ts';
@@ -14,12 +14,12 @@ export interface TraceOptions {
 }
 
 export interface ReleaseTracer {
-  /** A write to the Deployment `namespace/name`: an event of the span it falls into. What is noted is lost with the process. */
+  /** Records a write of the Deployment `namespace/name` as an event of the current span. Recorded events are lost when the process ends. */
   note(key: string, move: string): void;
   stop(): void;
 }
 
-/** Of a step that goes wrong and is corrected again and again, the first say enough. */
+/** Maximum number of events in a span, for steps with repeated corrections. */
 const MOVES_PER_SPAN = 20;
 
 export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): ReleaseTracer {
@@ -51,7 +51,7 @@ export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): 
   };
 }
 
-/** Moves go with the steps, which are the first of the spans that carry a step. */
+/** Adds the moves to the first span with a step. */
 function withMoves(spans: readonly Span[], moves: readonly SpanEvent[]): readonly Span[] {
   const at = spans.findIndex(({ attributes }) => attributes['tranche.step'] !== undefined);
   return at < 0 ? spans : spans.with(at, { ...spans[at]!, events: [...spans[at]!.events, ...moves] });

@@ -1,4 +1,4 @@
-// What is kept of the objects that are watched: what somebody reads, once.
+// The parts of watched objects that are cached: only fields that the program reads, and shared templates.
 import { HELD } from '../api/keys.ts';
 import type { Condition, KubeObject, Pod, PodTemplate, ReplicaSet, Workload } from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
@@ -6,8 +6,8 @@ import { withLazyField } from '../kube/lazy-json.ts';
 import { freeze, dropUnusedFields } from '../kube/store.ts';
 
 /**
- * With the conditions that say why something cannot be made. The template is most of the rest: while no release is under way it is kept as text, and
- * during a release as the same object through all changes of other fields, since comparisons and digests are remembered by it.
+ * Keeps the conditions with errors about creating objects. Outside a release the template, which is most of the object, is kept as text. During a
+ * release it stays the same object while other fields change, because comparisons and digests are cached by object.
  */
 export function transformWorkload<W extends Workload>(workload: W, before?: W): W {
   const { spec, status, ...rest } = dropUnusedFields(workload);
@@ -19,7 +19,7 @@ export function transformWorkload<W extends Workload>(workload: W, before?: W): 
   } as W;
 }
 
-/** Of a Deployment's, and of a ReplicaSet's: Progressing only where it says that no ReplicaSet could be made. */
+/** Conditions to keep. Progressing is kept only if no ReplicaSet could be created. */
 const WHY = ({ type, reason }: Condition): boolean =>
   type === 'ReplicaFailure' || (type === 'Progressing' && reason === 'ReplicaSetCreateError');
 const MAX_MESSAGE = 1_000;
@@ -37,7 +37,7 @@ function telling<S extends object & { readonly conditions?: readonly Condition[]
 
 const short = (text = ''): string => text.slice(0, MAX_MESSAGE);
 
-/** With the template of before, where it is the same. */
+/** Reuses the previous template object if it is equal. */
 export function transformReplicaSet(set: ReplicaSet, before?: ReplicaSet): ReplicaSet {
   const { status, ...rest } = dropUnusedFields(set);
   return { ...rest, spec: sharing(set, before), ...(status ? { status: telling(status, WHY) } : {}) };
@@ -45,7 +45,7 @@ export function transformReplicaSet(set: ReplicaSet, before?: ReplicaSet): Repli
 
 type Templated<S> = KubeObject & { readonly spec: S };
 
-/** Of one generation all specs are the same; in another, the template is compared. */
+/** Objects with the same generation have the same spec. Otherwise the templates are compared. */
 function sharing<S extends { readonly template: PodTemplate }>(now: Templated<S>, before: Templated<S> | undefined): S {
   if (!before) return now.spec;
   const { uid, generation } = now.metadata;
@@ -54,7 +54,7 @@ function sharing<S extends { readonly template: PodTemplate }>(now: Templated<S>
   return same || sameJson(template, now.spec.template) ? freeze({ ...now.spec, template }) : now.spec;
 }
 
-/** Of a Pod we read who owns it, how it is and its labels; most of its bytes are elsewhere. */
+/** Keeps the owners, the status and the labels of a Pod, a small part of it. */
 export function transformPod(pod: Pod): Pod {
   const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels, ownerReferences } =
     pod.metadata;

@@ -1,15 +1,15 @@
-// Which workload a Rollout names, as keys of queues and indexes. A name that none can have never becomes one of a workload.
+// The workload that a Rollout names, as a key of queues and indexes. An invalid name is never used as the name of a workload.
 import type { Rollout } from '../api/types.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { kindOf, KINDS } from '../engine/workload/registry.ts';
 import { splitKey } from '../kube/store.ts';
 
-/** No name has a colon. */
+/** Prefix of keys without a workload. Names contain no colon. */
 const MISNAMED = 'rollout:';
 const [first] = KINDS;
 
-/** `namespace/name` of a Deployment, `namespace/<plural>:name` of any other workload: under it all work on the workload is done. */
+/** Key of the work on a workload: `namespace/name` for a Deployment, `namespace/<plural>:name` for other kinds. */
 export const keyFor = (kind: WorkloadKind, namespace: string, name: string): string =>
   `${namespace}/${kind === first ? '' : `${kind.resource.plural}:`}${name}`;
 
@@ -19,7 +19,7 @@ export interface WorkloadName {
   readonly name: string;
 }
 
-/** What a key stands for; undefined: the Rollout `misnamed`, which names nothing. */
+/** Parses a key. `misnamed`: name of a Rollout that names no workload. */
 export function readKey(key: string): WorkloadName | { readonly namespace: string; readonly misnamed: string } {
   const { namespace, name } = splitKey(key);
   if (name.startsWith(MISNAMED)) return { namespace, misnamed: name.slice(MISNAMED.length) };
@@ -29,7 +29,7 @@ export function readKey(key: string): WorkloadName | { readonly namespace: strin
     : { kind: first!, namespace, name };
 }
 
-/** The key of the workload that a Rollout names; where its name is none, or its kind is not released, a key of the Rollout's own. */
+/** The key of the workload that a Rollout names. If the name is invalid or the kind is not supported, a key of the Rollout itself. */
 export function workloadKey(rollout: Rollout): string {
   const { name, namespace = '' } = rollout.metadata;
   const kind = kindOf(rollout.spec.workloadRef);
@@ -38,7 +38,7 @@ export function workloadKey(rollout: Rollout): string {
     : keyFor(kind, namespace, rollout.spec.workloadRef.name);
 }
 
-/** For an index of Rollouts: `<namespace>/<kind>/<name>`, of which only one Rollout's parts can be read. */
+/** Index key of Rollouts: `<namespace>/<kind>/<name>`. Parts with a slash are rejected, so that the key is unambiguous. */
 export function workloadIndex({ metadata, spec }: Rollout): string[] {
   const { kind, name } = spec.workloadRef;
   return [kind, name].some((part: unknown) => typeof part !== 'string' || part.includes('/'))

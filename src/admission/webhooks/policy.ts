@@ -1,4 +1,4 @@
-// The webhook for ReleasePolicies: decode, let the engine decide, encode.
+// The webhook for ReleasePolicies: decodes the request, calls the engine, encodes the response.
 import { admitReleasePolicy } from '../../engine/admit/release-policy.ts';
 import { checkPolicy } from '../../schema/policy.ts';
 import { answerOf } from '../decide.ts';

@@ -1,4 +1,4 @@
-// The webhook for ReplicaSets and their scale: decode, let the engine decide, encode.
+// The webhook for ReplicaSets and their scale: decodes the request, calls the engine, encodes the response.
 import { admitReplicaSet, type WrittenReplicaSet } from '../../engine/admit/replicaset.ts';
 import { decide } from '../decide.ts';
 import type { AdmissionDeps } from '../deps.ts';
@@ -6,7 +6,7 @@ import { factsOf } from '../facts.ts';
 import type { Answer } from '../review.ts';
 import type { AdmissionRequest } from '../shapes.ts';
 
-/** Asks the API server only about a scale in a namespace with a release in flight. */
+/** Asks the API server only for a scale in a namespace with a release in progress. */
 export function validateReplicaSet(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   const namespace = request.namespace ?? '';
   const facts = {

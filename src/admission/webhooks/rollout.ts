@@ -1,4 +1,4 @@
-// The webhooks for Rollouts and their status: decode, let the engine decide, encode.
+// The webhooks for Rollouts and their status: decode the request, call the engine, encode the response.
 import { convertRollout } from '../../api/convert.ts';
 import type { Json } from '../../api/json.ts';
 import { GROUP } from '../../api/keys.ts';
@@ -23,7 +23,7 @@ import type { AdmissionRequest } from '../shapes.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** Called before the API server looks at the schema, so that a user reads everything that is wrong, in our words. */
+/** Called before the API server validates the schema, so that the user gets all errors at once. */
 export function mutateRollout(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   return request.subResource === 'status' ? mutateStatus(request, deps) : reviewRollout(request, deps, 'mutate');
 }
@@ -77,7 +77,7 @@ function validateStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer 
   return decide(admitStatus, facts, deps, request.namespace ?? '');
 }
 
-/** `object`: the new one, as it is to be judged. */
+/** `object`: the new object to check. */
 function statusFacts(request: AdmissionRequest, deps: AdmissionDeps, object: Json) {
   const old = asRollout(asObject(request, 'oldObject'), 'oldObject');
   const next = asRollout(object, 'object');
@@ -110,7 +110,7 @@ function asObject(request: AdmissionRequest, where: 'object' | 'oldObject'): Jso
   return object as Json;
 }
 
-/** What the user wrote: the object, and what kubectl has noted of it, where that is new. */
+/** What the user wrote: the object, and kubectl's last-applied configuration if it changed. */
 function textsOf(request: AdmissionRequest): Json[] {
   const object = asObject(request, 'object');
   const noted = lastApplied(object);
@@ -124,7 +124,7 @@ function lastApplied(object: Json): string | undefined {
   return typeof text === 'string' ? text : undefined;
 }
 
-/** Anybody can write anything into an annotation. */
+/** Parses the annotation, which may contain anything. */
 function parseText(text: string): Json {
   try {
     const value = parseJson(Buffer.from(text));

@@ -1,4 +1,4 @@
-// The webhooks for Deployments and their scale: decode, let the engine decide, encode.
+// The webhooks for Deployments and their scale: decode the request, call the engine, encode the response.
 import type { Deployment } from '../../api/types.ts';
 import { isWrite } from '../../engine/admit/decision.ts';
 import { admitScale } from '../../engine/admit/scale.ts';
@@ -12,7 +12,7 @@ import { BadRequest } from '../json.ts';
 import { pass, type Answer } from '../review.ts';
 import { explain, isDeployment, type AdmissionRequest } from '../shapes.ts';
 
-/** Asks the API server only for whoever takes a release over that OpenKruise left. */
+/** Asks the API server only for a takeover of a release of OpenKruise. */
 export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps): Answer | Promise<Answer> {
   const facts = factsOf(request, deps);
   if (!isWrite(facts)) return pass;
@@ -33,7 +33,7 @@ export function mutateDeployment(request: AdmissionRequest, deps: AdmissionDeps)
   return decide(admitWorkload, { ...facts, edit, namespace, name, rollout, tracing, sha256 }, deps, namespace);
 }
 
-/** A Deployment or its scale goes to 0. */
+/** Checks scaling a Deployment to 0, by itself or by its scale. */
 export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDeps): Answer {
   const [namespace, name] = [request.namespace ?? '', request.name ?? ''];
   const facts = {
@@ -46,7 +46,7 @@ export function validateScaleToZero(request: AdmissionRequest, deps: AdmissionDe
   return answerOf(admitScale(facts), deps);
 }
 
-/** Of a Deployment or a Scale, which leaves 0 out. */
+/** spec.replicas of a Deployment or a Scale. A Scale omits 0. */
 function replicasIn(object: unknown): number {
   const spec = (object as { readonly spec?: { readonly replicas?: unknown } | null } | null | undefined)?.spec;
   return typeof spec?.replicas === 'number' ? spec.replicas : 0;

@@ -1,11 +1,11 @@
-// A shorter pause in the step that waits lets it go on: an approval by an edit of the Rollout's spec, and judged as one.
+// Approval by an edit of the spec: a shorter pause in the waiting step lets the release continue, so it is checked like an approval.
 import type { CanaryStep, Rollout } from '../../api/types.ts';
 import { isInFlight } from '../release/in-flight.ts';
 
 export const stepsOf = (rollout: Rollout | undefined): readonly CanaryStep[] =>
   rollout?.spec.strategy.canary?.steps ?? [];
 
-/** The field that approves, and its new value; undefined when the edit is no approval. */
+/** The changed field and its new value. Undefined if the edit is not an approval. */
 export function approvalByEdit(
   old: Rollout | undefined,
   next: Rollout,
@@ -16,7 +16,7 @@ export function approvalByEdit(
   return after < before ? { field: `spec.strategy.canary.steps[${index}].pause.duration`, value: after } : undefined;
 }
 
-/** The plan without that approval: as it would be if the step went on waiting. */
+/** The Rollout without the approval: the waiting step keeps its old pause. */
 export function asWaiting(old: Rollout | undefined, next: Rollout): Rollout {
   if (approvalByEdit(old, next) === undefined) return next;
   const index = waitingIndex(old);
@@ -30,11 +30,11 @@ export function asWaiting(old: Rollout | undefined, next: Rollout): Rollout {
   return { ...next, spec: { ...next.spec, strategy: { ...strategy, canary: { ...canary, steps } } } };
 }
 
-/** Seconds; without end where the step waits for approval. */
+/** The pause in seconds. Infinity if the step waits for approval. */
 const pauseIn = (rollout: Rollout | undefined, index: number): number =>
   stepsOf(rollout)[index]?.pause?.duration ?? Infinity;
 
-/** The step that waits for approval or for its time: its 0-based index. */
+/** 0-based index of the step that waits for approval or for its pause. */
 function waitingIndex(old: Rollout | undefined): number | undefined {
   const status = old?.status?.canaryStatus;
   return old !== undefined && isInFlight(old, undefined) && status?.currentStepState === 'StepPaused'

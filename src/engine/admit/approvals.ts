@@ -1,4 +1,4 @@
-// Approvals by the status of a Rollout: what goes on record, what the policies make of who approves, and what may not be forged.
+// Approvals by the status of a Rollout: records them, checks the approver against the policies, and detects forged records.
 import type { ReleasePolicy } from '../../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
 import { sameJson, type Sha256 } from '../lib/template.ts';
@@ -11,11 +11,11 @@ import { standingMark } from './break-glass.ts';
 import { personOf, type Requester } from './decision.ts';
 import { outcomesOf, type Said } from './outcomes.ts';
 
-/** What is known of an edit of a Rollout, or of its status, when policies are asked. */
+/** The facts about an edit of a Rollout or its status that policies need. */
 export interface PolicyContext {
   readonly deployment: Deployment | undefined;
   readonly by: Requester;
-  /** Those that match. */
+  /** The policies that match the Deployment. */
   readonly policies: readonly ReleasePolicy[];
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -27,7 +27,7 @@ export interface StatusEdit extends PolicyContext {
   readonly next: Rollout;
 }
 
-/** What is known when this person approves. `stored`: as it is; `rollout`: with the plan that is approved; `status`: with the step that follows. */
+/** The facts about an approval. `stored`: the stored Rollout. `rollout`: the Rollout with the approved plan. `status`: with the next step. */
 export function approvingOf(
   { deployment, by, policies, now, sha256 }: PolicyContext,
   { stored, rollout, status }: { readonly stored: Rollout; readonly rollout: Rollout; readonly status: CanaryStatus },
@@ -40,13 +40,13 @@ export function approvingOf(
 const approvingStatus = (edit: StatusEdit, status: CanaryStatus): Approving =>
   approvingOf(edit, { stored: edit.old, rollout: edit.old, status });
 
-/** The status that is approved: as it stands, with the step that follows as the same request wants it. */
+/** The approved status: the stored one, with the next step of this request. */
 function approvedStatus({ old, next }: StatusEdit): CanaryStatus | undefined {
   const status = old.status?.canaryStatus;
   return status && { ...status, nextStepIndex: next.status?.canaryStatus?.nextStepIndex ?? status.nextStepIndex };
 }
 
-/** The record with this approval in it. The step goes on only when it is enough. */
+/** The recorded approvals with this one. The release continues only if they are enough. */
 export function recordApproval(
   edit: StatusEdit,
 ):
@@ -62,10 +62,10 @@ export function recordApproval(
   return { approvals, enough, warning: enough ? undefined : warning };
 }
 
-/** An approval is made now: one of a later time would count for later visits of the step. */
+/** Accepted difference of clocks. A record with a later time is forged: it would count for later visits of the step. */
 const CLOCKS_DIFFER_MS = 60_000;
 
-/** The record that the mutating webhook has just added for this person; undefined when it is anything else. */
+/** The approval that the mutating webhook added for this person in this request. Undefined for any other change of the record. */
 export function addedApproval(edit: StatusEdit): Approval | undefined {
   const [before, after] = [approvalsIn(edit.old), approvalsIn(edit.next)];
   const [added, status] = [after.at(-1), approvedStatus(edit)];
@@ -73,7 +73,7 @@ export function addedApproval(edit: StatusEdit): Approval | undefined {
   if (!sameJson(after.slice(0, -1), before)) return undefined;
   const approving = approvingStatus(edit, status);
   const asWritten = approvalBy(approving);
-  // An approval of a jump that waits for others: the step that follows is not changed yet.
+  // An approval of a jump that waits for other approvers: the next step has not changed yet.
   const jumps = stepsOf(edit.old).map((_, index) =>
     approvalBy({ ...approving, status: { ...status, nextStepIndex: index + 1 } }),
   );
@@ -84,7 +84,7 @@ export function addedApproval(edit: StatusEdit): Approval | undefined {
 
 const approvalsIn = ({ status }: Rollout): readonly Approval[] => status?.canaryStatus?.approvals ?? [];
 
-/** Who approves, and what the policies make of it. `recorded`: the mutating webhook has put the approval on record. */
+/** Checks the approver against the policies. `recorded`: the mutating webhook recorded the approval. */
 export function judgeApproval(edit: StatusEdit, recorded: boolean): Said {
   const { old, next, deployment, by, policies, sha256 } = edit;
   const mark = standingMark(old, { stored: old, deployment, by, sha256 });

@@ -1,4 +1,4 @@
-// Admission as data: the facts about a request, and the one decision on it. The shell reads the facts, asks what a decision needs, and answers.
+// Admission as data: the facts about a request, and the decision. The caller reads the facts, asks the API server what a decision needs, and answers.
 import type { ReleasePolicy } from '../../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
 import type { Finding, Labels, Person } from '../policy/policy.ts';
@@ -7,30 +7,30 @@ import type { Violation } from '../validate/violation.ts';
 import { isOperators, type Verdict } from './edit.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
 
-/** `Denied`: by a policy. `NotReady`: nothing can be decided now. */
+/** `Denied`: a policy refuses the request. `NotReady`: no decision is possible now. */
 export type AdmissionVerdict = Verdict | 'Denied' | 'Approved' | 'NotReady';
 
 export interface AdmissionDecision {
   /** For metrics and the log. */
   readonly verdict: AdmissionVerdict;
-  /** All that is wrong with the request: it is refused. Absent when it is allowed. */
+  /** The errors for which the request is refused. Absent if it is allowed. */
   readonly violations?: readonly Violation[];
-  /** Why nothing can be decided: the request is refused, and may be sent again. */
+  /** Why no decision is possible. The request is refused, and the client can retry. */
   readonly notReady?: string;
   readonly patch?: readonly PatchOp[];
-  /** Sentences for the user. */
+  /** Warnings for the user. */
   readonly warnings?: readonly string[];
-  /** Rules of policies that did not hold: for events, metrics and the log. Never of a dry run. */
+  /** Violated policy rules, for events, metrics and the log. Absent for a dry run. */
   readonly reports?: readonly PolicyReport[];
-  /** What became of an edit of a workload: for the log. Never of a dry run. */
+  /** The outcome of an edit of a workload, for the log. Absent for a dry run. */
   readonly decided?: Decided;
-  /** What only the API server can say. The facts with the answer give the decision that counts; of this one nothing else does. */
+  /** A question for the API server. Only the decision on the facts with its answer counts. */
   readonly needs?: Needs;
 }
 
 export type PolicyOutcome = 'denied' | 'warned' | 'audited' | 'broken';
 
-/** A rule that did not hold, and what came of it. */
+/** A violated rule and its outcome. */
 export interface PolicyReport {
   readonly outcome: PolicyOutcome;
   readonly finding: Finding;
@@ -38,7 +38,7 @@ export interface PolicyReport {
   readonly user: string;
   /** The review's uid. */
   readonly request: string;
-  /** The reason of whoever went past it. */
+  /** The reason of the user who broke the glass. */
   readonly breakGlass: string | undefined;
 }
 
@@ -56,25 +56,25 @@ export interface Decided {
 export interface Needs {
   /** May the requester use this verb on the Rollout? */
   readonly access?: { readonly verb: 'approve' | 'takeover'; readonly rollout: Rollout };
-  /** The Deployment of this name as it is now: a release that began a moment ago is in no cache yet. */
+  /** Name of the Deployment to read. A release that has just started is not in the cache yet. */
   readonly deployment?: string;
-  /** The Deployment that controls the ReplicaSet of this name. */
+  /** Name of the ReplicaSet whose Deployment is needed. */
   readonly ownerOf?: string;
 }
 
-/** What the API server has answered so far. */
+/** The answers of the API server so far. */
 export interface Answers {
-  /** Why the requester may not use the verb; empty = they may. */
+  /** Why the requester may not use the verb. Empty if they may. */
   readonly access?: readonly Violation[];
   readonly deployment?: Answered<Deployment>;
   /** The owner's name. */
   readonly owner?: Answered<string>;
 }
 
-/** `found` undefined = there is none. `NoAnswer`: not in time. `NobodyToAsk`: this program runs without a way to ask. */
+/** `found` is undefined if the object does not exist. `NoAnswer`: no answer in time. `NobodyToAsk`: the program has no API client for this. */
 export type Answered<T> = { readonly found: T | undefined } | 'NoAnswer' | 'NobodyToAsk';
 
-/** Who asks. */
+/** The user of a request. */
 export interface Requester {
   /** The review's uid. */
   readonly request: string;
@@ -85,29 +85,29 @@ export interface Requester {
   readonly dryRun: boolean;
 }
 
-/** What is known about every request. */
+/** The facts about every request. */
 export interface Facts {
   /** CREATE, UPDATE, DELETE or CONNECT. */
   readonly operation: string;
-  /** "" = the object itself. */
+  /** "" for the object itself. */
   readonly subResource: string;
   readonly by: Requester;
   /** The username that the operator's own requests carry. */
   readonly operatorUser: string;
-  /** Users are told in warnings what will happen. */
+  /** Warnings are enabled. */
   readonly warns: boolean;
-  /** What is missing before decisions can be made; undefined when nothing is. */
+  /** What is missing before decisions are possible. Undefined if nothing is. */
   readonly notReady: string | undefined;
-  /** Undefined where there are no policies. */
+  /** Undefined if policies are not available. */
   readonly policies: Policies | undefined;
   readonly answers: Answers;
 }
 
-/** What judging takes. Lookups in caches, asked only where they matter. */
+/** Lookups of policies in the caches. Called only if needed. */
 export interface Policies {
-  /** Those that select a Deployment of the namespace with any of these sets of labels; by its namespace alone where there are none. */
+  /** Policies that select a Deployment in the namespace with any of these label sets. Without label sets, policies that select the namespace. */
   readonly matching: (workloadLabels: readonly Labels[]) => readonly ReleasePolicy[];
-  /** Deployments of the namespace in a release, but for the one of this name. */
+  /** Number of Deployments in the namespace with a release in progress, except this one. */
   readonly inFlight: (except: string) => number;
   readonly calendar: Calendar;
   /** Milliseconds since the epoch. */
@@ -122,25 +122,25 @@ export const notReady = (why: string): AdmissionDecision => ({ verdict: 'NotRead
 
 export const need = (needs: Needs): AdmissionDecision => ({ verdict: 'NotReady', needs });
 
-/** A new object or a change of one, not of a subresource. */
+/** True for a CREATE or UPDATE of the object itself. */
 export const isWrite = ({ operation, subResource }: Pick<Facts, 'operation' | 'subResource'>): boolean =>
   subResource === '' && (operation === 'CREATE' || operation === 'UPDATE');
 
 export const byOperator = ({ by, operatorUser }: Pick<Facts, 'by' | 'operatorUser'>): boolean =>
   isOperators(by, operatorUser);
 
-/** `breakGlass`: the reason this person gives for going past policy. */
+/** `breakGlass`: the user's reason for breaking the glass. */
 export const personOf = ({ user, groups }: Requester, breakGlass: string | undefined): Person => ({
   user,
   groups,
   breakGlass,
 });
 
-/** The policies that select this Deployment; where it is not known, those that select all of its namespace. */
+/** The policies that select this Deployment. If it is unknown, those that select all Deployments of the namespace. */
 export const policiesFor = ({ policies }: Facts, deployment: Deployment | undefined): readonly ReleasePolicy[] =>
   policies?.matching(deployment === undefined ? [] : [deployment.metadata.labels]) ?? [];
 
-/** This decision, if the requester may use the verb; what policies had to say is reported either way. */
+/** This decision, if the requester may use the verb. Policy reports are kept in both cases. */
 export function ifAllowed(
   { answers }: Facts,
   access: NonNullable<Needs['access']>,

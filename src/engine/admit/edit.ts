@@ -1,4 +1,4 @@
-// An edit of a workload as the rules of admission see it, and what one of them says about it.
+// An edit of a workload, as the rules of admission see it, and the ruling of a rule.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import type { Sha256, TemplateChange } from '../lib/template.ts';
@@ -11,7 +11,7 @@ import type { WorkloadKind } from '../workload/kind.ts';
 import type { Wanted } from './patch.ts';
 
 export interface Edit extends WorkloadEdit<Deployment> {
-  /** What is edited; absent = a Deployment, the only kind that webhooks are called for. */
+  /** The kind of the workload. Defaults to Deployment, the only kind with webhooks. */
   readonly kind?: WorkloadKind;
   readonly operation: 'CREATE' | 'UPDATE';
   /** Undefined on CREATE. */
@@ -29,63 +29,63 @@ export interface InterceptOptions {
 }
 
 export type Verdict =
-  /** Nothing to do with us, or nothing to change. */
+  /** The edit does not concern Tranche, or nothing has to change. */
   | 'Passed'
-  /** A Deployment that a Rollout names got its label. */
+  /** A Deployment that a Rollout names got the enrolment label. */
   | 'Enrolled'
-  /** A release begins: held. */
+  /** A release starts: the workload is held. */
   | 'Held'
-  /** A newer version in the middle of a release: stays held, starts again at step 1. */
+  /** A newer version during a release: the workload stays held, and the release starts at step 1. */
   | 'Superseded'
-  /** The stable version again: freed, native rollback. */
+  /** The stable version again: the workload is given back and rolls back without steps. */
   | 'RolledBack'
-  /** An edit beside the hold: the user's settings noted, ours put back. */
+  /** Another edit during a release: the user's settings are recorded, and Tranche's settings restored. */
   | 'Kept'
-  /** Un-paused with no Rollout to say otherwise: given back as the user wrote it. */
+  /** Resumed without a governing Rollout: given back with the user's settings. */
   | 'Freed'
-  /** A template change that goes out without steps, for the reason in the warning. */
+  /** A template change without steps, for the reason in the warning. */
   | 'Bypassed'
-  /** A release that OpenKruise left is to become ours, by a record that this edit brings: only for whoever has the verb for it. */
+  /** The edit adds a record to take over a release of OpenKruise. This requires the verb takeover. */
   | 'TakenOver'
   | 'Refused';
 
-/** What the rule that fits an edit says, before policies are asked. */
+/** The result of the rule that applies to an edit, before policies are checked. */
 export interface Ruling {
   readonly verdict: Verdict;
-  /** Tells the operations that change nothing of the user's: a patch of these alone is `Passed`. Absent = whatever the patch is, the verdict stays. */
+  /** True for operations that change no settings of the user. A patch of only such operations is `Passed`. Absent if the verdict always stays. */
   readonly isQuiet?: (op: PatchOp) => boolean;
-  /** What the object is to be; absent = as it is. The marks that only we write come on top. */
+  /** The wanted state of the object. Absent if it does not change. Marks are added later. */
   readonly wanted?: Wanted;
-  /** Sentences for the user; the API server hands them to the client. */
+  /** Warnings for the user, which the API server returns to the client. */
   readonly warnings: readonly string[];
   /** Set when refused. */
   readonly refusal?: Violation;
 }
 
-/** An edit with everything that the rules ask about it. */
+/** An edit with the facts that the rules need. */
 export interface Context extends Edit, InterceptOptions {
   readonly kind: WorkloadKind;
-  /** The Rollout that names this Deployment; disabled and terminating ones count too. */
+  /** The Rollout that names this Deployment, even if it is disabled or being deleted. */
   readonly rollout: Rollout | undefined;
   /** What the edit does to the template. */
   readonly change: TemplateChange;
   /** `change` is not `None`. */
   readonly changed: boolean;
-  /** Of the template of the old object or the new; each is worked out once. */
+  /** Digest of the template of the old or new object, computed once for each. */
   readonly digest: (workload: Workload) => TemplateDigest;
-  /** Who owns the fields that are borrowed; worked out when first asked for. */
+  /** Owners of the borrowed fields, computed at the first call. */
   readonly owned: (old: Workload) => Owned;
 }
 
-/** Outside a cluster the operator and a person may share a username, so the field manager must fit too. */
+/** True for the operator's own edits. Outside a cluster a user may have the same username, so the field manager must match too. */
 export const isOperators = (by: Pick<Edit, 'user' | 'fieldManager'>, operatorUser: string): boolean =>
   by.user === operatorUser && by.fieldManager === keys.FIELD_MANAGER;
 
-/** The Rollout is neither disabled nor on its way out. */
+/** True if the Rollout is neither disabled nor being deleted. */
 export const governs = (rollout: Rollout | undefined): rollout is Rollout =>
   rollout !== undefined && rollout.metadata.deletionTimestamp === undefined && rollout.spec.disabled !== true;
 
-/** It carries our label or a record of ours, whatever that says. */
+/** True if the object has the enrolment label or a record, even an invalid one. */
 export const isMarkedAsOurs = (metadata: Deployment['metadata'] | undefined): boolean =>
   metadata?.labels?.[keys.WORKLOAD_TYPE] !== undefined || metadata?.annotations?.[keys.HELD] !== undefined;
 
@@ -93,7 +93,7 @@ export const labelOf = (d: Workload | undefined, key: string): string | undefine
 export const annotationOf = (d: Workload | undefined, key: string): string | undefined =>
   d?.metadata.annotations?.[key];
 
-/** Labels that the edit dropped, as they were; a label that it changed is the user's. */
+/** The labels that the edit dropped, with their old values. Changed labels keep the user's value. */
 export const keepLabels = (old: Workload, next: Workload, names: readonly string[]): Record<string, string> =>
   Object.fromEntries(
     names.flatMap((key) => {

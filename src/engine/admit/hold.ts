@@ -1,4 +1,4 @@
-// What an object is to be after an edit, as far as its hold goes: what is borrowed is asked of the workload's kind.
+// The wanted labels, annotations and borrowed fields of a workload after an edit.
 import * as keys from '../../api/keys.ts';
 import type { HoldRecord, Rollout, Workload } from '../../api/types.ts';
 import type { Borrowed, HeldEdit } from '../workload/edits.ts';
@@ -8,11 +8,11 @@ import { HELD_ANNOTATIONS } from '../workload/record.ts';
 import { annotationOf, governs, keepLabels, labelOf, type Context } from './edit.ts';
 import type { Wanted } from './patch.ts';
 
-/** The label of the enrolment, where a Rollout governs the workload. */
+/** The enrolment label, if a Rollout governs the workload. */
 export const enrolment = (kind: WorkloadKind, rollout: Rollout | undefined): Readonly<Record<string, string>> =>
   governs(rollout) ? { [keys.WORKLOAD_TYPE]: kind.workloadType } : {};
 
-/** The annotations of a held workload, and who changed its template last. */
+/** The annotations of a held workload, including the last author of the template. */
 export const annotationsOfHeld = (
   kind: WorkloadKind,
   held: HoldRecord,
@@ -22,7 +22,7 @@ export const annotationsOfHeld = (
   [keys.CHANGED_BY]: author,
 });
 
-/** The workload as its user wants it, with nothing of ours on it but the enrolment and the id of the last release. */
+/** The workload with the user's settings. Of Tranche's keys, only the enrolment and the id of the last release stay. */
 export const freed = (
   { kind, next, rollout }: Context,
   old: Workload,
@@ -41,23 +41,23 @@ export const freed = (
   borrowed: { ...held.user },
 });
 
-/** The user's values that an edit changes: a GitOps tool that writes the same manifest again changes none. */
+/** The user's settings that an edit changes. Applying the same manifest again changes none. */
 export function editedFields({ before, after }: HeldEdit): readonly string[] {
   const [was, is] = [before.user, after.user] as readonly Readonly<Record<string, unknown>>[];
   return Object.keys(is ?? {}).filter((key) => (was?.[key] ?? null) !== is?.[key]);
 }
 
 /**
- * A manifest exported while its workload was held carries our annotation and our settings. Applied to one that is not held,
- * it must not leave it paused: the user's settings in the annotation take their place, and the annotation goes.
- * Called again on an object that we have just held (reinvocation), it undoes exactly that, and the hold follows again.
+ * A manifest that was exported during a release contains the record and the settings of the hold. If it is applied to a workload that is not held,
+ * the workload must not stay paused: the user's settings from the record replace the settings, and the record is removed.
+ * If the webhook is called again in the same request (reinvocation), this undoes the hold of the first call, and the hold is added again.
  */
 export function withoutForeignHold(kind: WorkloadKind, old: Workload | undefined, next: Workload): Wanted {
-  // One that was there before and cannot be read is the operator's to report.
+  // An invalid record that existed before is reported by the operator.
   if (annotationOf(next, keys.HELD) === undefined || annotationOf(old, keys.HELD) !== undefined) {
     return {
       annotations: { [keys.GIVE_BACK]: annotationOf(old, keys.GIVE_BACK) ?? null },
-      // The API server's own policy pauses a new template before it asks us, and notes what the pause was before.
+      // A MutatingAdmissionPolicy pauses a new template before the webhook is called, and records the old pause.
       ...(annotationOf(next, keys.PAUSED_UNSEEN) !== undefined && { borrowed: kind.edits.asUserWrote(next) }),
     };
   }
@@ -73,7 +73,7 @@ export function withoutForeignHold(kind: WorkloadKind, old: Workload | undefined
   };
 }
 
-/** The note of who owned what we borrow: while we do, and until the operator has given it back. */
+/** The annotation with the owners of the borrowed fields, during the hold and until the operator has restored them. */
 export function ownersNote(context: Context, wanted: Wanted): string | null {
   const { old } = context;
   if (old === undefined) return null;

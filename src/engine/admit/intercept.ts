@@ -1,4 +1,4 @@
-// What to do with an edit of a Deployment, before policies are asked: hold it, roll it back at once, keep the hold, or let it pass.
+// Decides on an edit of a Deployment before policies are checked: hold it, roll back at once, keep the hold, or let it pass.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
@@ -28,15 +28,15 @@ import type { Wanted } from './patch.ts';
 import { idSet, rolloutId } from './release-id.ts';
 import { traceOf } from './trace.ts';
 
-/** A ruling with its patch: what becomes of the edit where there are no policies. */
+/** A ruling with its patch: the outcome of the edit if there are no policies. */
 export interface Interception {
   readonly verdict: Verdict;
   readonly patch: readonly PatchOp[];
-  /** Sentences for the user; the API server hands them to the client. */
+  /** Warnings for the user, which the API server returns to the client. */
   readonly warnings: readonly string[];
   /** Set when refused. */
   readonly refusal?: Violation;
-  /** The edit brings another template. Not looked at for the operator's own edits. */
+  /** The edit changes the template. Always false for the operator's own edits. */
   readonly changed: boolean;
 }
 
@@ -46,7 +46,7 @@ export function intercept(edit: Edit, rollout: Rollout | undefined, options: Int
   return carriedOut(context, ruleOn(context));
 }
 
-/** The one place where admission compares two templates. */
+/** Adds the facts that the rules need. Only this function compares the two templates. */
 export function contextOf(edit: Edit, rollout: Rollout | undefined, options: InterceptOptions): Context {
   const { old, next } = edit;
   const change = old === undefined ? 'None' : changeBetween(old.spec.template, next.spec.template);
@@ -70,7 +70,7 @@ export function contextOf(edit: Edit, rollout: Rollout | undefined, options: Int
   };
 }
 
-/** The rule that fits the edit. */
+/** The ruling of the rule that applies to the edit. */
 export function ruleOn(context: Context): Ruling {
   const { kind, operation, old } = context;
   if (operation === 'CREATE' || old === undefined) return onCreate(context);
@@ -79,8 +79,8 @@ export function ruleOn(context: Context): Ruling {
 }
 
 /**
- * The ruling as a patch. `past`: who goes past policy with this edit. Before anything starts it refuses a record that the API server would not
- * take, now or later, in the name of its user.
+ * The ruling as a patch. `past`: the user who breaks the glass with this edit. Refuses a record that would exceed the API server's limit now or
+ * later in the release.
  */
 export function carriedOut(context: Context, ruling: Ruling, past?: PastPolicy): Interception {
   const { old, next, changed } = context;
@@ -114,7 +114,7 @@ function whileFree(context: Context, old: Deployment): Ruling {
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: annotationOf(old, keys.CHANGED_BY) ?? null },
   };
   if (!changed) {
-    // As a label, so that the status follows it, and the next release has it.
+    // The label makes the status follow the id, and the next release uses it.
     const id = idSet(context, old);
     const wanted = id === undefined ? kept : { ...kept, labels: { ...kept.labels, [keys.ROLLOUT_ID]: id } };
     return { verdict: 'Kept', isQuiet: () => false, wanted, warnings: messages.recreates(rollout, old, next) };
@@ -124,16 +124,16 @@ function whileFree(context: Context, old: Deployment): Ruling {
   return startHold(context, old, rollout, kept);
 }
 
-/** No Rollout, or one that stands aside. */
+/** Without a governing Rollout. */
 function ungoverned({ next, rollout, changed }: Context, old: Deployment, exported: Wanted): Ruling {
   const warnings = changed && rollout !== undefined ? [messages.standsAside(rollout, next)] : [];
-  // Nobody may say who changed the template, and nobody sees who does now.
+  // Users must not set the author themselves, and the webhook does not record one here.
   const author = changed ? null : (annotationOf(old, keys.CHANGED_BY) ?? null);
   const wanted = { ...exported, annotations: { ...exported.annotations, [keys.CHANGED_BY]: author } };
   return { verdict: warnings.length > 0 ? 'Bypassed' : 'Passed', wanted, warnings };
 }
 
-/** A release begins. */
+/** Starts a release. */
 function startHold(context: Context, old: Deployment, rollout: Rollout, kept: Wanted): Ruling {
   const { kind, next, change, user } = context;
   const stable = context.digest(old);
@@ -157,7 +157,7 @@ function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling 
   const edit = kind.edits.editOfHeld(context, old, held, { changed, dropped });
   const back = changed && context.digest(next) === held.stable;
   const free = (): Wanted => freed(context, old, edit.after, authorOf(context, old));
-  // A record that the status does not confirm is looked at by the operator first: it is held until then.
+  // If the status does not confirm the record, the operator checks it first, and the workload stays held.
   if (back && kind.mayFreeAtOnce(held) && isTrusted(held, rollout)) {
     const warnings = [messages.rolledBack(held, next, kind.isPaused(edit.after))];
     return { verdict: 'RolledBack', wanted: free(), warnings };
@@ -181,7 +181,7 @@ function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling 
   return { verdict: 'Kept', isQuiet: isOwnersNote, wanted: stillHeld(context, old, holding), warnings };
 }
 
-/** A newer version in the middle of a release: it stays held, and starts again at step 1. */
+/** A newer version during a release: the workload stays held, and the release starts at step 1. */
 function supersede(context: Context, old: Deployment, rollout: Rollout, before: HoldRecord, holding: Holding): Ruling {
   const { next, change } = context;
   const { trace: _, ...record } = holding.held;
@@ -189,7 +189,7 @@ function supersede(context: Context, old: Deployment, rollout: Rollout, before: 
   const traced = traceOf(context, old, id);
   const held = { ...record, ...traced.record, rollout: rollout.metadata.name };
   const wanted = stillHeld(context, old, { ...holding, held });
-  // Whatever the record says, the operator goes by what it knows to be stable.
+  // The operator uses the stable version in the status, not the one in the record.
   const { phase, canaryStatus } = rollout.status ?? {};
   const back = phase === 'Progressing' && canaryStatus?.stableDigest === context.digest(next);
   const said = back ? messages.rollsBackLater(before) : messages.superseded(rollout, next, change);
@@ -200,7 +200,7 @@ function supersede(context: Context, old: Deployment, rollout: Rollout, before: 
   };
 }
 
-/** What a workload that stays held is to be. */
+/** The wanted state of a workload that stays held. */
 const stillHeld = (context: Context, old: Deployment, { held, borrowed }: Holding): Wanted => ({
   labels: {
     ...enrolment(context.kind, context.rollout),
@@ -213,10 +213,10 @@ const stillHeld = (context: Context, old: Deployment, { held, borrowed }: Holdin
   borrowed,
 });
 
-/** Who changed the template last. */
+/** The last author of the template. */
 const authorOf = ({ changed, user }: Context, old: Deployment): string | null =>
   changed ? user : (annotationOf(old, keys.CHANGED_BY) ?? null);
 
-/** Who owned a field was noted: nothing of the user's is changed. */
+/** True for an operation on the annotation with the field owners, which changes no settings of the user. */
 const isOwnersNote = ({ path }: PatchOp): boolean =>
   path === `/metadata/annotations/${keys.FIELD_OWNERS.replace('/', '~1')}`;

@@ -1,4 +1,4 @@
-// An edit of a Deployment that OpenKruise Rollouts left in the middle of a release: nobody moves it before it is taken over.
+// An edit of a Deployment with an unfinished release of OpenKruise Rollouts, which stays as it is until a takeover.
 import * as keys from '../../api/keys.ts';
 import type { Deployment } from '../../api/types.ts';
 import { isLeftBehind, tracesOf } from '../release/openkruise.ts';
@@ -6,7 +6,7 @@ import { readHeld, settingsOf } from '../workload/deployment/hold.ts';
 import { annotationOf, governs, keepLabels, type Context, type Ruling } from './edit.ts';
 import { leftBehind, unpausingRefusal } from './messages.ts';
 
-/** Undefined: as any other Deployment that is not held. Un-pausing it with a rolling update is the way out, as ever. */
+/** Undefined if the rules for other Deployments apply. Resuming with strategy RollingUpdate stays possible. */
 export function whileLeftBehind(context: Context, old: Deployment): Ruling | undefined {
   const { next, rollout, changed } = context;
   if (!isLeftBehind(old, rollout)) return undefined;
@@ -22,7 +22,7 @@ export function whileLeftBehind(context: Context, old: Deployment): Ruling | und
     const wanted = { annotations, labels, borrowed: { ...settingsOf(next), paused: true } };
     return { verdict: 'Bypassed', wanted, warnings: [leftBehind(rollout, next)] };
   }
-  // Taken over: the record is written by whoever does it, since the strategy is not ours to write.
+  // A takeover: the user writes the record, because the webhook must not write the strategy.
   const taken = readHeld(next)?.rollout === rollout.metadata.name && paused === true;
   return taken && strategy?.type === 'RollingUpdate' ? { verdict: 'TakenOver', warnings: [] } : undefined;
 }

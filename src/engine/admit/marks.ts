@@ -1,4 +1,4 @@
-// The marks on a Deployment that only we may write, as they are after an edit: ours where there is reason for them, else as they were.
+// Annotations on a Deployment that only Tranche may write: their values after an edit. Values from users are replaced by the old ones.
 import * as keys from '../../api/keys.ts';
 import type { BrokenGlass } from '../../api/policy.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
@@ -7,12 +7,12 @@ import { ownersNote } from './hold.ts';
 import { annotationOf, labelOf, type Context } from './edit.ts';
 import { patchFor, type Wanted } from './patch.ts';
 
-/** Who went past policy with this edit, when, why, and past which: a mark without the release that it is good for. */
+/** A mark of broken glass without the release that it counts for. */
 export type PastPolicy = Pick<BrokenGlass, 'user' | 'reason' | 'time' | 'policies'>;
 
 export function patchOf(context: Context, wanted: Wanted, past: PastPolicy | undefined): PatchOp[] {
   const { old, next, changed } = context;
-  // Good for this release alone: another template, or the end of it, takes it away.
+  // A mark counts for one release: a new template or the end of the release removes it.
   const ends = changed || wanted.annotations?.[keys.HELD] === null;
   const kept = ends ? undefined : annotationOf(old, keys.GLASS_BROKEN);
   const marks = {
@@ -24,7 +24,7 @@ export function patchOf(context: Context, wanted: Wanted, past: PastPolicy | und
   return patchFor(context.kind, next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
 }
 
-/** The mark, bound to the release that this edit begins. */
+/** The mark for the release that this edit starts. */
 function withRelease({ old, next, digest }: Context, { labels, annotations }: Wanted, past: PastPolicy): BrokenGlass {
   const rolloutID = labels?.[keys.ROLLOUT_ID] ?? labelOf(next, keys.ROLLOUT_ID);
   const stable = readRecord(annotations?.[keys.HELD] ?? undefined)?.record.stable;

@@ -1,15 +1,15 @@
-// What the findings of policies come to for one request: what it is refused for, what is said, and what is reported.
+// The outcome of policy findings for one request: refusals, warnings and reports.
 import type { KubeObject } from '../../api/types.ts';
 import { judge, type Finding, type Person } from '../policy/policy.ts';
 import { sentence, type Violation } from '../validate/violation.ts';
 import type { AdmissionDecision, PolicyOutcome, PolicyReport, Requester } from './decision.ts';
 
 export interface Said {
-  /** The request is refused for these. */
+  /** The reasons to refuse the request. */
   readonly violations: readonly Violation[];
   readonly warnings: readonly string[];
   readonly reports: readonly PolicyReport[];
-  /** The person goes past a policy, and may. */
+  /** The user breaks the glass of a policy, and may do so. */
   readonly broken: boolean;
 }
 
@@ -18,8 +18,8 @@ export const nothingSaid: Said = { violations: [], warnings: [], reports: [], br
 export const EVERY_OUTCOME: readonly PolicyOutcome[] = ['denied', 'warned', 'audited', 'broken'];
 
 /**
- * `reported`: what this webhook reports of a request that is allowed, lest two of them report the same. Of one that is denied only that is
- * reported, and of a dry run nothing.
+ * `reported`: the outcomes that this webhook reports for an allowed request, so that two webhooks do not report the same. For a denied request only
+ * the denial is reported, and for a dry run nothing.
  */
 export function outcomesOf(
   findings: readonly Finding[],
@@ -45,7 +45,7 @@ export function outcomesOf(
   };
 }
 
-/** Refused by a policy. */
+/** A refusal by a policy. */
 export const deny = ({ violations, reports }: Said): AdmissionDecision => ({ verdict: 'Denied', violations, reports });
 
 const onlyWarns = (finding: Finding): string =>

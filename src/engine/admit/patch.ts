@@ -1,17 +1,17 @@
-// What an object is to be after an edit, and the JSON patch that makes it so: operations that change nothing but the fields we mean.
+// The wanted state of an object after an edit, and the JSON patch for it, which changes no other fields.
 import type { Workload } from '../../api/types.ts';
 import { patchMap, type PatchOp } from '../lib/json-patch.ts';
 import type { Borrowed } from '../workload/edits.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
 
-/** What the object should be; a key that is not named stays as it was received, `null` = absent. */
+/** The wanted state. Keys that are not named stay as received. `null` means absent. */
 export interface Wanted {
   readonly labels?: Readonly<Record<string, string | null>>;
   readonly annotations?: Readonly<Record<string, string | null>>;
   readonly borrowed?: Borrowed | undefined;
 }
 
-/** Computed against the object exactly as it was received. */
+/** The patch for the object exactly as it was received. */
 export const patchFor = (kind: WorkloadKind, received: Workload, wanted: Wanted): PatchOp[] => [
   ...patchMap('/metadata/labels', received.metadata.labels, wanted.labels ?? {}),
   ...patchMap('/metadata/annotations', received.metadata.annotations, wanted.annotations ?? {}),

@@ -1,13 +1,13 @@
-// The decision on a ReleasePolicy: one that could not be kept is refused when it is written.
+// The decision on a ReleasePolicy: an invalid policy is refused.
 import type { ReleasePolicy } from '../../api/policy.ts';
 import { validatePolicy } from '../policy/validate.ts';
 import type { Violation } from '../validate/violation.ts';
 import { isWrite, pass, refuse, type AdmissionDecision, type Facts } from './decision.ts';
 
 export interface ReleasePolicyFacts extends Facts {
-  /** Undefined when it is too far from what a policy is like. */
+  /** Undefined if the object is too malformed to be read as a policy. */
   readonly policy: ReleasePolicy | undefined;
-  /** What its schema says against it. */
+  /** Schema errors. */
   readonly shape: readonly Violation[];
 }
 

@@ -1,4 +1,4 @@
-// The decision on an edit of a ReplicaSet: while a Deployment is held, its ReplicaSets are its own controller's and nobody else's.
+// The decision on an edit of a ReplicaSet: while a Deployment is held, only the Deployment controller may change its ReplicaSets.
 import type { Deployment, KubeObject } from '../../api/types.ts';
 import { sameJson } from '../lib/template.ts';
 import { selects } from '../policy/policy.ts';
@@ -10,17 +10,17 @@ export type WrittenReplicaSet = KubeObject & { readonly spec?: unknown };
 
 export interface ReplicaSetFacts extends Facts {
   readonly name: string;
-  /** Undefined where there is none, or none that can be read. Of a scale: not looked at. */
+  /** Undefined if it is absent or malformed. Not used for the subresource scale. */
   readonly old: WrittenReplicaSet | undefined;
   readonly next: WrittenReplicaSet | undefined;
-  /** Deployments of the namespace in a release. */
+  /** Deployments in the namespace with a release in progress. */
   readonly held: readonly Deployment[];
 }
 
 /**
- * Kubernetes' own, by ServiceAccount and, where the controller manager has no ServiceAccounts, by its own name. The garbage collector cannot
- * be misled: owner references of these ReplicaSets cannot be changed either. But it sets others free (`--cascade=orphan`), for these Deployments
- * to adopt.
+ * Users of Kubernetes' own controllers, with and without separate ServiceAccounts. The garbage collector is trusted for deletions, because owner
+ * references of these ReplicaSets cannot change either. But it can orphan other ReplicaSets (`--cascade=orphan`), which a held Deployment would
+ * adopt.
  */
 const NATIVE: ReadonlySet<string> = new Set([
   'system:kube-controller-manager',
@@ -29,7 +29,7 @@ const NATIVE: ReadonlySet<string> = new Set([
   ),
 ]);
 
-/** One GET for a change of a ReplicaSet's scale in a namespace with a release in flight; else none. */
+/** Needs one GET for a change of a ReplicaSet's scale in a namespace with a release in progress, and none otherwise. */
 export function admitReplicaSet(facts: ReplicaSetFacts): AdmissionDecision {
   const { by, operation, subResource, old, next, held } = facts;
   if (byOperator(facts)) return pass;
@@ -49,7 +49,7 @@ export function admitReplicaSet(facts: ReplicaSetFacts): AdmissionDecision {
 
 const denied = (violation: Violation): AdmissionDecision => ({ verdict: 'Denied', violations: [violation] });
 
-/** A Scale does not say whose it is. */
+/** A Scale has no owner references. */
 function admitScaleOf(facts: ReplicaSetFacts): AdmissionDecision {
   const { owner } = facts.answers;
   if (owner === undefined) return need({ ownerOf: facts.name });
@@ -72,17 +72,17 @@ const ownerIn = (held: readonly Deployment[], { metadata }: WrittenReplicaSet): 
 const hasController = ({ metadata }: WrittenReplicaSet): boolean =>
   metadata.ownerReferences?.some((ref) => ref.controller === true) ?? false;
 
-/** The edit leaves it without a controller. The garbage collector tries again, and succeeds when the release has ended. */
+/** True if the edit removes the controller reference. The garbage collector retries and succeeds after the release. */
 function isOrphaned({ operation, subResource, old, next }: ReplicaSetFacts): boolean {
   if (operation !== 'UPDATE' || subResource !== '') return false;
   return old !== undefined && next !== undefined && hasController(old) && !hasController(next);
 }
 
-/** Kubernetes' controller adopts what its selector selects and nobody controls. */
+/** The Deployment controller adopts ReplicaSets without a controller that match the selector. */
 const wouldAdopt = ({ spec }: Deployment, set: WrittenReplicaSet): boolean =>
   !hasController(set) && selects(spec.selector, set.metadata.labels);
 
-/** Without what may change at any time: annotations of others, and what Kubernetes keeps. */
+/** The object without parts that may always change: annotations of other programs, and fields that Kubernetes maintains. */
 function essence({ metadata, spec }: WrittenReplicaSet): unknown {
   const { labels, ownerReferences, finalizers, annotations } = metadata;
   const native = Object.entries(annotations ?? {}).filter(([key]) =>

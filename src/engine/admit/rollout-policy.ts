@@ -1,4 +1,4 @@
-// What policies say to an edit or the deletion of a Rollout, and the marks on it that only we may write.
+// Checks an edit or deletion of a Rollout against policies, and sets the annotations on it that only Tranche may write.
 import * as keys from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Rollout } from '../../api/types.ts';
@@ -18,7 +18,7 @@ import { personOf } from './decision.ts';
 import { nothingSaid, outcomesOf, type Said } from './outcomes.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
 
-/** The mutating webhook comes first, and writes our marks; the validating one sees the object as it is stored. */
+/** The mutating webhook runs first and writes the annotations. The validating webhook sees the final object. */
 export type Phase = 'mutate' | 'validate';
 
 export interface PolicedEdit extends PolicyContext {
@@ -44,7 +44,7 @@ export function judgeRolloutEdit(edit: PolicedEdit): Said {
   return { ...said, warnings: [...said.warnings, ...advice] };
 }
 
-/** `old`: the Rollout that is deleted. */
+/** `old`: the deleted Rollout. */
 export function judgeDeletion(old: Rollout, context: PolicyContext): Said {
   const { deployment, by, policies } = context;
   const person = personOf(by, standingMark(old, { ...context, stored: old })?.reason);
@@ -62,7 +62,7 @@ function judgeApprovalByEdit({ old, next, deployment, policies }: PolicedEdit, p
   return [...judgeApprover(policies, person, origin), ...judgeSingleHanded(policies, approval, origin)];
 }
 
-/** The plan of a release in flight becomes another one, beside an approval that the edit may be. */
+/** True if the edit changes the plan of a release in progress, apart from an approval. */
 const changesInFlight = ({ old, next, deployment }: PolicedEdit): boolean =>
   old !== undefined && isInFlight(old, deployment) && changesPlan(old, asWaiting(old, next));
 
@@ -75,7 +75,7 @@ function adviseOnPlan(policies: readonly ReleasePolicy[]): string[] {
       ];
 }
 
-/** The marks that only we write, as they must be after this edit: ours when there is reason for it, else as they were. */
+/** Sets the annotations that only Tranche may write. Values from users are replaced by the old ones. */
 export function marksOf(edit: PolicedEdit): PatchOp[] {
   const { old, next } = edit;
   const before = old?.metadata.annotations;
@@ -96,7 +96,7 @@ export function marksOf(edit: PolicedEdit): PatchOp[] {
   return [{ op: 'add', path: '/metadata/annotations', value: annotations }];
 }
 
-/** Who goes past policy with this edit, for the step that is there now. */
+/** The mark of broken glass for the current step, if the edit has a reason. */
 function newMark({ old, next, deployment, by, policies, now, sha256 }: PolicedEdit): string | undefined {
   const status = old?.status?.canaryStatus;
   const reason = reasonIn(next)?.trim() ?? '';
@@ -112,7 +112,7 @@ function newMark({ old, next, deployment, by, policies, now, sha256 }: PolicedEd
   return JSON.stringify(mark);
 }
 
-/** The approval that this edit is, over the plan as it is with it. `changed`: the mark of the last change of the plan. */
+/** The approval by this edit, for the plan after the edit. `changed`: the annotation of the last plan change. */
 function newApproval(edit: PolicedEdit, changed: string | undefined): string | undefined {
   const { old, next } = edit;
   const status = old?.status?.canaryStatus;

@@ -1,4 +1,4 @@
-// The decisions on an edit of a Rollout's status: what a client dropped is put back, and an approval is put on record and judged.
+// The decisions on an edit of a Rollout's status: fields that a client dropped are restored, and approvals are recorded and checked.
 import type { Json } from '../../api/json.ts';
 import type { CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
@@ -23,9 +23,9 @@ export interface StatusFacts extends Facts {
   readonly sha256: Sha256;
 }
 
-/** `next` is what is left when what the client dropped is put back. */
+/** `next` has the dropped fields restored. */
 export interface MendFacts extends StatusFacts {
-  /** The status as the request has it: before, as written, and with what was dropped. */
+  /** The status: before the request, as written, and with the dropped fields restored. */
   readonly statuses: {
     readonly before: Json | undefined;
     readonly written: Json | undefined;
@@ -33,11 +33,11 @@ export interface MendFacts extends StatusFacts {
   };
 }
 
-/** False: it passes, whatever it says. */
+/** False if the request passes without checks. */
 export const concernsStatus = (facts: Pick<Facts, 'operation' | 'by' | 'operatorUser'>): boolean =>
   facts.operation === 'UPDATE' && !byOperator(facts);
 
-/** What the client dropped is put back, and an approval is put on record: one that is not the last needed leaves the step waiting. */
+/** Restores dropped fields and records an approval. If more approvals are needed, the step keeps waiting. */
 export function mendStatus(facts: MendFacts): AdmissionDecision {
   if (!concernsStatus(facts)) return pass;
   const { old, next, statuses, policies } = facts;
@@ -66,7 +66,7 @@ function written(
     : { verdict: 'Kept', patch: [{ op: 'add', path: '/status', value: status }], ...warns };
 }
 
-/** The operator writes everything; everybody else an approval, and nothing beside it. */
+/** The operator may write everything, other users only an approval. */
 export function admitStatus(facts: StatusFacts): AdmissionDecision {
   if (!concernsStatus(facts)) return pass;
   const { old, next, policies } = facts;
@@ -86,7 +86,7 @@ const editOf = (facts: StatusFacts, now: number): StatusEdit => {
   return { old, next, deployment, by, sha256, now, policies: policiesFor(facts, deployment) };
 };
 
-/** With the record of approvals as the other has it. */
+/** `next` with the approvals of `old`. */
 function withApprovals(next: Rollout, old: Rollout): Rollout {
   const { status } = next;
   if (status?.canaryStatus === undefined) return next;

@@ -1,4 +1,4 @@
-// The one decision on an edit or the deletion of a Rollout: what is wrong with it, what policies say, and what its author should know.
+// The decision on an edit or deletion of a Rollout: errors, policy findings and warnings.
 import type { Version } from '../../api/convert.ts';
 import type { Json } from '../../api/json.ts';
 import { GROUP } from '../../api/keys.ts';
@@ -29,35 +29,35 @@ import { judgeDeletion, judgeRolloutEdit, marksOf, type Phase, type PolicedEdit 
 
 const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
 
-/** A Rollout as it came in, in the version that is stored. */
+/** A received Rollout, converted to the storage version. */
 export interface WrittenRollout {
   readonly json: Json;
-  /** Undefined when it is too far from what a Rollout is like. */
+  /** Undefined if the object is too malformed to be read as a Rollout. */
   readonly rollout: Rollout | undefined;
-  /** What its schema says against it. */
+  /** Schema errors. */
   readonly shape: readonly Violation[];
 }
 
 export interface RolloutFacts extends Facts {
   readonly phase: Phase;
-  /** The version that the user wrote: fields are named as there. */
+  /** The version that the user wrote. Errors name the fields of this version. */
   readonly version: Version;
   /** Undefined on CREATE. */
   readonly old: WrittenRollout | undefined;
   /** Undefined on DELETE. */
   readonly next: WrittenRollout | undefined;
-  /** The Deployments that both name, from the cache. */
+  /** The Deployments that the old and the new Rollout name, from the cache. */
   readonly deployments: { readonly old: Deployment | undefined; readonly next: Deployment | undefined };
-  /** The Rollout that works for the same workload. */
+  /** The Rollout that governs the same workload. */
   readonly other: Rollout | undefined;
-  /** Why no change in the namespace can be held; undefined = the webhooks reach it. */
+  /** Why changes in the namespace are not held. Undefined if the webhooks select it. */
   readonly unreached: Violation | undefined;
-  /** All that the user has written, as it was: the object, and what kubectl noted of it where that is new. */
+  /** What the user wrote: the object, and the last-applied configuration of kubectl if it changed. */
   readonly texts: () => readonly Json[];
   readonly sha256: Sha256;
 }
 
-/** False: it passes, whatever it says. */
+/** False if the request passes without checks. */
 export const concernsRollout = (facts: Facts): boolean =>
   facts.operation === 'DELETE' || (isWrite(facts) && !byOperator(facts));
 
@@ -73,8 +73,8 @@ export function admitRollout(facts: RolloutFacts): AdmissionDecision {
 }
 
 /**
- * Where a policy protects releases in flight, the Deployment is read first: a release that began a moment ago is in no cache yet. One GET
- * for an edit or a deletion of a Rollout under such a policy, and none where the cache shows the release already.
+ * Name of the Deployment to read live. If a policy protects releases in progress, the cache may not have a release that has just started. This
+ * costs one GET for an edit or deletion of a Rollout under such a policy, and none if the cache already shows the release.
  */
 function liveDeployment(facts: RolloutFacts): string | undefined {
   const ref = facts.old?.rollout?.spec.workloadRef;
@@ -89,7 +89,7 @@ function admitWith(facts: RolloutFacts, deployments: RolloutFacts['deployments']
   const [old, next] = [facts.old?.rollout, facts.next?.rollout];
   const allowed = decision.violations === undefined && decision.notReady === undefined;
   if (facts.phase !== 'validate' || !allowed || old === undefined || next === undefined) return decision;
-  // A shorter pause in the step that waits is an approval, and needs the same right.
+  // A shorter pause in the waiting step is an approval and needs the same verb.
   return approvalByEdit(old, next) === undefined
     ? decision
     : ifAllowed(facts, { verb: 'approve', rollout: old }, decision);
@@ -116,11 +116,11 @@ function admitEdit(facts: RolloutFacts, deployment: Deployment | undefined): Adm
   };
 }
 
-/** What is stored already, or is on its way out, is not judged by its shape: its finalizers and labels must stay editable. */
+/** Schema errors of an unchanged spec are ignored, so that finalizers and labels of a stored Rollout stay editable. */
 const shapeToMend = (old: WrittenRollout | undefined, next: WrittenRollout): readonly Violation[] =>
   old !== undefined && JSON.stringify(old.json['spec']) === JSON.stringify(next.json['spec']) ? [] : next.shape;
 
-/** All that is wrong with it, as the version names it: what our rules say of a field counts before what its schema says. */
+/** All errors, with the field names of the version. An error of a rule replaces a schema error of the same field. */
 function wrongWith(
   { old, version, other, unreached }: RolloutFacts,
   rollout: Rollout,
@@ -134,7 +134,7 @@ function wrongWith(
   return { violations: [...nowhere, ...violations, ...unsaid], warnings };
 }
 
-/** One that came from elsewhere, and asks for what we do not do, can be turned off as it is. */
+/** True if the edit only disables the Rollout. This is allowed even if its spec is not supported. */
 function onlyTurnsOff(old: Json | undefined, next: Json): boolean {
   const [before, after] = [old?.['spec'], next['spec']] as (Json | undefined)[];
   return after?.['disabled'] === true && before !== undefined && sameJson({ ...before, disabled: true }, after);
@@ -150,31 +150,31 @@ function policedEdit(facts: RolloutFacts, next: Rollout, deployment: Deployment 
   return { ...contextOf(facts, deployment, facts.policies.now), phase: facts.phase, old: facts.old?.rollout, next };
 }
 
-/** It changes where no change can be held. */
+/** A warning if the spec changes in a namespace that the webhooks do not select. */
 const idle = ({ old, next, unreached }: RolloutFacts): string[] =>
   unreached !== undefined && old !== undefined && !sameJson(old.json['spec'], next?.json['spec'])
     ? [`tranche: ${sentence(unreached)}`]
     : [];
 
-/** Fields we do not know. An API server has taken them out of the object by now, but `kubectl apply` has noted what was written. */
+/** Warnings about unknown fields. The API server has already dropped them from the object, but `kubectl apply` recorded them. */
 function unknownIn({ texts }: RolloutFacts): string[] {
   const found = texts().flatMap((text) => unknownFields(text, SCHEMAS[versionOf(text)]));
   return [...new Set(found)].map((unknown) => `tranche: ${unknown}`);
 }
 
-/** Of a Rollout; what is not ours counts as ours of today. */
+/** The version of a Rollout. Unknown versions count as v1beta1. */
 export const versionOf = (object: Json): Version =>
   object['apiVersion'] === `${GROUP}/v1alpha1` ? 'v1alpha1' : 'v1beta1';
 
 const named = (version: Version, violations: readonly Violation[]): Violation[] =>
   violations.map((violation) => nameInVersion(version, violation));
 
-/** Kubernetes' own, when a namespace goes, or what owns the Rollout. */
+/** Controllers of Kubernetes that delete Rollouts with their namespace or owner. */
 const CLEANERS: ReadonlySet<string> = new Set(
   ['namespace-controller', 'generic-garbage-collector'].map((name) => `system:serviceaccount:kube-system:${name}`),
 );
 
-/** Deleting is refused where a policy protects it; and what cannot be read has nothing to say. */
+/** Refuses a deletion if a policy protects the release. A malformed Rollout can always be deleted. */
 function admitDeletion(facts: RolloutFacts, deployment: Deployment | undefined): AdmissionDecision {
   const rollout = facts.old?.rollout;
   const { policies, by } = facts;

@@ -1,4 +1,4 @@
-// A Deployment is scaled to 0 by itself or by its scale: in the middle of a release that would bring it up again in the new version only.
+// The decision on scaling a Deployment to 0. During a release, scaling up again would create only Pods of the new version.
 import type { Deployment, Rollout } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
 import { judgeScaleToZero } from '../policy/rules.ts';
@@ -7,7 +7,7 @@ import { pass, personOf, type AdmissionDecision, type Facts } from './decision.t
 import { deny, EVERY_OUTCOME, outcomesOf } from './outcomes.ts';
 
 export interface ScaleFacts extends Facts {
-  /** Of the Deployment; where a Scale leaves it out it is 0. */
+  /** spec.replicas. A Scale omits 0. */
   readonly replicas: { readonly before: number; readonly after: number };
   readonly deployment: Deployment | undefined;
   readonly rollout: Rollout | undefined;

@@ -1,4 +1,4 @@
-// The trace of a release, decided with the edit that begins it.
+// The trace of a release, decided with the edit that starts it.
 import { TRACEPARENT } from '../../api/keys.ts';
 import type { Deployment, Held, Rollout } from '../../api/types.ts';
 import { readHeld } from '../workload/deployment/hold.ts';
@@ -7,26 +7,26 @@ import type { Sha256 } from '../lib/template.ts';
 import { newTrace, parseTraceparent, type Tracing } from '../trace/trace.ts';
 
 export interface Traced {
-  /** What the record of the hold keeps of it. */
+  /** The part that the record of the hold keeps. */
   readonly record: Pick<Held, 'trace'>;
   readonly warnings: readonly string[];
 }
 
 export const untraced: Traced = { record: {}, warnings: [] };
 
-interface Beginning {
+interface TraceFacts {
   readonly next: Deployment;
   readonly rollout: Rollout | undefined;
-  /** Undefined: nothing is traced. */
+  /** Undefined if tracing is disabled. */
   readonly tracing?: Tracing | undefined;
   readonly sha256: Sha256;
 }
 
 /**
- * A part of the trace that the same edit names, or one of its own. A traceparent that stood there before, or that a release had already
- * (`kubectl rollout undo` brings old annotations back), is of another change. `id`: of the release.
+ * A span in the trace that the edit names, or in a new trace. A traceparent that has not changed, or that an earlier release used (`kubectl rollout
+ * undo` restores old annotations), is ignored. `id`: the id of the release.
  */
-export function traceOf({ next, rollout, tracing, sha256 }: Beginning, old: Deployment, id: string): Traced {
+export function traceOf({ next, rollout, tracing, sha256 }: TraceFacts, old: Deployment, id: string): Traced {
   if (tracing === undefined) return untraced;
   const [written, before] = [next, old].map(({ metadata }) => metadata.annotations?.[TRACEPARENT]);
   const fresh = written === before ? undefined : written;
@@ -37,7 +37,7 @@ export function traceOf({ next, rollout, tracing, sha256 }: Beginning, old: Depl
   );
   const facts = [next.metadata.uid || old.metadata.uid || '', old.metadata.resourceVersion ?? '', id];
   const trace = newTrace(facts, tracing, taken ? undefined : parent, sha256);
-  // Called again on what we have just written: it was admitted then.
+  // In a second call for the same request, the trace of the first call is kept.
   const known = readHeld(next)?.trace;
   return {
     record: { trace: known?.traceparent === trace.traceparent ? known : trace },

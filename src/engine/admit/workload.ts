@@ -1,4 +1,4 @@
-// The one decision on an edit of a workload: what becomes of its template, and whether policies allow it.
+// The decision on an edit of a workload: what happens to its template, and whether policies allow it.
 import * as keys from '../../api/keys.ts';
 import type { Rollout } from '../../api/types.ts';
 import { replicasOf } from '../lib/replicas.ts';
@@ -27,11 +27,11 @@ import { deny, EVERY_OUTCOME, nothingSaid, outcomesOf, type Said } from './outco
 export interface WorkloadFacts extends Facts {
   readonly edit: Edit;
   readonly namespace: string;
-  /** "" while the API server has not made one. */
+  /** "" if the API server has not generated the name yet. */
   readonly name: string;
-  /** The one that works for this workload; undefined = none names it. */
+  /** The Rollout that governs this workload. Undefined if none names it. */
   readonly rollout: Rollout | undefined;
-  /** Releases are traced. */
+  /** Undefined if tracing is disabled. */
   readonly tracing?: Tracing | undefined;
   readonly sha256: Sha256;
 }
@@ -47,7 +47,7 @@ export function admitWorkload(facts: WorkloadFacts): AdmissionDecision {
   if (refusal !== undefined) return { verdict, violations: [refusal], ...decided(facts, verdict) };
   if (said.violations.length > 0) return { ...deny(said), ...decided(facts, 'Denied') };
   if (verdict === 'TakenOver' && rollout !== undefined) {
-    // The record says what is stable, and nobody but us may say that: whoever takes over needs a right for it.
+    // The record names the stable version, which users must not choose. A takeover therefore needs its own verb.
     const decision = ifAllowed(facts, { verb: 'takeover', rollout }, { verdict });
     return { ...decision, ...decided(facts, decision.violations === undefined ? verdict : 'Refused') };
   }
@@ -55,7 +55,7 @@ export function admitWorkload(facts: WorkloadFacts): AdmissionDecision {
   return { verdict, patch, warnings: told, reports: said.reports, ...decided(facts, verdict) };
 }
 
-/** In the old object or the new: taking the label off is itself an edit of an enrolled workload. */
+/** True if the old or the new object is enrolled: removing the label is an edit of an enrolled workload too. */
 const isEnrolled = ({ old, next }: Edit): boolean => isMarkedAsOurs(old?.metadata) || isMarkedAsOurs(next.metadata);
 
 const decided = (
@@ -67,7 +67,7 @@ const decided = (
   return { decided: { request, verdict, namespace, name, rollout: rollout?.metadata.name, user } };
 };
 
-/** What policies say to an edit that brings a template out, in steps or without. `past`: to be noted, when the person goes past them. */
+/** Checks an edit that releases a template, in steps or without, against policies. `past`: the mark if the user breaks the glass. */
 function judgeEdit(facts: WorkloadFacts, context: Context, ruling: Ruling): Said & { readonly past?: PastPolicy } {
   const { policies, by } = facts;
   const { old, next } = context;
@@ -84,14 +84,14 @@ function judgeEdit(facts: WorkloadFacts, context: Context, ruling: Ruling): Said
   return { ...said, past };
 }
 
-/** Going back, and the same version once more in one go, as the Rollout's annotation asks for, are nobody's to judge. */
+/** True if the edit releases a template. Rollbacks, and restarts without steps because of the Rollout's annotation, do not count. */
 function bringsOut({ change, changed, rollout }: Context, { verdict }: Ruling): boolean {
   if (verdict === 'RolledBack' || verdict === 'Refused') return false;
   if (verdict === 'Bypassed' && rollout !== undefined && change === 'Restart') return false;
   return changed || verdict === 'Freed';
 }
 
-/** What the rules about a change ask. */
+/** The facts about the change that the rules need. */
 function changeOf(
   { edit: { next }, rollout }: WorkloadFacts,
   { inFlight, now, calendar }: Policies,
@@ -110,14 +110,14 @@ function changeOf(
   };
 }
 
-/** Called again for the same edit, since another webhook has changed it after us: then the reason is in our note already. */
+/** The reason from the first call, if the webhook is called again for the same edit (reinvocation). */
 function notedBefore({ old, next }: Context, user: string): string | undefined {
   const noted = annotationOf(next, keys.GLASS_BROKEN);
   const mark = noted === annotationOf(old, keys.GLASS_BROKEN) ? undefined : readBreakGlass(noted);
   return mark?.user === user ? mark.reason : undefined;
 }
 
-/** The reason was that of an earlier change. */
+/** True if an earlier change used the reason. */
 function isSpent(reason: string, { old, rollout }: Context): boolean {
   const given = reason.trim();
   if (given === '') return false;

@@ -1,4 +1,4 @@
-// JSON patch operations against an object exactly as it was received.
+// JSON patch operations for an object exactly as it was received.
 import { isObject, type Json } from '../../api/json.ts';
 
 /** An RFC 6902 operation. */
@@ -11,7 +11,7 @@ const escape = (key: string): string =>
 
 export const read = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
 
-/** Operations that give `values` to the map at `path`, which may be missing or null in the object received. A value of null removes its key. */
+/** Operations that set `values` in the map at `path`, which may be absent or null in the received object. Null removes a key. */
 export const patchMap = (path: string, received: unknown, values: Json): PatchOp[] => {
   const ops: PatchOp[] = [];
   if (!isObject(received)) {

@@ -1,4 +1,4 @@
-// Numbers of Pods: what "1", "50%" and the Deployment's own maxSurge and maxUnavailable come to at a given size.
+// Converts numbers and percentages, maxSurge and maxUnavailable to numbers of Pods.
 import type { CanaryStep, Deployment, IntOrString } from '../../api/types.ts';
 
 /** maxSurge and maxUnavailable in Pods. */
@@ -7,19 +7,19 @@ export interface Limits {
   readonly unavailable: number;
 }
 
-/** The API server's numbers of Pods. A manifest that it has not seen may have any. */
+/** The maximum number of Pods that the API server accepts. A manifest from a file may have any number. */
 export const MAX_PODS = 2 ** 31 - 1;
 const bounded = (pods: number): number => (pods >= 0 ? Math.min(Math.floor(pods), MAX_PODS) : 0);
 
-/** Kubernetes' default where a Deployment says nothing. */
+/** Kubernetes' default of maxSurge and maxUnavailable. */
 const DEFAULT_LIMIT = '25%';
 
-/** The percentage of "25%"; undefined when the string is not one. */
+/** 25 for "25%". Undefined if the string is not a percentage. */
 export function percentOf(text: string): number | undefined {
   return /^\d+%$/.test(text) ? Number(text.slice(0, -1)) : undefined;
 }
 
-/** An integer is Pods, a string a percent of `replicas`. What is neither counts as 0: admission refuses it. */
+/** Number of Pods for an integer or a percentage of `replicas`. Other values count as 0. Admission refuses them. */
 export function podsOf(value: IntOrString, replicas: number, round: 'up' | 'down'): number {
   if (typeof value === 'number') return Number.isInteger(value) ? bounded(value) : 0;
   const percent = percentOf(value);
@@ -27,12 +27,12 @@ export function podsOf(value: IntOrString, replicas: number, round: 'up' | 'down
   return bounded(round === 'up' ? Math.ceil((percent * replicas) / 100) : (percent * replicas) / 100);
 }
 
-/** `spec.replicas`; absent is 1, as in Kubernetes. */
+/** `spec.replicas`. Absent is 1, as in Kubernetes. */
 export const replicasOf = (deployment: Deployment): number => bounded(deployment.spec.replicas ?? 1);
 
 /**
- * Pods of the new version in a step. Percents round up; less than 100%, or a number in a step that is not the last, is never all Pods, when
- * there is more than one; more than nothing is at least one Pod; never more than there are.
+ * Number of updated Pods in a step, at most `replicas`. Percentages round up, so more than 0% is at least one Pod. With more than one replica, a
+ * percentage below 100%, or a number in a step that is not the last, leaves at least one old Pod.
  */
 export function stepTarget(value: IntOrString | undefined, replicas: number, last = true): number {
   if (value === undefined) return 0;
@@ -42,22 +42,22 @@ export function stepTarget(value: IntOrString | undefined, replicas: number, las
   return leavesSome && replicas > 1 ? Math.min(pods, replicas - 1) : pods;
 }
 
-/** The same of each step of a plan. */
+/** The targets of all steps of a plan. */
 export const stepTargets = (steps: readonly CanaryStep[], replicas: number): number[] =>
   steps.map((step, i) => stepTarget(step.replicas, replicas, i === steps.length - 1));
 
-/** True when nothing is left to release after this step: then it needs neither pause nor approval. */
+/** True if the step updates all Pods. It then needs neither pause nor approval. */
 export const isWhole = (step: CanaryStep | undefined, replicas: number, last = true): boolean =>
   step !== undefined && stepTarget(step.replicas, replicas, last) >= replicas;
 
 /**
- * The Deployment has become smaller since a step that was to leave something. It still leaves something: no step becomes the whole release
- * because spec.replicas fell.
+ * True if the Deployment was scaled down during a step that leaves old Pods. The step must then still leave one, so that scaling down does not
+ * complete the release.
  */
 export const hasFallen = (step: CanaryStep, replicas: number, before: number | undefined, last: boolean): boolean =>
   before !== undefined && replicas < before && !isWhole(step, before, last);
 
-/** Surge rounds up, unavailable rounds down, both 0 means one Pod unavailable: as the native controller resolves them. */
+/** Resolves the limits like the Deployment controller: surge rounds up, unavailable rounds down, and both 0 means one unavailable Pod. */
 export function resolveLimits(
   maxSurge: IntOrString | null | undefined,
   maxUnavailable: IntOrString | null | undefined,
@@ -68,12 +68,11 @@ export function resolveLimits(
   return surge === 0 && unavailable === 0 ? { surge: 0, unavailable: 1 } : { surge, unavailable };
 }
 
-/** So many replicas a percent can still tell apart. */
+/** Up to this number of replicas, a percentage identifies each number of Pods. */
 const MOST_FOR_A_PERCENT = 100;
 
 /**
- * That number of Pods as a percent of `replicas` which comes to exactly that number at this size, as Kubernetes rounds it; the number where no
- * percent does.
+ * The percentage of `replicas` that Kubernetes rounds to exactly this number of Pods, or the number itself if there is none.
  */
 export function shareOf(pods: number, replicas: number, round: 'up' | 'down'): IntOrString {
   if (pods < 1 || pods > replicas || replicas > MOST_FOR_A_PERCENT) return pods;

@@ -1,11 +1,11 @@
-// What differs between two templates, by path: a revert that is not one, because another tool's field stayed, can be told from one that is.
+// The paths that differ between two templates, for messages about a revert that another tool made incomplete.
 import { isObject } from '../../api/json.ts';
 import type { PodTemplate } from '../../api/types.ts';
 import { deploymentTemplate, sameJson } from './template.ts';
 
 const MOST = 3;
 
-/** `spec.containers[app].env[NOTE], metadata.labels[x] and 2 more`; "" when nothing differs. */
+/** `spec.containers[app].env[NOTE], metadata.labels[x] and 2 more`. "" if nothing differs. */
 export function differences(before: PodTemplate, after: PodTemplate): string {
   const paths: string[] = [];
   compare(deploymentTemplate(before), deploymentTemplate(after), '', paths);

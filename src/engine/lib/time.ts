@@ -1,12 +1,12 @@
-// Kubernetes' timestamps as milliseconds and back, without a clock.
+// Converts Kubernetes' timestamps to milliseconds and back.
 
 const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?Z$/;
 
-/** The Pods of a batch are Ready in the same few seconds, and are looked at again and again. */
+/** Cache size. The Pods of a batch become Ready within a few seconds and are read often. */
 const MAX_KNOWN = 1_000;
 const known = new Map<string, number>();
 
-/** Milliseconds since the epoch of an RFC 3339 time in UTC; undefined when absent or something else. */
+/** Milliseconds since the epoch for an RFC 3339 time in UTC. Undefined if absent or invalid. */
 export function parseTime(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const before = known.get(text);
@@ -33,7 +33,7 @@ function readTime(text: string): number | undefined {
   return ((daysTo(year, month, day) * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + fraction;
 }
 
-/** metav1.Time: whole seconds. */
+/** Formats like metav1.Time, in whole seconds. */
 export function formatTime(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const days = Math.floor(seconds / 86_400);
@@ -45,7 +45,7 @@ export function formatTime(ms: number): string {
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
-/** Days from 1970-01-01 in the proleptic Gregorian calendar: years begin in March, so that the leap day is the last. */
+/** Days since 1970-01-01 in the proleptic Gregorian calendar. Years start in March here, so that the leap day is the last day. */
 function daysTo(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);

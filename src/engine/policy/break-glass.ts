@@ -1,5 +1,5 @@
-// Breaking the glass: who may go past a policy, and what the mark of it is good for. It is good for one release of one Deployment, from one
-// version to one other; no label makes it good for the next.
+// Breaking the glass: who may bypass a policy, and for which release the mark counts. A mark counts for one release of one Deployment, from one
+// version to one other. No label extends it to the next release.
 import { ROLLOUT_ID } from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Workload } from '../../api/types.ts';
@@ -8,7 +8,7 @@ import { recordOn } from '../workload/record.ts';
 
 export type Release = Pick<BrokenGlass, 'rolloutID' | 'uid' | 'template' | 'stable'>;
 
-/** The release that a workload is in, as a mark names it. */
+/** The release of a workload, as a mark identifies it. */
 export function releaseOf(workload: Workload, digest: DigestOf): Release {
   const { uid, labels } = workload.metadata;
   const rolloutID = labels?.[ROLLOUT_ID];
@@ -21,7 +21,7 @@ export function releaseOf(workload: Workload, digest: DigestOf): Release {
   };
 }
 
-/** A mark that names no release, as older versions wrote it, is about none. */
+/** True if the mark is about this release. Older versions wrote marks without a release. They count for none. */
 export const isAbout = (mark: BrokenGlass, release: Release): boolean =>
   mark.template !== undefined &&
   (['rolloutID', 'uid', 'template', 'stable'] as const).every((fact) => mark[fact] === release[fact]);
@@ -29,11 +29,11 @@ export const isAbout = (mark: BrokenGlass, release: Release): boolean =>
 export const mayBreak = (policy: ReleasePolicy, groups: readonly string[]): boolean =>
   policy.spec.breakGlass?.groups.some((group) => groups.includes(group)) ?? false;
 
-/** Names of the policies that this person may go past. */
+/** Names of the policies that this person may bypass. */
 export const breakableBy = (policies: readonly ReleasePolicy[], groups: readonly string[]): string[] =>
   policies.filter((policy) => mayBreak(policy, groups)).map(({ metadata }) => metadata.name);
 
-/** Reads what the webhook wrote; undefined when it is absent or not ours. */
+/** Parses the webhook's annotation. Undefined if it is absent or invalid. */
 export function readBreakGlass(annotation: string | undefined): BrokenGlass | undefined {
   if (annotation === undefined) return undefined;
   try {

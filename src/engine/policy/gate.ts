@@ -90,7 +90,7 @@ function closed(
   };
 }
 
-/** Only a release that has not started counts against the limit. */
+/** The limit blocks only a release that has not started. */
 function tooMany({ rollout, running }: GateFacts, policies: readonly ReleasePolicy[]): Blocked | undefined {
   const limits = policies.flatMap(({ metadata, spec }) =>
     spec.maxConcurrentReleases === undefined ? [] : [{ name: metadata.name, limit: spec.maxConcurrentReleases }],

@@ -1,17 +1,17 @@
-// The plan of a release in flight, as approvals are bound to it: another plan needs other approvals, and who changed it is known.
+// The plan of a release in progress. Approvals count for one plan only, and users who changed the plan are recorded.
 import { PLAN_CHANGED } from '../../api/keys.ts';
 import type { PlanChange } from '../../api/policy.ts';
 import type { CanaryStatus, Rollout } from '../../api/types.ts';
 import { canonicalJson, sameJson, type Sha256 } from '../lib/template.ts';
 
-/** Of the whole strategy, of the last change in flight, and of the step that follows: what an approval is for. */
+/** Digest of what an approval is for: the whole strategy, its last change during the release, and the next step. */
 export function planDigest(rollout: Rollout, { nextStepIndex }: CanaryStatus, sha256: Sha256): string {
   const change = rollout.metadata.annotations?.[PLAN_CHANGED] ?? '';
   const plan = [rollout.spec.strategy.canary ?? {}, change, nextStepIndex];
   return sha256(canonicalJson(plan)).slice(0, 16);
 }
 
-/** Reads what the webhook wrote; undefined when it is absent or not ours. */
+/** Parses the webhook's annotation. Undefined if it is absent or invalid. */
 export function readPlanChange(rollout: Rollout | undefined): PlanChange | undefined {
   const text = rollout?.metadata.annotations?.[PLAN_CHANGED];
   if (text === undefined) return undefined;
@@ -24,13 +24,13 @@ export function readPlanChange(rollout: Rollout | undefined): PlanChange | undef
   }
 }
 
-/** The mark with one more change in it. */
+/** The annotation with one more change. */
 export function withPlanChange(old: Rollout | undefined, user: string, id: string): string {
   const before = readPlanChange(old)?.users ?? [];
   return JSON.stringify({ users: [...new Set([...before, user])], id } satisfies PlanChange);
 }
 
-/** Another strategy, or a pause that is taken off. */
+/** True if the edit changes the strategy or removes its pause. */
 export const changesPlan = (old: Rollout, next: Rollout): boolean =>
   !sameJson(old.spec.strategy.canary, next.spec.strategy.canary) ||
   (old.spec.strategy.paused === true && next.spec.strategy.paused !== true);

@@ -332,8 +332,8 @@ export function releaseOrphan(
 }
 
 /**
- * No status says which version is stable, and users can write the record. The record counts if the version runs, or if the copy of its template
- * is there: the role `edit` cannot write ControllerRevisions.
+ * The way back of a workload without a Rollout. Without a status, only the record names the stable version, and users can write it. The record
+ * counts if the version has Pods, or if the copy of its template exists: Kubernetes' role `edit` cannot write ControllerRevisions.
  */
 function wayOfOrphan(snapshot: Snapshot, progress: Progress, record: HoldRecord): WayBack {
   const { digest, copy } = snapshot;

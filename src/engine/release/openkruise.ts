@@ -1,4 +1,4 @@
-// What OpenKruise Rollouts leaves on a Deployment whose release it has not ended, and what the user's own settings were.
+// What OpenKruise Rollouts leaves on a Deployment with an unfinished release, and the user's original settings.
 import type { Json } from '../../api/json.ts';
 import * as keys from '../../api/keys.ts';
 import type { Resource } from '../../api/resources.ts';
@@ -7,27 +7,27 @@ import { isMarked, settingsOf, type Settings } from '../workload/deployment/hold
 import type { Effect } from '../decision.ts';
 
 export type Leftover =
-  /** Its own controller resizes the ReplicaSets: paused, mostly with strategy Recreate. Un-paused so, every Pod would go at once. */
+  /** OpenKruise's controller resizes the ReplicaSets: paused, usually with strategy Recreate. Resuming would delete every Pod at once. */
   | 'Partition'
-  /** Paused by its webhook, with nothing done yet; or the stable side of a release with an extra Deployment. */
+  /** Paused by OpenKruise's webhook before the first Pod, or the stable Deployment of a release with an extra Deployment. */
   | 'Paused'
   /** Surge Pods that never count as available. */
   | 'BlueGreen'
-  /** Only annotations or labels, of a release that is over. */
+  /** Only annotations or labels of a finished release. */
   | 'Traces';
 
 const MARKS = [keys.KRUISE_STRATEGY, keys.KRUISE_ORIGINAL_STRATEGY, keys.KRUISE_CONTROL_INFO] as const;
 const ANNOTATIONS = [...MARKS, keys.KRUISE_EXTRA_STATUS] as const;
 const LABELS = [keys.KRUISE_ADVANCED] as const;
 
-/** `rollout`: the one that names the Deployment; a status that we wrote says that a pause without a record is ours. */
+/** `rollout`: the Rollout that names the Deployment. If Tranche wrote its status, a pause without a record is Tranche's. */
 export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover | undefined {
   const { annotations, labels } = deployment.metadata;
   const marked =
     MARKS.some((key) => annotations?.[key] !== undefined) || LABELS.some((key) => labels?.[key] !== undefined);
   if (annotations?.[keys.HELD] !== undefined) return marked ? 'Traces' : undefined;
   if (!marked && (annotations?.[keys.IN_PROGRESSING] === undefined || isOurs(rollout)))
-    // We write these numbers, too: alone they say nothing about a release.
+    // Tranche writes these numbers too, so alone they do not indicate a release.
     return annotations?.[keys.KRUISE_EXTRA_STATUS] === undefined ? undefined : 'Traces';
   const { paused, strategy } = deployment.spec;
   if (annotations?.[keys.KRUISE_ORIGINAL_STRATEGY] !== undefined && (paused === true || isMarked(deployment)))
@@ -38,15 +38,15 @@ export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover 
 }
 
 /**
- * In the middle of a release of OpenKruise's: nothing of ours may touch it before it is taken over. Under a status of ours it cannot be one:
- * whoever may edit the Deployment can write such keys onto it.
+ * True if the Deployment has an unfinished release of OpenKruise, which Tranche must not touch before a takeover. False if Tranche wrote the
+ * status, because users who can edit the Deployment can write such keys.
  */
 export const isLeftBehind = (deployment: Deployment, rollout?: Rollout): boolean =>
   !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout));
 
 /**
- * Its own tools read from an annotation how many Pods of a Deployment's new version are Ready, and how many are wanted. It goes with a
- * write that is made anyway.
+ * Adds the annotation that OpenKruise's tools read: how many Pods of the new version are Ready, and how many are wanted. It is added to writes
+ * that happen anyway.
  */
 export function withExtraStatus(
   effects: readonly Effect[],
@@ -63,11 +63,11 @@ export function withExtraStatus(
   });
 }
 
-/** OpenKruise knows no digest of the template. */
+/** True if Tranche wrote the status. OpenKruise does not write the digest of the template. */
 export const isOurs = (rollout: Rollout | undefined): boolean =>
   rollout?.status?.canaryStatus?.templateDigest !== undefined;
 
-/** Its annotations and labels on this Deployment, each to be taken off. */
+/** A change that removes OpenKruise's annotations and labels from this Deployment. */
 export function tracesOf({ metadata }: Deployment): {
   annotations: Record<string, null>;
   labels: Record<string, null>;
@@ -77,12 +77,12 @@ export function tracesOf({ metadata }: Deployment): {
   return { annotations: gone(ANNOTATIONS, metadata.annotations), labels: gone(LABELS, metadata.labels) };
 }
 
-/** What the user wrote, as far as OpenKruise has kept it; `guessed` when it has not, and these are Kubernetes' own defaults. */
+/** The user's settings as OpenKruise kept them. `guessed`: it did not keep all, and Kubernetes' defaults replace them. */
 export function settingsBefore(deployment: Deployment): { readonly settings: Settings; readonly guessed: boolean } {
   const { annotations } = deployment.metadata;
   const now = settingsOf(deployment);
   const original = parse(annotations?.[keys.KRUISE_ORIGINAL_STRATEGY]);
-  // Only when it may pause is a Deployment released: the pause is OpenKruise's.
+  // OpenKruise releases only Deployments that were not paused, so the pause is OpenKruise's.
   if (original && isMarked(deployment)) {
     const { minReadySeconds, progressDeadlineSeconds } = original;
     const seconds = (value: unknown): number | null => (typeof value === 'number' && value > 0 ? value : null);

@@ -1,4 +1,4 @@
-// A workload at rest: nothing is released, and the status follows its scale and its release id.
+// A workload without a release: the status follows its scale and its release id.
 import { HELD, PLAN_HASH, ROLLOUT_ID } from '../../api/keys.ts';
 import type { CanaryStatus, Workload } from '../../api/types.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -7,7 +7,7 @@ import type { WorkloadKind } from '../workload/kind.ts';
 import { lastReleaseId } from './release-id.ts';
 import * as messages from '../messages.ts';
 
-/** Nothing has changed since the last release: no ReplicaSet need be looked at. */
+/** True if the template has not changed since the last release. No ReplicaSet is needed then. */
 export function isIdle({ rollout, digest }: Snapshot, workload: Workload): boolean {
   return (
     rollout.status?.phase === 'Healthy' &&
@@ -31,13 +31,13 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
       ...followId(draft.canary, id),
       ...followScale(draft.canary, workload, kind.replicas(workload)),
       rolloutHash,
-      // There may be fewer than there were when it ended.
+      // The plan may have fewer steps than at the end of the release.
       currentStepIndex: Math.min(draft.canary.currentStepIndex, steps),
     };
   return draft;
 }
 
-/** An id that is set at rest is the status' id; that no release had it is kept beside it. */
+/** Copies an id that was set outside a release to the status. The id of the last release is kept beside it. */
 function followId(canary: CanaryStatus, id: string | undefined): Partial<CanaryStatus> {
   const observed = canary.observedRolloutID ?? '';
   const last = lastReleaseId(canary);
@@ -46,8 +46,8 @@ function followId(canary: CanaryStatus, id: string | undefined): Partial<CanaryS
 }
 
 /**
- * A scale at rest: one write when the native controller has seen it, and one when all its Pods are Ready. Pods that are not Ready for a
- * while are for the Deployment to tell.
+ * Follows scaling outside a release: one write when the workload's controller has observed it, and one when all Pods are Ready. Pods that become
+ * unready later are not reported here.
  */
 function followScale(canary: CanaryStatus, { metadata, status }: Workload, replicas: number): Partial<CanaryStatus> {
   const generation = metadata.generation ?? 0;

@@ -1,4 +1,4 @@
-// Which version a release may go back to. The record on a Deployment can be written by whoever may edit it, so it is not believed alone.
+// Which version a release may roll back to. Users who can edit a Deployment can write its record, so the record alone is not trusted.
 import { STABLE_OF } from '../../api/keys.ts';
 import type { Resource } from '../../api/resources.ts';
 import type {
@@ -16,8 +16,8 @@ import { progressingReason } from '../status.ts';
 import type { Version } from '../workload/kind.ts';
 
 /**
- * Digests of the templates that a release may go back to, as far as the Rollout's status knows; only the operator writes that status. None:
- * it has not looked yet, or OpenKruise wrote the status. The steps are done: what they released, for a newer change; or what ran before.
+ * Digests of the templates that a release may roll back to, from the Rollout's status, which only the operator writes. Empty if the operator has
+ * not written it yet, or OpenKruise wrote it. When the steps are done: the new template, for a newer change, and the previous stable one.
  */
 function knownStables(rollout: Rollout | undefined): readonly TemplateDigest[] {
   const status = rollout?.status?.canaryStatus;
@@ -31,13 +31,13 @@ function knownStables(rollout: Rollout | undefined): readonly TemplateDigest[] {
 
 export const knownStable = (rollout: Rollout): TemplateDigest | undefined => knownStables(rollout)[0];
 
-/** May admission itself roll back to this template? Only when record and status agree. */
+/** True if admission itself may roll back to this template: record and status agree. */
 export const isTrusted = (held: HoldRecord, rollout: Rollout | undefined): boolean =>
   knownStables(rollout).includes(held.stable);
 
 /**
- * The digest of the version to go back to: where record and status differ, the one whose Pods are available; with neither, what
- * most available Pods run.
+ * The digest of the version to roll back to. If record and status differ, the version with available Pods. If neither has any, the version of most
+ * available Pods.
  */
 export function stableDigest(
   { stable }: HoldRecord,
@@ -56,9 +56,9 @@ export function stableDigest(
 }
 
 /**
- * A copy of the stable template, kept during a release where neither revisionHistoryLimit nor whoever may edit Deployments and ReplicaSets
- * can take it: Kubernetes' role `edit` cannot write ControllerRevisions. Its data is a strategic merge patch that puts the template back and
- * pauses the Deployment, as Kubernetes' own ControllerRevisions are patches.
+ * A copy of the stable template for the duration of a release. Neither revisionHistoryLimit nor users with Kubernetes' role `edit` can remove it,
+ * because that role cannot write ControllerRevisions. Like Kubernetes' own ControllerRevisions, its data is a strategic merge patch: it restores
+ * the template and pauses the Deployment.
  */
 export function stableCopy(
   kind: Resource,
@@ -89,7 +89,7 @@ export const copyName = ({ metadata }: KubeObject, digest: TemplateDigest): stri
 
 const labelFor = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a-z0-9]+$/, '');
 
-/** The template in a copy; undefined when it is not the one of this digest. */
+/** The template in a copy. Undefined if its digest differs. */
 export function templateOf(
   copy: ControllerRevision | undefined,
   wanted: TemplateDigest,

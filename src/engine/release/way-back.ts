@@ -1,4 +1,4 @@
-// The way back to the stable version: which template to put in place, from a ReplicaSet or from the copy that is kept of it.
+// Finds the stable template, in a ReplicaSet or in the copy of it, to roll back to it.
 import type { HoldRecord, PodTemplate } from '../../api/types.ts';
 import { deploymentTemplate, sameTemplate } from '../lib/template.ts';
 import { nothing, type Decision, type Effect } from '../decision.ts';
@@ -7,15 +7,15 @@ import { copyName, templateOf } from './stable.ts';
 import type { Progress } from '../workload/kind.ts';
 
 export type WayBack =
-  /** This is the stable template: its digest is the one on record. */
+  /** The stable template: its digest is the recorded one. */
   | { readonly kind: 'Template'; readonly template: PodTemplate }
-  /** No ReplicaSet has it: the copy of this name is to be read first. */
+  /** No ReplicaSet has the template, so the copy must be read first. */
   | { readonly kind: 'Ask'; readonly decision: Decision }
   | { readonly kind: 'Unknown' };
 
 type Facts = Pick<Snapshot, 'digest' | 'copy' | 'gate'>;
 
-/** A ReplicaSet may have been edited: a template counts only by its digest. */
+/** A ReplicaSet may have been edited, so only a template with the recorded digest counts. */
 export function wayBack({ digest, copy, gate }: Facts, progress: Progress, held: HoldRecord): WayBack {
   const { workload, newVersion, oldVersions, stableVersion } = progress;
   const versions = newVersion ? [newVersion, ...oldVersions] : oldVersions;
@@ -27,12 +27,12 @@ export function wayBack({ digest, copy, gate }: Facts, progress: Progress, held:
   }
   const kept = templateOf(copy ?? undefined, held.stable, digest);
   if (kept !== undefined) return { kind: 'Template', template: kept };
-  // A newer API server may have added a default to it since. Where a policy protects the release, that is too little to go by.
+  // A newer API server may have added a default since. If a policy protects the release, this version is not trusted.
   return stableVersion !== undefined && gate?.protects === undefined
     ? { kind: 'Template', template: deploymentTemplate(stableVersion.template) }
     : { kind: 'Unknown' };
 }
 
-/** Undefined when the workload has it already. `record` is written with it. */
+/** Restores the template and writes the record. Undefined if the workload already has the template. */
 export const goBack = ({ kind, workload }: Progress, template: PodTemplate, record?: HoldRecord): Effect | undefined =>
   sameTemplate(workload.spec.template, template) ? undefined : kind.revert(workload, template, record);

@@ -1,4 +1,4 @@
-// Under a policy that requires approvals: what a step may bring, and whether it may end. Judged from the record, whatever its state says.
+// Policies that require approvals: how many Pods a step may update, and whether it may end. Uses the recorded approvals, not the step's state.
 import { ON_RESTART } from '../../api/keys.ts';
 import type { ReleasePolicy } from '../../api/policy.ts';
 import type { CanaryStatus, CanaryStep, IntOrString } from '../../api/types.ts';
@@ -10,13 +10,13 @@ import type { Snapshot } from '../snapshot.ts';
 import type { Run } from './run.ts';
 import type { Progress } from '../workload/kind.ts';
 
-/** The Rollout asks that mere restarts go through the steps without approval. */
+/** True for a restart that goes through the steps without approval, because the Rollout has the annotation for it. */
 export const isUnattended = ({ rollout }: Snapshot, { stableVersion, workload }: Progress): boolean =>
   rollout.metadata.annotations?.[ON_RESTART] === 'Batches' &&
   stableVersion !== undefined &&
   isRestartOnly(stableVersion.template, workload.spec.template);
 
-/** Policies that let no step of this release end without approval; undefined when there are none. */
+/** Policies that require an approval for each step of this release. Undefined if there are none. */
 export function approvalAskedBy(snapshot: Snapshot, progress: Progress): readonly ReleasePolicy[] | undefined {
   const policies = snapshot.gate?.approval;
   if (policies === undefined || !isUnattended(snapshot, progress)) return policies;
@@ -25,8 +25,8 @@ export function approvalAskedBy(snapshot: Snapshot, progress: Progress): readonl
 }
 
 /**
- * What the step may bring, in its own words: what it was when it was entered. A plan that is edited later needs another approval first.
- * Undefined when no policy requires approvals.
+ * The approved `replicas` of the step: its value when the release entered the step. A later edit of the plan needs another approval.
+ * Undefined if no policy requires approvals.
  */
 export function approvedReplicas(
   snapshot: Snapshot,
@@ -36,13 +36,13 @@ export function approvedReplicas(
 ): IntOrString | undefined {
   if (approvalAskedBy(snapshot, progress) === undefined) return undefined;
   if (grantedReplicas !== undefined) return grantedReplicas;
-  // Nobody has approved anything yet.
+  // There is no approval yet.
   const steps = snapshot.rollout.spec.strategy.canary?.steps?.length ?? 0;
   const wholeAtOnce = currentStepIndex <= 1 && progress.updated === 0 && isWhole(step, progress.replicas, steps <= 1);
   return wholeAtOnce ? 0 : step.replicas;
 }
 
-/** Pods of the step as far as they are approved. */
+/** The target of the step, limited to the approved number of Pods. */
 export function approvedTarget(
   step: CanaryStep,
   approved: IntOrString | undefined,
@@ -53,7 +53,7 @@ export function approvedTarget(
   return approved === undefined ? target : Math.min(target, stepTarget(approved, replicas, last));
 }
 
-/** Undefined when no policy requires approvals: then the state of the step alone counts, as in OpenKruise. */
+/** Undefined if no policy requires approvals. Then only the state of the step counts, as in OpenKruise. */
 export function standingOfStep({
   snapshot,
   progress,

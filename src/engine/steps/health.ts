@@ -1,4 +1,4 @@
-// What stops a step: a pause, or Pods that fail or are not made.
+// What stops a step: a pause, or Pods that fail or are not created.
 import { hasComeBack } from '../release/start.ts';
 import { dueSince, lacksVersion, missingPods } from './missing.ts';
 import { DEFAULT_DEADLINE_SECONDS, judgePods, podsIn, type Health } from './pod-health.ts';
@@ -11,10 +11,10 @@ import { wayBack } from '../release/way-back.ts';
 import * as messages from '../messages.ts';
 
 const REMIND_MS = 300_000;
-/** After an outage everything seems late, until those who make Pods and start them have come to it. */
+/** After an outage all Pods seem late until the controllers and kubelets catch up. A rollback waits this long. */
 const LATE_FOR_MS = 30_000;
 
-/** Why no budget is spent and no timer runs; undefined when nothing freezes the release. */
+/** What the release waits for while it is paused. Undefined if it is not paused. No budget is granted and no timer runs during a pause. */
 export function frozenBy({ snapshot, progress, held }: Run): string | undefined {
   if (snapshot.rollout.spec.strategy.paused === true) return 'spec.strategy.paused is removed from the Rollout';
   if (progress.kind.isPaused(held)) return 'spec.paused is removed from the Deployment';
@@ -30,7 +30,7 @@ export function stayFrozen(run: Run, waitsFor: string): Answer {
   return { effects: effectsOf(progress.kind.freeze(progress, held)) };
 }
 
-/** After a pause the step's timers go on where they were. */
+/** Ends a pause. The timers of the step continue where they stopped. */
 export function resume({ snapshot, draft, events, name }: Run): void {
   const { rollout, now } = snapshot;
   const before = conditionOf(rollout.status?.conditions, 'Progressing');
@@ -57,8 +57,8 @@ export function healthOf(run: Run): Health {
 }
 
 /**
- * The Deployment controller tries a few minutes to make a ReplicaSet, and then no more until the Deployment changes: it is reminded,
- * with a note in the record. Undefined when that is not wanted.
+ * The Deployment controller retries for a few minutes to create a ReplicaSet, and then only when the Deployment changes. This changes the record to
+ * make it retry. Undefined if no retry is needed.
  */
 export function remind(run: Run): { readonly effects: readonly Effect[]; readonly againAtMs: number } | undefined {
   const { snapshot, progress, held } = run;
@@ -71,11 +71,11 @@ export function remind(run: Run): { readonly effects: readonly Effect[]; readonl
   return { effects, againAtMs: snapshot.now + REMIND_MS };
 }
 
-/** The release before this one failed, and came back as this one: to put it back again would bring the same again. */
+/** True if another program changed the rollback of the failed release into this release. Another rollback would give the same result. */
 const isChangedBack = ({ held, draft }: Run): boolean =>
   held.bypassed === messages.changedBack && hasComeBack(draft.history);
 
-/** Stalled: nothing more is spent, or the stable version is put back. Undefined when the step may go on. */
+/** The decision for a stalled step: stop, or roll back to the stable version. Undefined if the step may continue. */
 export function judge(run: Run, health: Health): Answer | undefined {
   const { snapshot, progress, held, goal, draft, name, events } = run;
   const { now, rollout } = snapshot;
@@ -100,12 +100,12 @@ export function judge(run: Run, health: Health): Answer | undefined {
   setCondition(draft, now, 'Stalled', 'True', reason, message);
   if (before?.status !== 'True') events.push({ reason: 'Stalled', message: draft.message });
   if (!rollsBack) {
-    // Paused, no ReplicaSet would be made any more; and where there is none, nothing of the budget is spent.
+    // Without a ReplicaSet the Deployment stays resumed: a paused Deployment gets none, and no budget is spent without one.
     const reminder = remind(run);
     const effects = reminder?.effects ?? effectsOf(progress.kind.freeze(progress, held));
     return { effects, againAtMs: Math.min(health.changesAt ?? Infinity, reminder?.againAtMs ?? Infinity) };
   }
-  // The reason is in the status before the template is put back: whoever finishes this knows why.
+  // The reason is written to the status before the template is restored, so that a new operator knows it.
   const since = before?.status === 'True' ? (parseTime(before.lastTransitionTime) ?? now) : now;
   const from = failing ? since : since + LATE_FOR_MS;
   if (before?.status !== 'True' || from > now) return { againAtMs: Math.min(from, health.changesAt ?? Infinity) };

@@ -1,4 +1,4 @@
-// The step machine of a release that is held: OpenKruise's states, one step at a time.
+// The step machine of a held release, with OpenKruise's states.
 import { PLAN_HASH } from '../../api/keys.ts';
 import type { CanaryStatus, HoldRecord, IntOrString } from '../../api/types.ts';
 import { hasFallen, podsOf } from '../lib/replicas.ts';
@@ -17,10 +17,10 @@ import { formatTime, parseTime } from '../lib/time.ts';
 import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
 
-/** So long a step's batches may move without being held on the way. */
+/** During this time after its start, a step may continue without being held between batches. */
 const YOUNG_MS = 30_000;
 
-/** One decision about a release that goes through its steps. */
+/** The decision for a release in one of its steps. */
 export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord, known: CanaryStatus): Decision {
   const { rollout, now } = snapshot;
   const canary = rollout.spec.strategy.canary;
@@ -35,24 +35,24 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
     approvedTarget(step, approved, progress.replicas, last),
     fallen ? Math.max(0, progress.replicas - 1) : Infinity,
   );
-  // Nothing is granted before the approval that it waits for.
+  // No Pods are granted before a required approval.
   const target = before.notBegun === true ? Math.min(wanted, progress.updated) : wanted;
   const atRest = before.currentStepState === 'StepPaused' || before.currentStepState === 'StepReady';
   const name = messages.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
-  // As after a jump back: what OpenKruise has brought stays.
+  // Pods that OpenKruise updated stay, as after a jump back.
   const status = foreign
     ? {
         ...before,
         stableDigest: held.stable,
         keepsReplicas: progress.updated > target,
-        // A jump is done at once there: what is left of it is nobody's wish.
+        // OpenKruise jumps at once, so a remaining nextStepIndex is not a wish of the user.
         nextStepIndex: usualNext(before, index, steps.length),
       }
     : before;
   const threshold = canary?.failureThreshold;
   const goal = {
-    // While it waits, nothing moves towards the new version because the Deployment has become smaller.
+    // While the step waits, scaling down does not update more Pods.
     target: fallen && atRest ? Math.min(target, progress.updated) : target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
@@ -84,7 +84,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
   const { effects: wantedEffects = [], againAtMs, needsCopy } = decideRun(run, !foreign);
   if (needsCopy !== undefined) return { ...nothing, needsChildren: true, needsCopy };
   const effects = withExtraStatus(wantedEffects, progress.kind.resource, draft.canary, goal.target);
-  // What is written now is looked at again at once: its progress is told then.
+  // After a write the next decision follows at once and reports the progress.
   const acts = effects.some(({ why }) => why !== 'label');
   const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);
   const again = [settled.againAfterMs, ...[againAtMs, snapshot.labelsAgainAt].map((at) => at && Math.max(0, at - now))];
@@ -160,21 +160,21 @@ function completeStep(run: Run): Answer {
   if (draft.canary!.grantedReplicas !== 0)
     events.push({ reason: 'StepCompleted', message: `${name}: ${progress.available} Pods updated and available` });
   if (goal.last) return finish(run);
-  // Later than any approval of the visit before, which may have been in the same second.
+  // Later than any approval of an earlier visit, which may have been in the same second.
   const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
   setState(draft, 'StepPaused', Math.max(snapshot.now, ...given));
   draft.canary = { ...draft.canary!, stepReplicas: progress.replicas };
   return waitOrGoOn(run);
 }
 
-/** At rest. Sizes are kept up with scaling; approval, or time, leads on. */
+/** The step waits for approval or for its pause. Sizes follow scaling. */
 function pause(run: Run, health: Health): Answer {
   const { progress, held, goal } = run;
   if (goal.last && progress.available >= progress.replicas && progress.old === 0) return finish(run);
   const move = progress.kind.advance(progress, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
-  // Sizes first: what a step leaves behind is what the next one builds on.
+  // Correct the sizes before the next step starts.
   const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
   return {
     effects,
@@ -188,7 +188,7 @@ function pause(run: Run, health: Health): Answer {
   };
 }
 
-/** A timed pause waits for its time; where a policy requires approvals, every pause waits for them, too. */
+/** A timed pause waits for its duration. If a policy requires approvals, every pause also waits for them. */
 function waitOrGoOn(run: Run): Answer {
   const { snapshot, progress, draft, step, name } = run;
   const standing = standingOfStep(run);
@@ -220,7 +220,7 @@ function waitOrGoOn(run: Run): Answer {
   return {};
 }
 
-/** When a timed pause is over; undefined when the step has none. */
+/** When a timed pause ends, in milliseconds. Undefined if the step has none. */
 function pausedUntil({ snapshot, draft, step }: Run): number | undefined {
   const seconds = draft.canary!.planChanged === true ? undefined : step.pause?.duration;
   if (seconds === undefined || seconds === null) return undefined;
@@ -232,14 +232,14 @@ const givenOf = ({ snapshot, draft }: Run): { given: number; required: number } 
   required: snapshot.gate?.required ?? 1,
 });
 
-/** The step that nextStepIndex names, where it is not the usual one; else 0. */
+/** The step in nextStepIndex if it is not the usual next one, otherwise 0. */
 function jumpOf({ draft, index, steps }: Run): number {
   const wanted = draft.canary!.nextStepIndex;
   const usual = usualNext(draft.canary!, index, steps.length);
   return wanted >= 1 && wanted <= steps.length && wanted !== usual ? wanted : 0;
 }
 
-/** Approved, as far as its state says. While something does not let the next step begin, the sizes are kept up as they are in a pause. */
+/** State StepReady. If the next step may not start yet, the sizes follow scaling as in a pause. */
 function ready(run: Run, health: Health): Answer {
   const { progress, held, goal, snapshot, draft, events, name, step } = run;
   const standing = standingOfStep(run);
@@ -270,22 +270,22 @@ function ready(run: Run, health: Health): Answer {
 }
 
 /**
- * Somebody has named another step than the one that follows: as with OpenKruise, the release goes there at once. Where a policy requires
- * approvals it goes there when the step that runs is approved.
+ * True if nextStepIndex names another step than the usual next one. As in OpenKruise, the release jumps at once. If a policy requires approvals, it
+ * jumps when the current step is approved.
  */
 function isJump({ snapshot, draft, index, steps }: Run): boolean {
   const { nextStepIndex, currentStepState } = draft.canary!;
   if (currentStepState === 'StepReady' || currentStepState === 'Completed') return false;
   if (nextStepIndex < 1 || nextStepIndex > steps.length) return false;
   if (nextStepIndex === usualNext(draft.canary!, index, steps.length)) return false;
-  // A step that is under way goes on until the policy lets another one begin.
+  // A step in progress continues until the policy allows another step to start.
   return (
     snapshot.gate === undefined ||
     (snapshot.gate.approval === undefined && (snapshot.gate.blocked === undefined || currentStepState === 'StepPaused'))
   );
 }
 
-/** The release waits to begin. */
+/** The release waits to start. */
 function startStep(run: Run): Answer {
   const waiting = waitForPolicy(run);
   if (waiting !== undefined) return waiting;
@@ -293,7 +293,7 @@ function startStep(run: Run): Answer {
   return {};
 }
 
-/** Looks again when it opens, and before that when policies or other releases change. Undefined when nothing blocks. */
+/** Waits until the policy's windows open, or until policies or other releases change. Undefined if no policy blocks the step. */
 function waitForPolicy({ snapshot, draft, events, name }: Run): Answer | undefined {
   const { gate, rollout, now } = snapshot;
   const blocked = gate?.blocked;
@@ -308,7 +308,7 @@ function waitForPolicy({ snapshot, draft, events, name }: Run): Answer | undefin
   return { againAtMs: blocked.opensAt };
 }
 
-/** To the next step, or to the one that nextStepIndex names. Only the status: the budget follows when that is written. */
+/** Enters the next step, or the one in nextStepIndex. It writes only the status. The budget follows when the status is written. */
 function enterNext(run: Run): Answer {
   const { snapshot, draft, index, steps } = run;
   const waiting = waitForPolicy(run);
@@ -316,7 +316,7 @@ function enterNext(run: Run): Answer {
   noteApprovals(run);
   const usual = usualNext(draft.canary!, index, steps.length);
   const wanted = draft.canary!.nextStepIndex;
-  // Approved before it began: it begins now.
+  // The step was approved before its start, so it starts now.
   const next =
     draft.canary!.grantedReplicas === 0 && jumpOf(run) === 0
       ? index
@@ -328,7 +328,7 @@ function enterNext(run: Run): Answer {
   return {};
 }
 
-/** `approved`: what the step may bring of its Pods, where a policy requires approvals. */
+/** `approved`: the approved `replicas` of the step, if a policy requires approvals. */
 function enter(
   { progress, draft, steps, events, goal }: Run,
   index: number,
@@ -338,8 +338,8 @@ function enter(
   const step = steps[index - 1] ?? { replicas: '100%' };
   const grantedReplicas = draft.canary!.grantedReplicas === undefined ? undefined : (approved ?? step.replicas);
   const target = approvedTarget(step, grantedReplicas, progress.replicas, index >= steps.length);
-  // Where no Pod of another version is left nobody can have meant that: scaling did it. After a jump back, more than the target may have been
-  // granted, and not have come yet.
+  // If no Pod of another version is left, scaling caused the surplus, so it is not kept. After a jump back, Pods beyond the target may be granted
+  // but not created yet.
   const keeps =
     (progress.updated > target && progress.old > 0) || (index < draft.canary!.currentStepIndex && goal.target > target);
   draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps, progress.replicas) };
@@ -350,7 +350,7 @@ function enter(
   events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${progress.replicas} Pods` });
 }
 
-/** Nothing is left of the steps: the Deployment is given back in the next decision. */
+/** All steps are done. The next decision gives the Deployment back. */
 function finish({ snapshot, draft, progress }: Run): Answer {
   const { now } = snapshot;
   setState(draft, 'Completed', now);

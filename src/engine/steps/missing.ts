@@ -1,4 +1,4 @@
-// Pods that the new version is to have and that are not made: how many, since when they are due, and why not, in Kubernetes' messages.
+// Pods of the new version that are not created: how many, since when they are due, and Kubernetes' reason.
 import type { Condition } from '../../api/types.ts';
 import type { Missing } from './pod-health.ts';
 import { conditionOf } from '../status.ts';
@@ -6,14 +6,14 @@ import type { Run } from './run.ts';
 import { parseTime } from '../lib/time.ts';
 import * as messages from '../messages.ts';
 
-/** Since when the Pods of the step are due: from its begin, or from the moment at which the last of them were asked for. */
+/** When the Pods of the step became due, in milliseconds: at the start of the step or at the last budget. */
 export function dueSince({ held, draft, snapshot }: Run): number {
   const started = parseTime(draft.canary!.lastUpdateTime) ?? snapshot.now;
-  // Never later than now: our own clock, that of an operator before this one, may have been ahead.
+  // Never later than now, because the clock of a previous operator may have been ahead.
   return Math.max(started, Math.min(parseTime(held.moved) ?? 0, snapshot.now));
 }
 
-/** Pods were granted in this step, and the workload's controller has not even made the new version. */
+/** True if Pods were granted in this step and the workload's controller has not created the new version. */
 export function lacksVersion({ progress, held, draft }: Run): boolean {
   const started = parseTime(draft.canary!.lastUpdateTime) ?? 0;
   return progress.newVersion === undefined && (parseTime(held.moved) ?? -1) >= started;
@@ -30,7 +30,7 @@ export function missingPods(run: Run): Missing | undefined {
   const count = updated - pods.length;
   if (count <= 0) return undefined;
   const failure = conditionOf(newVersion.conditions, 'ReplicaFailure');
-  // Pods that it could not delete are no Pods that it could not make.
+  // A failed deletion does not explain missing Pods.
   const told = failure?.status === 'True' && failure.reason !== 'FailedDelete' ? failure : undefined;
   return missing(newVersion.maker, count, told, messages.notMade(count));
 }

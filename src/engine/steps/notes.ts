@@ -1,4 +1,4 @@
-// What a step leaves on record: who approved, who went past a policy, what was corrected, and which Pods it brought.
+// Records of a step: approvals, broken glass, corrected sizes, and labels of its Pods.
 import { ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../api/keys.ts';
 import type { Pod } from '../../api/types.ts';
 import { labelPod } from '../workload/effects.ts';
@@ -10,7 +10,7 @@ import { conditionOf, dropConditions, openHistory } from '../status.ts';
 import type { Run } from './run.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 
-/** Pods labelled in one go. */
+/** Maximum number of Pods that one decision labels. */
 const LABELS_AT_ONCE = 50;
 
 export function noteTrim({ draft, events, name }: Run, move: Move): void {
@@ -27,7 +27,7 @@ export function noteTrim({ draft, events, name }: Run, move: Move): void {
   }
 }
 
-/** OpenKruise began this release: it is in the history from then on, and nothing is wrong with it any more. */
+/** Records a release that OpenKruise started: adds it to the history and removes the condition Stalled. */
 export function noteTakeover({ snapshot, progress, draft, events, name }: Run): void {
   const began = parseTime(conditionOf(draft.conditions, 'Progressing')?.lastUpdateTime) ?? snapshot.now;
   openHistory(draft, {
@@ -40,7 +40,7 @@ export function noteTakeover({ snapshot, progress, draft, events, name }: Run): 
   events.push({ reason: 'TakenOver', message: draft.message });
 }
 
-/** Who went past a policy for this release is in its history, once. */
+/** Records each mark of broken glass for this release once in its history. */
 export function noteBrokenGlass({ snapshot, progress, draft, events }: Run): void {
   const [current, ...rest] = draft.history;
   if (current === undefined || current.endTime !== undefined) return;
@@ -55,7 +55,7 @@ export function noteBrokenGlass({ snapshot, progress, draft, events }: Run): voi
   }
 }
 
-/** Who approved is on record before the step is left. */
+/** Records the approvals before the release leaves the step. */
 export function noteApprovals({ snapshot, draft, events, name }: Run): void {
   const approvals = withApprovalByEdit(draft.canary!, snapshot.rollout);
   if (approvals === undefined) return;
@@ -64,7 +64,7 @@ export function noteApprovals({ snapshot, draft, events, name }: Run): void {
   if (users.length > 0) events.push({ reason: 'Approved', message: `${name} approved by ${users.join(', ')}` });
 }
 
-/** Labels for logs and metrics: the release and the step that brought the Pod. */
+/** Labels Pods with the release and the step that created them, for logs and metrics. */
 export function labelPods({ snapshot, progress, draft, index }: Run): Effect[] {
   const id = draft.canary!.observedRolloutID;
   if (!id || snapshot.labelsAgainAt !== undefined) return [];

@@ -1,4 +1,4 @@
-// What a release will do, step by step, before it begins: computed with the budgets that the release itself will get.
+// Predicts what a release will do in each step, with the budgets that the release itself will use.
 import type { HistoryEntry, IntOrString, Rollout, Workload } from '../../api/types.ts';
 import { stepTargets, type Limits } from '../lib/replicas.ts';
 import { kindOf } from '../workload/registry.ts';
@@ -7,20 +7,20 @@ import { parseTime } from '../lib/time.ts';
 export type Wait = 'Approval' | 'None' | { readonly seconds: number };
 
 export interface PlannedStep {
-  /** 1-based; undefined for what follows the last step natively. */
+  /** 1-based. Undefined for the Pods after the last step. */
   readonly step: number | undefined;
-  /** As it is written. */
+  /** As written in the Rollout. */
   readonly replicas: IntOrString | undefined;
-  /** Pods of the new version and of the old one when the step is done. */
+  /** Pods of the new and of the old version after the step. */
   readonly updated: number;
   readonly old: number;
-  /** Pods that this step replaces. */
+  /** Number of Pods that this step replaces. */
   readonly replaces: number;
-  /** Pods beyond `spec.replicas` at any moment of the step, at most. */
+  /** Maximum number of Pods beyond `spec.replicas` during the step. */
   readonly surge: number;
-  /** Pods that may be missing from `spec.replicas` available ones at any moment, at most, when all were available before. */
+  /** Maximum number of unavailable Pods during the step, if all were available before. */
   readonly unavailable: number;
-  /** What leads on when it is done. */
+  /** What the release waits for after the step. */
   readonly wait: Wait;
 }
 
@@ -28,13 +28,13 @@ export interface Plan {
   readonly replicas: number;
   readonly limits: Limits;
   readonly steps: readonly PlannedStep[];
-  /** Steps at which somebody has to approve. */
+  /** Number of steps that wait for approval. */
   readonly approvals: number;
-  /** Of all timed pauses together. */
+  /** Sum of all timed pauses. */
   readonly pauseSeconds: number;
 }
 
-/** `size`: at another size than the workload's. */
+/** `size`: another number of replicas than the workload's. */
 export function planRelease(rollout: Rollout, workload: Workload, size?: number): Plan {
   const kind = kindOf(rollout.spec.workloadRef);
   if (!kind) throw new Error(`${rollout.spec.workloadRef.kind} is not a supported kind`);
@@ -72,13 +72,13 @@ const waitOf = (seconds: number | undefined): Wait =>
   seconds === undefined || seconds === null ? 'Approval' : seconds === 0 ? 'None' : { seconds };
 
 export interface Experience {
-  /** Completed releases it is taken from. */
+  /** Number of completed releases that the median is computed from. */
   readonly releases: number;
-  /** From the change to the last Pod, waiting for people included; the one in the middle. */
+  /** Median time from the change to the last Pod, including waits for approval. */
   readonly medianSeconds: number;
 }
 
-/** How long the last releases took; undefined when none of those remembered was completed. */
+/** How long the last releases took. Undefined if none in the history was completed. */
 export function experienceOf(history: readonly HistoryEntry[] | undefined): Experience | undefined {
   const seconds = (history ?? [])
     .filter(({ outcome }) => outcome === 'Completed')

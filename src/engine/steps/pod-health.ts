@@ -1,44 +1,44 @@
-// What is wrong with a Pod of the new version: only what Kubernetes itself says, no metrics needed.
+// Health of the Pods of the new version, from their Kubernetes status only, without metrics.
 import type { ContainerStatus, Pod } from '../../api/types.ts';
 import { readySince } from '../workload/pods.ts';
 import { parseTime } from '../lib/time.ts';
 import * as messages from '../messages.ts';
 
 export interface Trouble {
-  /** The Pod's name, or what is to make it. */
+  /** Name of the Pod, or of the object that must create it. */
   readonly pod: string;
-  /** Kubernetes' own word, e.g. `ImagePullBackOff`. */
+  /** Kubernetes' reason, for example `ImagePullBackOff`. */
   readonly why: string;
-  /** As so many Pods; absent = 1. */
+  /** Number of Pods that it counts as. Defaults to 1. */
   readonly pods?: number;
 }
 
-/** Pods that are due and not there. */
+/** Pods that are due but do not exist. */
 export interface Missing extends Trouble {
   readonly pods: number;
-  /** Since when Kubernetes says that it cannot make them. */
+  /** Since when Kubernetes reports that it cannot create them, in milliseconds. */
   readonly refusedAt?: number;
 }
 
 export interface Health {
-  /** Pods that fail, and have for long enough. */
+  /** Pods that have failed for long enough. */
   readonly failing: readonly Trouble[];
-  /** Pods that are not available and have had the whole deadline. */
+  /** Pods that are not available after the whole deadline. */
   readonly late: readonly Trouble[];
-  /** Pods that are not available, in order of name, with what each is waiting for. */
+  /** Pods that are not available, sorted by name, with the reason. */
   readonly waiting: readonly Trouble[];
-  /** When one of these may change without any event. */
+  /** When one of these may change without an event, in milliseconds. */
   readonly changesAt: number | undefined;
 }
 
-/** Of a Rollout that says nothing. */
+/** Default of stepDeadlineSeconds. */
 export const DEFAULT_DEADLINE_SECONDS = 600;
 /** A Pod that recovers within this time has not failed. */
 const TRANSIENT_MS = 30_000;
 const UNSCHEDULABLE_MS = 300_000;
-/** As long as for one that finds no node: both are a matter of room. */
+/** The same time as for an unschedulable Pod, because both lack resources. */
 const UNMADE_MS = 300_000;
-/** Pods that fail one after another: the next within this time. */
+/** Maximum time between consecutive failures of Pods. */
 const STREAK_MS = 300_000;
 const RESTARTS = 3;
 const WAITING_REASONS = new Set([
@@ -54,11 +54,11 @@ const WAITING_REASONS = new Set([
 export interface HealthRules {
   readonly now: number;
   readonly minReadySeconds: number;
-  /** When the step began, or went on after a pause. */
+  /** When the step started or continued after a pause, in milliseconds. */
   readonly stepStartedAt: number;
-  /** 0 = none. minReadySeconds come on top of it. */
+  /** 0 means no deadline. minReadySeconds is added to it. */
   readonly stepDeadlineSeconds: number;
-  /** Since when the Pods are due; absent = since the step began. */
+  /** When the Pods became due, in milliseconds. Defaults to stepStartedAt. */
   readonly dueSince?: number;
   /** Pods of the new version with phase Failed. */
   readonly failed?: readonly Pod[];
@@ -98,7 +98,7 @@ export function judgePods(pods: readonly Pod[], rules: HealthRules): Health {
     if (refusedAt !== undefined) signal(trouble, Math.max(refusedAt, dueSince) + UNMADE_MS);
     expect(trouble, dueSince);
   }
-  // Whoever takes the place of a Pod that was rejected is due since that one was.
+  // A Pod that replaces a rejected Pod has the same deadline as that Pod.
   const replacing = new Set(unavailable.filter(counts).sort(youngestFirst).slice(0, rejected.length));
   for (const pod of unavailable) {
     const name = pod.metadata.name;
@@ -117,11 +117,11 @@ function isAvailable(pod: Pod, { now, minReadySeconds }: HealthRules): boolean {
   return since !== undefined && since + minReadySeconds * 1000 <= now && !isRestless(pod, since, now);
 }
 
-/** Failed for a reason of their own, youngest first. */
+/** Pods that failed because of the version, youngest first. */
 const rejectedSince = (failed: readonly Pod[], since: number): readonly Pod[] =>
   failed.filter((pod) => counts(pod) && createdAt(pod) >= since).sort(youngestFirst);
 
-/** Three for each Pod that is not available, as three restarts of one; undefined while none has failed, or none is wanted. */
+/** Three failed Pods count like three restarts of one Pod. Undefined if no Pod failed or none is missing. */
 function failingAgain(
   rejected: readonly Pod[],
   unavailable: number,
@@ -150,15 +150,15 @@ const statuses = (pod: Pod): readonly ContainerStatus[] => [
   ...(pod.status?.containerStatuses ?? []),
 ];
 
-/** Of Pods that Kubernetes ended for the sake of their node. */
+/** Reasons of Pods that Kubernetes ended because of their node. */
 const DISRUPTED = new Set(['Evicted', 'NodeShutdown', 'Terminated', 'Preempting', 'NodeLost']);
 
-/** Not one that is evicted, preempted, or on a node that is drained or lost: that is not the version's fault. */
+/** False for a Pod that was evicted or preempted, or whose node is drained or lost. The version is not the cause. */
 const counts = ({ status }: Pod): boolean =>
   !DISRUPTED.has(status?.reason ?? '') &&
   !status?.conditions?.some((condition) => condition.type === 'DisruptionTarget' && condition.status === 'True');
 
-/** Ready again for a moment only, after restart upon restart. */
+/** True for a Pod that restarted often and has been Ready only for a short time. */
 const isRestless = (pod: Pod, readyAt: number, now: number): boolean =>
   statuses(pod).some(({ restartCount }) => (restartCount ?? 0) >= RESTARTS) && readyAt + TRANSIENT_MS > now;
 

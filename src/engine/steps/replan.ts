@@ -1,27 +1,27 @@
-// Another number of steps in the middle of a release: at which of the new steps the release is, without an approval that nobody gave.
+// A change of the number of steps during a release: finds the new step of the release without skipping an approval.
 import type { CanaryStatus, CanaryStep, IntOrString } from '../../api/types.ts';
 import { stepTarget } from '../lib/replicas.ts';
 import { formatTime } from '../lib/time.ts';
 
-/** `replicas` of each step, as the status keeps them. */
+/** `replicas` of each step, as stored in the status. */
 export const planOf = (steps: readonly CanaryStep[]): readonly IntOrString[] =>
   steps.map(({ replicas }) => replicas ?? 0);
 
-/** The step that follows when nobody names another one; -1 = none. */
+/** The usual next step. -1 if there is none. */
 export function usualNext({ notBegun }: Pick<CanaryStatus, 'notBegun'>, index: number, steps: number): number {
   if (notBegun === true) return index;
   return index < steps ? index + 1 : -1;
 }
 
-/** The status of a step that has been left keeps nothing of what a change of the plan has done to it. */
+/** The status without the fields of a plan change, for when the release leaves the step. */
 export function withoutReplan(status: CanaryStatus): CanaryStatus {
   const { planChanged: _, notBegun: __, ...rest } = status;
   return rest;
 }
 
 /**
- * Step 1 has been granted at most, and nobody has been asked for anything: the release begins with whatever the steps are, as if they
- * had changed before the template.
+ * True if at most step 1 was granted and no approval was needed yet. The release then starts with the new steps, as if they had changed before the
+ * template.
  */
 export const isAtItsStart = ({
   currentStepIndex,
@@ -42,15 +42,14 @@ export interface Sizes {
 }
 
 /**
- * The status for these steps. With as many steps as before the step stays the one with its number, and its target is what it says now.
- * With another number the release stays at the step that was granted as many Pods: the same one where it fits, else the first of
- * those that ask for the most without asking for more. It waits there for approval. Where every step asks for more, it waits
- * before the first.
+ * The status for the new steps. If the number of steps is unchanged, the step keeps its number and gets its new target. Otherwise the release moves
+ * to the step that matches the granted Pods: the same step if it fits, or else the first step with the highest target that is not more than granted.
+ * It waits for approval there. If every step asks for more Pods, it waits before step 1.
  */
 export function replan(status: CanaryStatus, steps: readonly CanaryStep[], sizes: Sizes, now: number): CanaryStatus {
   const { plan, currentStepIndex: index, currentStepState: state } = status;
   const next = planOf(steps);
-  // With 0 replicas all steps are alike: that is decided when there are Pods.
+  // With 0 replicas all targets are 0, so this is decided when there are Pods.
   if (sizes.replicas === 0 || next.length === 0) return status;
   if (plan === undefined ? index <= next.length : plan.length === next.length) return { ...status, plan: next };
   if (isAtItsStart(status))
@@ -62,7 +61,7 @@ export function replan(status: CanaryStatus, steps: readonly CanaryStep[], sizes
   const most = Math.max(0, ...targets.filter((pods) => pods <= granted));
   const fits = most > 0;
   const at = !fits ? 1 : targets[index - 1] === most ? index : targets.indexOf(most) + 1;
-  // What is under way is ended; what waits, or was approved to go on with steps that are not there any more, waits.
+  // A step in progress is finished. A waiting or approved step waits again, because the approval was for steps that no longer exist.
   const moving = fits && state !== 'StepPaused' && state !== 'StepReady';
   const { notBegun: _, ...rest } = status;
   return {
@@ -77,7 +76,7 @@ export function replan(status: CanaryStatus, steps: readonly CanaryStep[], sizes
   };
 }
 
-/** What `replan` has done, in words; undefined when the number of steps is the one it was. */
+/** Describes the result of `replan`. Undefined if the number of steps is unchanged. */
 export function replanned(before: CanaryStatus, after: CanaryStatus): string | undefined {
   const [was, is] = [before.plan?.length ?? before.currentStepIndex, after.plan?.length ?? 0];
   if (was === is || after.plan === before.plan || (before.plan === undefined && after.planChanged !== true))

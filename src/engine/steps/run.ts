@@ -1,4 +1,4 @@
-// One decision about a step while it is being made: what every part of the step machine reads and writes.
+// The state of one decision about a step, which all parts of the step machine read and write.
 import { ROLLOUT_ID } from '../../api/keys.ts';
 import type { CanaryStatus, CanaryStep, HoldRecord } from '../../api/types.ts';
 import type { Effect, EventNote } from '../decision.ts';
@@ -7,7 +7,7 @@ import type { Draft } from '../status.ts';
 import type { Goal, Progress } from '../workload/kind.ts';
 import { readySince } from '../workload/pods.ts';
 
-/** A release under way: what every part of the machine reads and writes. */
+/** The state of one decision. The step machine changes `draft` and `events`. */
 export interface Run {
   readonly snapshot: Snapshot;
   readonly progress: Progress;
@@ -27,7 +27,7 @@ export interface Answer {
   readonly needsCopy?: string | undefined;
 }
 
-/** What the status tells about sizes. */
+/** The status with current numbers of Pods. */
 export const withNumbers = (
   status: CanaryStatus,
   { workload, newVersion, updated, pods, now }: Progress,
@@ -41,7 +41,7 @@ export const withNumbers = (
   canaryReadyReplicas: Math.min(updated, pods.filter((pod) => readySince(pod, now) !== undefined).length),
 });
 
-/** The fields of a status that has just come to a step. */
+/** The status fields at the start of a step. */
 export const atStep = (
   index: number,
   steps: number,

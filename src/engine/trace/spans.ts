@@ -1,4 +1,4 @@
-// What a change of a Rollout says about a trace: the spans that ended with it, told from its status alone, so that whoever leads can tell.
+// The spans that ended with a change of a Rollout. They are derived from its status, so any leader can emit them.
 import type { HistoryEntry, Rollout } from '../../api/types.ts';
 import { conditionOf, progressingReason } from '../status.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
@@ -8,19 +8,19 @@ import { stepOf } from '../messages.ts';
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
-/** Something that began and has ended. Times in milliseconds since the epoch. */
+/** A finished span. Times are milliseconds since the epoch. */
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentId?: string;
-  /** The parent is of another program. */
+  /** The parent span is from another program. */
   readonly remoteParent?: true;
   readonly name: string;
   readonly startMs: number;
   readonly endMs: number;
   readonly attributes: Attributes;
   readonly events: readonly SpanEvent[];
-  /** Set when what it is about has failed. */
+  /** Set if the operation failed. */
   readonly error?: string;
 }
 
@@ -31,7 +31,7 @@ export interface SpanEvent {
 }
 
 interface Stage {
-  /** Two stages with one key are the same stage. */
+  /** Stages with the same key are the same stage. */
   readonly key: string;
   readonly name: string;
   readonly since: number | undefined;
@@ -39,8 +39,8 @@ interface Stage {
 }
 
 /**
- * Spans that ended between two states of a Rollout; none where its trace is not recorded. `now`: milliseconds since the epoch, for what
- * ended at no time that the status tells. The same change gives the same spans, with the same ids.
+ * Spans that ended between two states of a Rollout. Empty if its trace is not sampled. `now`: milliseconds since the epoch, used if the status has
+ * no end time. The same change gives the same spans and ids.
  */
 export function endedSpans(before: Rollout, after: Rollout, now: number, sampling: Sampling, sha256: Sha256): Span[] {
   const entries = after.status?.history ?? [];
@@ -60,7 +60,7 @@ export function endedSpans(before: Rollout, after: Rollout, now: number, samplin
   });
 }
 
-/** A Rollout that is deleted in the middle of a release: the last that can be said of it. */
+/** The last spans of a Rollout that was deleted during a release. */
 export function spansOfDeleted(rollout: Rollout, now: number, sampling: Sampling, sha256: Sha256): Span[] {
   const at = rollout.metadata.deletionTimestamp ?? formatTime(now);
   const history = rollout.status?.history?.map((entry) =>
@@ -81,7 +81,7 @@ interface Trace {
   readonly sha256: Sha256;
 }
 
-/** A release that no webhook saw begin has a trace too: its ids come from what the history tells. */
+/** The trace of a release. Without a webhook, its ids are derived from the history. */
 function traceOf(rollout: Rollout, entry: HistoryEntry, sampling: Sampling, sha256: Sha256): Trace | undefined {
   const { namespace = '', name, uid = '' } = rollout.metadata;
   const { rolloutID, startTime, revision, author } = entry;
@@ -126,7 +126,7 @@ function child(
   };
 }
 
-/** From the webhook's answer until the operator has taken the release up. */
+/** From the webhook's response until the operator starts the release. */
 function admission(trace: Trace, { startTime }: HistoryEntry): Span[] {
   const { admittedMs } = trace;
   return admittedMs === undefined ? [] : [child(trace, 'admission', admittedMs, parseTime(startTime) ?? admittedMs)];
@@ -161,7 +161,7 @@ const happened = (name: string, time: string, attributes: Attributes): SpanEvent
   attributes,
 });
 
-/** What a release does all the time is one of these; the span of one ends where the next begins. */
+/** Spans of the stages. A release is always in one stage, and its span ends when the next starts. */
 function stages(trace: Trace, before: Rollout, after: Rollout, entry: HistoryEntry, now: number): Span[] {
   const [was, is] = [stageOf(before), stageOf(after)];
   const ended = entry.endTime !== undefined;
@@ -172,7 +172,7 @@ function stages(trace: Trace, before: Rollout, after: Rollout, entry: HistoryEnt
   return [child(trace, was.name, was.since, endMs, was.attributes, events.map(approved))];
 }
 
-/** What stands in its way beside that. Each begins and ends with a condition. */
+/** Spans of interruptions: stalled, blocked and paused. Each starts and ends with a condition. */
 function interruptions(trace: Trace, before: Rollout, after: Rollout, entry: HistoryEntry, now: number): Span[] {
   const ended = entry.endTime === undefined ? undefined : (parseTime(entry.endTime) ?? now);
   const was = (type: string) => conditionOf(before.status?.conditions, type);

@@ -1,4 +1,4 @@
-// The trace of a release: which ids it has, and whether it is recorded. W3C Trace Context, with digests instead of chance.
+// The trace of a release: its ids and sampling. W3C Trace Context, with digests instead of random ids.
 import type { TraceContext } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
 
@@ -10,22 +10,22 @@ export interface Traceparent {
   readonly sampled: boolean;
 }
 
-/** Which traces are recorded. */
+/** Which traces are sampled. */
 export interface Sampling {
-  /** From 0, none, to 1, all. */
+  /** From 0 (none) to 1 (all). */
   readonly ratio: number;
-  /** Who asked for the change decides, where they say so. */
+  /** The sampled flag of a parent span decides, if there is one. */
   readonly parentBased: boolean;
 }
 
 export interface Tracing extends Sampling {
-  /** When the change was admitted: RFC 3339 with milliseconds. */
+  /** When the change was admitted, in RFC 3339 with milliseconds. */
   readonly admitted: string;
 }
 
 const PATTERN = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** Undefined when the text is no traceparent. */
+/** Undefined if the text is not a valid traceparent. */
 export function parseTraceparent(text: string | undefined): Traceparent | undefined {
   const [, traceId, spanId, flags] = PATTERN.exec(text ?? '') ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
@@ -37,10 +37,10 @@ const writeTraceparent = ({ traceId, spanId, sampled }: Traceparent): string =>
 
 export const spanIdOf = (sha256: Sha256, ...parts: readonly string[]): string => sha256(parts.join('\n')).slice(0, 16);
 
-/** By the trace id alone, as OpenTelemetry does: everybody who sees a trace decides the same. */
+/** Decides by the trace id alone, like OpenTelemetry, so that all programs decide the same. */
 const isSampled = (traceId: string, ratio: number): boolean => parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52;
 
-/** The context of the span of a whole release. The same `facts` give the same ids, so that asking twice gives one trace. */
+/** The context of the span of a whole release. The same `facts` give the same ids, so a repeated call gives the same trace. */
 export function newTrace(
   facts: readonly string[],
   { admitted, ratio, parentBased }: Tracing,
@@ -57,7 +57,7 @@ export function newTrace(
   };
 }
 
-/** From a record that anybody may have edited. */
+/** Parses the trace of a record, which users may have edited. */
 export function readTrace(value: unknown): TraceContext | undefined {
   const { traceparent, parent, admitted } = (value ?? {}) as Partial<Record<keyof TraceContext, unknown>>;
   if (typeof traceparent !== 'string' || !parseTraceparent(traceparent)) return undefined;

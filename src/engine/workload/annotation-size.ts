@@ -1,15 +1,15 @@
-// Kubernetes limits the annotations of an object together; our record is one of them, and a release that outgrows them could not go on.
+// Kubernetes limits the total size of an object's annotations. A release whose record exceeds the limit could not continue, so it is refused.
 import { CHANGED_BY, FIELD_OWNERS, GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../../api/keys.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { HELD_ANNOTATIONS } from './record.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
 import type { Violation } from '../validate/violation.ts';
 
-/** Of the keys and values of all annotations, in bytes. */
+/** Limit for the keys and values of all annotations, in bytes. */
 const LIMIT_BYTES = 262_144;
-/** What the record may grow by until the release ends: budgets, marks, settings that are edited. The native controller adds its own too. */
+/** Room for the record to grow during the release (budgets, marks, edited settings), and for the Deployment controller's annotations. */
 const ROOM_BYTES = 1_024;
-/** A character is at most so many bytes. */
+/** Maximum number of bytes of a UTF-16 code unit in UTF-8. */
 const WIDEST = 3;
 const ANNOTATIONS = '/metadata/annotations';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -17,7 +17,7 @@ const OURS: ReadonlySet<string> = new Set([...HELD_ANNOTATIONS, CHANGED_BY, FIEL
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** What is wrong with a change that leaves no room for the record; undefined when it fits, and when it is no fault of the record. */
+/** The error if a change leaves no room for the record. Undefined if it fits, or if the user's annotations alone are too large. */
 export function recordTooLarge(
   old: KubeObject | undefined,
   received: KubeObject,
@@ -29,9 +29,9 @@ export function recordTooLarge(
   const total = sizeOf(after);
   if (total + ROOM_BYTES <= LIMIT_BYTES) return undefined;
   const [own, others] = [sizeOf(pick(after, true)), sizeOf(pick(after, false))];
-  // The API server refuses it by itself, and names the cause rightly.
+  // The API server refuses this itself and names the right cause.
   if (others > LIMIT_BYTES) return undefined;
-  // A release in flight that is as large already: what makes it no larger may pass.
+  // During a release, an edit that does not increase the size passes.
   if (old?.metadata.annotations?.[HELD] !== undefined && others <= sizeOf(pick(old.metadata.annotations, false))) {
     return undefined;
   }
@@ -45,11 +45,11 @@ export function recordTooLarge(
   };
 }
 
-/** What the API server says when a write of the operator makes them too large. */
+/** True for the API server's error if a write of the operator makes the annotations too large. */
 export const isTooLarge = (message: string): boolean =>
   message.includes('metadata.annotations') && message.includes(`${LIMIT_BYTES}`);
 
-/** Whose fault it is, and what to do about it. The operator does not keep kubectl's annotation, so it cannot say which is the largest. */
+/** The message for this error. The operator does not cache kubectl's annotation, so it cannot name the largest one. */
 export const tooLargeForUs = ({ kind, metadata }: KubeObject): string =>
   `the annotations of ${kind ?? 'the workload'} "${metadata.name}" are too large for the record of the release (${HELD}): remove some of them, or ` +
   `apply with --server-side, which does not write ${LAST_APPLIED}`;
@@ -69,7 +69,7 @@ function patched(before: Annotations, patch: readonly PatchOp[]): Annotations {
   return after;
 }
 
-/** For a fraction of the time, nearly always enough. */
+/** A cheap check that is enough for nearly all objects. */
 function isPlainlySmall(annotations: Annotations): boolean {
   let characters = 0;
   for (const key in annotations) characters += key.length + (annotations[key]?.length ?? 0);
@@ -82,12 +82,12 @@ const pick = (annotations: Annotations, ours: boolean): Annotations =>
 const sizeOf = (annotations: Annotations): number =>
   Object.entries(annotations).reduce((sum, [key, value]) => sum + bytesOf(key) + bytesOf(value), 0);
 
-/** In UTF-8. */
+/** Size in UTF-8. */
 function bytesOf(text: string): number {
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    // A character outside of the basic plane is two units here and four bytes there.
+    // A surrogate pair is two code units and four bytes.
     if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) bytes += 2;
     else if (unit > 0x7f) bytes += 1;
   }

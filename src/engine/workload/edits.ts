@@ -1,64 +1,64 @@
-// What an edit means for the hold of a workload: the part of the seam for workload kinds that admission uses.
+// The part of the interface for workload kinds that admission uses: the effect of an edit on the hold of a workload.
 import type { HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
 import type { Owned } from './field-owners.ts';
 
-/** Values of the fields that a kind borrows; null where a field is absent. */
+/** Values of the borrowed fields. Null if a field is absent. */
 export type Borrowed = Readonly<Record<string, unknown>>;
 
-/** An edit of a workload as the API server tells it. */
+/** An edit of a workload from an admission review. */
 export interface WorkloadEdit<W extends Workload = Workload> {
   /** The object as the API server sent it. */
   readonly next: W;
-  /** `options.fieldManager` of the review; "" when there is none. */
+  /** `options.fieldManager` of the review, or "". */
   readonly fieldManager: string;
-  /** Both objects' metadata.managedFields, where the objects have been read without them. */
+  /** metadata.managedFields of both objects, if the objects were parsed without them. */
   readonly managedFields?: { readonly old: () => unknown; readonly next: () => unknown };
 }
 
-/** The record of a hold, and what the borrowed fields are to be. */
+/** The record of a hold and the wanted values of the borrowed fields. */
 export interface Holding<H extends HoldRecord = HoldRecord> {
   readonly held: H;
   readonly borrowed: Borrowed;
 }
 
-/** What an edit of a held workload does to what is borrowed. */
+/** The effect of an edit on the borrowed fields of a held workload. */
 export interface HeldEdit<H extends HoldRecord = HoldRecord> {
-  /** The record before this edit, with what an earlier call in the same admission has noted. */
+  /** The record before this edit, including changes by an earlier call for the same request. */
   readonly before: H;
-  /** The record with this edit of the user's values in it. */
+  /** The record with the user's values after this edit. */
   readonly after: H;
-  /** The edit takes off what holds the workload. */
+  /** The edit removes the hold. */
   readonly unpauses: boolean;
-  /** Not even those of the user's values are in force that are between two batches. */
+  /** The marks are set, so minReadySeconds and progressDeadlineSeconds of the user are not in effect either. */
   readonly marked: boolean;
 }
 
-/** Pure. Methods take what the same kind has made. */
+/** Pure. Arguments must come from the same kind. */
 export interface WorkloadEdits<
   W extends Workload = Workload,
   H extends HoldRecord = HoldRecord,
   E extends HeldEdit<H> = HeldEdit<H>,
 > {
-  /** The record on the old object. An edit from before, when no webhook was there, counts as well. */
+  /** The record on the old object, including earlier edits that no webhook saw. */
   heldBefore(old: W): H | undefined;
-  /** Holds a workload that was not held. `user`: the user's values, where they are not those of the new object. */
+  /** Holds a workload. `user`: the user's values, if they differ from those of the new object. */
   holdFirst(
     edit: WorkloadEdit<W>,
     old: W,
     user: Borrowed | undefined,
     by: { rollout: Rollout; stable: TemplateDigest },
   ): Holding<H>;
-  /** `changed`: the edit brings another template; `dropped`: fields that their owners apply no longer. */
+  /** `changed`: the edit changes the template. `dropped`: fields that their owners no longer apply. */
   editOfHeld(edit: WorkloadEdit<W>, old: W, held: H, how: { changed: boolean; dropped: readonly string[] }): E;
-  /** Still held after the edit. */
+  /** The hold after the edit. */
   holdOn(old: W, edit: E): Holding<H>;
-  /** The annotations that go with a record. */
+  /** The annotations of a record. */
   annotationsOf(held: H): Readonly<Record<string, string>>;
-  /** The borrowed fields as the user wrote them, where the API server's own policy may have paused the workload. */
+  /** The borrowed fields as the user wrote them, even if a MutatingAdmissionPolicy paused the workload. */
   asUserWrote(workload: W): Borrowed;
-  /** Who owns the borrowed fields after the edit, and which of them their owners have dropped. */
+  /** The owners of the borrowed fields after the edit, and the fields that their owners dropped. */
   ownedAfter(edit: WorkloadEdit<W>, old: W): Owned;
-  /** Operations that give the borrowed fields these values, against the object exactly as it was received. */
+  /** A JSON patch that sets the borrowed fields, for the object exactly as received. */
   patch(received: W, wanted: Borrowed): PatchOp[];
 }

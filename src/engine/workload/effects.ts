@@ -1,4 +1,4 @@
-// Effects on objects of any kind: each names only what differs, and the resourceVersion it was decided on.
+// Effects for objects of any kind. Each contains only the differences and the resourceVersion that it was decided on.
 import { PODS, ROLLOUTS, type Resource } from '../../api/resources.ts';
 import { STABLE_REVISION } from '../../api/keys.ts';
 import type { KubeObject, Pod } from '../../api/types.ts';
@@ -6,11 +6,11 @@ import type { Effect, MergePatch, Why } from '../decision.ts';
 import type { Changes, MetadataChange } from './kind.ts';
 
 interface Change extends MetadataChange {
-  /** Part of a merge patch: only what differs. */
+  /** Part of a merge patch with only the differences. */
   readonly spec?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Nothing when nothing differs. */
+/** Empty if nothing differs. */
 export function patchObject(why: Why, resource: Resource, before: KubeObject, change: Change): Effect[] {
   const labels = differing(before.metadata.labels, change.labels);
   const annotations = differing(before.metadata.annotations, change.annotations);
@@ -31,7 +31,7 @@ export const labelPod = (pod: Pod, labels: Changes): Effect => ({
   why: 'label',
   resource: PODS,
   before: pod,
-  // Without resourceVersion: labels do no harm to a newer state of the same Pod, and its status changes all the time.
+  // Without resourceVersion, because labels may be set on a newer state of the same Pod, and its status changes often.
   patch: { metadata: { uid: pod.metadata.uid, labels } },
 });
 

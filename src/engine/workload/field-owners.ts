@@ -1,13 +1,13 @@
-// Who owns the fields that we borrow (metadata.managedFields): noted while a workload is held, and given back at the end.
+// Owners of the borrowed fields in metadata.managedFields: recorded while a workload is held, and restored at the end.
 import { isObject, type Json } from '../../api/json.ts';
 import { FIELD_MANAGER } from '../../api/keys.ts';
 import { sameJson } from '../lib/template.ts';
 
-/** One field manager: an entry of metadata.managedFields, as far as it is about the fields that we borrow. */
+/** A field manager: the part of its entry in metadata.managedFields about the borrowed fields. */
 export interface Owner<F extends string = string> {
   readonly manager: string;
   readonly operation: 'Apply' | 'Update';
-  /** Of the fields' paths. */
+  /** API version of the field paths. */
   readonly apiVersion: string;
   readonly fields: readonly F[];
 }
@@ -22,7 +22,7 @@ export interface ManagedFields {
   readonly fieldsV1?: Json;
   readonly subresource?: string;
 }
-/** A Deployment has about ten managers at most: the API server joins older ones. */
+/** A Deployment has at most about ten managers, because the API server merges older ones. */
 const MAX_OWNERS = 20;
 const MAX_NAME = 128;
 
@@ -42,7 +42,7 @@ const isOf = (owner: Owner, { manager, operation, apiVersion }: ManagedFields): 
 const entriesOf = (managedFields: unknown): readonly (ManagedFields & Pick<Owner, 'manager' | 'operation'>)[] =>
   Array.isArray(managedFields) ? (managedFields as readonly ManagedFields[]).filter(isOwner) : [];
 
-/** The annotation's value; `null`: nobody is to be noted. */
+/** The annotation's value. `null` if there are no owners. */
 export const writeOwners = (owners: readonly Owner[]): string | null => {
   const noted = owners.filter(({ fields }) => fields.length > 0).slice(0, MAX_OWNERS);
   return noted.length > 0 ? JSON.stringify(noted) : null;
@@ -52,15 +52,15 @@ export interface OwnedEdit<F extends string = string> {
   /** metadata.managedFields before the edit, and with it. */
   readonly old: unknown;
   readonly next: unknown;
-  /** Who edits. */
+  /** Field manager of the edit. */
   readonly manager: string;
-  /** Fields to which it gives another value than the user's settings have. */
+  /** Fields that the edit sets to another value than the user's settings. */
   readonly edited: readonly F[];
 }
 
 export interface Owned<F extends string = string> {
   readonly owners: readonly Owner<F>[];
-  /** Fields that the only manager who applied them applies no longer: the API server would take them off. */
+  /** Fields that their only applier no longer applies. The API server would remove them. */
   readonly dropped: readonly F[];
 }
 
@@ -73,7 +73,7 @@ function withPath(fields: Json, [step, ...rest]: readonly string[]): Json {
   return { ...fields, [step]: withPath(below, rest) };
 }
 
-/** The owners of these fields of one kind. `paths`: of each field, as metadata.managedFields spells them. */
+/** Reads and writes the owners of these fields. `paths`: path of each field in metadata.managedFields. */
 export function fieldOwners<F extends string>(
   ofVersion: string,
   paths: Readonly<Record<F, readonly string[]>>,
@@ -86,14 +86,14 @@ export function fieldOwners<F extends string>(
     return at !== undefined;
   };
 
-  /** Nobody but us, and nobody of a subresource. */
+  /** Owners except Tranche and managers of subresources. */
   const ownersIn = (managedFields: unknown): Owner<F>[] =>
     entriesOf(managedFields).map((entry) => {
       const { manager, operation, apiVersion = ofVersion } = entry;
       return { manager, operation, apiVersion, fields: all.filter((field) => owns(entry, field)) };
     });
 
-  /** The annotation; what cannot be read, names nobody. */
+  /** Parses the annotation. Empty if it is invalid. */
   function readOwners(text: string | undefined): readonly Owner<F>[] {
     if (text === undefined) return [];
     try {
@@ -116,15 +116,15 @@ export function fieldOwners<F extends string>(
     );
   };
 
-  /** The annotation's value for who owns what now, and what was noted before. */
+  /** The annotation's value from the current owners and the recorded ones. */
   function ownersNow(managedFields: unknown, noted: string | undefined): string | null {
     const edit = { old: managedFields, next: managedFields, manager: '', edited: [] };
     return writeOwners(ownersAfter(readOwners(noted), edit).owners);
   }
 
   /**
-   * The record after an edit, by the rules of the API server. Who writes a field owns it; who gives it another value takes it from the
-   * others; who applies, owns what he applies and nothing else.
+   * The record after an edit, by the rules of the API server: a manager that writes a field owns it, a manager that changes its value removes the
+   * other owners, and an applier owns exactly the fields that it applies.
    */
   function ownersAfter(record: readonly Owner<F>[], { old, next, manager, edited }: OwnedEdit<F>): Owned<F> {
     const before = entriesOf(old);
@@ -153,7 +153,7 @@ export function fieldOwners<F extends string>(
     return { owners, dropped: all.filter((field) => letGo.includes(field) && !isOwned(owners, field)) };
   }
 
-  /** metadata.managedFields in which they own these fields, as far as the fields are there, and we own nothing. */
+  /** metadata.managedFields in which the owners own their existing fields, and Tranche owns nothing. */
   function withOwners(
     managedFields: readonly ManagedFields[],
     owners: readonly Owner<F>[],
@@ -177,13 +177,13 @@ export function fieldOwners<F extends string>(
 }
 
 export interface FieldOwners<F extends string = string> {
-  /** The annotation; what cannot be read, names nobody. */
+  /** Parses the annotation. Empty if it is invalid. */
   readOwners(text: string | undefined): readonly Owner<F>[];
-  /** The annotation's value for who owns what now, and what was noted before. */
+  /** The annotation's value from the current owners and the recorded ones. */
   ownersNow(managedFields: unknown, noted: string | undefined): string | null;
   /** The record after an edit. */
   ownersAfter(record: readonly Owner<F>[], edit: OwnedEdit<F>): Owned<F>;
-  /** metadata.managedFields in which they own these fields, as far as the fields are there, and we own nothing. */
+  /** metadata.managedFields in which the owners own their existing fields, and Tranche owns nothing. */
   withOwners(
     managedFields: readonly ManagedFields[],
     owners: readonly Owner<F>[],

@@ -1,4 +1,4 @@
-// The seam for workload kinds: what a release needs to know of one and do to it. One implementation for each kind, one line in registry.ts.
+// The interface for workload kinds: what a release reads from a workload and does to it. Each kind has one implementation and one line in registry.ts.
 import type { Resource } from '../../api/resources.ts';
 import type { Condition, HoldRecord, Pod, PodTemplate, Rollout, Workload, TemplateDigest } from '../../api/types.ts';
 import type { Decision, Effect } from '../decision.ts';
@@ -7,131 +7,131 @@ import type { Children, Snapshot } from '../snapshot.ts';
 import type { WorkloadEdits } from './edits.ts';
 import type { FieldOwners } from './field-owners.ts';
 
-/** One of the versions that a workload runs: a ReplicaSet of a Deployment, a revision of a StatefulSet. */
+/** A version of a workload: a ReplicaSet of a Deployment, or a revision of a StatefulSet. */
 export interface Version {
-  /** Hash by which the Pods of the version are labelled. */
+  /** Hash in the labels of the version's Pods. */
   readonly revision: string;
   readonly template: PodTemplate;
-  /** Pods that the version is to have. */
+  /** Wanted number of Pods of the version. */
   readonly replicas: number;
-  /** Pods of it that its controller counts as available. */
+  /** Number of its Pods that its controller counts as available. */
   readonly available: number;
-  /** What makes its Pods, for messages: "ReplicaSet web-5d4f". */
+  /** The object that creates its Pods, for messages: "ReplicaSet web-5d4f". */
   readonly maker: string;
-  /** What the maker says about Pods that it cannot make. */
+  /** Conditions of the maker, with errors about Pods that it cannot create. */
   readonly conditions: readonly Condition[] | undefined;
 }
 
-/** Where a release stands: what all kinds have in common. Numbers are Pods. */
+/** The progress of a release, common to all kinds. Numbers are Pods. */
 export interface Progress {
   readonly kind: WorkloadKind;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly workload: Workload;
   readonly held: HoldRecord | undefined;
-  /** R: Pods that the workload is to have. */
+  /** R: wanted number of Pods of the workload. */
   readonly replicas: number;
-  /** The user's own. */
+  /** The user's setting. */
   readonly minReadySeconds: number;
-  /** The version of the workload's template; undefined until its controller has made it. */
+  /** The version of the workload's template. Undefined until its controller has created it. */
   readonly newVersion: Version | undefined;
   readonly oldVersions: readonly Version[];
-  /** The version that a rollback goes to; the new one when the workload's template is the stable one. */
+  /** The version to roll back to. Equals newVersion if the workload has the stable template. */
   readonly stableVersion: Version | undefined;
-  /** n: Pods that the new version is to have. */
+  /** n: wanted number of Pods of the new version. */
   readonly updated: number;
-  /** Pods that the old versions are to have. */
+  /** Wanted number of Pods of the old versions. */
   readonly old: number;
-  /** Pods of the new version that are not on their way out. */
+  /** Pods of the new version that are not terminating or finished. */
   readonly pods: readonly Pod[];
-  /** Pods of the new version that have failed and are still there. */
+  /** Pods of the new version that failed and still exist. */
   readonly failed: readonly Pod[];
-  /** a: those Ready for the user's minReadySeconds, never more than n. */
+  /** a: number of Pods that have been Ready for the user's minReadySeconds, at most n. */
   readonly available: number;
-  /** When the next Pod that is Ready becomes available, in milliseconds; undefined when none is on its way. Of the new version, and of the old ones. */
+  /** When the next Ready Pod of the new version or the old versions becomes available, in milliseconds. Undefined if there is none. */
   readonly availableAt: number | undefined;
   readonly oldAvailableAt: number | undefined;
-  /** What the workload's controller has not seen yet; undefined when it has seen everything that we see. */
+  /** What the workload's controller has not observed yet. Undefined if it has observed everything in this snapshot. */
   readonly unsettled: string | undefined;
-  /** The workload's controller replaces no Pod now. */
+  /** The workload's controller does not replace Pods now. */
   readonly stopped: boolean;
-  /** It may replace Pods now, and it was us who let it. */
+  /** The workload's controller may replace Pods now, within a budget. */
   readonly moving: boolean;
 }
 
-/** What a step asks for. */
+/** The goal of a step. */
 export interface Goal {
-  /** T: updated Pods of the step. */
+  /** T: number of updated Pods. */
   readonly target: number;
-  /** Of these, so many may be unavailable and the step is done all the same. */
+  /** Number of these Pods that may be unavailable when the step is done. */
   readonly tolerated: number;
-  /** More updated Pods than the target are left alone. */
+  /** Updated Pods beyond the target are kept. */
   readonly keeps: boolean;
-  /** Nothing is left to release after it: the workload is given back instead of held. */
+  /** The last step: the workload is given back after it instead of held. */
   readonly last: boolean;
-  /** The step has just begun: it may move for a while before it is held in the middle of a batch. */
+  /** The step has just started: it may continue for a while before it is held during a batch. */
   readonly young: boolean;
 }
 
 export type Move =
-  /** One write; look again when it is seen. */
+  /** One write. The next decision follows when it is observed. */
   | { readonly kind: 'Act'; readonly effect: Effect; readonly trimmed?: { readonly from: number; readonly to: number } }
-  /** Somebody else has to do or see something first. */
+  /** Another controller must act first. */
   | { readonly kind: 'Wait'; readonly waitsFor: string; readonly againAtMs?: number | undefined }
-  /** At rest, and as many Pods of the new version are available as the goal asks for. */
+  /** Held, and the goal is reached. */
   | { readonly kind: 'Done' }
-  /** At rest with more updated Pods than the target, because a trim did not last. */
+  /** Held with more updated Pods than the target, because a size correction was reverted. */
   | { readonly kind: 'TrimRefused' };
 
 export const wait = (waitsFor: string, againAtMs?: number): Move => ({ kind: 'Wait', waitsFor, againAtMs });
 
-/** The first of these effects; the others follow when it is seen. Undefined when there are none. */
+/** The first of these effects. The others follow when it is observed. Undefined if there are none. */
 export const act = (effects: readonly Effect[]): (Move & { readonly kind: 'Act' }) | undefined =>
   effects[0] && { kind: 'Act', effect: effects[0] };
 
 export const effectsOf = (move: Move | undefined): readonly Effect[] => (move?.kind === 'Act' ? [move.effect] : []);
 
-/** Labels and annotations; null takes one off. */
+/** Labels and annotations. Null removes a key. */
 export interface MetadataChange {
   readonly labels?: Changes;
   readonly annotations?: Changes;
 }
 export type Changes = Readonly<Record<string, string | null>>;
 
-/** Why a workload cannot be released in steps as it is. */
+/** Why a workload cannot be released in steps. */
 export interface Obstacle {
   readonly reason: 'RecreateStrategy' | 'OnDeleteStrategy';
   readonly message: string;
 }
 
-/** A hold that no webhook has seen begin. */
+/** A hold that the operator starts, because no webhook saw the change. */
 export interface UnseenHold {
   /** Name of the Rollout. */
   readonly rollout: string;
   /** Digest of the stable template. */
   readonly stable: TemplateDigest;
-  /** What happened, in words. */
+  /** What happened, for messages. */
   readonly bypassed: string;
-  /** The record of a release that is under way was lost: the settings that stand there may be ours. */
+  /** The record of a release in progress was lost, so the current settings may be Tranche's. */
   readonly unfinished: boolean;
   readonly labels: Changes;
 }
 
-/** What the most that a step may do to the number of Pods is told from, before it begins. */
+/** Limits of a step, for predictions. */
 export interface Spending {
   readonly limits: Limits;
-  /** Pods beyond R, and missing from R, at most at any moment between these numbers of updated Pods. */
+  /** Maximum number of Pods beyond R and missing from R, while the updated Pods go from one number to the other. */
   worst(from: number, target: number): { readonly surge: number; readonly unavailable: number };
 }
 
 export type ProgressFacts = Pick<Snapshot, 'now' | 'rollout' | 'digest'>;
 
-/** Which objects the operator watches while one is released. */
+/** Kinds of objects that the operator watches during a release. */
 export type ChildKind = 'replicaSets' | 'pods' | 'revisions';
 
 /**
- * Pure: facts in, effects out. `H` is what the record on the workload keeps, so that it can be given back as its user wrote it. Methods take what
- * the same kind has made.
+ * Pure: facts in, effects out. `H` is the record on the workload, from which the user's settings are restored. Arguments must come from the same
+ * kind.
  */
 export interface WorkloadKind<
   W extends Workload = Workload,
@@ -139,65 +139,65 @@ export interface WorkloadKind<
   P extends Progress = Progress,
 > {
   readonly resource: Resource;
-  /** Value of the label that enrols a workload. */
+  /** Value of the enrolment label. */
   readonly workloadType: string;
   readonly children: readonly ChildKind[];
-  /** Who owns the fields that we borrow. */
+  /** Owners of the borrowed fields. */
   readonly fields: FieldOwners;
-  /** What an edit means for the hold. */
+  /** Effects of edits on the hold. */
   readonly edits: WorkloadEdits<W, H>;
-  /** The fields that we borrow, as they are now; null where absent. */
+  /** Current values of the borrowed fields. Null if absent. */
   borrowed(workload: W): Readonly<Record<string, unknown>>;
   replicas(workload: W): number;
   obstacle(workload: W): Obstacle | undefined;
 
-  /** The record of the hold; undefined when there is none, or none that can be read. */
+  /** The record of the hold. Undefined if it is absent or invalid. */
   readHold(workload: W): H | undefined;
-  /** The user wants nothing released: the brake was the user's own before it was ours. */
+  /** The user paused the workload. */
   isPaused(held: H): boolean;
-  /** Nothing has to be undone before the workload is given back. */
+  /** The workload can be given back in one write. */
   mayFreeAtOnce(held: H): boolean;
 
   progress(facts: ProgressFacts, workload: W, children: Children): P;
-  /** Towards the goal, on a workload that is held. */
+  /** The next move of a held workload towards the goal. */
   advance(progress: P, held: H, goal: Goal): Move;
-  /** Stops where it is, whatever the sizes. Undefined when it is stopped. */
+  /** Stops at the current sizes. Undefined if it is already stopped. */
   freeze(progress: P, held: H): Move | undefined;
-  /** Gives the workload back as its user wrote it, `more` in the same write; steps that must come before it come first. */
+  /** Gives the workload back with the user's settings and `more`. Required preparations are returned first. */
   giveBack(progress: P, held: H, more?: MetadataChange): Move;
-  /** Puts another template in place of the workload's, whole. It stays held, by `held`. */
+  /** Replaces the whole template. The workload stays held, with the record `held`. */
   revert(workload: W, template: PodTemplate, held?: H): Effect;
-  /** The workload's controller has nothing left to do, but for so many Pods that are not available. */
+  /** The workload's controller is done, except for at most this many unavailable Pods. */
   isSettled(progress: P, tolerated: number): boolean;
-  /** Corrects what keeps the workload's controller from going on by itself. */
+  /** Repairs a state in which the workload's controller would not continue. */
   repair(progress: P): readonly Effect[];
-  /** Asks the workload's controller once more to do what it has given up. */
+  /** Makes the workload's controller retry. */
   remind(progress: P, held: H): readonly Effect[];
 
-  /** The record says that it is held, and nothing holds it. */
+  /** The workload has a record, but is not held. */
   isLoose(progress: P): boolean;
-  /** A record that says nothing about this workload. */
+  /** The record is not about this workload. */
   isStale(progress: P): boolean;
-  /** Holds what slipped past the webhook. */
+  /** Holds a change that no webhook saw. */
   holdUnseen(progress: P, hold: UnseenHold): readonly Effect[];
-  /** Holds a workload whose children are not known yet. */
+  /** Holds a workload without knowing its children. */
   holdNow(workload: W, hold: Pick<UnseenHold, 'rollout' | 'stable' | 'bypassed'>): readonly Effect[];
-  /** Takes down as the user's what was edited on the held workload while no webhook saw it. Undefined when nothing was. */
+  /** Records edits of a held workload that no webhook saw as the user's settings. Undefined if there are none. */
   noticeEdits(progress: P, held: H): readonly Effect[] | undefined;
-  /** Gives back a workload that is held, without knowing its children. */
+  /** Gives a held workload back without knowing its children. */
   giveUp(workload: W, held: H, more: MetadataChange): readonly Effect[];
-  /** Takes our labels and annotations off a workload that is not held, and a pause that only the API server's own policy made. */
+  /** Removes Tranche's labels and annotations from a workload that is not held, and a pause by the MutatingAdmissionPolicy. */
   leave(workload: W, more: MetadataChange): readonly Effect[];
-  /** Why the controller makes no new version: what it says, and what to look at. */
+  /** Why the controller creates no new version: its condition, and a message. */
   whyNoVersion(workload: W): { readonly failure: Condition | undefined; readonly what: string };
 
-  /** At this size. */
+  /** The limits at this number of replicas. */
   spending(workload: W, replicas: number): Spending;
-  /** What the author of a Rollout should know about it on this workload. */
+  /** Warnings about a Rollout on this workload. */
   advise(rollout: Rollout, workload: W): readonly string[];
 }
 
-/** One move as a decision; it is told only when it is made. */
+/** A move as a decision, with an event if it has an effect. */
 export function decisionOf(
   move: Move | undefined,
   reason: Decision['events'][number]['reason'],

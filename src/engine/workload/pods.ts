@@ -1,4 +1,4 @@
-// Pods, whatever kind of workload they are of: whose they are, and how they are.
+// Owners and states of Pods, for all workload kinds.
 import type { KubeObject, Pod } from '../../api/types.ts';
 import { parseTime } from '../lib/time.ts';
 
@@ -14,20 +14,19 @@ export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
   ) ??
     false);
 
-/** Of Deployments and ReplicaSets: what was made before Kubernetes 1.9 names the older group, and the native controller counts it. */
+/** API groups of Deployments and ReplicaSets. Objects from before Kubernetes 1.9 name the older group, and the Deployment controller accepts it. */
 const OWNER_GROUPS = new Set(['apps', 'extensions']);
 const groupOf = (apiVersion: string): string => apiVersion.split('/', 1)[0] ?? '';
 
 export const isFailed = ({ metadata, status }: Pod): boolean =>
   status?.phase === 'Failed' && metadata.deletionTimestamp === undefined;
 
-/** Deleted and finished Pods are nobody's capacity; evicted ones are finished. */
+/** False for terminating and finished Pods, which do not count as capacity. Evicted Pods are finished. */
 export const isAlive = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded';
 
 /**
- * Since when the Pod is Ready; undefined when it is not. Never later than now: who is Ready is so already, and our clock is behind the
- * kubelet's.
+ * When the Pod became Ready, in milliseconds. Undefined if it is not Ready. Never later than now, because the kubelet's clock may be ahead.
  */
 export function readySince(pod: Pod, now: number): number | undefined {
   const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');

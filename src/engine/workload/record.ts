@@ -1,4 +1,4 @@
-// What the record of a hold has in common for all kinds, and the labels and annotations that come and go with it.
+// The record of a hold, common to all kinds, and the labels and annotations of a held workload.
 import type { Json } from '../../api/json.ts';
 import { GIVE_BACK, HELD, IN_PROGRESSING, KRUISE_EXTRA_STATUS, STABLE_REVISION } from '../../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
@@ -6,22 +6,22 @@ import type { HoldRecord, KubeObject, TemplateDigest } from '../../api/types.ts'
 import { parseTime } from '../lib/time.ts';
 import { readTrace } from '../trace/trace.ts';
 
-/** What says that we hold it. */
+/** Annotations that indicate a hold. */
 export const HELD_SIGNS = [HELD, IN_PROGRESSING] as const;
-/** Kept by the workload, taken off when it is given back. */
+/** Annotations of a held workload. They are removed when it is given back. */
 export const HELD_ANNOTATIONS = [...HELD_SIGNS, GIVE_BACK, KRUISE_EXTRA_STATUS] as const;
 export const HELD_LABELS = [STABLE_REVISION] as const;
 
 /** Value of the annotation that OpenKruise's clients read. */
 export const inProgressing = (rollout: string): string => JSON.stringify({ rolloutName: rollout });
 
-/** A record without what is of its kind alone, and the JSON that it was read from. */
+/** The common part of a record, and its JSON. */
 export interface ReadRecord {
   readonly record: HoldRecord;
   readonly raw: Json;
 }
 
-/** Whoever can write the annotation can write anything: each field is kept only where it is what it must be. Undefined when it is no record. */
+/** Parses a record. Users can write the annotation, so invalid fields are dropped. Undefined if it is not a record. */
 export function readRecord(text: string | undefined): ReadRecord | undefined {
   if (!text) return undefined;
   try {
@@ -32,7 +32,7 @@ export function readRecord(text: string | undefined): ReadRecord | undefined {
     const known = readTrace(trace);
     const record: HoldRecord = {
       v: 1,
-      // What is no name names nobody.
+      // An invalid name is replaced by "".
       rollout: isName(SUBDOMAIN_NAME, rollout) ? rollout : '',
       user,
       stable,
@@ -47,7 +47,7 @@ export function readRecord(text: string | undefined): ReadRecord | undefined {
   }
 }
 
-/** The record on any workload, of whatever kind it is. */
+/** The record on a workload of any kind. */
 export const recordOn = ({ metadata }: KubeObject): HoldRecord | undefined =>
   readRecord(metadata.annotations?.[HELD])?.record;
 
@@ -58,7 +58,7 @@ const REVERTED = /^(generation [0-9]{1,15}|[a-zA-Z0-9]{1,64})$/;
 const isLike = <T extends string>(pattern: RegExp, value: unknown): value is T =>
   typeof value === 'string' && pattern.test(value);
 
-/** What is no time is left out. */
+/** Drops values that are not times. */
 export const timesOf = (times: Readonly<Record<string, unknown>>): Pick<HoldRecord, 'moved' | 'reminded'> =>
   Object.fromEntries(
     Object.entries(times).filter(([, time]) => typeof time === 'string' && parseTime(time) !== undefined),

@@ -1,4 +1,4 @@
-// The budget protocol (docs/holding.md): one write at a time towards a number of updated Pods, and never an unsafe one.
+// The budget protocol (docs/holding.md): moves a Deployment towards a number of updated Pods with one safe write at a time.
 import { DESIRED_REPLICAS, MAX_REPLICAS, TRIM } from '../../../api/keys.ts';
 import type { Held, Pod, ReplicaSet } from '../../../api/types.ts';
 import type { Effect } from '../../decision.ts';
@@ -25,15 +25,15 @@ import { formatTime, parseTime } from '../../lib/time.ts';
 import { availableInAll, availableOf, hashOf, isActive, isMarkedSet, sizeOf, type View } from './view.ts';
 
 /**
- * So long Pods may take, or the next ones may be waited for, before it is worth two more writes that every number Kubernetes shows is true
- * meanwhile: the Deployment is held in the middle of a batch, and moved again.
+ * If Pods take longer than this, the Deployment is held during the batch, so that all numbers in its status are true meanwhile. This costs two
+ * more writes.
  */
 const LINGER_MS = 5_000;
 
 /**
- * The budget towards a target: as many Pods may be missing from the old versions as new ones are available, and the user's limit on
- * top. But never less than is spent or granted already: fewer old Pods may be missing than are, and the native controller would make
- * that up with new ones; less surge than there is, and a pause would make it take Pods from the largest ReplicaSet.
+ * The budget towards a target: the old versions may lose as many Pods as new ones are available, plus the user's maxUnavailable. It is never less
+ * than already spent or granted: with a smaller maxUnavailable the Deployment controller would create more new Pods, and with a smaller maxSurge a
+ * paused Deployment would delete Pods of the largest ReplicaSet.
  */
 export function budgetFor(
   target: number,
@@ -50,7 +50,7 @@ interface NumericBudget {
   readonly maxUnavailable: number;
 }
 
-/** No more old Pods than the marks cover. What is granted already stays. */
+/** Limits the budget to the old Pods that the marks cover. What is already granted stays. */
 function within(
   { covers }: Marks,
   budget: NumericBudget,
@@ -63,26 +63,26 @@ function within(
   return { maxUnavailable: most + maxSurge > 0 ? most : 1, maxSurge };
 }
 
-/** As shares of the Deployment's size: should it be scaled while nobody of ours is there, the grant is scaled with it. */
+/** The budget as percentages, so that it scales with the Deployment even if the operator is down. */
 const inShares = ({ maxSurge, maxUnavailable }: NumericBudget, replicas: number): Budget => ({
   maxSurge: shareOf(maxSurge, replicas, 'up'),
   maxUnavailable: shareOf(maxUnavailable, replicas, 'down'),
 });
 
-/** Towards the goal, on a held Deployment. */
+/** The next move of a held Deployment towards the goal. */
 export function advance(view: View, held: Held, goal: Goal): Move {
   const { deployment, updated, old, available, replicas } = view;
   const moving = isMoving(deployment);
   if (!moving && view.unsettled) return wait(view.unsettled);
   const stuck = act(repair(view));
   if (stuck) return stuck;
-  // Sizes that scaling has left above the target are corrected at rest, never while moving.
+  // Sizes above the target after scaling are corrected only while the Deployment is paused.
   const target = Math.min(replicas, Math.max(goal.target, updated));
   const granted = moving ? view.budget.unavailable : 0;
   const marks = marksFor(view);
   const budget = within(marks, budgetFor(target, view, granted), { target, granted }, view);
   const enough = available >= Math.min(target, goal.target) - goal.tolerated;
-  // A single ReplicaSet gets all Pods and no surge, whatever maxSurge is.
+  // A single ReplicaSet gets all Pods and no surge, regardless of maxSurge.
   const complete =
     updated === target &&
     old === replicas - target &&
@@ -99,9 +99,9 @@ export function advance(view: View, held: Held, goal: Goal): Move {
       return view.unsettled ? wait(view.unsettled) : act(rest(view, held, complete))!;
     }
     if (complete || sameBudget(view, budget)) return linger(view, held, goal, complete || exhausted, complete);
-    // Less surge only when we know all there is.
+    // Reduce the surge only if all Pods have been observed.
     if (budget.maxSurge < view.budget.surge && view.unsettled) return wait(view.unsettled);
-    // Other marks, and only then more of the old Pods.
+    // Set the marks before more old Pods may be deleted.
     if (budget.maxUnavailable > replicas - old && !areInPlace(view, marks))
       return view.unsettled ? wait(view.unsettled) : act(rest(view, held, false))!;
     return act(move(view, held, budget))!;
@@ -114,13 +114,13 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   const settle =
     (overfull ? trim(view, held, goal.target) : undefined) ?? act(rest(view, held, complete)) ?? unmark(view, held);
   if (settle) return settle;
-  // Old Pods may never come: a release that mends a broken version does not wait for them. It is corrected later, in the pause.
+  // Broken old Pods may never become available, so a release that fixes them does not wait for them. The pause corrects the sizes later.
   if (overfull && available < updated)
     return wait('all updated Pods to become available, to correct the sizes after scaling');
   return enough ? { kind: 'Done' } : wait('Pods');
 }
 
-/** The budget is spent, or is about to be. Once it is and its Pods take their time, the Deployment is held until they are there. */
+/** The budget is spent or nearly spent. If its Pods take long, the Deployment is held until they are available. */
 function linger(view: View, held: Held, goal: Goal, spent: boolean, complete: boolean): Move {
   const until = Math.max(...view.pods.map(createdAt), 0) + (goal.young ? LINGER_MS : 0);
   if (!spent || view.updated === 0 || view.pods.length < view.updated) return wait('Pods');
@@ -128,7 +128,7 @@ function linger(view: View, held: Held, goal: Goal, spent: boolean, complete: bo
   return view.unsettled ? wait(view.unsettled) : (act(rest(view, held, complete)) ?? wait('Pods'));
 }
 
-/** Held in the middle of a batch, it is not moved for each Pod that becomes available: for half of what may be on its way at once, or for the last of some. */
+/** A Deployment that is held during a batch is not moved for each available Pod, only for half of the limits or after the last Pod. */
 function notYet(
   { updated, available, limits, pods, minReadySeconds, now }: View,
   budget: NumericBudget,
@@ -142,10 +142,10 @@ function notYet(
 
 const createdAt = (pod: Pod): number => parseTime(pod.metadata.creationTimestamp) ?? 0;
 
-/** Marks first, then the budget: only from a state that the native controller has seen. */
+/** Starts a batch: first the marks, then the budget, only from a state that the Deployment controller has observed. */
 function start(view: View, held: Held, budget: NumericBudget, marks: Marks): Move {
   const { deployment, newSet, updated } = view;
-  // Which of its Ready Pods a ReplicaSet lets go is chance: one that counts may go for one that does not yet.
+  // A ReplicaSet deletes any of its Ready Pods: it could delete an available one instead of one that is not available yet.
   if (view.oldAvailableAt !== undefined) return wait('the old Pods to be Ready for minReadySeconds');
   const flagged = marks.sets.length > 0 ? { ...held, marks: true } : held;
   const needsMark = updated > 0 && !isMarked(deployment);
@@ -156,7 +156,7 @@ function start(view: View, held: Held, budget: NumericBudget, marks: Marks): Mov
   return act(move(view, flagged, budget))!;
 }
 
-/** Still paused. As many Pods as it is about to stop counting may be unavailable, so that nobody calls the Deployment so. */
+/** Sets the marks while paused. maxUnavailable covers the Pods that will no longer count, so that the Deployment stays Available. */
 function mark(view: View, held: Held, surge = view.budget.surge): Effect[] {
   const { deployment, replicas, old } = view;
   const uncounted = Math.min(replicas, Math.max(1, replicas - old));
@@ -168,8 +168,8 @@ function mark(view: View, held: Held, surge = view.budget.surge): Effect[] {
 }
 
 /**
- * None of its Pods counts as available any more, and none will: the ReplicaSet itself is looked at, since its watch may be behind the
- * Deployment's, and a Pod that becomes Ready before the mark comes would count.
+ * True if no Pod of the ReplicaSet counts as available. The ReplicaSet itself is checked, because its watch may lag behind that of the Deployment,
+ * and a Pod that becomes Ready before the mark counts.
  */
 const seesMark = (set: ReplicaSet | undefined): boolean =>
   set !== undefined && isMarkedSet(set) && availableOf(set) === 0;
@@ -183,13 +183,13 @@ const sameBudget = (view: View, { maxSurge, maxUnavailable }: NumericBudget): bo
   view.budget.surge === maxSurge && view.budget.unavailable === maxUnavailable;
 
 /**
- * Held again. With the sizes complete nothing is left of the budget. With surge Pods about, maxSurge stays: lowering it would make
- * the native controller take the difference from the largest ReplicaSet, which is a good old one.
+ * Pauses the Deployment again. If the sizes are complete, no budget is left. While surge Pods exist, maxSurge stays: with a smaller value the
+ * Deployment controller would delete Pods of the largest ReplicaSet, which are good old ones.
  */
 function rest(view: View, held: Held, complete: boolean): Effect[] {
   const { surge } = view.budget;
   const bare = complete || surge === 0;
-  // While Pods start, as many may be unavailable as the user allows: nobody calls the Deployment unavailable for less.
+  // While Pods start, the user's maxUnavailable applies, so that the Deployment stays Available.
   const maxUnavailable = Math.max(bare ? 1 : 0, Math.min(view.limits.unavailable, view.replicas));
   const starting = { maxSurge: shareOf(bare ? 0 : surge, view.replicas, 'up'), maxUnavailable };
   const stays = view.deployment.spec.paused === true && !isMarked(view.deployment) && surge === 0 && held.budget;
@@ -199,7 +199,7 @@ function rest(view: View, held: Held, complete: boolean): Effect[] {
   return patchHeld(why, view.deployment, resting, heldSettings(resting), stableLabel(hashOf(view.stableSet)));
 }
 
-/** Takes the marks off: every number Kubernetes shows is true again. Last of all the record says so. */
+/** Removes the marks, so that all numbers in the status are true again. The record is updated last. */
 function unmark(view: View, held: Held): Move | undefined {
   const { marks, ...unmarked } = held;
   return (
@@ -218,20 +218,20 @@ const unmarkSets = (sets: readonly ReplicaSet[], { minReadySeconds }: View): Eff
     .filter((set) => isActive(set) && isMarkedSet(set))
     .map((set) => patchReplicaSet('unmark', set, { minReadySeconds }));
 
-/** Stops where it is, whatever the sizes: no more budget is spent, and nothing that runs is taken. Undefined when stopped. */
+/** Stops at the current sizes: no budget is spent, and no running Pod is deleted. Undefined if it is already stopped. */
 export function freeze(view: View, held: Held): Move | undefined {
-  // Paused before it has seen its own last writes, the native controller would correct sizes that are right.
+  // If it were paused before it has observed its own writes, the Deployment controller would change correct sizes.
   if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);
   return act(rest(view, held, false)) ?? unmark(view, held);
 }
 
 /**
- * Gives the Deployment back, with `more` in the same write. While an abandoned version is marked the native controller would take
- * good Pods before broken ones: then pause, take the marks off, and wait until that is seen.
+ * Gives the Deployment back, with `more` in the same write. While an abandoned version is marked, the Deployment controller would delete good Pods
+ * before broken ones. In this case it first pauses, removes the marks and waits until that is observed.
  */
 export function letGo(view: View, held: Held, more: MetadataChange = {}): Move {
   if (!mayFreeAtOnce(held) && view.old > 0) {
-    // As in freeze().
+    // See freeze().
     if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);
     const step = act(rest(view, held, false)) ?? act(unmarkSets(view.oldSets, view));
     if (step) return step;
@@ -241,9 +241,9 @@ export function letGo(view: View, held: Held, more: MetadataChange = {}): Move {
 }
 
 /**
- * Too many updated Pods after a native proportional scale, and the Deployment is held. We write one ReplicaSet and the native
- * controller makes up the sum with the largest: so we shrink the new one when the old one is larger, else grow the old one.
- * Undefined when it cannot be done now.
+ * Corrects too many updated Pods after proportional scaling of a held Deployment. If one ReplicaSet changes, the Deployment controller adjusts the
+ * largest one to keep the sum. So this shrinks the new ReplicaSet if the old one is larger, and otherwise grows the old one.
+ * Undefined if it is not possible now.
  */
 function trim(view: View, held: Held, target: number): Move | undefined {
   const { updated, replicas, newSet, oldSets, deployment } = view;
@@ -259,7 +259,7 @@ function trim(view: View, held: Held, target: number): Move | undefined {
   let to = updated - step;
   if (to === sizeOf(largest)) to += 1;
   if (step < 1 || to >= updated) return undefined;
-  // A new ReplicaSet that has all Pods, all available, makes the native controller end every old one, paused or not.
+  // If the new ReplicaSet has all Pods and all are available, the Deployment controller scales the old ones to 0, even if paused.
   if (updated === replicas && !isMarked(deployment)) return act(mark(view, held));
   if (updated === replicas && !seesMark(newSet))
     return wait('the Deployment controller to observe the new minReadySeconds');
@@ -273,16 +273,16 @@ function trim(view: View, held: Held, target: number): Move | undefined {
   return { kind: 'Act', effect, trimmed: { from: updated, to } };
 }
 
-/** A ReplicaSet that had no Pods kept these from another size of the Deployment, and would be scaled by the ratio of the two. */
+/** A ReplicaSet without Pods may have an outdated size in these annotations, and would be scaled by the ratio of both sizes. */
 const sizesNoted = (replicas: number, most: number): Record<string, string> => ({
   [DESIRED_REPLICAS]: String(replicas),
   [MAX_REPLICAS]: String(most),
 });
 
 /**
- * Scaling down may leave the stable version without a Pod, and nothing to spare to bring one back with. As long as a single ReplicaSet has
- * all Pods the native controller gives it no surge: so the surge is the stable version's. Its Pods come first; then the new version's go
- * for them. Undefined when this is not how it stands.
+ * Scaling down may leave the stable version without Pods, and no available Pod to replace. While a single ReplicaSet has all Pods, the Deployment
+ * controller gives it no surge, so the surge can create Pods of the stable version first, which then replace Pods of the new version.
+ * Undefined in other situations.
  */
 function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
   const { replicas, updated, old, newSet, stableSet, budget, limits } = view;
@@ -291,7 +291,7 @@ function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
   const excess = updated - goal.target;
   const spare = availableInAll(view) - (replicas - limits.unavailable);
   if (old === 0) {
-    // A singleton has nothing to share: its sizes would be 1 and 1, of which the older one goes.
+    // With 1 replica both sizes would be 1, and the older Pod would be deleted.
     if (replicas > 1 && spare > 0) return undefined;
     const surge = replicas === 1 ? 1 : Math.min(Math.max(1, limits.surge), excess, replicas - 1);
     if (budget.surge !== surge || !isMarked(view.deployment)) return act(mark(view, held, surge));
@@ -307,9 +307,9 @@ function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
 }
 
 /**
- * The native controller takes a Deployment for just scaled as long as an active ReplicaSet notes another size, and corrects that note
- * only together with a size. When a conflict has come in between, a single ReplicaSet that has the right size stays so for ever,
- * and nothing is rolled any more. We correct the note.
+ * While an active ReplicaSet has another size in its annotation, the Deployment controller treats the Deployment as being scaled, and it updates the
+ * annotation only together with the size. After a conflict, a single ReplicaSet with the right size can keep a wrong annotation forever, and no
+ * rolling update happens. This corrects the annotation.
  */
 export function repair({ deployment, newSet, oldSets, replicas, budget }: View): Effect[] {
   const active = [newSet, ...oldSets].filter((set) => set !== undefined && isActive(set));

@@ -1,4 +1,4 @@
-// What an edit means for the hold of a Deployment.
+// The effect of an edit on the hold of a Deployment.
 import { FIELD_OWNERS, HELD } from '../../../api/keys.ts';
 import { isObject, type Json } from '../../../api/json.ts';
 import type { Deployment, Held } from '../../../api/types.ts';
@@ -23,7 +23,7 @@ import {
 import { asUserWrote } from './unseen.ts';
 
 interface DeploymentHeldEdit extends HeldEdit<Held> {
-  /** The pause and the surge that the Deployment keeps. */
+  /** spec.paused and maxSurge of the Deployment after the edit. */
   readonly paused: boolean | null;
   readonly maxSurge: Settings['maxSurge'];
 }
@@ -53,9 +53,9 @@ export const deploymentEdits: WorkloadEdits<Deployment, Held, DeploymentHeldEdit
       borrowed: {
         ...before,
         maxSurge,
-        // At rest the user's own are in force; while marked, ours (docs/holding.md).
+        // The user's values apply unless the Deployment is marked (docs/holding.md).
         ...(!isMarked(old) && { minReadySeconds, progressDeadlineSeconds }),
-        // A moving Deployment is stopped by a new template, and by a pause; nothing is taken from its budget (docs/holding.md).
+        // A new template or a pause stops a moving Deployment. Its budget does not shrink (docs/holding.md).
         paused,
       },
     };
@@ -72,7 +72,7 @@ function editOfHeld(
   held: Held,
   { changed, dropped }: { readonly changed: boolean; readonly dropped: readonly string[] },
 ): DeploymentHeldEdit {
-  // A second call in one admission finds what the first noted; a user who edits the annotation edits their own settings.
+  // A second call for the same request finds the record of the first. A user who edits the annotation edits the settings in it.
   const edited = recordIn(next) === recordIn(old) ? undefined : readHeld(next);
   const noted: Held = { ...held, user: (edited ?? held).user };
   const before = settingsOf(old);
@@ -80,7 +80,7 @@ function editOfHeld(
   const maxSurge = paused === true && isMoving(old) ? surgeWhenPaused(old, held) : before.maxSurge;
   const edit = settingsOf(next);
   const after = edit.maxSurge === maxSurge ? { ...edit, maxSurge: before.maxSurge } : edit;
-  // With a new template the pause is ours, as far as a second call can tell.
+  // With a new template, the pause is from the first call.
   const edits = takeOver(noted, before, changed && after.paused === true ? { ...after, paused: before.paused } : after);
   return {
     before: noted,
@@ -101,7 +101,7 @@ function ownedAfter({ next, fieldManager: manager, managedFields }: WorkloadEdit
   const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
   const [before, after] = [settingsOf(old), settingsOf(next)];
   const user = readHeld(old)?.user ?? before;
-  // A second call in one admission finds our settings, and what the first call noted of the user's.
+  // A second call for the same request finds the settings and the record of the first.
   const noted = recordIn(next) === recordIn(old) ? undefined : readHeld(next)?.user;
   const isEdited = (field: Field): boolean =>
     noted ? noted[field] !== user[field] : after[field] !== before[field] && after[field] !== user[field];
@@ -118,7 +118,7 @@ function patch({ spec }: Deployment, wanted: Borrowed): PatchOp[] {
   const { maxSurge, maxUnavailable, ...fields } = wanted;
   const limits = { maxSurge, maxUnavailable };
   const strategy = read(received, 'strategy');
-  // An API server fills the strategy in before admission; only a tool that talks to us directly leaves it out.
+  // The API server sets the default strategy before admission. Only tools that call the webhook directly omit it.
   const limitsPatch = isObject(strategy)
     ? patchMap('/spec/strategy/rollingUpdate', read(strategy, 'rollingUpdate'), limits)
     : patchMap('/spec', received, { strategy: { rollingUpdate: limits } });

@@ -1,4 +1,4 @@
-// Writes of a Deployment and of its ReplicaSets, as effects.
+// Writes of a Deployment and its ReplicaSets, as effects.
 import { GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../../../api/keys.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../../api/resources.ts';
 import type { Deployment, Held, PodTemplate, ReplicaSet } from '../../../api/types.ts';
@@ -12,7 +12,7 @@ interface DeploymentChange extends MetadataChange {
   readonly settings?: Settings;
 }
 
-/** Nothing when nothing differs. */
+/** Empty if nothing differs. */
 export const patchDeployment = (
   why: Why,
   deployment: Deployment,
@@ -20,7 +20,7 @@ export const patchDeployment = (
 ): Effect[] =>
   patchObject(why, DEPLOYMENTS, deployment, { ...change, spec: settings && settingsPatch(deployment, settings) });
 
-/** The record, and the fields that go with it. */
+/** Writes the record and its settings. */
 export function patchHeld(
   why: Why,
   deployment: Deployment,
@@ -37,7 +37,7 @@ const GIVEN_BACK: Required<MetadataChange> = {
   annotations: Object.fromEntries([...HELD_ANNOTATIONS, GLASS_BROKEN].map((key) => [key, null])),
 };
 
-/** Gives the Deployment back as its user wrote it; `more` goes with it. */
+/** Gives the Deployment back with the user's settings and `more`. */
 export const freeDeployment = (deployment: Deployment, held: Held, more: MetadataChange = {}): Effect[] =>
   patchDeployment('free', deployment, {
     settings: freedSettings(held),
@@ -45,7 +45,7 @@ export const freeDeployment = (deployment: Deployment, held: Held, more: Metadat
     annotations: { ...GIVEN_BACK.annotations, ...more.annotations },
   });
 
-/** Puts another template in place of the Deployment's, whole: a merge patch could not take fields away. It stays held, by `held`. */
+/** Replaces the whole template, because a merge patch cannot remove unknown fields. The Deployment stays held, with the record `held`. */
 export const revertDeployment = (deployment: Deployment, template: PodTemplate, held?: Held): Effect => ({
   kind: 'Patch',
   why: 'revert',

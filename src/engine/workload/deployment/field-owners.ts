@@ -1,4 +1,4 @@
-// Who owns the fields that we borrow from a Deployment.
+// Owners of the borrowed fields of a Deployment.
 import { fieldOwners } from '../field-owners.ts';
 import type { Settings } from './hold.ts';
 

@@ -1,4 +1,4 @@
-// How a Deployment is held and given back, as data: the one place that webhook and operator share, so that they cannot disagree.
+// How a Deployment is held and given back, as data. Webhook and operator share this file.
 import {
   GIVE_BACK,
   HELD,
@@ -10,20 +10,20 @@ import type { Deployment, Held, IntOrString, TemplateDigest } from '../../../api
 import { replicasOf, resolveLimits, shareOf } from '../../lib/replicas.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, inProgressing, readRecord, timesOf } from '../record.ts';
 
-/** The five fields we borrow from a Deployment; `null` where absent. */
+/** The five borrowed fields of a Deployment. `null` if absent. */
 export type Settings = Held['user'];
 export type Budget = NonNullable<Held['budget']>;
 
-/** The budget of a Deployment at rest: it lets the native controller do nothing. */
+/** The budget of a held Deployment: the Deployment controller replaces no Pod. */
 export const NO_BUDGET: Budget = { maxSurge: 0, maxUnavailable: 1 };
 
-/** A native `minReadySeconds` that makes no Pod available, and the deadline that Kubernetes wants above it. */
+/** A `minReadySeconds` with which no Pod becomes available, and the larger deadline that Kubernetes requires. */
 export const MARK = {
   minReadySeconds: MARK_MIN_READY_SECONDS,
   progressDeadlineSeconds: MARK_PROGRESS_DEADLINE_SECONDS,
 } as const;
 
-/** The five fields as they are now. */
+/** The current values of the five fields. */
 export function settingsOf(deployment: Deployment): Settings {
   const { paused, minReadySeconds, progressDeadlineSeconds, strategy } = deployment.spec;
   return {
@@ -35,15 +35,15 @@ export function settingsOf(deployment: Deployment): Settings {
   };
 }
 
-/** The user's settings of a Deployment: what the annotation keeps, or what it says itself when it is not held. */
+/** The user's settings: from the record, or from the spec if the Deployment is not held. */
 export const userSettings = (deployment: Deployment): Settings => readHeld(deployment)?.user ?? settingsOf(deployment);
 
-/** The record on the Deployment; undefined when there is none, or none that can be read. */
+/** The record on the Deployment. Undefined if it is absent or invalid. */
 export function readHeld(deployment: Deployment): Held | undefined {
   return parseHeld(deployment.metadata.annotations?.[HELD]);
 }
 
-/** Settings that Kubernetes would refuse are replaced by its defaults, and named in `mended`: they must never stop a rollback. */
+/** Parses a record. Invalid settings must not prevent a rollback: Kubernetes' defaults replace them, and `mended` names them. */
 export function parseHeld(text: string | undefined): Held | undefined {
   const read = readRecord(text);
   if (read === undefined) return undefined;
@@ -62,7 +62,7 @@ const MAX_INT32 = 2147483647;
 
 const isInt32 = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_INT32;
-/** Of `most` percent at most. */
+/** True for a number, or a percentage of at most `most` percent. */
 const isAmount = (value: unknown, most: number): value is IntOrString =>
   isInt32(value) || (typeof value === 'string' && /^\d{1,9}%$/.test(value) && Number(value.slice(0, -1)) <= most);
 const MOST_SURGE = Infinity;
@@ -81,7 +81,7 @@ const DEFAULTS: Settings = {
   progressDeadlineSeconds: null,
 };
 
-/** As the API server validates them. */
+/** Validates the settings like the API server. */
 function validSettings(user: Partial<Settings>): { user: Settings; mended: string[] } {
   const fits = {
     paused: user.paused === null || typeof user.paused === 'boolean',
@@ -99,7 +99,7 @@ function validSettings(user: Partial<Settings>): { user: Settings; mended: strin
     return { user: { ...settings, maxSurge: DEFAULTS.maxSurge, maxUnavailable: DEFAULTS.maxUnavailable }, mended };
   }
   if ((settings.progressDeadlineSeconds ?? DEFAULT_DEADLINE) <= (settings.minReadySeconds ?? 0)) {
-    // A deadline that is absent is 600: both were the user's, or neither fits.
+    // An absent deadline is 600. Both values are replaced, because only both together are valid.
     mended.push('minReadySeconds', 'progressDeadlineSeconds');
     return { user: { ...settings, minReadySeconds: null, progressDeadlineSeconds: null }, mended };
   }
@@ -108,7 +108,7 @@ function validSettings(user: Partial<Settings>): { user: Settings; mended: strin
 /** Kubernetes' default of progressDeadlineSeconds. */
 const DEFAULT_DEADLINE = 600;
 
-/** The annotation's value: the same record gives the same text. */
+/** The annotation's value. Equal records give equal texts. */
 export function writeHeld(held: Held): string {
   const { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = held.user;
   return JSON.stringify({
@@ -126,8 +126,7 @@ export function writeHeld(held: Held): string {
 }
 
 /**
- * A merge patch that gives the Deployment back as its user wrote it: the way out when nothing of ours is alive
- * (docs/emergencies.md).
+ * A merge patch that gives the Deployment back with the user's settings, for emergencies without a running program (docs/emergencies.md).
  */
 export function giveBackPatch({ user }: Held): string {
   const { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = user;
@@ -145,22 +144,22 @@ export function giveBackPatch({ user }: Held): string {
   });
 }
 
-/** The annotations that go with a record. */
+/** The annotations of a record. */
 export const heldAnnotations = (held: Held): Readonly<Record<string, string>> => ({
   [HELD]: writeHeld(held),
   [GIVE_BACK]: giveBackPatch(held),
   [IN_PROGRESSING]: inProgressing(held.rollout),
 });
 
-/** The native controller is not to call the new version's Pods available. */
+/** True if the Deployment is marked: the Deployment controller counts no Pod of the new version as available. */
 export const isMarked = (deployment: Deployment): boolean => deployment.spec.minReadySeconds === MARK.minReadySeconds;
 
-/** Spending a budget: un-paused, and the new version's Pods do not count. */
+/** True if a budget is being spent: resumed and marked. */
 export const isMoving = (deployment: Deployment): boolean => deployment.spec.paused !== true && isMarked(deployment);
 
 /**
- * The native controller has work left on this Deployment, as far as the Deployment itself says. Then a smaller maxSurge would make
- * it take Pods away from the largest ReplicaSet.
+ * True if the Deployment controller is not done, according to the status. A smaller maxSurge would then make it delete Pods of the largest
+ * ReplicaSet.
  */
 export function isInMotion(deployment: Deployment): boolean {
   const { status, metadata, spec } = deployment;
@@ -173,9 +172,9 @@ export function isInMotion(deployment: Deployment): boolean {
 }
 
 /**
- * What stays of the budget when a moving Deployment is paused by an edit. Its status tells how many Pods the native controller knows: with less
- * surge than that it would take the difference from the largest ReplicaSet, good old Pods, though it has just let others go, or is
- * about to. With more, the largest gets a Pod back.
+ * maxSurge when an edit pauses a moving Deployment. The status has the number of Pods that the Deployment controller knows. With a smaller surge it
+ * would delete good old Pods of the largest ReplicaSet, in addition to those that it deletes anyway. With a larger surge, the largest ReplicaSet
+ * gets a Pod back.
  */
 export function surgeWhenPaused(moving: Deployment, { user }: Held): IntOrString | null {
   const { maxSurge, maxUnavailable } = settingsOf(moving);
@@ -187,13 +186,13 @@ export function surgeWhenPaused(moving: Deployment, { user }: Held): IntOrString
 
 export interface Hold {
   readonly held: Held;
-  /** What the five fields are to be. */
+  /** The wanted values of the five fields. */
   readonly settings: Settings;
 }
 
 /**
- * Holds a Deployment that was not held. `before` is the Deployment without the change that is to be held (the review's old object);
- * `settings` the five fields with it; `stable` the digest of the template that runs now.
+ * Holds a Deployment. `before`: the Deployment before the change (the review's old object). `settings`: the five fields after the change.
+ * `stable`: the digest of the running template.
  */
 export function firstHold(before: Deployment, settings: Settings, rollout: string, stable: TemplateDigest): Hold {
   const budget: Budget = isInMotion(before)
@@ -203,45 +202,45 @@ export function firstHold(before: Deployment, settings: Settings, rollout: strin
   return { held, settings: heldSettings(held) };
 }
 
-/** At rest: paused, with the budget that was last given, and availability judged as the user wants it. */
+/** The settings of a held Deployment: paused, with the last budget and the user's minReadySeconds. */
 export const heldSettings = (held: Held): Settings => ({
   ...held.user,
   ...(held.budget ?? NO_BUDGET),
   paused: true,
 });
 
-/** The same with no Pod of the new version counted. */
+/** The same with marks, so that no Pod of the new version counts as available. */
 export const markedSettings = (held: Held): Settings => ({ ...heldSettings(held), ...MARK });
 
-/** Spending `held.budget`. */
+/** The settings that let the Deployment controller spend `held.budget`. */
 export const movingSettings = (held: Held): Settings => ({ ...markedSettings(held), paused: false });
 
-/** Given back: byte for byte what the user wrote. */
+/** The settings after the Deployment is given back: exactly those of the user. */
 export const freedSettings = (held: Held): Settings => held.user;
 
-/** What we borrow. */
+/** The borrowed fields. */
 export const FIELDS = ['paused', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'progressDeadlineSeconds'] as const;
 
 export const sameSettings = (a: Settings, b: Settings): boolean => FIELDS.every((field) => a[field] === b[field]);
 
-/** An edit of the borrowed fields, from `before` to `after`, is an edit of the user's settings: the record with it. */
+/** Applies an edit of the borrowed fields, from `before` to `after`, to the user's settings in the record. */
 export function takeOver(held: Held, before: Settings, after: Settings): Held {
   const edited = FIELDS.filter((field) => before[field] !== after[field]);
   if (edited.length === 0) return held;
   const user = { ...held.user, ...Object.fromEntries(edited.map((field) => [field, after[field]])) };
-  // Nobody can have meant that both are 0, which Kubernetes refuses: one was written as it stood there, and so seemed untouched.
+  // Kubernetes refuses both limits as 0, so the edit must contain both values, one of which equals the current one and seemed unchanged.
   const impossible = isNone(user.maxSurge) && isNone(user.maxUnavailable);
   const { maxSurge, maxUnavailable } = after;
   return { ...held, user: impossible ? { ...user, maxSurge, maxUnavailable } : user };
 }
 
-/** The record with these of the user's settings left to the API server's defaults. */
+/** The record without these settings of the user. The API server's defaults apply. */
 export const withoutFields = (held: Held, fields: readonly (keyof Settings)[]): Held =>
   fields.length === 0
     ? held
     : { ...held, user: { ...held.user, ...Object.fromEntries(fields.map((field) => [field, null])) } };
 
-/** The record with what was edited on the held Deployment while nobody saw it: what differs from how we left it is the user's. */
+/** Adds edits that no webhook saw to the record. Values that differ from the last write are the user's. */
 export function noticeEdits(held: Held, deployment: Deployment): Held {
   if (!held.budget) return held;
   const now = settingsOf(deployment);
@@ -253,8 +252,8 @@ export function noticeEdits(held: Held, deployment: Deployment): Held {
 }
 
 /**
- * How we left the two fields of the mark, now that minReadySeconds is not ours. Our deadline alone is what an edit of minReadySeconds has left of the
- * mark: nobody's wish, unless a Deployment at rest has it beside its user's own minReadySeconds.
+ * The last written values of the two marked fields, if minReadySeconds is not the mark any more. If an edit of minReadySeconds left only the mark's
+ * deadline, that deadline is not a wish of the user, except on a held Deployment with the user's own minReadySeconds.
  */
 function leftUnmarked({ user }: Held, now: Settings): Pick<Settings, 'minReadySeconds' | 'progressDeadlineSeconds'> {
   const atRest = now.paused === true && now.minReadySeconds === user.minReadySeconds;
@@ -264,12 +263,12 @@ function leftUnmarked({ user }: Held, now: Settings): Pick<Settings, 'minReadySe
 const isNone = (amount: IntOrString | null): boolean => amount === 0 || amount === '0%';
 
 /**
- * May a change back to the stable template be set free in the same patch? Not while an abandoned version carries marks:
- * the native controller would take good Pods before broken ones. Then it is only paused, and the operator frees it.
+ * True if a change back to the stable template can be given back in the same patch. False while an abandoned version has marks, because the
+ * Deployment controller would delete good Pods before broken ones. The webhook then only pauses, and the operator gives it back.
  */
 export const mayFreeAtOnce = (held: Held): boolean => held.marks !== true;
 
-/** A Deployment's spec with these settings; a `null` removes the field. */
+/** A Deployment's spec with these settings. `null` removes a field. */
 export function withSettings(spec: Deployment['spec'], settings: Settings): Deployment['spec'] {
   const { maxSurge, maxUnavailable, ...fields } = settings;
   const rollingUpdate = { ...spec.strategy?.rollingUpdate, maxSurge, maxUnavailable };
@@ -283,7 +282,7 @@ export function withSettings(spec: Deployment['spec'], settings: Settings): Depl
 const withoutNulls = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 
-/** The part of a merge patch that takes a Deployment from its settings to these; `undefined` when nothing differs. */
+/** The spec of a merge patch that changes a Deployment to these settings. Undefined if nothing differs. */
 export function settingsPatch(deployment: Deployment, settings: Settings): Record<string, unknown> | undefined {
   const now = settingsOf(deployment);
   const differ = (field: (typeof FIELDS)[number]): boolean => now[field] !== settings[field];

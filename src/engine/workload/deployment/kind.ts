@@ -1,4 +1,4 @@
-// Deployments, by budgets (docs/holding.md): the implementation of the seam for workload kinds.
+// The workload kind Deployment, released with budgets (docs/holding.md).
 import { DEPLOYMENTS } from '../../../api/resources.ts';
 import type { Condition, Deployment, Held } from '../../../api/types.ts';
 import { replicasOf, resolveLimits } from '../../lib/replicas.ts';
@@ -51,7 +51,7 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   },
   giveUp: (deployment, held, more) => freeDeployment(deployment, noticeEdits(held, deployment), more),
   leave(deployment, more) {
-    // Paused by the API server's own policy while nobody of ours was there, and nobody's to release now.
+    // A MutatingAdmissionPolicy paused it without a webhook, and no Rollout releases it.
     const unseen = deployment.metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
     return patchDeployment('leave', deployment, { ...more, ...(unseen ? { settings: asUserWrote(deployment) } : {}) });
   },
@@ -70,7 +70,7 @@ function obstacle({ metadata, spec }: Deployment): Obstacle | undefined {
   return { reason: 'RecreateStrategy', message };
 }
 
-/** By the native controller's own account; with 0 replicas a release is never done. */
+/** According to the Deployment controller. With 0 replicas a release never completes. */
 function isSettled({ deployment, replicas, old, updated }: View, tolerated: number): boolean {
   const { status, metadata } = deployment;
   return (
@@ -84,7 +84,7 @@ function isSettled({ deployment, replicas, old, updated }: View, tolerated: numb
   );
 }
 
-/** The Deployment controller says so unless it is told not to watch the progress, as it is while a batch moves. */
+/** The condition with the reason why no ReplicaSet is created. The controller sets Progressing only if it checks the progress, not during a batch. */
 function refusedSet(conditions: readonly Condition[] | undefined): Condition | undefined {
   const progressing = conditionOf(conditions, 'Progressing');
   if (progressing?.reason === 'ReplicaSetCreateError') return progressing;
@@ -93,8 +93,8 @@ function refusedSet(conditions: readonly Condition[] | undefined): Condition | u
 }
 
 /**
- * Of all budgets of a step. The first has the most of both: with each Pod that becomes available, maxUnavailable grows by no more than
- * that Pod, and maxSurge does not grow.
+ * The maximum over all budgets of a step, which is the first budget: with each available Pod, maxUnavailable grows by at most one, and maxSurge
+ * does not grow.
  */
 function spending(deployment: Deployment, replicas: number): Spending {
   const { maxSurge, maxUnavailable } = userSettings(deployment);

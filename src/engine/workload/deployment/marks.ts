@@ -1,20 +1,19 @@
-// Which abandoned versions go first: marks on their ReplicaSets, such that no Pod which becomes Ready meanwhile changes whose turn it is.
+// The order in which abandoned versions lose Pods. Marks on their ReplicaSets keep the order even if Pods become Ready meanwhile.
 import type { ReplicaSet } from '../../../api/types.ts';
 import { isActive, isMarkedSet, sizeOf, type View } from './view.ts';
 
 export interface Marks {
-  /** Their Pods do not count for the native controller, so that they go before any that does. */
+  /** ReplicaSets to mark. The Deployment controller deletes their Pods first, because they do not count as available. */
   readonly sets: readonly ReplicaSet[];
-  /** So many old Pods may go before one of the stable version does that another could have gone for. */
+  /** Number of old Pods that can be deleted before a Pod of the stable version is deleted unnecessarily. */
   readonly covers: number;
 }
 
 /**
- * The native controller lets old Pods go that are not available, oldest ReplicaSet first, and then available ones in the same order: the
- * stable version's before those of a version that was abandoned after it. A mark turns that round, whether the Pods are Ready by then
- * or not. But a mark is a lie about good Pods: before a ReplicaSet with broken ones it would cost the good ones first. So the newest
- * ReplicaSet with Pods that are not available is marked, where it is abandoned, and all that are newer; the older ones follow when it is
- * their turn.
+ * The Deployment controller first deletes old Pods that are not available, from the oldest ReplicaSet on, and then available ones in the same
+ * order: Pods of the stable version before those of later abandoned versions. Marks reverse this order, whether the Pods become Ready or not. But
+ * a mark also hides good Pods: if an older ReplicaSet has broken Pods, marked good Pods could be deleted before them. So the marks start at the
+ * newest ReplicaSet with unavailable Pods, if it is abandoned, and include all newer ones. Older ReplicaSets are marked later.
  */
 export function marksFor(view: View): Marks {
   const active = view.oldSets.filter(isActive);
@@ -26,7 +25,7 @@ export function marksFor(view: View): Marks {
   return { sets, covers: late ? first.reduce((sum, set) => sum + sizeOf(set), 0) : Infinity };
 }
 
-/** Old ReplicaSets that still have a mark from before, and are not to have it now. */
+/** Old ReplicaSets with a mark that they must not have any more. */
 export const markedTooMuch = (view: View, { sets }: Marks): readonly ReplicaSet[] =>
   view.oldSets.filter((set) => isActive(set) && isMarkedSet(set) && !sets.includes(set));
 

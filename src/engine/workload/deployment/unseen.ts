@@ -1,4 +1,4 @@
-// A Deployment that no webhook of ours has seen change: what its user wrote, as far as that can be known, and a hold for it.
+// A Deployment whose change no webhook saw: finds the user's settings, and holds it.
 import { HELD, PAUSED_UNSEEN } from '../../../api/keys.ts';
 import type { Deployment, Held } from '../../../api/types.ts';
 import type { Effect } from '../../decision.ts';
@@ -7,13 +7,13 @@ import { patchHeld } from './effects.ts';
 import { heldSettings, isMarked, NO_BUDGET, parseHeld, settingsOf, type Settings } from './hold.ts';
 import { isActive, type View } from './view.ts';
 
-/** Held with everything the webhook would have written. */
+/** Holds the Deployment with everything that the webhook would have written. */
 export function holdUnseen(
   view: View,
   { rollout, stable, bypassed, unfinished, labels }: UnseenHold,
 ): readonly Effect[] {
   const { deployment, replicas, updated, old } = view;
-  // The limits stay as they stand: with less surge the native controller, which may just be spending it, would take good old Pods.
+  // maxSurge does not shrink: the Deployment controller may be using it, and would delete good old Pods.
   const surge = Math.max(view.limits.surge, updated + old - replicas);
   const budget =
     surge > 0 ? { maxSurge: surge, maxUnavailable: Math.min(view.limits.unavailable, replicas) } : NO_BUDGET;
@@ -22,7 +22,7 @@ export function holdUnseen(
     : {
         v: 1,
         rollout,
-        // Outside of a release nothing was borrowed: what stands there is the user's.
+        // Outside a release nothing was borrowed, so the current values are the user's.
         user: unfinished ? originalSettings(view) : asUserWrote(deployment),
         stable,
         budget,
@@ -32,12 +32,12 @@ export function holdUnseen(
   return patchHeld('hold', deployment, held, settings, labels);
 }
 
-/** The trace on record is that of a release which the webhook saw begin. */
+/** The record without the trace, which belongs to an earlier release. */
 function ofNewRelease({ trace: _, ...held }: Held): Held {
   return held;
 }
 
-/** The API server's own policy may have paused it; it has noted what the pause was before. */
+/** The user's settings. A MutatingAdmissionPolicy may have paused the Deployment and recorded the old pause. */
 export function asUserWrote(deployment: Deployment): Settings {
   const before = deployment.metadata.annotations?.[PAUSED_UNSEEN];
   const settings = settingsOf(deployment);
@@ -45,8 +45,8 @@ export function asUserWrote(deployment: Deployment): Settings {
 }
 
 /**
- * The user's settings of a Deployment whose record is gone. Where the fields still are as we left them, the native controller's copy
- * of the record on a ReplicaSet is what is left of the user's.
+ * The user's settings of a Deployment that lost its record. If the fields still have Tranche's values, the settings come from the copy of the record
+ * that the Deployment controller keeps on a ReplicaSet.
  */
 function originalSettings(view: View): Settings {
   const now = asUserWrote(view.deployment);
@@ -60,8 +60,7 @@ function originalSettings(view: View): Settings {
 }
 
 /**
- * A record that says nothing about this Deployment: it cannot be read, or `kubectl rollout undo` brought it back from a ReplicaSet of
- * an earlier release.
+ * True if the record is not about this Deployment: it is invalid, or `kubectl rollout undo` restored it from a ReplicaSet of an earlier release.
  */
 export function isStale({ held, deployment }: View): boolean {
   if (!held) return true;

@@ -1,4 +1,4 @@
-// The numbers of holding.md, read off a Deployment and its ReplicaSets and Pods.
+// The numbers of docs/holding.md, computed from a Deployment, its ReplicaSets and Pods.
 import { POD_TEMPLATE_HASH } from '../../../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../../../api/types.ts';
 import { replicasOf, resolveLimits, type Limits } from '../../lib/replicas.ts';
@@ -14,13 +14,13 @@ export interface View extends Progress {
   readonly held: Held | undefined;
   /** s and u: the user's maxSurge and maxUnavailable in Pods. */
   readonly limits: Limits;
-  /** maxSurge and maxUnavailable in Pods as they stand on the Deployment. */
+  /** The current maxSurge and maxUnavailable of the Deployment in Pods. */
   readonly budget: Limits;
   /** The ReplicaSet of the Deployment's template. */
   readonly newSet: ReplicaSet | undefined;
   readonly oldSets: readonly ReplicaSet[];
   readonly stableSet: ReplicaSet | undefined;
-  /** Old ReplicaSets with Pods that are not available in the same sense, whatever marks say. */
+  /** Old ReplicaSets with unavailable Pods, by the user's minReadySeconds and regardless of marks. */
   readonly lacking: readonly ReplicaSet[];
 }
 
@@ -43,7 +43,7 @@ export function viewOf(
   const sets = children.replicaSets.filter((set) => isOwnedBy(set, deployment)).sort(oldestFirst);
   const versions = new Map(sets.map((set) => [set, versionOf(set)]));
   const version = (set: ReplicaSet | undefined): Version | undefined => set && versions.get(set);
-  // Whoever held it before, it is this Rollout's now; and what it names as stable is looked at again.
+  // The hold belongs to this Rollout now, and the stable version in the record is checked against the status.
   const held = record && {
     ...record,
     rollout: rollout.metadata.name,
@@ -104,15 +104,15 @@ export function viewOf(
   return { ...view, unsettled: unsettled(view) };
 }
 
-/** `spec.replicas`; the API server always fills it in. */
+/** `spec.replicas`, which the API server always sets. */
 export const sizeOf = (set: ReplicaSet | undefined): number => set?.spec.replicas ?? 0;
 export const hashOf = (set: ReplicaSet | undefined): string => set?.metadata.labels?.[POD_TEMPLATE_HASH] ?? '';
-/** Its Pods that are available, by the native controller's count. */
+/** Number of its available Pods, according to the ReplicaSet controller. */
 export const availableOf = (set: ReplicaSet | undefined): number => set?.status?.availableReplicas ?? 0;
 export const isActive = (set: ReplicaSet): boolean => sizeOf(set) > 0;
 export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySeconds === MARK.minReadySeconds;
 
-/** Available Pods of all versions; the old ones as their ReplicaSets report them. */
+/** Available Pods of all versions. Those of old versions are counted by their ReplicaSets. */
 export const availableInAll = (view: View): number =>
   view.oldSets.reduce((sum, set) => sum + availableOf(set), view.available);
 
@@ -129,8 +129,8 @@ function oldestFirst(a: KubeObject, b: KubeObject): number {
 const compare = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0);
 
 /**
- * The Deployment's status is the native controller's own account of what its cache holds: when it agrees with what the ReplicaSets
- * report, the controller has seen what we have seen.
+ * The status of the Deployment shows what the Deployment controller's cache contains. If it matches the ReplicaSets, the controller has observed the
+ * same state as this snapshot. Otherwise this says what it has not observed yet.
  */
 function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const { deployment, newSet, oldSets, replicas, budget, updated, old } = view;
@@ -142,16 +142,16 @@ function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
   if ((deployment.status?.availableReplicas ?? 0) !== available)
     return 'the Deployment controller to count the available Pods';
-  // A Pod that a mark came too late for has counted for a moment: only its being Ready tells that this has been seen, and is over.
+  // A Pod that became Ready before the mark was available for a moment. The Ready Pods show that the controller has observed its end.
   if ((deployment.status?.readyReplicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.readyReplicas ?? 0), 0))
     return 'the Deployment controller to count the Ready Pods';
-  // A ReplicaSet that has just been made smaller still counts the Pods it lets go: until then nobody knows who has seen it.
+  // A ReplicaSet that was scaled down still counts the Pods that it deletes. Until then the counts cannot be compared.
   const shrinking = oldSets.find((set) => (set.status?.replicas ?? 0) > sizeOf(set));
   if (shrinking) return `${shrinking.metadata.name} to delete its Pods`;
   if ((deployment.status?.replicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0))
     return 'the Deployment controller to count the Pods';
   if (deployment.spec.paused !== true) return undefined;
-  // A single active ReplicaSet, and a new one that is whole and available, get all Pods; several share them, surge included.
+  // A single active ReplicaSet gets all Pods, and so does a complete, available new one. Several ReplicaSets share the Pods including the surge.
   const shared = sets.filter(isActive).length > 1 && !(updated === replicas && availableOf(newSet) === replicas);
   const expected = replicas > 0 && shared ? replicas + budget.surge : replicas;
   return updated + old === expected

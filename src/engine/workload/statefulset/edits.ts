@@ -1,4 +1,4 @@
-// What an edit means for the hold of a StatefulSet.
+// The effect of an edit on the hold of a StatefulSet.
 import { FIELD_OWNERS, HELD } from '../../../api/keys.ts';
 import { isObject, type Json } from '../../../api/json.ts';
 import type { StatefulSet } from '../../../api/types.ts';
@@ -15,7 +15,7 @@ export const statefulSetEdits: WorkloadEdits<StatefulSet, PartitionHeld> = {
   heldBefore(old) {
     const held = readHeld(old);
     const stands = partitionOf(old);
-    // Edited while no webhook was there: what differs from how we left it is the user's.
+    // An edit that no webhook saw: a value that differs from the last write is the user's.
     return held && (stands === (held.partition ?? ALL) ? held : { ...held, user: { partition: stands } });
   },
   holdFirst({ next }, _old, user, { rollout, stable }) {
@@ -24,7 +24,7 @@ export const statefulSetEdits: WorkloadEdits<StatefulSet, PartitionHeld> = {
     return { held, borrowed: { partition: ALL } };
   },
   editOfHeld({ next }, old, held): HeldEdit<PartitionHeld> {
-    // A second call in one admission finds what the first noted.
+    // A second call for the same request finds the record of the first.
     const noted = recordIn(next) === recordIn(old) ? held : { ...held, user: (readHeld(next) ?? held).user };
     const [before, after] = [partitionOf(old), partitionOf(next)];
     const edited = after === before ? noted : { ...noted, user: { partition: after } };

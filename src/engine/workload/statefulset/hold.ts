@@ -1,17 +1,17 @@
-// How a StatefulSet is held and given back: by its partition, which is a native hold. Pods below it keep their version.
+// How a StatefulSet is held and given back: with its partition. Pods below the partition keep their version.
 import { GIVE_BACK, HELD, IN_PROGRESSING } from '../../../api/keys.ts';
 import type { HoldRecord, StatefulSet } from '../../../api/types.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS, inProgressing, readRecord } from '../record.ts';
 
 /** The record on a StatefulSet. */
 export interface PartitionHeld extends HoldRecord {
-  /** The user's own; null where it was absent. */
+  /** The user's partition. Null if it was absent. */
   readonly user: { readonly partition: number | null };
-  /** As we last set it; absent = ALL. Another one on the StatefulSet is an edit that no webhook saw. */
+  /** The last written partition. Absent means ALL. Another value on the StatefulSet is an edit that no webhook saw. */
   readonly partition?: number;
 }
 
-/** A partition that holds every Pod, also those of a scale-out: a Pod below the partition is made with the current version. */
+/** A partition that holds every Pod, including those of a scale-up: Pods below the partition are created with the current version. */
 export const ALL = 2_147_483_647;
 
 export const partitionOf = ({ spec }: StatefulSet): number | null =>
@@ -27,7 +27,7 @@ export function readHeld({ metadata }: StatefulSet): PartitionHeld | undefined {
   const { partition } = read.raw;
   return {
     ...read.record,
-    // What Kubernetes would refuse is replaced by its default.
+    // An invalid value is replaced by the default.
     user: { partition: isPartition(user.partition) ? user.partition : null },
     ...(isPartition(partition) ? { partition } : {}),
   };
@@ -39,7 +39,7 @@ export const heldAnnotations = (held: PartitionHeld): Readonly<Record<string, st
   [IN_PROGRESSING]: inProgressing(held.rollout),
 });
 
-/** A merge patch that gives the StatefulSet back as its user wrote it: the way out when nothing of ours is alive. */
+/** A merge patch that gives the StatefulSet back with the user's partition, for emergencies without a running program. */
 const giveBackPatch = ({ user }: PartitionHeld): string =>
   JSON.stringify({
     metadata: {
@@ -53,7 +53,7 @@ export const partitionPatch = (partition: number | null): Readonly<Record<string
   updateStrategy: { rollingUpdate: { partition } },
 });
 
-/** The record for a template that is held from now on: `partition` is the user's. */
+/** The record of a new hold. `partition`: the user's partition. */
 export const firstHold = (
   partition: number | null,
   { rollout, stable, bypassed }: Pick<PartitionHeld, 'rollout' | 'stable' | 'bypassed'>,

@@ -1,4 +1,4 @@
-// StatefulSets, by partition: the second implementation of the seam for workload kinds. Not released yet (registry.ts).
+// The workload kind StatefulSet, released with partitions. It is disabled (registry.ts).
 import { HELD, PAUSED_UNSEEN } from '../../../api/keys.ts';
 import { STATEFUL_SETS } from '../../../api/resources.ts';
 import type { StatefulSet } from '../../../api/types.ts';
@@ -52,7 +52,7 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
   isSettled: ({ replicas, old, updated, available, unsettled }, tolerated) =>
     replicas > 0 && old === 0 && updated === replicas && unsettled === undefined && available >= replicas - tolerated,
   repair: () => [],
-  // Its controller tries for ever.
+  // The StatefulSet controller retries forever.
   remind: () => [],
 
   isLoose: ({ partition, held }) => held !== undefined && partition < (held.partition ?? ALL),
@@ -78,7 +78,7 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
   advise: (rollout, set) => advise({ rollout, deployment: set }),
 };
 
-/** The record, and the partition that goes with it. */
+/** Writes the record and its partition. */
 function patchHeld(why: Why, set: StatefulSet, held: PartitionHeld, labels: Changes = {}): Effect[] {
   const wanted = held.partition ?? ALL;
   return patchObject(why, STATEFUL_SETS, set, {
@@ -100,8 +100,8 @@ const grant = (progress: PartitionProgress, held: PartitionHeld, partition: numb
   patchHeld(why, progress.workload, { ...held, partition }, stableLabel(progress.stableVersion?.revision));
 
 /**
- * The Pods at and above R - T become the new version, highest first, as many at once as the StatefulSet allows. The partition is lowered only when
- * all Pods above it are new and available; it is raised at once, for Pods that are made later.
+ * Updates the Pods from index R - T on, highest first, with the parallelism of the StatefulSet. The partition is lowered only if all Pods above it
+ * are updated and available. It is raised at once, for Pods that are created later.
  */
 function advance(progress: PartitionProgress, held: PartitionHeld, goal: Goal): Move {
   const { replicas, updated, available, partition, unsettled } = progress;
@@ -110,7 +110,7 @@ function advance(progress: PartitionProgress, held: PartitionHeld, goal: Goal): 
   const wanted = target === 0 ? ALL : replicas - target;
   if (wanted > partition) return act(grant(progress, held, wanted, 'hold')) ?? wait('Pods');
   if (wanted < partition) {
-    // Held whole, nothing is granted: the broken Pods of an earlier version are the release's to mend.
+    // If no Pod was granted yet, broken Pods of an earlier version do not block the release that fixes them.
     if (partition < replicas && !progress.grantedAreThere) return wait('Pods');
     const moved = formatTime(progress.now);
     return act(grant(progress, { ...held, moved }, wanted, 'move')) ?? wait('Pods');
@@ -118,7 +118,7 @@ function advance(progress: PartitionProgress, held: PartitionHeld, goal: Goal): 
   return available >= target - goal.tolerated && updated >= target ? { kind: 'Done' } : wait('Pods');
 }
 
-/** No Pod more: those that are new keep their version when they are made again. */
+/** Stops updating Pods. Updated Pods keep their version when they are recreated. */
 function freeze(progress: PartitionProgress, held: PartitionHeld): Move | undefined {
   const { replicas, updated, partition } = progress;
   const at = updated === 0 ? ALL : replicas - updated;

@@ -1,4 +1,4 @@
-// The numbers of a StatefulSet, counted by its Pods: status.currentReplicas and updatedReplicas are not to be trusted under a partition.
+// The numbers of a StatefulSet, counted from its Pods, because status.currentReplicas and updatedReplicas are unreliable with a partition.
 import { CONTROLLER_REVISION_HASH } from '../../../api/keys.ts';
 import type { ControllerRevision, Pod, StatefulSet } from '../../../api/types.ts';
 import { stableDigest } from '../../release/stable.ts';
@@ -10,7 +10,7 @@ import { ALL, partitionOf, readHeld, type PartitionHeld } from './hold.ts';
 export interface PartitionProgress extends Progress {
   readonly workload: StatefulSet;
   readonly held: PartitionHeld | undefined;
-  /** As it stands; absent is 0. */
+  /** The current partition. Absent is 0. */
   readonly partition: number;
   /** All Pods at or above the partition are of the new version and available. */
   readonly grantedAreThere: boolean;
