@@ -78,25 +78,13 @@ export interface Workload extends KubeObject {
 }
 
 export interface Deployment extends Workload {
-  readonly spec: {
-    readonly replicas?: number;
+  readonly spec: Workload['spec'] & {
     readonly paused?: boolean;
-    readonly minReadySeconds?: number;
     readonly progressDeadlineSeconds?: number;
     readonly revisionHistoryLimit?: number;
     readonly strategy?: DeploymentStrategy;
-    readonly selector: LabelSelector;
-    readonly template: PodTemplate;
   };
-  readonly status?: {
-    readonly observedGeneration?: number;
-    readonly replicas?: number;
-    readonly updatedReplicas?: number;
-    readonly readyReplicas?: number;
-    readonly availableReplicas?: number;
-    readonly unavailableReplicas?: number;
-    readonly conditions?: readonly Condition[];
-  };
+  readonly status?: Workload['status'] & { readonly unavailableReplicas?: number };
 }
 
 export interface ReplicaSet extends KubeObject {

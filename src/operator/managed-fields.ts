@@ -1,4 +1,5 @@
 // Server-side apply never conflicts with Tranche, and after a release all fields have their old owners again.
+import { annotationPath } from '../engine/lib/json-patch.ts';
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import type { KubeObject, Workload } from '../api/types.ts';
 import { isOurs, type ManagedFields } from '../engine/workload/field-owners.ts';
@@ -30,7 +31,7 @@ export function managedFieldsPatch(
   const owners = ends ? kind.fields.readOwners(annotations?.[FIELD_OWNERS]) : [];
   const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
   const value = kind.fields.withOwners(managedFields, owners, kind.borrowed(workload), time);
-  const path = `/metadata/annotations/${FIELD_OWNERS.replaceAll('/', '~1')}`;
+  const path = annotationPath(FIELD_OWNERS);
   return [
     { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
     ...(value.length > 0 ? [{ op: 'replace', path: '/metadata/managedFields', value } as const] : []),

@@ -141,7 +141,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     applier.keepOnly(key, wanting);
     const at = readKey(key);
     const kind = 'kind' in at ? at.kind : undefined;
-    const workload = kind && (await find(key, kind, wanting));
+    const workload = 'kind' in at ? await find(key, at, wanting.length > 0) : undefined;
     if (kind && workload && (await applier.giveBackOwners(key, kind, workload))) return { againAfterMs: 0 };
     if (wanting.length === 0) return kind && workload ? carryOutOrphan(key, kind, workload) : forget(key);
     // 2. The oldest Rollout governs. Deleted Rollouts leave, and the others report that they stand aside.
@@ -218,12 +218,12 @@ export function createOperator(deps: OperatorDeps): Operator {
   const childrenOf = (key: string, workload: Workload): Snapshot['children'] =>
     children.get(key, workload, (object) => writes.newest(key, object));
 
-  /** The workload from the cache, or from the API server if it is not enrolled yet. */
-  async function find(key: string, kind: WorkloadKind, wanting: readonly Rollout[]): Promise<Workload | undefined> {
-    const { namespace, name } = readKey(key) as WorkloadName;
+  /** The workload from the cache, or from the API server if a Rollout names it and it is not enrolled yet. */
+  async function find(key: string, at: WorkloadName, isNamed: boolean): Promise<Workload | undefined> {
+    const { kind, namespace, name } = at;
     const known = workloads.get(kind)?.get(`${namespace}/${name}`);
     if (known) return writes.newest(key, known);
-    return wanting.length === 0 ? undefined : findObject<Workload>(api, kind.resource, { namespace, name });
+    return isNamed ? findObject<Workload>(api, kind.resource, { namespace, name }) : undefined;
   }
 
   /** A workload without a known Rollout, which may be held. */

@@ -1,4 +1,4 @@
-// Who may approve a step and who has approved it, according to the policies that select the Deployment.
+// The approvers of a step and the approvals so far, according to the policies that select the Deployment.
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { approvalPolicies, approvalsOf, requiredApprovals } from '../engine/policy/approval.ts';

@@ -1,4 +1,4 @@
-// Who may approve, and who has.
+// The approvers of a step and the approvals so far.
 import assert from 'node:assert/strict';
 import type { ApprovalRules, ReleasePolicy } from '../../src/api/policy.ts';
 import { approvalRuleOf, approvedBy } from '../../src/view/approval.ts';

@@ -4,7 +4,7 @@ import type { HoldRecord, Rollout, Workload } from '../../api/types.ts';
 import type { Borrowed, HeldEdit } from '../workload/edits.ts';
 import { writeOwners } from '../workload/field-owners.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
-import { HELD_ANNOTATIONS } from '../workload/record.ts';
+import { WITHOUT_HOLD } from '../workload/record.ts';
 import { annotationOf, governs, keepLabels, labelOf, type Context } from './edit.ts';
 import type { Wanted } from './patch.ts';
 
@@ -35,7 +35,7 @@ export const freed = (
     [keys.STABLE_REVISION]: null,
   },
   annotations: {
-    ...Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
+    ...WITHOUT_HOLD.annotations,
     [keys.CHANGED_BY]: author,
   },
   borrowed: { ...held.user },

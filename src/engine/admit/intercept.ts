@@ -2,7 +2,7 @@
 import * as keys from '../../api/keys.ts';
 import type { Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
-import type { PatchOp } from '../lib/json-patch.ts';
+import { annotationPath, type PatchOp } from '../lib/json-patch.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
 import { recordTooLarge } from '../workload/annotation-size.ts';
@@ -218,5 +218,4 @@ const authorOf = ({ changed, user }: Context, old: Deployment): string | null =>
   changed ? user : (annotationOf(old, keys.CHANGED_BY) ?? null);
 
 /** True for an operation on the annotation with the field owners, which changes no settings of the user. */
-const isOwnersNote = ({ path }: PatchOp): boolean =>
-  path === `/metadata/annotations/${keys.FIELD_OWNERS.replace('/', '~1')}`;
+const isOwnersNote = ({ path }: PatchOp): boolean => path === annotationPath(keys.FIELD_OWNERS);

@@ -9,6 +9,9 @@ export type PatchOp =
 const escape = (key: string): string =>
   key.includes('/') || key.includes('~') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;
 
+/** JSON pointer of an annotation. */
+export const annotationPath = (key: string): string => `/metadata/annotations/${escape(key)}`;
+
 export const read = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
 
 /** Operations that set `values` in the map at `path`, which may be absent or null in the received object. Null removes a key. */

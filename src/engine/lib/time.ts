@@ -69,3 +69,9 @@ function dateOf(days: number): [number, number, number] {
   const day = dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
   return [yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day];
 }
+
+/** The first of these times that is later than now. Undefined if there is none. */
+export function earliestAfter(now: number, times: readonly (number | undefined)[]): number | undefined {
+  const coming = times.filter((time) => time !== undefined).filter((time) => time > now);
+  return coming.length > 0 ? Math.min(...coming) : undefined;
+}

@@ -7,7 +7,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { draftOf, progressingReason, report, setCondition } from '../status.ts';
 import { patchObject } from '../workload/effects.ts';
 import { decisionOf, type Progress } from '../workload/kind.ts';
-import { HELD_ANNOTATIONS } from '../workload/record.ts';
+import { WITHOUT_HOLD } from '../workload/record.ts';
 import { isUsedId } from './release-id.ts';
 
 /** Holds the change at once, with everything that the webhook would have written. The release starts with the next decision. */
@@ -51,7 +51,7 @@ export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldReco
 
 /** Removes a record that is not about this workload. */
 export function dropRecord({ kind, workload }: Progress): Decision {
-  const annotations = Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null]));
+  const { annotations } = WITHOUT_HOLD;
   const effects = patchObject('leave', kind.resource, workload, { annotations });
   return { ...nothing, effects, needsChildren: true };
 }

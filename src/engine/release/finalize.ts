@@ -14,7 +14,7 @@ import type { HoldRecord, TemplateDigest, Workload } from '../../api/types.ts';
 import { podsOf } from '../lib/replicas.ts';
 import { patchRollout } from '../workload/effects.ts';
 import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } from '../workload/kind.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS } from '../workload/record.ts';
+import { WITHOUT_HOLD } from '../workload/record.ts';
 import { kindOf } from '../workload/registry.ts';
 import { isLeftBehind } from './openkruise.ts';
 import { withoutReplan } from '../steps/replan.ts';
@@ -264,8 +264,8 @@ function storedInstead({ held, workload }: Progress, template: TemplateDigest): 
 const generationOf = ({ metadata }: Workload): string => `generation ${metadata.generation ?? 0}`;
 
 const nothingOfOurs = {
-  labels: Object.fromEntries([WORKLOAD_TYPE, ...HELD_LABELS].map((key) => [key, null])),
-  annotations: Object.fromEntries([CHANGED_BY, PAUSED_UNSEEN, ...HELD_ANNOTATIONS].map((key) => [key, null])),
+  labels: { [WORKLOAD_TYPE]: null, ...WITHOUT_HOLD.labels },
+  annotations: { [CHANGED_BY]: null, [PAUSED_UNSEEN]: null, ...WITHOUT_HOLD.annotations },
 };
 
 function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {

@@ -12,7 +12,7 @@ import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld, type Settings } fr
 import { deploymentKind } from '../workload/deployment/kind.ts';
 import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../workload/deployment/view.ts';
 import type { ProgressFacts } from '../workload/kind.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS } from '../workload/record.ts';
+import { WITHOUT_HOLD } from '../workload/record.ts';
 import { ownerOf } from './governing-rollout.ts';
 import { leftoverOf, settingsBefore, tracesOf, type Leftover } from './openkruise.ts';
 
@@ -239,8 +239,7 @@ function onward({ view }: Situation, { spec, status }: Rollout): string {
 /** Restores the user's settings and resumes in one write. Between two writes, strategy Recreate would delete every Pod. */
 function giveBack({ deployment, settings, guessed }: Situation, says: string, template?: PatchOp): TakeoverPlan {
   const ops = patch(deployment, settings, {
-    annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
-    labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
+    ...WITHOUT_HOLD,
   });
   return { kind: 'PatchDeployment', ops: template ? [...ops, template] : ops, says: `given back: ${says}`, guessed };
 }

@@ -1,7 +1,8 @@
 // Predicts what a release will do in each step, with the budgets that the release itself will use.
 import type { HistoryEntry, IntOrString, Rollout, Workload } from '../../api/types.ts';
 import { stepTargets, type Limits } from '../lib/replicas.ts';
-import { kindOf } from '../workload/registry.ts';
+import { deploymentKind } from '../workload/deployment/kind.ts';
+import type { WorkloadKind } from '../workload/kind.ts';
 import { parseTime } from '../lib/time.ts';
 
 export type Wait = 'Approval' | 'None' | { readonly seconds: number };
@@ -35,9 +36,12 @@ export interface Plan {
 }
 
 /** `size`: another number of replicas than the workload's. */
-export function planRelease(rollout: Rollout, workload: Workload, size?: number): Plan {
-  const kind = kindOf(rollout.spec.workloadRef);
-  if (!kind) throw new Error(`${rollout.spec.workloadRef.kind} is not a supported kind`);
+export function planRelease(
+  rollout: Rollout,
+  workload: Workload,
+  size?: number,
+  kind: WorkloadKind = deploymentKind,
+): Plan {
   const replicas = size ?? kind.replicas(workload);
   const { limits, worst: worstOf } = kind.spending(workload, replicas);
   const steps: PlannedStep[] = [];

@@ -4,6 +4,7 @@ import { GIVE_BACK, HELD, IN_PROGRESSING, KRUISE_EXTRA_STATUS, STABLE_REVISION }
 import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
 import type { HoldRecord, KubeObject, TemplateDigest } from '../../api/types.ts';
 import { parseTime } from '../lib/time.ts';
+import type { MetadataChange } from './kind.ts';
 import { readTrace } from '../trace/trace.ts';
 
 /** Annotations that indicate a hold. */
@@ -11,6 +12,12 @@ export const HELD_SIGNS = [HELD, IN_PROGRESSING] as const;
 /** Annotations of a held workload. They are removed when it is given back. */
 export const HELD_ANNOTATIONS = [...HELD_SIGNS, GIVE_BACK, KRUISE_EXTRA_STATUS] as const;
 export const HELD_LABELS = [STABLE_REVISION] as const;
+
+/** Removes the labels and annotations of a hold, as part of a merge patch. */
+export const WITHOUT_HOLD: Required<MetadataChange> = {
+  annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
+  labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
+};
 
 /** Value of the annotation that OpenKruise's clients read. */
 export const inProgressing = (rollout: string): string => JSON.stringify({ rolloutName: rollout });

@@ -25,6 +25,13 @@ const rolloutOf = (steps: readonly CanaryStep[]): Rollout => ({
 });
 
 describe('the plan of a release', () => {
+  it('does not depend on the kind that the Rollout names', () => {
+    const rollout = rolloutOf([{ replicas: 1 }, { replicas: '100%' }]);
+    const workloadRef = { apiVersion: 'apps.kruise.io/v1alpha1', kind: 'CloneSet', name: 'web' };
+    const other = { ...rollout, spec: { ...rollout.spec, workloadRef } };
+    assert.deepEqual(planRelease(other, deploymentOf(10, 2, 1)), planRelease(rollout, deploymentOf(10, 2, 1)));
+  });
+
   it('says for each step how many Pods are new, old, beyond and missing, and what leads on', () => {
     const steps = [{ replicas: 1 }, { replicas: '50%', pause: { duration: 60 } }, { replicas: '100%' }];
     const plan = planRelease(rolloutOf(steps), deploymentOf(10, 2, 1));

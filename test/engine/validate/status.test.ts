@@ -1,4 +1,4 @@
-// Who may write what into a Rollout's status.
+// Checks of writes to a Rollout's status: the fields that each user may change.
 import assert from 'node:assert/strict';
 import type { Rollout, RolloutStatus } from '../../../src/api/types.ts';
 import { isApproval, restoreDropped, validateStatusWrite } from '../../../src/engine/validate/status.ts';

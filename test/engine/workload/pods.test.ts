@@ -1,4 +1,4 @@
-// Whose Pods these are, and how they are.
+// Owners and states of Pods.
 import assert from 'node:assert/strict';
 import type { ObjectMeta, OwnerReference, Pod } from '../../../src/api/types.ts';
 import { isAlive, isFailed, isOwnedBy, readySince } from '../../../src/engine/workload/pods.ts';

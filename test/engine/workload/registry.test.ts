@@ -21,6 +21,12 @@ describe('a reference names', () => {
   rows(table, (apiVersion, kind, plural) =>
     assert.equal(kindOf({ apiVersion, kind, name: 'web' })?.resource.plural, plural),
   );
+
+  it('the same without an apiVersion, or with one of a wrong type: a stored reference may have passed no schema', () => {
+    for (const apiVersion of [undefined, null, 1, {}])
+      assert.equal(kindOf({ apiVersion, kind: 'Deployment', name: 'web' } as never)?.resource.plural, 'deployments');
+    assert.equal(kindOf({}), undefined);
+  });
 });
 
 describe('the kinds that are released', () => {

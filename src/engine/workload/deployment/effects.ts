@@ -1,11 +1,12 @@
 // Writes of a Deployment and its ReplicaSets, as effects.
+import { annotationPath } from '../../lib/json-patch.ts';
 import { GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../../../api/keys.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../../api/resources.ts';
 import type { Deployment, Held, PodTemplate, ReplicaSet } from '../../../api/types.ts';
 import type { Effect, Why } from '../../decision.ts';
 import { patchObject, version } from '../effects.ts';
 import type { Changes, MetadataChange } from '../kind.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS } from '../record.ts';
+import { WITHOUT_HOLD } from '../record.ts';
 import { freedSettings, heldAnnotations, settingsPatch, writeHeld, type Settings } from './hold.ts';
 
 interface DeploymentChange extends MetadataChange {
@@ -32,17 +33,12 @@ export function patchHeld(
   return patchDeployment(why, deployment, { settings, labels, annotations });
 }
 
-const GIVEN_BACK: Required<MetadataChange> = {
-  labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
-  annotations: Object.fromEntries([...HELD_ANNOTATIONS, GLASS_BROKEN].map((key) => [key, null])),
-};
-
 /** Gives the Deployment back with the user's settings and `more`. */
 export const freeDeployment = (deployment: Deployment, held: Held, more: MetadataChange = {}): Effect[] =>
   patchDeployment('free', deployment, {
     settings: freedSettings(held),
-    labels: { ...GIVEN_BACK.labels, ...more.labels },
-    annotations: { ...GIVEN_BACK.annotations, ...more.annotations },
+    labels: { ...WITHOUT_HOLD.labels, ...more.labels },
+    annotations: { ...WITHOUT_HOLD.annotations, [GLASS_BROKEN]: null, ...more.annotations },
   });
 
 /** Replaces the whole template, because a merge patch cannot remove unknown fields. The Deployment stays held, with the record `held`. */
@@ -55,9 +51,7 @@ export const revertDeployment = (deployment: Deployment, template: PodTemplate, 
     { op: 'replace', path: '/metadata/resourceVersion', value: version(deployment) },
     { op: 'replace', path: '/spec/template', value: template },
     { op: 'add', path: '/spec/paused', value: true },
-    ...(held
-      ? [{ op: 'add', path: `/metadata/annotations/${HELD.replace('/', '~1')}`, value: writeHeld(held) } as const]
-      : []),
+    ...(held ? [{ op: 'add', path: annotationPath(HELD), value: writeHeld(held) } as const] : []),
   ],
 });
 

@@ -8,7 +8,7 @@ import {
 } from '../../../api/keys.ts';
 import type { Deployment, Held, IntOrString, TemplateDigest } from '../../../api/types.ts';
 import { replicasOf, resolveLimits, shareOf } from '../../lib/replicas.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, inProgressing, readRecord, timesOf } from '../record.ts';
+import { WITHOUT_HOLD, inProgressing, readRecord, timesOf } from '../record.ts';
 
 /** The five borrowed fields of a Deployment. `null` if absent. */
 export type Settings = Held['user'];
@@ -131,10 +131,7 @@ export function writeHeld(held: Held): string {
 export function giveBackPatch({ user }: Held): string {
   const { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = user;
   return JSON.stringify({
-    metadata: {
-      annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
-      labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
-    },
+    metadata: WITHOUT_HOLD,
     spec: {
       paused,
       minReadySeconds,

@@ -1,6 +1,7 @@
 // The numbers of docs/holding.md, computed from a Deployment, its ReplicaSets and Pods.
 import { POD_TEMPLATE_HASH } from '../../../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../../../api/types.ts';
+import { earliestAfter } from '../../lib/time.ts';
 import { replicasOf, resolveLimits, type Limits } from '../../lib/replicas.ts';
 import { isMoving, MARK, readHeld, settingsOf } from './hold.ts';
 import { sameTemplate } from '../../lib/template.ts';
@@ -115,11 +116,6 @@ export const isMarkedSet = (set: ReplicaSet): boolean => set.spec.minReadySecond
 /** Available Pods of all versions. Those of old versions are counted by their ReplicaSets. */
 export const availableInAll = (view: View): number =>
   view.oldSets.reduce((sum, set) => sum + availableOf(set), view.available);
-
-function earliestAfter(now: number, times: readonly number[]): number | undefined {
-  const coming = times.filter((time) => time > now);
-  return coming.length > 0 ? Math.min(...coming) : undefined;
-}
 
 function oldestFirst(a: KubeObject, b: KubeObject): number {
   const [x, y] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];

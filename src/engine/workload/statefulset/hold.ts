@@ -1,7 +1,7 @@
 // How a StatefulSet is held and given back: with its partition. Pods below the partition keep their version.
 import { GIVE_BACK, HELD, IN_PROGRESSING } from '../../../api/keys.ts';
 import type { HoldRecord, StatefulSet } from '../../../api/types.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS, inProgressing, readRecord } from '../record.ts';
+import { WITHOUT_HOLD, inProgressing, readRecord } from '../record.ts';
 
 /** The record on a StatefulSet. */
 export interface PartitionHeld extends HoldRecord {
@@ -42,10 +42,7 @@ export const heldAnnotations = (held: PartitionHeld): Readonly<Record<string, st
 /** A merge patch that gives the StatefulSet back with the user's partition, for emergencies without a running program. */
 const giveBackPatch = ({ user }: PartitionHeld): string =>
   JSON.stringify({
-    metadata: {
-      annotations: Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])),
-      labels: Object.fromEntries(HELD_LABELS.map((key) => [key, null])),
-    },
+    metadata: WITHOUT_HOLD,
     spec: partitionPatch(user.partition),
   });
 

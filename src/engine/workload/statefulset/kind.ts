@@ -1,4 +1,5 @@
 // The workload kind StatefulSet, released with partitions. It is disabled (registry.ts).
+import { annotationPath } from '../../lib/json-patch.ts';
 import { HELD, PAUSED_UNSEEN } from '../../../api/keys.ts';
 import { STATEFUL_SETS } from '../../../api/resources.ts';
 import type { StatefulSet } from '../../../api/types.ts';
@@ -7,7 +8,7 @@ import { formatTime } from '../../lib/time.ts';
 import { advise } from '../../validate/advice.ts';
 import { patchObject, stableLabel, version } from '../effects.ts';
 import { act, wait, type Changes, type Goal, type MetadataChange, type Move, type WorkloadKind } from '../kind.ts';
-import { HELD_ANNOTATIONS, HELD_LABELS } from '../record.ts';
+import { WITHOUT_HOLD } from '../record.ts';
 import { statefulSetEdits, statefulSetFields } from './edits.ts';
 import { ALL, firstHold, heldAnnotations, partitionOf, partitionPatch, readHeld, type PartitionHeld } from './hold.ts';
 import { progressOf, type PartitionProgress } from './progress.ts';
@@ -42,11 +43,7 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
     patch: [
       { op: 'replace', path: '/metadata/resourceVersion', value: version(set) },
       { op: 'replace', path: '/spec/template', value: template },
-      ...(held
-        ? ([
-            { op: 'add', path: `/metadata/annotations/${HELD.replace('/', '~1')}`, value: JSON.stringify(held) },
-          ] as const)
-        : []),
+      ...(held ? ([{ op: 'add', path: annotationPath(HELD), value: JSON.stringify(held) }] as const) : []),
     ],
   }),
   isSettled: ({ replicas, old, updated, available, unsettled }, tolerated) =>
@@ -90,8 +87,8 @@ function patchHeld(why: Why, set: StatefulSet, held: PartitionHeld, labels: Chan
 
 function free(set: StatefulSet, { user }: PartitionHeld, more: MetadataChange = {}): Effect[] {
   return patchObject('free', STATEFUL_SETS, set, {
-    labels: { ...Object.fromEntries(HELD_LABELS.map((key) => [key, null])), ...more.labels },
-    annotations: { ...Object.fromEntries(HELD_ANNOTATIONS.map((key) => [key, null])), ...more.annotations },
+    labels: { ...WITHOUT_HOLD.labels, ...more.labels },
+    annotations: { ...WITHOUT_HOLD.annotations, ...more.annotations },
     spec: partitionOf(set) === user.partition ? undefined : partitionPatch(user.partition),
   });
 }

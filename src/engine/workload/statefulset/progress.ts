@@ -1,6 +1,7 @@
 // The numbers of a StatefulSet, counted from its Pods, because status.currentReplicas and updatedReplicas are unreliable with a partition.
 import { CONTROLLER_REVISION_HASH } from '../../../api/keys.ts';
 import type { ControllerRevision, Pod, StatefulSet } from '../../../api/types.ts';
+import { earliestAfter } from '../../lib/time.ts';
 import { stableDigest } from '../../release/stable.ts';
 import type { Children } from '../../snapshot.ts';
 import type { Progress, ProgressFacts, Version, WorkloadKind } from '../kind.ts';
@@ -82,8 +83,8 @@ export function progressOf(
     pods,
     failed: all.filter((pod) => isNew(pod) && isFailed(pod)),
     available: pods.filter(isAvailable).length,
-    availableAt: nextAfter(now, pods.map(dueAt)),
-    oldAvailableAt: nextAfter(now, alive.filter((pod) => !isNew(pod)).map(dueAt)),
+    availableAt: earliestAfter(now, pods.map(dueAt)),
+    oldAvailableAt: earliestAfter(now, alive.filter((pod) => !isNew(pod)).map(dueAt)),
     unsettled: seen ? undefined : 'the StatefulSet controller to observe the last change',
     stopped: Math.min(partition, replicas) >= replicas - pods.length,
     moving: held !== undefined && partition < replicas - pods.length && partition === (held.partition ?? ALL),
@@ -93,8 +94,3 @@ export function progressOf(
 }
 
 const revisionOf = ({ metadata }: Pod): string | undefined => metadata.labels?.[CONTROLLER_REVISION_HASH];
-
-function nextAfter(now: number, times: readonly (number | undefined)[]): number | undefined {
-  const later = times.filter((time) => time !== undefined).filter((time) => time > now);
-  return later.length > 0 ? Math.min(...later) : undefined;
-}
