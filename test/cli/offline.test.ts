@@ -221,6 +221,8 @@ describe('kubectl tranche, on the command line', () => {
       ]);
       return stderr;
     };
+    // The list of commands loads none of them.
+    assert.doesNotMatch(await traced('--help'), /src\/cli\/commands\//);
     for (const args of [['--help'], ['version'], ['approve', '--help'], ['completion', 'bash']]) {
       const loaded = await traced(...args);
       assert.match(loaded, /commander/);
