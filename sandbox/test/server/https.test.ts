@@ -171,9 +171,6 @@ describe('npm run sandbox', () => {
     assert.match(number.stderr, /^sandbox: invalid --port "many": must be a whole number from 0 to 65535\n$/);
     const unwritable = await run('--port', '0', '--kubeconfig', join(folder, 'no', 'such', 'folder'));
     assert.equal(unwritable.code, 2);
-    assert.match(
-      unwritable.stderr,
-      /cannot write .*: use a file in an existing, writable folder\n$/,
-    );
+    assert.match(unwritable.stderr, /cannot write .*: use a file in an existing, writable folder\n$/);
   });
 });
