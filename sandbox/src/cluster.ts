@@ -1,4 +1,4 @@
-// The embedded cluster: storage, table of resources and pipeline put together, for callers in the same process and over HTTPS.
+// The embedded cluster: connects storage, table of resources and pipeline, for callers in the same process and over HTTPS.
 import {
   createAdmission,
   policyChecks,
@@ -33,26 +33,26 @@ import type { Admission, FieldTracker, Machinery, Result } from './core/call.ts'
 
 export type { Admission } from './core/call.ts';
 
-/** The version of Kubernetes that the sandbox behaves like. */
+/** The version of Kubernetes that the sandbox emulates. */
 export const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.2' };
 
 export const ADMIN: User = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
 export interface ClusterOptions {
   clock: Clock;
-  /** What is stored already; absent = nothing. */
+  /** The initial content. Absent: empty. */
   store?: Store;
-  /** PEM: signs the tokens of service accounts; absent = a new one. */
+  /** PEM key that signs service account tokens. Absent: a new key. */
   signingKey?: string;
-  /** Takes the place of webhooks and policies: for tests that decide in process. */
+  /** Replaces webhooks and policies, for tests that decide in the same process. */
   admission?: ((store: Store, registry: Registry) => Admission) | undefined;
-  /** Webhooks in this process, called after those that are configured. */
+  /** Webhooks in this process. They are called after the configured ones. */
   inProcess?: readonly InProcessWebhook[] | undefined;
-  /** Where Services listen in reality, for webhooks. */
+  /** The addresses of Services, for webhooks. */
   resolveService?: ResolveService | undefined;
-  /** Ownership of fields, for server-side apply; absent in virtual time, where nobody looks at it. */
+  /** Field ownership for server-side apply. Absent in virtual time, where it is not needed. */
   fields?: FieldTracker | undefined;
-  /** What discovery says the server's address is. */
+  /** The address of the server in discovery. */
   serverAddress?: string;
 }
 
@@ -110,7 +110,7 @@ export class Cluster {
     }
   }
 
-  /** The cluster as this user sees it, without a detour over the wire. Lists carry the stored objects themselves. */
+  /** A client for this user that calls the pipeline directly. Lists contain the stored objects themselves. */
   client(user: User = ADMIN, userAgent = user.username): Client {
     return {
       request: async (method, path, options = {}) => {
@@ -127,7 +127,7 @@ export class Cluster {
     };
   }
 
-  /** Any request, and its answer in the form the client asked for. Never rejects. */
+  /** Handles any request and encodes the answer. Never rejects. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
     const warnings: string[] = [];
     let response: ApiResponse;
@@ -187,14 +187,14 @@ export class Cluster {
     throw new PageNotFound();
   }
 
-  /** Whether the path lies within a native group: what is not found there is said in a Status, elsewhere as plain text. */
+  /** Whether the path is in a native group. There, a 404 is a Status; elsewhere, it is plain text. */
   private isNative(path: string): boolean {
     const [, root, group] = path.split('/');
     if (root === 'api') return true;
     return root === 'apis' && this.registry.all().some((type) => type.group === group && !type.custom);
   }
 
-  /** Ends what goes on in the background. */
+  /** Stops background work. */
   close(): void {
     this.definitions.stop();
     this.webhooks.close();
@@ -211,16 +211,16 @@ export class Cluster {
   }
 }
 
-/** Headers are bytes: what is not ASCII goes as UTF-8. */
+/** Encodes text as UTF-8 bytes for headers. */
 const warningHeader = (text: string): string =>
   Buffer.from(`299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[\r\n\t]+/g, ' ')}"`).toString('latin1');
 
-/** A webhook's answer must come in this time. */
+/** The timeout for conversion webhooks. */
 const CONVERSION_SECONDS = 30;
 
 const CLEANER: User = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
 
-/** Nobody grants what he does not hold: checked with, and before, what admission has to say. */
+/** The escalation check runs with validating admission, before its other checks. */
 const withEscalationCheck = (auth: Auth, webhooks: Admission): Admission => ({
   mutate: (request) => webhooks.mutate(request),
   async validate(request) {
@@ -253,7 +253,7 @@ const unknownResource = (): ApiError =>
 function errorResponse(error: unknown): ApiResponse {
   if (error instanceof PageNotFound) return text(404, '404 page not found\n');
   if (error instanceof ApiError) return failure(error);
-  // A mistake in the sandbox itself: say where, it is read by whoever develops with it.
+  // A bug in the sandbox: print the stack for the developer.
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return failure(
     new ApiError({

@@ -1,4 +1,4 @@
-// Keeps a cluster in a folder, as etcd and /etc/kubernetes/pki do: a journal of every change, and the keys, for the next start.
+// Keeps a cluster in a folder, like etcd and /etc/kubernetes/pki: a journal of all changes, and the keys, for the next start.
 import {
   closeSync,
   existsSync,
@@ -15,7 +15,7 @@ import { Store, type Kept } from './core/store.ts';
 import type { KubeObject } from './core/types.ts';
 import { createAuthority, type Authority, type Pair } from './server/certificates.ts';
 
-/** What is in the folder cannot be used; the message says what to do. */
+/** The content of the folder is not usable. The message says what to do. */
 export class DataError extends Error {}
 
 export interface Data {
@@ -24,7 +24,7 @@ export interface Data {
   close(): void;
 }
 
-/** A line of the journal: where the counter is, what an object is now, or that one is gone. */
+/** A line of the journal: the counter, an object, or a deletion. */
 interface Line {
   revision: number;
   collection?: string;
@@ -35,8 +35,8 @@ interface Line {
 const PRIVATE = 0o600;
 
 /**
- * What was answered is in the journal, whenever the process is killed: each change is handed to the operating system before anybody
- * hears of it. (A crash of the machine is another matter: nothing is synced to disk.)
+ * All answered changes are in the journal, even if the process is killed: each change is passed to the operating system before
+ * anyone receives it. (It is not synced to disk, so a crash of the machine may lose changes.)
  */
 export async function openData(folder: string): Promise<Data> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -44,7 +44,7 @@ export async function openData(folder: string): Promise<Data> {
   const journal = path.join(folder, 'journal.jsonl');
   const kept = readJournal(journal);
   const store = new Store(kept ? { kept } : {});
-  // Written anew at every start, so that it holds each object once.
+  // Rewritten at each start, so that it contains each object once.
   const fresh = `${journal}.new`;
   const lines: Line[] = [{ revision: store.revision }, ...(kept?.objects ?? []).map(lineOf)];
   writeFileSync(fresh, lines.map(textOf).join(''), { mode: PRIVATE });
@@ -78,7 +78,7 @@ const lineOf = ({ collection, object }: Kept['objects'][number]): Line => ({
 async function readKeys(file: string): Promise<{ root: Pair; signingKey: string }> {
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as { root: Pair; signingKey: string };
   const keys = { root: (await createAuthority()).pair, signingKey: signingKeyText() };
-  // Renamed last: nobody ever finds half a file.
+  // The rename comes last, so the file is always complete.
   writeFileSync(`${file}.new`, JSON.stringify(keys), { mode: PRIVATE });
   renameSync(`${file}.new`, file);
   return keys;
@@ -89,16 +89,19 @@ function readJournal(file: string): Kept | undefined {
   const objects = new Map<string, Kept['objects'][number]>();
   let revision = 1;
   const lines = readFileSync(file, 'utf8').split('\n');
-  // A process that was killed may have left half a line, of a change that nobody has heard of.
+  // A killed process may leave an incomplete line, whose change nobody has received.
   lines.pop();
   for (const [i, text] of lines.entries()) {
     let line: Line;
     try {
       line = JSON.parse(text) as Line;
     } catch (error) {
-      throw new DataError(`${file} is not a journal (line ${i + 1}): remove the folder, or give another with --data`, {
-        cause: error,
-      });
+      throw new DataError(
+        `${file} is not a valid journal (line ${i + 1}): remove the folder, or choose another one with --data`,
+        {
+          cause: error,
+        },
+      );
     }
     revision = Math.max(revision, line.revision);
     const { collection, object } = line;

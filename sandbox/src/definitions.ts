@@ -1,4 +1,4 @@
-// Keeps the table of resources in step with the CustomResourceDefinitions: adds their kinds, and cleans up when one goes.
+// Updates the table of resources for CustomResourceDefinitions: adds their kinds, and cleans up after their deletion.
 import { collectionOf, type Registry } from './core/resources.ts';
 import { establish, resourceTypesOf, type Conversion } from './crd/index.ts';
 import { CLEANUP } from './kinds/extensions.ts';
@@ -7,7 +7,7 @@ import { ApiError, type Client, type Clock, type KubeObject, type ResourceType }
 import type { Store } from './core/store.ts';
 
 const COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions';
-/** Names are accepted a moment after the definition is stored, never within its creation. */
+/** Names are accepted shortly after the creation of the definition, not during it. */
 const ESTABLISH_MS = 5;
 const CLEANUP_MS = 50;
 
@@ -17,7 +17,7 @@ export class Definitions {
   private readonly clock: Clock;
   private readonly client: Client;
   private readonly conversion: Conversion | undefined;
-  /** What each definition has in the table, by its name; with the spec it was made from. */
+  /** The rows of each definition by its name, with the spec that they come from. */
   private readonly served = new Map<string, { spec: unknown; rows: ResourceType[] }>();
   private stopped = false;
 
@@ -31,7 +31,7 @@ export class Definitions {
       if (type === 'DELETED') this.drop(object.metadata.name);
       else this.clock.after(ESTABLISH_MS, () => this.look(object.metadata.name));
     });
-    // Those of an earlier life of the server.
+    // Definitions from before a restart.
     for (const { metadata } of this.store.list(COLLECTION)) this.look(metadata.name);
   }
 
@@ -47,7 +47,7 @@ export class Definitions {
       return;
     }
     const next = establish(definition, timestamp(this.clock.now()), [...this.store.list(COLLECTION)]);
-    // The commit comes back here; nothing changes the second time.
+    // The commit calls this function again. The second call changes nothing.
     if (next && this.store.commit(COLLECTION, definition, next)) return;
     if (isEstablished(definition)) this.serve(definition);
   }
@@ -68,7 +68,7 @@ export class Definitions {
     if (row) this.registry.remove(row.group, row.plural);
   }
 
-  /** Deletes every object of the kind as a client would, and lets the definition go when none is left. */
+  /** Deletes all objects of the kind as a client would, then removes the finalizer of the definition. */
   private async cleanUp(definition: KubeObject): Promise<void> {
     const { name } = definition.metadata;
     const [row] = this.served.get(name)?.rows ?? [];

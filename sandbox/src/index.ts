@@ -1,4 +1,4 @@
-// The sandbox's front door: an embedded cluster on loopback, for trying out and for tests.
+// The entry point of the sandbox: an embedded cluster on loopback, for trying and testing.
 import type { InProcessWebhook, ResolveService } from './admission/index.ts';
 import { fieldTracker } from './apply/index.ts';
 import { bootstrapObjects, startAggregation } from './auth/index.ts';
@@ -14,19 +14,19 @@ import { newUid, timestamp } from './core/names.ts';
 import type { User } from './core/types.ts';
 
 export interface SandboxOptions {
-  /** 0: any free one. */
+  /** 0: a free port. */
   port?: number;
-  /** A folder to keep everything in: who starts again with the same one finds the same cluster. Absent: in memory only. */
+  /** A folder for all data. A start with the same folder continues the cluster. Absent: in memory only. */
   data?: string;
-  /** From a Pod being scheduled to being Ready. */
+  /** Milliseconds from scheduling to Ready. */
   readyMs?: number;
-  /** How many nodes there are, each with room for 110 Pods. Default 3. */
+  /** Number of nodes, each with room for 110 Pods. Default 3. */
   nodes?: number;
-  /** Where Services listen in reality, so that webhooks registered by service can be called. */
+  /** The addresses of Services, so that webhooks of Services can be called. */
   resolveService?: ResolveService;
   /** Webhooks in this process. */
   inProcess?: readonly InProcessWebhook[];
-  /** How the controllers and the kubelet behave, where it is not as in a quiet cluster. */
+  /** Options for controllers and kubelet that differ from the defaults. */
   controllers?: Pick<ControllersOptions, 'verbose' | 'jitter' | 'stopMs' | 'onError'>;
 }
 
@@ -83,7 +83,7 @@ export async function startSandbox({
   };
 }
 
-/** The program a component is part of in a real cluster: owner of the fields it writes. */
+/** The program of a component in a real cluster, which owns the fields that it writes. */
 const programOf = ({ username }: User): string =>
   username.startsWith('system:serviceaccount:kube-system:')
     ? 'kube-controller-manager'
@@ -91,7 +91,7 @@ const programOf = ({ username }: User): string =>
       ? 'kubelet'
       : username.replace(/^system:/, '');
 
-/** The roles and bindings every cluster starts with. */
+/** The default roles and bindings of a cluster. */
 function bootstrap({ store, registry, clock }: Cluster): void {
   for (const object of bootstrapObjects()) {
     const [group, version] = object.apiVersion.split('/') as [string, string];

@@ -32,7 +32,7 @@ function readArguments(args: string[]): Arguments {
   }
   const kubeconfig = values.kubeconfig;
   if (typeof kubeconfig !== 'string' || !kubeconfig) {
-    throw new UserError(`--kubeconfig says where to write the kubeconfig, and is missing. ${USAGE}`);
+    throw new UserError(`--kubeconfig is required. ${USAGE}`);
   }
   return {
     kubeconfig,
@@ -45,7 +45,7 @@ function readArguments(args: string[]): Arguments {
 function readNumber(name: string, text: unknown, min: number, max: number): number {
   const value = /^\d+$/.test(String(text)) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
-  throw new UserError(`${name} is ${JSON.stringify(text)}, but must be a whole number from ${min} to ${max}`);
+  throw new UserError(`invalid ${name} ${JSON.stringify(text)}: must be a whole number from ${min} to ${max}`);
 }
 
 async function start({ port, readyMs, data }: Arguments): Promise<Sandbox> {
@@ -56,11 +56,10 @@ async function start({ port, readyMs, data }: Arguments): Promise<Sandbox> {
     if (error instanceof DataError) throw new UserError(error.message);
     if (code === 'EADDRINUSE') {
       throw new UserError(
-        `port ${port} is in use: end what uses it, or choose another with --port (0 picks a free one)`,
+        `port ${port} is in use: stop the program that uses it, or choose another port with --port (0 picks a free one)`,
       );
     }
-    if (code === 'EACCES')
-      throw new UserError(`port ${port} may not be opened by this user: choose one above 1023 with --port`);
+    if (code === 'EACCES') throw new UserError(`no permission to open port ${port}: choose one above 1023 with --port`);
     throw error;
   }
 }
@@ -76,7 +75,7 @@ async function main(): Promise<void> {
   } catch (error) {
     await sandbox.close();
     throw new UserError(
-      `cannot write ${args.kubeconfig} (${(error as Error).message}): give --kubeconfig a file in a folder that exists and may be written to`,
+      `cannot write ${args.kubeconfig} (${(error as Error).message}): use a file in an existing, writable folder`,
     );
   }
   process.once('SIGINT', () => end(0));

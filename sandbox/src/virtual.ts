@@ -1,4 +1,4 @@
-// A whole cluster in virtual time: store, pipeline, controllers and kubelet in one process, one interleaving per seed.
+// A whole cluster in virtual time: store, pipeline, controllers and kubelet in one process. One seed is one interleaving.
 import { ADMIN, Cluster, type ClusterOptions } from './cluster.ts';
 import { Controllers, type ControllersOptions, type Range } from './controllers/index.ts';
 import { DEPLOYMENTS, pathOf } from './controllers/framework/meta.ts';
@@ -7,11 +7,11 @@ import type { Change } from './core/store.ts';
 import type { Client, KubeObject } from './core/types.ts';
 
 export interface VirtualOptions extends Omit<ControllersOptions, 'clock' | 'clientOf' | 'store' | 'registry'> {
-  /** Decides everything that is left to chance: delays, order, names. */
+  /** Determines all random choices: delays, order, names. */
   seed: number;
-  /** Webhooks and policies, in process. */
+  /** Webhooks and policies in the same process. */
   admission?: ClusterOptions['admission'];
-  /** Keeps managedFields, which costs time. */
+  /** Tracks managedFields, which costs time. */
   fields?: ClusterOptions['fields'];
 }
 
@@ -23,9 +23,9 @@ export class VirtualCluster {
   readonly clock: VirtualClock;
   readonly cluster: Cluster;
   readonly controllers: Controllers;
-  /** As cluster administrator. */
+  /** A client with the rights of cluster-admin. */
   readonly client: Client;
-  /** What went wrong in controllers and was tried again, conflicts apart. */
+  /** Errors that controllers retried, except conflicts. */
   readonly errors: { controller: string; key: string; error: unknown }[] = [];
   private readonly quietMs: number;
 
@@ -53,7 +53,7 @@ export class VirtualCluster {
       onError: (controller, key, error) => this.errors.push({ controller, key, error }),
       ...settings,
     });
-    // Longer than anything goes on without writing: a Pod starting, news travelling, a first few retries.
+    // Longer than all pauses without writes: Pod starts, cache delays, first retries.
     this.quietMs =
       2 * Math.max(settings.readyMs * settings.jitter[1] * 10, settings.stopMs * settings.jitter[1]) +
       4 * settings.lagMs[1] +
@@ -69,17 +69,17 @@ export class VirtualCluster {
     this.controllers.stop();
   }
 
-  /** Lets time pass. */
+  /** Advances the time. */
   run(ms: number): Promise<void> {
     return this.clock.run(ms);
   }
 
-  /** Lets time pass until the condition holds; false when it did not within ms. */
+  /** Advances the time until the condition is true. Returns false after `ms`. */
   until(condition: () => boolean, ms = 60_000): Promise<boolean> {
     return this.clock.runUntil(condition, ms);
   }
 
-  /** Lets time pass until nothing has been written for a good while; false when that did not happen within ms. */
+  /** Advances the time until there are no more writes. Returns false after `ms`. */
   async settled(ms = 600_000): Promise<boolean> {
     const end = this.clock.now() + ms;
     while (this.clock.now() < end) {
@@ -90,12 +90,12 @@ export class VirtualCluster {
     return false;
   }
 
-  /** Every change of every object, within its commit. */
+  /** Calls the listener for each change of each object, within its commit. */
   observe(listener: (change: Change) => void): () => void {
     return this.cluster.store.observe(listener);
   }
 
-  /** A Deployment as stored now, seen without the detour of a request. */
+  /** The stored Deployment, without a request. */
   deployment(name: string, namespace = 'default'): KubeObject | undefined {
     return this.cluster.store.get('apps/deployments', namespace, name);
   }

@@ -1,4 +1,4 @@
-// The package itself: it depends on all that it imports and on nothing else, and each of its doors leads somewhere.
+// The package: its dependencies are exactly its imports, and its exports exist.
 import { strict as assert } from 'node:assert';
 import { existsSync, readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
@@ -32,13 +32,13 @@ async function importedBy(folder: string): Promise<string[]> {
 }
 
 describe('the package', () => {
-  it('depends on what it imports, and on nothing else', async () => {
+  it('depends on exactly the packages that it imports', async () => {
     // The schemas are generated from the models of a client that is installed for this only.
     const imported = (await importedBy('src')).filter((name) => name !== '@kubernetes/client-node');
     assert.deepEqual(imported, Object.keys(own.dependencies).toSorted());
   });
 
-  it('names what its tests import', async () => {
+  it('lists the packages that its tests import', async () => {
     const named = { ...own.dependencies, ...own.devDependencies };
     assert.deepEqual(
       (await importedBy('test')).filter((name) => !(name in named)),
@@ -46,7 +46,7 @@ describe('the package', () => {
     );
   });
 
-  it('has a file behind each door', () => {
+  it('has a file for each export', () => {
     for (const file of Object.values(own.exports)) assert.ok(existsSync(new URL(file, root)), file);
   });
 });

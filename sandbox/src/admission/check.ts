@@ -1,4 +1,4 @@
-// Compiles the expressions of webhook configurations and policies when they are written, so that a mistake is refused, not ignored.
+// Compiles the expressions of webhook configurations and policies when they are written, so that errors are refused early.
 import { CelCompileError, compile, newEnvironment, type CompileOptions } from '../cel/index.ts';
 import { field } from '../core/errors.ts';
 import { checkLabelKey } from '../core/names.ts';
@@ -15,14 +15,14 @@ interface Named {
   expression?: string;
 }
 
-/** What the table of kinds asks of this room. */
+/** The functions that the table of kinds uses. */
 export const policyChecks = {
-  /** Of one webhook. */
+  /** Checks one webhook. */
   matchConditions(path: string, conditions: unknown): FieldError[] {
     const list = conditions as Named[] | undefined;
     return [...check(conditionExpressions(path, list, WEBHOOK_OPTIONS)), ...checkNames(path, list)];
   },
-  /** Of a ValidatingAdmissionPolicy or MutatingAdmissionPolicy; expressions that `old` has too are spared. */
+  /** Checks a ValidatingAdmissionPolicy or MutatingAdmissionPolicy. Expressions that `old` already has are not checked. */
   policy(object: KubeObject, old?: KubeObject): FieldError[] {
     const before = new Set(old ? policyExpressions((old.spec ?? {}) as PolicyExpressions).map(({ text }) => text) : []);
     const spec = (object.spec ?? {}) as PolicyExpressions;
@@ -35,7 +35,7 @@ export const policyChecks = {
   },
 };
 
-/** What a policy is about, and what it says of that. */
+/** The kinds that a policy applies to, and the expressions about them. */
 function checkParts(kind: string, spec: PolicyExpressions): FieldError[] {
   const errors: FieldError[] = [];
   if (!spec.matchConstraints) errors.push(field.required('spec.matchConstraints'));
@@ -46,7 +46,7 @@ function checkParts(kind: string, spec: PolicyExpressions): FieldError[] {
   return [...errors, field.required('spec.validations', why), field.required('spec.auditAnnotations', why)];
 }
 
-/** Conditions are known by their names. */
+/** Conditions are identified by their names. */
 function checkNames(path: string, conditions: Named[] = []): FieldError[] {
   return conditions.flatMap(({ name = '' }, i) => {
     const at = `${path}[${i}].name`;
@@ -119,7 +119,7 @@ const policyExpressions = (spec: PolicyExpressions): Expression[] => {
   ];
 };
 
-/** `params` exists only with a paramKind, and `variables` has only the fields that are declared. */
+/** `params` exists only with a paramKind, and `variables` has only declared fields. */
 const policyOptions = (spec: PolicyExpressions): CompileOptions =>
   typed(
     POLICY_VARIABLES.filter((name) => name !== 'params' || spec.paramKind !== undefined),
@@ -144,7 +144,7 @@ const REQUEST = {
   options: 'dyn',
 };
 
-/** What is known of the variables' types, so that `request.user` is a mistake when it is written and not when it is evaluated. */
+/** The types of the variables, so that a wrong use such as `request.user` is found at compile time. */
 const typed = (variables: readonly string[], declared: readonly string[] = []): CompileOptions => {
   const check = newEnvironment()
     .registerType('request.kind', { fields: GVK })

@@ -14,7 +14,7 @@ export type Variables = Record<string, unknown>;
 export const WEBHOOK_VARIABLES = ['object', 'oldObject', 'request', 'authorizer'] as const;
 export const POLICY_VARIABLES = [...WEBHOOK_VARIABLES, 'params', 'namespaceObject', 'variables'] as const;
 
-/** Values of `object`, `oldObject` and `request` for an expression. */
+/** Values of `object`, `oldObject` and `request` in an expression. */
 export const requestVariables = (request: AdmissionRequest, versioned: Versioned, authorizer: unknown): Variables => {
   const { object: _object, oldObject: _oldObject, uid: _uid, ...asked } = reviewOf(request, versioned, '');
   return {
@@ -25,7 +25,7 @@ export const requestVariables = (request: AdmissionRequest, versioned: Versioned
   };
 };
 
-/** Whether all conditions hold. One that is false decides, whatever errors the others have; otherwise throws ConditionError. */
+/** Whether all conditions are true. A false condition decides, even if others fail. Otherwise a failure throws ConditionError. */
 export const conditionsHold = (
   conditions: readonly Condition[],
   names: readonly string[],
@@ -53,7 +53,7 @@ export class EvaluationError extends Error {
   override readonly name = 'EvaluationError';
 }
 
-/** A CEL value; an EvaluationError names the expression. */
+/** Returns a CEL value. The EvaluationError contains the expression. */
 export const evaluate = (program: Program, expression: string, values: Variables): unknown => {
   try {
     return program.run(values);

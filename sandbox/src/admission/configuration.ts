@@ -1,11 +1,11 @@
-// Merges an apply configuration of a MutatingAdmissionPolicy into an object, by the schema's list and map types.
+// Merges an apply configuration of a MutatingAdmissionPolicy into an object, using the list and map types of the schema.
 import { Message } from '../cel/index.ts';
 import { same } from '../core/objects.ts';
 import type { KubeObject, ResourceType, Schema } from '../core/types.ts';
 
 type Json = Record<string, unknown>;
 
-/** `Object.spec{template: Object.spec.wrong{}}`: the name of a literal must be the path it stands at. Says what is wrong. */
+/** `Object.spec{template: Object.spec.wrong{}}`: the type name of a literal must match its path. Returns what is wrong. */
 export const checkNames = (message: Message): string | undefined => {
   for (const [field, value] of Object.entries(message.fields)) {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
@@ -20,7 +20,7 @@ export const checkNames = (message: Message): string | undefined => {
   return undefined;
 };
 
-/** The object with the configuration in it; or why that is not possible. */
+/** Returns the merged object, or the reason why it cannot be merged. */
 export const mergeConfiguration = (
   object: KubeObject,
   configuration: object,

@@ -1,4 +1,4 @@
-// The door of this room: Pod security, policies and webhooks, in the order the API server runs them.
+// The entry point of admission: Pod security, policies and webhooks, in the order of the API server.
 import type { Auth } from '../auth/index.ts';
 import { authorizerOf } from '../cel/authorizer.ts';
 import type { Registry } from '../core/resources.ts';
@@ -21,19 +21,19 @@ export interface AdmissionOptions {
   store: Pick<Store, 'get' | 'list'>;
   registry: Registry;
   clock: Clock;
-  /** Answers `authorizer` in expressions. */
+  /** Evaluates `authorizer` in expressions. */
   auth?: Pick<Auth, 'authorize'>;
-  /** Where services listen; without it every call of a service is refused. */
+  /** The addresses of Services. Without it, calls to Services fail. */
   resolveService?: ResolveService | undefined;
-  /** Webhooks in this process, called after those that are configured. */
+  /** Webhooks in this process. They are called after the configured ones. */
   inProcess?: readonly InProcessWebhook[] | undefined;
 }
 
 export interface Admission {
-  /** May replace request.object. Throws what the client is to be told. */
+  /** May replace request.object. Throws the error for the client. */
   mutate(request: AdmissionRequest): Promise<void>;
   validate(request: AdmissionRequest): Promise<void>;
-  /** Cheap: whether anything is registered for such a request. */
+  /** Fast check: whether any webhook or policy is registered for such a request. */
   concerns(attributes: Attributes): boolean;
   /** Closes idle connections. */
   close(): void;

@@ -1,4 +1,4 @@
-// Which webhooks and policies a request concerns: rules, selectors, and rules that name another version of the same kind.
+// Selects the webhooks and policies for a request: by rules, selectors, and rules for another version of the same kind.
 import { labelSelectorOf, matchesLabels, type LabelSelector } from '../core/select.ts';
 import { collectionOf, type Registry } from '../core/resources.ts';
 import type { Store } from '../core/store.ts';
@@ -31,7 +31,7 @@ export interface Surroundings {
   registry: Registry;
 }
 
-/** Neither webhooks nor policies see these: a broken one could not be repaired. */
+/** Webhooks and policies do not see these kinds, so that a broken one can be repaired. */
 const EXEMPT = new Set([
   'validatingwebhookconfigurations',
   'mutatingwebhookconfigurations',
@@ -45,7 +45,7 @@ export const ADMISSION_GROUP = 'admissionregistration.k8s.io';
 export const isExempt = ({ attributes }: AdmissionRequest): boolean =>
   attributes.group === ADMISSION_GROUP && EXEMPT.has(attributes.resource);
 
-/** The version in which a webhook or policy wants to see the request; undefined when the request is none of its business. */
+/** The version in which a webhook or policy receives the request. Undefined if it does not match. */
 export const matchingType = (
   request: AdmissionRequest,
   match: Match,
@@ -115,7 +115,7 @@ const parsed = (selector: Selector): LabelSelector => {
 export const matchesSelector = (selector: Selector | undefined, labels: Record<string, string> | undefined): boolean =>
   !selector || matchesLabels(parsed(selector), labels);
 
-/** Labels of the namespace the object is in; a Namespace is looked at itself; other objects of the cluster always match. */
+/** The labels of the namespace of the object. For a Namespace, its own labels. Other cluster-scoped objects always match. */
 const matchesNamespace = (
   request: AdmissionRequest,
   selector: Selector | undefined,
@@ -128,7 +128,7 @@ const matchesNamespace = (
   return matchesSelector(selector, store.get('/namespaces', '', namespace)?.metadata.labels);
 };
 
-/** The old object or the new one: nobody slips away by dropping a label. */
+/** Matches the old or the new object, so that removing a label does not avoid a webhook. */
 const matchesObject = ({ object, oldObject }: AdmissionRequest, selector: Selector | undefined): boolean => {
   if (!selector || parsed(selector).length === 0) return true;
   const matches = (candidate: KubeObject | null): boolean =>

@@ -1,4 +1,4 @@
-// MutatingAdmissionPolicy: CEL in the API server that changes objects, by apply configurations or JSON patches.
+// MutatingAdmissionPolicy: CEL expressions that change objects with apply configurations or JSON patches.
 import { CelCompileError, compile, JsonPatch, Message, resultToJson } from '../cel/index.ts';
 import { forbidden } from '../core/errors.ts';
 import { same } from '../core/objects.ts';
@@ -22,7 +22,7 @@ interface MutatingSpec extends PolicySpec {
   reinvocationPolicy?: string;
 }
 
-/** A mutation that cannot be done; failurePolicy decides. */
+/** A mutation that failed. failurePolicy decides what happens. */
 export class MutationError extends Error {
   override readonly name = 'MutationError';
 }
@@ -66,7 +66,7 @@ export class MutatingPolicies {
     if (failures[0]) throw refusal(request, failures);
   }
 
-  /** All mutations in order, each seeing what the ones before did. True when something is different now. */
+  /** Applies all mutations in order. Each one sees the result of the previous ones. Returns true if the object changed. */
   private async apply(
     request: AdmissionRequest,
     invocation: Invocation<MutatingSpec>,
@@ -120,7 +120,7 @@ const jsonPatched = (result: unknown, object: KubeObject): KubeObject => {
     return patched(object, resultToJson(result) as object[]);
   } catch (error) {
     if (!(error instanceof PatchProblem)) throw error;
-    // A test that does not hold means: not now.
+    // If a test operation fails, the mutation does not apply.
     if (error.isFailedTest) return object;
     throw new MutationError(`JSONPath: ${error.message}`);
   }

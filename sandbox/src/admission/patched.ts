@@ -1,4 +1,4 @@
-// An object after a JSON patch from a webhook or policy: decoded as its kind again, with defaults.
+// Applies a JSON patch from a webhook or policy, then decodes the object as its kind and sets defaults.
 import { internal } from '../core/errors.ts';
 import type { KubeObject, ResourceType } from '../core/types.ts';
 import { applyJsonPatch, PatchFailed } from '../patch/index.ts';
@@ -9,7 +9,7 @@ interface Operation {
   path?: string;
 }
 
-/** Throws PatchProblem when an operation cannot be done. */
+/** Throws PatchProblem if an operation fails. */
 export const patched = (object: KubeObject, operations: readonly object[]): KubeObject => {
   let result = object;
   for (const operation of operations) {
@@ -24,13 +24,13 @@ export const patched = (object: KubeObject, operations: readonly object[]): Kube
 };
 
 export class PatchProblem extends Error {
-  /** A `test` did not hold, as opposed to an operation that cannot be done. */
+  /** A `test` operation failed. Other failures are PatchProblems. */
   get isFailedTest(): boolean {
     return this.message.endsWith(': test failed');
   }
 }
 
-/** What the webhook or policy made of the object, as its kind: unknown fields dropped, defaults filled in. */
+/** Decodes the changed object as its kind: drops unknown fields and sets defaults. */
 export const asKind = (type: ResourceType, subresource: string, object: KubeObject): KubeObject => {
   if (subresource === 'scale') return object;
   let decoded: KubeObject;
@@ -45,7 +45,7 @@ export const asKind = (type: ResourceType, subresource: string, object: KubeObje
   return decoded;
 };
 
-/** In the words of the API server's JSON patch library. */
+/** The error text of the API server's JSON patch library. */
 const describe = ({ op = '', path = '' }: Operation, { cause, message }: PatchFailed): string => {
   const kind = (cause as Error | undefined)?.name;
   if (op === 'test') return `testing value ${path} failed: test failed`;

@@ -1,4 +1,4 @@
-// Pod Security admission: a namespace's labels say which standard its Pods must meet, or be warned about.
+// Pod Security admission: labels of a namespace select the standard that its Pods must meet, and the one to warn about.
 import { forbidden } from '../core/errors.ts';
 import { same } from '../core/objects.ts';
 import type { Store } from '../core/store.ts';
@@ -34,7 +34,7 @@ interface PodSpec {
   volumes?: { name: string; [type: string]: unknown }[];
 }
 
-/** Where a Pod's spec is in the kinds that make Pods; those are warned about, only Pods themselves are refused. */
+/** The path of the Pod spec in kinds that create Pods. These kinds only get warnings; Pods themselves are refused. */
 const TEMPLATES: Record<string, (object: KubeObject) => PodSpec | undefined> = {
   '/pods': (object) => object.spec,
   '/replicationcontrollers': (object) => object.spec?.template?.spec,
@@ -59,7 +59,7 @@ export class PodSecurity {
     return labels[`${LABEL}enforce`] !== undefined || labels[`${LABEL}warn`] !== undefined;
   }
 
-  /** Throws 403 for a Pod below the enforced standard; adds a warning for what is below the one to warn about. */
+  /** Throws 403 if a Pod violates the enforced standard. Adds a warning if it violates the standard to warn about. */
   validate(request: AdmissionRequest): void {
     const { attributes, object, oldObject, operation, warnings } = request;
     if (!object || (operation !== 'CREATE' && operation !== 'UPDATE') || !this.concerns(attributes)) return;
@@ -92,7 +92,7 @@ const containerNames = (containers: Container[]): string =>
 const bad = (containers: Container[], wrong: (context: SecurityContext) => boolean): Container[] =>
   containers.filter(({ securityContext }) => wrong(securityContext ?? {}));
 
-/** Capabilities a container runtime gives anyway. */
+/** The default capabilities of container runtimes. */
 const DEFAULT_CAPABILITIES = new Set(
   'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'.split(
     ' ',
@@ -102,7 +102,7 @@ const HARMLESS_VOLUMES = new Set(
   'configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret'.split(' '),
 );
 
-/** What each container adds beyond `allowed`, as the complaint about it. */
+/** The capabilities that a container adds beyond `allowed`, as an error text. */
 const addedBeyond = (containers: Container[], allowed: (capability: string) => boolean): string[] =>
   containers.flatMap(({ name, securityContext }) => {
     const added = (securityContext?.capabilities?.add ?? []).filter((capability) => !allowed(capability));
@@ -197,7 +197,7 @@ const seccomp: Check = (spec, containers) => {
 };
 
 const BASELINE: Check[] = [nonDefaultCapabilities, hostNamespaces, hostPaths, hostPorts, privileged];
-/** In the order the API server lists them; restricted replaces two of the baseline's by stricter ones. */
+/** In the order of the API server. The restricted standard replaces two baseline checks by stricter ones. */
 const RESTRICTED: Check[] = [
   ...[escalation, unrestrictedCapabilities, hostNamespaces, hostPorts, privileged],
   ...[restrictedVolumes, root, rootUser, seccomp],

@@ -1,4 +1,4 @@
-// What validating and mutating policies have in common: bindings, parameters, variables.
+// The shared part of validating and mutating policies: bindings, parameters, variables.
 import { compile, toCel } from '../cel/index.ts';
 import { collectionOf } from '../core/resources.ts';
 import type { AdmissionRequest, KubeObject, ResourceType } from '../core/types.ts';
@@ -58,7 +58,7 @@ export interface Policy<Spec extends PolicySpec> {
   bindings: { name: string; spec: BindingSpec }[];
 }
 
-/** One policy, through one binding, with one parameter. */
+/** One policy with one binding and one parameter. */
 export interface Invocation<Spec extends PolicySpec> {
   policy: Policy<Spec>;
   binding: Policy<Spec>['bindings'][number];
@@ -66,7 +66,7 @@ export interface Invocation<Spec extends PolicySpec> {
   param: KubeObject | null;
 }
 
-/** The policy cannot be evaluated as configured. */
+/** The configuration of the policy prevents its evaluation. */
 export interface ConfigurationProblem<Spec extends PolicySpec> {
   policy: Policy<Spec>;
   binding: Policy<Spec>['bindings'][number] | undefined;
@@ -77,7 +77,7 @@ export interface PolicyDependencies extends Surroundings {
   authorizerFor(request: AdmissionRequest): unknown;
 }
 
-/** The policies stored under one resource, with their bindings, in the order of their names. */
+/** The policies of one resource with their bindings, sorted by name. */
 export class PolicyList<Spec extends PolicySpec> {
   private readonly dependencies: PolicyDependencies;
   private readonly resource: string;
@@ -106,7 +106,7 @@ export class PolicyList<Spec extends PolicySpec> {
     return this.policies;
   }
 
-  /** Everything to evaluate for a request, match conditions aside. */
+  /** All invocations for a request. Match conditions are not evaluated yet. */
   invocations(request: AdmissionRequest): { invocations: Invocation<Spec>[]; problems: ConfigurationProblem<Spec>[] } {
     const invocations: Invocation<Spec>[] = [];
     const problems: ConfigurationProblem<Spec>[] = [];
@@ -126,7 +126,7 @@ export class PolicyList<Spec extends PolicySpec> {
     return { invocations, problems };
   }
 
-  /** Values for the expressions of an invocation. Variables are evaluated when first read, and once. */
+  /** The values for the expressions of an invocation. Variables are evaluated once, on first use. */
   async variables(
     request: AdmissionRequest,
     invocation: Invocation<Spec>,
@@ -148,7 +148,7 @@ export class PolicyList<Spec extends PolicySpec> {
     return { values, versioned };
   }
 
-  /** The objects to evaluate with, null for none; a text when they are missing and that is an error. */
+  /** The parameter objects; null means none. Returns an error text if they are missing and required. */
   private params(
     kind: PolicySpec['paramKind'],
     ref: ParamRef | undefined,
@@ -192,7 +192,7 @@ const matchOf = (from: MatchResources | undefined, rulesByDefault: Rule[] = []):
   ...(from?.objectSelector && { objectSelector: from.objectSelector }),
 });
 
-/** An object whose fields are computed when read: the library reads a field only where the expression does. */
+/** An object with lazily computed fields. The CEL library reads only the fields that the expression uses. */
 const lazily = (variables: readonly Condition[], values: Variables): object => {
   const result = {};
   for (const { name, expression } of variables) {

@@ -1,4 +1,4 @@
-// AdmissionReview v1: what is asked of a webhook, and what it may answer.
+// AdmissionReview v1: the request to a webhook and its possible answers.
 import { ApiError, type AdmissionRequest, type KubeObject, type Status, type User } from '../core/types.ts';
 import type { Versioned } from './versions.ts';
 
@@ -36,7 +36,7 @@ export interface ReviewResponse {
   uid?: string;
   allowed: boolean;
   status?: Partial<Status>;
-  /** JSON patch, base64; in the same process also the list of operations itself. */
+  /** JSON patch in base64. A webhook in this process may also return the list of operations. */
   patch?: string | readonly object[];
   patchType?: string;
   warnings?: string[];
@@ -50,7 +50,7 @@ export interface AdmissionReview {
   response?: ReviewResponse;
 }
 
-/** The webhook could not be asked, or answered nonsense: failurePolicy decides. */
+/** The webhook is unreachable or returned an invalid answer. failurePolicy decides what happens. */
 export class CallError extends Error {
   override readonly name = 'CallError';
 }
@@ -58,7 +58,7 @@ export class CallError extends Error {
 export const reviewOf = (request: AdmissionRequest, versioned: Versioned, uid: string): ReviewRequest => {
   const { attributes, type, kind } = request;
   const { group, version, resource, subresource, name, user } = attributes;
-  // A Namespace counts as being in itself, also before it is there.
+  // A Namespace counts as part of itself, even before it exists.
   const namespace = attributes.namespace || (group === '' && resource === 'namespaces' ? name : '');
   const seen = versioned.type;
   const sameKind = seen === type || subresource === 'scale';
@@ -81,7 +81,7 @@ export const reviewOf = (request: AdmissionRequest, versioned: Versioned, uid: s
   };
 };
 
-/** The response in a review, or a CallError that says what is wrong with it. */
+/** Returns the response of a review, or a CallError with the reason why it is invalid. */
 export const verifyResponse = (review: unknown, uid: string, mutating: boolean): ReviewResponse => {
   const invalid = (why: string): never => {
     throw new CallError(`received invalid webhook response: ${why}`);
@@ -109,7 +109,7 @@ export const verifyResponse = (review: unknown, uid: string, mutating: boolean):
   return response;
 };
 
-/** What a client is told when a webhook said no. */
+/** The error for the client if a webhook refuses. */
 export const denial = (webhook: string, status: Partial<Status> | undefined): ApiError => {
   const by = `admission webhook ${JSON.stringify(webhook)} denied the request`;
   const { message, reason, code = 0, details } = status ?? {};
@@ -122,7 +122,7 @@ export const denial = (webhook: string, status: Partial<Status> | undefined): Ap
   });
 };
 
-/** The operations of a patch; CallError when it is none. */
+/** Returns the operations of a patch. Throws CallError if it is invalid. */
 export const decodePatch = (patch: ReviewResponse['patch']): object[] => {
   if (patch === undefined || typeof patch !== 'string') return [...(patch ?? [])];
   try {

@@ -1,4 +1,4 @@
-// Calls a webhook over TLS, as kube-apiserver's Go client does: connections kept open, and its words when something goes wrong.
+// Calls a webhook over TLS like the Go client of kube-apiserver: same keep-alive, same error texts.
 import https from 'node:https';
 import tls from 'node:tls';
 import type { Store } from '../core/store.ts';
@@ -8,7 +8,7 @@ import { CallError } from './review.ts';
 export interface ClientConfig {
   url?: string;
   service?: { namespace: string; name: string; path?: string; port?: number };
-  /** PEM, base64. */
+  /** PEM in base64. */
   caBundle?: string;
 }
 
@@ -17,7 +17,7 @@ export interface Address {
   port: number;
 }
 
-/** Where a service listens in reality; undefined when nobody does. */
+/** The address of a service. Undefined if it has none. */
 export type ResolveService = (namespace: string, name: string, port: number) => Address | undefined;
 
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -32,7 +32,7 @@ export class Transport {
     this.resolve = resolve;
   }
 
-  /** The parsed answer to a POST. Throws CallError. */
+  /** Returns the parsed answer to a POST. Throws CallError. */
   async post(config: ClientConfig, body: object, timeoutSeconds: number): Promise<unknown> {
     const url = urlOf(config);
     url.searchParams.set('timeout', `${timeoutSeconds}s`);
@@ -47,7 +47,7 @@ export class Transport {
         return await this.exchange(url, address, payload, ca, signal);
       } catch (error) {
         if (error instanceof CallError) throw error;
-        // The other side may close an idle connection just as we use it again.
+        // The server may close an idle connection at the moment of reuse.
         if (error instanceof StaleConnection && attempt < 3) continue;
         const cause = error instanceof StaleConnection ? error.cause : error;
         if (signal.aborted) throw failed('context deadline exceeded', cause);
@@ -126,10 +126,10 @@ class StaleConnection extends Error {}
 
 const OUTDATED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 
-/** When the certificate there would be good, as Go says it; the failed handshake does not tell. "" when it cannot be had. */
+/** The validity period of the certificate, as Go prints it. Opens another connection, because the failed one does not tell. "" on failure. */
 const validity = (address: Address, signal: AbortSignal): Promise<string> =>
   new Promise((resolve) => {
-    // Nothing is sent: the certificate is only looked at.
+    // Sends nothing. Only reads the certificate.
     const socket = tls.connect({ ...address, rejectUnauthorized: false }, () => {
       const { valid_from: from, valid_to: to } = socket.getPeerCertificate();
       const now = Date.now();
@@ -149,7 +149,7 @@ const validity = (address: Address, signal: AbortSignal): Promise<string> =>
 const urlOf = ({ url, service }: ClientConfig): URL =>
   new URL(url ?? `https://${service!.name}.${service!.namespace}.svc:${service!.port ?? 443}${service!.path ?? '/'}`);
 
-/** As the Go client prints it: a service's port is always written out. */
+/** The URL in the format of the Go client, which always prints the port of a service. */
 const displayed = (url: URL, { service }: ClientConfig): string =>
   service ? `https://${url.hostname}:${service.port ?? 443}${url.pathname}${url.search}` : url.href;
 
@@ -232,7 +232,7 @@ const goError = (error: AltNameError, { host, port }: Address): string => {
   }
 };
 
-/** Go looks at the addresses of a certificate when it wants an address, at its names when it wants a name. */
+/** Go checks IP addresses against the addresses of a certificate, and names against its names. */
 const wrongHost = (alternatives: string | undefined, wanted: string): string => {
   if (!alternatives) return 'certificate relies on legacy Common Name field, use SANs instead';
   const kind = isIpAddress(wanted) ? 'IP Address:' : 'DNS:';

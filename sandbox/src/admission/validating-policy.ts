@@ -1,4 +1,4 @@
-// ValidatingAdmissionPolicy: CEL rules in the API server that refuse, warn, or note.
+// ValidatingAdmissionPolicy: CEL rules that refuse, warn or audit.
 import { CelCompileError, CelRuntimeError, compile } from '../cel/index.ts';
 import { forbidden } from '../core/errors.ts';
 import type { AdmissionRequest, ApiError } from '../core/types.ts';
@@ -86,7 +86,7 @@ const messageOf = ({ expression, message, messageExpression }: Validation, value
       const text = compile(messageExpression, { variables: POLICY_VARIABLES }).run(values);
       if (typeof text === 'string' && text.trim() !== '' && !text.includes('\n')) return text.trim();
     } catch (error) {
-      // The fixed message has to do.
+      // Use the fixed message instead.
       if (!(error instanceof CelRuntimeError) && !(error instanceof CelCompileError)) throw error;
     }
   }
@@ -103,6 +103,6 @@ const refusal = (request: AdmissionRequest, policy: string, binding: string | un
   return error;
 };
 
-/** The object may not have its name yet. */
+/** The object may not have a name yet. */
 export const nameOf = ({ attributes, object }: AdmissionRequest): string =>
   attributes.name || object?.metadata?.name || object?.metadata?.generateName || 'Unknown';

@@ -1,4 +1,4 @@
-// One request in several versions: each webhook and policy sees the objects in the version its rules name.
+// Converts a request for webhooks and policies: each one receives the objects in the version of its rules.
 import { apiVersionOf } from '../core/resources.ts';
 import type { AdmissionRequest, KubeObject, ResourceType } from '../core/types.ts';
 
@@ -29,7 +29,7 @@ export class Versions {
     return versioned;
   }
 
-  /** Takes over an object that was changed in some version: from now on the request carries it. */
+  /** Replaces the object of the request by one that was changed in another version. */
   async update(type: ResourceType, object: KubeObject): Promise<void> {
     this.request.object = await convert(type, object, this.request.type);
     for (const [other, versioned] of this.known) {
@@ -39,7 +39,7 @@ export class Versions {
   }
 
   private to(type: ResourceType, object: KubeObject | null): Promise<KubeObject | null> {
-    // A Scale is the same in every version of what it scales.
+    // A Scale is the same in all versions of the scaled resource.
     if (object === null || this.request.attributes.subresource === 'scale') return Promise.resolve(object);
     return convert(this.request.type, object, type);
   }

@@ -1,4 +1,4 @@
-// The two webhook steps of admission: mutating ones one after the other, with reinvocation; validating ones all at once.
+// The two webhook steps of admission: mutating webhooks in order, with reinvocation; validating webhooks in parallel.
 import { badRequest, forbidden, internal } from '../core/errors.ts';
 import { newUid } from '../core/names.ts';
 import { same } from '../core/objects.ts';
@@ -39,14 +39,14 @@ interface Webhook {
   matchConditions?: Condition[];
 }
 
-/** A webhook that lives in this process: no sockets, for virtual time. */
+/** A webhook in this process. It needs no sockets, so it works in virtual time. */
 export interface InProcessWebhook {
   name: string;
   phase: 'mutate' | 'validate';
-  /** Cheap: is asked for every write. */
+  /** Must be fast: called for each write. */
   concerns(attributes: Attributes): boolean;
   failurePolicy?: 'Fail' | 'Ignore';
-  /** Throwing counts as a call that failed. */
+  /** An exception counts as a failed call. */
   review(request: ReviewRequest): ReviewResponse | Promise<ReviewResponse>;
 }
 
@@ -57,21 +57,21 @@ export interface WebhookDependencies extends Surroundings {
   authorizerFor(request: AdmissionRequest): unknown;
 }
 
-/** Something to call, wherever it is. */
+/** A webhook in this process or behind a URL. */
 interface Hook {
   name: string;
-  /** Of its configuration and itself: what reinvocation remembers. */
+  /** Identifies the webhook and its configuration, for reinvocation. */
   key: string;
   webhook?: Webhook;
   inProcess?: InProcessWebhook;
 }
 
-/** What reinvocation knows of one request; shared by the two rounds. */
+/** The state of reinvocation for one request, shared by both rounds. */
 export interface Reinvocation {
   round: 0 | 1;
-  /** Called already, and willing to be called again. */
+  /** Called webhooks with reinvocationPolicy IfNeeded. */
   called: Set<string>;
-  /** Of those, the ones after which something changed the object. */
+  /** Webhooks of these after which the object changed. */
   outdated: Set<string>;
   needed: boolean;
 }
@@ -83,7 +83,7 @@ export const newReinvocation = (): Reinvocation => ({
   needed: false,
 });
 
-/** Somebody changed the object: whoever was called before has not seen that. */
+/** The object changed. Webhooks that were called before have not seen the change. */
 export const changedBy = (reinvocation: Reinvocation): void => {
   for (const key of reinvocation.called) reinvocation.outdated.add(key);
   reinvocation.called.clear();
@@ -101,7 +101,7 @@ export class Webhooks {
     this.dependencies = dependencies;
   }
 
-  /** Cheap: whether any rule names the resource in any version. */
+  /** Fast check: whether any rule contains the resource in any version. */
   concern(attributes: Attributes): boolean {
     if (this.dependencies.inProcess.some((hook) => hook.concerns(attributes))) return true;
     return (['mutate', 'validate'] as const).some((phase) =>
@@ -132,19 +132,19 @@ export class Webhooks {
 
   async validate(request: AdmissionRequest): Promise<void> {
     const versions = new Versions(request);
-    // First who is to be asked, which may fail by itself; then all of them at once.
+    // Select all webhooks first, because selection may fail. Then call them in parallel.
     const selected: [Hook, Versioned][] = [];
     for (const hook of this.hooks('validate')) {
       const versioned = await this.select(hook, request, versions);
       if (versioned) selected.push([hook, versioned]);
     }
     const calls = selected.map(([hook, versioned]) => this.call(hook, request, versioned, false));
-    // Of several refusals the client sees the first.
+    // If several webhooks refuse, the client sees the first refusal.
     for (const result of await Promise.allSettled(calls))
       if (result.status === 'rejected') throw result.reason as Error;
   }
 
-  /** In the order of their configurations' names; those of this process come last. */
+  /** Sorted by the names of their configurations. Webhooks in this process come last. */
   private hooks(phase: 'mutate' | 'validate'): Hook[] {
     const from = this.dependencies.store.list(`${ADMISSION_GROUP}/${RESOURCES[phase]}`);
     const known = this.lists.get(phase);
@@ -163,7 +163,7 @@ export class Webhooks {
     return hooks;
   }
 
-  /** The request as the hook wants to see it; undefined when it does not. */
+  /** The request in the version for the hook. Undefined if the hook does not match. */
   private async select(hook: Hook, request: AdmissionRequest, versions: Versions): Promise<Versioned | undefined> {
     const { webhook, inProcess } = hook;
     if (!webhook) return inProcess!.concerns(request.attributes) ? versions.in(request.type) : undefined;
@@ -183,7 +183,7 @@ export class Webhooks {
     }
   }
 
-  /** The object as the hook wants it; undefined when it has nothing to change. */
+  /** The object after the patch of the hook. Undefined without a change. */
   private async patchWith(
     hook: Hook,
     request: AdmissionRequest,
@@ -209,7 +209,7 @@ export class Webhooks {
     }
   }
 
-  /** Undefined when it could not be asked and that is to be ignored. Throws what the client is told otherwise. */
+  /** Undefined if the call failed and failurePolicy is Ignore. Otherwise throws the error for the client. */
   private async call(
     hook: Hook,
     request: AdmissionRequest,

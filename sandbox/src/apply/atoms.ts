@@ -1,10 +1,10 @@
-// How the values of a schema merge under server-side apply: which are owned whole, and which field by field.
+// How server-side apply merges the values of a schema: as a whole, or field by field.
 import type { ResourceType, Schema } from '../core/types.ts';
 import { definitionName, definitions } from '../schema/index.ts';
 
 export type ScalarKind = 'numeric' | 'string' | 'boolean' | 'untyped';
 
-/** The forms that a value of the type may have. */
+/** The possible forms of a value of this type. */
 export interface Atom {
   scalar?: ScalarKind;
   list?: ListAtom;
@@ -13,7 +13,7 @@ export interface Atom {
 
 export interface ListAtom {
   atomic: boolean;
-  /** Of a list map; a set has none. */
+  /** The keys of a list map. Sets have none. */
   keys: string[];
   element: () => Atom;
 }
@@ -21,18 +21,18 @@ export interface ListAtom {
 export interface MapAtom {
   atomic: boolean;
   fields: Map<string, { type: () => Atom; default?: unknown }>;
-  /** Of fields that are not named; absent when there may be none. */
+  /** The type of fields that are not listed. Absent if other fields are not allowed. */
   element?: () => Atom;
 }
 
-/** Anything, owned whole. */
+/** Any value, owned as a whole. */
 const untyped: Atom = {
   scalar: 'untyped',
   list: { atomic: true, keys: [], element: () => untyped },
   map: { atomic: true, fields: new Map(), element: () => untyped },
 };
 
-/** Anything, objects field by field. */
+/** Any value. Objects are owned field by field. */
 const deduced: Atom = {
   scalar: 'untyped',
   list: { atomic: true, keys: [], element: () => deduced },
@@ -47,7 +47,7 @@ const QUANTITY = /\.(Quantity|IntOrString)$/;
 
 const atoms = new WeakMap<Schema, Atom>();
 
-/** The type of the objects of a resource. */
+/** The type of objects of a resource. */
 export function atomOf(type: Pick<ResourceType, 'group' | 'version' | 'kind' | 'schema'>): Atom {
   const native = definitionName(type.group, type.version, type.kind);
   return convert(native ? definitions[native]! : type.schema, native === undefined);

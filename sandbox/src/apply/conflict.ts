@@ -1,4 +1,4 @@
-// Two managers want different values: the 409 that says who and where.
+// The 409 error if two managers want different values. It lists managers and fields.
 import { ApiError } from '../core/types.ts';
 import type { Manager } from './managers.ts';
 import { pathText } from './set.ts';
@@ -10,7 +10,7 @@ export interface Conflict {
   path: Path;
 }
 
-/** Not an answer yet: kubectl's own conflicts with its client-side apply may be forgiven. */
+/** A separate error, because kubectl's conflicts with its own client-side apply may be ignored. */
 export class Conflicts extends Error {
   override readonly name = 'Conflicts';
   readonly conflicts: Conflict[];

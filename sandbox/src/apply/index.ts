@@ -1,4 +1,4 @@
-// Server-side apply, and who owns which field (metadata.managedFields).
+// Server-side apply and field ownership (metadata.managedFields).
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ManagedFieldsEntry, ResourceType } from '../core/types.ts';
 import { deepEqual } from '../patch/values.ts';
@@ -23,11 +23,11 @@ export interface Change {
   type: ResourceType;
   manager: string;
   subresource: string;
-  /** RFC 3339, in seconds. */
+  /** RFC 3339, with seconds. */
   time: string;
 }
 
-/** What a request cannot change it does not own: not the status where there is a /status, and there not the rest. */
+/** Fields that a request cannot change and therefore does not own: the status without /status, all other fields with it. */
 function filterOf(type: ResourceType, subresource: string): Filter {
   const without =
     subresource === 'status' ? (type.custom ? CUSTOM_STATUS : NATIVE_STATUS) : type.status ? STATUS : undefined;
@@ -39,7 +39,7 @@ const CUSTOM_STATUS = FieldSet.of(['f:metadata'], ['f:spec']);
 /** Controllers write annotations together with the status. */
 const NATIVE_STATUS = FieldSet.of(['f:spec'], ['f:metadata', 'f:labels']);
 
-/** Fields that say what and where the object is: nobody owns them. */
+/** Fields that identify the object. They have no owners. */
 const ofNobody = FieldSet.of(
   ['f:apiVersion'],
   ['f:kind'],
@@ -65,7 +65,7 @@ function strip(managed: Managed, id: string): void {
   else managed.set(id, { ...owned, fields });
 }
 
-/** Entries may have been written in another version of a custom resource. */
+/** Entries may use another version of a custom resource. */
 function versionsOf({ type }: Change): Versions {
   const own = apiVersionOf(type);
   const rowOf = (apiVersion: string): ResourceType | undefined =>
@@ -85,7 +85,7 @@ function versionsOf({ type }: Change): Versions {
   };
 }
 
-/** What is there before anything is: for native kinds, what Go writes of nothing. */
+/** The empty object before a create. For native kinds, the zero value of Go. */
 function emptyObject(type: ResourceType): KubeObject {
   const name = definitionName(type.group, type.version, type.kind);
   const head = { apiVersion: apiVersionOf(type), kind: type.kind };
@@ -98,7 +98,7 @@ function withoutManagedFields(object: KubeObject): KubeObject {
   return { ...object, metadata };
 }
 
-/** The owners after a request that is no apply: what to write into metadata.managedFields. Empty when nobody is tracked. */
+/** Returns metadata.managedFields after a request that is not an apply. Empty if ownership is not tracked. */
 export async function trackUpdate(
   change: Change & { old: KubeObject | undefined; next: KubeObject },
 ): Promise<ManagedFieldsEntry[]> {
@@ -107,7 +107,7 @@ export async function trackUpdate(
   if (old && isReset(given)) return [];
   const fromNext = given?.length ? decodeManaged(given) : undefined;
   const managed = fromNext?.size ? fromNext : (decodeManaged(old?.metadata.managedFields) ?? new Map());
-  // Objects that were never tracked stay so until somebody applies them.
+  // Objects without tracked ownership stay untracked until the first apply.
   if (!managed.size && old) return [];
   await noteUpdate(change, old ?? emptyObject(type), next, managed, change.manager, time);
   capUpdaters(managed);
@@ -130,7 +130,7 @@ async function noteUpdate(
     apiVersion: apiVersionOf(type),
     subresource,
   };
-  // Under a name of its own first, to see whether this request changed anything.
+  // Uses a temporary manager first, to find out whether this request changed anything.
   const current: Manager = { ...manager, name: 'current-operation', subresource: '' };
   const id = identify(current);
   await updater.update(withoutManagedFields(live), withoutManagedFields(next), managed, current);
@@ -149,15 +149,15 @@ async function noteUpdate(
 
 export interface Apply extends Change {
   live: KubeObject | undefined;
-  /** As the client wrote it (parseApply): not decoded, nothing added. */
+  /** The body as the client wrote it (parseApply): not decoded, without defaults. */
   applied: KubeObject;
   force: boolean;
 }
 
-/** What the pipeline asks of this room. */
+/** The functions that the pipeline uses. */
 export const fieldTracker = { trackUpdate, apply: serverSideApply, keepTimes };
 
-/** A write that changes nothing but the times of entries is none: puts back the old times. Changes next's metadata. */
+/** Restores the old times of entries if a write changes nothing else. Changes next's metadata. */
 export function keepTimes(old: KubeObject, next: KubeObject): void {
   const [before, after] = [old.metadata.managedFields, next.metadata.managedFields];
   if (!before?.length || before.length !== after?.length) return;
@@ -166,7 +166,7 @@ export function keepTimes(old: KubeObject, next: KubeObject): void {
   if (deepEqual(withoutManagedFields(old), withoutManagedFields(next))) next.metadata.managedFields = before;
 }
 
-/** What the object becomes, owners included. Throws ApiError: 409 for conflicts, 400 for another kind. */
+/** Returns the new object with its owners. Throws ApiError: 409 for conflicts, 400 for another kind. */
 export async function serverSideApply(request: Apply): Promise<KubeObject> {
   const { type, applied, manager: name } = request;
   check(request);
@@ -218,7 +218,7 @@ async function applyTo(
 ): Promise<{ object: KubeObject; managed: Managed }> {
   const { type, applied, subresource, time } = request;
   const bare = withoutManagedFields(live);
-  // What was there before the first apply belongs to those who made it, as far as anybody knows.
+  // Fields from before the first apply get the manager "before-first-apply".
   if (!managed.size && request.live) {
     await noteUpdate({ ...request, subresource }, emptyObject(type), bare, managed, 'before-first-apply', time);
     capUpdaters(managed);

@@ -1,4 +1,4 @@
-// kubectl's annotation of client-side apply, for as long as people go from one kind of apply to the other and back.
+// kubectl's annotation of client-side apply, for users who switch between the two kinds of apply.
 import type { KubeObject, ResourceType } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
 import { apiVersionOf, atomOf } from './atoms.ts';
@@ -7,7 +7,7 @@ import { compare, fieldsOf } from './typed.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** kubectl moves from client-side to server-side apply: fields that its annotation has as they are live are no conflict. */
+/** When kubectl switches to server-side apply, fields that are unchanged since its annotation do not conflict. */
 export function withoutLastApplied(
   { conflicts }: Conflicts,
   live: KubeObject,
@@ -28,7 +28,7 @@ export function withoutLastApplied(
   return conflicts.filter(({ path }) => !allowed.has(path));
 }
 
-/** The annotation follows what kubectl applied, so that going back to client-side apply works. */
+/** Updates the annotation with the applied configuration, so that users can switch back to client-side apply. */
 export function withLastApplied(object: KubeObject, applied: KubeObject): KubeObject {
   if (!object.metadata?.annotations?.[LAST_APPLIED]) return object;
   const { [LAST_APPLIED]: _, ...annotations } = applied.metadata?.annotations ?? {};

@@ -1,10 +1,10 @@
-// Who owns what: metadata.managedFields, decoded and encoded.
+// Decodes and encodes metadata.managedFields.
 import type { ManagedFieldsEntry } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
 import { FieldSet } from './set.ts';
 import type { FieldsV1 } from './set.ts';
 
-/** Who: the same applier in any version is one; an updater is one per version. */
+/** Identifies a manager: appliers by name, updaters by name and version. */
 export interface Manager {
   name: string;
   operation: 'Apply' | 'Update';
@@ -22,7 +22,7 @@ export interface Owned {
 /** By identifier. */
 export type Managed = Map<string, Owned>;
 
-/** As the API server names a manager in its books; conflicts are told in the order of these names. */
+/** The identifier in the format of the API server, which sorts conflicts by it. */
 export const identify = ({ name, operation, apiVersion, subresource }: Manager): string =>
   JSON.stringify({
     manager: name,
@@ -31,7 +31,7 @@ export const identify = ({ name, operation, apiVersion, subresource }: Manager):
     ...(subresource ? { subresource } : {}),
   });
 
-/** undefined for entries that cannot be read: the API server then goes on as if there were none. */
+/** Undefined if an entry is invalid. The API server then behaves as if there were none. */
 export function decodeManaged(entries: readonly ManagedFieldsEntry[] | undefined): Managed | undefined {
   const managed: Managed = new Map();
   for (const { manager: name, operation, apiVersion, fieldsType, fieldsV1, subresource = '', time } of entries ?? []) {
@@ -45,7 +45,7 @@ export function decodeManaged(entries: readonly ManagedFieldsEntry[] | undefined
 
 const seconds = (entry: ManagedFieldsEntry): number => (entry.time ? Date.parse(entry.time) / 1000 : 0);
 
-/** Sorted: appliers first, then by time, then by name. */
+/** Sorts appliers first, then by time, then by name. */
 export function encodeManaged(managed: Managed): ManagedFieldsEntry[] {
   const entries = [...managed.values()].map(({ manager, apiVersion, fields, time }): ManagedFieldsEntry => ({
     manager: manager.name,
@@ -67,14 +67,14 @@ export function encodeManaged(managed: Managed): ManagedFieldsEntry[] {
   );
 }
 
-/** A client asks to forget all: an empty list, or a list of one empty entry. */
+/** A client resets the ownership with an empty list, or with a list of one empty entry. */
 export const isReset = (entries: readonly ManagedFieldsEntry[] | undefined): boolean =>
   entries !== undefined && (entries.length === 0 || (entries.length === 1 && Object.keys(entries[0]!).length === 0));
 
 const MAX_UPDATERS = 10;
 const OLD_UPDATERS = 'ancient-changes';
 
-/** No more than ten updaters: the oldest become one per version. Changes the books. */
+/** Merges the oldest updaters per version until ten remain. Changes the managers. */
 export function capUpdaters(managed: Managed): void {
   const updaters = [...managed.entries()].filter(([, { manager }]) => manager.operation === 'Update');
   if (updaters.length <= MAX_UPDATERS) return;

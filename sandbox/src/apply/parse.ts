@@ -1,11 +1,11 @@
-// The body of an apply patch: YAML or JSON, kept as the client wrote it.
+// Parses the body of an apply patch, YAML or JSON, without decoding it.
 import { LineCounter, parseDocument } from 'yaml';
 import type { KubeObject } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
 import { badRequest, parseJson } from '../schema/index.ts';
 import type { FieldValidation } from '../schema/index.ts';
 
-/** What clients send mostly is JSON, which reads much faster; undefined for what needs a closer look. */
+/** Parses JSON, the usual and fast case. Undefined if the text needs the full parser. */
 function asJson(text: string): KubeObject | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
@@ -16,7 +16,7 @@ function asJson(text: string): KubeObject | undefined {
   }
 }
 
-/** The body of an apply patch, and a warning about keys that come twice in it. Throws ApiError (400). */
+/** Returns the body of an apply patch, and a warning about duplicate keys. Throws ApiError (400). */
 export function parseApply(
   body: Uint8Array | object,
   validation: FieldValidation,

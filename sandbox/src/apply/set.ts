@@ -1,6 +1,6 @@
-// Sets of fields, as managedFields hold them: a trie whose edges are `f:<name>`, `k:<keys>` and `v:<value>`.
+// Sets of fields as in managedFields: a trie with the edges `f:<name>`, `k:<keys>` and `v:<value>`.
 
-/** The trie in its JSON form: `{"f:spec":{"f:replicas":{}}}`; "." stands for the place itself. */
+/** The trie as JSON: `{"f:spec":{"f:replicas":{}}}`; "." is the field itself. */
 export interface FieldsV1 {
   [edge: string]: FieldsV1;
 }
@@ -10,7 +10,7 @@ export type Path = readonly string[];
 export const fieldEdge = (name: string): string => `f:${name}`;
 export const valueEdge = (value: unknown): string => `v:${JSON.stringify(value)}`;
 
-/** Keys in alphabetical order, as they are compared and printed. */
+/** Keys in alphabetical order, for comparing and printing. */
 export function keyEdge(keys: Record<string, unknown>): string {
   const names = Object.keys(keys);
   if (names.length > 1) names.sort();
@@ -35,11 +35,11 @@ function isEmpty(object: object): boolean {
   return true;
 }
 
-/** A value once it is made: the operations give a set that is there already where that is the result. */
+/** Immutable. Operations return an existing set if it is the result. */
 export class FieldSet {
   readonly members = new Set<string>();
   readonly children = new Map<string, FieldSet>();
-  /** The stored JSON that it was read from: what did not change need not be written, compared and frozen again. */
+  /** The JSON that the set was read from. An unchanged set does not need to be encoded again. */
   private source: FieldsV1 | undefined;
 
   static of(...paths: Path[]): FieldSet {
@@ -87,7 +87,7 @@ export class FieldSet {
     else this.members.add(first);
   }
 
-  /** The set below an edge, made when there is none. */
+  /** Returns the set below an edge. Creates it if it does not exist. */
   descend(edge: string): FieldSet {
     let child = this.children.get(edge);
     if (!child) {
@@ -119,7 +119,7 @@ export class FieldSet {
     return result;
   }
 
-  /** What is in this set and not in the other. */
+  /** The members of this set that the other does not have. */
   difference(other: FieldSet): FieldSet {
     if (other.empty) return this;
     const result = new FieldSet();
@@ -131,7 +131,7 @@ export class FieldSet {
     return result.is(this) ? this : result;
   }
 
-  /** As difference; a member of the other takes all that is below it along. */
+  /** Like difference, but a member of the other set also removes all members below it. */
   recursiveDifference(other: FieldSet): FieldSet {
     const result = new FieldSet();
     for (const edge of this.members) if (!other.members.has(edge)) result.members.add(edge);
@@ -143,7 +143,7 @@ export class FieldSet {
     return result;
   }
 
-  /** Only what is at or below these edges. */
+  /** The members at or below these edges. */
   only(edges: string[]): FieldSet {
     const result = new FieldSet();
     for (const edge of edges) {
@@ -169,7 +169,7 @@ export class FieldSet {
     }
   }
 
-  /** The same members, and the very same children; each member of one of the two is known to be in the other. */
+  /** Whether both sets have the same members and identical children. Expects that one of the sets contains the other. */
   private is(other: FieldSet): boolean {
     if (this.members.size !== other.members.size || this.children.size !== other.children.size) return false;
     for (const [edge, child] of this.children) if (other.children.get(edge) !== child) return false;

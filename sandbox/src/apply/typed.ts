@@ -1,11 +1,11 @@
-// Values with their types: which fields they have, what differs between two, one merged into another, some taken out.
+// Values with their types: lists fields, compares, merges and removes fields.
 import { deepEqual, isObject } from '../patch/values.ts';
 import type { Values } from '../patch/values.ts';
 import type { Atom, ListAtom, MapAtom } from './atoms.ts';
 import { fieldEdge, FieldSet, keyEdge, valueEdge } from './set.ts';
 import type { Path } from './set.ts';
 
-/** The one form of the type that the value has; all of them for null and for what does not fit. */
+/** The form of the type that the value has. All forms for null and for values that do not fit. */
 export function deduce(atom: Atom, value: unknown): Atom {
   if (value === undefined || value === null) return atom;
   if (Array.isArray(value)) return atom.list ? { list: atom.list } : atom;
@@ -24,7 +24,7 @@ const untypedElement = (): Atom => ({});
 export const typeOfField = (map: MapAtom, key: string): Atom =>
   (map.fields.get(key)?.type ?? map.element ?? untypedElement)();
 
-/** Where an item of a set or list map is, or why it can be nowhere. */
+/** The edge of an item of a set or list map, or an error. */
 export function edgeOf(list: ListAtom, item: unknown): { edge: string } | { problem: string } {
   if (!list.keys.length) {
     if (isObject(item)) return { problem: "associative list without keys has an element that's a map type" };
@@ -52,14 +52,14 @@ const edgesOf = (list: ListAtom, items: unknown[]): string[] =>
     return 'edge' in found ? found.edge : `i:${i}`;
   });
 
-/** Every field that the value has. */
+/** All fields of the value. */
 export function fieldsOf(value: unknown, type: Atom): FieldSet {
   const set = new FieldSet();
   collect(value, type, set, undefined);
   return set;
 }
 
-/** Adds the fields below an edge of a set; the whole value has no edge. */
+/** Adds the fields below an edge of a set. The whole value has no edge. */
 function collect(value: unknown, type: Atom, parent: FieldSet, edge: string | undefined): void {
   const atom = deduce(type, value);
   const own = (): void => {
@@ -97,7 +97,7 @@ export interface Comparison {
   removed: FieldSet;
 }
 
-/** What is different in the new value. */
+/** The fields that differ in the new value. */
 export function compare(before: unknown, after: unknown, type: Atom): Comparison {
   const result: Comparison = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
   compareAt(before, after, type, [], result);
@@ -119,7 +119,7 @@ function compareAt(before: unknown, after: unknown, type: Atom, path: Path, resu
   else if (after === undefined) result.removed.insert(path);
 }
 
-/** Compares as one form of the type; true when the value was compared whole. */
+/** Compares in one form of the type. Returns true if the values were compared as a whole. */
 function compareAs(atom: Atom, before: unknown, after: unknown, path: Path, result: Comparison): boolean {
   const whole = (): true => {
     if (before === undefined) result.added.insert(path);
@@ -152,7 +152,7 @@ function compareItems(list: ListAtom, before: unknown[], after: unknown[], path:
     const [was, is] = [left.get(edge) ?? [], right.get(edge) ?? []];
     const place = [...path, edge];
     const one = (a: unknown, b: unknown): void => compareAt(a, b, list.element(), place, result);
-    // Items that come more than once are owned as one.
+    // Duplicate items are owned together.
     if (was.length <= 1 && is.length <= 1) one(was[0], is[0]);
     else if (was.length > 1 && is.length > 1) {
       if (!deepEqual(was, is)) result.modified.insert(place);
@@ -166,7 +166,7 @@ function compareItems(list: ListAtom, before: unknown[], after: unknown[], path:
   }
 }
 
-/** The applied value over the live one. */
+/** Merges the applied value into the live one. */
 export function mergeTyped(live: unknown, applied: unknown, type: Atom): unknown {
   if (live === undefined) return applied;
   if (applied === undefined) return live;
@@ -184,7 +184,7 @@ export function mergeTyped(live: unknown, applied: unknown, type: Atom): unknown
   return mergeItems(atom.list, asList(live) ?? [], asList(applied) ?? []);
 }
 
-/** Items of both lists: shared ones in the applied order, the others next to what they were next to. */
+/** Merges the items of both lists: shared items in the applied order, the others next to their previous neighbours. */
 function mergeItems(list: ListAtom, live: unknown[], applied: unknown[]): unknown[] {
   const [liveEdges, appliedEdges] = [edgesOf(list, live), edgesOf(list, applied)];
   const liveItems = new Map<string, unknown>();
@@ -228,7 +228,7 @@ function mergeItems(list: ListAtom, live: unknown[], applied: unknown[]): unknow
   return result;
 }
 
-/** The value without the fields of the set. null when nothing is left. */
+/** The value without the fields of the set. Null if nothing remains. */
 export function removeFields(value: unknown, set: FieldSet, type: Atom): unknown {
   const atom = deduce(type, value);
   if (atom.map) {
@@ -257,7 +257,7 @@ export function removeFields(value: unknown, set: FieldSet, type: Atom): unknown
   return result.length ? result : null;
 }
 
-/** The set, with every named field that leads to a member. */
+/** Adds all named fields that lead to a member. */
 export function withNamedFields(set: FieldSet, type: Atom | undefined): FieldSet {
   const result = new FieldSet();
   for (const edge of set.members) result.members.add(edge);

@@ -1,4 +1,4 @@
-// The books of owners, after a change: who lost fields, who got them, and what goes when an applier leaves something out.
+// Updates the managers after a change: who loses and who gets fields, and which fields an apply removes.
 import type { KubeObject } from '../core/types.ts';
 import { deepEqual } from '../patch/values.ts';
 import type { Atom } from './atoms.ts';
@@ -10,16 +10,16 @@ import { FieldSet } from './set.ts';
 import { compare, fieldsOf, mergeTyped, removeFields, withNamedFields } from './typed.ts';
 import type { Comparison } from './typed.ts';
 
-/** How to look at the object in other versions. */
+/** Converts the object to other versions. */
 export interface Versions {
-  /** The type of a version; undefined when it is not served any more. */
+  /** The type of a version. Undefined if it is no longer served. */
   type(apiVersion: string): Atom | undefined;
-  /** A version that we cannot look at, and whose entries stay as they are (native kinds with several versions). */
+  /** A version that cannot be converted. Its entries stay unchanged (native kinds with several versions). */
   keeps(apiVersion: string): boolean;
   convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;
 }
 
-/** Takes out of a set what the request cannot change, e.g. the status. */
+/** Removes the fields that the request cannot change, for example the status. */
 export type Filter = (fields: FieldSet) => FieldSet;
 
 export class Updater {
@@ -31,7 +31,7 @@ export class Updater {
     this.filter = filter;
   }
 
-  /** The request changed live to next: notes it for the manager. Changes the books. */
+  /** Records that the manager changed live to next. Changes the managers. */
   async update(live: KubeObject, next: KubeObject, managed: Managed, manager: Manager): Promise<void> {
     const id = identify(manager);
     const changes = await this.takeOver(live, next, managed, id, manager.apiVersion, true);
@@ -41,7 +41,7 @@ export class Updater {
     else managed.set(id, { manager, apiVersion: manager.apiVersion, fields });
   }
 
-  /** The applied configuration over live; undefined when that changes nothing. Changes the books. Throws Conflicts. */
+  /** Applies a configuration to live. Undefined if nothing changes. Changes the managers. Throws Conflicts. */
   async apply(
     live: KubeObject,
     applied: KubeObject,
@@ -56,14 +56,14 @@ export class Updater {
     const merged = mergeTyped(live, applied, type) as KubeObject;
     const fields = this.filter(fieldsOf(applied, type));
     managed.set(id, { manager, apiVersion, fields, ...(last?.time ? { time: last.time } : {}) });
-    // What is applied again as before leaves nothing to remove.
+    // If the same configuration is applied again, there is nothing to remove.
     const dropsNone = !last || (last.apiVersion === apiVersion && last.fields.difference(fields).empty);
     const next = dropsNone ? merged : await this.prune(merged, managed, apiVersion, last);
     await this.takeOver(live, next, managed, id, apiVersion, force);
     return deepEqual(live, next) ? undefined : next;
   }
 
-  /** Takes what changed from all others; refuses that with conflicts unless forced. */
+  /** Removes changed fields from all other managers. Throws Conflicts unless forced. */
   private async takeOver(
     live: KubeObject,
     next: KubeObject,
@@ -110,7 +110,7 @@ export class Updater {
     return { added: this.filter(added), modified: this.filter(modified), removed: this.filter(removed) };
   }
 
-  /** Removes what the applier applied last time and not this time, unless somebody else owns it. */
+  /** Removes fields that the applier no longer applies, unless another manager owns them. */
   private async prune(merged: KubeObject, managed: Managed, apiVersion: string, last: Owned): Promise<KubeObject> {
     const type = this.versions.type(last.apiVersion);
     if (last.fields.empty || !type) return merged;
@@ -128,7 +128,7 @@ export class Updater {
       const keep = named(pruned, versioned).union(withNamedFields(fields, versioned));
       pruned = removeFields(whole, named(whole, versioned).difference(keep), versioned) as KubeObject;
     }
-    // Only what this applier owned may go.
+    // Only fields that this applier owned may be removed.
     const back = await this.versions.convert(pruned, last.apiVersion);
     const gone = named(inLast, type).difference(named(back, type)).intersection(withNamedFields(last.fields, type));
     return this.versions.convert(removeFields(inLast, gone, type) as KubeObject, apiVersion);

@@ -1,10 +1,10 @@
-// Is an applied configuration of its type? In the words of the API server's library.
+// Checks an applied configuration against its type, with the error texts of the API server's library.
 import { isObject } from '../patch/values.ts';
 import type { Atom, ListAtom } from './atoms.ts';
 import { edgeText } from './set.ts';
 import { deduce, edgeOf, typeOfField } from './typed.ts';
 
-/** Why the value is not of the type, each with its path; nothing for one that is. */
+/** Returns type errors with their paths. Empty if the value is valid. */
 export function validateTyped(value: unknown, type: Atom, allowDuplicates: boolean, path = ''): string[] {
   const problem = (text: string): string[] => [path ? `${path}: ${text}` : text];
   if (value === null) return [];

@@ -1,4 +1,4 @@
-// The controller that fills ClusterRoles with an aggregationRule from the ClusterRoles its selectors match.
+// The controller for ClusterRoles with an aggregationRule: collects the rules of all selected ClusterRoles.
 import { same } from '../core/objects.ts';
 import { labelSelectorOf, matchesLabels } from '../core/select.ts';
 import { ApiError, type Client, type Clock, type KubeObject, type WatchEvent } from '../core/types.ts';
@@ -56,7 +56,7 @@ export const startAggregation = (client: Client, clock: Clock): (() => void) => 
   };
 };
 
-/** Rules of the matching roles in the order of their names, each once. */
+/** The rules of the matching roles without duplicates, sorted by role name. */
 const gather = (target: KubeObject, roles: ReadonlyMap<string, KubeObject>): PolicyRule[] => {
   const found: PolicyRule[] = [];
   for (const selector of target.aggregationRule.clusterRoleSelectors ?? []) {

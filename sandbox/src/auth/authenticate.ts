@@ -1,4 +1,4 @@
-// Who a request comes from: client certificate, bearer token, nobody; and on whose behalf (impersonation).
+// Authenticates a request by client certificate or bearer token, or as anonymous, and checks impersonation.
 import { createHash } from 'node:crypto';
 import { forbidden, internal } from '../core/errors.ts';
 import { ApiError, type ApiRequest, type Attributes, type User } from '../core/types.ts';
@@ -14,7 +14,7 @@ const UID = 'impersonate-uid';
 const GROUP = 'impersonate-group';
 const EXTRA = 'impersonate-extra-';
 
-/** What a peer certificate says: its DER bytes, and the subject's common name and organizations. */
+/** The content of a client certificate: its DER bytes, and common name and organizations of its subject. */
 export interface ClientCertificate {
   raw: Uint8Array;
   commonName: string;
@@ -31,7 +31,7 @@ export const userFromCertificate = ({ raw, commonName, organizations }: ClientCe
 
 const unauthorized = (): ApiError => new ApiError({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
 
-/** The user of a request before impersonation. A bearer token that is no good is refused, not anonymous. */
+/** The user of a request before impersonation. An invalid bearer token is refused, not anonymous. */
 export const authenticate = (request: ApiRequest, tokens: Tokens): User => {
   if (request.user) return request.user;
   const bearer = /^Bearer +(\S.*)$/i.exec(request.headers['authorization'] ?? '')?.[1]?.trim();
@@ -43,7 +43,7 @@ export const authenticate = (request: ApiRequest, tokens: Tokens): User => {
 
 type Authorize = (attributes: Attributes) => Decision;
 
-/** The user the request is to be treated as coming from. Throws 403 when the real one may not speak for that one. */
+/** The user after impersonation. Throws 403 if impersonation is not allowed. */
 export const impersonate = (request: ApiRequest, user: User, authorize: Authorize): User => {
   const { headers } = request;
   const keys = Object.keys(headers).filter((key) => key.startsWith('impersonate-') && headers[key] !== undefined);
@@ -103,7 +103,7 @@ const confirm = (user: User, authorize: Authorize, what: Partial<Attributes>): v
   if (!decision.allowed) throw accessDenied(attributes, decision.reason);
 };
 
-/** The API server's answer to what is not allowed. */
+/** The API server's 403 error. */
 export const accessDenied = (attributes: Attributes, reason: string): ApiError => {
   const who = `User ${JSON.stringify(attributes.user.username)}`;
   const { verb, group, resource, subresource, namespace, name, path } = attributes;
@@ -120,7 +120,7 @@ export const accessDenied = (attributes: Attributes, reason: string): ApiError =
   );
 };
 
-/** Header names cannot carry every key: others come percent-encoded. */
+/** Header names cannot contain all characters, so keys may be percent-encoded. */
 const unescaped = (text: string): string => {
   try {
     return decodeURIComponent(text);
@@ -129,7 +129,7 @@ const unescaped = (text: string): string => {
   }
 };
 
-/** Repeated headers arrive joined with commas. */
+/** Node joins repeated headers with commas. */
 const listOf = (header: string | undefined): string[] =>
   (header ?? '')
     .split(',')

@@ -1,4 +1,4 @@
-// The roles and bindings every cluster starts with, as far as the sandbox's users and controllers need them.
+// The default roles and bindings of a cluster that users and controllers of the sandbox need.
 import type { KubeObject } from '../core/types.ts';
 import { RBAC } from './rbac.ts';
 import type { PolicyRule } from './rules.ts';
@@ -9,7 +9,7 @@ const WRITE = 'create delete deletecollection patch update';
 const ALL = `${READ} ${WRITE}`;
 
 const words = (text: string): string[] => (text === '' ? [''] : text.split(' '));
-/** `core` stands for the group without a name. */
+/** `core` is the group without a name. */
 const rule = (verbs: string, groups: string, resources: string): PolicyRule => ({
   verbs: words(verbs),
   apiGroups: words(groups).map((group) => (group === 'core' ? '' : group)),
@@ -27,7 +27,7 @@ const aggregate = (target: string): Record<string, string> => ({ [`${RBAC}/aggre
 interface RoleRow {
   rules: PolicyRule[];
   labels?: Record<string, string>;
-  /** Gathers the rules of the roles with this label. */
+  /** Collects the rules of roles with this label. */
   gathers?: string;
 }
 
@@ -129,7 +129,7 @@ const ROLES: Record<string, RoleRow> = {
   },
 };
 
-/** Rules of the controllers of kube-controller-manager, each of which runs as a service account in kube-system. */
+/** The rules for the controllers of kube-controller-manager. Each runs as a service account in kube-system. */
 const CONTROLLERS: Record<string, PolicyRule[]> = {
   'clusterrole-aggregation-controller': [rule('escalate get list patch update watch', RBAC, 'clusterroles')],
   'deployment-controller': [
@@ -231,7 +231,7 @@ const clusterRoleBinding = (role: string, subjects: object[]): KubeObject => ({
   subjects,
 });
 
-/** ClusterRoles and ClusterRoleBindings to create at the start; the aggregated ones are filled by startAggregation. */
+/** ClusterRoles and ClusterRoleBindings to create at the start. startAggregation fills the aggregated ones. */
 export const bootstrapObjects = (): KubeObject[] => [
   ...Object.entries(ROLES).map(([name, row]) => clusterRole(name, row)),
   ...Object.entries(CONTROLLERS).map(([name, rules]) => clusterRole(`system:controller:${name}`, { rules })),

@@ -1,4 +1,4 @@
-// Nobody may grant through a role or binding what they do not hold themselves, unless they may `escalate` or `bind`.
+// Prevents privilege escalation: a role or binding may only grant rules that its author has, unless `escalate` or `bind` is allowed.
 import { forbidden, notFound } from '../core/errors.ts';
 import { same } from '../core/objects.ts';
 import type { AdmissionRequest, Attributes, KubeObject } from '../core/types.ts';
@@ -11,7 +11,7 @@ const EVERYTHING: PolicyRule[] = [
   { verbs: ['*'], nonResourceURLs: ['*'] },
 ];
 
-/** Throws 403 when a write of a role or binding would raise the writer's powers. */
+/** Throws 403 if a write of a role or binding grants more than the author has. */
 export const checkEscalation = (rbac: Rbac, request: AdmissionRequest): void => {
   const { attributes, object, oldObject, operation } = request;
   if (attributes.group !== RBAC || !KINDS.has(attributes.resource) || attributes.subresource || !object) return;
@@ -53,7 +53,7 @@ const confirm = (rbac: Rbac, attributes: Attributes, wanted: readonly PolicyRule
   );
 };
 
-/** The garbage collector takes finalizers and owners off roles it could never write itself. */
+/** Whether only finalizers and owners change. The garbage collector may do this without having the rules of the role. */
 const onlyMetadataOfDeletion = (object: KubeObject, old: KubeObject): boolean => {
   const strip = ({ metadata, ...rest }: KubeObject): object => {
     const { finalizers: _f, ownerReferences: _o, managedFields: _m, resourceVersion: _r, ...others } = metadata;

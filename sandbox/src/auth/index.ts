@@ -1,4 +1,4 @@
-// The door of this room: who asks, and may they.
+// The entry point of authentication and authorization.
 import type { Store } from '../core/store.ts';
 import type { AdmissionRequest, ApiRequest, Attributes, Clock, User } from '../core/types.ts';
 import { accessDenied, authenticate, impersonate } from './authenticate.ts';
@@ -15,12 +15,12 @@ export type { ReviewContext, ReviewHandler } from './reviews.ts';
 export { serviceAccountUser, signingKeyText } from './tokens.ts';
 
 export interface Auth {
-  /** The user a request counts as: impersonation included. Throws 401, or 403 when the impersonation is not allowed. */
+  /** The user of a request, after impersonation. Throws 401, or 403 if impersonation is not allowed. */
   authenticate(request: ApiRequest): User;
   authorize(attributes: Attributes): Decision;
-  /** Throws the API server's 403 when authorize says no. */
+  /** Throws the API server's 403 error if authorize denies. */
   check(attributes: Attributes): void;
-  /** Throws 403 when a write of a role or binding grants what the writer does not hold. Before validating admission. */
+  /** Throws 403 if a write of a role or binding grants more than the author has. Runs before validating admission. */
   checkEscalation(request: AdmissionRequest): void;
   /** By resource: `subjectaccessreviews`, `selfsubjectreviews`, `serviceaccounts/token`, … */
   readonly reviews: Readonly<Record<string, ReviewHandler>>;
@@ -29,7 +29,7 @@ export interface Auth {
 export interface AuthOptions {
   store: Pick<Store, 'get' | 'list'>;
   clock: Clock;
-  /** PEM: signs the tokens of service accounts; absent = a new one. */
+  /** PEM key that signs service account tokens. Absent: a new key. */
   signingKey?: string | undefined;
 }
 

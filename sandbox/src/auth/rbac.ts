@@ -1,15 +1,15 @@
-// Who may do what: RBAC evaluated from the stored roles and bindings, through an index of their subjects.
+// Evaluates RBAC from the stored roles and bindings, with an index by subject.
 import type { Store } from '../core/store.ts';
 import type { Attributes, KubeObject, User } from '../core/types.ts';
 import { ruleAllows, type PolicyRule } from './rules.ts';
 
 export const RBAC = 'rbac.authorization.k8s.io';
-/** Members may do everything, whatever the roles say. */
+/** Members may do everything, regardless of roles. */
 export const MASTERS = 'system:masters';
 
 export interface Decision {
   allowed: boolean;
-  /** Why it is allowed; or why a role could not be looked at. */
+  /** Why it is allowed, or why a role could not be read. */
   reason: string;
 }
 
@@ -26,12 +26,12 @@ interface Subject {
 
 /** One subject of one binding. */
 interface Grant {
-  /** "" of a ClusterRoleBinding. */
+  /** "" for a ClusterRoleBinding. */
   namespace: string;
   roleRef: RoleRef;
   subject: Subject;
   binding: KubeObject;
-  /** Place among all grants: the first that allows gives the reason. */
+  /** Position among all grants. The first one that allows the request is the reason. */
   order: number;
 }
 
@@ -66,7 +66,7 @@ export class Rbac {
     return { allowed: false, reason: all.length ? `RBAC: ${all.length === 1 ? all[0] : `[${all.join(', ')}]`}` : '' };
   }
 
-  /** All rules a user has in a namespace ("" = cluster-wide only), and what kept others from being found. */
+  /** All rules of a user in a namespace ("": cluster-wide only), and errors of rules that could not be read. */
   rulesFor(user: User, namespace: string): { rules: PolicyRule[]; errors: string[] } {
     const rules: PolicyRule[] = [];
     const errors: string[] = [];
@@ -86,7 +86,7 @@ export class Rbac {
     return role && ((role.rules ?? []) as PolicyRule[]);
   }
 
-  /** What binds this user, cluster-wide first, as the API server looks through them. */
+  /** The grants of this user. Cluster-wide ones first, as in the API server. */
   private grants(user: User, namespace: string): Grant[] {
     const { users, groups } = this.fresh();
     const found: Grant[] = [];
@@ -99,7 +99,7 @@ export class Rbac {
     return found.length > 1 ? found.sort((a, b) => a.order - b.order) : found;
   }
 
-  /** The store hands out the same list until something in it changes. */
+  /** The store returns the same list until it changes, so the list is the cache key. */
   private fresh(): Index {
     const bindings = this.objects.list(`${RBAC}/rolebindings`);
     const clusterBindings = this.objects.list(`${RBAC}/clusterrolebindings`);

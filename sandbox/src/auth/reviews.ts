@@ -1,4 +1,4 @@
-// The kinds that are asked, not stored: may this user do that, who am I, give me a token.
+// Kinds that are computed and not stored: access reviews, self reviews, token requests.
 import { badRequest, field, invalid, notFound } from '../core/errors.ts';
 import { timestamp } from '../core/names.ts';
 import type { Store } from '../core/store.ts';
@@ -9,13 +9,13 @@ import { ISSUER, type BoundObject, type Tokens } from './tokens.ts';
 
 export interface ReviewContext {
   user: User;
-  /** Of the request's path; "" where there is none. */
+  /** The namespace of the path; "" without one. */
   namespace: string;
-  /** Of the service account a token is asked for. */
+  /** The service account of a token request. */
   name: string;
 }
 
-/** Answers a POST of the resource (`subjectaccessreviews`, `serviceaccounts/token`, …) with the object filled in. */
+/** Answers a POST of the resource (`subjectaccessreviews`, `serviceaccounts/token`, …) with the completed object. */
 export type ReviewHandler = (object: KubeObject, context: ReviewContext) => KubeObject;
 
 export interface ReviewDependencies {

@@ -1,4 +1,4 @@
-// RBAC's rules: does one allow a request, does a set of them cover another, and how the API server prints them.
+// RBAC rules: whether a rule allows a request, whether rules cover other rules, and their text in errors.
 import type { Attributes } from '../core/types.ts';
 
 export interface PolicyRule {
@@ -31,7 +31,7 @@ const allowsResource = (resources: readonly string[] | undefined, resource: stri
 const allowsUrl = (urls: readonly string[] | undefined, path: string): boolean =>
   urls?.some((url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1)))) ?? false;
 
-/** Of `wanted`, cut into rules of one resource and one verb, those that no rule of `held` covers. */
+/** Splits `wanted` into rules with one resource and one verb. Returns those that `held` does not cover. */
 export const missingRules = (held: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] =>
   wanted.flatMap(breakdown).filter((rule) => !held.some((owner) => covers(owner, rule)));
 
@@ -76,7 +76,7 @@ const covers = (owner: PolicyRule, one: PolicyRule): boolean => {
   );
 };
 
-/** Rules of one verb each, put together again where they differ in the verb only, printed and sorted. */
+/** Merges rules that differ only in the verb, then prints and sorts them. */
 export const describeRules = (rules: readonly PolicyRule[]): string[] => {
   const byTarget = new Map<string, PolicyRule & { verbs: string[] }>();
   for (const rule of rules) {
@@ -103,6 +103,6 @@ const printRule = (rule: PolicyRule): string => {
     .join(', ')}}`;
 };
 
-/** As Go's %q prints a list of strings. */
+/** A list of strings in the format of Go's %q. */
 export const quoted = (values: readonly string[]): string =>
   `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;

@@ -1,4 +1,4 @@
-// Tokens of service accounts: signed JWTs as a real API server issues them, bound to the account and, if asked, to a Pod.
+// Service account tokens: signed JWTs like those of a real API server, bound to the account and optionally to a Pod.
 import {
   createHash,
   createPrivateKey,
@@ -18,7 +18,7 @@ export interface BoundObject {
   kind: string;
   name: string;
   uid: string;
-  /** Of a Pod: the node it runs on. */
+  /** The node of the Pod. */
   node?: { name: string; uid?: string | undefined };
 }
 
@@ -45,10 +45,10 @@ export class Tokens {
   private readonly objects: Pick<Store, 'get'>;
   private readonly clock: Clock;
   private keys: { privateKey: KeyObject; publicKey: KeyObject; id: string } | undefined;
-  /** Whose signature was looked at; a client sends the same token with each request. */
+  /** Verified tokens. Clients send the same token with each request. */
   private readonly genuine = new Map<string, Claims>();
 
-  /** Signed with this key (PEM), or with one of its own. */
+  /** `key`: PEM. Absent: a new key. */
   constructor(objects: Pick<Store, 'get'>, clock: Clock, signingKey?: string) {
     this.objects = objects;
     this.clock = clock;
@@ -78,7 +78,7 @@ export class Tokens {
     return `${head}.${sign('sha256', Buffer.from(head), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
   }
 
-  /** Whose token it is; undefined for one that is forged, expired, for another audience, or whose account or Pod is gone. */
+  /** The user of a token. Undefined if it is forged, expired, for another audience, or if its account or Pod does not exist. */
   verify(token: string, audiences: readonly string[]): User | undefined {
     const claims = this.read(token);
     if (!claims || !claims.aud.some((audience) => audiences.includes(audience))) return undefined;
@@ -141,7 +141,7 @@ export class Tokens {
 
 const newSigningKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 
-/** PEM, to be kept. */
+/** The key as PEM, for the next start. */
 export const signingKeyText = (): string => newSigningKey().export({ type: 'pkcs8', format: 'pem' }) as string;
 
 function withId(privateKey: KeyObject): { privateKey: KeyObject; publicKey: KeyObject; id: string } {
@@ -152,7 +152,7 @@ function withId(privateKey: KeyObject): { privateKey: KeyObject; publicKey: KeyO
   return { privateKey, publicKey, id };
 }
 
-/** A service account as the API server sees whoever holds its token. */
+/** The user info of a service account. */
 export const serviceAccountUser = (namespace: string, name: string, uid?: string): User => ({
   username: `system:serviceaccount:${namespace}:${name}`,
   ...(uid ? { uid } : {}),

@@ -80,7 +80,7 @@ const NOTHING: Omit<Attributes, 'user'> = {
   resourceRequest: true,
 };
 
-/** The value of the variable for a request. */
+/** The value of `authorizer` for a request. */
 export const authorizerOf = (auth: { authorize: Authorize }, request: Attributes): unknown =>
   new Authorizer((attributes) => auth.authorize(attributes), request.user, request);
 

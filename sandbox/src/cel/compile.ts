@@ -1,4 +1,4 @@
-// CEL as kube-apiserver offers it: compile once (cached), evaluate on JSON, refuse loudly what cannot be compiled.
+// CEL as in kube-apiserver: compiles expressions once (cached), evaluates them on JSON, and refuses what it cannot compile.
 //
 // The library is @marcbachmann/cel-js: it type-checks, is fast (microseconds), and has the optionals (`.?field`, `optional.none()`)
 // Kubernetes' expressions use. @bufbuild/cel, the other maintained one, parses no optionals. What the library lacks is added here.
@@ -10,24 +10,24 @@ import { registerMacros, resetRounds } from './macros.ts';
 import { rewrite } from './rewrite.ts';
 import { toCel } from './values.ts';
 
-/** Kubernetes refuses longer ones as too costly to check. */
+/** Kubernetes refuses longer expressions because of their cost. */
 const MAX_EXPRESSION_LENGTH = 16 * 1024;
 
 export interface Program {
-  /** Static type of the result as cel-go prints it: `bool`, `string`, `dyn`, `list(int)`, `Object`, … */
+  /** Static type of the result in the format of cel-go: `bool`, `string`, `dyn`, `list(int)`, `Object`, … */
   readonly type: string;
-  /** The result as a CEL value, from variables that are CEL values already. Throws CelRuntimeError. */
+  /** Evaluates with CEL values as variables and returns a CEL value. Throws CelRuntimeError. */
   run(variables: Record<string, unknown>): unknown;
-  /** The result as JSON, from variables as JSON. Throws CelRuntimeError. */
+  /** Evaluates with JSON variables and returns JSON. Throws CelRuntimeError. */
   evaluate(variables: Record<string, unknown>): unknown;
 }
 
 export interface CompileOptions {
-  /** Names an expression may use; their values are dynamic. */
+  /** Names of the variables. Their values are dynamic. */
   variables: readonly string[];
-  /** Static types the result may have; any when absent. */
+  /** Allowed static types of the result. Absent: all. */
   returns?: readonly string[];
-  /** An environment with typed variables, to check the expression against before (rules of CRDs). */
+  /** An environment with typed variables. The expression is type-checked against it first (rules of CRDs). */
   check?: Environment;
 }
 
@@ -41,14 +41,14 @@ registerMacros(base);
 registerAuthorizer(base);
 
 const functions = new Set(base.getDefinitions().functions.map((definition) => definition.name));
-/** `list<kubernetes.Object>` as Kubernetes would say it: `list(Object)`. */
+/** Converts `list<kubernetes.Object>` to the format of Kubernetes: `list(Object)`. */
 const printType = (type: string): string =>
   type.replaceAll('kubernetes.', '').replaceAll('<', '(').replaceAll('>', ')');
 
 const environments = new Map<string, Environment>();
 const programs = new Map<string, Program>();
 
-/** An environment with the whole library, for variables of one's own. */
+/** An environment with the whole library and custom variables. */
 export const newEnvironment = (): Environment => base.clone();
 
 const environmentFor = (variables: readonly string[]): Environment => {
@@ -62,7 +62,7 @@ const environmentFor = (variables: readonly string[]): Environment => {
   return env;
 };
 
-/** Throws CelCompileError, whose message begins as Kubernetes' does: `compilation failed: ERROR: <input>:1:1: …`. */
+/** Throws CelCompileError. Its message begins as in Kubernetes: `compilation failed: ERROR: <input>:1:1: …`. */
 export const compile = (expression: string, options: CompileOptions): Program => {
   const key = JSON.stringify([options.variables, options.returns, expression]);
   const known = options.check ? undefined : programs.get(key);
@@ -88,7 +88,7 @@ const compileUncached = (expression: string, options: CompileOptions): Program =
   const failed = (error: unknown): CelCompileError => {
     const known = error as { code?: string; summary?: string; message: string; range?: { start: number } };
     const message = compileMessage(known, (name) => functions.has(name));
-    // cel-go points at the dot of a selection, the library at the name behind it.
+    // cel-go reports the position of the dot of a selection, the library that of the name after it.
     const at = rewritten.origin(known.range?.start ?? 0) - (message.startsWith('undefined field') ? 1 : 0);
     return new CelCompileError(`compilation failed: ${pointAt(message, expression, at)}`, { cause: error });
   };

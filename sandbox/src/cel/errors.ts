@@ -1,16 +1,16 @@
-// What is wrong with an expression, in the words of Kubernetes' CEL (cel-go).
+// Error messages of expressions, in the wording of Kubernetes' CEL (cel-go).
 
-/** The expression cannot be compiled. */
+/** The expression does not compile. */
 export class CelCompileError extends Error {
   override readonly name = 'CelCompileError';
 }
 
-/** The expression could not be evaluated on these values. */
+/** The evaluation failed for these values. */
 export class CelRuntimeError extends Error {
   override readonly name = 'CelRuntimeError';
 }
 
-/** As cel-go points at the place: the line, and an arrow under the column. */
+/** The line with an arrow below the column, as in cel-go. */
 export const pointAt = (message: string, expression: string, position: number): string => {
   const before = expression.slice(0, position);
   const line = before.split('\n').length;
@@ -25,7 +25,7 @@ interface LibraryError {
   message: string;
 }
 
-/** What the library says when it parses or type-checks, in cel-go's words. */
+/** Translates parser and type errors of the library to the wording of cel-go. */
 export const compileMessage = (error: LibraryError, known: (name: string) => boolean): string => {
   const summary = error.summary ?? error.message;
   switch (error.code) {
@@ -58,7 +58,7 @@ export const compileMessage = (error: LibraryError, known: (name: string) => boo
   }
 };
 
-/** What the library says when it evaluates, in cel-go's words. */
+/** Translates evaluation errors of the library to the wording of cel-go. */
 export const runtimeMessage = (error: LibraryError): string => {
   const summary = error.summary ?? error.message;
   switch (error.code) {
@@ -89,6 +89,6 @@ export const runtimeMessage = (error: LibraryError): string => {
 const lastWord = (text: string): string => text.slice(text.lastIndexOf(' ') + 1);
 
 const PREFIX = 'cel_';
-/** Functions that replace the library's own are registered under names an expression cannot collide with. */
+/** Replacements of library functions have names that expressions cannot use. */
 export const internalName = (name: string): string => PREFIX + name;
 const originalName = (name: string): string => (name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name);

@@ -1,4 +1,4 @@
-// `"…%s…".format([…])`, as cel-go's string extension prints values.
+// `"…%s…".format([…])`, with the output of cel-go's string extension.
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { CelRuntimeError } from './errors.ts';
 import { Quantity } from './quantity.ts';

@@ -1,4 +1,4 @@
-// The functions Kubernetes adds to CEL, and those the library lacks or does otherwise than cel-go.
+// The functions that Kubernetes adds to CEL, and those that the library lacks or implements differently from cel-go.
 import { isIP } from 'node:net';
 import { Optional, type Environment } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
@@ -8,7 +8,7 @@ import { formatString } from './format.ts';
 import { Quantity } from './quantity.ts';
 import { equals, fromCel } from './values.ts';
 
-/** A message literal such as `Object.spec{paused: true}`; knows its type name so that nesting can be checked. */
+/** A message literal such as `Object.spec{paused: true}`, with its type name for the check of nested literals. */
 export class Message {
   readonly type: string;
   readonly fields: Record<string, unknown>;
@@ -72,7 +72,7 @@ const registerTypes = (env: Environment, define: Define): void => {
 };
 
 const patterns = new Map<string, RE2JS>();
-/** RE2, as in Kubernetes: linear in the text, so that no pattern can hang the server. */
+/** RE2, as in Kubernetes: linear time, so no pattern can block the server. */
 const pattern = (source: string): RE2JS => {
   let compiled = patterns.get(source);
   if (!compiled) {
@@ -202,7 +202,7 @@ const registerQuantities = (env: Environment, define: Define): void => {
   define(`${Q}.compareTo(${Q}): int`, (a: Quantity, b: Quantity) => BigInt(a.compareTo(b)));
 };
 
-/** Absolute URLs only; Kubernetes takes an absolute path as well. */
+/** Absolute URLs only. Kubernetes also accepts absolute paths. */
 const parseUrl = (text: string): URL | undefined =>
   (/^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(text) ? URL.parse(text) : null) ?? undefined;
 
@@ -228,7 +228,7 @@ const registerUrls = (env: Environment, define: Define): void => {
   define('isIP(string): bool', (text: string) => isIP(text) !== 0);
 };
 
-/** What rewrite.ts turns literals into: lists of what each entry gives, which is nothing for an optional without a value. */
+/** The literals that rewrite.ts produces: lists of entries, where an optional without a value contributes nothing. */
 const registerLiterals = (define: Define): void => {
   const present = (value: unknown): unknown[] => {
     if (!(value instanceof Optional)) throw new CelRuntimeError('no such overload');
@@ -255,7 +255,7 @@ const registerLiterals = (define: Define): void => {
   );
 };
 
-/** A result as JSON, message literals included. */
+/** The result as JSON, including message literals. */
 export const resultToJson = (value: unknown): unknown => {
   if (value instanceof Message) {
     return Object.fromEntries(Object.entries(value.fields).map(([key, item]) => [key, resultToJson(item)]));

@@ -1,7 +1,7 @@
-// The door of this room: Kubernetes' CEL.
+// The entry point of CEL, with the functions of Kubernetes.
 //
-// What a real server has and this lacks: the ip, cidr, semver and format libraries (refused when compiled); lists of type set and map
-// compare in order; list literals may mix types, which a real server refuses.
+// Missing compared with a real server: the ip, cidr, semver and format libraries (refused at compile time); lists of type set and map
+// are compared in order; list literals may mix types, which a real server refuses.
 export { authorizerOf } from './authorizer.ts';
 export { compile, newEnvironment, type CompileOptions, type Program } from './compile.ts';
 export { CelCompileError, CelRuntimeError } from './errors.ts';

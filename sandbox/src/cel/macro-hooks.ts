@@ -1,27 +1,27 @@
-// What the CEL library passes to a macro, and what a macro gives back; the library itself declares neither.
+// The undeclared interface between the CEL library and its macros.
 import type { ASTNode } from '@marcbachmann/cel-js';
 
-/** A static type, as far as macros look into it. */
+/** The part of a static type that macros use. */
 export interface Type {
   readonly kind: string;
   readonly keyType?: Type;
   readonly valueType?: Type;
 }
 
-/** Which variables there are. */
+/** The declared variables. */
 export interface Scope {
   forkWithVariable(name: string, type: Type): Overlay;
 }
 
-/** A scope with one more variable. */
+/** Returns a scope with one more variable. */
 export interface Overlay extends Scope {
-  /** A copy for one evaluation, on top of that evaluation's own scope. */
+  /** Returns a copy for one evaluation, based on the scope of that evaluation. */
   reuse(parent: Scope): Overlay;
   setIterValue(value: unknown, evaluator: Evaluator): Overlay;
 }
 
 export interface Checker {
-  /** The type of an expression. Throws when the expression is wrong. */
+  /** Returns the type of an expression. Throws if the expression is invalid. */
   check(expression: ASTNode, scope: Scope): Type;
   getType(name: string): Type;
   createError(code: string, message: string, node: ASTNode): Error;
@@ -29,20 +29,20 @@ export interface Checker {
 }
 
 export interface Evaluator {
-  /** The value of an expression. */
+  /** Evaluates an expression. */
   run(expression: ASTNode, scope: Scope): unknown;
 }
 
-/** The arguments of a macro, unevaluated. */
+/** The unevaluated arguments of a macro. */
 export type Args = readonly ASTNode[];
 
-/** One use of a macro in an expression, with as many arguments as its signature says. */
+/** Expands one use of a macro. The arguments match its signature. */
 export interface Call<A extends Args> {
   readonly args: A;
   readonly receiver: ASTNode;
 }
 
-/** How one use is checked, once, and then evaluated. `self` is this object. */
+/** Checks a use once, then evaluates it. `self` is this object. */
 export interface Macro {
   typeCheck(checker: Checker, self: unknown, scope: Scope): Type;
   evaluate(evaluator: Evaluator, self: unknown, scope: Scope): unknown;

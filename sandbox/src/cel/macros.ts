@@ -1,9 +1,9 @@
-// Macros the library lacks: has() of any selection, optMap/optFlatMap, loops over two variables, and the count of rounds.
+// Macros that the library lacks: has() of any selection, optMap/optFlatMap, loops with two variables, and the iteration limit.
 import { Optional, type ASTNode, type Environment } from '@marcbachmann/cel-js';
 import { CelRuntimeError, internalName } from './errors.ts';
 import type { Args, Call, Macro, Overlay } from './macro-hooks.ts';
 
-/** Rounds of all loops of one evaluation; Kubernetes bounds the cost of an expression likewise. */
+/** The maximum number of iterations of all loops in one evaluation. Kubernetes limits the cost in a similar way. */
 const MAX_ROUNDS = 200_000;
 let rounds = 0;
 export const resetRounds = (): void => {
@@ -91,7 +91,7 @@ export const registerMacros = (env: Environment): void => {
   }
 };
 
-/** Whether what a selection selects is there. */
+/** Whether the selected field exists. */
 function hasField(selection: ASTNode, run: (operand: ASTNode) => unknown): boolean {
   if (selection.op !== '.') throw new CelRuntimeError('no such overload');
   const [operand, field] = selection.args;
@@ -111,7 +111,7 @@ type Expressions = [ASTNode, ...ASTNode[]];
 type Run = (key: unknown, value: unknown) => (expression: ASTNode) => unknown;
 type Finish = (entries: [unknown, unknown][], expressions: Expressions, run: Run) => unknown;
 
-/** Results of the predicate until one decides; an error counts only when none did, as in CEL's `||`. */
+/** Evaluates the predicate until a result decides. An error counts only if no result decides, as in CEL's `||`. */
 const decide = (entries: [unknown, unknown][], expression: ASTNode, run: Run, decisive: boolean): boolean => {
   let error: unknown;
   for (const [key, value] of entries) {
@@ -125,7 +125,7 @@ const decide = (entries: [unknown, unknown][], expression: ASTNode, run: Run, de
   return !decisive;
 };
 
-/** With two expressions, the first says which entries count. */
+/** With two expressions, the first one filters the entries. */
 const kept = (
   entries: [unknown, unknown][],
   [first, transform = first]: Expressions,

@@ -7,7 +7,7 @@ const DECIMAL_EXPONENT: Record<string, number> = { n: -9, u: -6, m: -3, '': 0, k
 const PATTERN = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d+)?$/;
 const NANO = 1_000_000_000n;
 
-/** Held as a whole number of nanos, the finest that Kubernetes keeps (it rounds up, as does this). */
+/** Stored as an integer in units of 10⁻⁹, the precision of Kubernetes, rounded up. */
 export class Quantity {
   readonly nanos: bigint;
   private readonly text: string;

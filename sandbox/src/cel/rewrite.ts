@@ -1,10 +1,10 @@
-// Syntax of Kubernetes' CEL that the library's parser lacks, written as calls it knows: message literals (`Object.spec{paused: true}`),
-// optional entries (`{?"a": x}`, `[?x]`), functions that behave differently there, and a count of every loop's rounds.
+// Rewrites syntax of Kubernetes' CEL that the library cannot parse into function calls: message literals (`Object.spec{paused: true}`),
+// optional entries (`{?"a": x}`, `[?x]`), functions with different behavior, and the iteration count of loops.
 import { CelCompileError, internalName, pointAt } from './errors.ts';
 
 export interface Rewritten {
   text: string;
-  /** Where a position of the rewritten text was in the expression. */
+  /** Maps positions of the rewritten text to the original expression. */
   origin(position: number): number;
 }
 
@@ -16,23 +16,23 @@ interface Token {
 
 interface Piece {
   text: string;
-  /** Position in the expression; -1 for text of ours. */
+  /** Position in the expression; -1 for inserted text. */
   at: number;
 }
 
 /** One element between commas. */
 interface Item {
   pieces: Piece[];
-  /** Begins with `?`. */
+  /** The element begins with `?`. */
   optional: boolean;
-  /** Index of the piece after the colon of `key: value`; -1 = none. */
+  /** Index of the token after the colon of `key: value`; -1 without one. */
   valueFrom: number;
 }
 
 const TOKEN =
   /(?<space>\s+|\/\/[^\n]*)|(?<literal>[rRbB]{0,2}(?:"""(?:\\[^]|[^\\])*?"""|'''(?:\\[^]|[^\\])*?'''|"(?:\\[^\n]|[^"\\\n])*"|'(?:\\[^\n]|[^'\\\n])*')|0[xX][0-9a-fA-F]+[uU]?|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?[uU]?)|(?<name>[A-Za-z_]\w*)|(?<punctuation>&&|\|\||[=!<>]=|[^])/y;
 
-/** Loops: their last argument is evaluated once a round. */
+/** Loop macros. Their last argument is evaluated once per iteration. */
 const LOOPS = new Set(
   'all exists exists_one existsOne map filter transformList transformMap transformMapEntry'.split(' '),
 );
@@ -73,7 +73,7 @@ class Rewriter {
     return join(items.map((item) => item.pieces));
   }
 
-  /** Everything up to the closing bracket, cut at the commas between. */
+  /** Reads up to the closing bracket and splits at commas. */
   private items(close: string | undefined): Item[] {
     const start = this.tokens[this.next - 1]?.at ?? 0;
     const items: Item[] = [];
@@ -106,7 +106,7 @@ class Rewriter {
           item.valueFrom = item.pieces.length;
         } else this.token(token, previous, item.pieces);
       }
-      // A bracket has been read to its end.
+      // The bracket has been read completely.
       previous = token.text === ',' ? undefined : '([{'.includes(token.text) ? { ...token, text: ')' } : token;
     }
     if (items.length > 0 || item.pieces.some((piece) => piece.text.trim() !== '')) items.push(item);
@@ -181,7 +181,7 @@ class Rewriter {
     });
   }
 
-  /** `Name.name{field: value}`; the name has been written already. */
+  /** `Name.name{field: value}`. The name has already been written. */
   private message(token: Token, out: Piece[]): void {
     let from = out.length;
     while (from > 0 && /^(\w+|\.)$/.test(out[from - 1]!.text)) from--;
@@ -228,7 +228,7 @@ const tokenize = (expression: string): Token[] => {
   const tokens: Token[] = [];
   for (const match of expression.matchAll(new RegExp(TOKEN, 'gy'))) {
     const [kind, text] = Object.entries(match.groups!).find(([, value]) => value !== undefined)!;
-    // Names the rewriting brings in are ours alone.
+    // Expressions cannot use the names that rewriting inserts.
     if (kind === 'name' && text.startsWith(internalName(''))) {
       throw new CelCompileError(
         pointAt(`undeclared reference to '${text}' (in container '')`, expression, match.index),
@@ -239,7 +239,7 @@ const tokenize = (expression: string): Token[] => {
   return tokens;
 };
 
-/** Whether a `[` after it is an index. */
+/** Whether a `[` after this token is an index. */
 const isOperand = (token: Token | undefined): boolean => {
   if (!token) return false;
   if (token.kind === 'name') return token.text !== 'in';

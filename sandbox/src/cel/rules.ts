@@ -1,4 +1,4 @@
-// `x-kubernetes-validations`: a rule on one schema node, type-checked against the schema, evaluated on `self` and `oldSelf`.
+// `x-kubernetes-validations`: a rule of a schema node, type-checked against the schema and evaluated on `self` and `oldSelf`.
 import { Optional, type Environment } from '@marcbachmann/cel-js';
 import type { Schema } from '../core/types.ts';
 import { CelCompileError, CelRuntimeError } from './errors.ts';
@@ -9,20 +9,20 @@ import { toTyped, type Resolve } from './values.ts';
 type Validation = NonNullable<Schema['x-kubernetes-validations']>[number];
 
 export interface Rule {
-  /** A transition rule: it mentions oldSelf, and is left out where there is no old value (unless optionalOldSelf). */
+  /** A transition rule: uses oldSelf. Without an old value it is skipped, unless optionalOldSelf is set. */
   readonly usesOldSelf: boolean;
-  /** Undefined when the rule holds; else the message for the user. */
+  /** Undefined if the rule is true. Otherwise the message for the user. */
   check(self: unknown, oldSelf?: unknown): string | undefined;
 }
 
 export interface RuleOptions {
-  /** Follows `$ref`s; CRD schemas have none. */
+  /** Resolves `$ref`s. CRD schemas have none. */
   resolve?: Resolve;
-  /** The schema is the whole object's, or an embedded resource's: apiVersion, kind and metadata.name are visible. */
+  /** The schema is that of a whole object or an embedded resource: apiVersion, kind and metadata.name are visible. */
   root?: boolean;
 }
 
-/** Throws CelCompileError; its message is what Kubernetes puts after `Invalid value: …: `. */
+/** Throws CelCompileError. Its message is the text after `Invalid value: …: ` in Kubernetes. */
 export const compileRule = (validation: Validation, schema: Schema, options: RuleOptions = {}): Rule => {
   const resolve = options.resolve ?? ((s: Schema) => s);
   const root = options.root ?? false;
@@ -56,7 +56,7 @@ export const compileRule = (validation: Validation, schema: Schema, options: Rul
   };
 };
 
-/** A message expression that fails, or gives nothing printable, yields to the fixed message. */
+/** If a message expression fails or returns no printable text, the fixed message is used. */
 const expressed = (
   run: (values: Record<string, unknown>) => unknown,
   values: Record<string, unknown>,

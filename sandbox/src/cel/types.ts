@@ -1,9 +1,9 @@
-// Declares a structural schema to the type checker, so that a misspelt field or a wrong operator is found when a CRD is created.
+// Declares a structural schema to the type checker, so that errors in rules are found when a CRD is created.
 import type { Environment } from '@marcbachmann/cel-js';
 import type { Schema } from '../core/types.ts';
 import { escapeField, type Resolve } from './values.ts';
 
-/** The name of the CEL type of values of this schema, declared to env with all it reaches. */
+/** Declares the CEL types of this schema to env. Returns the name of the root type. */
 export const declare = (env: Environment, schema: Schema, resolve: Resolve, root = false): string =>
   new Declarer(env, resolve).type(schema, 'object', root);
 

@@ -1,4 +1,4 @@
-// Between JSON and CEL values: integers are int (BigInt), other numbers double; typed fields follow their schema.
+// Converts between JSON and CEL values: integers become int (BigInt), other numbers double. Typed fields follow their schema.
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { Optional } from '@marcbachmann/cel-js';
 import type { Schema } from '../core/types.ts';
@@ -6,7 +6,7 @@ import { Quantity } from './quantity.ts';
 
 const converted = new WeakMap<object, unknown>();
 
-/** JSON as CEL sees it without a schema (admission: `object`, `oldObject`, `params`). Frozen objects are converted once. */
+/** Converts JSON without a schema (admission: `object`, `oldObject`, `params`). Frozen objects are converted once. */
 export const toCel = (value: unknown): unknown => {
   if (value === null || typeof value !== 'object') return scalar(value);
   const known = converted.get(value);
@@ -32,7 +32,7 @@ const deep = (value: unknown): unknown => {
   return result;
 };
 
-/** Field names that are CEL keywords, and characters CEL identifiers lack, as `x-kubernetes-validations` writes them. */
+/** Escapes field names that are CEL keywords or contain other characters, as in `x-kubernetes-validations`. */
 export const escapeField = (name: string): string => {
   if (KEYWORDS.has(name)) return `__${name}__`;
   return name
@@ -50,7 +50,7 @@ const KEYWORDS = new Set(
 
 export type Resolve = (schema: Schema) => Schema;
 
-/** JSON as CEL sees it with a structural schema (`self`, `oldSelf`): what the schema does not name is not there. */
+/** Converts JSON with a structural schema (`self`, `oldSelf`). Fields outside the schema are not visible. */
 export const toTyped = (value: unknown, schema: Schema, resolve: Resolve, root = false): unknown => {
   const s = resolve(schema);
   if (value === null || value === undefined) return null;
@@ -78,7 +78,7 @@ const typedObject = (value: Record<string, unknown>, s: Schema, resolve: Resolve
   return result;
 };
 
-/** Rules see only these two of an object's metadata. */
+/** The only fields of metadata that rules can read. */
 const metadata = (meta: Record<string, unknown>): unknown =>
   Object.fromEntries(['name', 'generateName'].filter((key) => meta[key] !== undefined).map((key) => [key, meta[key]]));
 
@@ -95,7 +95,7 @@ const typedString = (value: string, s: Schema): unknown => {
 
 const UNIT_NANOSECONDS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 
-/** A Go duration such as `1h30m`; undefined when it is none. */
+/** Parses a Go duration such as `1h30m`. Undefined if it is invalid. */
 export const parseDuration = (text: string): Duration | undefined => {
   const match = /^([-+]?)((?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+)$/.exec(text);
   if (!match) return text === '0' ? new Duration(0n) : undefined;
@@ -108,7 +108,7 @@ export const parseDuration = (text: string): Duration | undefined => {
   return new Duration(BigInt(seconds), nanos - seconds * 1e9);
 };
 
-/** A CEL value as JSON. Optionals without a value, which only appear at the top, are undefined. */
+/** Converts a CEL value to JSON. An optional without a value, which occurs only at the top level, becomes undefined. */
 export const fromCel = (value: unknown): unknown => {
   if (typeof value === 'bigint') return Number(value);
   if (value === null || typeof value !== 'object') return value;
@@ -122,7 +122,7 @@ export const fromCel = (value: unknown): unknown => {
   return Object.fromEntries(entries.map(([key, item]) => [key, fromCel(item)]));
 };
 
-/** CEL's equality, for what the library cannot compare: the values inside two optionals. */
+/** CEL's equality for values that the library cannot compare: the content of two optionals. */
 export const equals = (a: unknown, b: unknown): boolean => {
   if (a === b) return true;
   if (typeof a === 'bigint' || typeof a === 'number') {

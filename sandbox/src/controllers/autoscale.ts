@@ -1,4 +1,4 @@
-// A HorizontalPodAutoscaler whose metric is an annotation: it asks for so many replicas, within the object's bounds.
+// A HorizontalPodAutoscaler that reads the desired replicas from an annotation, within minReplicas and maxReplicas.
 import type { KubeObject } from '../core/types.ts';
 import type { Registry } from '../core/resources.ts';
 import {
@@ -28,7 +28,7 @@ class Autoscaler {
   private readonly registry: Registry;
   private readonly autoscalers: Cache;
   private readonly queue: WorkQueue;
-  /** Autoscalers with a timer to the next look. */
+  /** Autoscalers with a timer for the next sync. */
   private readonly armed = new Set<string>();
 
   constructor(session: Session, registry: Registry) {

@@ -1,4 +1,4 @@
-// PodDisruptionBudgets: how many Pods are healthy, how many must be, and so how many may be evicted.
+// PodDisruptionBudgets: counts healthy and required Pods, and computes the allowed evictions.
 import type { KubeObject } from '../core/types.ts';
 import type { Cache, CacheEvent } from './framework/cache.ts';
 import {
@@ -28,7 +28,7 @@ import type { WorkQueue } from './framework/queue.ts';
 import { isActive, isReady } from './replicaset/pods.ts';
 
 const BUDGETS = { group: 'policy', resource: 'poddisruptionbudgets' };
-/** An eviction that has not led to a deletion after this long did not happen. */
+/** After this time, an eviction without a deletion counts as failed. */
 const DISRUPTED_MS = 120_000;
 
 export const createDisruptionController = (options: ControllerOptions): Controller =>
@@ -38,7 +38,7 @@ class DisruptionController {
   private readonly session: Session;
   private readonly budgets: Cache;
   private readonly queue: WorkQueue;
-  /** Only there when a budget is. */
+  /** Created only if a budget exists. */
   private pods: Cache | undefined;
 
   constructor(session: Session) {
@@ -89,7 +89,7 @@ class DisruptionController {
     );
   }
 
-  /** Percentages and maxUnavailable are of what the Pods' controllers want, an integer minAvailable of the Pods there are. */
+  /** Percentages and maxUnavailable refer to the desired Pods of the controllers, an integer minAvailable to existing Pods. */
   private async wanted(
     budget: KubeObject,
     pods: readonly KubeObject[],

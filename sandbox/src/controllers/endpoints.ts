@@ -1,4 +1,4 @@
-// Services to the addresses of their Pods: an EndpointSlice and an Endpoints object for each Service with a selector.
+// Writes an EndpointSlice and an Endpoints object for each Service with a selector.
 import type { GroupResource, KubeObject } from '../core/types.ts';
 import type { Cache, CacheEvent } from './framework/cache.ts';
 import {
@@ -28,7 +28,7 @@ const SLICES = { group: 'discovery.k8s.io', resource: 'endpointslices' };
 const SERVICE_NAME = 'kubernetes.io/service-name';
 const ENDPOINTS = { group: '', resource: 'endpoints' };
 
-/** What a Service's addresses are kept in. */
+/** The objects with the addresses of a Service. */
 interface Form {
   type: GroupResource;
   find(session: Session, namespace: string, service: string): Promise<KubeObject | undefined>;
@@ -53,7 +53,7 @@ class EndpointsController {
   private readonly form: Form;
   private readonly services: Cache;
   private readonly queue: WorkQueue;
-  /** Only there when a Service is: a cluster without Services has nothing to look for in its Pods. */
+  /** Created only if a Service exists. Clusters without Services do not need to watch Pods here. */
   private pods: Cache | undefined;
 
   constructor(session: Session, form: Form) {
@@ -99,7 +99,7 @@ class EndpointsController {
     if (!sameJson(next, current)) await this.session.request('PUT', pathOfObject(type, current), { body: next });
   }
 
-  /** Of a Service that is gone. */
+  /** Deletes the objects of a deleted Service. */
   private async drop(namespace: string, name: string): Promise<void> {
     const left = await this.form.find(this.session, namespace, name);
     if (left) await this.session.request('DELETE', pathOfObject(this.form.type, left)).catch(ignore(isNotFound));
@@ -123,7 +123,7 @@ const targetOf = ({ metadata: { name, namespace, uid } }: KubeObject): object =>
   uid,
 });
 
-/** A named targetPort is looked up in the first Pod that has it. */
+/** Finds a named targetPort in the first Pod that has it. */
 const portsOf = (service: KubeObject, pods: readonly KubeObject[]): object[] =>
   ((service.spec.ports ?? []) as ServicePort[]).flatMap(({ name, port, protocol = 'TCP', targetPort }) => {
     const number = typeof targetPort === 'string' ? namedPort(pods, targetPort) : (targetPort ?? port);
@@ -162,7 +162,7 @@ const sliceOf = (service: KubeObject, pods: readonly KubeObject[]): KubeObject =
     nodeName: pod.spec.nodeName,
     targetRef: targetOf(pod),
   })),
-  // A slice names the port of a Service that has only one, and no name for it.
+  // If a Service has only one port without a name, the port of the slice has no name either.
   ports: portsOf(service, pods).map((port) => ({ name: '', ...port })),
 });
 

@@ -1,4 +1,4 @@
-// The garbage collector: dependents go when their last owner goes, before it (foreground), or are set free (orphan).
+// The garbage collector: deletes dependents after their last owner, before it (foreground), or orphans them.
 import type { KubeObject, OwnerReference } from '../core/types.ts';
 import { collectionOf, type Registry } from '../core/resources.ts';
 import type { Change, Store } from '../core/store.ts';
@@ -24,7 +24,7 @@ export interface GarbageOptions extends ControllerOptions {
 export const createGarbageCollector = (options: GarbageOptions): Controller =>
   createController('generic-garbage-collector', options, (session) => new GarbageCollector(session, options));
 
-/** An object in the graph of who owns whom. */
+/** A node of the graph of owners and dependents. */
 interface Node {
   uid: string;
   path: string;
@@ -37,7 +37,7 @@ class GarbageCollector {
   private readonly registry: Registry;
   private readonly queue: WorkQueue;
   private readonly nodes = new Map<string, Node>();
-  /** Dependents of owners that are not in the graph, by the owner's uid. */
+  /** Dependents of owners that are not in the graph, by the uid of the owner. */
   private readonly waiting = new Map<string, Set<Node>>();
 
   constructor(session: Session, { store, registry, clock, lagMs: [from, to] }: GarbageOptions) {
@@ -98,7 +98,7 @@ class GarbageCollector {
     else this.waiting.set(owner, new Set([node]));
   }
 
-  /** An owner that waits for its dependents may be free to go now. */
+  /** A foreground deletion may now be complete. */
   private unlink(owner: string, node: Node): void {
     const waiting = this.waiting.get(owner);
     if (waiting?.delete(node) && waiting.size === 0) this.waiting.delete(owner);
@@ -149,7 +149,7 @@ class GarbageCollector {
       .catch(ignoreNotFound);
   }
 
-  /** Owners are looked up where they are stored: the graph may lag. An owner in another namespace does not count. */
+  /** Reads owners from the API, because the graph may be outdated. Owners in another namespace do not count. */
   private async findOwner(object: KubeObject, reference: OwnerReference): Promise<KubeObject | undefined> {
     const [version, group = ''] = reference.apiVersion.split('/').reverse();
     const type = this.registry.findKind(group, version!, reference.kind);
@@ -187,7 +187,7 @@ class GarbageCollector {
     return this.patchMetadata(node, live, { finalizers });
   }
 
-  /** An empty list is taken away. The resourceVersion makes it fail when the object has changed meanwhile. */
+  /** Removes an empty list. The resourceVersion makes the patch fail if the object has changed. */
   private async patchMetadata(node: Node, live: KubeObject, lists: Record<string, readonly unknown[]>): Promise<void> {
     const changes = Object.fromEntries(
       Object.entries(lists).map(([key, list]) => [key, list.length > 0 ? list : null]),
@@ -228,7 +228,7 @@ const policyOf = ({ metadata }: KubeObject): string =>
       ? 'Foreground'
       : 'Background';
 
-/** Most changes are of a status: who owns whom, and who is going, stays the same. */
+/** Most changes affect only the status: owners and deletion stay the same. */
 const concernsOwnership = ({ type, object: { metadata: next }, previous }: Change): boolean =>
   type !== 'MODIFIED' ||
   previous === undefined ||

@@ -1,4 +1,4 @@
-// The controllers that Kubernetes brings along, a scheduler and a kubelet, each on its own lagging view of one cluster.
+// The controllers of Kubernetes, a scheduler and a kubelet, each with its own delayed view of one cluster.
 import type { Registry } from '../core/resources.ts';
 import type { Store } from '../core/store.ts';
 import type { Client, Clock, User } from '../core/types.ts';
@@ -25,30 +25,30 @@ export type { Controller, Range } from './framework/controller.ts';
 
 export interface ControllersOptions {
   clock: Clock;
-  /** Storage and the table of resources, for the controllers that look after every kind. */
+  /** Storage and the table of resources, for controllers of all kinds. */
   store: Store;
   registry: Registry;
-  /** A client for a user; the controllers come as who they are in Kubernetes. */
+  /** Returns a client for a user. Controllers use their Kubernetes service accounts. */
   clientOf(user: User): Client;
-  /** Everybody is in system:masters: for a cluster without the roles that controllers have in Kubernetes. */
+  /** All controllers are in system:masters: for clusters without the default roles. */
   masters?: boolean;
-  /** How far each controller's view of each kind is behind, drawn for every event. Default 0–3 ms. */
+  /** The delay of each cache, drawn for each event. Default 0–3 ms. */
   lagMs?: Range;
-  /** How long a controller's request takes. Default 0. */
+  /** The duration of a controller's request. Default 0. */
   requestMs?: Range;
-  /** From a Pod being scheduled to being Ready. Default 300. */
+  /** Milliseconds from scheduling to Ready. Default 300. */
   readyMs?: number;
-  /** From a Pod being deleted to being gone. Default 100. */
+  /** Milliseconds from deletion to removal. Default 100. */
   stopMs?: number;
-  /** Each delay of a Pod is multiplied by a number drawn from here. Default [1, 1]. */
+  /** Each delay of a Pod is multiplied by a number from this range. Default [1, 1]. */
   jitter?: Range;
-  /** How many nodes there are. Default 3; Pods go to the first with room. */
+  /** Number of nodes. Default 3. Pods go to the first node with room. */
   nodes?: number | undefined;
-  /** PEM of the cluster's CA. With it every namespace gets its ServiceAccount `default` and ConfigMap kube-root-ca.crt. */
+  /** PEM of the cluster's CA. With it, each namespace gets the ServiceAccount `default` and the ConfigMap kube-root-ca.crt. */
   caBundle?: string;
-  /** Write Events and report containers being created, as people want to see them. Default true. */
+  /** Write Events, and report containers that are being created. Default true. */
   verbose?: boolean;
-  /** Hears of what went wrong and is tried again, conflicts apart. */
+  /** Called for errors that are retried, except conflicts. */
   onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
 
@@ -117,7 +117,7 @@ export class Controllers {
     return Object.values(this.byName);
   }
 
-  /** Nobody has anything to do at this moment (timers and events under way aside). */
+  /** No controller has work at this moment. Timers and pending events do not count. */
   get idle(): boolean {
     return this.all.every((controller) => controller.idle);
   }

@@ -1,4 +1,4 @@
-// Namespaces: what every new one gets, and how one that is deleted is emptied first.
+// Namespaces: creates the default objects of new ones, and deletes the content of terminating ones.
 import type { GroupResource, KubeObject, ResourceType } from '../core/types.ts';
 import { collectionOf, type Registry } from '../core/resources.ts';
 import type { Store } from '../core/store.ts';
@@ -65,7 +65,7 @@ class NamespaceController {
     });
   }
 
-  /** One row for each kind that has objects in the namespace. */
+  /** One entry for each kind with objects in the namespace. */
   private typesIn(namespace: string): ResourceType[] {
     const types = new Map<string, ResourceType>();
     for (const type of this.registry.all()) {
@@ -91,7 +91,7 @@ class NamespaceController {
   }
 }
 
-/** What the namespace's status says while it empties, in the real controller's words. */
+/** The conditions of a terminating namespace, in the wording of the real controller. */
 const deletionConditions = (
   namespace: KubeObject,
   left: readonly { type: ResourceType; objects: readonly KubeObject[] }[],
@@ -153,7 +153,7 @@ const deletionConditions = (
   });
 };
 
-/** Something that every namespace has: made when the namespace is, and again when it is deleted. */
+/** An object that each namespace has: created with the namespace, and again after its deletion. */
 export const createInEveryNamespace = (
   name: string,
   options: ControllerOptions,

@@ -1,10 +1,10 @@
-// What admission is asked about a write, and the one plugin that is built in: namespaces must exist and live.
+// Builds admission requests, and contains the only built-in plugin: NamespaceLifecycle.
 import { forbidden, notFound } from './errors.ts';
 import { groupResource, type Call, type Machinery } from './call.ts';
 import { ownedScaleOf, SCALE_KIND, withReplicas } from './scale-object.ts';
 import type { AdmissionRequest, KubeObject, ResourceType } from './types.ts';
 
-/** NamespaceLifecycle: nothing is created where there is no namespace, or in one that is going. */
+/** NamespaceLifecycle: refuses to create objects in missing or terminating namespaces. */
 export function checkNamespaceLives(m: Machinery, call: Call): void {
   const { type, info } = call;
   if (!type.namespaced || type.virtual) return;
@@ -44,7 +44,7 @@ export const admissionRequest = (
   warnings: call.warnings,
 });
 
-/** Admission knows no patches: what a patch comes to is a create or an update, and has the options of one. */
+/** Admission has no operation for patches. The result of a patch is a create or an update, with its options. */
 const optionsFor = (
   operation: AdmissionRequest['operation'],
   { force, ...options }: Record<string, unknown>,
@@ -57,7 +57,7 @@ const optionsFor = (
 export const concerned = (m: Machinery, call: Call): boolean =>
   m.admission.concerns?.({ ...call.info, user: call.user }) ?? true;
 
-/** What admission sees of an object: itself, or its Scale. */
+/** The object that admission receives: itself or its Scale. */
 export interface Face {
   as: { kind?: AdmissionRequest['kind'] };
   show(object: KubeObject): KubeObject;

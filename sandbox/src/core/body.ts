@@ -1,4 +1,4 @@
-// The body of a write as the object of its kind: read, owned by the request, and about what the path says.
+// Reads the body of a write as an object of its kind, and checks it against the path.
 import { decode } from '../schema/index.ts';
 import { badRequest, unsupportedMediaType } from './errors.ts';
 import { apiVersionOf } from './resources.ts';
@@ -7,7 +7,7 @@ import { isBytes, type Call } from './call.ts';
 import type { WriteOptions } from './options.ts';
 import type { KubeObject } from './types.ts';
 
-/** An object of the call's kind from its body: the caller's own copy. */
+/** Returns an object of the call's kind. The caller owns it. */
 export function readBody(call: Call, options: WriteOptions, old?: KubeObject): KubeObject {
   const { type, body } = call;
   if (body === undefined || isBytes(body)) {
@@ -22,7 +22,7 @@ export function readBody(call: Call, options: WriteOptions, old?: KubeObject): K
   return object;
 }
 
-/** Bodies come as JSON, where nothing else is said, or YAML. */
+/** The default content type is JSON. YAML is also accepted. */
 function isYaml({ headers, type }: Call): boolean {
   const media = (headers['content-type'] ?? '').split(';')[0]!.trim();
   if (media === 'application/yaml') return true;
@@ -31,7 +31,7 @@ function isYaml({ headers, type }: Call): boolean {
   throw unsupportedMediaType(['application/json', 'application/yaml', ...protobuf]);
 }
 
-/** A copy whose metadata can be changed; what is unchanged since `old` is shared. */
+/** A copy with mutable metadata. Parts that are unchanged since `old` are shared. */
 export function ownCopy(object: KubeObject, old: KubeObject | undefined): KubeObject {
   const copy = clone(object, old);
   return Object.isFrozen(copy) || !copy.metadata || Object.isFrozen(copy.metadata)
@@ -39,7 +39,7 @@ export function ownCopy(object: KubeObject, old: KubeObject | undefined): KubeOb
     : copy;
 }
 
-/** The namespace of the path goes for the object too. */
+/** Sets the namespace of the path on the object. */
 export function checkNamespace(call: Call, object: KubeObject): void {
   const { namespace } = object.metadata;
   if (!call.type.namespaced) return;

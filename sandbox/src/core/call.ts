@@ -1,4 +1,4 @@
-// A request on its way through the pipeline, and the parts of the server it can use.
+// A request in the pipeline, and the parts of the server that it uses.
 import type { Auth } from '../auth/index.ts';
 import type { Registry } from './resources.ts';
 import type { RequestInfo } from './routes.ts';
@@ -14,7 +14,7 @@ import type {
   WatchEvent,
 } from './types.ts';
 
-/** Who owns which field (sandbox/src/apply); absent where nobody looks, as in virtual time. */
+/** Field ownership (src/apply). Absent if it is not tracked, as in virtual time. */
 export interface FieldTracker {
   trackUpdate(change: {
     old: KubeObject | undefined;
@@ -26,7 +26,7 @@ export interface FieldTracker {
   }): Promise<ManagedFieldsEntry[]>;
   apply(change: {
     live: KubeObject | undefined;
-    /** As the client wrote it. */
+    /** The body as the client wrote it. */
     applied: KubeObject;
     manager: string;
     force: boolean;
@@ -34,14 +34,14 @@ export interface FieldTracker {
     subresource: string;
     time: string;
   }): Promise<KubeObject>;
-  /** Where a write changes nothing but the times of owners, puts back the old times. */
+  /** Restores the old times of owners if a write changes nothing else. */
   keepTimes(old: KubeObject, next: KubeObject): void;
 }
 
 export interface Admission {
   mutate(request: AdmissionRequest): Promise<void>;
   validate(request: AdmissionRequest): Promise<void>;
-  /** Nothing is registered for this at present: both calls can be skipped. */
+  /** No webhook or policy is registered for this request, so both calls can be skipped. */
   concerns?(attributes: Attributes): boolean;
 }
 
@@ -66,7 +66,7 @@ export interface Call {
   readonly warnings: string[];
 }
 
-/** What a handler found, before it is put into the form the client asked for. */
+/** The result of a handler, before encoding. */
 export type Result =
   | { kind: 'object'; code: number; object: KubeObject; type?: ResourceType }
   | { kind: 'list'; items: readonly KubeObject[]; type: ResourceType; metadata: Record<string, unknown> }
@@ -78,7 +78,7 @@ export interface WatchStream {
   stop(): void;
 }
 
-/** A body within the process is an object, trusted and shared; from the wire it is bytes. */
+/** A body from the same process is a trusted, shared object. A body from a client is bytes. */
 export const isBytes = (body: unknown): body is Uint8Array => body instanceof Uint8Array;
 
 export const groupResource = (type: ResourceType): { group: string; resource: string } => ({
@@ -91,7 +91,7 @@ export const groupKind = (type: ResourceType): { group: string; kind: string } =
   kind: type.kind,
 });
 
-/** Between the version of a request and the version that is stored. */
+/** Converts between the version of a request and the stored version. */
 export async function toStored(type: ResourceType, object: KubeObject): Promise<KubeObject> {
   if (type.toStorage) return type.toStorage(object);
   if (type.version === type.storageVersion) return object;

@@ -1,10 +1,10 @@
-// Real and virtual time behind one interface.
+// Real and virtual time with the same interface.
 import type { Clock } from './types.ts';
 
 export const realClock: Clock = {
   now: () => Date.now(),
   after(ms, fn) {
-    // Beyond 24 days Node would fire at once.
+    // Node fires timers of more than 24 days at once.
     const timer = setTimeout(fn, Math.min(Math.max(0, ms), 2 ** 31 - 1));
     return () => clearTimeout(timer);
   },
@@ -18,8 +18,8 @@ interface Entry {
 }
 
 /**
- * Time that passes only when told to. Entries due at the same millisecond run in an order drawn from the seed, so that one seed
- * is one interleaving. Between two entries all promise callbacks run.
+ * Virtual time. Timers for the same millisecond run in a random order that the seed determines, so one seed is one interleaving.
+ * All promise callbacks run between two timers.
  */
 export class VirtualClock implements Clock {
   private time: number;
@@ -53,7 +53,7 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Runs everything due in the next ms of virtual time. */
+  /** Runs all timers of the next `ms` of virtual time. */
   async run(ms: number): Promise<void> {
     const end = this.time + ms;
     await settle();
@@ -67,7 +67,7 @@ export class VirtualClock implements Clock {
     this.time = end;
   }
 
-  /** Runs until condition holds (checked after every entry); false when it did not within ms, or nothing is left to run. */
+  /** Runs until the condition is true (checked after each timer). Returns false after `ms`, or if no timer is left. */
   async runUntil(condition: () => boolean, ms: number): Promise<boolean> {
     const end = this.time + ms;
     await settle();
@@ -119,11 +119,11 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** So often a turn of the event loop, that a long run does not keep signals and test timeouts waiting. */
+/** The interval at which long runs yield to the event loop, so that signals and test timeouts work. */
 const LOOP_TURN = 256;
 let turns = 0;
 
-/** Lets every promise callback that is ready run: a tick scheduled from within one of them comes after the last of them. */
+/** Runs all ready promise callbacks: a nested tick comes after them. */
 const settle = async (): Promise<void> => {
   await null;
   await new Promise<void>((resolve) => {

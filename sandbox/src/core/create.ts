@@ -1,4 +1,4 @@
-// Create: from what a client sent to what is stored.
+// Create: from the body of a request to a stored object.
 import { alreadyExists, invalid } from './errors.ts';
 import { admissionRequest, checkNamespaceLives, concerned } from './admit.ts';
 import { checkNamespace, readBody } from './body.ts';

@@ -1,11 +1,11 @@
-// What is served: /api, /apis, their groups and versions, in the old form and aggregated; derived from the table of resources.
+// Discovery: /api, /apis, groups and versions, also in aggregated form. Derived from the table of resources.
 import { createHash } from 'node:crypto';
 import { apiVersionOf, collectionOf, type Registry } from './resources.ts';
 import { PageNotFound } from './errors.ts';
 import { parseAccept } from './encode.ts';
 import type { ResourceType } from './types.ts';
 
-/** Groups in the order kubectl prefers them; others follow by name, custom ones last. */
+/** The order of groups that kubectl prefers. Others follow by name, custom ones last. */
 const GROUPS = [
   '',
   'apiregistration.k8s.io',
@@ -105,7 +105,7 @@ function subresources(type: ResourceType): Entry[] {
   return type.custom ? entries.reverse() : entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** APIResourceList of one group version. */
+/** The APIResourceList of a group version. */
 function resourceList(group: string, version: string, types: ResourceType[]): object {
   return {
     kind: 'APIResourceList',
@@ -181,7 +181,7 @@ const wantsAggregated = (accept: string | undefined): boolean => {
 
 export const AGGREGATED_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
-/** Answers /api, /apis and what is below them down to a group version. */
+/** Answers /api, /apis and the paths of groups and versions. */
 export function discover(
   registry: Registry,
   path: string,

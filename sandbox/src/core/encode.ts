@@ -1,4 +1,4 @@
-// The form a client asked for: objects as JSON, as tables, or metadata only.
+// Encodes answers in the form that the client accepts: objects as JSON, tables, or only metadata.
 import { apiVersionOf } from './resources.ts';
 import { partial, table, type IncludeObject } from './table.ts';
 import type { Result } from './call.ts';
@@ -9,7 +9,7 @@ export type View = 'object' | 'table' | 'partial';
 export interface Wanted {
   view: View;
   include: IncludeObject;
-  /** Metadata of one object, or of a list: asked for by its own name. */
+  /** The metadata of an object or of a list. The client requests each by its own name. */
   as?: string;
 }
 
@@ -29,7 +29,7 @@ export function parseAccept(accept: string | undefined): { media: string; parame
   });
 }
 
-/** The first clause that can be served; 406 when there is none. */
+/** The first clause that the server supports. Throws 406 if there is none. */
 export function negotiate(accept: string | undefined, query: URLSearchParams): Wanted {
   const include = (query.get('includeObject') ?? 'Metadata') as IncludeObject;
   for (const { media, parameters } of parseAccept(accept)) {
@@ -45,7 +45,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams): W
 const LIST = 'PartialObjectMetadataList';
 const notAcceptable = (message: string): ApiError => new ApiError({ code: 406, reason: 'NotAcceptable', message });
 
-/** What the Go server calls the type of a kind. */
+/** The Go type name of a kind. */
 function goType({ group, kind, custom }: ResourceType): string {
   if (custom) return '*unstructured.Unstructured';
   return `*${group === '' || kind === 'Event' ? 'core' : group.split('.')[0]}.${kind}`;
@@ -116,7 +116,7 @@ function showList(
     kind: type.listKind,
     apiVersion: apiVersionOf(type.group, type.version),
     metadata,
-    // Items of native kinds do not say what they are: the list does.
+    // Items of native kinds have no apiVersion and kind, only the list has them.
     items: type.custom ? items : items.map(({ kind: _kind, apiVersion: _apiVersion, ...object }) => object),
   };
 }

@@ -1,8 +1,8 @@
-// The API server's error answers, word for word.
+// The error responses of the API server, with identical texts.
 import { ApiError, type FieldError, type GroupResource, type Status } from './types.ts';
 import { canonical } from './objects.ts';
 
-/** `deployments.apps`, or `pods` in the core group. */
+/** `deployments.apps`; `pods` for the core group. */
 export const qualified = (group: string, resource: string): string => (group ? `${resource}.${group}` : resource);
 
 const details = (group: string, kind: string, name?: string): NonNullable<Status['details']> => ({
@@ -100,7 +100,7 @@ export const unsupportedMediaType = (accepted: string[]): ApiError =>
     message: `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
   });
 
-/** What the HTTP layer of the real server answers before a handler is reached. */
+/** Errors of the HTTP layer, before a handler runs. */
 export const generic = (code: 404 | 405 | 415 | 422): ApiError =>
   new ApiError({
     code,
@@ -114,10 +114,10 @@ export const generic = (code: 404 | 405 | 415 | 422): ApiError =>
     details: {},
   });
 
-/** A path nobody serves: not a Status, but Go's plain text. */
+/** An unknown path: plain text, as in Go, not a Status. */
 export class PageNotFound extends Error {}
 
-/** field.Error of Kubernetes, by constructor. */
+/** The constructors of Kubernetes' field.Error. */
 const show = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : canonical(value));
 
 export const field = {

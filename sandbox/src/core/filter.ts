@@ -1,4 +1,4 @@
-// What a list or a watch is asked for: selectors, a resourceVersion, and how they may be combined.
+// The parameters of lists and watches: selectors, resourceVersion, and their valid combinations.
 import { field, invalid } from './errors.ts';
 import {
   matchesFields,
@@ -40,7 +40,7 @@ export const passes = (filter: Filter, object: KubeObject): boolean =>
   (filter.labels.length === 0 || matchesLabels(filter.labels, object.metadata.labels)) &&
   (filter.fields.length === 0 || matchesFields(filter.fields, object));
 
-/** resourceVersion of the query: undefined when absent or empty. */
+/** The resourceVersion of the query. Undefined if it is absent or empty. */
 export function readRevision({ query, type }: Call, name = ''): number | undefined {
   const text = query.size ? query.get('resourceVersion') : null;
   if (!text) return undefined;
@@ -50,7 +50,7 @@ export function readRevision({ query, type }: Call, name = ''): number | undefin
   ]);
 }
 
-/** resourceVersionMatch and sendInitialEvents may not be combined at will. */
+/** Checks the combination of resourceVersionMatch and sendInitialEvents. */
 export function checkListOptions({ query, info }: Call): void {
   if (query.size === 0) return;
   const match = query.get('resourceVersionMatch');

@@ -1,4 +1,4 @@
-// metadata: what the server fills in, keeps, and refuses.
+// metadata: fields that the server sets, keeps and refuses.
 import { field } from './errors.ts';
 import { checkLabelKey, checkLabelValue, checkLabel, checkSubdomain, type NameCheck } from './names.ts';
 import type { FieldError, KubeObject, OwnerReference, ResourceType } from './types.ts';
@@ -24,7 +24,7 @@ export function checkAnnotations(annotations: Record<string, string> | undefined
   const errors: FieldError[] = [];
   let size = 0;
   for (const key in annotations) {
-    // Prefixes are compared without regard to case: annotations have been more forgiving from the start.
+    // Annotation keys with upper-case prefixes are valid for historical reasons.
     errors.push(...checkLabelKey(key.toLowerCase()).map((problem) => field.invalid(path, key, problem)));
     size += key.length + annotations[key]!.length;
   }
@@ -79,7 +79,7 @@ function checkFinalizers(finalizers: string[] | undefined, custom: boolean): Fie
   return errors;
 }
 
-/** Everything wrong with metadata, apart from what a change may not do. `old` spares what it has in common with the object. */
+/** All errors in metadata, except invalid changes. Parts that `old` also has are not checked. */
 export function validateMeta(type: ResourceType, { metadata }: KubeObject, old?: KubeObject): FieldError[] {
   const before = old?.metadata;
   const errors: FieldError[] = [];
@@ -110,7 +110,7 @@ export function validateMeta(type: ResourceType, { metadata }: KubeObject, old?:
   return errors;
 }
 
-/** What a change of metadata may not do. */
+/** Invalid changes of metadata. */
 export function validateMetaChange({ metadata }: KubeObject, { metadata: before }: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
   if (before.deletionTimestamp) {
@@ -137,7 +137,7 @@ export function validateMetaChange({ metadata }: KubeObject, { metadata: before 
   return errors;
 }
 
-/** What is accepted, but should be thought over. */
+/** Warnings about metadata. */
 export function warningsOf(type: ResourceType, object: KubeObject, old: KubeObject | undefined): string[] {
   const { finalizers } = object.metadata;
   return [
@@ -151,7 +151,7 @@ export function warningsOf(type: ResourceType, object: KubeObject, old: KubeObje
   ];
 }
 
-/** Two references to the same owner are one; says so in a warning. */
+/** Merges duplicate references to the same owner, with a warning. */
 export function dedupeOwners(object: KubeObject, warn: (text: string) => void): void {
   const owners = object.metadata.ownerReferences;
   if (!owners || owners.length < 2) return;

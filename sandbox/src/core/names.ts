@@ -1,10 +1,10 @@
-// What may be a name, a label, an annotation: Kubernetes' rules and words.
+// The syntax of names, labels and annotations, with Kubernetes' error texts.
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = `(${QUALIFIED})?`;
-/** RFC 1123 says labels of at most 63; the whole of a subdomain may be longer. */
+/** A subdomain consists of labels of up to 63 characters, but may be longer in total. */
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const labelPattern = whole(LABEL);
 const subdomainPattern = whole(SUBDOMAIN);
@@ -17,7 +17,7 @@ const regexError = (text: string, pattern: string, ...examples: string[]): strin
 const maxLength = (bytes: number): string => `must be no more than ${bytes} bytes`;
 const bytes = (text: string): number => Buffer.byteLength(text);
 
-/** Each check returns what is wrong with the value, most often nothing. */
+/** Each check returns the errors of a value. Most return an empty list. */
 export type NameCheck = (value: string) => string[];
 
 const matches =
@@ -56,7 +56,7 @@ export const checkLabel1035 = matches(
   ),
 );
 
-/** Names of RBAC objects: anything that can be part of a path. */
+/** Names of RBAC objects: any path segment. */
 export const checkPathSegment: NameCheck = (value) => {
   if (value === '.' || value === '..') return [`may not be '${value}'`];
   return ['/', '%'].filter((each) => value.includes(each)).map((each) => `may not contain '${each}'`);
@@ -102,7 +102,7 @@ export const checkLabelValue = matches(
   ),
 );
 
-/** No vowels and nothing that looks like another character. */
+/** Without vowels and without characters that look alike. */
 const SAFE = 'bcdfghjklmnpqrstvwxz2456789';
 
 export function randomSuffix(random: () => number, length = 5): string {
@@ -111,12 +111,12 @@ export function randomSuffix(random: () => number, length = 5): string {
   return text;
 }
 
-/** generateName's base is cut so that the name stays within 63. */
+/** Cuts the base of generateName so that the name has at most 63 characters. */
 export const generatedName = (base: string, random: () => number): string => base.slice(0, 58) + randomSuffix(random);
 
 const HEX = '0123456789abcdef';
 
-/** A version 4 UUID drawn from the clock's chance. */
+/** A version 4 UUID from the clock's random numbers. */
 export function newUid(random: () => number): string {
   let text = '';
   for (let i = 0; i < 36; i++) {
@@ -128,5 +128,5 @@ export function newUid(random: () => number): string {
   return text;
 }
 
-/** Times in metadata have whole seconds. */
+/** Times in metadata have no fractions of seconds. */
 export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;

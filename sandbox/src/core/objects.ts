@@ -1,4 +1,4 @@
-// Copying, comparing and freezing plain JSON values, so that stored objects can be shared instead of copied.
+// Copies, compares and freezes plain JSON values, so that stored objects can be shared.
 
 type Json = unknown;
 
@@ -7,8 +7,8 @@ const FIELD = { configurable: true, enumerable: true, writable: true };
 const isObject = (value: Json): value is Record<string, Json> => typeof value === 'object' && value !== null;
 
 /**
- * A copy that may be changed, without undefined fields. What is the very same value in `old` (a stored object) is not copied: it has
- * been through defaulting already, nobody has a reason to change it, and it is frozen in case somebody does.
+ * A mutable copy without undefined fields. Values that are identical in `old` (a stored object) are shared: they already have defaults,
+ * nothing needs to change them, and they are frozen.
  */
 export function clone<T>(value: T, old?: unknown): T {
   if (!isObject(value)) return value;
@@ -22,14 +22,14 @@ export function clone<T>(value: T, old?: unknown): T {
   for (const key in value) {
     const item = (value as Record<string, Json>)[key];
     if (item === undefined) continue;
-    // A key like any other in JSON, but assigning it would change the copy's prototype.
+    // `__proto__` is a normal key in JSON, but assigning it would change the prototype of the copy.
     if (key === '__proto__') Object.defineProperty(copy, key, { ...FIELD, value: clone(item) });
     else copy[key] = typeof item === 'object' && item !== null ? clone(item, before?.[key]) : item;
   }
   return copy as T;
 }
 
-/** Same JSON? Keys that are undefined count as absent. */
+/** Whether both are the same JSON. Keys with undefined values count as absent. */
 export function same(a: Json, b: Json): boolean {
   if (a === b) return true;
   if (!isObject(a) || !isObject(b)) return false;
@@ -44,7 +44,7 @@ export function same(a: Json, b: Json): boolean {
   return true;
 }
 
-/** `next`, with every part that equals its counterpart in `old` replaced by that one; `old` itself when nothing differs. */
+/** Returns `next`, with all parts that equal their counterparts in `old` replaced by them. Returns `old` itself if nothing differs. */
 export function share<T>(old: unknown, next: T): T {
   if (old === next || !isObject(next) || !isObject(old)) return next;
   if (Object.isFrozen(next)) return same(old, next) ? (old as T) : next;
@@ -77,7 +77,7 @@ export function share<T>(old: unknown, next: T): T {
   return equal ? (old as T) : next;
 }
 
-/** Freezes all of it. A frozen part counts as frozen all the way down: the store never holds another kind. */
+/** Freezes an object deeply. Skips frozen parts, because the store contains only deeply frozen objects. */
 export function freeze<T>(value: T): T {
   if (!isObject(value) || Object.isFrozen(value)) return value;
   for (const key in value) {
@@ -87,7 +87,7 @@ export function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-/** JSON as Go's encoding/json prints a map: keys in order. */
+/** JSON with sorted keys, as Go's encoding/json prints a map. */
 export function canonical(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (!isObject(value)) return JSON.stringify(value) ?? 'null';

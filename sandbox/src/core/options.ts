@@ -1,4 +1,4 @@
-// CreateOptions, UpdateOptions, PatchOptions and DeleteOptions: read from the query, checked as the real server does.
+// CreateOptions, UpdateOptions, PatchOptions and DeleteOptions: parsed from the query and checked as in the real server.
 import { badRequest, field, invalid } from './errors.ts';
 import type { Call, FieldValidation } from './call.ts';
 import type { FieldError } from './types.ts';
@@ -8,7 +8,7 @@ export interface WriteOptions {
   manager: string;
   force: boolean;
   validation: FieldValidation;
-  /** As admission sees them. */
+  /** The options in admission requests. */
   object: Record<string, unknown>;
 }
 
@@ -17,7 +17,7 @@ type Kind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 const VALIDATIONS: readonly string[] = ['Ignore', 'Warn', 'Strict', ''];
 const MAX_MANAGER_BYTES = 128;
 
-/** A number of the query; 0 when absent. */
+/** A number in the query. 0 if absent. */
 export function integerOf(query: URLSearchParams, key: string): number {
   const text = query.get(key) ?? '';
   if (!text) return 0;
@@ -29,7 +29,7 @@ export function checkDryRun(values: readonly string[]): FieldError[] {
   return values.some((value) => value !== 'All') ? [field.notSupported('dryRun', values, ['All'])] : [];
 }
 
-/** Positions are counted in bytes, as Go counts them. */
+/** Byte positions, as in Go. */
 function checkPrintable(path: string, text: string): FieldError[] {
   return [...text.matchAll(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu)].map((found) => {
     const code = found[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
@@ -38,7 +38,7 @@ function checkPrintable(path: string, text: string): FieldError[] {
   });
 }
 
-/** Without a fieldManager the owner is the client's product: User-Agent up to the first slash. */
+/** Without a fieldManager, the manager is the User-Agent up to the first slash. */
 const managerOf = (call: Call): string =>
   (call.query.get('fieldManager') || (call.headers['user-agent'] ?? 'unknown').split('/')[0]!).slice(
     0,

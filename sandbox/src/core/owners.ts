@@ -1,10 +1,10 @@
-// Who owns which field: written down with every change, where somebody keeps books.
+// Records field ownership with each change, if it is tracked.
 import { timestamp } from './names.ts';
 import type { Call, FieldTracker, Machinery } from './call.ts';
 import type { WriteOptions } from './options.ts';
 import type { KubeObject } from './types.ts';
 
-/** Writes down who owns what the request changed; undefined at once where nobody keeps books. */
+/** Records the owners of the fields that the request changed. Returns undefined immediately if ownership is not tracked. */
 export function track(
   m: Machinery,
   call: Call,

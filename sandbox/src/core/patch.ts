@@ -1,4 +1,4 @@
-// Patch: four kinds of changes, each decided from what is stored and tried again when that changes meanwhile.
+// Patch: four kinds of patches. Each one reads the stored object, and retries if it changes in the meantime.
 import { parseApply } from '../apply/index.ts';
 import { applyPatch, type PatchType } from '../patch/index.ts';
 import { badRequest, conflict, generic, unsupportedMediaType } from './errors.ts';

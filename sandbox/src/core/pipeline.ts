@@ -1,4 +1,4 @@
-// The way of a request through the server: routed, authorized, handled.
+// The pipeline of a request: route, authorize, handle.
 import { readOptions } from './options.ts';
 import { create } from './create.ts';
 import { patch } from './patch.ts';
@@ -28,24 +28,24 @@ const MAIN: Record<string, Handler> = {
 };
 
 const OBJECT_VERBS = new Set(['get', 'update', 'patch', 'delete']);
-/** These go without a name, and across namespaces; a name they have comes from a field selector. */
+/** These verbs have no name in the path and may span namespaces. A field selector may contain a name. */
 const LIST_VERBS = new Set(['list', 'watch', 'deletecollection']);
 
 const STATUS: Record<string, Handler> = { get, update, patch };
 const SCALE: Record<string, Handler> = { get: getScale, update: putScale, patch: patchScale };
 
-/** Further subresources, by `group/resource/subresource`; others add theirs. */
+/** Handlers of other subresources, by `group/resource/subresource`. Other modules add theirs. */
 const OTHERS = new Map<string, Record<string, Handler>>([
   ['/pods/binding', { create: bind }],
   ['/pods/eviction', { create: evict }],
   ['/pods/log', { get: log }],
   ['/pods/ephemeralcontainers', { get, update, patch }],
   ['/serviceaccounts/token', { create: (m, call) => review(m, call) }],
-  // The only way to change spec.finalizers: without the rule of the kind that keeps them.
+  // The finalize subresource is the only way to change spec.finalizers, so the rule of the kind that keeps them does not apply.
   ['/namespaces/finalize', { update: (m, call) => update(m, { ...call, type: { ...call.type, prepare: undefined } }) }],
 ]);
 
-/** Kinds that are asked, not stored: reviews, and tokens of service accounts. */
+/** Handlers of kinds that are not stored: reviews and token requests. */
 async function review(m: Machinery, call: Call): Promise<Result> {
   const { type, info } = call;
   const path = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;

@@ -1,4 +1,4 @@
-// Subresources of Pods: binding (what a scheduler posts), eviction (with disruption budgets), log.
+// Subresources of Pods: binding (for schedulers), eviction (with disruption budgets), log.
 import { badRequest, conflict, internal, notFound, tooManyRequests } from './errors.ts';
 import { collectionOf } from './resources.ts';
 import { groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
@@ -38,7 +38,7 @@ function livePod(m: Machinery, call: Call): KubeObject {
   return pod;
 }
 
-/** Puts the Pod on a node; a Pod is bound once. */
+/** Binds the Pod to a node. Refuses if it is already bound. */
 export function bind(m: Machinery, call: Call): Result {
   const options = readOptions(call, 'CreateOptions');
   const binding = readObject(call);
@@ -78,7 +78,7 @@ const isReady = (pod: KubeObject): boolean =>
     ({ type, status }) => type === 'Ready' && status === 'True',
   );
 
-/** Deletes the Pod if the disruption budget over it allows one more disruption. */
+/** Deletes the Pod if its disruption budget allows another disruption. */
 export async function evict(m: Machinery, call: Call): Promise<Result> {
   const eviction = readObject(call);
   const name = eviction.metadata?.name;
@@ -143,7 +143,7 @@ const refused = (message: string, retryAfterSeconds: number): Error =>
     { reason: 'DisruptionBudget', message },
   ]);
 
-/** There are no processes to have written anything; says so in one line per container. */
+/** Pods have no processes, so the log is one line per container that says so. */
 export function log(m: Machinery, call: Call): Result {
   const pod = livePod(m, call);
   const containers = pod.spec.containers as { name: string; image: string }[];

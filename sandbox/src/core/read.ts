@@ -1,4 +1,4 @@
-// Get and list: selectors, and pages over one moment.
+// Get and list: selectors, and pages from one snapshot.
 import { badRequest, expired, notFound } from './errors.ts';
 import { checkListOptions, NO_FILTER, passes, readFilter, readRevision } from './filter.ts';
 import { apiVersionOf, collectionOf } from './resources.ts';
@@ -31,9 +31,9 @@ function checkNotTooNew(m: Machinery, revision: number | undefined): void {
 }
 
 interface PageToken {
-  /** Revision of the snapshot; -1: whatever is newest. */
+  /** Revision of the snapshot. -1: the newest. */
   revision: number;
-  /** `namespace/name` of the last object of the page before. */
+  /** `namespace/name` of the last object of the previous page. */
   after: string;
 }
 
@@ -47,7 +47,7 @@ function decodeToken(text: string): PageToken {
       return { revision: token.rv, after: token.start.slice(0, -1) };
     }
   } catch {
-    // Said below.
+    // The check below reports the error.
   }
   const at = text.search(/[^-\w]/);
   const why = at < 0 ? 'server does not recognize this encoded version' : `illegal base64 data at input byte ${at}`;
@@ -56,7 +56,7 @@ function decodeToken(text: string): PageToken {
 
 const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 
-/** The objects of a page's snapshot that are to come. */
+/** The remaining objects of a page's snapshot. */
 function remaining(m: Machinery, call: Call, namespace: string | undefined, token: PageToken): readonly KubeObject[] {
   const collection = collectionOf(call.type);
   const objects =
@@ -80,7 +80,7 @@ export async function list(m: Machinery, call: Call): Promise<Result & { kind: '
   const filter = readFilter(call);
   const token = query.size ? query.get('continue') : null;
   const asked = readRevision(call);
-  // From the cache, which resourceVersion=0 asks for, lists come whole.
+  // Lists from the cache (resourceVersion=0) are not paged.
   const limit = asked === 0 || query.size === 0 ? 0 : integerOf(query, 'limit');
   let revision = m.store.revision;
   let objects: readonly KubeObject[];

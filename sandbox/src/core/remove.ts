@@ -102,7 +102,7 @@ export async function removeObject(m: Machinery, call: Call, options: DeleteOpti
   }
 }
 
-/** A Pod that goes at once says so, as one that had time to go. */
+/** Sets the deletion fields on a Pod that is deleted at once, as on one with a grace period. */
 function withoutGrace(m: Machinery, stored: KubeObject): KubeObject {
   const { metadata } = stored;
   const going = metadata.deletionTimestamp;
@@ -119,7 +119,7 @@ function withoutGrace(m: Machinery, stored: KubeObject): KubeObject {
   };
 }
 
-/** Removes it from the store; `last` is what it was at the end. */
+/** Removes the object from the store. `last`: its final state. */
 export function removeNow(m: Machinery, type: ResourceType, stored: KubeObject, last: KubeObject): void {
   m.store.remove(collectionOf(type), stored, last);
 }
@@ -142,7 +142,7 @@ function checkPreconditions(type: ResourceType, { metadata }: KubeObject, { prec
   }
 }
 
-/** What the object becomes: itself when nothing is to be done any more, undefined when it can go at once. */
+/** The object after the request. The same object if nothing changes, undefined if it can be removed at once. */
 function markForDeletion(
   m: Machinery,
   type: ResourceType,
@@ -192,7 +192,7 @@ function markForDeletion(
 const sameList = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((each, i) => each === b[i]);
 
-/** orphan and foregroundDeletion come and go with the propagation policy. */
+/** Adds or removes the finalizers orphan and foregroundDeletion as the propagation policy specifies. */
 function finalizersFor(type: ResourceType, { metadata }: KubeObject, options: DeleteOptions): string[] {
   const present = metadata.finalizers ?? [];
   if (type.garbageCollected === false) return present;
@@ -233,7 +233,7 @@ async function answer(type: ResourceType, object: KubeObject): Promise<Result> {
   };
 }
 
-/** Deletes what a list finds, one after the other, as DELETE of each would; answers with what it was. */
+/** Deletes the objects of a list one by one, as DELETE would. Answers with the list. */
 export async function removeCollection(m: Machinery, call: Call): Promise<Result> {
   const options = readDeleteOptions(call);
   const found = await list(m, call);

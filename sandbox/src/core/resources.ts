@@ -1,4 +1,4 @@
-// The table of resources: native kinds from kinds/, custom ones added and removed as their definitions come and go.
+// The table of resources: native kinds from kinds/, and custom resources of the current definitions.
 import type { Column, ResourceType, Schema } from './types.ts';
 
 export const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
@@ -13,7 +13,7 @@ export const NAME_COLUMN: Column = {
   value: (object) => object.metadata.name,
 };
 
-/** A row, with what most native kinds have in common filled in. */
+/** Creates a row with the usual values of native kinds. */
 export function resource(
   group: string,
   version: string,
@@ -45,7 +45,7 @@ export function resource(
   };
 }
 
-/** Storage key of a kind: all its versions, and groups that serve the same objects, share it. */
+/** The storage key of a kind. All its versions and all groups that serve the same objects share it. */
 export const collectionOf = (type: ResourceType): string =>
   type.storage ? `${type.storage.group}/${type.storage.resource}` : `${type.group}/${type.plural}`;
 
@@ -54,7 +54,7 @@ export const apiVersionOf = (group: string, version: string): string => (group ?
 export class Registry {
   private readonly rows = new Map<string, ResourceType>();
   private readonly listeners = new Set<() => void>();
-  /** Grows with every change, for whoever caches what it derives from the table. */
+  /** Increases with each change. For caches of values derived from the table. */
   generation = 0;
 
   add(...types: ResourceType[]): void {
@@ -75,7 +75,7 @@ export class Registry {
     return this.all().find((type) => type.group === group && type.version === version && type.kind === kind);
   }
 
-  /** Every version of a kind, in the order they were added. */
+  /** All versions of a kind, in the order of their addition. */
   versions(group: string, plural: string): ResourceType[] {
     return this.all().filter((type) => type.group === group && type.plural === plural);
   }
@@ -88,7 +88,7 @@ export class Registry {
     return [...this.rows.values()];
   }
 
-  /** Calls listener after every change of the table. */
+  /** Calls the listener after each change of the table. */
   observe(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -1,4 +1,4 @@
-// What a request asks, read off its method, path and query, before anything is looked up.
+// Parses method, path and query of a request.
 import type { ApiRequest, Attributes } from './types.ts';
 
 export type RequestInfo = Omit<Attributes, 'user'>;
@@ -12,12 +12,12 @@ const VERBS: Record<string, string> = {
   DELETE: 'delete',
 };
 
-/** Subresources of namespaces: everything else below a namespace is a resource in it. */
+/** Subresources of namespaces. Other segments after a namespace are resources in it. */
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 
 const isTrue = (value: string | null): boolean => value !== null && value !== 'false' && value !== '0';
 
-/** A field selector of exactly one name narrows the request to it, for authorization by resourceNames. */
+/** A field selector for exactly one name, for authorization by resourceNames. */
 const selectedName = (query: URLSearchParams): string =>
   /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '')?.[1] ?? '';
 

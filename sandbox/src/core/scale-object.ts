@@ -1,10 +1,10 @@
-// autoscaling/v1 Scale as another face of a Deployment, a ReplicaSet, or a custom resource that has one.
+// autoscaling/v1 Scale as a view of a Deployment, a ReplicaSet, or a custom resource with a scale subresource.
 import { formatLabelSelector, labelSelectorOf } from './select.ts';
 import type { KubeObject, ResourceType } from './types.ts';
 
 export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 
-/** The value at a path such as `.spec.replicas`; undefined where there is none. */
+/** The value at a path such as `.spec.replicas`. Undefined if it does not exist. */
 export const valueAt = (object: unknown, path: string): unknown =>
   path
     .split('.')
@@ -24,7 +24,7 @@ export function scaleOf(type: ResourceType, object: KubeObject): KubeObject {
   };
 }
 
-/** The Scale as admission sees it: with those who own its number. */
+/** The Scale as admission receives it, with the owners of its replicas field. */
 export function ownedScaleOf(type: ResourceType, object: KubeObject): KubeObject {
   const scale = scaleOf(type, object);
   const owners = (object.metadata.managedFields ?? []).filter((entry) =>
@@ -42,7 +42,7 @@ export function ownedScaleOf(type: ResourceType, object: KubeObject): KubeObject
 type Fields = Record<string, unknown>;
 const keysOf = (type: ResourceType): string[] => type.scale!.specReplicasPath.split('.').filter(Boolean);
 
-/** The books of the whole object do not say when it was scaled. */
+/** The managed fields of the whole object have no time for the scale. */
 export function withoutScaleTimes(object: KubeObject): KubeObject {
   const { managedFields } = object.metadata;
   if (!managedFields) return object;

@@ -45,7 +45,7 @@ export async function patchScale(m: Machinery, call: Call): Promise<Result> {
   });
 }
 
-/** Applies the number to the object itself, under the name of the applier of its Scale. */
+/** Applies the replicas to the object itself, with the manager of the Scale. */
 async function applyScale(m: Machinery, call: Call): Promise<Result> {
   const { type, info } = call;
   const options = readOptions(call, 'PatchOptions', true);
@@ -115,7 +115,7 @@ function asScale(type: ResourceType, result: Result): Result {
   return { kind: 'object', code: result.code, object: scaleOf(type, result.object) };
 }
 
-/** The number that a Scale asks for. Throws when it is another's, outdated, or no number. */
+/** The replicas of a Scale. Throws if it belongs to another object, is outdated or is invalid. */
 function wantedReplicas(type: ResourceType, name: string, scale: KubeObject, old: KubeObject): number {
   if (scale.metadata?.name && scale.metadata.name !== name) {
     throw badRequest(`the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`);

@@ -1,4 +1,4 @@
-// Label and field selectors, with the parser's own complaints.
+// Label and field selectors, with the error texts of the parser.
 import { badRequest } from './errors.ts';
 import { checkLabelKey, checkLabelValue } from './names.ts';
 import type { KubeObject } from './types.ts';
@@ -50,7 +50,7 @@ function tokenize(text: string): Token[] {
   return tokens;
 }
 
-/** Thrown and caught in here; leaves as a 400. */
+/** Internal. Callers receive a 400. */
 class SelectorError extends Error {}
 
 class Parser {
@@ -173,7 +173,7 @@ class Parser {
     return [...values].sort();
   }
 
-  /** Where a name or value is expected, `in` and `notin` are words like others. */
+  /** In the place of a name or value, `in` and `notin` are normal words. */
   private peek(words = true): Token {
     const token = this.tokens[this.at]!;
     return words && (token.kind === 'in' || token.kind === 'notin') ? { ...token, kind: 'identifier' } : token;
@@ -188,7 +188,7 @@ class Parser {
 
 const parsed = new Map<string, LabelSelector>();
 
-/** Throws a 400 for what cannot be read. */
+/** Throws a 400 for an invalid selector. */
 export function parseLabelSelector(text: string): LabelSelector {
   let selector = parsed.get(text);
   if (!selector) {
@@ -204,7 +204,7 @@ export function parseLabelSelector(text: string): LabelSelector {
   return selector;
 }
 
-/** metav1.LabelSelector (matchLabels, matchExpressions) in the same form. */
+/** Converts a metav1.LabelSelector (matchLabels, matchExpressions) to the same form. */
 export function labelSelectorOf(selector: {
   matchLabels?: Record<string, string>;
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
@@ -249,7 +249,7 @@ function holds(operator: Operator, value: string | undefined, values: string[]):
   }
 }
 
-/** The selector as Scale.status.selector prints it: requirements in the order of their keys. */
+/** The selector in the format of Scale.status.selector: sorted by key. */
 export function formatLabelSelector(selector: LabelSelector): string {
   return [...selector]
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
@@ -271,11 +271,11 @@ export interface FieldTerm {
   negate: boolean;
 }
 
-/** Splits at commas that are not escaped. */
+/** Splits at unescaped commas. */
 const splitTerms = (text: string): string[] => text.match(/(?:\\.|[^,\\])+/g) ?? [];
 const unescape = (text: string): string => text.replace(/\\([\\,=])/g, '$1');
 
-/** `metadata.name=a,status.phase!=Running`. Throws a 400 for a term it cannot read or a field the kind does not know. */
+/** `metadata.name=a,status.phase!=Running`. Throws a 400 for an invalid term or an unsupported field. */
 export function parseFieldSelector(text: string, known: readonly string[], ownConversion: boolean): FieldTerm[] {
   return splitTerms(text).map((term) => {
     const match = /^((?:\\.|[^=!\\])*)(!=|==|=)(.*)$/s.exec(term);
@@ -292,7 +292,7 @@ export function parseFieldSelector(text: string, known: readonly string[], ownCo
   });
 }
 
-/** Absent is false. */
+/** Absent means false. */
 const FLAGS = new Set(['spec.hostNetwork', 'spec.unschedulable']);
 
 export function fieldValue(object: KubeObject, path: string): string {

@@ -1,4 +1,4 @@
-// Storage in memory: one revision counter, frozen objects, and a log of changes to watch from and to look back with.
+// In-memory storage: a revision counter, frozen objects, and a log of changes for watches and snapshots.
 import { freeze } from './objects.ts';
 import type { KubeObject } from './types.ts';
 
@@ -7,14 +7,14 @@ export interface Change {
   revision: number;
   collection: string;
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  /** The object after; for DELETED its last state, under the revision of the deletion. */
+  /** The object after the change. For DELETED, its last state with the revision of the deletion. */
   object: KubeObject;
   previous: KubeObject | undefined;
 }
 
 export type Listener = (change: Change) => void;
 
-/** What a store held when it was left. */
+/** The content of a store, for the next start. */
 export interface Kept {
   revision: number;
   objects: readonly { collection: string; object: KubeObject }[];
@@ -23,14 +23,14 @@ export interface Kept {
 interface Collection {
   /** namespace ("" for cluster-scoped) → name → object. */
   byNamespace: Map<string, Map<string, KubeObject>>;
-  /** Sorted lists handed out since the last change, by namespace; "*" is all. */
+  /** Sorted lists since the last change, by namespace. "*" means all. */
   lists: Map<string, readonly KubeObject[]>;
-  /** By the namespace whose changes they want; "*" is all. */
+  /** Listeners by namespace. "*" means all. */
   listeners: Map<string, Set<Listener>>;
 }
 
 const ALL = '*';
-/** Always the same, so that whoever derives something from a list sees that it has not changed. */
+/** Always the same array, so that callers can detect that it has not changed. */
 const NONE: readonly KubeObject[] = Object.freeze([]);
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -39,7 +39,7 @@ export class Store {
   private readonly collections = new Map<string, Collection>();
   private readonly everything = new Set<Listener>();
   private readonly log: Change[] = [];
-  /** Changes up to this revision are forgotten. */
+  /** The log has no changes up to this revision. */
   private compactedTo = 1;
   private readonly window: number;
   private readonly undelivered: Change[] = [];
@@ -50,7 +50,7 @@ export class Store {
     if (options.kept) this.restore(options.kept);
   }
 
-  /** As after a restart of a real API server: everything is there, and what was watched from before is too old. */
+  /** Like a restart of a real API server: all objects exist, but older watches end. */
   private restore({ revision, objects }: Kept): void {
     this.revisionCounter = this.compactedTo = revision;
     for (const { collection, object } of objects) {
@@ -65,7 +65,7 @@ export class Store {
     return this.revisionCounter;
   }
 
-  /** The oldest revision one can watch from or list at. */
+  /** The oldest revision for a watch or a list. */
   get oldestRevision(): number {
     return this.compactedTo;
   }
@@ -74,7 +74,7 @@ export class Store {
     return this.collections.get(collection)?.byNamespace.get(namespace)?.get(name);
   }
 
-  /** All objects (of a namespace), in the order of `namespace/name`. The array is shared: do not change it. */
+  /** All objects (of a namespace), sorted by `namespace/name`. The array is shared: do not change it. */
   list(collection: string, namespace?: string): readonly KubeObject[] {
     const found = this.collections.get(collection);
     if (!found) return NONE;
@@ -91,7 +91,7 @@ export class Store {
     return list;
   }
 
-  /** The list as it was at a revision, or undefined when that is forgotten. */
+  /** The list at a revision. Undefined if the log no longer contains it. */
   listAt(collection: string, namespace: string | undefined, revision: number): readonly KubeObject[] | undefined {
     if (revision >= this.revisionCounter) return this.list(collection, namespace);
     if (revision < this.compactedTo) return undefined;
@@ -107,8 +107,8 @@ export class Store {
   }
 
   /**
-   * Replaces `old` (undefined: creates) by `next`. Returns what is stored now; undefined when `old` is no longer what is stored:
-   * read again.
+   * Replaces `old` by `next`, or creates `next` if `old` is undefined. Returns the stored object. Undefined if `old` is no longer the
+   * stored object: read again.
    */
   commit(collection: string, old: KubeObject | undefined, next: KubeObject): KubeObject | undefined {
     const { name, namespace = '' } = next.metadata;
@@ -124,7 +124,7 @@ export class Store {
     return object;
   }
 
-  /** Deletes `old`, whose last state is `last`; false when it is no longer what is stored. */
+  /** Deletes `old`. `last`: its final state. Returns false if `old` is no longer the stored object. */
   remove(collection: string, old: KubeObject, last: KubeObject = old): boolean {
     const { name, namespace = '' } = old.metadata;
     const found = this.collection(collection);
@@ -138,7 +138,7 @@ export class Store {
     return true;
   }
 
-  /** Every later change of a kind (in a namespace), in order, within the commit. Returns a function that ends it. */
+  /** Calls the listener for each later change of a kind (in a namespace), in order, within the commit. Returns a function that stops it. */
   subscribe(collection: string, listener: Listener, namespace = ALL): () => void {
     const { listeners } = this.collection(collection);
     const some = listeners.get(namespace) ?? new Set();
@@ -146,13 +146,13 @@ export class Store {
     return () => void (some.delete(listener) && some.size === 0 && listeners.delete(namespace));
   }
 
-  /** Every later change of every kind. */
+  /** Calls the listener for each later change of all kinds. */
   observe(listener: Listener): () => void {
     this.everything.add(listener);
     return () => this.everything.delete(listener);
   }
 
-  /** The changes of a kind after a revision; undefined when they are forgotten. */
+  /** The changes of a kind after a revision. Undefined if the log no longer contains them. */
   changesSince(collection: string, revision: number): Change[] | undefined {
     if (revision < this.compactedTo) return undefined;
     let low = 0;
@@ -165,7 +165,7 @@ export class Store {
     return this.log.slice(low).filter((change) => change.collection === collection);
   }
 
-  /** Forgets all changes so far, as etcd's compaction does: older watches and list pages get 410. */
+  /** Clears the log, like etcd's compaction: older watches and list pages get 410. */
   compact(): void {
     this.log.length = 0;
     this.compactedTo = this.revisionCounter;
@@ -188,7 +188,7 @@ export class Store {
       const dropped = this.log.splice(0, this.log.length - this.window);
       this.compactedTo = dropped.at(-1)!.revision;
     }
-    // A listener may commit in turn: its change waits until everybody has seen this one.
+    // A listener may commit again. Its change is delivered after all listeners have received this one.
     this.undelivered.push(change);
     if (this.delivering) return;
     this.delivering = true;

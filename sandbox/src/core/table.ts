@@ -1,4 +1,4 @@
-// Tables (meta.k8s.io/v1), as kubectl asks for them, and metadata-only views.
+// Tables (meta.k8s.io/v1) for kubectl, and metadata-only objects.
 import { apiVersionOf, NAME_COLUMN } from './resources.ts';
 import type { Column, KubeObject, ResourceType } from './types.ts';
 
@@ -47,7 +47,7 @@ export const AGE_COLUMN: Column = {
 
 const CUSTOM_AGE: Column = { ...AGE_COLUMN, type: 'date', value: '.metadata.creationTimestamp' };
 
-/** Name comes first; a kind that says nothing shows its age. */
+/** The first column is the name. A kind without columns shows its age. */
 function columnsOf(type: ResourceType): Column[] {
   const columns = type.columns.length ? type.columns : [type.custom ? CUSTOM_AGE : AGE_COLUMN];
   return columns.some(({ name }) => name === 'Name') ? columns : [NAME_COLUMN, ...columns];
@@ -61,7 +61,7 @@ const definition = ({ name, type, format, description, priority }: Column): obje
   priority,
 });
 
-/** `.a.b`, `.a['b']`, `.a[0]`, `.a[?(@.type=="x")].b`: the JSON paths printer columns are written in. */
+/** The JSON paths of printer columns: `.a.b`, `.a['b']`, `.a[0]`, `.a[?(@.type=="x")].b`. */
 const STEP =
   /\.?\['((?:[^'\\]|\\.)*)'\]|\.?\["((?:[^"\\]|\\.)*)"\]|\[(-?\d+|\*)\]|\[\?\(@((?:\.[\w-]+)+)\s*==\s*(?:"([^"]*)"|'([^']*)')\)\]|\.((?:[^.[\\]|\\.)+)/y;
 

@@ -1,6 +1,6 @@
-// The sandbox's vocabulary: what its parts (API machinery, controllers, kubelet, server) say to each other.
+// The shared types of the sandbox: API machinery, controllers, kubelet and server.
 
-/** A stored object. The store freezes what it holds; change a copy. */
+/** A stored object. The store freezes its objects: change a copy. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
@@ -44,11 +44,11 @@ export interface ManagedFieldsEntry {
   subresource?: string;
 }
 
-/** Time and chance. Everything in the sandbox takes both from here, so that virtual time can replay a run from its seed. */
+/** Time and random numbers. All parts of the sandbox use this interface, so that virtual time can repeat a run from its seed. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls fn once after ms; returns a function that cancels it. */
+  /** Calls fn once after ms. Returns a function that cancels it. */
   after(ms: number, fn: () => void): () => void;
   /** A number in [0, 1). */
   random(): number;
@@ -67,7 +67,7 @@ export interface GroupResource {
   resource: string;
 }
 
-/** OpenAPI v3 schema as in a CRD; native kinds use the same form, with `$ref: "#/definitions/<name>"` between types. */
+/** OpenAPI v3 schema as in a CRD. Native kinds use the same form, with `$ref: "#/definitions/<name>"` between types. */
 export interface Schema {
   $ref?: string;
   type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
@@ -115,7 +115,7 @@ export interface Schema {
   }[];
 }
 
-/** One row of the table of resources: drives routes, discovery, validation, printing. CRDs add rows while running. */
+/** One row of the table of resources. Routes, discovery, validation and printing use it. CRDs add rows at run time. */
 export interface ResourceType {
   group: string;
   version: string;
@@ -127,68 +127,68 @@ export interface ResourceType {
   categories: string[];
   namespaced: boolean;
   verbs: string[];
-  /** Has the status subresource: main writes keep the old status, /status writes keep all but status. */
+  /** Has the status subresource: other writes keep the old status, /status writes change only the status. */
   status: boolean;
   scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string };
-  /** metadata.generation is kept, and grows when anything but metadata and status changes. */
+  /** Has metadata.generation, which increases if anything except metadata and status changes. */
   generation: boolean;
   schema: Schema;
-  /** Where `$ref`s of the schema point. */
+  /** The definitions for `$ref`s of the schema. */
   definitions: Record<string, Schema>;
   columns: Column[];
-  /** Version that is stored; others are converted. */
+  /** The stored version. Other versions are converted. */
   storageVersion: string;
   /** Rejects patches of this content type with 415 (strategic merge for custom resources). */
   strategicMerge: boolean;
-  /** Fills in defaults; gets a copy that it may change. */
+  /** Sets defaults. Receives a mutable copy. */
   default?(object: KubeObject): void;
-  /** Drops what this kind does not keep (pruning); gets a copy that it may change. */
+  /** Removes unknown fields (pruning). Receives a mutable copy. */
   prepare?: ((object: KubeObject, old: KubeObject | undefined) => void) | undefined;
-  /** All that is wrong with the object (or with the change from old). */
+  /** All errors of the object, and of the change from `old`. */
   validate?(object: KubeObject, old: KubeObject | undefined): FieldError[];
-  /** To another version of the same kind; absent = the versions differ in apiVersion only. */
+  /** Converts to another version of the kind. Absent: the versions differ only in apiVersion. */
   convert?(objects: KubeObject[], toVersion: string): Promise<KubeObject[]>;
   fieldSelectors: string[];
-  /** Kinds with a conversion of field labels of their own complain in other words. */
+  /** Kinds with their own conversion of field labels have other error texts. */
   ownFieldLabels?: boolean;
-  /** A custom resource: no unconditional updates, list items carry their kind, /status keeps all metadata. */
+  /** A custom resource: no unconditional updates, list items contain their kind, /status keeps all metadata. */
   custom?: boolean;
-  /** Where its objects are stored when another group serves the same objects (events.k8s.io). */
+  /** The storage key, if another group serves the same objects (events.k8s.io). */
   storage?: GroupResource;
-  /** From and to the stored version, where native versions differ in more than apiVersion. */
+  /** Converts from and to the stored version, for native versions that differ in more than apiVersion. */
   fromStorage?(object: KubeObject): KubeObject;
   toStorage?(object: KubeObject): KubeObject;
-  /** What is wrong with a name; default: a DNS subdomain. */
+  /** Checks a name. Default: a DNS subdomain. */
   checkName?(name: string): string[];
-  /** PUT on a missing object creates it. */
+  /** PUT creates a missing object. */
   createOnUpdate?: boolean;
-  /** false: PUT must say its resourceVersion. */
+  /** false: PUT requires a resourceVersion. */
   unconditionalUpdate?: boolean;
-  /** Deleted in two phases: marked with a grace period, removed by the kubelet. Returns the period in seconds, 0 for at once. */
+  /** Deletion in two phases: a grace period, then removal by the kubelet. Returns the period in seconds, 0 for immediate removal. */
   graceSeconds?(object: KubeObject, asked: number | undefined): number;
   /**
-   * Deletion in the kind's own way (namespaces, definitions): what is stored while others clean up, from a copy; undefined when
-   * nothing is in the way any more.
+   * The kind's own deletion (namespaces, definitions): returns the object to store during the cleanup, from a copy. Undefined if nothing
+   * blocks the removal.
    */
   terminate?(object: KubeObject, now: string): KubeObject | undefined;
-  /** Stays while this holds, even without metadata.finalizers (namespaces have spec.finalizers). */
+  /** Blocks the removal, even without metadata.finalizers (namespaces have spec.finalizers). */
   heldBack?(object: KubeObject): boolean;
-  /** DELETE answers with the object instead of a Status. */
+  /** DELETE returns the object instead of a Status. */
   returnsDeleted?: boolean;
   /** false: no orphan/foregroundDeletion finalizers (events). */
   garbageCollected?: boolean;
-  /** Changes of annotations count for the generation (Deployments). */
+  /** Changes of annotations increase the generation (Deployments). */
   annotationsBumpGeneration?: boolean;
-  /** Extra rules for a write to /status; gets a copy that it may change. */
+  /** Extra rules for writes to /status. Receives a mutable copy. */
   prepareStatus?(object: KubeObject, old: KubeObject): void;
   validateStatus?(object: KubeObject, old: KubeObject): FieldError[];
-  /** Served below the resource, besides status and scale: for discovery. */
+  /** Other subresources besides status and scale, for discovery. */
   subresources?: { name: string; group: string; version: string; kind: string; verbs: string[] }[];
-  /** What is accepted but most likely a mistake: told in Warning headers. Only asked when the spec changed. */
+  /** Warnings about accepted but suspicious values. Called only if the spec changed. */
   warnings?(object: KubeObject): string[];
-  /** Said in a Warning header of every answer. */
+  /** A warning for each response. */
   deprecationWarning?: string;
-  /** Only create, and the answer is computed, nothing is stored (reviews). */
+  /** Supports only create. The answer is computed and nothing is stored (reviews). */
   virtual?: boolean;
 }
 
@@ -198,11 +198,11 @@ export interface Column {
   format?: string;
   description?: string;
   priority: number;
-  /** JSON path of a CRD's printer column, or a function of a native kind. */
+  /** The JSON path of a CRD's printer column, or a function for a native kind. */
   value: string | ((object: KubeObject, now: number) => unknown);
 }
 
-/** One cause in a 422, in Kubernetes' field.Error terms. */
+/** One cause in a 422, like Kubernetes' field.Error. */
 export interface FieldError {
   reason:
     | 'FieldValueInvalid'
@@ -216,15 +216,15 @@ export interface FieldError {
     | 'FieldValueNotFound'
     | 'InternalError';
   field: string;
-  /** As field.Error.ErrorBody() prints it: `Invalid value: -1: must be greater than or equal to 0`. */
+  /** In the format of field.Error.ErrorBody(): `Invalid value: -1: must be greater than or equal to 0`. */
   message: string;
 }
 
-/** An error answer: metav1.Status. Throw it anywhere in the pipeline. */
+/** An error response: metav1.Status. Throw it anywhere in the pipeline. */
 export class ApiError extends Error {
   readonly status: Status;
   constructor(status: Partial<Status> & { code: number; reason: string; message: string }) {
-    // An answer, not a mistake: where it was made says nothing, and finding out costs more than the whole request.
+    // No stack trace: it has no value for a response, and costs more than the whole request.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(status.message);
@@ -252,7 +252,7 @@ export interface Status {
   code: number;
 }
 
-/** What a request asks, after routing and authentication: for authorization and admission. */
+/** The attributes of a request after routing and authentication, for authorization and admission. */
 export interface Attributes {
   user: User;
   verb: string;
@@ -262,12 +262,12 @@ export interface Attributes {
   subresource: string;
   namespace: string;
   name: string;
-  /** The whole path, for requests that are not about resources. */
+  /** The whole path, for non-resource requests. */
   path: string;
   resourceRequest: boolean;
 }
 
-/** An admission attempt. `object` may be replaced by a mutating webhook. */
+/** An admission request. A mutating webhook may replace `object`. */
 export interface AdmissionRequest {
   attributes: Attributes;
   type: ResourceType;
@@ -275,7 +275,7 @@ export interface AdmissionRequest {
   operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   object: KubeObject | null;
   oldObject: KubeObject | null;
-  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions as the server would send them. */
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, as in a real admission request. */
   options: Record<string, unknown>;
   dryRun: boolean;
   warnings: string[];
@@ -284,21 +284,21 @@ export interface AdmissionRequest {
 export interface WatchEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   object: KubeObject;
-  /** The object before (MODIFIED, DELETED). */
+  /** The previous object (MODIFIED, DELETED). */
   previous?: KubeObject;
 }
 
-/** One request, however it came in: over HTTPS or from a controller in the same process. */
+/** A request, over HTTPS or from a controller in the same process. */
 export interface ApiRequest {
   method: string;
-  /** Without query. */
+  /** Without the query. */
   path: string;
   query: URLSearchParams;
   /** Lower-case names. */
   headers: Record<string, string | undefined>;
-  /** Bytes from the wire, or an object from within the process (then not copied: do not change it afterwards). */
+  /** Bytes from a client, or an object from the same process (not copied: do not change it afterwards). */
   body?: Uint8Array | object | undefined;
-  /** Who it is, when known already (in-process callers, client certificates). */
+  /** The user, if already known (callers in the same process, client certificates). */
   user?: User | undefined;
   /** Ends a watch. */
   signal?: AbortSignal;
@@ -307,23 +307,23 @@ export interface ApiRequest {
 export interface ApiResponse {
   status: number;
   headers: Record<string, string>;
-  /** An object to be sent as JSON, or text. */
+  /** An object for JSON, or text. */
   body?: object | string;
-  /** A watch: start() begins delivery in order, and calls end() when it is over (timeout, or an ERROR event). */
+  /** A watch: start() begins the delivery in order, and calls end() at its end (timeout, or an ERROR event). */
   watch?: { start(send: (event: WatchEvent) => void, end: () => void): void; stop(): void };
 }
 
 /**
- * The cluster as callers in the same process see it (controllers, kubelet, tests, the property tests' fault injector).
- * Every answer has gone through the same pipeline as one over HTTPS.
+ * The cluster for callers in the same process (controllers, kubelet, tests, fault injection of property tests).
+ * Each request passes the same pipeline as over HTTPS.
  */
 export interface Client {
-  /** Throws ApiError for an answer of 400 or more. */
+  /** Throws ApiError for status 400 and higher. */
   request(
     method: string,
     path: string,
     options?: { query?: Record<string, string>; type?: string; body?: object },
   ): Promise<KubeObject>;
-  /** The newest stored objects of a kind and every later change, in order; delivery is synchronous with the store's commit. */
+  /** The current objects of a kind and all later changes, in order. Delivered synchronously within the commit. */
   watch(type: GroupResource, listener: (event: WatchEvent) => void): () => void;
 }

@@ -1,4 +1,4 @@
-// Update: an object becomes another, unless somebody was faster.
+// Update: replaces an object, unless it changed in the meantime.
 import { admissionRequest, concerned, scaleFace, wholeFace, type Face } from './admit.ts';
 import { apiVersionOf, collectionOf } from './resources.ts';
 import { checkName, checkNamespace, readBody } from './body.ts';
@@ -49,15 +49,15 @@ export async function update(m: Machinery, call: Call): Promise<Result> {
 
 interface Next {
   object: KubeObject;
-  /** Its owners are written down already. */
+  /** The owners are already recorded. */
   tracked: boolean;
 }
 
 interface Change {
   createsMissing: boolean;
-  /** Starts over when the object changed meanwhile, unless the change names a resourceVersion. */
+  /** Retries if the object changed in the meantime, unless the change names a resourceVersion. */
   retries?: boolean;
-  /** What the object is to become, from what it is, in the version of the request. */
+  /** Returns the new object from the current one, in the version of the request. */
   next(old: KubeObject | undefined): Next | Promise<Next>;
 }
 
@@ -86,13 +86,13 @@ interface Attempt {
   readonly m: Machinery;
   readonly call: Call;
   readonly options: WriteOptions;
-  /** The object as it is stored. */
+  /** The stored object. */
   readonly stored: KubeObject;
-  /** The same in the version of the request. */
+  /** The stored object in the version of the request. */
   readonly old: KubeObject;
 }
 
-/** What the object became; undefined when it changed while admission looked at it and the request does not mind. */
+/** The new object. Undefined if it changed during admission and the request may be retried. */
 async function replace(attempt: Attempt, asked: Next): Promise<KubeObject | undefined> {
   const { m, call, old } = attempt;
   const conditional = checkVersion(call, asked.object, old);
@@ -108,7 +108,7 @@ async function replace(attempt: Attempt, asked: Next): Promise<KubeObject | unde
   return store(attempt, call.info.subresource === 'scale' ? withoutScaleTimes(next) : next, conditional);
 }
 
-/** Whether the request is meant for this version of the object only. Throws when it is meant for another. */
+/** Whether the request is only for this resourceVersion. Throws if it is for another one. */
 function checkVersion(call: Call, next: KubeObject, old: KubeObject): boolean {
   const { type, info } = call;
   const version = next.metadata.resourceVersion;
@@ -125,7 +125,7 @@ function checkVersion(call: Call, next: KubeObject, old: KubeObject): boolean {
   return false;
 }
 
-/** Defaults, owners of fields, and mutating admission; the request to admission when there is one. */
+/** Sets defaults and owners of fields, and runs mutating admission. Returns the admission request, if any. */
 async function mutate(
   { m, call, options, old }: Attempt,
   { object, tracked }: Next,
@@ -151,7 +151,7 @@ async function mutate(
   return { object: next, request };
 }
 
-/** What the kind and the server themselves say about the object; `old` itself when nothing has changed. */
+/** Prepares and validates the object. Returns `old` itself if nothing changed. */
 function prepare({ m, call, old }: Attempt, object: KubeObject): KubeObject {
   const { type } = call;
   const toStatus = call.info.subresource === 'status';
@@ -178,7 +178,7 @@ function validate(call: Call, next: KubeObject, old: KubeObject): void {
 const statusErrors = (type: ResourceType, next: KubeObject, old: KubeObject): FieldError[] | undefined =>
   type.validateStatus ? type.validateStatus(next, old) : type.custom ? type.validate?.(next, old) : undefined;
 
-/** Stores the object, or removes it when its deletion waited for this change only. */
+/** Stores the object, or removes it if only this change blocked its deletion. */
 async function store(
   { m, call, options, stored }: Attempt,
   next: KubeObject,
@@ -203,7 +203,7 @@ async function store(
   return saved.apiVersion === next.apiVersion ? saved : (await fromStored(type, [saved]))[0]!;
 }
 
-/** It is being deleted, and nothing holds it any more. */
+/** The object is being deleted, and nothing blocks it. */
 const isLast = (type: ResourceType, object: KubeObject): boolean => {
   const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = object.metadata;
   return (
@@ -213,13 +213,13 @@ const isLast = (type: ResourceType, object: KubeObject): boolean => {
 
 const isPut = (call: Call): boolean => call.info.verb === 'update';
 
-/** Does the patch name a resourceVersion itself? Then it must not be tried again on a newer one. */
+/** Whether the patch contains a resourceVersion. Then it is not retried on a newer one. */
 function mentionsVersion(call: Call): boolean {
   const text = isBytes(call.body) ? new TextDecoder().decode(call.body) : JSON.stringify(call.body);
   return text.includes('resourceVersion');
 }
 
-/** What an update cannot touch stays as it was. */
+/** Restores fields that an update cannot change. */
 function keepOld(call: Call, next: KubeObject, old: KubeObject, toStatus: boolean): void {
   const { type } = call;
   const { metadata } = next;

@@ -1,4 +1,4 @@
-// Watch: a stream of changes that begins at a revision.
+// Watch: a stream of changes from a revision on.
 import { apiVersionOf, collectionOf } from './resources.ts';
 import { checkListOptions, NO_FILTER, passes, readFilter, readRevision, type Filter } from './filter.ts';
 import { expired } from './errors.ts';
@@ -23,13 +23,13 @@ class Watch implements WatchStream {
   private readonly call: Call;
   private readonly filter: Filter;
   private readonly revision: number | undefined;
-  /** How long the client wants to watch; 0 leaves it to the server. */
+  /** The timeout of the client. 0: the server decides. */
   private readonly askedSeconds: number;
   private readonly cancels: (() => void)[] = [];
   private send: (event: WatchEvent) => void = () => {};
   private end: () => void = () => {};
   private stopped = false;
-  /** Revision up to which everything has been sent. */
+  /** All changes up to this revision have been sent. */
   private sent = 0;
   private pending: Promise<void> | undefined;
 
@@ -82,7 +82,7 @@ class Watch implements WatchStream {
     if (bookmark) this.emit([this.bookmark({ [INITIAL_EVENTS_END]: 'true' })]);
   }
 
-  /** What happened since the revision asked for; false when that is forgotten: the watch is over. */
+  /** Sends the changes since the requested revision. Returns false if the log no longer contains them: the watch ends. */
   private catchUp(): boolean {
     const { m, call } = this;
     const since = this.revision ?? m.store.revision;
@@ -106,7 +106,7 @@ class Watch implements WatchStream {
     if (event) this.emit([event]);
   }
 
-  /** A change as it looks through the selectors: entering is ADDED, leaving is DELETED. */
+  /** A change as the selectors see it: an object that starts to match is ADDED, one that stops to match is DELETED. */
   private filtered(change: Change): WatchEvent | undefined {
     const { type, object, previous } = change;
     if (this.filter === NO_FILTER) return previous ? { type, object, previous } : { type, object };
@@ -120,7 +120,7 @@ class Watch implements WatchStream {
     return { type: 'DELETED', object: { ...last, metadata: { ...last.metadata, resourceVersion: resourceVersion! } } };
   }
 
-  /** In the version asked for; conversions may take their time, the order stays. */
+  /** Converts to the requested version. Conversions may take time, but the order stays. */
   private emit(events: WatchEvent[]): void {
     const { type } = this.call;
     const apiVersion = apiVersionOf(type.group, type.version);
@@ -163,7 +163,7 @@ class Watch implements WatchStream {
     };
   }
 
-  /** One a minute, and one just before the end, so that the next watch begins where this one ended. */
+  /** Bookmarks: one per minute, and one just before the end, so that the next watch can continue there. */
   private scheduleBookmarks(seconds: number): void {
     const { clock } = this.m;
     const next = (): void => {

@@ -1,22 +1,22 @@
-// Custom resources from one version to another: by name only, or by a webhook that gets a ConversionReview.
+// Converts custom resources between versions: only their apiVersion, or with a webhook and a ConversionReview.
 import { ApiError } from '../core/types.ts';
 import type { KubeObject } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
 import type { DefinitionSpec, WebhookClientConfig } from './definition.ts';
 
-/** Sends a review to a webhook and gives back its answer. Rejects with an Error in the words of Go's client. */
+/** Sends a review to a webhook and returns its answer. Rejects with an Error in the wording of Go's client. */
 export type SendReview = (config: WebhookClientConfig, review: object) => Promise<unknown>;
 
 export interface Conversion {
   send: SendReview;
-  /** A fresh uid for each review. */
+  /** Returns a new uid for each review. */
   uid(): string;
 }
 
-/** The API server passes these on as they are, without a reason. */
+/** The API server returns these errors unchanged and without a reason. */
 const failed = (message: string): ApiError => new ApiError({ code: 500, reason: '', message });
 
-/** The objects in another version, in their order. One call for all that need one. */
+/** The objects in another version, in the same order. One call for all objects that need it. */
 export async function convertObjects(
   spec: DefinitionSpec,
   objects: KubeObject[],
@@ -67,7 +67,7 @@ async function callWebhook(
   return converted;
 }
 
-/** Why the answer cannot be used, if it cannot. */
+/** Returns the reason why the answer is invalid, if it is. */
 function problemOf(answer: unknown, uid: string, version: string): string | undefined {
   const review = isObject(answer) ? answer : {};
   if (version === 'v1' && (review['kind'] !== 'ConversionReview' || review['apiVersion'] !== 'apiextensions.k8s.io/v1'))
@@ -83,7 +83,7 @@ function problemOf(answer: unknown, uid: string, version: string): string | unde
     : `response.result.status was '${typeof result['status'] === 'string' ? result['status'] : ''}', not 'Success'`;
 }
 
-/** A converted object, with all metadata but labels and annotations as it was. */
+/** The converted object with the original metadata, except labels and annotations. */
 function accept(original: KubeObject, converted: unknown, apiVersion: string, what: string, index: number): KubeObject {
   const invalid = `${what} returned invalid converted object at index ${index}: `;
   if (!isObject(converted)) throw failed(`${invalid}it is no object`);

@@ -1,8 +1,8 @@
-// Defaults of a structural schema, filled into an object; nulls that may not be are taken out first.
+// Sets the defaults of a structural schema. Removes nulls that are not allowed first.
 import type { Schema } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
 
-/** Fills in defaults. Changes the value. */
+/** Sets defaults. Changes the value. */
 export function applyDefaults(value: unknown, schema: Schema): void {
   dropNulls(value, schema);
   fillIn(value, schema);

@@ -1,4 +1,4 @@
-// CustomResourceDefinitions themselves: their form, their defaults, and what users do not write.
+// CustomResourceDefinitions as objects: their schema, their defaults, and fields that users cannot write.
 import type { KubeObject, Schema } from '../core/types.ts';
 
 export interface Names {
@@ -75,7 +75,7 @@ export interface DefinitionStatus {
 
 export const specOf = (crd: KubeObject): DefinitionSpec => crd['spec'] as DefinitionSpec;
 
-/** Fills in the defaults of a definition. Changes it. */
+/** Sets the defaults of a definition. Changes it. */
 export function defaultDefinition(crd: KubeObject): void {
   const spec = specOf(crd);
   if (!spec?.names) return;
@@ -86,7 +86,7 @@ export function defaultDefinition(crd: KubeObject): void {
   if (service) service.port ??= 443;
 }
 
-/** Before it is stored: users do not write the status, and the storage version is among the stored ones. Changes it. */
+/** Before storing: discards the status from users, and adds the storage version to the stored versions. Changes the definition. */
 export function prepareDefinition(crd: KubeObject, old: KubeObject | undefined): void {
   const before = (old?.['status'] ?? {
     acceptedNames: { kind: '', plural: '' },
@@ -99,7 +99,7 @@ export function prepareDefinition(crd: KubeObject, old: KubeObject | undefined):
   crd['status'] = { ...before, storedVersions };
 }
 
-/** Has the condition. */
+/** Whether the definition has the condition. */
 export const isTrue = (crd: KubeObject, type: string): boolean =>
   ((crd['status'] as DefinitionStatus | undefined)?.conditions ?? []).some(
     (condition) => condition.type === type && condition.status === 'True',

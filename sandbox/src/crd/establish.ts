@@ -1,13 +1,13 @@
-// The conditions of a definition: are its names free, and is it served?
+// The conditions of a definition: NamesAccepted and Established.
 import type { KubeObject } from '../core/types.ts';
 import { deepEqual } from '../patch/values.ts';
 import { isTrue, specOf } from './definition.ts';
 import type { Condition, DefinitionStatus } from './definition.ts';
 
-/** The names of other definitions in the same group, as far as they were accepted. */
+/** The accepted names of other definitions in the same group. */
 export type Others = KubeObject[];
 
-/** The status of a definition whose names were looked at and which is served; undefined when nothing changes. */
+/** The status after the check of the names. Undefined if nothing changes. */
 export function establish(crd: KubeObject, now: string, others: Others = []): KubeObject | undefined {
   const { names, group } = specOf(crd);
   const before = crd['status'] as DefinitionStatus;
@@ -67,7 +67,7 @@ export function establish(crd: KubeObject, now: string, others: Others = []): Ku
   return deepEqual(status, before) ? undefined : { ...crd, status };
 }
 
-/** The conditions with one more, or with one changed; the time moves only when the status does. */
+/** Adds or replaces a condition. lastTransitionTime changes only with the status. */
 export function withCondition(conditions: Condition[], condition: Condition, now: string): Condition[] {
   const old = conditions.find(({ type }) => type === condition.type);
   const lastTransitionTime = old?.status === condition.status ? (old.lastTransitionTime ?? now) : now;

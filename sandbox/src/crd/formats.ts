@@ -1,4 +1,4 @@
-// Formats of strings that the API server knows in schemas of custom resources; it ignores all others.
+// The string formats that the API server checks in custom resources. It ignores all others.
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { Schema } from '../core/types.ts';
 
@@ -38,7 +38,7 @@ const isbn13: Format = {
     /^(\d[- ]?){12}\d$/.test(value) && digits(value).reduce((sum, d, i) => sum + d * (i % 2 ? 3 : 1), 0) % 10 === 0,
 };
 
-/** By name without dashes. */
+/** By name, without dashes. */
 const formats: Record<string, Format> = {
   bsonobjectid: new RegExp(`^${HEX}{24}$`, 'i'),
   uri: safely((value) => value.startsWith('/') || (/^[a-z][a-z0-9+.-]*:/i.test(value) && Boolean(new URL(value)))),
@@ -91,7 +91,7 @@ const formats: Record<string, Format> = {
   k8slongname: { test: (value) => value.length <= 253 && new RegExp(`^${LABEL}(\\.${LABEL})*$`).test(value) },
 };
 
-/** The format of a schema if it is one that is checked for the schema's type; with `string`, what checks it. */
+/** The format of a schema, if it is checked for the type. `string`: the function that checks strings. */
 export function formatOf(schema: Schema): string | undefined;
 export function formatOf(schema: Schema, of: 'string'): Format | undefined;
 export function formatOf(schema: Schema, of?: 'string'): Format | string | undefined {

@@ -1,4 +1,4 @@
-// CustomResourceDefinitions: what is wrong with one, and the rows of the table of resources that it adds.
+// CustomResourceDefinitions: their validation, and the rows that they add to the table of resources.
 import { compareVersions } from '../core/discovery.ts';
 import { field } from '../core/errors.ts';
 import type { Column, FieldError, KubeObject, ResourceType, Schema } from '../core/types.ts';
@@ -30,10 +30,10 @@ export function resourceTypesOf(crd: KubeObject, conversion?: Conversion): Resou
   return types;
 }
 
-/** All rows of a definition, by the schema of any of them: copies of a row still find the others. */
+/** All rows of a definition, by the schema of any of them. Also works for copies of a row. */
 const siblings = new WeakMap<Schema, ResourceType[]>();
 
-/** The row of another version of the same custom resource; undefined when it is not served. */
+/** The row of another version of the same custom resource. Undefined if it is not served. */
 export const otherVersion = (type: ResourceType, version: string): ResourceType | undefined =>
   siblings.get(type.schema)?.find((other) => other.version === version);
 
@@ -75,7 +75,7 @@ function resourceType(spec: DefinitionSpec, version: Version, conversion: Conver
   };
 }
 
-/** Says which version to use instead: the newest that is served and not deprecated. */
+/** Names the version to use instead: the newest one that is served and not deprecated. */
 function deprecation({ group, names, versions }: DefinitionSpec, { name }: Version): string {
   const better = versions
     .filter((each) => each.served && !each.deprecated && compareVersions(each.name, name) < 0)
@@ -84,7 +84,7 @@ function deprecation({ group, names, versions }: DefinitionSpec, { name }: Versi
   return better ? `${text}; use ${group}/${better.name} ${names.kind}` : text;
 }
 
-/** What another version does not know is not seen in it. */
+/** Removes fields that another version does not have. */
 async function convertAndPrune(
   spec: DefinitionSpec,
   objects: KubeObject[],
@@ -118,7 +118,7 @@ const column = ({ name, type, format, description, priority, jsonPath }: Printer
   value: jsonPath,
 });
 
-/** Metadata has its own defaults and its own decoder. */
+/** Metadata has its own defaults and decoder. */
 const stripped = new WeakMap<Schema, Schema>();
 function withoutMetadata(schema: Schema): Schema {
   let result = stripped.get(schema);
@@ -138,7 +138,7 @@ const BLOCKING = new Set([
   'FieldValueTypeInvalid',
 ]);
 
-/** Everything that is checked of a custom resource, in the order of the API server. */
+/** All checks of a custom resource, in the order of the API server. */
 class ObjectChecks {
   private readonly apiVersion: string;
   private readonly kind: string;

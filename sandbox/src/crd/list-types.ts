@@ -1,4 +1,4 @@
-// What x-kubernetes-list-type and x-kubernetes-map-type may say in a schema.
+// Checks x-kubernetes-list-type and x-kubernetes-map-type of a schema.
 import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
 

@@ -1,4 +1,4 @@
-// List maps and sets hold nothing twice; embedded resources say what they are.
+// Checks list maps and sets for duplicates, and embedded resources for apiVersion, kind and metadata.
 import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
 import { isObject } from '../patch/values.ts';
@@ -41,7 +41,7 @@ function duplicates(list: unknown[], schema: Schema, path: string): FieldError[]
   });
 }
 
-/** What is missing in embedded resources. */
+/** Missing fields in embedded resources. */
 export function validateEmbedded(value: unknown, schema: Schema, path = ''): FieldError[] {
   const errors: FieldError[] = [];
   if (Array.isArray(value) && schema.items)
@@ -60,7 +60,7 @@ export function validateEmbedded(value: unknown, schema: Schema, path = ''): Fie
   return errors;
 }
 
-/** Calls visit for each field of an object that the schema knows. */
+/** Calls visit for each field of an object that the schema names. */
 export function forEachField(
   value: unknown,
   schema: Schema,

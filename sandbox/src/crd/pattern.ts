@@ -1,8 +1,8 @@
-// Regular expressions of schemas: written for Go's RE2, tried with JavaScript's.
+// Regular expressions of schemas: written for Go's RE2, executed by JavaScript.
 
 const compiled = new Map<string, RegExp>();
 
-/** Throws SyntaxError for what is no regular expression. */
+/** Throws SyntaxError for an invalid expression. */
 export function goPattern(pattern: string): RegExp {
   const known = compiled.get(pattern);
   if (known) return known;
@@ -16,7 +16,7 @@ export function goPattern(pattern: string): RegExp {
   try {
     result = new RegExp(source, `u${flags?.[1] ?? ''}`);
   } catch {
-    // Escapes that RE2 allows and the unicode mode does not, such as \- outside of a class.
+    // RE2 allows escapes such as \- outside of a class, JavaScript's unicode mode does not.
     result = new RegExp(source, flags?.[1] ?? '');
   }
   compiled.set(pattern, result);

@@ -1,9 +1,9 @@
-// Pruning: a custom resource keeps what its structural schema names, and nothing else.
+// Pruning: a custom resource keeps only the fields of its structural schema.
 import type { Schema } from '../core/types.ts';
 
 type Values = Record<string, unknown>;
 
-/** Copies the object without what the schema does not name; `pruned` are the paths of what went, sorted. */
+/** Returns a copy without unknown fields. `pruned`: their paths, sorted. */
 export function prune(
   value: Values,
   schema: Schema,
@@ -17,7 +17,7 @@ export function prune(
 
 const ofEveryResource = new Set(['apiVersion', 'kind', 'metadata']);
 
-/** No schema keeps scalars, and empties objects. */
+/** Without a schema, scalars are kept and objects are emptied. */
 function pruneValue(value: unknown, schema: Schema | undefined, path: string, pruned: string[]): unknown {
   const preserve = schema?.['x-kubernetes-preserve-unknown-fields'] === true;
   if (Array.isArray(value)) {
@@ -41,5 +41,5 @@ function pruneValue(value: unknown, schema: Schema | undefined, path: string, pr
   return result;
 }
 
-/** The items of a list that preserves what it does not know do so too. */
+/** Items of a list inherit x-kubernetes-preserve-unknown-fields. */
 const keepAll = (schema: Schema): Schema => ({ ...schema, 'x-kubernetes-preserve-unknown-fields': true });

@@ -1,4 +1,4 @@
-// x-kubernetes-validations: the CEL rules of a schema, compiled once and checked against every object.
+// x-kubernetes-validations: the CEL rules of a schema, compiled once and evaluated for each object.
 import { compileRule } from '../cel/index.ts';
 import type { Rule } from '../cel/index.ts';
 import { field } from '../core/errors.ts';
@@ -10,7 +10,7 @@ export type Validation = NonNullable<Schema['x-kubernetes-validations']>[number]
 
 const compiled = new WeakMap<Schema, { rule: Rule; validation: Validation }[]>();
 
-/** The only place that asks for CEL. Throws CelCompileError. */
+/** The only place that calls CEL. Throws CelCompileError. */
 export const compile = (validation: Validation, schema: Schema, root: boolean): Rule =>
   compileRule(validation, schema, { root });
 
@@ -26,7 +26,7 @@ function rulesOf(schema: Schema, root: boolean): { rule: Rule; validation: Valid
   return rules;
 }
 
-/** Whether any part of the schema has a rule. */
+/** Whether a part of the schema has a rule. */
 export function hasRules(schema: Schema): boolean {
   if (schema['x-kubernetes-validations']?.length) return true;
   const { items, properties, additionalProperties } = schema;
@@ -37,7 +37,7 @@ export function hasRules(schema: Schema): boolean {
   );
 }
 
-/** All rules that do not hold. `old` is what the object was; rules on parts that did not change may go on failing. */
+/** All rules that fail. `old`: the previous object. Rules on unchanged parts may continue to fail. */
 export function validateRules(value: unknown, schema: Schema, old: unknown, path = '', root = true): FieldError[] {
   return new RuleChecker(old !== undefined).check(value, schema, old, path, root);
 }
@@ -105,7 +105,7 @@ function errorOf(problem: string, validation: Validation, schema: Schema, value:
   }
 }
 
-/** The item with the same keys: only items of list maps can be found again. */
+/** The old item with the same keys. Only items of list maps can be matched. */
 function oldItem(schema: Schema, item: unknown, old: unknown): unknown {
   const keys = schema['x-kubernetes-list-map-keys'];
   if (schema['x-kubernetes-list-type'] !== 'map' || !keys || !Array.isArray(old) || !isObject(item)) return undefined;

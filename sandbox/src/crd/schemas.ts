@@ -1,4 +1,4 @@
-// Checks the schema of a version of a definition: supported keywords, lists and their keys, defaults, and that every rule compiles.
+// Checks the schema of a version: supported keywords, lists and their keys, defaults, and the compilation of rules.
 import { CelCompileError } from '../cel/index.ts';
 import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
@@ -11,7 +11,7 @@ import type { Validation } from './rules.ts';
 import { validateStructural } from './structural.ts';
 import { validateValue } from './values.ts';
 
-/** What is wrong with the schema. `path` is that of `openAPIV3Schema`. */
+/** The errors of a schema. `path`: the path of `openAPIV3Schema`. */
 export function validateSchema(schema: Schema, path: string, hasStatus: boolean): FieldError[] {
   const errors: FieldError[] = [];
   if (hasStatus) errors.push(...checkRootWithStatus(schema, path));
@@ -29,7 +29,7 @@ export function validateSchema(schema: Schema, path: string, hasStatus: boolean)
 const allowedAtRoot =
   'Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations';
 
-/** The schema of the status is taken out of the root's: the root may say nothing that would be lost. */
+/** With the status subresource, the root of the schema may only contain certain keywords. */
 function checkRootWithStatus(schema: Schema, path: string): FieldError[] {
   if (schema.type !== undefined && schema.type !== 'object')
     return [
@@ -55,7 +55,7 @@ function checkRootWithStatus(schema: Schema, path: string): FieldError[] {
   ];
 }
 
-/** Defaults must be what the schema allows, with nothing that would be pruned. */
+/** Defaults must match the schema and contain nothing that would be pruned. */
 function checkDefaults(schema: Schema, path: string, insideMeta: boolean): FieldError[] {
   const errors: FieldError[] = [];
   if (schema.default !== undefined && !insideMeta) {
@@ -77,7 +77,7 @@ function checkDefaults(schema: Schema, path: string, insideMeta: boolean): Field
   return errors;
 }
 
-/** Rules that do not compile are told of elsewhere. */
+/** Another check reports rules that do not compile. */
 function compiles(schema: Schema): boolean {
   try {
     validateRules({}, schema, undefined, '', false);
@@ -89,10 +89,10 @@ function compiles(schema: Schema): boolean {
 
 interface Context {
   root?: boolean;
-  /** Why there may be no default here. */
+  /** The reason why a default is not allowed here. */
   noDefault?: string;
   insideMeta?: boolean;
-  /** The part above that cannot be told apart between two revisions, so that oldSelf means nothing. */
+  /** The closest parent whose items cannot be matched between two revisions, so that oldSelf has no value. */
   uncorrelatable?: string;
 }
 
@@ -187,7 +187,7 @@ class SchemaChecker {
     });
   }
 
-  /** Compiles every rule; to be asked once the schema has no other errors. */
+  /** Compiles all rules. Call it only for a schema without other errors. */
   checkRules(): FieldError[] {
     const errors: FieldError[] = [];
     for (const { schema, path, context } of this.withRules) {
@@ -226,7 +226,7 @@ class SchemaChecker {
   }
 }
 
-/** A rule as Go prints the struct that it keeps rules in. */
+/** A rule in the format in which Go prints its struct. */
 const goRule = ({ rule, message, messageExpression, reason, fieldPath, optionalOldSelf }: Validation): string =>
   JSON.stringify({
     Rule: rule,

@@ -1,4 +1,4 @@
-// Is a schema structural? Every field must be named outside of anyOf, allOf, oneOf and not, with a type; those may only constrain.
+// Checks whether a schema is structural: all fields have a type outside of anyOf, allOf, oneOf and not, which may only add constraints.
 import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
 import { deepEqual } from '../patch/values.ts';
@@ -6,7 +6,7 @@ import { goPattern } from './pattern.ts';
 
 type Level = 'root' | 'item' | 'field';
 
-/** Everything that keeps the schema from being structural, in alphabetical order. */
+/** All violations of the structural form, in alphabetical order. */
 export function validateStructural(schema: Schema, path: string): FieldError[] {
   const errors = [...checkShape(schema, 'root', path), ...checkCompleteness(schema, schema, path, path)];
   return errors.sort((a, b) => (text(a) < text(b) ? -1 : 1));
@@ -70,7 +70,7 @@ function checkShape(schema: Schema, level: Level, path: string): FieldError[] {
   return errors;
 }
 
-/** What a schema of a whole object may say of the fields that every object has. */
+/** The allowed content of the schema for the fields that all objects have. */
 function checkMetadata(properties: Record<string, Schema>, level: Level, path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const key of ['kind', 'apiVersion']) {
@@ -118,7 +118,7 @@ function checkJunctors(schema: Schema, path: string): FieldError[] {
   return errors;
 }
 
-/** Keys that belong outside of junctors, and what the API server says of each. */
+/** Keywords that are only allowed outside of anyOf, allOf, oneOf and not, with the errors of the API server. */
 const outsideOnly: [keyof Schema, string][] = [
   ['type', 'must be empty to be structural'],
   ['additionalProperties', 'must be undefined to be structural'],
@@ -150,7 +150,7 @@ function checkNested(schema: Schema, path: string, skipAnyOf = false): FieldErro
   return errors;
 }
 
-/** What junctors constrain must be named outside of them. */
+/** Fields that anyOf, allOf, oneOf and not constrain must also exist outside of them. */
 function checkCompleteness(nested: Schema, outside: Schema, place: string, path: string): FieldError[] {
   const parts: [Schema, string][] = junctors.flatMap((key) =>
     (nested[key] ?? []).map((part, i): [Schema, string] => [part, `${path}.${key}[${i}]`]),

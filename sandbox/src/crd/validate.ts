@@ -1,4 +1,4 @@
-// What is wrong with a CustomResourceDefinition, in the words of the API server.
+// Validates CustomResourceDefinitions, with the error texts of the API server.
 import { field } from '../core/errors.ts';
 import { checkLabel1035, checkSubdomain } from '../core/names.ts';
 import type { FieldError, KubeObject, Schema } from '../core/types.ts';
@@ -12,7 +12,7 @@ const label = (path: string, value: string | undefined, prefix = ''): FieldError
   return problems.length ? [field.invalid(path, value, prefix + problems.join(','))] : [];
 };
 
-/** Everything that is wrong with the definition, or with the change from the old one. */
+/** All errors of the definition, and of the change from the old one. */
 export function validateDefinition(crd: KubeObject, old?: KubeObject): FieldError[] {
   const spec = specOf(crd);
   const errors: FieldError[] = [];
@@ -72,7 +72,7 @@ function validateVersions(versions: Version[]): FieldError[] {
   const errors: FieldError[] = [];
   const allSame = (key: keyof Version): boolean =>
     versions.every((version) => deepEqual(version[key], versions[0]![key]));
-  // What all versions share is told of once, where the API server keeps it.
+  // Reports an error that all versions share once, at the top level, as the API server does.
   const shared = versions.length
     ? { schema: allSame('schema'), subresources: allSame('subresources'), columns: allSame('additionalPrinterColumns') }
     : { schema: false, subresources: false, columns: false };
@@ -292,7 +292,7 @@ function checkStoredVersions(stored: string[], versions: Version[]): FieldError[
 
 const APPROVAL = 'api-approved.kubernetes.io';
 
-/** Groups of the Kubernetes community are not for everybody. */
+/** Groups of the Kubernetes community require an approval annotation. */
 function checkApproval(crd: KubeObject, old?: KubeObject): FieldError[] {
   const { group } = specOf(crd);
   if (!/(^|\.)(k8s|kubernetes)\.io$/.test(group)) return [];

@@ -1,4 +1,4 @@
-// Checks a value against a structural schema, in the words of the API server's OpenAPI validator.
+// Validates a value against a structural schema, with the error texts of the API server's OpenAPI validator.
 import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
 import { deepEqual, isObject } from '../patch/values.ts';
@@ -7,24 +7,24 @@ import { goPattern } from './pattern.ts';
 
 interface Problem {
   error: FieldError;
-  /** The same problem is told once, however often it was met. */
+  /** Reports each error only once. */
   text: string;
 }
 
-/** What is wrong, and how much was right: the alternative that fits best tells its problems. */
+/** The errors, and the number of matches: the best matching alternative reports its errors. */
 interface Result {
   problems: Problem[];
   matches: number;
 }
 
-/** An old value that the new one is compared with: what did not change may stay wrong. */
+/** The old value to compare with. Unchanged parts may stay invalid. */
 interface Old {
   value: unknown;
 }
 
 const IN = ' in body';
 
-/** Everything that is wrong with the value. `base` is where it is in the object, e.g. `status`. */
+/** All errors of the value. `base`: the path of the value in the object, for example `status`. */
 export function validateValue(value: unknown, schema: Schema, base = '', old?: Old): FieldError[] {
   return new Checker(base).check(value, schema, '', old).problems.map(({ error }) => error);
 }
@@ -68,7 +68,7 @@ class Checker {
     return result;
   }
 
-  /** The field that a path stands for. */
+  /** The field of a path. */
   private at(path: string): string {
     const relative = path.replace(/^\./, '');
     return [this.base, relative].filter(Boolean).join('.') || '<nil>';
@@ -83,7 +83,7 @@ class Checker {
     return { text, error: field.invalid(this.at(path), value, text) };
   }
 
-  /** Problems that the validator tells of the whole. */
+  /** Errors that the validator reports for the whole object. */
   private nowhere(text: string): Problem {
     return { text, error: field.invalid(this.base || '<nil>', '', text) };
   }
@@ -133,7 +133,7 @@ class Checker {
     return result;
   }
 
-  /** Alternatives: how many fit, the first that does, and of those that do not the one that does most. */
+  /** Alternatives: the number of matches, the first match, and the best one of the others. */
   private try(
     value: unknown,
     schemas: Schema[],
@@ -264,14 +264,14 @@ function merge(result: Result, other: Result): void {
 const typesOf = (schema: Schema): string[] =>
   schema['x-kubernetes-int-or-string'] ? ['integer', 'string'] : schema.type ? [schema.type] : [];
 
-/** Type and format of a value as the validator sees it. */
+/** Type and format of a value, as the validator reports them. */
 function typeOf(value: unknown): [string, string] {
   if (Array.isArray(value)) return ['array', ''];
   if (typeof value === 'number') return Number.isInteger(value) ? ['integer', 'int64'] : ['number', 'float64'];
   return [typeof value, ''];
 }
 
-/** The item that this one was: items are told apart in list maps only. */
+/** The old value of this item. Only items of list maps can be matched. */
 function oldItem(schema: Schema, item: unknown, old?: Old): Old | undefined {
   const keys = schema['x-kubernetes-list-map-keys'];
   if (!old || !Array.isArray(old.value) || schema['x-kubernetes-list-type'] !== 'map' || !keys || !isObject(item))

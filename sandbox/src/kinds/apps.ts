@@ -110,7 +110,7 @@ function validateReplicaSet({ spec = {} }: KubeObject, old: KubeObject | undefin
   return [
     ...notNegative('spec.replicas', spec.replicas),
     ...notNegative('spec.minReadySeconds', spec.minReadySeconds),
-    // Its template is immutable in practice: a controller scales it many times a second in virtual time.
+    // Does not validate an unchanged template again, because controllers scale ReplicaSets very often in virtual time.
     ...(spec.template === old?.spec.template && spec.selector === old?.spec.selector
       ? []
       : checkTemplate(spec, 'replicaset')),
@@ -168,7 +168,7 @@ function validateStatefulSet({ spec = {} }: KubeObject, old: KubeObject | undefi
   return errors;
 }
 
-/** Either some Pods may be missing, or some may be too many. */
+/** Only one of maxUnavailable and maxSurge may be set. */
 function checkDaemonStrategy(rolling: RollingUpdate | undefined): FieldError[] {
   if (!rolling) return [];
   const path = 'spec.updateStrategy.rollingUpdate';
@@ -198,7 +198,7 @@ function validateDaemonSet({ spec = {} }: KubeObject, old: KubeObject | undefine
   ];
 }
 
-/** What was a field before apps/v1; DaemonSets still carry it. */
+/** A field from before apps/v1. DaemonSets still have it. */
 const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
 const UNSCHEDULED = { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 };
 
@@ -230,7 +230,7 @@ export function appsTypes(): ResourceType[] {
         defaultTemplate(object);
       },
       prepare: startWith({}),
-      // The controller's writes to /status are not to undo a label that somebody else has just set.
+      // Status writes of the controller must not revert a label that another client has just set.
       prepareStatus(object, old) {
         keepLabels(object, old);
       },

@@ -1,4 +1,4 @@
-// batch/v1: Jobs and CronJobs, stored and printed; no controller runs them.
+// batch/v1: Jobs and CronJobs. Stored and printed only, without controllers.
 import { field } from '../core/errors.ts';
 import { resource } from '../core/resources.ts';
 import { immutable, notNegative, oneOf } from './checks.ts';
@@ -11,7 +11,7 @@ import type { Column, FieldError, KubeObject, ResourceType } from '../core/types
 import type { JobSpec, PodTemplate } from './native.ts';
 
 function defaultJobSpec(spec: JobSpec): void {
-  // Neither given: one Pod that has to end well. One of them given: the other stays open, or is one.
+  // If both are missing, completions is 1. A missing parallelism is always 1.
   if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
   fill(spec, { parallelism: 1, backoffLimit: spec.backoffLimitPerIndex === undefined ? 6 : 2147483647 });
   fill(spec, { completionMode: 'NonIndexed', suspend: false, manualSelector: false });
@@ -19,7 +19,7 @@ function defaultJobSpec(spec: JobSpec): void {
   if (spec.template?.spec) defaultPodSpec(spec.template.spec);
 }
 
-/** A Job finds its Pods by labels of its own making, under their new names and their old ones. */
+/** A Job selects its Pods by generated labels, under their new and old names. */
 function selectOwnPods({ metadata, spec }: KubeObject): void {
   if (spec.manualSelector) return;
   const uid = metadata.uid!;

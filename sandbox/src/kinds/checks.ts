@@ -1,4 +1,4 @@
-// Checks that many kinds share.
+// Checks that several kinds share.
 import { field } from '../core/errors.ts';
 import { checkLabelKey, checkLabelValue, type NameCheck } from '../core/names.ts';
 import { same } from '../core/objects.ts';
@@ -20,7 +20,7 @@ export const oneOf = (path: string, value: unknown, allowed: readonly string[]):
 export const immutable = (path: string, value: unknown, old: unknown): FieldError[] =>
   same(value, old) ? [] : [field.invalid(path, value ?? null, IMMUTABLE)];
 
-/** A number of Pods, or a share of them. */
+/** An integer or a percentage of Pods. */
 export function positiveIntOrPercent(path: string, value: unknown): FieldError[] {
   if (typeof value === 'number') return notNegative(path, value);
   if (value === undefined || /^[0-9]+%$/.test(String(value))) return [];

@@ -1,4 +1,4 @@
-// Building blocks of printer columns, with the documentation of the field that a column shows.
+// Helpers for printer columns. The description of a column is the documentation of its field.
 import { NAME_COLUMN } from '../core/resources.ts';
 import { formatLabelSelector, labelSelectorOf } from '../core/select.ts';
 import { AGE_COLUMN } from '../core/table.ts';
@@ -11,7 +11,7 @@ export type Value = (object: KubeObject, now: number) => unknown;
 const SELECTORS =
   'More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors';
 
-/** Fields that refer to another type: the generated schemas say nothing about the field itself. */
+/** Fields that refer to another type. The generated schemas contain no description for them. */
 const REFERENCES: Record<string, string> = {
   'apps.v1.DeploymentSpec.selector':
     "Label selector for pods. Existing ReplicaSets whose pods are selected by this will be the ones affected by this deployment. It must match the pod template's labels.",

@@ -1,4 +1,4 @@
-// What kubectl shows of each native kind.
+// The printer columns of native kinds.
 import { age } from '../core/table.ts';
 import { AGE, column, columns, doc, joined, labelsText, NONE, selectorText, wide, type Value } from './column.ts';
 import type { Column, KubeObject } from '../core/types.ts';
@@ -182,10 +182,10 @@ export const eventColumns = columns(
   ),
   wide('Count', doc('core.v1.Event.count'), ({ count: times, series }) => series?.count ?? times ?? 1),
 );
-// `kubectl get events` begins with the time; the name is for -o wide.
+// `kubectl get events` begins with the time. The name appears only with -o wide.
 eventColumns.push({ ...eventColumns.shift()!, priority: 1 });
 
-/** `pods: 1/3` of each resource, those with limits apart. */
+/** `pods: 1/3` for each resource, with requests and limits separate. */
 const usage =
   (limits: boolean) =>
   ({ status }: KubeObject): string =>

@@ -59,7 +59,7 @@ interface Limit {
   defaultRequest?: Data;
 }
 
-/** Data of a ConfigMap or Secret: keys, size, and whether it may change at all. */
+/** Data of a ConfigMap or Secret: keys, size and immutability. */
 function checkData(object: KubeObject, old: KubeObject | undefined, keys: string[]): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
@@ -105,7 +105,7 @@ function validateSecret(secret: KubeObject, old: KubeObject | undefined): FieldE
   return errors;
 }
 
-/** The content is a secret: what is wrong with it is said without it. */
+/** The content is secret, so errors do not contain it. */
 function checkJson(path: string, value: string): FieldError[] {
   try {
     JSON.parse(Buffer.from(value, 'base64').toString());
@@ -134,7 +134,7 @@ function podType(store: Store): ResourceType {
     returnsDeleted: true,
     graceSeconds(pod, asked) {
       const { phase } = pod.status ?? {};
-      // Nothing runs: nothing to wait for.
+      // Nothing runs on it, so there is nothing to wait for.
       if (!pod.spec?.nodeName || phase === 'Failed' || phase === 'Succeeded') return 0;
       return asked ?? pod.spec.terminationGracePeriodSeconds ?? 30;
     },
@@ -202,7 +202,7 @@ const namespaceType = (): ResourceType =>
     heldBack: ({ spec }) => (spec?.finalizers?.length ?? 0) > 0,
   });
 
-/** The group that serves the same events under other names. */
+/** The group that serves the same events with other field names. */
 const eventsType = (group: '' | 'events.k8s.io'): ResourceType =>
   resource(group, 'v1', 'Event', 'events', {
     shortNames: ['ev'],
@@ -233,7 +233,7 @@ const eventsType = (group: '' | 'events.k8s.io'): ResourceType =>
         );
       }
       if (group === '') return errors;
-      // What the older group leaves to the client, the newer one wants.
+      // Fields that are optional in the older group and required in the newer one.
       for (const key of ['eventTime', 'reportingController', 'reportingInstance', 'action', 'reason']) {
         if (!event[key]) errors.push(field.required(key));
         if (key === 'reportingController') errors.push(...named(key, event[key] ?? '', checkLabelKey));

@@ -1,4 +1,4 @@
-// apiextensions.k8s.io/v1: CustomResourceDefinition as a kind. What a definition adds to the table is kept by ../definitions.ts.
+// apiextensions.k8s.io/v1: CustomResourceDefinition as a kind. ../definitions.ts adds its kinds to the table.
 import { resource } from '../core/resources.ts';
 import { defaultDefinition, prepareDefinition, validateCrd, withCondition, type Condition } from '../crd/index.ts';
 import { definitionColumns } from './columns.ts';
@@ -18,7 +18,7 @@ export const extensionTypes = (): ResourceType[] => [
     default: defaultDefinition,
     prepare: prepareDefinition,
     validate: validateCrd,
-    // Its objects go first; the finalizer holds it until they are gone.
+    // The objects are deleted first. The finalizer blocks the definition until then.
     terminate(definition, now) {
       const { metadata } = definition;
       if (metadata.deletionTimestamp) return metadata.finalizers?.length ? definition : undefined;

@@ -1,4 +1,4 @@
-// The native kinds: one row each. This is the table that routes, discovery, validation and printing are driven by.
+// The native kinds, one row each. Routes, discovery, validation and printing use this table.
 import { definitions, definitionName, schemaFor } from '../schema/index.ts';
 import { appsTypes } from './apps.ts';
 import { batchTypes } from './batch.ts';

@@ -1,4 +1,4 @@
-// The parts of native objects that the rules of kinds read and write. Decoding has checked the types of fields, but no field has to be there.
+// The parts of native objects that the rules of kinds use. Decoding has checked the types of fields, but all fields may be absent.
 
 export interface LabelSelector {
   matchLabels?: Record<string, string>;
@@ -11,7 +11,7 @@ export interface Condition {
   reason?: string;
 }
 
-/** CPU, memory and the like, as quantities: `{ cpu: '500m' }`. */
+/** Quantities of CPU, memory and other resources: `{ cpu: '500m' }`. */
 export type Quantities = Record<string, string>;
 
 export interface Resources {
@@ -19,7 +19,7 @@ export interface Resources {
   requests?: Quantities;
 }
 
-/** What a probe or a lifecycle hook does; one of them. */
+/** The action of a probe or a lifecycle hook. Only one field is set. */
 export interface Handler {
   exec?: object;
   httpGet?: { path?: string; scheme?: string; port?: number | string };
@@ -149,7 +149,7 @@ export interface PodStatus {
   containerStatuses?: ContainerStatus[];
 }
 
-/** Of a Deployment and of a DaemonSet. */
+/** For Deployments and DaemonSets. */
 export interface RollingUpdate {
   maxUnavailable?: number | string;
   maxSurge?: number | string;
@@ -165,7 +165,7 @@ export interface StatefulSetStrategy {
   rollingUpdate?: { partition?: number };
 }
 
-/** What the specs of the workloads of apps/v1 have in common. */
+/** The common fields of the workload specs in apps/v1. */
 export interface WorkloadSpec {
   selector?: LabelSelector;
   template?: PodTemplate;
@@ -218,7 +218,7 @@ export interface EndpointSubset {
   ports?: { port: number }[];
 }
 
-/** Of a HorizontalPodAutoscaler: what is wanted, and what is measured. */
+/** For HorizontalPodAutoscalers: targets and current values. */
 export interface Metric {
   resource?: { name: string; target?: MetricValue };
 }

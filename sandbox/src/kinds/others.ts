@@ -31,7 +31,7 @@ function validateAutoscaler({ spec = {} }: KubeObject, old: KubeObject | undefin
   return errors;
 }
 
-/** v1 knows CPU utilisation only; whatever else v2 says is lost on this way, as are its annotations on the real one. */
+/** v1 has only CPU utilisation. The other metrics of v2 are lost here. A real server keeps them in annotations. */
 function toV1(hpa: KubeObject): KubeObject {
   const { metrics, behavior: _behavior, ...spec } = hpa.spec;
   const cpu = ((metrics ?? []) as Metric[]).find((each) => each.resource?.name === 'cpu');
@@ -98,7 +98,7 @@ function autoscaling(): ResourceType[] {
       prepare: startWith({ currentReplicas: 0, desiredReplicas: 0 }),
       fromStorage: toV1,
       toStorage: fromV1,
-      // The columns read the stored form.
+      // The columns use the stored version.
       columns: autoscalerColumns.map((each) => ({
         ...each,
         value: (object: KubeObject, now: number) =>
@@ -188,7 +188,7 @@ function scheduling(): ResourceType {
   });
 }
 
-/** Kinds that are asked, not stored. */
+/** Kinds that are computed and not stored. */
 function reviews(): ResourceType[] {
   const row = (group: string, kind: string, plural: string, namespaced = false): ResourceType =>
     resource(group, 'v1', kind, plural, { namespaced, verbs: ['create'], virtual: true });

@@ -1,10 +1,10 @@
-// What kubectl shows of Pods.
+// The printer columns of Pods.
 import { age } from '../core/table.ts';
 import { AGE, column, columns, doc, NONE, wide } from './column.ts';
 import type { KubeObject } from '../core/types.ts';
 import type { Condition, ContainerStatus, PodStatus } from './native.ts';
 
-/** What kubectl calls the status of a Pod: the most telling of phase, reasons and container states. */
+/** The status of a Pod as kubectl shows it, from its phase, reasons and container states. */
 function podStatus({ metadata, spec, status = {} }: KubeObject): string {
   let reason: string = status.reason || status.phase || 'Unknown';
   for (const { type, reason: why } of status.conditions ?? []) {

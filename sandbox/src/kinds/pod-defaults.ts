@@ -1,12 +1,12 @@
-// What the API server fills in where a Pod or a Pod template says nothing. Only fills in what is missing: parts that were stored
-// before come frozen.
+// Defaults of Pods and Pod templates. Sets missing fields only, because stored parts
+// are frozen.
 
 import { fill } from './defaults.ts';
 import type { Container, Handler, PodSpec, Probe, Quantities, Volume } from './native.ts';
 
 const MODE = 420;
 
-/** Without a tag, or with `latest`, images are pulled again and again. */
+/** Images without a tag or with the tag `latest` get the pull policy Always. */
 function pullPolicy(image: string): string {
   if (image.includes('@')) return 'IfNotPresent';
   const tag = /:([^:/]+)$/.exec(image)?.[1];
@@ -68,7 +68,7 @@ export function defaultPodSpec(spec: PodSpec): void {
     securityContext: {},
     terminationGracePeriodSeconds: 30,
   });
-  // The older name of the field is kept in step.
+  // Keeps the deprecated field in sync.
   if (spec.serviceAccountName) fill(spec, { serviceAccount: spec.serviceAccountName });
   else if (spec.serviceAccount) fill(spec, { serviceAccountName: spec.serviceAccount });
   for (const kind of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
@@ -77,7 +77,7 @@ export function defaultPodSpec(spec: PodSpec): void {
   for (const each of spec.volumes ?? []) volume(each);
 }
 
-/** Beyond its spec's: what holds for Pods, but not for templates. */
+/** Defaults for Pods that do not apply to templates. */
 export function defaultPod(spec: PodSpec): void {
   defaultPodSpec(spec);
   fill(spec, { enableServiceLinks: true });
@@ -92,7 +92,7 @@ export function defaultPod(spec: PodSpec): void {
 const SECONDS = 300;
 const TOLERATED = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 
-/** Priority, a plugin that every cluster runs. */
+/** The admission plugin Priority, which all clusters run. */
 export function admitPod(
   name: string,
   spec: PodSpec,
@@ -102,7 +102,7 @@ export function admitPod(
   fill(spec, { priority, preemptionPolicy: 'PreemptLowerPriority' });
 }
 
-/** DefaultTolerationSeconds, of new Pods and of those that change. */
+/** The admission plugin DefaultTolerationSeconds, for new and changed Pods. */
 export function tolerateNodes(spec: PodSpec): void {
   const tolerations = spec.tolerations ?? [];
   const missing = TOLERATED.filter(
@@ -116,7 +116,7 @@ export function tolerateNodes(spec: PodSpec): void {
   ];
 }
 
-/** Guaranteed: every container has limits for CPU and memory equal to its requests; BestEffort: none says anything. */
+/** Guaranteed: all containers have equal requests and limits for CPU and memory. BestEffort: no container has any. */
 export function qosClass(spec: PodSpec): string {
   const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
   const counts = (list: Quantities | undefined): [string, string][] =>

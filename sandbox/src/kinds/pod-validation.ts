@@ -1,4 +1,4 @@
-// What is wrong with a Pod or a Pod template: the usual mistakes, in the server's words.
+// Validates Pods and Pod templates: common errors, with the texts of the API server.
 import { field } from '../core/errors.ts';
 import { checkLabel, checkSubdomain } from '../core/names.ts';
 import { checkAnnotations, checkLabels } from '../core/meta.ts';
@@ -204,7 +204,7 @@ export const validateTemplate = (path: string, template: PodTemplate | undefined
   ...validatePodSpec(`${path}.spec`, template?.spec ?? {}),
 ];
 
-/** What may change in a Pod that exists, made equal in both before comparing. */
+/** Removes the mutable fields of a Pod spec before the comparison. */
 function mutableAside(spec: PodSpec): object {
   const images = (list: Container[] | undefined): object[] | undefined =>
     list?.map(({ image: _image, resources: _resources, ...container }) => container);
@@ -220,7 +220,7 @@ function mutableAside(spec: PodSpec): object {
 const MUTABLE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
-/** Tolerations may be added; of those that are there only the time may change. */
+/** Tolerations may be added. In existing ones, only tolerationSeconds may change. */
 function checkTolerations(added: Toleration[], before: Toleration[]): FieldError[] {
   const key = ({ tolerationSeconds: _seconds, ...toleration }: Toleration): Toleration => toleration;
   return before.every((old) => added.some((each) => same(key(each), key(old))))

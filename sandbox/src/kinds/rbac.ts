@@ -103,7 +103,7 @@ export function rbacTypes(): ResourceType[] {
     resource(GROUP, 'v1', kind, plural, { namespaced, createOnUpdate: true, checkName: checkPathSegment, ...more });
   const role = (namespaced: boolean): Partial<ResourceType> => ({
     columns: roleColumns,
-    // `rules: null` is what a Go server says when there are none.
+    // A Go server returns `rules: null` if there are none.
     default(object) {
       if (object.rules === undefined) object.rules = null;
     },

@@ -11,11 +11,11 @@ import type { AdmissionRule, Webhook, WebhookClient } from './native.ts';
 const GROUP = 'admissionregistration.k8s.io';
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 
-/** Expressions, which only the room that evaluates them can judge. */
+/** Checks of CEL expressions, which the folder admission/ implements. */
 export interface PolicyChecks {
-  /** Of one webhook. */
+  /** Checks one webhook. */
   matchConditions(path: string, conditions: unknown): FieldError[];
-  /** Of a policy; `old` spares what it has in common with the object. */
+  /** Checks a policy. Parts that `old` also has are not checked. */
   policy(object: KubeObject, old?: KubeObject): FieldError[];
 }
 

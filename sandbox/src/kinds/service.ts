@@ -1,4 +1,4 @@
-// Services: defaults, cluster IPs and node ports from a range, and what may not change.
+// Services: defaults, cluster IPs and node ports from a range, and immutable fields.
 import { isIP } from 'node:net';
 import { field } from '../core/errors.ts';
 import { same } from '../core/objects.ts';
@@ -33,7 +33,7 @@ function defaultService(service: KubeObject): void {
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
 }
 
-/** What only another type needs goes with the type, unless it was given just now. */
+/** Removes fields that only the previous type needs, unless the request sets them. */
 function dropOutlived(spec: ServiceSpec, old: ServiceSpec): void {
   if (usesNodePorts(spec) || !usesNodePorts(old)) return;
   if (spec.externalTrafficPolicy === old.externalTrafficPolicy) delete spec.externalTrafficPolicy;
@@ -48,7 +48,7 @@ function dropOutlived(spec: ServiceSpec, old: ServiceSpec): void {
   });
 }
 
-/** What was given once is kept by an update that leaves it out. */
+/** An update without these fields keeps the assigned values. */
 function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (spec.type === 'ExternalName') return;
   if (old.type !== 'ExternalName' && !spec.clusterIP && !spec.clusterIPs?.length) {
@@ -64,7 +64,7 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   }
 }
 
-/** Free addresses, found by looking at the Services there are. */
+/** Free addresses, computed from existing Services. */
 class Allocator {
   private readonly store: Store;
   private lastIp = 9;
@@ -95,7 +95,7 @@ class Allocator {
     throw new Error('no node port is left');
   }
 
-  /** What is wrong with addresses that were asked for, of a new Service or of one that changes. */
+  /** Errors of requested addresses, for new and changed Services. */
   check({ metadata, spec }: KubeObject, old: KubeObject | undefined): FieldError[] {
     const others = this.services().filter((each) => each.metadata.uid !== metadata.uid);
     const errors: FieldError[] = [];
@@ -207,7 +207,7 @@ export function serviceRules(store: Store): Pick<ResourceType, 'default' | 'prep
     validate(service, old) {
       if (service.spec === old?.spec) return [];
       const errors = validateService(service, old);
-      // Addresses are given out once the rest is in order.
+      // Addresses are assigned after all other checks.
       return errors.length ? errors : allocator.check(service, old);
     },
   };

@@ -1,4 +1,4 @@
-// Claims of storage: stored and printed; nothing provides what they ask for.
+// PersistentVolumeClaims: stored and printed only. Nothing provisions volumes.
 import { field } from '../core/errors.ts';
 import { resource } from '../core/resources.ts';
 import { same } from '../core/objects.ts';
@@ -14,7 +14,7 @@ const MODES: Record<string, string> = {
   ReadWriteOncePod: 'RWOP',
 };
 
-/** What a claim says when it does not say it, on its own or in a StatefulSet. */
+/** Defaults of a claim, also within a StatefulSet. */
 export function defaultClaim(claim: Claim): void {
   if (claim.spec && claim.spec.volumeMode === undefined) claim.spec.volumeMode = 'Filesystem';
   claim.status = { phase: 'Pending', ...claim.status };

@@ -1,8 +1,8 @@
-// What the server warns of in Pods and templates: accepted, but most likely not what was meant.
+// Warnings about Pods and templates: accepted but suspicious values.
 
 import type { PodSpec } from './native.ts';
 
-/** Of the spec of a Pod or a template at `path`. */
+/** Warnings about the spec of a Pod or template at `path`. */
 export function podSpecWarnings(path: string, spec: PodSpec | undefined): string[] {
   const warnings: string[] = [];
   for (const kind of ['initContainers', 'containers'] as const) {

@@ -1,4 +1,4 @@
-// OpenAPI documents, good enough for kubectl explain, kubectl's and helm's checks before they send, and kubectl diff.
+// OpenAPI documents, sufficient for kubectl explain, kubectl diff, and the client-side validation of kubectl and helm.
 import { createHash } from 'node:crypto';
 import type { ResourceType } from '../core/types.ts';
 import { pathsOf } from './paths.ts';
@@ -8,7 +8,7 @@ const V3: Dialect = { prefix: '#/components/schemas/', wrap: true };
 const V2: Dialect = { prefix: '#/definitions/', wrap: false };
 const info = { title: 'Kubernetes', version: 'v1.36.2' };
 
-/** What is at a path under /openapi; undefined where there is nothing. */
+/** The document at a path below /openapi. Undefined if it does not exist. */
 export function openApi(path: string, types: readonly ResourceType[]): object | undefined {
   if (path === '/openapi/v2') return openApiV2(types);
   if (/^\/openapi\/v3\/?$/.test(path)) return openApiV3Index(types);
@@ -16,7 +16,7 @@ export function openApi(path: string, types: readonly ResourceType[]): object | 
   return openApiV3(group, version, types);
 }
 
-/** `/openapi/v3`: where the document of each group version is; its hash changes with it, because clients keep documents. */
+/** `/openapi/v3`: the URLs of the documents per group version, with a hash, because clients cache documents. */
 export function openApiV3Index(types: readonly ResourceType[]): object {
   const groups = Map.groupBy(types, ({ group, version }) => (group ? `apis/${group}/${version}` : `api/${version}`));
   const paths = [...groups].map(([path, served]) => {
@@ -29,7 +29,7 @@ export function openApiV3Index(types: readonly ResourceType[]): object {
   return { paths: Object.fromEntries(paths) as Record<string, unknown> };
 }
 
-/** `/openapi/v3/apis/<group>/<version>`; undefined where nothing is served. */
+/** `/openapi/v3/apis/<group>/<version>`. Undefined if the version is not served. */
 export function openApiV3(group: string, version: string, types: readonly ResourceType[]): object | undefined {
   const served = types.filter((type) => type.group === group && type.version === version);
   if (served.length === 0) return undefined;
@@ -41,7 +41,7 @@ export function openApiV3(group: string, version: string, types: readonly Resour
   };
 }
 
-/** `/openapi/v2`: everything in one document, in the older form. */
+/** `/openapi/v2`: one document for all kinds, in the older format. */
 export function openApiV2(types: readonly ResourceType[]): object {
   return { swagger: '2.0', info, paths: allPaths(types, V2), definitions: publish(types, V2) };
 }

@@ -1,4 +1,4 @@
-// The paths of an OpenAPI document, as far as clients read them: which kind is at a path, and which verbs and parameters it takes.
+// The paths of an OpenAPI document that clients read: kinds, verbs and parameters.
 import type { ResourceType } from '../core/types.ts';
 
 type Operation = Record<string, unknown>;
@@ -32,7 +32,7 @@ const SELECT = [
 ];
 const WRITE = [DRY_RUN, MANAGER, VALIDATION];
 
-/** By verb: the HTTP method, what OpenAPI calls the action, and the parameters. */
+/** By verb: HTTP method, OpenAPI action and parameters. */
 const ON_COLLECTION: Record<string, [method: string, action: string, parameters: object[]]> = {
   list: ['get', 'list', SELECT],
   create: ['post', 'post', WRITE],
@@ -45,7 +45,7 @@ const ON_OBJECT: typeof ON_COLLECTION = {
   delete: ['delete', 'delete', [DRY_RUN]],
 };
 
-/** Paths of one kind. `link` is the reference to its schema. */
+/** Paths of one kind. `link`: the reference to its schema. */
 export function pathsOf(type: ResourceType, link: object): Record<string, object> {
   const root = type.group ? `/apis/${type.group}/${type.version}` : `/api/${type.version}`;
   const collection = type.namespaced ? `${root}/namespaces/{namespace}/${type.plural}` : `${root}/${type.plural}`;

@@ -1,8 +1,8 @@
-// Schemas as OpenAPI documents name and link them: those of a group version's kinds, and all they reach.
+// The schemas in OpenAPI documents: those of a group version's kinds, and all schemas that they refer to.
 import type { ResourceType, Schema } from '../core/types.ts';
 import { definitionName, definitions } from '../schema/index.ts';
 
-/** A schema with references as the document wants them. */
+/** A schema with references in the format of the document. */
 export type Published = Record<string, unknown>;
 
 const REFERENCE = '#/definitions/';
@@ -11,13 +11,13 @@ const METADATA =
   "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
-/** How a document refers to a schema. OpenAPI 3 allows nothing beside a `$ref`, so it is wrapped where there is more. */
+/** A reference in the format of the document. OpenAPI 3 allows no other fields next to `$ref`, so it is wrapped if there are any. */
 export interface Dialect {
   readonly prefix: string;
   readonly wrap: boolean;
 }
 
-/** The schemas of the kinds, by name, with all that they refer to. */
+/** The schemas of the kinds by name, with all schemas that they refer to. */
 export function publish(types: readonly ResourceType[], dialect: Dialect): Record<string, Published> {
   const published: Record<string, Published> = {};
   const pending: string[] = [];
@@ -32,7 +32,7 @@ export function publish(types: readonly ResourceType[], dialect: Dialect): Recor
     if ($ref === undefined) return more;
     const name = $ref.slice(REFERENCE.length);
     pending.push(name);
-    // The models that the definitions are made from do not describe fields that refer to a type: say what the type says.
+    // The client models have no description for fields that refer to a type, so use the description of the type.
     const description = more.description ?? definitions[name]?.description;
     if (description !== undefined) more.description = description;
     const link = { $ref: dialect.prefix + name };
@@ -50,15 +50,15 @@ export function publish(types: readonly ResourceType[], dialect: Dialect): Recor
   return published;
 }
 
-/** The name of a kind's schema. */
+/** The schema name of a kind. */
 export const schemaName = (type: ResourceType): string =>
   definitionName(type.group, type.version, type.kind) ?? customName(type);
 
-/** As the API server names them: the group's words from the last to the first. */
+/** The format of the API server: the parts of the group in reverse order. */
 const customName = ({ group, version, kind }: ResourceType): string =>
   [...group.split('.').toReversed(), version, kind].join('.');
 
-/** What a definition says, with what every object has. */
+/** A definition, with the fields that all objects have. */
 function customSchema({ schema, group, version, kind }: ResourceType): Schema {
   const { apiVersion, kind: kindOfAny } = definitions[POD]!.properties!;
   return {

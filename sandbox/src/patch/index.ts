@@ -1,4 +1,4 @@
-// The three kinds of patches that change an object (server-side apply is a room of its own).
+// The three kinds of patches that change an object. Server-side apply is in apply/.
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ResourceType } from '../core/types.ts';
 import { definitionName, JsonSyntaxError, parseJson, readObject, strictError, badRequest } from '../schema/index.ts';
@@ -20,8 +20,8 @@ export type PatchType =
 const OPERATION_FIELDS = new Set(['op', 'path', 'from', 'value']);
 
 /**
- * A patched copy of the object, decoded as its type. Throws ApiError as the API server answers.
- * `trusted` skips decoding: for patches from within the process that are known to fit.
+ * Returns a patched copy of the object, decoded as its type. Throws ApiError as the API server answers.
+ * `trusted` skips the decoding, for valid patches from the same process.
  */
 export function applyPatch(request: {
   type: ResourceType;
@@ -98,7 +98,7 @@ function applyTo(
   }
 }
 
-/** The patch as a value of the form that its type asks for. */
+/** The patch as a value of the form that its type requires. */
 function parsePatch(patchType: PatchType, body: Uint8Array | object): { patch: unknown; duplicates: string[] } {
   const isJsonPatch = patchType === 'application/json-patch+json';
   const prefix = patchType === 'application/strategic-merge-patch+json' ? '' : 'error decoding patch: ';
@@ -128,7 +128,7 @@ function parsePatch(patchType: PatchType, body: Uint8Array | object): { patch: u
   return { patch, duplicates };
 }
 
-/** Operations have texts where texts go; whether they make sense shows when they are applied. */
+/** Checks the types of operations. Other errors appear when they are applied. */
 function checkOperations(operations: object[]): void {
   for (const operation of operations) {
     for (const [key, value] of Object.entries(operation)) {

@@ -1,17 +1,17 @@
-// JSON patch (RFC 6902), with the few liberties that the API server's library takes.
+// JSON patch (RFC 6902), with the deviations of the API server's library.
 import { applyPatch as applyOperations } from 'rfc6902';
 import type { Operation } from 'rfc6902';
 
-/** Some operation could not be done: nothing was. */
+/** An operation failed. Nothing was changed. */
 export class PatchFailed extends Error {
   override readonly name = 'PatchFailed';
 }
 
 export const MAX_OPERATIONS = 10000;
 
-/** A patched copy of the object. Throws PatchFailed when a path is missing or a test fails. */
+/** Returns a patched copy of the object. Throws PatchFailed if a path is missing or a test fails. */
 export function applyJsonPatch<T extends object>(object: T, operations: readonly object[]): T {
-  // A holder, so that an operation on "" can replace the whole.
+  // The wrapper allows an operation on "" to replace the whole object.
   const holder = { object: structuredClone(object) };
   for (const operation of operations as Operation[]) {
     const moved = inHolder(operation);
@@ -36,7 +36,7 @@ function inHolder(operation: Operation): Operation {
   } as Operation;
 }
 
-/** A test that something is null passes where there is nothing; the library of the API server has it so. */
+/** As in the API server's library, a test for null succeeds on a missing path. */
 function isVacuousTest(holder: object, operation: Operation): boolean {
   if (operation.op !== 'test' || operation.value !== null || typeof operation.path !== 'string') return false;
   let value: unknown = holder;

@@ -1,7 +1,7 @@
 // JSON merge patch (RFC 7386).
 import { isObject } from './values.ts';
 
-/** A patched copy; what the patch does not touch is shared with the original. */
+/** Returns a patched copy. Unchanged parts are shared with the original. */
 export function applyMergePatch<T>(object: T, patch: unknown): T {
   return merge(object, patch) as T;
 }
@@ -18,7 +18,7 @@ function merge(current: unknown, patch: unknown): unknown {
   return result;
 }
 
-/** Nulls in what is added have nothing to delete. */
+/** Removes nulls from added values. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;

@@ -1,9 +1,9 @@
-// Strategic merge patch: a merge patch that knows which lists are maps by a key, and a few directives ($patch, $retainKeys, …).
+// Strategic merge patch: a merge patch with list maps (merged by key) and directives ($patch, $retainKeys, …).
 import type { Schema } from '../core/types.ts';
 import { goText, isObject } from './values.ts';
 import type { Values } from './values.ts';
 
-/** The patch cannot be applied. `status` is what the API server answers: 400, 422 or 500. */
+/** The patch is not applicable. `status`: the answer of the API server, 400, 422 or 500. */
 export class StrategicPatchError extends Error {
   override readonly name = 'StrategicPatchError';
   readonly status: 400 | 422 | 500;
@@ -18,15 +18,15 @@ const RETAIN_KEYS = '$retainKeys';
 const DELETE_FROM = '$deleteFromPrimitiveList/';
 const ELEMENT_ORDER = '$setElementOrder/';
 
-/** What the patch finds at a field. */
+/** How to merge a field. */
 interface Merging {
   strategy: string;
   mergeKey: string;
-  /** Of the object, or of the items of the list. */
+  /** Schema of the object, or of the items of the list. */
   schema: Schema;
 }
 
-/** A patched copy; what the patch does not touch is shared with the original. */
+/** Returns a patched copy. Unchanged parts are shared with the original. */
 export function applyStrategicMergePatch<T extends object>(
   object: T,
   patch: object,
@@ -43,7 +43,7 @@ class Patcher {
     this.definitions = definitions;
   }
 
-  /** Merges a patch of an object into it. Changes neither. */
+  /** Merges a patch into an object. Changes neither. */
   mergeMap(given: Values, givenPatch: Values, schema: Schema): Values {
     const patch = { ...givenPatch };
     if (DIRECTIVE in patch) {
@@ -59,7 +59,7 @@ class Patcher {
     return original;
   }
 
-  /** A copy of the original, with only those keys that $retainKeys names if it is there. */
+  /** A copy of the original, reduced to the keys in $retainKeys if the patch has it. */
   private retainKeys(original: Values, patch: Values): Values {
     if (!(RETAIN_KEYS in patch)) return { ...original };
     const keep = patch[RETAIN_KEYS];
@@ -96,7 +96,7 @@ class Patcher {
     } else original[field] = value;
   }
 
-  /** Lists whose order the patch gives: merges them, puts them in order, and takes both out of the patch. */
+  /** Handles lists with $setElementOrder and $deleteFromPrimitiveList: merges, sorts, and removes both from the patch. */
   private mergeOrderedLists(original: Values, patch: Values, schema: Schema): void {
     for (const [key, order] of Object.entries(patch)) {
       if (!key.startsWith(ELEMENT_ORDER)) continue;
@@ -164,7 +164,7 @@ class Patcher {
     return replace ? { base: items, items: [] } : { base, items };
   }
 
-  /** How a field merges, by the schema of the object that has it. */
+  /** How to merge a field, from the schema of its object. */
   private lookUp(schema: Schema, field: string): Merging {
     const owner = this.resolve(schema);
     const property = owner.properties?.[field];
@@ -206,14 +206,14 @@ function keyOf(item: unknown, mergeKey: string): unknown {
   return item[mergeKey];
 }
 
-/** The items of both lists are all objects, or all of one scalar type. */
+/** Checks that the items of both lists are all objects, or all scalars of one type. */
 function checkElements(current: unknown[], change: unknown[]): void {
   const types = new Set([...current, ...change].map(goType));
   if (types.has('[]interface {}')) throw new StrategicPatchError('lists of lists are not supported', 422);
   if (types.size > 1) throw new StrategicPatchError('list element types are not identical: ' + [...types].join(', '));
 }
 
-/** The items that a patch changes come in the order that it gives. */
+/** Items of the patch are in the order of the patch. */
 function checkOrder(change: unknown[], order: unknown[], mergeKey: string): void {
   if (!change.length || !order.length) return;
   const items = change.filter((item) => !isObject(item) || !(DIRECTIVE in item));
@@ -229,7 +229,7 @@ function checkOrder(change: unknown[], order: unknown[], mergeKey: string): void
     );
 }
 
-/** Items that the patch knows in its order; the others where they were, relative to their neighbours that were there before. */
+/** Items of the patch in its order. The others keep their position relative to their previous neighbours. */
 function inOrder(items: unknown[], order: unknown[], before: unknown[], mergeKey: string): unknown[] {
   const key = (item: unknown): unknown => (mergeKey ? keyOf(item, mergeKey) : item);
   const places = (list: unknown[]): Map<unknown, number> => {
@@ -266,7 +266,7 @@ function withoutNulls(value: unknown): unknown {
   );
 }
 
-/** What is added where nothing was has nothing to direct; undefined for an object that is a directive itself. */
+/** Removes directives from an added value. Undefined if the value itself is a directive. */
 function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
   if (!isObject(value)) return value;

@@ -1,4 +1,4 @@
-// Small tools for JSON values: what they are, whether they are equal, how Go prints them.
+// Helpers for JSON values: types, equality, and Go's format.
 
 export type Values = Record<string, unknown>;
 
@@ -15,7 +15,7 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   );
 }
 
-/** As Go's %v prints it: `map[a:1 b:[x y]]`. */
+/** The format of Go's %v: `map[a:1 b:[x y]]`. */
 export function goText(value: unknown): string {
   if (value == null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;

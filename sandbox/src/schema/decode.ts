@@ -1,4 +1,4 @@
-// From the body of a request to an object: type errors, unknown and duplicate fields, in the words of the API server.
+// Decodes the body of a request: type errors, unknown and duplicate fields, with the texts of the API server.
 import { parse as parseYaml } from 'yaml';
 import { ApiError } from '../core/types.ts';
 import type { KubeObject, ResourceType } from '../core/types.ts';
@@ -23,12 +23,12 @@ const HEAD_TYPE =
 
 export const badRequest = (message: string): ApiError => new ApiError({ code: 400, reason: 'BadRequest', message });
 
-/** `unknown field "a", unknown field "b"` as one error. */
+/** Joins `unknown field "a", unknown field "b"` into one error. */
 export const strictError = (problems: string[]): string => `strict decoding error: ${problems.join(', ')}`;
 
 /**
- * Reads a value as an object of the kind: native kinds lose what their type does not have, custom resources are pruned.
- * Throws TypeMismatch. `unknown` collects what was dropped.
+ * Reads a value as an object of the kind. Native kinds lose unknown fields, custom resources are pruned.
+ * Throws TypeMismatch. `unknown` collects the dropped fields.
  */
 export function readObject(
   type: Pick<ResourceType, 'group' | 'version' | 'kind' | 'schema' | 'definitions'>,
@@ -47,7 +47,7 @@ export function readObject(
   return object as unknown as KubeObject;
 }
 
-/** A body, or an object from within the process, as an object of the type. Throws ApiError (400) as the API server answers. */
+/** Reads a body, or an object from the same process, as an object of the type. Throws ApiError (400) as the API server answers. */
 export function decode(
   type: ResourceType,
   body: Uint8Array | object,
@@ -82,7 +82,7 @@ export function decode(
 const versionText = ({ group, version }: { group: string; version: string }): string =>
   group ? `${group}/${version}` : version;
 
-/** Another native kind cannot be converted to this one; what is no native kind is not known at all. */
+/** The error for another native kind, which cannot be converted, or for an unknown kind. */
 function checkNativeKind(type: ResourceType, given: GroupVersionKind, wrap: (message: string) => ApiError): void {
   const isKnown = definitionName(given.group, given.version, given.kind) !== undefined;
   if (!isKnown)
@@ -95,7 +95,7 @@ function checkNativeKind(type: ResourceType, given: GroupVersionKind, wrap: (mes
   throw wrap(`converting (${from}) to (${to}): unknown conversion`);
 }
 
-/** Text to value; the errors of the API server for what is no JSON (or YAML). */
+/** Parses a text. Throws the errors of the API server for invalid JSON (or YAML). */
 function parseBody(kind: string, body: Uint8Array, yaml: boolean): { value: unknown; duplicates: string[] } {
   const unrecognized = (problem: string): ApiError =>
     badRequest(`the object provided is unrecognized (must be of type ${kind}): ${problem} (${summarize(body)})`);
@@ -109,7 +109,7 @@ function parseBody(kind: string, body: Uint8Array, yaml: boolean): { value: unkn
   }
 }
 
-/** What the object says it is; what a native one leaves out is as the request expects. */
+/** apiVersion and kind of the object. For native kinds, the defaults come from the request. */
 function headOf(type: ResourceType, value: unknown, body: Uint8Array | object, native: boolean): GroupVersionKind {
   const unrecognized = (problem: string): ApiError =>
     badRequest(
@@ -139,7 +139,7 @@ function headOf(type: ResourceType, value: unknown, body: Uint8Array | object, n
 const jsonType = (value: unknown): string =>
   Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
 
-/** The first 30 bytes: as text when it looks like an object, in hexadecimal when not. */
+/** The first 30 bytes: as text if they look like an object, otherwise in hexadecimal. */
 function summarize(body: Uint8Array): string {
   if (body.length === 0) return '<empty>';
   const start = Buffer.from(body.subarray(0, 30));

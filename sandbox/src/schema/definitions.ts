@@ -1,4 +1,4 @@
-// The generated schemas of native kinds, and how to find one.
+// The generated schemas of native kinds.
 import { readFileSync } from 'node:fs';
 import type { Schema } from '../core/types.ts';
 
@@ -10,7 +10,7 @@ export interface GroupVersionKind {
 
 export type Definition = Schema & { 'x-kubernetes-group-version-kind'?: GroupVersionKind[] };
 
-/** By name, e.g. `io.k8s.api.apps.v1.Deployment`; `$ref`s between them are `#/definitions/<name>`. */
+/** By name, for example `io.k8s.api.apps.v1.Deployment`. `$ref`s between them are `#/definitions/<name>`. */
 export const definitions = JSON.parse(
   readFileSync(new URL('generated/definitions.json', import.meta.url), 'utf8'),
 ) as Record<string, Definition>;
@@ -21,7 +21,7 @@ for (const [name, definition] of Object.entries(definitions)) {
     names.set(`${group}/${version}/${kind}`, name);
 }
 
-/** The name of a native kind's definition; undefined for a kind that is not native. */
+/** The definition name of a native kind. Undefined for other kinds. */
 export const definitionName = (group: string, version: string, kind: string): string | undefined =>
   names.get(`${group}/${version}/${kind}`);
 

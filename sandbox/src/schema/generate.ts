@@ -1,5 +1,5 @@
-// Makes generated/definitions.json, the schemas of native kinds, from the models of the installed Kubernetes client and merging.ts.
-// Run: npm run generate -w sandbox [-- --check]. Only this script reads the client's files; the sandbox reads the result.
+// Generates generated/definitions.json, the schemas of native kinds, from the models of the installed Kubernetes client and merging.ts.
+// Run: npm run generate -w sandbox [-- --check]. Only this script reads the client's files. The sandbox reads the result.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Schema } from '../core/types.ts';
@@ -19,7 +19,7 @@ const target = fileURLToPath(new URL('generated/definitions.json', import.meta.u
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const apiextensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
 
-/** Definitions that the client has no model of. */
+/** Definitions without a model in the client. */
 const handWritten: Record<string, Definition> = {
   'io.k8s.apimachinery.pkg.api.resource.Quantity': {
     description: 'Quantity is a fixed-point number with an optional suffix, e.g. 500m, 1.5, 64Mi.',
@@ -53,7 +53,7 @@ const handWritten: Record<string, Definition> = {
   },
 };
 
-/** What the client calls `any`, by field. */
+/** Fields that have the type `any` in the client. */
 const anyTypes: Record<string, string> = {
   'ManagedFieldsEntry.fieldsV1': `${meta}.FieldsV1`,
   'ControllerRevision.data': 'io.k8s.apimachinery.pkg.runtime.RawExtension',
@@ -68,7 +68,7 @@ const anyTypes: Record<string, string> = {
 };
 
 const modelFiles = new Set(readdirSync(models).filter((name) => name.endsWith('.js')));
-/** Class of the client's model → name of our definition. */
+/** Class of a client model → name of the definition. */
 const names = new Map<string, string>();
 const definitions: Record<string, Definition> = { ...handWritten };
 
@@ -79,7 +79,7 @@ const unescape = (text: string): string =>
     .replace(/\\\\/g, '\\')
     .trim();
 
-/** Comments of a model's declaration: of the class under "", of each field under its name; and which fields are optional. */
+/** Comments in the declaration of a model: of the class under "", of each field under its name. Also its optional fields. */
 function readDeclaration(model: string): { comments: Map<string, string>; optional: Set<string> } {
   const text = readFileSync(new URL(`${model}.d.ts`, models), 'utf8');
   const comments = new Map<string, string>();
@@ -104,7 +104,7 @@ function readAttributes(model: string): Attribute[] {
 /** `AuthenticationV1TokenRequest`, `V1Pod` → `TokenRequest`, `Pod`. */
 const bareName = (model: string): string => model.replace(/^(?:[A-Z][a-z]+)?V\d+(?:(?:alpha|beta)\d+)?/, '');
 
-/** Tables name `Type.field`, or `package.version.Type.field` where two types share a name. */
+/** Tables contain `Type.field`, or `package.version.Type.field` if two types have the same name. */
 const keysOf = (definition: string, field?: string): [string, string] => {
   const parts = definition.split('.');
   const tail = field === undefined ? '' : `.${field}`;
@@ -125,7 +125,7 @@ const isIn = (set: Set<string>, definition: string, field?: string): boolean => 
 
 const refer = (name: string): Schema => ({ $ref: `#/definitions/${name}` });
 
-/** The schema of a value of the client's type; `inPackage` is where a type we have not met is taken to live. */
+/** The schema of a value of a client type. `inPackage`: the package of unknown types. */
 function schemaOf(attribute: Attribute, owner: string, inPackage: string): Schema {
   const field = attribute.baseName;
   const array = /^Array<(.+)>$/.exec(attribute.type);
@@ -156,7 +156,7 @@ function schemaOf(attribute: Attribute, owner: string, inPackage: string): Schem
   }
 }
 
-/** Adds what merging.ts says of a field. */
+/** Adds the entries of merging.ts for a field. */
 function addMerging(schema: Schema, owner: string, field: string): void {
   const strategy = lookUp(patchStrategies, owner, field);
   if (strategy) schema['x-kubernetes-patch-strategy'] = strategy;
@@ -172,7 +172,7 @@ function addMerging(schema: Schema, owner: string, field: string): void {
   if (patchKey) schema['x-kubernetes-patch-merge-key'] = patchKey;
 }
 
-/** Makes the definition of a model, and of all that it names; returns its name. */
+/** Creates the definitions of a model and of all models that it refers to. Returns its name. */
 function define(model: string, inPackage: string): string {
   const known = names.get(model);
   if (known) return known;
@@ -201,7 +201,7 @@ function define(model: string, inPackage: string): string {
   return name;
 }
 
-/** The client puts the group before the version where two groups have a type of the same name. */
+/** If two groups have a type of the same name, the client puts the group before the version. */
 function modelOf(group: string, version: string, kind: string): string {
   const plain = `${version.charAt(0).toUpperCase()}${version.slice(1)}${kind}`;
   if (modelFiles.has(`${plain}.js`)) return plain;

@@ -1,13 +1,13 @@
-// Reads JSON as Go's decoder does: the same complaints about bad syntax, and the places where a key comes twice.
+// Parses JSON like Go's decoder: the same syntax errors, and the positions of duplicate keys.
 
-/** What is wrong with a text that is not JSON, in Go's words. */
+/** A syntax error in the wording of Go. */
 export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError';
 }
 
 export interface Parsed {
   value: unknown;
-  /** Paths of keys that occur more than once in their object, e.g. `spec.replicas`; the last value counts. */
+  /** Paths of duplicate keys, for example `spec.replicas`. The last value counts. */
   duplicates: string[];
 }
 
@@ -198,7 +198,7 @@ class Parser {
   }
 }
 
-/** A character as Go quotes it. */
+/** A character in Go's quoted form. */
 function quote(character: string): string {
   if (character === "'") return `'\\''`;
   if (character === '"') return `'"'`;

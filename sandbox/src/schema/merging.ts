@@ -1,9 +1,9 @@
-// How lists and maps of native kinds merge: what a generated client model does not say. Lists not named here are replaced whole.
+// How lists and maps of native kinds merge, which the client models do not contain. Other lists are replaced as a whole.
 
 /**
- * `Type.field`, or `package.Type.field` where two types share a name: how server-side apply merges the list (`map` with its keys,
- * `set`, `atomic`); after `|` what a strategic merge patch does (strategy, merge key) where that is not "merge by the first key of
- * the map", or for sets and atomic lists not "replace".
+ * `Type.field`, or `package.Type.field` if two types have the same name: how server-side apply merges the list (`map` with its keys,
+ * `set`, `atomic`). After `|`: how a strategic merge patch merges it (strategy, merge key), if this is not "merge by the first key of
+ * the map", or for sets and atomic lists "replace".
  */
 export const lists: Record<string, string> = {
   'ObjectMeta.finalizers': 'set | merge',
@@ -70,13 +70,13 @@ export const lists: Record<string, string> = {
   'JSONSchemaProps.x-kubernetes-validations': 'map rule',
 };
 
-/** Fields that hold one object which a strategic merge patch treats in its own way. */
+/** Objects with a special strategy in strategic merge patches. */
 export const patchStrategies: Record<string, string> = {
   'DeploymentSpec.strategy': 'retainKeys',
   'PodDisruptionBudgetSpec.selector': 'replace',
 };
 
-/** Types that server-side apply owns and replaces whole. */
+/** Types that server-side apply owns and replaces as a whole. */
 export const atomicTypes = new Set([
   'LabelSelector',
   'OwnerReference',
@@ -107,14 +107,14 @@ export const atomicTypes = new Set([
   'NamedRuleWithOperations',
 ]);
 
-/** Maps that server-side apply owns and replaces whole. */
+/** Maps that server-side apply owns and replaces as a whole. */
 export const atomicMaps = new Set([
   'PodSpec.nodeSelector',
   'ReplicationControllerSpec.selector',
   'ServiceSpec.selector',
 ]);
 
-/** Defaults of fields that are keys of list maps: an item that leaves the key out means this value. */
+/** Defaults of keys of list maps: an item without the key has this value. */
 export const keyDefaults: Record<string, unknown> = {
   'ContainerPort.protocol': 'TCP',
   'ServicePort.protocol': 'TCP',

@@ -1,7 +1,7 @@
-// What Kubernetes' Go types add to the schemas: which fields are written when empty, and which keep a zero. Part of how an object
-// looks after it went through the API server, e.g. `resources: {}` of every container, or no `paused` where it was false.
+// Additions from Kubernetes' Go types: which fields are written when empty, and which keep a zero value. They determine how an object
+// looks after it passed the API server: `resources: {}` on every container, no `paused` if it is false.
 
-/** Objects that are written even when empty, besides every `metadata`, `spec` and `status`. */
+/** Objects that are written even if empty, in addition to all `metadata`, `spec` and `status`. */
 export const valueStructs = new Set([
   'Container.resources',
   'EphemeralContainer.resources',
@@ -29,7 +29,7 @@ export const valueStructs = new Set([
   'CustomResourceDefinitionStatus.acceptedNames',
 ]);
 
-/** Optional in the schema, and yet written when empty. */
+/** Optional in the schema, but written even if empty. */
 export const alwaysWritten = new Set([
   'StatefulSetSpec.serviceName',
   'StatefulSetStatus.availableReplicas',
@@ -65,7 +65,7 @@ export const alwaysWritten = new Set([
   'TCPSocketAction.port',
 ]);
 
-/** Pointers: kept as given even when zero, and absent (or null where always written) when not given. */
+/** Pointers: zero values are kept. Missing values are omitted, or null if always written. */
 export const pointers = new Set([
   'DaemonSetSpec.selector',
   'DeploymentSpec.selector',
@@ -81,7 +81,7 @@ export const pointers = new Set([
   'TypedObjectReference.apiGroup',
   'IngressClassParametersReference.scope',
   'CustomResourceSubresources.status',
-  // An empty list says something here: forget all.
+  // Here, an empty list has a meaning: reset.
   'ObjectMeta.managedFields',
   // Strings.
   'AppArmorProfile.localhostProfile',
@@ -157,7 +157,7 @@ export const pointers = new Set([
   'PersistentVolumeStatus.lastPhaseTransitionTime',
 ]);
 
-/** Numbers and booleans that are no pointers (optional ones mostly are): dropped when zero. Besides every `observedGeneration`. */
+/** Numbers and booleans that are not pointers (most optional ones are): dropped if zero. In addition to all `observedGeneration`. */
 export const plainScalars = new Set([
   'Container.stdin',
   'Container.stdinOnce',
@@ -233,7 +233,7 @@ export const plainScalars = new Set([
   'autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas',
 ]);
 
-/** Strings of a type of their own, as type errors call it. */
+/** String types with their own name in type errors. */
 export const namedStrings: Record<string, string> = {
   'ObjectMeta.uid': 'types.UID',
   'OwnerReference.uid': 'types.UID',

@@ -1,6 +1,6 @@
-// Numbers of the fields in Kubernetes' protobuf messages: the kinds that kubectl sends this way, as far as kubectl fills them in.
+// Field numbers of Kubernetes' protobuf messages, for the kinds and fields that kubectl sends in this format.
 
-/** `name:number` pairs by type; part of the wire format, so that they never change. */
+/** `name:number` pairs by type. They are part of the wire format and never change. */
 const numbers: Record<string, string> = {
   ObjectMeta:
     'name:1 generateName:2 namespace:3 selfLink:4 uid:5 resourceVersion:6 generation:7 creationTimestamp:8 deletionTimestamp:9 deletionGracePeriodSeconds:10 labels:11 annotations:12 ownerReferences:13 finalizers:14',
@@ -95,5 +95,5 @@ const byNumber = new Map<string, Map<number, string>>(
   ]),
 );
 
-/** Names of a type's fields by their number; undefined for a type that is not read. */
+/** Names of a type's fields by number. Undefined for an unsupported type. */
 export const fieldNumbers = (type: string): ReadonlyMap<number, string> | undefined => byNumber.get(type);

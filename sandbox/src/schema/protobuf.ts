@@ -1,17 +1,17 @@
-// Bodies in Kubernetes' protobuf encoding, as typed clients send them (`kubectl create namespace`, `kubectl auth can-i`), as objects.
+// Decodes Kubernetes' protobuf encoding, which typed clients send (`kubectl create namespace`, `kubectl auth can-i`).
 import { definitionName, definitions } from './definitions.ts';
 import { badRequest } from './decode.ts';
 import { fieldNumbers } from './protobuf-fields.ts';
 import { typeOf } from './types.ts';
 import type { GoType } from './types.ts';
 
-/** What every such body begins with: `k8s` and a zero. */
+/** The prefix of each body: `k8s` and a zero byte. */
 const MAGIC = Buffer.from('k8s\0');
 const DELETE_OPTIONS = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
-/** The object in a body: `runtime.Unknown` around the message of a native kind. Throws ApiError (400). */
+/** Decodes a body: `runtime.Unknown` around the message of a native kind. Throws ApiError (400). */
 export function decodeProtobuf(body: Uint8Array): Record<string, unknown> {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC))
@@ -27,7 +27,7 @@ export function decodeProtobuf(body: Uint8Array): Record<string, unknown> {
   return { apiVersion, kind, ...(readStruct(typeOf(name), lastBytes(envelope, 2)) as object) };
 }
 
-/** A field's number and value, in order of the wire: a varint, or bytes. */
+/** Number and value of a field in wire order: a varint, or bytes. */
 type Part = readonly [number: number, value: bigint | Buffer];
 
 const malformed = () => badRequest('the protobuf message is malformed');
@@ -52,7 +52,7 @@ function readMessage(bytes: Buffer): Part[] {
     if (wireType === 0) value = varint();
     else {
       const length = wireType === 2 ? Number(varint()) : wireType === 1 ? 8 : wireType === 5 ? 4 : NaN;
-      // Also where it is NaN.
+      // Also true for NaN.
       if (!(at + length <= bytes.length)) throw malformed();
       value = bytes.subarray(at, (at += length));
     }
@@ -80,7 +80,7 @@ function readStruct(type: GoType, bytes: Buffer): unknown {
   for (const [number, value] of readMessage(bytes)) {
     const name = numbers?.get(number);
     const field = name === undefined ? undefined : type.fields.get(name);
-    // Loud: a field that is dropped silently would be found much later, and elsewhere.
+    // Fails for unknown fields, because a silently dropped field is hard to find later.
     if (!name || !field)
       throw badRequest(
         `the embedded cluster does not read protobuf field ${number} of ${type.name}: send JSON (kubectl apply or create -f)`,
@@ -120,12 +120,12 @@ function readValue(type: GoType, value: bigint | Buffer): unknown {
       return lastInt(parts, 1) === 0n ? Number(lastInt(parts, 2)) : lastBytes(parts, 3).toString();
     }
     case 'time':
-      // A zero time is an empty message.
+      // An empty message is the zero time.
       return value.length === 0 ? null : timestamp(lastInt(readMessage(value), 1));
     case 'raw':
       return JSON.parse(lastBytes(readMessage(value), 1).toString() || '{}') as unknown;
     case 'slice':
-      // A list within a map (`extra` of a user) is a message of its own.
+      // A list in a map (`extra` of a user) is a separate message.
       return readMessage(value).map(([, item]) => readValue(type.element, item));
     default:
       throw malformed();

@@ -1,9 +1,9 @@
-// Kubernetes quantities (500m, 1.5, 64Mi) in the form that the API server gives back, and their order.
+// Kubernetes quantities (500m, 1.5, 64Mi) in the canonical form of the API server, and their order.
 
 const FORMAT = /^([+-]?)(\d*)(?:\.(\d*))?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?$/;
 const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-/** Quantities are kept in billionths: what is smaller is rounded up. */
+/** Quantities are stored in units of 10⁻⁹, rounded up. */
 const NANO = 10n ** 9n;
 
 interface Quantity {
@@ -12,7 +12,7 @@ interface Quantity {
   format: 'decimal' | 'binary' | 'exponent';
 }
 
-/** undefined when the text is no quantity. */
+/** Undefined for an invalid quantity. */
 export function parseQuantity(text: string): Quantity | undefined {
   const found = FORMAT.exec(text);
   if (!found) return undefined;
@@ -41,7 +41,7 @@ export function parseQuantity(text: string): Quantity | undefined {
   return { nano: sign === '-' ? -nano : nano, format };
 }
 
-/** As Kubernetes prints it: the largest suffix that leaves a whole number. undefined when the text is no quantity. */
+/** The format of Kubernetes: the largest suffix that leaves an integer. Undefined for an invalid quantity. */
 export function canonicalQuantity(text: string): string | undefined {
   const quantity = parseQuantity(text);
   if (!quantity) return undefined;
@@ -69,7 +69,7 @@ export function canonicalQuantity(text: string): string | undefined {
   return `${sign}${value}${exponent === 0 ? '' : `e${exponent}`}`;
 }
 
-/** Below 0, 0 or above 0; undefined when either is no quantity. */
+/** Less than 0, 0, or greater than 0. Undefined if a quantity is invalid. */
 export function compareQuantities(a: string, b: string): number | undefined {
   const [left, right] = [parseQuantity(a), parseQuantity(b)];
   if (!left || !right) return undefined;

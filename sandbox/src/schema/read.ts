@@ -1,23 +1,23 @@
-// Reads a JSON value as one of Kubernetes' Go types would be read, and gives back what it would be written as.
+// Reads a JSON value as a Kubernetes Go type, and returns it as Go would write it.
 import { join } from './json.ts';
 import { canonicalQuantity } from './quantity.ts';
 import type { GoType } from './types.ts';
 
-/** A value that does not fit its type, in the words of Go's decoders. */
+/** A value that does not match its type, in the wording of Go's decoders. */
 export class TypeMismatch extends Error {
   override readonly name = 'TypeMismatch';
 }
 
 export interface ReadOptions {
-  /** Collects the paths of fields that the type does not have. */
+  /** Collects the paths of unknown fields. */
   unknown?: string[];
-  /** `json`: a body is decoded; `converter`: a map of values is turned into the type, as after a strategic merge patch. */
+  /** `json`: decodes a body. `converter`: converts a map of values to the type, as after a strategic merge patch. */
   source?: 'json' | 'converter';
 }
 
 const QUANTITY_ERROR = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-/** Reads `value` as `type`; a fresh value, without what the type has no place for. */
+/** Reads `value` as `type`. Returns a new value without unknown fields. */
 export function read(type: GoType, value: unknown, options: ReadOptions = {}): unknown {
   return new Reader(options).read(type, value, '') ?? zero(type);
 }
@@ -25,7 +25,7 @@ export function read(type: GoType, value: unknown, options: ReadOptions = {}): u
 class Reader {
   private unknown: string[] | undefined;
   private readonly converter: boolean;
-  /** Names of the fields that lead here, and the struct that has the last: what Go's type errors tell. */
+  /** The names of the fields on the path, and the struct of the last one, for Go's type errors. */
   private readonly fields: string[] = [];
   private struct = '';
 
@@ -34,7 +34,7 @@ class Reader {
     this.converter = options.source === 'converter';
   }
 
-  /** undefined for null. */
+  /** Undefined for null. */
   read(type: GoType, value: unknown, path: string): unknown {
     if (value === null || value === undefined) return undefined;
     switch (type.kind) {
@@ -105,7 +105,7 @@ class Reader {
   }
 
   private readSchemaOr(type: GoType & { kind: 'schemaOr' }, value: unknown, path: string): unknown {
-    // These types decode themselves in Go, and what they do not know goes unnoticed.
+    // These types have their own decoders in Go, which ignore unknown fields.
     const unknown = this.unknown;
     this.unknown = undefined;
     try {
@@ -176,7 +176,7 @@ const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What Go calls a JSON value. */
+/** Go's name for the type of a JSON value. */
 function describe(value: unknown, withValue = false): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
@@ -211,14 +211,14 @@ function converterError(type: GoType, value: unknown): string {
   }
 }
 
-/** Is dropped by omitempty. */
+/** Whether omitempty drops the value. */
 function isZero(value: unknown): boolean {
   if (value === '' || value === 0 || value === false) return true;
   if (Array.isArray(value)) return value.length === 0;
   return isObject(value) && Object.keys(value).length === 0;
 }
 
-/** What Go writes for a value that nobody set. */
+/** The zero value in Go. */
 export function zero(type: GoType): unknown {
   switch (type.kind) {
     case 'struct':

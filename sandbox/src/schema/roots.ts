@@ -1,6 +1,6 @@
-// Which native kinds have a schema, and where Kubernetes keeps their types: input of the generator.
+// The native kinds with a schema, and the packages of their types: input of the generator.
 
-/** One API group version: where its types live, and the kinds whose schemas we keep (with all that they reach). */
+/** An API group version: the package of its types, and its kinds (with all types that they refer to). */
 export interface Root {
   group: string;
   version: string;
@@ -16,7 +16,7 @@ const api = (group: string, version: string, directory: string, kinds: string): 
   kinds: kinds.split(' '),
 });
 
-/** Core first: a type that several groups use belongs to the group that is looked at first. */
+/** Core first: a type in several groups belongs to the first one. */
 export const roots: Root[] = [
   {
     group: '',
@@ -69,7 +69,7 @@ export const roots: Root[] = [
   },
 ];
 
-/** Types of meta/v1 that other types name, by their names without package. */
+/** Types of meta/v1 that other types refer to, without package. */
 export const metaTypes =
   'ObjectMeta ListMeta ShardInfo OwnerReference ManagedFieldsEntry LabelSelector LabelSelectorRequirement FieldSelectorRequirement Status StatusCause StatusDetails DeleteOptions Preconditions Condition APIResource APIResourceList APIGroup APIGroupList APIVersions GroupVersionForDiscovery ServerAddressByClientCIDR'.split(
     ' ',

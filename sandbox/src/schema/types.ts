@@ -1,4 +1,4 @@
-// The native schemas as types that can be read and written: what Go's struct tags say, for every field of every kind.
+// The native schemas as types with read and write rules, like the struct tags in Go.
 import type { Schema } from '../core/types.ts';
 import { definitions } from './definitions.ts';
 import { alwaysWritten, namedStrings, plainScalars, pointers, valueStructs } from './presence.ts';
@@ -20,16 +20,16 @@ export type GoType =
   | { kind: 'struct'; go: string; name: string; fields: Map<string, Field>; written: Field[] }
   | { kind: 'map'; go: string; value: GoType }
   | { kind: 'slice'; go: string; element: GoType }
-  /** A schema, or a list of schemas, or a boolean, as JSON Schema allows in some places. */
+  /** A schema, a list of schemas, or a boolean, as JSON Schema allows in some places. */
   | { kind: 'schemaOr'; go: string; schema: GoType }
   | { kind: Scalar; go: string };
 
 export interface Field {
   name: string;
   type: GoType;
-  /** Kept as given even when zero; absent stays absent. */
+  /** Zero values are kept. Absent stays absent. */
   pointer: boolean;
-  /** Written even when empty. */
+  /** Written even if empty. */
   always: boolean;
 }
 
@@ -49,7 +49,7 @@ const JSON_SCHEMA = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JS
 
 const compiled = new Map<string, GoType>();
 
-/** The type of a definition, by its name without `#/definitions/`. */
+/** The type of a definition. `name`: without `#/definitions/`. */
 export function typeOf(name: string): GoType {
   const known = wellKnown[name] ?? compiled.get(name);
   if (known) return known;

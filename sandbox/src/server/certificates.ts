@@ -1,4 +1,4 @@
-// A certificate authority of the sandbox's own, and what it signs: the server's certificate and client certificates.
+// The certificate authority of the sandbox. It signs the server certificate and client certificates.
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { webcrypto } from 'node:crypto';
@@ -10,11 +10,11 @@ export interface Pair {
 
 export interface Authority {
   certificate: string;
-  /** Its own certificate and key, from which it can be had again. */
+  /** Certificate and key of the authority, to restore it later. */
   pair: Pair;
-  /** For a server on loopback. */
+  /** A certificate for a server on loopback. */
   server(): Promise<Pair>;
-  /** For a client: common name and organizations are user name and groups. */
+  /** A client certificate: common name and organizations are the user name and groups. */
   client(commonName: string, organizations: string[]): Promise<Pair>;
 }
 
@@ -47,7 +47,7 @@ async function createRoot(): Promise<Pair> {
   return { certificate: root.toString('pem'), key: await keyText(keys.privateKey) };
 }
 
-/** A new one, or the one of this pair. */
+/** Creates an authority, or restores one from this pair. */
 export async function createAuthority(pair?: Pair): Promise<Authority> {
   const own = pair ?? (await createRoot());
   const [der] = x509.PemConverter.decode(own.key);

@@ -1,4 +1,4 @@
-// HTTPS on loopback over the cluster's `handle`: bytes and headers in, JSON and watch lines out.
+// HTTPS on loopback for the cluster's `handle`: parses requests, writes JSON and watch events.
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,9 +9,9 @@ import { ApiError, type ApiRequest, type ApiResponse, type User } from '../core/
 import { decodeProtobuf, PROTOBUF } from '../schema/index.ts';
 import type { Authority } from './certificates.ts';
 
-/** As the real server: etcd takes no more than this by far. */
+/** The limit of the real server. */
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
-/** Lines a slow watcher may be behind before it is cut off: it lists again, as with a real server. */
+/** A watch with more unread lines than this is closed. The client lists again, as with a real server. */
 const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
 export interface ListeningServer {
@@ -31,7 +31,7 @@ export async function listen(
       serve(handle, incoming, outgoing).catch(() => outgoing.destroy());
     },
   );
-  // Clients keep connections, and watches are long; nobody but the owner of the machine can reach this.
+  // Long or no timeouts: clients keep connections open, watches are long, and only local users can connect.
   server.keepAliveTimeout = 120_000;
   server.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
@@ -103,7 +103,7 @@ function stream(
   );
 }
 
-/** undefined when it is too long. */
+/** Undefined if the body is too long. */
 async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -115,7 +115,7 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefin
   return Buffer.concat(parts);
 }
 
-/** The rest of the cluster reads JSON only; typed clients send native kinds as protobuf. */
+/** Decodes protobuf from typed clients. The rest of the cluster reads only JSON. */
 function asJson(headers: ApiRequest['headers'], body: Uint8Array): Pick<ApiRequest, 'headers' | 'body'> {
   if (body.length === 0) return { headers };
   if (headers['content-type'] !== PROTOBUF) return { headers, body };
@@ -129,7 +129,7 @@ function headersOf(incoming: IncomingMessage): Record<string, string | undefined
   return headers;
 }
 
-/** Who the client certificate says it is; undefined without one that our CA signed. */
+/** The user of the client certificate. Undefined without one that the CA signed. */
 function peer(socket: TLSSocket): User | undefined {
   if (!socket.authorized) return undefined;
   const { raw, subject } = socket.getPeerCertificate();

@@ -29,11 +29,11 @@ export const kubeconfigText = ({ url, authority, client }: KubeconfigContent): s
     { lineWidth: 0 },
   );
 
-/** Holds a private key: nobody else may read it, not even for a moment. */
+/** The file contains a private key, so only its owner may read it at any time. */
 export function writeKubeconfig(path: string, text: string): void {
   const file = openSync(path, 'w', 0o600);
   try {
-    // The mode above is for a new file only.
+    // The mode in writeFile applies only to new files.
     chmodSync(path, 0o600);
     writeSync(file, text);
   } finally {

@@ -1,4 +1,4 @@
-// Webhooks and policies in the whole pipeline of a cluster: what a client gets, and what is stored.
+// Webhooks and policies in the whole pipeline of a cluster: answers and stored objects.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'mocha';
 import { ADMIN, Cluster } from '../../src/cluster.ts';
@@ -110,7 +110,7 @@ describe('Webhooks in a cluster', () => {
     assert.equal(object!.spec.revisionHistoryLimit, 10, 'defaults come before admission');
   });
 
-  it('refuse, and then nothing is stored', async () => {
+  it('refuse, so nothing is stored', async () => {
     const stub = await webhook(() => ({ allowed: false, status: { code: 403, reason: 'Forbidden', message: 'no' } }));
     const send = aCluster();
     await created(send, DEPLOYMENTS, deployment);
@@ -235,7 +235,7 @@ describe('Policies in a cluster', () => {
     resourceRules: [{ operations: ['UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] }],
   };
 
-  it('hold a release although no webhook is there', async () => {
+  it('hold a release without a webhook', async () => {
     const send = aCluster();
     await created(send, DEPLOYMENTS, deployment);
     await created(send, `${REGISTRATION}/mutatingadmissionpolicies`, {

@@ -1,4 +1,4 @@
-// Which requests a webhook hears of.
+// The requests that a webhook receives.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { AdmissionRequest, KubeObject } from '../../src/core/types.ts';
@@ -48,7 +48,7 @@ describe('Rules', () => {
     }
   });
 
-  it('name a scope, in which a Namespace is of the cluster', () => {
+  it('name a scope, and a Namespace is cluster-scoped', () => {
     const inScope = (scope: string, request: AdmissionRequest): boolean =>
       matches({ rules: [{ ...anything, scope }] }, request);
     assert.equal(inScope('Namespaced', aRequest()), true);
@@ -69,7 +69,7 @@ describe('Rules', () => {
 describe('Selectors', () => {
   const without = aDeployment((d) => (d.metadata.labels = {}));
 
-  it('look at the old object and the new one, so that dropping a label does not help', () => {
+  it('match the old and the new object, so that removing a label has no effect', () => {
     const objectSelector = { matchLabels: { app: 'web' } };
     for (const [object, oldObject, expected] of [
       [aDeployment(), without, true],
@@ -82,7 +82,7 @@ describe('Selectors', () => {
     }
   });
 
-  it('look at the labels of the namespace', () => {
+  it('match the labels of the namespace', () => {
     const namespaceSelector = (key: string, operator: string, values: string[]): Partial<Match> => ({
       namespaceSelector: { matchExpressions: [{ key, operator, values }] },
     });
@@ -94,7 +94,7 @@ describe('Selectors', () => {
     assert.equal(matches(namespaceSelector('team', 'Exists', []), clusterScoped), true);
   });
 
-  it('look at a Namespace itself', () => {
+  it('match the labels of a Namespace itself', () => {
     const request = aRequest({
       object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'x', labels: { env: 'test' } } },
     });
@@ -116,7 +116,7 @@ describe('Match conditions', () => {
   const condition = (expression: string): object => ({ name: 'c', expression });
   const paused = aDeployment((d) => (d.spec.paused = true));
 
-  it('must all hold', async () => {
+  it('must all be true', async () => {
     const { validate } = world([
       condition('object.spec.?paused != oldObject.spec.?paused'),
       condition('request.userInfo.username == "eve"'),
@@ -125,7 +125,7 @@ describe('Match conditions', () => {
     assert.match((await refusal(validate(aRequest({ object: paused })))).message!, /failed calling webhook/);
   });
 
-  it('that fail refuse the request, or pass over the webhook, as the failure policy says', async () => {
+  it('that fail refuse the request or skip the webhook, according to the failure policy', async () => {
     const broken = [condition('object.spec.paused == true')];
     const { code, message } = await refusal(world(broken).validate(aRequest()));
     assert.equal(code, 403);
@@ -136,7 +136,7 @@ describe('Match conditions', () => {
     await world(broken, 'Ignore').validate(aRequest());
   });
 
-  it('that fail refuse the request before anybody is asked', async () => {
+  it('that fail refuse the request before any call', async () => {
     const { admission, register } = aWorld();
     const clientConfig = { service: { namespace: 'none', name: 'none' } };
     register('validating', { name: 'a.test', clientConfig });
@@ -144,11 +144,11 @@ describe('Match conditions', () => {
     assert.equal((await refusal(admission.validate(aRequest()))).code, 403);
   });
 
-  it('one that is false decides, whatever errors others have', async () => {
+  it('a false condition decides, even if others fail', async () => {
     await world([condition('object.spec.paused == true'), condition('false')]).validate(aRequest());
   });
 
-  it('can ask what the user may do', async () => {
+  it('can check the permissions of the user', async () => {
     const store = new Store();
     const auth = {
       authorize: ({ user, verb, group, resource, name }: AdmissionRequest['attributes']) => ({
@@ -181,7 +181,7 @@ describe('Match conditions', () => {
 });
 
 describe('Webhooks and policies', () => {
-  it('never hear of themselves', async () => {
+  it('never receive requests about themselves', async () => {
     const { admission, register } = aWorld();
     register('validating', { name: 'a.test', clientConfig: { service: { namespace: 'none', name: 'none' } } });
     const request = aRequest();
@@ -192,7 +192,7 @@ describe('Webhooks and policies', () => {
     await admission.validate(request);
   });
 
-  it('are known to concern a resource, or not, without a look at the object', () => {
+  it('match a resource without reading the object', () => {
     const { admission, register } = aWorld();
     const { attributes } = aRequest();
     assert.equal(admission.concerns(attributes), false);

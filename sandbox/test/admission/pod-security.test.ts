@@ -1,4 +1,4 @@
-// Pod Security standards, in the API server's words.
+// Pod Security standards, with the error texts of the API server.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { resource } from '../../src/core/resources.ts';
@@ -81,7 +81,7 @@ describe('Pod security', () => {
     );
   });
 
-  it('has a milder standard, and none by default', async () => {
+  it('has a weaker standard, and none by default', async () => {
     const { admission } = labelled({ enforce: 'baseline' });
     await admission.validate(creating(plain));
     const message = (await refusal(admission.validate(creating({ ...plain, hostIPC: true })))).message!;
@@ -89,7 +89,7 @@ describe('Pod security', () => {
     await labelled({}).admission.validate(creating({ ...plain, hostIPC: true }));
   });
 
-  it('warns of what is below another standard, of templates too', async () => {
+  it('warns about violations of another standard, also in templates', async () => {
     const { admission } = labelled({ enforce: 'baseline', warn: 'restricted', 'warn-version': 'v1.36' });
     const request = aRequest({ operation: 'CREATE', oldObject: null });
     assert.equal(admission.concerns(request.attributes), true);
@@ -101,7 +101,7 @@ describe('Pod security', () => {
     );
   });
 
-  it('looks at a change only when the Pod itself changes', async () => {
+  it('checks an update only if the Pod spec changes', async () => {
     const { admission } = labelled({ enforce: 'restricted' });
     await admission.validate({ ...creating(plain), operation: 'UPDATE', oldObject: pod(plain) });
     const changed = { ...creating(plain), operation: 'UPDATE' as const, oldObject: pod(careful) };

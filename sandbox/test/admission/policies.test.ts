@@ -39,7 +39,7 @@ describe('A ValidatingAdmissionPolicy', () => {
   const small = { expression: 'object.spec.replicas <= 5', message: 'at most 5 replicas' };
   const large = aRequest({ object: aDeployment((d) => (d.spec.replicas = 6)) });
 
-  it('refuses what breaks its rules, in its words', async () => {
+  it('refuses violations of its rules, with its messages', async () => {
     const world = aWorld();
     validating(world, { validations: [small] });
     await world.admission.validate(aRequest());
@@ -96,7 +96,7 @@ describe('A ValidatingAdmissionPolicy', () => {
     assert.equal((await refusal(world.admission.validate(large))).code, 422);
   });
 
-  it('guards an annotation against everybody but one', async () => {
+  it('protects an annotation from all users except one', async () => {
     const world = aWorld();
     validating(world, {
       matchConditions: [
@@ -119,7 +119,7 @@ describe('A ValidatingAdmissionPolicy', () => {
     await world.admission.validate(operator);
   });
 
-  it('evaluates variables when they are needed, and looks at the namespace', async () => {
+  it('evaluates variables lazily, and reads the namespace', async () => {
     const world = aWorld();
     validating(world, {
       variables: [
@@ -153,7 +153,7 @@ describe('A ValidatingAdmissionPolicy', () => {
     await world.admission.validate(large);
   });
 
-  it('takes parameters from an object, and minds when it is missing', async () => {
+  it('reads parameters from an object, and fails if it is missing', async () => {
     const world = aWorld();
     const spec = {
       paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
@@ -177,7 +177,7 @@ describe('A MutatingAdmissionPolicy', () => {
     matchConditions: [{ name: 'template', expression: 'object.spec.template != oldObject.spec.template' }],
   };
 
-  it('holds a release with nobody of ours alive', async () => {
+  it('holds a release without a running webhook', async () => {
     const world = aWorld();
     mutating(world, { ...changed, ...pause });
     const edit = aRequest({ object: newImage });
@@ -208,7 +208,7 @@ describe('A MutatingAdmissionPolicy', () => {
     );
   });
 
-  it('applies JSON patches, and leaves the object alone when a test does not hold', async () => {
+  it('applies JSON patches, and does not change the object if a test fails', async () => {
     const world = aWorld();
     const expression = (replicas: number): object =>
       jsonPatch(`[JSONPatch{op: "test", path: "/spec/replicas", value: ${replicas}},
@@ -223,7 +223,7 @@ describe('A MutatingAdmissionPolicy', () => {
     assert.equal(untouched.object!.metadata.labels!['a.b/c'], undefined);
   });
 
-  it('sees what the mutation before it did, and is called again when asked', async () => {
+  it('receives the result of the previous mutation, and is called again on request', async () => {
     const world = aWorld();
     const count = apply(
       'Object{metadata: Object.metadata{labels: {"seen": string(object.?spec.?paused.orValue(false))}}}',
@@ -235,7 +235,7 @@ describe('A MutatingAdmissionPolicy', () => {
     assert.equal(request.object!.metadata.labels!['seen'], 'true');
   });
 
-  it('refuses when it cannot be applied, unless that is to be ignored', async () => {
+  it('refuses the request if it fails, unless failurePolicy is Ignore', async () => {
     const world = aWorld();
     const said = async (spec: object): Promise<string> => {
       mutating(world, spec);
@@ -295,7 +295,7 @@ describe('Expressions of policies and webhook configurations', () => {
     assert.deepEqual(policyChecks.matchConditions('', undefined), []);
   });
 
-  it('are spared when they were there before', () => {
+  it('are not checked if they are unchanged', () => {
     const broken = policy('ValidatingAdmissionPolicy', { validations: [{ expression: 'objet == 1' }] });
     assert.equal(errors(broken).length, 1);
     assert.deepEqual(errors(broken, broken), []);
@@ -316,7 +316,7 @@ describe('Expressions of policies and webhook configurations', () => {
     assert.deepEqual(errors(policy('MutatingAdmissionPolicy', jsonPatch('[JSONPatch{op: "remove", path: "/a"}]'))), []);
   });
 
-  it('know what a request has', () => {
+  it('know the fields of a request', () => {
     const said = (expression: string): string[] =>
       policyChecks.matchConditions('m', [{ name: 'c', expression }]).map(({ message }) => message);
     for (const good of [
@@ -337,7 +337,7 @@ describe('Expressions of policies and webhook configurations', () => {
     assert.match(said('authorizer.allowed()')[0]!, /found no matching overload for 'allowed'/);
   });
 
-  it('may use only the variables and parameters that are there', () => {
+  it('may use only existing variables and parameters', () => {
     const spec = (expression: string, more: object = {}): string[] =>
       errors(
         policy('ValidatingAdmissionPolicy', {

@@ -1,4 +1,4 @@
-// Admission over a store of its own, and webhooks on loopback with certificates made here.
+// Admission with a separate store, and webhooks on loopback with generated certificates.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import https from 'node:https';

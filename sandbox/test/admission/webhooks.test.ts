@@ -1,4 +1,4 @@
-// Webhooks over TLS: what they are sent, what their answers do, and what clients are told when something goes wrong.
+// Webhooks over TLS: requests, effects of answers, and errors for clients.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'mocha';
 import { resource } from '../../src/core/resources.ts';
@@ -48,7 +48,7 @@ describe('A webhook call', () => {
     assert.equal(stub.headers[0]!['content-type'], 'application/json');
   });
 
-  it('names the subresource, twice', async () => {
+  it('contains the subresource twice', async () => {
     const stub = await webhook(() => ({}));
     const { admission, register } = aWorld();
     const rules = [{ operations: ['*'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments/scale'] }];
@@ -69,7 +69,7 @@ describe('A webhook call', () => {
     );
   });
 
-  it('takes a Namespace as being in itself', async () => {
+  it('treats a Namespace as part of itself', async () => {
     const stub = await webhook(() => ({}));
     const { admission, register } = aWorld();
     register('validating', { name: 'a.test', clientConfig: stub.clientConfig });
@@ -85,7 +85,7 @@ describe('A webhook call', () => {
     assert.deepEqual([stub.seen[0]!.name, stub.seen[0]!.namespace], ['new', 'new']);
   });
 
-  it('keeps its connection for the next', async () => {
+  it('keeps its connection open', async () => {
     const stub = await webhook(() => ({}));
     const { admission, register } = aWorld();
     register('validating', { name: 'a.test', clientConfig: stub.clientConfig });
@@ -95,7 +95,7 @@ describe('A webhook call', () => {
     assert.equal(new Set(stub.seen.map(({ uid }) => uid)).size, 3);
   });
 
-  it('reaches a service where the resolver says it listens, under its own name', async () => {
+  it('reaches a service at the address of the resolver, with its own name', async () => {
     const stub = await webhook(() => ({}), ['hooks.tools.svc']);
     const { admission, register, put } = aWorld({
       resolveService: (namespace, name, port) =>
@@ -111,7 +111,7 @@ describe('A webhook call', () => {
 });
 
 describe('A mutating webhook', () => {
-  it('changes the object, which is read as its kind again', async () => {
+  it('changes the object, which is decoded again', async () => {
     const stub = await webhook(() =>
       patchOf({ op: 'add', path: '/spec/paused', value: true }, { op: 'add', path: '/spec/nonsense', value: 1 }),
     );
@@ -124,7 +124,7 @@ describe('A mutating webhook', () => {
     assert.equal(request.object!.metadata.name, 'web');
   });
 
-  it('sees what those before it did; they come in the order of their configurations', async () => {
+  it('receives the result of earlier ones, in the order of their configurations', async () => {
     const seen: unknown[] = [];
     const label = (name: string) => (request: { object: KubeObject | null }) => {
       seen.push(request.object!.metadata.labels);
@@ -140,7 +140,7 @@ describe('A mutating webhook', () => {
     assert.deepEqual(request.object!.metadata.labels, { app: 'web', a: 'x', b: 'x' });
   });
 
-  it('is called once more when a later one changes the object, if it wants that', async () => {
+  it('is called once more if a later one changes the object and its reinvocationPolicy is IfNeeded', async () => {
     const first = await webhook(() => ({}));
     const never = await webhook(() => ({}));
     const last = await webhook(() => patchOf({ op: 'add', path: '/spec/paused', value: true }));
@@ -155,7 +155,7 @@ describe('A mutating webhook', () => {
     assert.deepEqual([first.seen.length, never.seen.length, last.seen.length], [3, 2, 2]);
   });
 
-  it('is an internal error when its patch does not fit', async () => {
+  it('causes an internal error if its patch fails', async () => {
     let operation: object = {};
     const stub = await webhook(() => patchOf(operation));
     const { admission, register } = aWorld();
@@ -180,7 +180,7 @@ describe('A mutating webhook', () => {
     }
   });
 
-  it('cannot change what is deleted', async () => {
+  it('cannot change a deleted object', async () => {
     const stub = await webhook(() => patchOf({ op: 'add', path: '/spec/paused', value: true }));
     const { admission, register } = aWorld();
     register('mutating', { name: 'a.test', clientConfig: stub.clientConfig });
@@ -213,7 +213,7 @@ describe('A refusal', () => {
     );
   });
 
-  it('is a 400 without explanation when the webhook gives none', async () => {
+  it('is a 400 without explanation if the webhook returns none', async () => {
     const nothing = {
       code: 400,
       reason: '',
@@ -224,7 +224,7 @@ describe('A refusal', () => {
     assert.deepEqual(await refused({ status: { code: 200 } }), nothing);
   });
 
-  it('of several webhooks is that of the first, and all are asked', async () => {
+  it('of several webhooks is that of the first, and all are called', async () => {
     const no = (message: string) => () => ({ allowed: false, status: { message } });
     const [a, b] = [await webhook(no('first')), await webhook(no('second'))];
     const { admission, register } = aWorld();
@@ -236,7 +236,7 @@ describe('A refusal', () => {
 });
 
 describe('Warnings', () => {
-  it('reach the request, from those who allow and those who refuse', async () => {
+  it('reach the client, from allowing and refusing webhooks', async () => {
     const stub = await webhook(() => ({ warnings: ['one', 'two'], allowed: false }));
     const { admission, register } = aWorld();
     register('validating', { name: 'a.test', clientConfig: stub.clientConfig });
@@ -259,7 +259,7 @@ describe('A call that fails', () => {
     return status.message!.slice(prefix.length);
   };
 
-  it('says that nobody listens', async () => {
+  it('reports a refused connection', async () => {
     const stub = await aWebhook(() => ({}));
     stub.close();
     const { port } = stub;
@@ -277,7 +277,7 @@ describe('A call that fails', () => {
     );
   });
 
-  it('says what is wrong with the certificate', async () => {
+  it('reports the error of the certificate', async () => {
     const [stub, other] = [await webhook(() => ({}), ['elsewhere']), await webhook(() => ({}))];
     const { clientConfig, port } = stub;
     const post = `failed to call webhook: Post "https://127.0.0.1:${port}/hook?timeout=5s": tls: failed to verify certificate: x509: `;
@@ -302,7 +302,7 @@ describe('A call that fails', () => {
     }
   });
 
-  it('says that it took too long', async () => {
+  it('reports a timeout', async () => {
     const stub = await webhook(() => new Promise<never>(() => {}));
     assert.equal(
       await failing(stub.clientConfig, { timeoutSeconds: 1 }),
@@ -310,7 +310,7 @@ describe('A call that fails', () => {
     );
   });
 
-  it('says what the server answered', async () => {
+  it('reports the answer of the server', async () => {
     const answers: [answer: object, message: string][] = [
       [
         { code: 500, body: 'boom\n' },
@@ -334,7 +334,7 @@ describe('A call that fails', () => {
     }
   });
 
-  it('is passed over when the failure policy says so', async () => {
+  it('is ignored if the failure policy is Ignore', async () => {
     const stub = await aWebhook(() => ({}));
     stub.close();
     const { admission, register } = aWorld();
@@ -344,7 +344,7 @@ describe('A call that fails', () => {
     await admission.validate(aRequest());
   });
 
-  it('a refusal is none, whatever the failure policy', async () => {
+  it('is not a refusal, regardless of the failure policy', async () => {
     const stub = await webhook(() => ({ allowed: false }));
     const { admission, register } = aWorld();
     register('validating', { name: 'a.test', clientConfig: stub.clientConfig, failurePolicy: 'Ignore' });
@@ -353,7 +353,7 @@ describe('A call that fails', () => {
 });
 
 describe('A dry run', () => {
-  it('is refused where a webhook has side effects, and marked where it has none', async () => {
+  it('is refused if a webhook has side effects, and marked otherwise', async () => {
     const stub = await webhook(() => ({}));
     const { admission, register } = aWorld();
     register('validating', { name: 'a.test', clientConfig: stub.clientConfig, sideEffects: 'NoneOnDryRun' });
@@ -376,7 +376,7 @@ describe('A rule that names another version', () => {
   });
   const rules = [{ operations: ['*'], apiGroups: ['acme.com'], apiVersions: ['v2'], resources: ['widgets'] }];
 
-  it('gets the object in that version, and is told what was asked for; its patch goes back', async () => {
+  it('gets the object in that version and the original request; its patch is converted back', async () => {
     const stub = await webhook(() => patchOf({ op: 'replace', path: '/spec/size', value: 7 }));
     const { admission, register } = aWorld();
     register('mutating', { name: 'a.test', clientConfig: stub.clientConfig, rules });
@@ -391,7 +391,7 @@ describe('A rule that names another version', () => {
     assert.deepEqual([asked.object!.apiVersion, asked.object!.size, asked.object!.spec], ['acme.com/v1', 7, undefined]);
   });
 
-  it('is not meant when it wants exact matches', async () => {
+  it('does not match with matchPolicy Exact', async () => {
     const stub = await webhook(() => ({}));
     const { admission, register } = aWorld();
     register('mutating', { name: 'a.test', clientConfig: stub.clientConfig, rules, matchPolicy: 'Exact' });

@@ -45,7 +45,7 @@ describe('server-side apply', () => {
     assert.deepEqual(await store.apply('one', withImage('i')), first);
   });
 
-  it('leaves alone what it does not name', async () => {
+  it('does not change other fields', async () => {
     const store = new OneObject(deployment);
     await store.apply('one', withImage('i', { replicas: 3 }));
     const object = await store.apply('two', { metadata: { name: 'x', labels: { team: 't' } } });
@@ -53,7 +53,7 @@ describe('server-side apply', () => {
     assert.deepEqual(store.books['two/Apply'], { 'f:metadata': { 'f:labels': { 'f:team': {} } } });
   });
 
-  it('refuses to take a field from another, and says which and whose', async () => {
+  it('refuses to take a field from another manager, with the field and the manager', async () => {
     const store = new OneObject(deployment);
     await store.apply('one', withImage('i', { replicas: 3 }));
     const status = await refusal(store.apply('two', { spec: { replicas: 4 } }));
@@ -66,7 +66,7 @@ describe('server-side apply', () => {
     });
   });
 
-  it('tells several conflicts by manager, updates with their version and subresource', async () => {
+  it('lists conflicts by manager, updates with their version and subresource', async () => {
     const store = new OneObject(deployment);
     await store.apply('one', withImage('i', { replicas: 3 }));
     await store.update('edit', (object) => Object.assign(object['spec'], { paused: true }));
@@ -95,7 +95,7 @@ describe('server-side apply', () => {
     assert.deepEqual((await store.apply('two', {}))['data'], undefined);
   });
 
-  it('takes the field with force; the other owns it no more', async () => {
+  it('takes the field with force; the other manager loses it', async () => {
     const store = new OneObject(deployment);
     await store.apply('one', withImage('i', { replicas: 3 }));
     const object = await store.apply('two', { spec: { replicas: 4 } }, { force: true });
@@ -105,7 +105,7 @@ describe('server-side apply', () => {
     assert.equal(left['spec'].replicas, 4);
   });
 
-  it('removes what it stops applying, items of list maps too, and only its own', async () => {
+  it('removes fields and items that it no longer applies, and only its own', async () => {
     const store = new OneObject(deployment);
     const env = (...names: string[]): object => ({
       spec: {
@@ -129,7 +129,7 @@ describe('server-side apply', () => {
     );
   });
 
-  it('orders a list as it names the items; what others added stays with its neighbours', async () => {
+  it('orders a list like the configuration; items of others stay with their neighbours', async () => {
     const store = new OneObject(deployment);
     const pods = (...names: string[]): object => {
       const applied = withImage('i') as { spec: { template: { spec: { containers: object[] } } } };
@@ -195,7 +195,7 @@ describe('server-side apply', () => {
     );
   });
 
-  it('gives what was there before the first apply to its makers, as far as known', async () => {
+  it('assigns fields from before the first apply to before-first-apply', async () => {
     const store = new OneObject(configMap);
     store.object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x', uid: 'u' }, data: { old: '1' } };
     await store.apply('one', { data: { k: 'v' } });
@@ -253,7 +253,7 @@ describe('server-side apply', () => {
 });
 
 describe('tracking of other writes', () => {
-  it('gives a creator all that it wrote, and not what every object has', async () => {
+  it('assigns all written fields to the creator, except the common ones', async () => {
     const store = new OneObject(deployment);
     await store.update('creator', (object) => Object.assign(object, withImage('i')));
     assert.deepEqual(store.books['creator/Update'], {
@@ -269,7 +269,7 @@ describe('tracking of other writes', () => {
     });
   });
 
-  it('moves a field to whoever changes it, and its time only then', async () => {
+  it('moves a changed field and its time to the new manager', async () => {
     const store = new OneObject(configMap);
     await store.update('one', (object) => Object.assign(object, { data: { a: '1', b: '1' } }));
     const [before] = store.owners;
@@ -284,7 +284,7 @@ describe('tracking of other writes', () => {
     assert.deepEqual(store.books['one/Update'], { 'f:data': {} });
   });
 
-  it('drops a manager that owns nothing any more', async () => {
+  it('drops a manager without fields', async () => {
     const store = new OneObject(configMap);
     await store.update('one', (object) => Object.assign(object, { data: { a: '1' } }));
     await store.update('two', (object) => {
@@ -294,7 +294,7 @@ describe('tracking of other writes', () => {
     assert.deepEqual(store.books, { 'two/Update': { 'f:immutable': {} } });
   });
 
-  it('keeps the status apart', async () => {
+  it('tracks the status separately', async () => {
     const store = new OneObject(deployment);
     await store.update('one', (object) => Object.assign(object, withImage('i')));
     await store.update('controller', (object) => Object.assign(object, { status: { replicas: 1 } }), 'status');
@@ -303,7 +303,7 @@ describe('tracking of other writes', () => {
     assert.ok(!('f:status' in (store.books['one/Update'] as object)));
   });
 
-  it('forgets all when a client says so', async () => {
+  it('resets the ownership on request', async () => {
     const store = new OneObject(configMap);
     await store.update('one', (object) => Object.assign(object, { data: { a: '1' } }));
     await store.update('one', (object) => (object.metadata.managedFields = []));
@@ -395,7 +395,7 @@ describe('the laws of server-side apply', () => {
     );
   });
 
-  it('applying twice is applying once, whoever else wrote', async () => {
+  it('applying twice is the same as applying once, also with other writers', async () => {
     await fc.assert(
       fc.asyncProperty(data, data, data, async (first, second, third) => {
         const store = new OneObject(configMap);
@@ -408,7 +408,7 @@ describe('the laws of server-side apply', () => {
     );
   });
 
-  it('every field of the data has an owner, and no owner has a field that is not there', async () => {
+  it('every field has an owner, and every owned field exists', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.constantFrom('one', 'two'), fc.boolean(), data), { minLength: 1, maxLength: 6 }),

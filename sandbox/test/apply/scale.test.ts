@@ -1,4 +1,4 @@
-// Who owns the number of replicas, seen through the Scale and in the books of the object.
+// The owner of the number of replicas, in the Scale and in the object.
 import assert from 'node:assert/strict';
 import { fieldTracker } from '../../src/apply/index.ts';
 import type { KubeObject } from '../../src/core/types.ts';
@@ -40,7 +40,7 @@ const scalers = async (api: TestCluster): Promise<unknown[]> => {
 };
 
 describe('The owner of the number of replicas', () => {
-  it('is whoever scaled last, without a time in the books of the Deployment', async () => {
+  it('is the last one who scaled, without a time in the managedFields of the Deployment', async () => {
     const { api } = await aDeployment();
     await api.merge(SCALE, { spec: { replicas: 3 } });
     assert.deepEqual(await scalers(api), [
@@ -55,7 +55,7 @@ describe('The owner of the number of replicas', () => {
     ]);
   });
 
-  it('is shown to admission in the Scale, as an owner of a Scale', async () => {
+  it('is visible to admission as an owner in the Scale', async () => {
     const { api, seen } = await aDeployment();
     await api.merge(`${SCALE}?fieldManager=me`, { spec: { replicas: 3 } });
     const [{ object, old }] = seen as [{ object: KubeObject; old: KubeObject }];
@@ -69,7 +69,7 @@ describe('The owner of the number of replicas', () => {
     assert.ok(after!.time);
   });
 
-  it('is asked when somebody else applies a Scale', async () => {
+  it('conflicts with another applier of a Scale', async () => {
     const { api } = await aDeployment();
     const refused = await apply(api, 'fieldManager=me', 5);
     assert.equal(refused.status, 409);

@@ -21,7 +21,7 @@ describe('a set of fields', () => {
     });
   });
 
-  it('prints its paths as conflicts tell them', () => {
+  it('prints its paths in the format of conflicts', () => {
     assert.equal(
       pathText(['f:spec', 'f:ports', 'k:{"port":80,"protocol":"TCP"}', 'f:name']),
       '.spec.ports[port=80,protocol="TCP"].name',
@@ -37,7 +37,7 @@ describe('a set of fields', () => {
     );
   });
 
-  it('is the union of what it shares with another and what it does not', () => {
+  it('is the union of its intersection and its difference with another set', () => {
     fc.assert(
       fc.property(set, set, (a, b) => {
         assert.deepEqual(paths(a.intersection(b).union(a.difference(b))), paths(a));
@@ -47,7 +47,7 @@ describe('a set of fields', () => {
     );
   });
 
-  it('loses what is below a member of the other in a recursive difference', () => {
+  it('loses all fields below a member of the other in a recursive difference', () => {
     const fields = FieldSet.of(['f:status', 'f:a'], ['f:spec', 'f:b']);
     assert.deepEqual(paths(fields.recursiveDifference(FieldSet.of(['f:status']))), ['f:spec f:b']);
     assert.deepEqual(paths(fields.difference(FieldSet.of(['f:status']))), ['f:spec f:b', 'f:status f:a']);

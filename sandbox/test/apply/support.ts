@@ -1,4 +1,4 @@
-// A little store of one object, written to as a pipeline would.
+// A small store with one object, written like the pipeline does.
 import { keepTimes, serverSideApply, trackUpdate } from '../../src/apply/index.ts';
 import type { KubeObject, ManagedFieldsEntry, ResourceType } from '../../src/core/types.ts';
 import { readObject } from '../../src/schema/index.ts';

@@ -1,4 +1,4 @@
-// Certificates, tokens, nobody, and speaking for somebody else.
+// Certificates, tokens, anonymous users, and impersonation.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'mocha';
@@ -55,7 +55,7 @@ describe('Authentication', () => {
     assert.deepEqual([status.code, status.reason, status.message], [401, 'Unauthorized', 'Unauthorized']);
   });
 
-  it('knows a service account by its token, a JWT that says what a real one says', () => {
+  it('accepts the token of a service account, a JWT with the claims of a real one', () => {
     const world = aWorld();
     const token = tokenFor(world);
     const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString());
@@ -70,7 +70,7 @@ describe('Authentication', () => {
     });
   });
 
-  it('refuses a token that was changed, expired, is for another audience, or whose account was made anew', async () => {
+  it('refuses a token that is forged, expired, for another audience, or of a recreated account', async () => {
     const world = aWorld();
     const { auth, clock, put } = world;
     const use = (token: string): unknown => auth.authenticate(request({ authorization: `Bearer ${token}` }));
@@ -127,7 +127,7 @@ describe('Impersonation', () => {
     extra: { 'authentication.kubernetes.io/credential-id': ['x'] },
   };
 
-  it("makes another user of the caller, without the caller's own extras", () => {
+  it('replaces the user, without the extras of the caller', () => {
     const { auth } = aWorld();
     assert.deepEqual(
       auth.authenticate(request({ 'impersonate-user': 'alice', 'impersonate-group': 'dev, ops' }, admin)),
@@ -147,7 +147,7 @@ describe('Impersonation', () => {
     ]);
   });
 
-  it('takes an extra key that is badly encoded as it is', () => {
+  it('uses a badly encoded extra key unchanged', () => {
     const { auth } = aWorld();
     const user = auth.authenticate(request({ 'impersonate-user': 'a', 'impersonate-extra-100%': 'x' }, admin));
     assert.deepEqual(user.extra, { '100%': ['x'] });

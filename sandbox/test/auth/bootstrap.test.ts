@@ -1,4 +1,4 @@
-// The roles a cluster starts with, and the aggregation that fills some of them.
+// The default roles, and the aggregation that fills some of them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { bootstrapObjects, serviceAccountUser, startAggregation } from '../../src/auth/index.ts';
@@ -52,7 +52,7 @@ describe('Bootstrap roles', () => {
     assert.equal(auth.authorize(asks(controller, 'create', 'secrets')).allowed, false);
   });
 
-  it('gather view into edit into admin', async () => {
+  it('aggregate view into edit and edit into admin', async () => {
     const { auth, bind } = await started();
     for (const role of ['view', 'edit', 'admin']) bind(role, role, [{ kind: 'User', name: role }], 'shop');
     const may = (who: string, verb: string, what: string): boolean =>
@@ -83,7 +83,7 @@ describe('Bootstrap roles', () => {
     );
   });
 
-  it('gather the rules of a role that comes later, and let go of them with its label', async () => {
+  it('collect the rules of a later role, and drop them when it loses its label', async () => {
     const world = await started();
     world.bind('v', 'view', [{ kind: 'User', name: 'eve' }]);
     const may = (): boolean => world.auth.authorize(asks(aUser('eve'), 'get', 'rollouts.kruise.io/rollouts')).allowed;

@@ -49,7 +49,7 @@ const configMaps = '/api/v1/namespaces/default/configmaps';
 const eve = { user: aUser('eve') };
 
 describe('Access in a cluster', () => {
-  it('is refused to who is nobody, and to who is not allowed', async () => {
+  it('is refused for anonymous and unauthorized users', async () => {
     const send = aCluster();
     const anonymous = await send('GET', configMaps, undefined, {});
     assert.equal(anonymous.status, 403);
@@ -61,7 +61,7 @@ describe('Access in a cluster', () => {
     assert.equal((await send('GET', configMaps, undefined, { headers: { authorization: 'Bearer x' } })).status, 401);
   });
 
-  it('is given by a role, to a service account with its token', async () => {
+  it('is granted by a role to a service account with its token', async () => {
     const send = aCluster();
     await send('POST', '/api/v1/namespaces/default/serviceaccounts', {
       apiVersion: 'v1',
@@ -91,7 +91,7 @@ describe('Access in a cluster', () => {
     assert.equal((await send('POST', configMaps, { ...configMap, metadata: { name: 'y' } }, robot)).status, 401);
   });
 
-  it('cannot be raised by who may write roles and bindings', async () => {
+  it('cannot be extended with the right to write roles and bindings', async () => {
     const send = aCluster();
     await send(
       'POST',

@@ -1,4 +1,4 @@
-// RBAC: what roles and bindings allow, the words of a refusal, and that nobody raises their own powers.
+// RBAC: what roles and bindings allow, error texts, and privilege escalation.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { AdmissionRequest, KubeObject, User } from '../../src/core/types.ts';
@@ -59,7 +59,7 @@ describe('RBAC', () => {
     assert.equal(auth.authorize(asks(eve, 'get', 'pods', 'p')).allowed, false);
   });
 
-  it('limits to resourceNames, which no create and no list has', () => {
+  it('limits to resourceNames, which create and list requests do not have', () => {
     const { auth, role, bind } = aWorld();
     role('one', [rule('get create list', '', 'configmaps', { resourceNames: ['a'] })]);
     bind('ones', 'one', [user('eve')]);
@@ -68,7 +68,7 @@ describe('RBAC', () => {
     assert.equal(auth.authorize(asks(eve, 'create', 'configmaps')).allowed, false);
   });
 
-  it('matches paths that are no resources, with a star at the end', () => {
+  it('matches non-resource paths, also with a star at the end', () => {
     const { auth, role, bind } = aWorld();
     role('paths', [{ verbs: ['get'], nonResourceURLs: ['/metrics', '/api/*'] }]);
     bind('paths', 'paths', [group('system:authenticated')]);
@@ -93,7 +93,7 @@ describe('RBAC', () => {
     );
   });
 
-  it('sees a change at once', () => {
+  it('applies a change at once', () => {
     const { auth, role, bind, remove } = aWorld();
     bind('b', 'r', [user('eve')]);
     assert.equal(
@@ -163,7 +163,7 @@ describe('Escalation through roles and bindings', () => {
     return world;
   };
 
-  it('is refused with the rules that are not held, put together and sorted', () => {
+  it('is refused with the missing rules, merged and sorted', () => {
     const { auth } = prepared();
     const status = refusal(() =>
       auth.checkEscalation(
@@ -181,7 +181,7 @@ describe('Escalation through roles and bindings', () => {
     );
   });
 
-  it('is no matter of rules that are held', () => {
+  it('does not apply to rules that the user has', () => {
     const { auth } = prepared();
     auth.checkEscalation(
       write(eve, 'roles', {
@@ -190,7 +190,7 @@ describe('Escalation through roles and bindings', () => {
     );
   });
 
-  it('is allowed to system:masters, and to who may escalate', () => {
+  it('is allowed for system:masters and with the verb escalate', () => {
     const { auth, bind } = prepared();
     const request = write(eve, 'roles', { rules: [rule('*', '*', '*')] });
     auth.checkEscalation(write(aUser('root', 'system:masters'), 'roles', { rules: [rule('*', '*', '*')] }));
@@ -199,7 +199,7 @@ describe('Escalation through roles and bindings', () => {
     auth.checkEscalation(request);
   });
 
-  it('counts for bindings as well, unless the role may be bound', () => {
+  it('is refused for bindings, too, unless the verb bind is allowed', () => {
     const { auth, role, bind } = prepared();
     role('admin', [rule('*', '*', '*')]);
     const request = write(eve, 'rolebindings', {
@@ -215,7 +215,7 @@ describe('Escalation through roles and bindings', () => {
     auth.checkEscalation(request);
   });
 
-  it('does not hinder the garbage collector, which takes off finalizers and owners', () => {
+  it('does not affect the garbage collector, which removes finalizers and owners', () => {
     const { auth } = prepared();
     const rules = [rule('*', '*', '*')];
     const old = { metadata: { name: 'new', namespace: 'shop', finalizers: ['a/b'] }, rules };

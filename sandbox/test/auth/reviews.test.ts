@@ -1,4 +1,4 @@
-// Access reviews, rules reviews, and who am I.
+// Access reviews, rules reviews, and self reviews.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { KubeObject, User } from '../../src/core/types.ts';
@@ -23,7 +23,7 @@ describe('Access reviews', () => {
   const remove = { resourceAttributes: { verb: 'delete', namespace: 'shop', resource: 'configmaps' } };
   const allowed = { allowed: true, reason: 'RBAC: allowed by RoleBinding "rb/shop" of Role "r" to Group "dev"' };
 
-  it('answer for another, and for oneself', () => {
+  it('answer for other users and for oneself', () => {
     const world = prepared();
     assert.deepEqual(
       ask(world, 'subjectaccessreviews', { user: 'x', groups: ['dev'], ...create }, aUser('op')).status,
@@ -71,7 +71,7 @@ describe('Access reviews', () => {
     );
   });
 
-  it('list the rules one has in a namespace', () => {
+  it('list the rules of the user in a namespace', () => {
     const status = ask(prepared(), 'selfsubjectrulesreviews', { namespace: 'shop' }).status;
     assert.deepEqual(status, {
       resourceRules: [{ verbs: ['get', 'create'], apiGroups: [''], resources: ['configmaps'] }],
@@ -81,11 +81,11 @@ describe('Access reviews', () => {
     assert.deepEqual(ask(prepared(), 'selfsubjectrulesreviews', { namespace: 'other' }).status.resourceRules, []);
   });
 
-  it('tell who one is', () => {
+  it('return the user', () => {
     assert.deepEqual(ask(prepared(), 'selfsubjectreviews', {}).status, { userInfo: eve });
   });
 
-  it('tell whose token it is', () => {
+  it('return the user of a token', () => {
     const world = prepared();
     world.put('/serviceaccounts', { metadata: { name: 'robot', namespace: 'shop', uid: 'u' } });
     const asked = { apiVersion: '', kind: 'TokenRequest', metadata: { name: '' }, spec: {} };

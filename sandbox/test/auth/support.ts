@@ -1,4 +1,4 @@
-// Auth over a store of its own, filled by hand.
+// Auth with a separate store that tests fill.
 import { createAuth, type Auth } from '../../src/auth/index.ts';
 import { VirtualClock } from '../../src/core/clock.ts';
 import { Store } from '../../src/core/store.ts';

@@ -1,4 +1,4 @@
-// The match condition our chart sends to the API server, and the calls a real one made with it.
+// The match condition of Tranche's chart, and the calls that a real API server made with it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { compile } from '../../src/cel/index.ts';
@@ -59,7 +59,7 @@ describe("the chart's match condition", () => {
     });
   }
 
-  it('is an error, which the failure policy decides, for a field that is read without `.?`', () => {
+  it('is an error for a field that is read without `.?`, and the failure policy decides', () => {
     const careless = compile('object.spec.paused != oldObject.spec.paused', { variables: ['object', 'oldObject'] });
     assert.throws(() => careless.evaluate({ object: aDeployment(), oldObject: aDeployment() }), {
       name: 'CelRuntimeError',

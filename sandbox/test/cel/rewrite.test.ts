@@ -1,4 +1,4 @@
-// Syntax the library lacks becomes calls; everything else stays as it was written.
+// Syntax that the library lacks becomes calls. Everything else stays unchanged.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import fc from 'fast-check';
@@ -43,14 +43,14 @@ describe('Rewriting', () => {
       assert.equal(squeezed(rewrite(expression).text), squeezed(expression)));
   }
 
-  it('knows where in the expression a place of the text was', () => {
+  it('maps positions of the text to the expression', () => {
     const expression = 'has(a.b) && l.all(x, frob(x))';
     const { text, origin } = rewrite(expression);
     for (const word of ['a.b', 'l.all', 'frob'])
       assert.equal(origin(text.indexOf(word)), expression.indexOf(word), word);
   });
 
-  it('ends with a result or a compile error, whatever it is given', () => {
+  it('returns a result or a compile error for any input', () => {
     const piece = fc.constantFrom(
       'has',
       '(',

@@ -85,7 +85,7 @@ describe('validation rules of a schema', () => {
     assert.equal(compileRule({ rule: 'self.spec.name != "oldSelf"' }, schema).usesOldSelf, false);
   });
 
-  it('see an optional old value where they ask for it', () => {
+  it('receive an optional old value with optionalOldSelf', () => {
     const rule = compileRule({ rule: 'oldSelf.hasValue() || self.spec.replicas == 3', optionalOldSelf: true }, schema);
     assert.equal(rule.check(self), undefined);
     assert.equal(rule.check({ spec: { replicas: 4 } }, self), undefined);
@@ -105,7 +105,7 @@ describe('validation rules of a schema', () => {
       assert.throws(() => compileRule({ rule }, schema, { root: true }), { name: 'CelCompileError', message }));
   }
 
-  it('refuse a message expression that is no string', () => {
+  it('refuse a message expression that is not a string', () => {
     assert.throws(() => compileRule({ rule: 'true', messageExpression: '1' }, schema), {
       message: 'messageExpression must evaluate to a string',
     });

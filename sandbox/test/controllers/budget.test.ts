@@ -1,4 +1,4 @@
-// The native behaviour the release protocol rests on, as it was measured on a real control plane: budgets, holds, marks, trims.
+// The native behaviour that the release protocol uses, as measured on a real control plane: budgets, holds, marks, trims.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { KubeObject } from '../../src/core/types.ts';
@@ -90,13 +90,13 @@ describe('holding a Deployment', () => {
     assert.deepEqual(await scale(cluster, 10), { 'web:1': 4, 'web:2': 6 });
   });
 
-  it('drifts from half and half to six and four when scaled 10 → 5 → 10 → 5 → 10', async () => {
+  it('drifts from 5 + 5 to 6 + 4 when scaled 10 → 5 → 10 → 5 → 10', async () => {
     const cluster = await heldAt(5);
     for (const replicas of [5, 10, 5, 10]) await scale(cluster, replicas);
     assert.deepEqual(Object.values(sizes(cluster)).sort(), [4, 6]);
   });
 
-  it('makes two of an absolute step of one when R doubles', async () => {
+  it('doubles one new Pod to two when R doubles', async () => {
     const cluster = await heldAt(1);
     assert.deepEqual(await scale(cluster, 20), { 'web:1': 18, 'web:2': 2 });
   });
@@ -200,7 +200,7 @@ describe('what a budget does before the native controller has seen everything', 
       .availableReplicas ?? 0;
   const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
 
-  it('takes no Pod too many once the Deployment’s own status shows it', async () => {
+  it('removes no surplus Pods if the status of the Deployment is current', async () => {
     for (const seed of SEEDS) {
       const least = await fewest(seed, (cluster) => {
         const { metadata, status } = cluster.deployment('web')!;
@@ -211,7 +211,7 @@ describe('what a budget does before the native controller has seen everything', 
     }
   });
 
-  it('takes good Pods too many when only the ReplicaSets’ status is waited for: its cache is behind', async () => {
+  it('removes surplus good Pods if only the status of the ReplicaSets is current: its cache lags', async () => {
     const results = [];
     for (const seed of SEEDS) results.push(await fewest(seed, () => true));
     assert.ok(

@@ -1,4 +1,4 @@
-// Virtual time: everything due happens in its order, and promises settle in between.
+// Virtual time: timers run in order, and promises settle in between.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { VirtualClock } from '../../src/core/clock.ts';
@@ -31,7 +31,7 @@ describe('virtual time', () => {
     assert.ok(new Set(await Promise.all([1, 2, 3, 4].map(order))).size > 1);
   });
 
-  it('stops where it was told to, and says whether the condition came true', async () => {
+  it('stops at the deadline, and returns whether the condition is true', async () => {
     const clock = new VirtualClock(1);
     let fired = 0;
     for (const ms of [10, 20, 30]) clock.after(ms, () => fired++);

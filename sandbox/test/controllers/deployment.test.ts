@@ -130,7 +130,7 @@ describe('a Deployment', () => {
     assert.match(said('Scheduled')[0]!, /^Successfully assigned default\/web-.* to n0$/);
   });
 
-  it('comes to the same end when its controllers are killed at any moment', async () => {
+  it('reaches the same result if its controllers are killed at any moment', async () => {
     for (let seed = 1; seed <= 10; seed++) {
       const cluster = await aRunningDeployment({ replicas: 5 }, { seed });
       await cluster.patchDeployment('web', { spec: imagePatch('web:2') }, STRATEGIC);

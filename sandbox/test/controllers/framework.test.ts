@@ -1,4 +1,4 @@
-// Caches that lag, queues that back off, and what a crash forgets.
+// Delayed caches, queues with backoff, and crashes.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { Cache } from '../../src/controllers/framework/cache.ts';
@@ -44,12 +44,12 @@ const aSource = (
 };
 
 describe('a controller’s cache', () => {
-  it('has what existed at its start, at once', () => {
+  it('has existing objects immediately at its start', () => {
     const cache = new Cache(aSource([aPod('a')]).client, PODS, new VirtualClock(1), () => 50);
     assert.equal(cache.get('default', 'a')?.metadata.name, 'a');
   });
 
-  it('hears of changes late, in order, each with what it knew before', async () => {
+  it('receives changes late and in order, each with the previous state', async () => {
     const clock = new VirtualClock(1);
     const { client, send } = aSource();
     const delays = [80, 10, 40];
@@ -76,7 +76,7 @@ describe('a controller’s cache', () => {
     assert.equal(cache.get('default', 'a'), undefined);
   });
 
-  it('finds by owner what was there, through changes of owner', async () => {
+  it('finds objects by owner, also after a change of owner', async () => {
     const clock = new VirtualClock(1);
     const { client, send } = aSource([aPod('a', 1, 'x'), aPod('b', 1)]);
     const cache = new Cache(client, PODS, clock, () => 0);
@@ -87,7 +87,7 @@ describe('a controller’s cache', () => {
     assert.deepEqual([names(cache.controlledBy('x')), names(cache.orphans('default'))], [['b'], []]);
   });
 
-  it('is deaf once stopped, also to what was under way', async () => {
+  it('receives nothing after it is stopped, not even pending changes', async () => {
     const clock = new VirtualClock(1);
     const { client, send } = aSource();
     const cache = new Cache(
@@ -106,7 +106,7 @@ describe('a controller’s cache', () => {
 });
 
 describe('a work queue', () => {
-  it('works on a key once for several additions, and again when added meanwhile', async () => {
+  it('processes a key once for several additions, and again if added in the meantime', async () => {
     const clock = new VirtualClock(1);
     const started: number[] = [];
     const queue = new WorkQueue(clock, async (key) => {
@@ -125,7 +125,7 @@ describe('a work queue', () => {
     assert.ok(queue.idle);
   });
 
-  it('tries again after 5, 10, 20 … ms, and forgets the failures after a success', async () => {
+  it('retries after 5, 10, 20 … ms, and resets the delay after a success', async () => {
     const clock = new VirtualClock(1);
     const at: number[] = [];
     const errors: string[] = [];
@@ -163,7 +163,7 @@ describe('a work queue', () => {
     );
   });
 
-  it('gives up after the retries it is allowed, until the key is added again', async () => {
+  it('stops after the maximum of retries, until the key is added again', async () => {
     const clock = new VirtualClock(1);
     let runs = 0;
     const queue = new WorkQueue(clock, () => Promise.reject(new Error(String(++runs))), { maxRetries: 2 });
@@ -177,7 +177,7 @@ describe('a work queue', () => {
 });
 
 describe('a controller that crashes', () => {
-  it('sends nothing it had not sent, forgets what it knew, and starts afresh', async () => {
+  it('sends no pending requests, loses its state, and starts again', async () => {
     const clock = new VirtualClock(1);
     const { client, requests } = aSource([aPod('a')]);
     let lives = 0;

@@ -1,4 +1,4 @@
-// The stand-in scheduler and kubelet: Pods that run, fail, restart, stop and move on command.
+// The stand-in scheduler and kubelet: Pods run, fail, restart, stop and move.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { fateOf } from '../../src/controllers/node/keys.ts';
@@ -75,7 +75,7 @@ describe('the stand-in kubelet', () => {
     assert.deepEqual(status.podIPs, [{ ip: status.podIP }]);
   });
 
-  it('shows a container being created, if people look', async () => {
+  it('shows a container being created, if enabled', async () => {
     const cluster = await aCluster({ verbose: true, readyMs: 5000 });
     await createPod(cluster, 'web:1');
     await cluster.run(1000);
@@ -124,7 +124,7 @@ describe('the stand-in kubelet', () => {
     assert.ok(!ready);
   });
 
-  it('a Pod that is never restarted ends: well, or with :crash badly', async () => {
+  it('a Pod with restartPolicy Never ends: Succeeded, or Failed with :crash', async () => {
     for (const [image, phase, exitCode] of [
       ['web:1', 'Succeeded', 0],
       ['web:crash', 'Failed', 1],
@@ -157,7 +157,7 @@ describe('the stand-in kubelet', () => {
     assert.equal(container(cluster).restartCount, 2);
   });
 
-  it('makes a Pod unready for as long as its annotation says so', async () => {
+  it('makes a Pod unready while its annotation is false', async () => {
     const cluster = await aCluster();
     await createPod(cluster, 'web:1');
     await cluster.settled();
@@ -170,7 +170,7 @@ describe('the stand-in kubelet', () => {
     assert.ok(isAvailable(pod(cluster)));
   });
 
-  it('takes a running container for what it is after a restart of its own', async () => {
+  it('keeps running containers after a restart of the kubelet', async () => {
     const cluster = await aCluster();
     await createPod(cluster, 'web:1');
     await cluster.settled();
@@ -201,7 +201,7 @@ describe('the stand-in scheduler', () => {
   const patchNode = (cluster: VirtualCluster, name: string, body: object): Promise<KubeObject> =>
     cluster.client.request('PATCH', `/api/v1/nodes/${name}`, { type: MERGE, body });
 
-  it('leaves a Pod that no node takes pending, says why, and places it when one does', async () => {
+  it('keeps a Pod pending while no node accepts it, with the reason', async () => {
     const cluster = await aCluster({ nodes: 2 });
     await createPod(cluster, 'web:1', { nodeSelector: { disk: 'ssd' } });
     await cluster.settled();

@@ -59,7 +59,7 @@ describe('deployment controller: rolling update', () => {
     );
   });
 
-  it('touches nothing while a ReplicaSet reports more available Pods than it wants: that status is old', () => {
+  it('changes nothing while a ReplicaSet reports more available Pods than desired: the status is outdated', () => {
     assert.deepEqual(rolling(r10, { replicas: 4, available: 4 }, { replicas: 8, available: 10 }), []);
   });
 
@@ -86,11 +86,11 @@ describe('deployment controller: scaling', () => {
   const scaled = (shape: DeploymentShape, fresh: ReplicaSetShape, ...old: ReplicaSetShape[]): string[] =>
     plan(planScale, { maxSurge: 0, maxUnavailable: 1, ...shape }, fresh, ...old);
 
-  it('gives the only active ReplicaSet all of it, whichever version it is', () => {
+  it('scales the only active ReplicaSet, regardless of its version', () => {
     assert.deepEqual(scaled({ replicas: 6 }, { replicas: 0 }, { replicas: 10, available: 10 }), ['old0=6']);
   });
 
-  it('gives it to the newest when none is active', () => {
+  it('scales the newest ReplicaSet if none is active', () => {
     assert.deepEqual(scaled({ replicas: 6 }, { replicas: 0 }, { replicas: 0 }), ['new=6']);
     const only = [aReplicaSet({ name: 'a', age: 1 }), aReplicaSet({ name: 'b', age: 2 })];
     assert.deepEqual(
@@ -99,11 +99,11 @@ describe('deployment controller: scaling', () => {
     );
   });
 
-  it('leaves everything alone when sizes are right, and only renews what they are right for', () => {
+  it('changes no sizes if they are right, and only updates annotations', () => {
     assert.deepEqual(scaled({ replicas: 10 }, { replicas: 5, max: 10 }, { replicas: 5, max: 10 }), ['old0=5', 'new=5']);
   });
 
-  it('takes old versions away beside a new one that has all it needs', () => {
+  it('removes old versions if the new one is complete', () => {
     assert.deepEqual(scaled({ replicas: 4 }, { replicas: 4, available: 4, desired: 4 }, { replicas: 2 }), ['old0=0']);
   });
 
@@ -144,7 +144,7 @@ describe('deployment controller: scaling', () => {
     });
   }
 
-  it('falls back to the Deployment’s own count when nobody wrote down what the size was', () => {
+  it('uses the Deployment’s own count if no annotation records the size', () => {
     assert.deepEqual(scaled({ replicas: 20, status: { replicas: 10 } }, { replicas: 2 }, { replicas: 8 }), [
       'old0=16',
       'new=4',

@@ -1,4 +1,4 @@
-// What a ReplicaSet makes of its Pods: counts, and which go first.
+// Pods of a ReplicaSet: counts, and which to delete first.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { podsToDelete, untilAvailableMs } from '../../src/controllers/replicaset/pods.ts';
@@ -74,11 +74,11 @@ describe('replicaset controller: which Pods go first', () => {
     assert.notEqual(first(...pods), 'a');
   });
 
-  it('tells ages apart by their magnitude only', () => {
+  it('compares ages by order of magnitude only', () => {
     assert.equal(first(aPod('a', { readySeconds: 3001 }), aPod('b', { readySeconds: 3000 })), 'a');
   });
 
-  it('takes all of them without asking when all must go', () => {
+  it('takes all Pods without ranking if all must go', () => {
     assert.equal(podsToDelete([aPod('a'), aPod('b')], [], 5, NOW).length, 2);
   });
 });
@@ -101,7 +101,7 @@ describe('replicaset controller: counts', () => {
     assert.ok(untilAvailableMs(aPod('a', { readySeconds: 1e6 }), 2147483646, NOW)! > 2 ** 31);
   });
 
-  it('says that Pods could not be created, once, until they can', () => {
+  it('reports that Pods cannot be created, once, until they can', () => {
     const failing = replicaSet(0);
     const { status } = countPods(failing, [], 0, new Error('quota'), NOW);
     assert.deepEqual(
@@ -115,7 +115,7 @@ describe('replicaset controller: counts', () => {
 });
 
 describe('replicaset controller: expectations', () => {
-  it('are unmet until everything asked for has been seen, or five minutes have passed', async () => {
+  it('are unmet until all requested changes are visible, or for five minutes', async () => {
     const clock = new VirtualClock(1);
     const expectations = new Expectations(clock);
     assert.ok(expectations.satisfied('a'));

@@ -1,4 +1,4 @@
-// The controllers get by with the rights that Kubernetes gives them.
+// The controllers work with the rights of their Kubernetes roles.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { bootstrapObjects } from '../../src/auth/index.ts';
@@ -9,7 +9,7 @@ import { aDeployment, imagePatch } from './support.ts';
 const CORE = '/api/v1/namespaces';
 
 describe('the controllers’ rights', () => {
-  it('are enough for a busy day, and nobody is in system:masters', async () => {
+  it('are sufficient without system:masters', async () => {
     const cluster = new VirtualCluster({ seed: 3, masters: false, verbose: true, caBundle: 'PEM', nodes: 2 });
     const admin = cluster.cluster.client(ADMIN);
     const create = (path: string, body: object): Promise<unknown> => admin.request('POST', path, { body });
@@ -56,7 +56,7 @@ describe('the controllers’ rights', () => {
     );
   });
 
-  it('are what they live by: without roles nothing starts', async () => {
+  it('are required: without roles nothing starts', async () => {
     const cluster = new VirtualCluster({ seed: 3, masters: false });
     await assert.rejects(cluster.start(), /User "system:node:n0" cannot create resource "nodes"/);
   });

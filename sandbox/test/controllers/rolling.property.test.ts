@@ -115,7 +115,7 @@ describe(`native rolling updates, over ${HISTORIES} histories each`, () => {
     }
   });
 
-  it('end at the right size and version whatever edits and scaling come at any moment', async function () {
+  it('end at the right size and version after any edits and scaling', async function () {
     this.timeout(30_000 + HISTORIES * 1000);
     for (let seed = 1; seed <= HISTORIES; seed++) {
       const shape = shapeOf(seed);

@@ -1,4 +1,4 @@
-// What keeps a cluster tidy and its numbers true: garbage, namespaces, endpoints, disruption budgets, autoscaling.
+// Garbage collection, namespaces, endpoints, disruption budgets, autoscaling.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { KubeObject } from '../../src/core/types.ts';
@@ -34,7 +34,7 @@ const configMaps = (cluster: VirtualCluster): KubeObject[] => [...cluster.cluste
 const names = (objects: readonly KubeObject[]): string[] => objects.map(({ metadata }) => metadata.name);
 
 describe('the garbage collector', () => {
-  it('Background: takes ReplicaSets and Pods after their Deployment', async () => {
+  it('Background: deletes ReplicaSets and Pods after their Deployment', async () => {
     const cluster = await aRunningDeployment({ replicas: 3 });
     await remove(cluster, DEPLOYMENT, 'Background');
     assert.equal(cluster.deployment('web'), undefined);
@@ -61,7 +61,7 @@ describe('the garbage collector', () => {
     assert.equal(cluster.pods().length, 2);
   });
 
-  it('collects what is created for an owner that is gone, or another object of the same name', async () => {
+  it('deletes dependents of a deleted owner, also if a new object has its name', async () => {
     const cluster = await aCluster();
     await createOwned(cluster, 'owner', []);
     const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: 'of-an-earlier-one' };
@@ -72,7 +72,7 @@ describe('the garbage collector', () => {
     assert.deepEqual(names(configMaps(cluster)), ['owner']);
   });
 
-  it('keeps what still has an owner, and strikes out the one that is gone', async () => {
+  it('keeps objects with a remaining owner, and removes the reference to the deleted one', async () => {
     const cluster = await aCluster();
     await createOwned(cluster, 'a', []);
     await createOwned(cluster, 'b', []);
@@ -128,7 +128,7 @@ describe('a namespace', () => {
   const find = (cluster: VirtualCluster): KubeObject | undefined =>
     cluster.cluster.store.get('/namespaces', '', 'shop');
 
-  it('gets a ServiceAccount and the cluster’s CA, again when they are deleted', async () => {
+  it('gets a ServiceAccount and the cluster’s CA, and again after their deletion', async () => {
     const cluster = await withShop({ caBundle: 'PEM' });
     const { store } = cluster.cluster;
     const there = (): unknown[] => [
@@ -142,7 +142,7 @@ describe('a namespace', () => {
     assert.deepEqual(there(), ['default', 'PEM']);
   });
 
-  it('is emptied before it goes', async () => {
+  it('is emptied before its removal', async () => {
     const cluster = await withShop({ caBundle: 'PEM' });
     await createIn(cluster, aDeployment({ replicas: 2 }));
     await cluster.settled();
@@ -153,7 +153,7 @@ describe('a namespace', () => {
     assert.deepEqual(names(cluster.replicaSets('shop')), []);
   });
 
-  it('waits for what has finalizers, and says for which', async () => {
+  it('waits for objects with finalizers, and lists them', async () => {
     const cluster = await withShop();
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held', finalizers: ['example.com/hold'] } };
     await cluster.client.request('POST', `${SHOP}/configmaps`, { body });
@@ -181,7 +181,7 @@ describe('a namespace', () => {
 describe('a Service', () => {
   const aService = (spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec });
 
-  it('has the addresses of its Pods, ready ones apart from those that are not', async () => {
+  it('has the addresses of its Pods, with separate lists of ready and unready ones', async () => {
     const cluster = await aRunningDeployment({ replicas: 2 });
     const ports = [{ port: 80, targetPort: 8080, protocol: 'TCP' }];
     const body = aService({ selector: { app: 'web' }, ports });
@@ -284,7 +284,7 @@ describe('a HorizontalPodAutoscaler', () => {
     });
   }
 
-  it('follows its annotation, also against a hand that scales the Deployment', async () => {
+  it('follows its annotation, also if a user scales the Deployment', async () => {
     const cluster = await withAutoscaler('6');
     await cluster.scale('web', 3);
     await cluster.run(40_000);

@@ -57,7 +57,7 @@ describe('conversion', () => {
     assert.deepEqual(object, { ...v2('a'), apiVersion: 'example.com/v1' });
   });
 
-  it('shows in a version only what its schema knows', async () => {
+  it('contains only the fields of the version’s schema', async () => {
     const field = (name: string): Schema => ({ type: 'object', properties: { [name]: { type: 'string' } } });
     const versions = [version('v1', field('old')), version('v2', field('new'), { storage: false })];
     const [v1] = resourceTypesOf(definition(versions));
@@ -70,7 +70,7 @@ describe('conversion', () => {
     assert.deepEqual(await v1!.convert!([stored], 'v1'), [stored]);
   });
 
-  it('asks once for all that are not in the version yet, and keeps the order', async () => {
+  it('converts all objects in one call, and keeps the order', async () => {
     const calls: Review[] = [];
     const there = gadget({ old: 1 });
     const result = await convertObjects(
@@ -94,7 +94,7 @@ describe('conversion', () => {
     );
   });
 
-  it('asks nobody when there is nothing to convert', async () => {
+  it('sends no call if there is nothing to convert', async () => {
     const calls: Review[] = [];
     await convertObjects(
       spec,
@@ -176,7 +176,7 @@ describe('conversion', () => {
     });
   }
 
-  it('fails when the webhook answers another question', async () => {
+  it('fails if the webhook returns another uid', async () => {
     const send: SendReview = () =>
       Promise.resolve({
         kind: 'ConversionReview',

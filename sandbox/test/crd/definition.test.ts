@@ -65,7 +65,7 @@ describe('a definition', () => {
     ]);
   });
 
-  it('tells of schemas that differ by version, and of one that all share in one place', () => {
+  it('reports schema errors per version, and those of a shared schema once', () => {
     const bad: Schema = { type: 'object', properties: { x: {} } };
     const why = 'Required value: must not be empty for specified object fields';
     assert.deepEqual(refusals(withSpec(bad)), [`${at}.properties[x].type: ${why}`]);
@@ -165,14 +165,14 @@ describe('a definition', () => {
     });
   }
 
-  it('is refused for fields that only alternatives at the root name', () => {
+  it('is refused for fields that only appear in alternatives at the root', () => {
     const root = { type: 'object', anyOf: [{ properties: { a: { minimum: 1 } } }] };
     assert.deepEqual(refusals(withSpec(spec, { schema: { openAPIV3Schema: root } })), [
       'spec.validation.openAPIV3Schema.properties[a]: Required value: because it is defined in spec.validation.openAPIV3Schema.anyOf[0].properties[a]',
     ]);
   });
 
-  it('is refused for a rule that does not compile, and for oldSelf where nothing can be found again', () => {
+  it('is refused for a rule that does not compile, and for oldSelf in lists without keys', () => {
     const rule = (text: string): Schema => ({
       type: 'object',
       properties: { n: { type: 'integer' } },
@@ -263,7 +263,7 @@ describe('establishing a definition', () => {
     assert.equal(establish(crd, '2026-02-02T00:00:00Z'), undefined, 'there is nothing more to do');
   });
 
-  it('refuses names that another of its group has', () => {
+  it('refuses names that another definition of the group has', () => {
     const first = establish(withSpec(spec), 'T')!;
     const second = definition([version('v1', spec)], { names: { plural: 'others', kind: 'Gadget' } });
     second.metadata.name = 'others.example.com';
@@ -294,7 +294,7 @@ describe('the rows of a definition', () => {
     );
   });
 
-  it('print the age where nothing else is asked for', () => {
+  it('print the age by default', () => {
     const [row] = resourceTypesOf(withSpec(spec));
     assert.deepEqual(
       row!.columns.map(({ name, type, value }) => [name, type, value]),
@@ -308,7 +308,7 @@ describe('A version that is deprecated', () => {
     resourceTypesOf(definition(versions)).map(({ deprecationWarning }) => deprecationWarning);
   const old = { storage: false, deprecated: true };
 
-  it('warns in its own words, or points to the newest that is not', () => {
+  it('has its own warning, or names the newest version that is not deprecated', () => {
     assert.deepEqual(
       warnings([
         version('v1alpha1', { type: 'object' }, old),
@@ -325,7 +325,7 @@ describe('A version that is deprecated', () => {
     );
   });
 
-  it('points nowhere when there is nothing newer', () => {
+  it('names no version if there is no newer one', () => {
     assert.deepEqual(warnings([version('v1', { type: 'object' }, { deprecated: true })]), [
       'example.com/v1 Gadget is deprecated',
     ]);

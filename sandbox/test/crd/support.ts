@@ -1,4 +1,4 @@
-// Definitions for these tests, short.
+// Short definitions for these tests.
 import type { FieldError, KubeObject, ResourceType, Schema } from '../../src/core/types.ts';
 import { defaultDefinition, prepareDefinition, resourceTypesOf, validateCrd } from '../../src/crd/index.ts';
 

@@ -100,7 +100,7 @@ describe('a custom resource', () => {
     });
   }
 
-  it('is told about every missing field, also in maps and lists', () => {
+  it('reports all missing fields, also in maps and lists', () => {
     const item = object({ id: { type: 'string' } }, { required: ['id'] });
     assert.deepEqual(
       problems(
@@ -114,7 +114,7 @@ describe('a custom resource', () => {
     );
   });
 
-  it('may be null where the schema is nullable, and may have a format that nobody knows', () => {
+  it('may be null where the schema is nullable, and may have an unknown format', () => {
     assert.deepEqual(
       problems(object({ a: { type: 'string', nullable: true }, b: { type: 'string', format: 'colour' } }), {
         a: null,
@@ -124,7 +124,7 @@ describe('a custom resource', () => {
     );
   });
 
-  it('is told about alternatives: the whole first, then what the best of them lacks', () => {
+  it('reports the failed alternatives, then the errors of the best one', () => {
     const either = object(
       { a: { type: 'string' }, b: { type: 'string' } },
       { oneOf: [{ required: ['a'] }, { required: ['b'] }] },
@@ -146,7 +146,7 @@ describe('a custom resource', () => {
     ]);
   });
 
-  it('may keep what is wrong where it does not change it', () => {
+  it('may keep invalid parts that do not change', () => {
     const schema = object({ a: { type: 'integer', maximum: 5 }, b: { type: 'integer' } });
     assert.deepEqual(problems(schema, { a: 9, b: 2 }, { a: 9, b: 1 }), []);
     assert.deepEqual(problems(schema, { a: 8 }, { a: 9 }), [
@@ -154,7 +154,7 @@ describe('a custom resource', () => {
     ]);
   });
 
-  it('has nothing twice in sets and list maps', () => {
+  it('has no duplicates in sets and list maps', () => {
     const schema = object({
       set: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
       map: {
@@ -176,7 +176,7 @@ describe('a custom resource', () => {
     );
   });
 
-  it('says what its embedded resources are', () => {
+  it('requires kind and apiVersion in embedded resources', () => {
     const schema = object({
       whole: { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true },
     });
@@ -186,12 +186,12 @@ describe('a custom resource', () => {
     ]);
   });
 
-  it('says its own kind and version', () => {
+  it('requires kind and apiVersion', () => {
     const errors = typeWithSpec({ type: 'object' }).validate!({ ...gadget({}), kind: 'Other' }, undefined);
     assert.deepEqual(errors.map(text), ['kind: Invalid value: "Other": must be Gadget']);
   });
 
-  it('scales to what can be counted', () => {
+  it('scales only to valid numbers', () => {
     const type = typeWithSpec(object({ n: { type: 'integer' } }), {
       subresources: { scale: { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' } },
     });
@@ -202,7 +202,7 @@ describe('a custom resource', () => {
 });
 
 describe('the status of a custom resource', () => {
-  it('is checked alone, its paths told from itself', () => {
+  it('is validated separately, with paths relative to it', () => {
     const type = typeWithSpec(
       { type: 'object', required: ['x'] },
       {
@@ -230,25 +230,25 @@ describe('rules in CEL', () => {
     },
   );
 
-  it('are checked where they stand', () => {
+  it('are evaluated on their part of the object', () => {
     assert.deepEqual(problems(limited, { min: 2, max: 1 }), ['spec: Invalid value: min above max']);
     assert.deepEqual(problems(limited, { min: 1, max: 1 }), []);
   });
 
-  it('fail loudly when they cannot be evaluated', () => {
+  it('report an error if they cannot be evaluated', () => {
     assert.deepEqual(problems(limited, { min: 2 }), [
       'spec: Invalid value: "object": no such key: max evaluating rule: min above max',
     ]);
   });
 
-  it('are not checked of what is invalid anyway', () => {
+  it('are not evaluated on invalid values', () => {
     assert.deepEqual(problems(limited, { min: 'x' }), [
       'spec.min: Invalid value: "string": spec.min in body must be of type integer: "string"',
       '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
     ]);
   });
 
-  it('compare with the object before, once there is one', () => {
+  it('compare with the previous object, if there is one', () => {
     const fixed = object({
       size: {
         type: 'string',
@@ -262,7 +262,7 @@ describe('rules in CEL', () => {
     assert.deepEqual(problems(fixed, { size: 'a' }, { size: 'a' }), []);
   });
 
-  it('find items of list maps again by their keys', () => {
+  it('match items of list maps by their keys', () => {
     const items: Schema = object(
       { id: { type: 'string' }, v: { type: 'integer' } },
       {
@@ -295,7 +295,7 @@ describe('rules in CEL', () => {
     );
   });
 
-  it('may go on failing where nothing changes', () => {
+  it('may continue to fail on unchanged parts', () => {
     const schema = object({ inner: limited, other: { type: 'integer' } });
     const bad = { min: 2, max: 1 };
     assert.deepEqual(problems(schema, { inner: bad, other: 2 }, { inner: bad, other: 1 }), []);
@@ -316,7 +316,7 @@ describe('defaults', () => {
     kept: { type: 'string', nullable: true },
   });
 
-  it('are filled in at every depth, nulls that may not be are dropped or replaced', () => {
+  it('are set at every depth; invalid nulls are dropped or replaced', () => {
     const made = gadget({ mode: null, deep: {}, list: [{}, { on: false }], map: { k: {} }, gone: null, kept: null });
     typeWithSpec(schema).default!(made);
     assert.deepEqual(made['spec'], {

@@ -1,4 +1,4 @@
-// Create, get, update, patch: names, versions, dry runs, generations, and the words of refusals.
+// Create, get, update, patch: names, versions, dry runs, generations, error texts.
 import assert from 'node:assert/strict';
 import { CONFIG_MAPS, configMap, deployment, DEPLOYMENTS, podSpec, TestCluster } from './support.ts';
 
@@ -15,7 +15,7 @@ describe('Creating', () => {
     assert.deepEqual((await api.get(`${CONFIG_MAPS}/a`)).body, body);
   });
 
-  it('makes names up from generateName, in the safe alphabet and within 63 characters', async () => {
+  it('generates names from generateName, in the safe alphabet and with at most 63 characters', async () => {
     const api = new TestCluster();
     const base = 'x'.repeat(70);
     const first = await api.post(CONFIG_MAPS, { metadata: { generateName: `${base}-` } });
@@ -118,7 +118,7 @@ describe('Creating', () => {
     assert.equal((await api.post(`${CONFIG_MAPS}?dryRun=All`, configMap('a'))).status, 409);
   });
 
-  it('in a namespace that is going is refused', async () => {
+  it('in a terminating namespace is refused', async () => {
     const api = new TestCluster();
     await api.post('/api/v1/namespaces', { metadata: { name: 'old' } });
     await api.delete('/api/v1/namespaces/old');
@@ -136,7 +136,7 @@ describe('Creating', () => {
 });
 
 describe('Updating', () => {
-  it('replaces everything but what the server keeps', async () => {
+  it('replaces everything except the fields of the server', async () => {
     const api = new TestCluster();
     const { body: created } = await api.post(CONFIG_MAPS, configMap('a', { labels: { x: 'y' } }));
     const { status, body } = await api.put(`${CONFIG_MAPS}/a`, { ...configMap('a'), data: { other: '1' } });
@@ -148,7 +148,7 @@ describe('Updating', () => {
     assert.notEqual(body.metadata.resourceVersion, created.metadata.resourceVersion);
   });
 
-  it('with nothing changed keeps the resourceVersion, and nobody hears of it', async () => {
+  it('without a change keeps the resourceVersion and sends no event', async () => {
     const api = new TestCluster();
     const { body: created } = await api.post(CONFIG_MAPS, configMap('a'));
     const { events } = await api.watch(`${CONFIG_MAPS}?watch=1&resourceVersion=${created.metadata.resourceVersion}`);
@@ -228,7 +228,7 @@ describe('Updating', () => {
     assert.match(uid.body.message, /metadata\.uid: Invalid value: "x": field is immutable/);
   });
 
-  it('says so when owner references were repeated', async () => {
+  it('warns about duplicate owner references', async () => {
     const owner = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u' };
     const { headers, body } = await new TestCluster().post(
       CONFIG_MAPS,
@@ -273,7 +273,7 @@ describe('Generations', () => {
 });
 
 describe('Status and scale', () => {
-  it('are written apart from the rest', async () => {
+  it('are written separately', async () => {
     const api = new TestCluster();
     const { body: created } = await api.post(DEPLOYMENTS, { ...deployment('web'), status: { replicas: 9 } });
     assert.deepEqual(created.status, {});
@@ -301,7 +301,7 @@ describe('Status and scale', () => {
     assert.equal(body.message, 'the server could not find the requested resource');
   });
 
-  it('Scale shows replicas and selector, and refuses what cannot be', async () => {
+  it('Scale shows replicas and selector, and refuses invalid values', async () => {
     const api = new TestCluster();
     await api.post(DEPLOYMENTS, deployment('web', { replicas: 3 }));
     const path = `${DEPLOYMENTS}/web/scale`;
@@ -326,7 +326,7 @@ describe('Status and scale', () => {
   });
 });
 
-describe('What nobody serves', () => {
+describe('An unknown path, method or type', () => {
   it('is answered in the words of Go for paths, and as a Status for methods and types', async () => {
     const api = new TestCluster();
     const missing = await api.get('/apis/nope.example.com/v1/things');
@@ -341,7 +341,7 @@ describe('What nobody serves', () => {
     assert.equal(accept.status, 406);
   });
 
-  it('protobuf is asked for in vain, JSON as the second choice is served', async () => {
+  it('an Accept header with protobuf fails, unless JSON is the second choice', async () => {
     const api = new TestCluster();
     await api.post(CONFIG_MAPS, configMap('a'));
     const { status, body } = await api.get(`${CONFIG_MAPS}/a`, {
@@ -381,7 +381,7 @@ describe('A caller in the same process', () => {
     assert.equal(status.spec, scaled.spec);
   });
 
-  it('hears of the present state and every change', async () => {
+  it('receives the current objects and each change', async () => {
     const { cluster } = new TestCluster();
     const client = cluster.client();
     await client.request('POST', '/api/v1/namespaces/default/pods', {

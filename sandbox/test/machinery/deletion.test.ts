@@ -10,7 +10,7 @@ const running = async (api: TestCluster, name: string, labels: object = {}): Pro
 };
 
 describe('Deleting', () => {
-  it('answers with a Status that names what is gone', async () => {
+  it('answers with a Status that names the object', async () => {
     const api = new TestCluster();
     const { body: created } = await api.post(DEPLOYMENTS, deployment('web'));
     const { status, body } = await api.delete(`${DEPLOYMENTS}/web`);
@@ -74,7 +74,7 @@ describe('Deleting', () => {
     assert.match(both.body.message, /orphanDependents and deletionPropagation cannot be both set/);
   });
 
-  it('minds preconditions', async () => {
+  it('checks preconditions', async () => {
     const api = new TestCluster();
     const { body: created } = await api.post(CONFIG_MAPS, configMap('a'));
     const uid = await api.delete(`${CONFIG_MAPS}/a`, { preconditions: { uid: 'other' } });
@@ -99,7 +99,7 @@ describe('Deleting', () => {
     assert.equal((await api.get(`${CONFIG_MAPS}/a`)).status, 200);
   });
 
-  it('a collection takes what the selector finds', async () => {
+  it('a collection deletes the objects that the selector matches', async () => {
     const api = new TestCluster();
     for (const name of ['a', 'b', 'c'])
       await api.post(CONFIG_MAPS, configMap(name, { labels: { keep: String(name === 'b') } }));
@@ -113,7 +113,7 @@ describe('Deleting', () => {
 });
 
 describe('A Pod', () => {
-  it('that runs is marked with its grace period, and removed when nothing is left of it', async () => {
+  it('that runs gets a grace period, and is removed when its containers have ended', async () => {
     const api = new TestCluster();
     await running(api, 'a');
     const { body } = await api.delete(`${PODS}/a`);
@@ -129,7 +129,7 @@ describe('A Pod', () => {
     assert.equal((await api.get(`${PODS}/a`)).status, 404);
   });
 
-  it('that is on no node goes at once', async () => {
+  it('without a node is removed at once', async () => {
     const api = new TestCluster();
     await api.post(PODS, pod('a'));
     await api.delete(`${PODS}/a`);
@@ -169,7 +169,7 @@ describe('An eviction', () => {
     assert.ok((await api.get(`${PODS}/a`)).body.metadata.deletionTimestamp);
   });
 
-  it('spends what the budget allows, and is refused when that is nothing', async () => {
+  it('uses the budget, and is refused if the budget is exhausted', async () => {
     const api = new TestCluster();
     await running(api, 'a', { app: 'web' });
     await running(api, 'b', { app: 'web' });
@@ -191,7 +191,7 @@ describe('An eviction', () => {
     assert.equal((await api.get(`${PODS}/b`)).body.metadata.deletionTimestamp, undefined);
   });
 
-  it('under two budgets cannot be judged', async () => {
+  it('with two budgets is an error', async () => {
     const api = new TestCluster();
     await running(api, 'a', { app: 'web' });
     await api.post(BUDGETS, budget('web'));
@@ -203,7 +203,7 @@ describe('An eviction', () => {
 });
 
 describe('A namespace', () => {
-  it('goes in two steps: marked, then finalized', async () => {
+  it('is removed in two steps: marked, then finalized', async () => {
     const api = new TestCluster();
     const path = '/api/v1/namespaces/old';
     const { body: created } = await api.post('/api/v1/namespaces', { metadata: { name: 'old' } });
@@ -219,7 +219,7 @@ describe('A namespace', () => {
     assert.equal((await api.get(path)).status, 404);
   });
 
-  it('that the cluster needs stays', async () => {
+  it('that is protected cannot be deleted', async () => {
     const { status, body } = await new TestCluster().delete('/api/v1/namespaces/kube-system');
     assert.deepEqual(
       [status, body.message],

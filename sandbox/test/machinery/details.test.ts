@@ -1,4 +1,4 @@
-// Answers of the API server that clients seldom see, in its own words.
+// Rare answers of the API server, with its exact texts.
 import assert from 'node:assert/strict';
 import { CONFIG_MAPS, configMap, DEPLOYMENTS, pod, PODS, podSpec, TestCluster } from './support.ts';
 
@@ -137,7 +137,7 @@ describe('The API server refuses', () => {
     assert.doesNotMatch(JSON.stringify(body), /hidden/);
   });
 
-  it('numbers that are none, and continue tokens of nobody', async () => {
+  it('invalid numbers and continue tokens', async () => {
     const api = new TestCluster();
     for (const query of ['limit=a', 'watch=1&timeoutSeconds=a']) {
       const { status, body } = await api.get(`${CONFIG_MAPS}?${query}`);
@@ -202,7 +202,7 @@ describe('A Pod', () => {
     );
   });
 
-  it('gets back the tolerations of sick nodes when an update leaves them out', async () => {
+  it('keeps the default tolerations if an update omits them', async () => {
     const api = new TestCluster();
     await api.post(PODS, pod('a'));
     const { body } = await api.merge(`${PODS}/a`, { spec: { tolerations: [{ key: 'x', operator: 'Exists' }] } });
@@ -212,7 +212,7 @@ describe('A Pod', () => {
     );
   });
 
-  it('that goes at once is answered with when it went', async () => {
+  it('that is removed at once is returned with its deletion time', async () => {
     const api = new TestCluster();
     await api.post(PODS, pod('a'));
     const { body } = await api.delete(`${PODS}/a`);
@@ -223,7 +223,7 @@ describe('A Pod', () => {
 });
 
 describe('Stored as the API server stores it', () => {
-  it('a Service drops what only its former type needed', async () => {
+  it('a Service drops fields that only its former type needs', async () => {
     const api = new TestCluster();
     const path = `${CORE}/services`;
     await api.post(path, { metadata: { name: '1a' }, spec: { type: 'LoadBalancer', ports: [{ port: 80 }] } });
@@ -249,7 +249,7 @@ describe('Stored as the API server stores it', () => {
     assert.match(again.body.message, /failed to allocate IP [\d.]+: provided IP is already allocated$/);
   });
 
-  it('a StatefulSet says what its claims are', async () => {
+  it('a StatefulSet has kind and apiVersion in its claims', async () => {
     const claim = { metadata: { name: 'v' }, spec: { accessModes: ['ReadWriteOnce'] } };
     const { body } = await new TestCluster().post(`${APPS}/statefulsets`, {
       metadata: { name: 'a' },
@@ -262,7 +262,7 @@ describe('Stored as the API server stores it', () => {
     assert.deepEqual(stored.status, { phase: 'Pending' });
   });
 
-  it('a LimitRange asks for as much as it allows', async () => {
+  it('a LimitRange gets default requests from its limits', async () => {
     const limits = [{ type: 'Container', max: { cpu: '2' }, default: { cpu: '1' } }];
     const { body } = await new TestCluster().post(`${CORE}/limitranges`, { metadata: { name: 'a' }, spec: { limits } });
     assert.deepEqual(body.spec.limits[0].defaultRequest, { cpu: '1' });

@@ -1,4 +1,4 @@
-// Discovery, version and health: what clients ask before anything else.
+// Discovery, version and health.
 import assert from 'node:assert/strict';
 import { compareVersions } from '../../src/core/discovery.ts';
 import type { KubeObject } from '../../src/core/types.ts';
@@ -55,7 +55,7 @@ describe('Discovery', () => {
     assert.deepEqual((await api.get('/api')).body.versions, ['v1']);
   });
 
-  it('comes in one piece for those who ask for it so', async () => {
+  it('is aggregated on request', async () => {
     const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
     const { headers, body } = await new TestCluster().get('/apis', { accept });
     assert.equal(body.kind, 'APIGroupDiscoveryList');
@@ -109,14 +109,14 @@ describe('Discovery', () => {
 });
 
 describe('The server', () => {
-  it('says its version and that it is well', async () => {
+  it('reports its version and health', async () => {
     const api = new TestCluster();
     assert.equal((await api.get('/version')).body.gitVersion, 'v1.36.2');
     for (const path of ['/healthz', '/livez', '/readyz', '/readyz/ping'])
       assert.equal((await api.get(path)).body, 'ok');
   });
 
-  it('tells nobody in particular what is there', async () => {
+  it('allows anonymous discovery', async () => {
     const api = new TestCluster();
     const user = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
     const { status, body } = await api.get('/apis', { user });

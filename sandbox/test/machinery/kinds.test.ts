@@ -1,4 +1,4 @@
-// Native kinds: defaults, and the words for the usual mistakes.
+// Native kinds: defaults, and the error texts of common mistakes.
 import assert from 'node:assert/strict';
 import { CONFIG_MAPS, deployment, DEPLOYMENTS, pod, PODS, podSpec, TestCluster, type Answer } from './support.ts';
 
@@ -93,7 +93,7 @@ describe('A Deployment', () => {
 });
 
 describe('A Pod', () => {
-  it('gets what defaults and built-in admission give it', async () => {
+  it('gets the values of defaults and built-in admission', async () => {
     const { body } = await new TestCluster().post(PODS, {
       metadata: { name: 'a' },
       spec: {
@@ -215,7 +215,7 @@ describe('ConfigMaps and Secrets', () => {
       'Secret "s" is invalid: data[tls.key]: Required value',
     ));
 
-  it('that are immutable stay so', async () => {
+  it('stay immutable', async () => {
     const api = new TestCluster();
     await api.post(CONFIG_MAPS, { metadata: { name: 'a' }, immutable: true, data: { k: '1' } });
     const { body } = await api.merge(`${CONFIG_MAPS}/a`, { data: { k: '2' } });
@@ -251,7 +251,7 @@ describe('Events', () => {
     assert.equal(found.body.items.length, 1);
   });
 
-  it('are about something in their namespace', () =>
+  it('must be about an object in their namespace', () =>
     refused(
       '/api/v1/namespaces/default/events',
       { metadata: { name: 'e' }, involvedObject: { kind: 'Pod', name: 'p', namespace: 'other' } },
@@ -276,7 +276,7 @@ describe('A HorizontalPodAutoscaler', () => {
     assert.equal(body.metadata.uid, created.body.metadata.uid);
   });
 
-  it('with more Pods at least than at most is refused', () =>
+  it('with minReplicas above maxReplicas is refused', () =>
     refused(
       '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers',
       {
@@ -302,7 +302,7 @@ describe('Roles and bindings', () => {
     assert.match(changed.body.message, /roleRef: Invalid value: .*: cannot change roleRef$/);
   });
 
-  it('with a rule that says nothing are refused', () =>
+  it('with an empty rule are refused', () =>
     refused(
       `${RBAC}/clusterroles`,
       { metadata: { name: 'system:x' }, rules: [{ apiGroups: [''], resources: ['pods'] }] },
@@ -375,8 +375,8 @@ describe('Webhook configurations', () => {
   }
 });
 
-describe('What has become old', () => {
-  it('is said of Endpoints, and kept up for DaemonSets', async () => {
+describe('A deprecated kind or field', () => {
+  it('has a warning for Endpoints, and is kept for DaemonSets', async () => {
     const api = new TestCluster();
     const { headers } = await api.get('/api/v1/namespaces/default/endpoints');
     assert.equal(
@@ -397,7 +397,7 @@ describe('What has become old', () => {
 });
 
 describe('A body', () => {
-  it('may be YAML, but nothing that nobody reads', async () => {
+  it('may be YAML, but no unknown media type', async () => {
     const api = new TestCluster();
     const yaml = await api.post(CONFIG_MAPS, 'metadata: {name: a}\ndata:\n  k: v\n', { type: 'application/yaml' });
     assert.equal(yaml.status, 201);
@@ -412,7 +412,7 @@ describe('A body', () => {
 });
 
 describe('Warnings', () => {
-  it('tell of what is accepted but hardly meant, when it is written and not again', async () => {
+  it('point to suspicious values when they are written, and not again', async () => {
     const api = new TestCluster();
     const twice = deployment('web');
     twice.spec.template.spec.containers[0].env = [

@@ -50,7 +50,7 @@ describe('A list', () => {
     assert.deepEqual(names(await api.get(`${PODS}?fieldSelector=spec.hostNetwork%3Dfalse`)), ['a', 'b']);
   });
 
-  it('comes in pages that show one moment, whatever happens between them', async () => {
+  it('has pages from one snapshot', async () => {
     const api = await filled();
     const first = await api.get(`${CONFIG_MAPS}?limit=2`);
     assert.deepEqual(names(first), ['a', 'b']);
@@ -74,7 +74,7 @@ describe('A list', () => {
     assert.equal(body.metadata.remainingItemCount, undefined);
   });
 
-  it('cannot be continued after a compaction, but says how to go on', async () => {
+  it('cannot be continued after a compaction, but returns a token for the newest list', async () => {
     const api = await filled();
     const first = await api.get(`${CONFIG_MAPS}?limit=2`);
     await api.post(CONFIG_MAPS, configMap('z'));
@@ -90,7 +90,7 @@ describe('A list', () => {
     assert.deepEqual(names(rest), ['c', 'd', 'e', 'z']);
   });
 
-  it('with a token or a resourceVersion that is none is refused', async () => {
+  it('with an invalid token or resourceVersion is refused', async () => {
     const api = await filled();
     assert.equal((await api.get(`${CONFIG_MAPS}?continue=nonsense`)).status, 400);
     const version = await api.get(`${CONFIG_MAPS}?resourceVersion=abc`);
@@ -106,7 +106,7 @@ describe('A list', () => {
     assert.match(match.body.message, /resourceVersionMatch is forbidden unless resourceVersion is provided/);
   });
 
-  it('can be of an exact moment', async () => {
+  it('can have an exact resourceVersion', async () => {
     const api = await filled();
     const then = api.cluster.store.revision;
     await api.delete(`${CONFIG_MAPS}/a`);
@@ -148,7 +148,7 @@ describe('A table', () => {
     );
   });
 
-  it('tells why a Pod does not run', async () => {
+  it('shows why a Pod does not run', async () => {
     const api = new TestCluster();
     await api.post(PODS, pod('a'));
     const status = async (): Promise<string> =>
@@ -164,7 +164,7 @@ describe('A table', () => {
     assert.equal(await status(), 'Terminating');
   });
 
-  it('of a watch has its headers once', async () => {
+  it('of a watch has headers in its first event only', async () => {
     const api = await filled();
     const { events } = await api.watch(`${CONFIG_MAPS}?watch=1`, { accept: TABLE });
     assert.equal(events.length, 5);
@@ -175,7 +175,7 @@ describe('A table', () => {
 });
 
 describe('Metadata only', () => {
-  it('is what partial objects have', async () => {
+  it('returns partial objects', async () => {
     const api = await filled();
     const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
     const { body } = await api.get(`${CONFIG_MAPS}?limit=1`, { accept });

@@ -1,4 +1,4 @@
-// Copying and comparing JSON values without copying what need not be copied.
+// Copying and comparing JSON values, with sharing of unchanged parts.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { canonical, clone, freeze, same, share } from '../../src/core/objects.ts';
@@ -17,7 +17,7 @@ describe('Values', () => {
     );
   });
 
-  it('are not copied where they come unchanged from the old value', () => {
+  it('are shared with the old value where they are unchanged', () => {
     const old = freeze({ spec: { list: [{ a: 1 }, { b: 2 }] }, status: { x: 1 } });
     const copy = clone({ ...old, status: { x: 2 } }, old);
     assert.equal(copy.spec, old.spec);
@@ -41,7 +41,7 @@ describe('Values', () => {
     );
   });
 
-  it('do not share what has a field less', () => {
+  it('do not share an object with a missing field', () => {
     const old = freeze({ a: 1, b: 2 });
     assert.deepEqual(share(old, { a: 1 }), { a: 1 });
   });

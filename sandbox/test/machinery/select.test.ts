@@ -1,4 +1,4 @@
-// Label and field selectors: what they match, and what is said about those that cannot be read.
+// Label and field selectors: matches, and errors of invalid selectors.
 import assert from 'node:assert/strict';
 import {
   formatLabelSelector,
@@ -65,7 +65,7 @@ describe('A label selector', () => {
     });
   }
 
-  it('with a value that no label can have is refused', () => {
+  it('with an invalid label value is refused', () => {
     assert.match(
       said(() => parseLabelSelector('a=-b')),
       /^unable to parse requirement: values\[0\]\[a\]: Invalid value: "-b": a valid label must be/,

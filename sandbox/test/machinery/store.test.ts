@@ -1,4 +1,4 @@
-// The store: revisions, order, snapshots, and news to listeners.
+// The store: revisions, order, snapshots, and listeners.
 import assert from 'node:assert/strict';
 import { Store, type Change } from '../../src/core/store.ts';
 import type { KubeObject } from '../../src/core/types.ts';
@@ -24,7 +24,7 @@ describe('Store', () => {
     assert.equal(store.revision, revisions[2]);
   });
 
-  it('refuses to replace what is no longer there', () => {
+  it('refuses to replace an object that has changed', () => {
     const store = new Store();
     const first = store.commit(THINGS, undefined, thing('x'))!;
     const second = store.commit(THINGS, first, thing('x', 'a', 2))!;
@@ -82,7 +82,7 @@ describe('Store', () => {
     assert.deepEqual(store.changesSince(THINGS, store.revision), []);
   });
 
-  it('forgets what is older than its window', () => {
+  it('drops changes beyond its window', () => {
     const store = new Store({ window: 3 });
     const start = store.revision;
     for (let i = 0; i < 7; i++) store.commit(THINGS, undefined, thing(`t${i}`));
@@ -90,7 +90,7 @@ describe('Store', () => {
     assert.equal(store.changesSince(THINGS, store.revision - 3)!.length, 3);
   });
 
-  it('tells of changes within the commit, and of a change made by a listener only after everybody has seen the first', () => {
+  it('delivers changes within the commit, and a change by a listener after all listeners have received the first', () => {
     const store = new Store();
     const seen: string[] = [];
     const note =
@@ -110,7 +110,7 @@ describe('Store', () => {
     assert.deepEqual(seen.slice(4), ['first MODIFIED y again']);
   });
 
-  it('tells of a deletion with the last state under the revision of the deletion', () => {
+  it('delivers a deletion with the last state and the revision of the deletion', () => {
     const store = new Store();
     const x = store.commit(THINGS, undefined, thing('x'))!;
     let last: Change | undefined;

@@ -1,4 +1,4 @@
-// A cluster in virtual time, spoken to as over the wire: bytes in, JSON out.
+// A cluster in virtual time with a client that sends bytes and receives JSON, as over the wire.
 import { Cluster, type ClusterOptions } from '../../src/cluster.ts';
 import { VirtualClock } from '../../src/core/clock.ts';
 import type { ApiResponse, KubeObject, User, WatchEvent } from '../../src/core/types.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { CONFIG_MAPS, configMap, TestCluster, told } from './support.ts';
 
 describe('A watch', () => {
-  it('without a resourceVersion, or from 0, begins with what is there', async () => {
+  it('without a resourceVersion, or from 0, begins with the existing objects', async () => {
     const api = new TestCluster();
     await api.post(CONFIG_MAPS, configMap('a'));
     const unset = await api.watch(`${CONFIG_MAPS}?watch=true`);
@@ -13,7 +13,7 @@ describe('A watch', () => {
     for (const { events } of [unset, zero]) assert.deepEqual(told(events), ['ADDED a', 'MODIFIED a', 'DELETED a']);
   });
 
-  it('from a resourceVersion tells what happened since, and goes on', async () => {
+  it('from a resourceVersion sends the changes since then, and continues', async () => {
     const api = new TestCluster();
     await api.post(CONFIG_MAPS, configMap('a'));
     const { body } = await api.get(CONFIG_MAPS);
@@ -23,7 +23,7 @@ describe('A watch', () => {
     assert.deepEqual(told(events), ['ADDED b', 'DELETED a']);
   });
 
-  it('hears nothing of other namespaces and kinds', async () => {
+  it('does not receive other namespaces and kinds', async () => {
     const api = new TestCluster();
     const { events } = await api.watch(`${CONFIG_MAPS}?watch=1`);
     await api.post('/api/v1/namespaces/kube-public/configmaps', configMap('a'));
@@ -45,7 +45,7 @@ describe('A watch', () => {
     assert.match(message, /^too old resource version: \d+ \(\d+\)$/);
   });
 
-  it('with a selector tells of objects that enter and leave it', async () => {
+  it('with a selector reports objects that start or stop to match', async () => {
     const api = new TestCluster();
     await api.post(CONFIG_MAPS, configMap('a'));
     const { events } = await api.watch(`${CONFIG_MAPS}?watch=1&labelSelector=on%3Dyes`);
@@ -68,7 +68,7 @@ describe('A watch', () => {
     assert.equal(ended(), true);
   });
 
-  it('sends bookmarks every minute and before its end to those who want them', async () => {
+  it('sends bookmarks every minute and before its end, on request', async () => {
     const api = new TestCluster();
     const wanting = await api.watch(`${CONFIG_MAPS}?watch=1&allowWatchBookmarks=true&timeoutSeconds=100`);
     const other = await api.watch(`${CONFIG_MAPS}?watch=1&timeoutSeconds=100`);
@@ -83,7 +83,7 @@ describe('A watch', () => {
     assert.deepEqual(other.events, []);
   });
 
-  it('with sendInitialEvents marks the end of what was there', async () => {
+  it('with sendInitialEvents marks the end of the existing objects', async () => {
     const api = new TestCluster();
     await api.post(CONFIG_MAPS, configMap('a'));
     const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
@@ -95,7 +95,7 @@ describe('A watch', () => {
     assert.match(body.message, /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/);
   });
 
-  it('that was stopped hears nothing more', async () => {
+  it('receives nothing after it is stopped', async () => {
     const api = new TestCluster();
     const { events, stop } = await api.watch(`${CONFIG_MAPS}?watch=1`);
     stop();

@@ -1,4 +1,4 @@
-// The documents that kubectl explain and the clients' checks read.
+// The documents for kubectl explain and the validation of clients.
 import assert from 'node:assert/strict';
 import { resource } from '../../src/core/resources.ts';
 import type { Schema } from '../../src/core/types.ts';
@@ -42,13 +42,13 @@ const references = (value: unknown): string[] =>
     : Object.entries(value).flatMap(([key, item]) => (key === '$ref' ? [item as string] : references(item)));
 
 describe('OpenAPI', () => {
-  it('lists where the document of each group version is', () => {
+  it('lists the URL of the document of each group version', () => {
     const { paths } = document('/openapi/v3');
     assert.deepEqual(Object.keys(paths), ['apis/apps/v1', 'api/v1', 'apis/example.com/v1']);
     assert.match(paths['api/v1']!.serverRelativeURL, /^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]{64}$/);
   });
 
-  it('changes the hash with the schema, because clients keep what they have read', () => {
+  it('changes the hash with the schema, because clients cache documents', () => {
     const hash = (list: typeof types) =>
       (openApi('/openapi/v3', list) as Document).paths['apis/example.com/v1']!.serverRelativeURL;
     const changed = { ...gadget, schema: { ...gadget.schema, description: 'other' } };
@@ -76,7 +76,7 @@ describe('OpenAPI', () => {
     });
   }
 
-  it('says which kind a schema is of, and what each path takes', () => {
+  it('contains the kind of each schema and the parameters of each path', () => {
     const { components, paths } = document('/openapi/v3/apis/apps/v1');
     const schema = components.schemas['io.k8s.api.apps.v1.Deployment']!;
     assert.deepEqual(schema['x-kubernetes-group-version-kind'], [{ group: 'apps', kind: 'Deployment', version: 'v1' }]);
@@ -87,7 +87,7 @@ describe('OpenAPI', () => {
     assert.ok(paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}/status']);
   });
 
-  it('documents custom kinds with what every object has', () => {
+  it('documents custom kinds with the common fields of objects', () => {
     const { components, paths } = document('/openapi/v3/apis/example.com/v1');
     const { properties } = components.schemas['com.example.v1.Gadget']!;
     assert.deepEqual(Object.keys(properties!), ['apiVersion', 'kind', 'spec', 'metadata']);
@@ -95,7 +95,7 @@ describe('OpenAPI', () => {
     assert.ok(paths['/apis/example.com/v1/namespaces/{namespace}/gadgets']);
   });
 
-  it('has no namespace in the paths of kinds without one', () => {
+  it('has no namespace in the paths of cluster-scoped kinds', () => {
     assert.ok(document('/openapi/v3/api/v1').paths['/api/v1/namespaces/{name}']);
   });
 

@@ -42,7 +42,7 @@ describe('the laws of patches', () => {
     );
   });
 
-  it('an added field is there, and removing it gives back the object', () => {
+  it('an added field exists, and removing it restores the object', () => {
     fc.assert(
       fc.property(object, fc.constantFrom('new', 'n/w', 'n~w'), scalar, (from, name, value) => {
         const path = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;

@@ -310,7 +310,7 @@ describe('a patch request', () => {
     );
   });
 
-  it('answers 422 without telling why when a JSON patch cannot be applied', () => {
+  it('answers 422 without a reason if a JSON patch fails', () => {
     const status = answer(JSON_PATCH, [{ op: 'test', path: '/spec/replicas', value: 7 }]);
     assert.deepEqual(
       [status.code, status.reason, status.message, status.details],
@@ -318,7 +318,7 @@ describe('a patch request', () => {
     );
   });
 
-  it('answers 400 for what is no patch', () => {
+  it('answers 400 for an invalid patch', () => {
     assert.equal(
       answer(JSON_PATCH, {}).message,
       'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
@@ -331,7 +331,7 @@ describe('a patch request', () => {
     assert.equal(answer(STRATEGIC, '{').message, 'unexpected end of JSON input');
   });
 
-  it('answers 400 for operations that are none', () => {
+  it('answers 400 for invalid operations', () => {
     assert.equal(
       answer(JSON_PATCH, [{ op: 1, path: '/a' }]).message,
       'error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string',
@@ -358,7 +358,7 @@ describe('a patch request', () => {
     );
   });
 
-  it('prunes what a custom resource does not know', () => {
+  it('prunes unknown fields of a custom resource', () => {
     const widget = custom({
       type: 'object',
       properties: { spec: { type: 'object', properties: { n: { type: 'integer' } } } },

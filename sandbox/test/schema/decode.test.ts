@@ -47,7 +47,7 @@ describe('decoding a native kind', () => {
     assert.ok(!('replicaz' in object['spec']) && !('extra' in object));
   });
 
-  it('says nothing when told to ignore', () => {
+  it('does not warn with fieldValidation Ignore', () => {
     assert.deepEqual(decode(deployment, bytes({ extra: {} }), { validation: 'Ignore' }).warnings, []);
   });
 
@@ -126,7 +126,7 @@ describe('decoding a native kind', () => {
     });
   }
 
-  it('shows no more than the first 30 bytes of what it cannot read', () => {
+  it('shows at most 30 bytes of an unreadable body', () => {
     assert.match(refusal(deployment, `{${' '.repeat(50)}`), /\(\{ {29} \.\.\.\)$/);
   });
 
@@ -148,12 +148,12 @@ describe('decoding a native kind', () => {
     );
   });
 
-  it('fills in kind and apiVersion where the body leaves them out', () => {
+  it('sets a missing kind and apiVersion', () => {
     const { apiVersion, kind } = decoded(deployment, {});
     assert.deepEqual({ apiVersion, kind }, { apiVersion: 'apps/v1', kind: 'Deployment' });
   });
 
-  it('writes what Go writes: empty structs yes, nulls, empty lists and zeros that mean nothing no', () => {
+  it('writes empty structs, but no nulls, empty lists and zeros without a meaning, like Go', () => {
     assert.deepEqual(
       decoded(deployment, {
         metadata: { name: 'a', labels: {}, creationTimestamp: null, finalizers: [] },
@@ -185,7 +185,7 @@ describe('decoding a native kind', () => {
     );
   });
 
-  it('keeps an empty string where it is a pointer: a lease that nobody holds', () => {
+  it('keeps an empty string in a pointer field: a Lease without a holder', () => {
     const lease = decoded(native('coordination.k8s.io', 'v1', 'Lease'), { spec: { holderIdentity: '' } });
     assert.deepEqual(lease['spec'], { holderIdentity: '' });
   });
@@ -220,7 +220,7 @@ describe('decoding a native kind', () => {
     });
   });
 
-  it('refuses what is no quantity, no base64 and no time', () => {
+  it('refuses invalid quantities, base64 and times', () => {
     const pod = native('', 'v1', 'Pod');
     assert.match(
       refusal(pod, { spec: { overhead: { cpu: 'lots' } } }),
@@ -266,12 +266,12 @@ describe('decoding a native kind', () => {
     assert.deepEqual(crd['spec'].versions[0].schema.openAPIV3Schema, openAPIV3Schema);
   });
 
-  it('reads YAML when told so', () => {
+  it('reads YAML if the content type says so', () => {
     const body = bytes('apiVersion: apps/v1\nkind: Deployment\nspec:\n  replicas: 3\n');
     assert.equal(decode(deployment, body, { validation: 'Strict', yaml: true }).object['spec'].replicas, 3);
   });
 
-  it('takes an object from within the process', () => {
+  it('accepts an object from the same process', () => {
     assert.equal(decode(deployment, { spec: { replicas: 2 } }, { validation: 'Strict' }).object['spec'].replicas, 2);
   });
 });
@@ -298,7 +298,7 @@ describe('decoding a custom resource', () => {
   });
   const head = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'a' } };
 
-  it('keeps what the schema names, and tells the rest by path, sorted', () => {
+  it('keeps the fields of the schema, and reports the others by path, sorted', () => {
     const spec = {
       zoo: 1,
       size: '10%',
@@ -323,7 +323,7 @@ describe('decoding a custom resource', () => {
     );
   });
 
-  it('reads its metadata as any other', () => {
+  it('reads metadata like that of native kinds', () => {
     assert.equal(
       refusal(widget, { ...head, metadata: { labels: { a: 1 } } }),
       'Widget in version "v1" cannot be handled as a Widget: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string',
@@ -334,7 +334,7 @@ describe('decoding a custom resource', () => {
     assert.deepEqual([object.metadata, warnings], [{ name: 'a' }, ['unknown field "metadata.nick"']]);
   });
 
-  it('says its kind and version itself', () => {
+  it('requires kind and apiVersion', () => {
     assert.equal(
       refusal(widget, '{"spec":{}}'),
       `the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in '{"spec":{}}' ({"spec":{}})`,
@@ -354,7 +354,7 @@ describe('decoding a custom resource', () => {
 });
 
 describe('the generated schemas', () => {
-  it('are what the generator makes of the installed client', () => {
+  it('match the output of the generator for the installed client', () => {
     const generator = fileURLToPath(new URL('../../src/schema/generate.ts', import.meta.url));
     execFileSync(process.execPath, [generator, '--check'], { stdio: 'pipe', timeout: 9000 });
   });

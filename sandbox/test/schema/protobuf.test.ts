@@ -1,4 +1,4 @@
-// Bodies as typed clients send them, put together byte by byte.
+// Protobuf bodies of typed clients, built byte by byte.
 import assert from 'node:assert/strict';
 import { ApiError } from '../../src/core/types.ts';
 import { decodeProtobuf } from '../../src/schema/index.ts';
@@ -106,17 +106,17 @@ describe('decodeProtobuf', () => {
     assert.deepEqual(decodeProtobuf(cron).spec, { schedule: '0 * * * *', jobTemplate: { spec: { template } } });
   });
 
-  it('refuses loudly a field that it does not know', () => {
+  it('refuses unknown fields', () => {
     const odd = body('v1', 'ConfigMap', bytes(99, 'x'));
     assert.throws(() => decodeProtobuf(odd), /does not read protobuf field 99 of ConfigMap: send JSON/);
   });
 
-  it('refuses a kind that does not exist, and what is not protobuf', () => {
+  it('refuses unknown kinds and bodies that are not protobuf', () => {
     assert.throws(() => decodeProtobuf(body('v1', 'Secrett')), /no kind "Secrett" is registered for version "v1"/);
     assert.throws(() => decodeProtobuf(Buffer.from('{}')), /does not appear to be a protobuf message/);
   });
 
-  it('answers whatever is broken with a bad request', () => {
+  it('answers broken bodies with 400', () => {
     for (let length = 0; length < deployment.length; length++) {
       for (const broken of [deployment.subarray(0, length), withByte(deployment, length, 0xff)]) {
         try {

@@ -1,4 +1,4 @@
-// Rows of the table of resources, as far as decoding and patching look at them.
+// Rows of the table of resources for tests of decoding and patching.
 import type { ResourceType, Schema } from '../../src/core/types.ts';
 import { definitions, schemaFor } from '../../src/schema/index.ts';
 

@@ -1,4 +1,4 @@
-// A cluster that is kept in a folder: killed at any moment, it comes back as it was.
+// A cluster in a folder: it is the same after a kill at any moment.
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -110,7 +110,7 @@ describe('a cluster in a folder', function () {
     assert.ok(Number(later.metadata.resourceVersion) > Number(gone.metadata.resourceVersion) + 1);
   });
 
-  it('goes on looking after what there is', async () => {
+  it('continues to reconcile existing objects', async () => {
     const labels = { app: 'web' };
     const template = { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'app:v1' }] } };
     const spec = { replicas: 2, selector: { matchLabels: labels }, template };
@@ -149,7 +149,7 @@ describe('a cluster in a folder', function () {
     await all(3);
   });
 
-  it('has forgotten what was watched from before, as a restarted API server has', async () => {
+  it('ends older watches, like a restarted API server', async () => {
     const before = (await post(CONFIG_MAPS, configMap('before'))).metadata.resourceVersion!;
     await post(CONFIG_MAPS, configMap('after'));
     await again();
@@ -160,7 +160,7 @@ describe('a cluster in a folder', function () {
     assert.deepEqual([body.type, body.object.code], ['ERROR', 410]);
   });
 
-  it('takes no notice of half a line, and refuses a journal that is none', async () => {
+  it('ignores an incomplete line, and refuses an invalid journal', async () => {
     const journal = path.join(folder, 'journal.jsonl');
     appendFileSync(journal, '{"revision":99999,"coll');
     await again();

@@ -36,7 +36,7 @@ describe('The sandbox over HTTPS', () => {
     await assert.rejects(call(`${server}/version`, { ca: [] }), /self-signed certificate|unable to/);
   });
 
-  it('knows the administrator by certificate, and others not at all', async () => {
+  it('accepts the administrator by certificate, and nobody else', async () => {
     const path = `${server}/apis/authentication.k8s.io/v1/selfsubjectreviews`;
     const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
     const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
@@ -78,7 +78,7 @@ describe('The sandbox over HTTPS', () => {
     );
   });
 
-  it('refuses a body without end', async () => {
+  it('refuses an endless body', async () => {
     const body = Buffer.alloc(4 * 1024 * 1024, ' ');
     const answer = await call<Status>(
       `${server}/api/v1/namespaces/default/configmaps`,
@@ -90,7 +90,7 @@ describe('The sandbox over HTTPS', () => {
     else assert.deepEqual([answer.status, answer.body.reason], [413, 'RequestEntityTooLarge']);
   });
 
-  it('says in a header what it warns of', async () => {
+  it('sends warnings in a header', async () => {
     const path = `${server}/api/v1/namespaces/default/configmaps?fieldValidation=Warn`;
     const body = JSON.stringify({ metadata: { name: 'warned' }, größe: 1 });
     const { status, headers } = await call(path, { ...admin, method: 'POST' }, body);
@@ -154,26 +154,23 @@ describe('npm run sandbox', () => {
       assert.equal(code, 2);
       assert.equal(
         stderr,
-        `sandbox: port ${port} is in use: end what uses it, or choose another with --port (0 picks a free one)\n`,
+        `sandbox: port ${port} is in use: stop the program that uses it, or choose another port with --port (0 picks a free one)\n`,
       );
     } finally {
       blocker.close();
     }
   });
 
-  it('says what to do about arguments and files', async function () {
+  it('explains errors of arguments and files', async function () {
     this.timeout(30_000);
     const missing = await run();
     assert.equal(missing.code, 2);
-    assert.match(missing.stderr, /^sandbox: --kubeconfig says where to write the kubeconfig, and is missing\./);
+    assert.match(missing.stderr, /^sandbox: --kubeconfig is required\./);
     const number = await run('--kubeconfig', 'x', '--port', 'many');
     assert.equal(number.code, 2);
-    assert.match(number.stderr, /^sandbox: --port is "many", but must be a whole number from 0 to 65535\n$/);
+    assert.match(number.stderr, /^sandbox: invalid --port "many": must be a whole number from 0 to 65535\n$/);
     const unwritable = await run('--port', '0', '--kubeconfig', join(folder, 'no', 'such', 'folder'));
     assert.equal(unwritable.code, 2);
-    assert.match(
-      unwritable.stderr,
-      /cannot write .*: give --kubeconfig a file in a folder that exists and may be written to\n$/,
-    );
+    assert.match(unwritable.stderr, /cannot write .*: use a file in an existing, writable folder\n$/);
   });
 });

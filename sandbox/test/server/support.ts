@@ -1,4 +1,4 @@
-// A client of the sandbox over HTTPS, out of Node's own: what a kubeconfig holds, and a request with it.
+// A client for the sandbox over HTTPS with Node's own modules: reads a kubeconfig and sends requests.
 import { once } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import https from 'node:https';

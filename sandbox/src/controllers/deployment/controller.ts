@@ -71,7 +71,7 @@ class DeploymentController {
     }
   }
 
-  /** Recreate waits for the last old Pod to be gone. */
+  /** Recreate waits until no old Pod exists. */
   private onPod({ type, object }: CacheEvent): void {
     if (type !== 'DELETED') return;
     const owner = controllerOf(object);
@@ -125,7 +125,7 @@ class DeploymentController {
     });
   }
 
-  /** Whether it is paused is a condition. The status it writes is kept, its resourceVersion is not: as the real one does it. */
+  /** Updates the paused condition. Like the real controller, keeps the status of the answer but not its resourceVersion. */
   private async notePaused(deployment: KubeObject): Promise<KubeObject> {
     if (!hasDeadline(deployment)) return deployment;
     const current = progressing(statusOf(deployment));
@@ -141,7 +141,7 @@ class DeploymentController {
     return { ...deployment, status };
   }
 
-  /** A ReplicaSet remembers another size of the Deployment: spec.replicas has changed since. */
+  /** The annotation of a ReplicaSet has another size of the Deployment: spec.replicas has changed. */
   private isScaled(deployment: KubeObject, replicaSets: readonly KubeObject[]): boolean {
     return active(replicaSets).some((replicaSet) => {
       const size = annotated(replicaSet, DESIRED_REPLICAS);
@@ -160,7 +160,7 @@ class DeploymentController {
     const { deployment, family } = await this.revisions.sync(cached, replicaSets, true);
     const moves = planRolling(deployment, family.newReplicaSet!, family.old);
     const up = moves[0]?.replicaSet === family.newReplicaSet;
-    // The real controller swallows a failed scale-down: the ReplicaSet's next event brings it back here.
+    // The real controller ignores a failed scale-down. The next event of the ReplicaSet triggers another sync.
     const resized = await this.resize(deployment, family, moves).catch((error: unknown) => {
       if (up) throw error;
       return family;
@@ -196,7 +196,7 @@ class DeploymentController {
     );
   }
 
-  /** Carries the moves out one after the other; what was written replaces what the cache had. */
+  /** Sends the moves in order. Answers replace the cached objects. */
   private async resize(deployment: KubeObject, family: Family, moves: readonly Resize[]): Promise<Family> {
     const latest = new Map<KubeObject, KubeObject>();
     for (const { replicaSet, replicas } of moves) {

@@ -1,4 +1,4 @@
-// The Deployment's new ReplicaSet: found or made, with the Deployment's revision, annotations and minReadySeconds.
+// Finds or creates the new ReplicaSet of a Deployment, with its revision, annotations and minReadySeconds.
 import type { KubeObject } from '../../core/types.ts';
 import type { Cache } from '../framework/cache.ts';
 import { isAlreadyExists, isNamespaceTerminating, type Session } from '../framework/controller.ts';
@@ -15,7 +15,7 @@ import { newAnnotations, REVISION, sizeAnnotations } from './revision.ts';
 import { hasDeadline, progressing, setCondition, statusOf, type DeploymentStatus } from './status.ts';
 import { findNewReplicaSet, HASH_LABEL, sameTemplate, templateHash } from './template.ts';
 
-/** A Deployment's ReplicaSets, told apart. */
+/** The ReplicaSets of a Deployment, new and old. */
 export interface Family {
   newReplicaSet: KubeObject | undefined;
   old: KubeObject[];
@@ -43,7 +43,7 @@ export class Revisions {
     this.replicaSets = replicaSets;
   }
 
-  /** The new ReplicaSet with the Deployment's annotations and minReadySeconds, made if it is missing and `create` says so. */
+  /** The new ReplicaSet with the Deployment's annotations and minReadySeconds. Created if it is missing and `create` is true. */
   async sync(
     deployment: KubeObject,
     replicaSets: readonly KubeObject[],
@@ -120,7 +120,7 @@ export class Revisions {
     return { deployment: noted, family: { newReplicaSet: created, old } };
   }
 
-  /** Ours from a sync whose result the cache has not seen yet; or another template with the same hash: then the next sync tries another. */
+  /** The result of an earlier sync that is not in the cache yet, or another template with the same hash. Then the next sync tries again. */
   private async existing(deployment: KubeObject, replicaSet: KubeObject, error: unknown): Promise<KubeObject> {
     const found = this.replicaSets.get(replicaSet.metadata.namespace, replicaSet.metadata.name);
     if (!found) throw error;

@@ -1,4 +1,4 @@
-// Which ReplicaSets a Deployment resizes next: pure decisions from what the controller's cache holds.
+// Decides which ReplicaSets of a Deployment to resize. Pure functions of the cached objects.
 import type { KubeObject } from '../../core/types.ts';
 import { byAge } from '../framework/meta.ts';
 import {
@@ -16,13 +16,13 @@ import {
   sum,
 } from './replicas.ts';
 
-/** One resize. In a proportional scaling the size may stay: then only the annotations are renewed. */
+/** One resize. Proportional scaling may keep the size and only update annotations. */
 export interface Resize {
   replicaSet: KubeObject;
   replicas: number;
 }
 
-/** A rolling update's next move: the new ReplicaSet up if there is room, otherwise old ones down. */
+/** The next move of a rolling update: scale the new ReplicaSet up if possible, otherwise scale old ones down. */
 export const planRolling = (
   deployment: KubeObject,
   newReplicaSet: KubeObject,
@@ -40,7 +40,7 @@ const planNew = (deployment: KubeObject, newReplicaSet: KubeObject, all: readonl
   return replicas === size ? [] : [{ replicaSet: newReplicaSet, replicas }];
 };
 
-/** Pods of old versions that are not available go first, then as many as leave the minimum available; oldest first. */
+/** Removes unavailable Pods of old versions first, then as many as the minimum of available Pods allows. Oldest first. */
 const planOld = (deployment: KubeObject, newReplicaSet: KubeObject, old: readonly KubeObject[]): Resize[] => {
   if (specReplicas(old) === 0) return [];
   const minAvailable = desired(deployment) - maxUnavailable(deployment);
@@ -60,7 +60,7 @@ const planOld = (deployment: KubeObject, newReplicaSet: KubeObject, old: readonl
     if (left <= 0) break;
     const unavailable = size - available(replicaSet);
     if (size === 0 || unavailable === 0) continue;
-    // More available than wanted: its status is from before it was scaled down. The real controller gives up until it knows more.
+    // More available than desired: the status is older than the last scale-down. The real controller waits for the next status.
     if (unavailable < 0) return moves;
     const by = Math.min(left, unavailable);
     shrink(replicaSet, by);
@@ -77,7 +77,7 @@ const planOld = (deployment: KubeObject, newReplicaSet: KubeObject, old: readonl
   return moves;
 };
 
-/** What a paused or resized Deployment's ReplicaSets become. */
+/** The sizes of the ReplicaSets of a paused or scaled Deployment. */
 export const planScale = (
   deployment: KubeObject,
   newReplicaSet: KubeObject | undefined,
@@ -94,7 +94,7 @@ export const planScale = (
   return isRolling(deployment) ? planProportional(deployment, active(all)) : [];
 };
 
-/** The only active ReplicaSet, or the newest when none is; undefined when several are. */
+/** The only active ReplicaSet, or the newest if none is active. Undefined if several are active. */
 const activeOrLatest = (newReplicaSet: KubeObject | undefined, old: readonly KubeObject[]): KubeObject | undefined => {
   const actives = active(newReplicaSet ? [...old, newReplicaSet] : old);
   if (actives.length > 1) return undefined;
@@ -107,11 +107,11 @@ const isSaturated = (deployment: KubeObject, newReplicaSet: KubeObject | undefin
   annotated(newReplicaSet, DESIRED_REPLICAS) === desired(deployment) &&
   available(newReplicaSet) === desired(deployment);
 
-/** Every active ReplicaSet keeps its share; what rounding leaves goes to the largest. */
+/** Distributes Pods over active ReplicaSets in proportion. The largest gets the rounding remainder. */
 const planProportional = (deployment: KubeObject, actives: readonly KubeObject[]): Resize[] => {
   const allowed = desired(deployment) > 0 ? desired(deployment) + maxSurge(deployment) : 0;
   const toAdd = allowed - specReplicas(actives);
-  // Of equally large ones the newer grows first, and the older shrinks first.
+  // Among equally large ReplicaSets, the newest grows first and the oldest shrinks first.
   const order = [...actives].sort(
     (a, b) => desired(b) - desired(a) || (toAdd > 0 ? byAge(b, a) : toAdd < 0 ? byAge(a, b) : 0),
   );

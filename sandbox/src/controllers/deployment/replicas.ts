@@ -1,4 +1,4 @@
-// How many Pods a Deployment's settings allow, and what its ReplicaSets have: the arithmetic of the deployment controller.
+// The arithmetic of the deployment controller: how many Pods the settings allow, and how many the ReplicaSets have.
 import type { KubeObject } from '../../core/types.ts';
 
 const PREFIX = 'deployment.kubernetes.io/';
@@ -7,7 +7,7 @@ export const MAX_REPLICAS = `${PREFIX}max-replicas`;
 
 export const desired = (object: KubeObject): number => object.spec.replicas ?? 1;
 
-/** A number of Pods as it is written: an integer, or a percentage of the whole. */
+/** Resolves an integer or a percentage to a number of Pods. */
 export const resolve = (value: number | string | undefined, whole: number, up: boolean): number => {
   if (typeof value === 'number') return value;
   if (value === undefined) return 0;
@@ -17,7 +17,7 @@ export const resolve = (value: number | string | undefined, whole: number, up: b
 
 export const isRolling = (deployment: KubeObject): boolean => deployment.spec.strategy?.type === 'RollingUpdate';
 
-/** Surge rounds up, unavailable rounds down; both 0 would never move, so then one may be unavailable. */
+/** Surge rounds up, unavailable rounds down. If both are 0, one Pod may be unavailable, because the update could not progress otherwise. */
 const fenceposts = (deployment: KubeObject): { surge: number; unavailable: number } => {
   const { maxSurge, maxUnavailable } = deployment.spec.strategy.rollingUpdate ?? {};
   const surge = resolve(maxSurge, desired(deployment), true);
@@ -40,13 +40,13 @@ export const available = (replicaSet: KubeObject): number => replicaSet.status?.
 export const active = (replicaSets: readonly KubeObject[]): KubeObject[] =>
   replicaSets.filter((replicaSet) => desired(replicaSet) > 0);
 
-/** The Deployment's size when the ReplicaSet was last scaled; undefined when nobody wrote it down. */
+/** The size of the Deployment when the ReplicaSet was last scaled. Undefined if it is not recorded. */
 export const annotated = (replicaSet: KubeObject, key: string): number | undefined => {
   const value = replicaSet.metadata.annotations?.[key];
   return value !== undefined && /^[-+]?\d+$/.test(value) ? Number(value) : undefined;
 };
 
-/** What the new ReplicaSet grows to, within spec.replicas + maxSurge. */
+/** The next size of the new ReplicaSet, within spec.replicas + maxSurge. */
 export const newReplicas = (deployment: KubeObject, all: readonly KubeObject[], newReplicaSet: KubeObject): number => {
   if (!isRolling(deployment)) return desired(deployment);
   const room = desired(deployment) + maxSurge(deployment) - specReplicas(all);
@@ -54,7 +54,7 @@ export const newReplicas = (deployment: KubeObject, all: readonly KubeObject[], 
   return desired(newReplicaSet) + Math.min(room, desired(deployment) - desired(newReplicaSet));
 };
 
-/** This ReplicaSet's share of a scaling by `toAdd` of which `added` are given out: in proportion to its size before. */
+/** The share of this ReplicaSet in a scaling by `toAdd`, of which `added` are already distributed. In proportion to its previous size. */
 export const proportion = (deployment: KubeObject, replicaSet: KubeObject, toAdd: number, added: number): number => {
   if (desired(replicaSet) === 0 || toAdd === 0 || toAdd === added) return 0;
   const fraction = fractionOf(deployment, replicaSet);

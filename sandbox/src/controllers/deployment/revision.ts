@@ -26,8 +26,8 @@ export const sizeAnnotations = (deployment: KubeObject): Record<string, string> 
 });
 
 /**
- * The annotations of the Deployment's new ReplicaSet: the Deployment's own, and a revision above all old ones. Coming back to an
- * earlier ReplicaSet keeps the numbers it had as history. The same object when nothing changes.
+ * The annotations of the new ReplicaSet: those of the Deployment, and a revision higher than all old ones. If an earlier ReplicaSet
+ * becomes the new one, it keeps its previous numbers as history. Returns the same object if nothing changes.
  */
 export const newAnnotations = (
   deployment: KubeObject,
@@ -40,7 +40,7 @@ export const newAnnotations = (
   }
   const before = existing?.[REVISION];
   const next = maxRevision(old) + 1;
-  // A revision that is not a number is somebody else's: it stays.
+  // Another tool has written a revision that is not a number. Keep it.
   if (before === undefined || before === '' || (/^[-+]?\d+$/.test(before) && Number(before) < next)) {
     annotations[REVISION] = String(next);
     if (before !== undefined) annotations[REVISION_HISTORY] = withRevision(existing?.[REVISION_HISTORY], before);
@@ -48,7 +48,7 @@ export const newAnnotations = (
   return existing && sameJson(existing, annotations) ? existing : annotations;
 };
 
-/** The history with one more number; the oldest ones go when it gets too long. */
+/** Appends a number to the history. Removes the oldest numbers if it is too long. */
 const withRevision = (history: string | undefined, revision: string): string => {
   if (!history) return revision;
   const numbers = history.split(',');
@@ -57,7 +57,7 @@ const withRevision = (history: string | undefined, revision: string): string => 
   return length <= MAX_HISTORY_LENGTH ? [...numbers, revision].join(',') : history;
 };
 
-/** Old ReplicaSets beyond the history limit that nothing uses any more, lowest revision first. */
+/** Unused old ReplicaSets beyond the history limit, lowest revision first. */
 export const planCleanup = (deployment: KubeObject, old: readonly KubeObject[]): KubeObject[] => {
   const limit: number | undefined = deployment.spec.revisionHistoryLimit;
   if (limit === undefined || limit === 2147483647) return [];

@@ -1,4 +1,4 @@
-// A Deployment's status: counts from its ReplicaSets, and whether it is available and making progress.
+// The status of a Deployment: counts from its ReplicaSets, availability and progress.
 import type { KubeObject } from '../../core/types.ts';
 import { findCondition, parseTime, timestamp, type Condition } from '../framework/meta.ts';
 import { available, desired, maxUnavailable, specReplicas, sum } from './replicas.ts';
@@ -25,7 +25,7 @@ export const progressing = (status: DeploymentStatus): Condition | undefined =>
 export const hasDeadline = (deployment: KubeObject): boolean =>
   deployment.spec.progressDeadlineSeconds !== undefined && deployment.spec.progressDeadlineSeconds !== NO_DEADLINE;
 
-/** The condition goes to the end of the list when its status or reason is new; otherwise nothing changes. */
+/** Appends the condition to the list if its status or reason changes. Otherwise returns the same list. */
 export const setCondition = (
   status: DeploymentStatus,
   condition: Pick<Condition, 'type' | 'status' | 'reason' | 'message'>,
@@ -51,7 +51,7 @@ const removeCondition = (status: DeploymentStatus, type: string): void => {
   if (findCondition(status.conditions, type)) status.conditions = without(status.conditions, type);
 };
 
-/** Fields that are 0 are not written, as in Go's JSON. */
+/** Fields with the value 0 are omitted, as in Go's JSON. */
 export const countStatus = (
   deployment: KubeObject,
   all: readonly KubeObject[],
@@ -102,7 +102,7 @@ const nonZero = <T extends Record<string, number>>(counts: T): Partial<T> => {
   return counts;
 };
 
-/** Every Pod wanted is of the new version, and available. */
+/** All desired Pods are of the new version and available. */
 export const isComplete = (deployment: KubeObject, status: DeploymentStatus): boolean =>
   (status.updatedReplicas ?? 0) === desired(deployment) &&
   (status.replicas ?? 0) === desired(deployment) &&
@@ -123,7 +123,7 @@ const isTimedOut = (deployment: KubeObject, status: DeploymentStatus, nowMs: num
   return parseTime(condition.lastUpdateTime) + deployment.spec.progressDeadlineSeconds * 1000 < nowMs;
 };
 
-/** The status of a Deployment that is rolling out: with progress, its deadline, and failures to create Pods. */
+/** The status during a rollout: progress, its deadline, and failures to create Pods. */
 export const rolloutStatus = (
   deployment: KubeObject,
   all: readonly KubeObject[],
@@ -144,7 +144,7 @@ export const rolloutStatus = (
       const message = `${subject} has successfully progressed.`;
       setCondition(status, { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message }, nowMs);
     } else if (isProgressing(before, status)) {
-      // Progress renews lastUpdateTime, also under the same reason: the deadline counts from it.
+      // Progress updates lastUpdateTime even if the reason stays the same: the deadline starts from it.
       removeCondition(status, 'Progressing');
       const condition: Condition = {
         type: 'Progressing',
@@ -183,7 +183,7 @@ export const rolloutStatus = (
 const failureOf = (replicaSet: KubeObject | undefined): Condition | undefined =>
   findCondition(replicaSet?.status?.conditions, 'ReplicaFailure');
 
-/** Milliseconds until the progress deadline has to be looked at again; undefined when there is nothing to wait for. */
+/** Milliseconds until the next check of the progress deadline. Undefined if there is nothing to wait for. */
 export const nextDeadlineCheckMs = (
   deployment: KubeObject,
   status: DeploymentStatus,

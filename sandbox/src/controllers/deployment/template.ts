@@ -1,4 +1,4 @@
-// Which ReplicaSet belongs to a pod template: equality with pod-template-hash left aside, and the hash itself.
+// Finds the ReplicaSet of a Pod template: equality without pod-template-hash, and the hash itself.
 import type { KubeObject } from '../../core/types.ts';
 import { byAge } from '../framework/meta.ts';
 
@@ -6,7 +6,7 @@ export const HASH_LABEL = 'pod-template-hash';
 
 const canonicals = new WeakMap<object, string>();
 
-/** One text for templates that Kubernetes holds to be equal. Remembered per object: the store never changes one. */
+/** The same text for templates that Kubernetes considers equal. Cached per object, because stored objects do not change. */
 export const canonicalTemplate = (template: object): string => {
   let text = canonicals.get(template);
   if (text === undefined) {
@@ -18,7 +18,7 @@ export const canonicalTemplate = (template: object): string => {
   return text;
 };
 
-/** Keys sorted; null, empty lists and empty maps count as absent (but for `{}` where it says something, as in emptyDir). */
+/** Sorts keys. Null, empty lists and empty maps count as absent, except `{}` with a meaning, as in emptyDir. */
 const canonical = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -37,7 +37,7 @@ const plainMaps = new Set(['metadata', 'labels', 'annotations', 'nodeSelector', 
 
 export const sameTemplate = (a: object, b: object): boolean => a === b || canonicalTemplate(a) === canonicalTemplate(b);
 
-/** The oldest ReplicaSet with the Deployment's template. */
+/** The oldest ReplicaSet with the template of the Deployment. */
 export const findNewReplicaSet = (
   deployment: KubeObject,
   replicaSets: readonly KubeObject[],
@@ -52,7 +52,7 @@ export const findNewReplicaSet = (
 
 const SAFE = 'bcdfghjklmnpqrstvwxz2456789';
 
-/** FNV-1a over the canonical template and the collision count, ten letters of Kubernetes' safe alphabet. */
+/** FNV-1a over the canonical template and the collision count, as ten letters of Kubernetes' safe alphabet. */
 export const templateHash = (template: object, collisionCount?: number): string => {
   let hash = 0x811c9dc5;
   const text =

@@ -1,4 +1,4 @@
-// What one controller knows of one kind: a copy of the store that lags behind it, as an informer's does.
+// The cache of one controller for one kind: a copy of the store with a delay, like an informer's.
 import type { Client, Clock, GroupResource, KubeObject, WatchEvent } from '../../core/types.ts';
 import { Delay } from './delay.ts';
 import { controllerOf, keyOf } from './meta.ts';
@@ -6,15 +6,15 @@ import { controllerOf, keyOf } from './meta.ts';
 export interface CacheEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
   object: KubeObject;
-  /** As this cache knew it before. */
+  /** The previous state in this cache. */
   previous?: KubeObject | undefined;
 }
 
 const NONE: ReadonlyMap<string, KubeObject> = new Map();
 
 /**
- * Events arrive in the store's order, each after a delay of its own (never before the one in front of it). What exists when the
- * cache starts is there at once: a controller works only after its first list.
+ * Events arrive in the order of the store, each after its own delay (never before the previous one). Existing objects are available
+ * immediately at the start, because a controller waits for its first list.
  */
 export class Cache {
   readonly objects = new Map<string, KubeObject>();
@@ -51,12 +51,12 @@ export class Cache {
     return (this.byNamespace.get(namespace) ?? NONE).values();
   }
 
-  /** Objects whose controlling owner has this uid. */
+  /** Objects whose controller owner has this uid. */
   controlledBy(uid: string): Iterable<KubeObject> {
     return (this.byController.get(uid) ?? NONE).values();
   }
 
-  /** Objects of a namespace that no controller owns. */
+  /** Objects of a namespace without a controller owner. */
   orphans(namespace: string): Iterable<KubeObject> {
     return (this.byController.get(orphansOf(namespace)) ?? NONE).values();
   }

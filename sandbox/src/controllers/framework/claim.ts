@@ -1,4 +1,4 @@
-// Adoption and release: a controller takes orphans that its selector matches, and lets go of what it no longer matches.
+// Adoption and release: a controller adopts orphans that its selector matches, and releases objects that it no longer matches.
 import type { GroupResource, KubeObject } from '../../core/types.ts';
 import { isNotFound, type Session } from './controller.ts';
 import { controllerOf, controllerReference, pathOfObject, selects } from './meta.ts';
@@ -8,11 +8,11 @@ export interface Claim {
   ownerType: GroupResource;
   type: GroupResource;
   candidates: readonly KubeObject[];
-  /** Orphans for which this is false are left alone. */
+  /** Orphans for which this is false are ignored. */
   wanted?(object: KubeObject): boolean;
 }
 
-/** What the owner has after claiming. As in Kubernetes an orphan is adopted only after a fresh look at the owner. */
+/** The objects of the owner after claiming. As in Kubernetes, adoption requires a fresh read of the owner. */
 export const claim = async (
   session: Session,
   { owner, ownerType, type, candidates, wanted }: Claim,

@@ -1,26 +1,26 @@
-// What every built-in controller is made of: caches that lag, a queue, a client that dies with it, and a crash that forgets everything.
+// The base of all built-in controllers: delayed caches, a queue, a client, and crashes that lose all state.
 import { ApiError, type Client, type Clock, type GroupResource, type KubeObject } from '../../core/types.ts';
 import { Cache, type CacheEvent } from './cache.ts';
 import { EventRecorder } from './events.ts';
 import { FIRST_BACKOFF_MS, WorkQueue, type QueueOptions } from './queue.ts';
 
-/** From–to, in milliseconds; each use draws from it. */
+/** A range in milliseconds. Each use draws from it. */
 export type Range = readonly [number, number];
 
 export interface ControllerOptions {
   client: Client;
   clock: Clock;
-  /** How far each cache is behind the store, drawn for every event. */
+  /** The delay of each cache, drawn for each event. */
   lagMs: Range;
-  /** How long a request of a controller is under way before it takes effect. */
+  /** The delay of a request before it takes effect. */
   requestMs: Range;
   /** Write Events. */
   events: boolean;
-  /** Hears of failures that are not of being behind. */
+  /** Called for errors other than those of outdated caches. */
   onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
 
-/** One life of a controller, from start to crash. */
+/** One life of a controller, from its start to its crash. */
 export class Session {
   readonly name: string;
   readonly clock: Clock;
@@ -38,7 +38,7 @@ export class Session {
     this.events = new EventRecorder(this, options.events);
   }
 
-  /** Everything this life had: its caches, queues and timers; requests not yet sent are never sent. */
+  /** The state of this life: caches, queues and timers. Unsent requests are never sent. */
   end(): void {
     this.alive = false;
     for (const cancel of this.timers) cancel();
@@ -62,7 +62,7 @@ export class Session {
 
   queue(work: (key: string) => Promise<void>, options: QueueOptions = {}): WorkQueue {
     const queue = new WorkQueue(this.clock, work, {
-      // Real caches are behind by about a millisecond: retries stay in proportion, or most would come before the news they need.
+      // Real caches lag by about a millisecond. Retry delays grow with the lag, otherwise most retries would run before the cache is updated.
       firstBackoffMs: Math.max(FIRST_BACKOFF_MS, this.options.lagMs[1] / 2),
       onError: (key, error) => {
         if (!isExpected(error)) this.options.onError?.(this.name, key, error);
@@ -100,14 +100,14 @@ export class Session {
 
 export interface Controller {
   readonly name: string;
-  /** No work waits in its queues (its caches may still have something to deliver). */
+  /** The queues are empty. Caches may still have pending events. */
   readonly idle: boolean;
   start(): void;
-  /** As a process that is killed: what it knew is gone, what it was about to write is not written. */
+  /** Like a killed process: cached state is lost, and pending writes are not sent. */
   crash(): void;
 }
 
-/** A controller from a function that sets up one life: caches first, then work. */
+/** Creates a controller from a function that sets up one life: caches first, then work. */
 export const createController = (
   name: string,
   options: ControllerOptions,
@@ -139,11 +139,11 @@ export const isConflict = (error: unknown): boolean =>
   error instanceof ApiError && error.status.code === 409 && error.status.reason === 'Conflict';
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof ApiError && error.status.reason === 'AlreadyExists';
-/** The namespace is on its way out: nothing can be created in it. */
+/** The namespace is terminating, so nothing can be created in it. */
 export const isNamespaceTerminating = (error: unknown): boolean =>
   error instanceof ApiError &&
   (error.status.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');
 
-/** What a controller that is behind runs into every day, and tries again. */
+/** A usual error of a controller with an outdated cache. It retries. */
 const isExpected = (error: unknown): boolean =>
   isConflict(error) || isNotFound(error) || isAlreadyExists(error) || isNamespaceTerminating(error);

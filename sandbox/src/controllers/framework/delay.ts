@@ -1,4 +1,4 @@
-// Delivers what comes in later, in order: each item after a delay of its own, never before the one in front of it.
+// Delivers items in order, each after its own delay, and never before the previous one.
 import type { Clock } from '../../core/types.ts';
 
 export class Delay<T> {

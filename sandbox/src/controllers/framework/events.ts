@@ -1,8 +1,8 @@
-// Events as client-go's recorder writes them: the same thing again is counted, not written twice.
+// Events as client-go's recorder writes them: a repeated Event increases the count.
 import type { Client, Clock, KubeObject } from '../../core/types.ts';
 import { timestamp } from './meta.ts';
 
-/** Whose Events they are, and how they are sent. */
+/** The source of the Events, and how to send them. */
 interface Source extends Pick<Client, 'request'> {
   readonly name: string;
   readonly clock: Clock;
@@ -19,7 +19,7 @@ export class EventRecorder {
     this.enabled = enabled;
   }
 
-  /** Never fails and never waits: an Event that cannot be written is lost. */
+  /** Never fails and never blocks. An Event that cannot be written is lost. */
   record(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, host?: string): void {
     if (!this.enabled) return;
     void this.write(object, type, reason, message, host).catch(() => undefined);

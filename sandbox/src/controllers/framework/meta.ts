@@ -1,7 +1,7 @@
-// Small readers of object metadata that every controller needs: names, owners, labels, times, paths.
+// Helpers for object metadata that all controllers use: names, owners, labels, times, paths.
 import type { GroupResource, KubeObject, OwnerReference } from '../../core/types.ts';
 
-/** `namespace/name`, or the name alone for what has no namespace. */
+/** `namespace/name`, or only the name for cluster-scoped objects. */
 export const keyOf = (object: KubeObject): string =>
   object.metadata.namespace ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
 
@@ -10,7 +10,7 @@ export const splitKey = (key: string): { namespace: string; name: string } => {
   return slash < 0 ? { namespace: '', name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 };
 
-/** The owner that manages the object, if one does. */
+/** The controller owner, if there is one. */
 export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
   object.metadata.ownerReferences?.find((reference) => reference.controller);
 
@@ -28,7 +28,7 @@ export interface LabelSelector {
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
 }
 
-/** As metav1.LabelSelector: none selects nothing, an empty one everything. */
+/** As metav1.LabelSelector: undefined selects nothing, an empty one selects everything. */
 export const selects = (selector: LabelSelector | undefined, labels: Record<string, string> = {}): boolean => {
   if (!selector) return false;
   for (const key in selector.matchLabels) if (labels[key] !== selector.matchLabels[key]) return false;
@@ -60,7 +60,7 @@ export const timestamp = (ms: number): string => {
 };
 
 const parsed = new Map<string, number>();
-/** Milliseconds since the epoch of a metav1.Time; 0 when there is none. */
+/** A metav1.Time in milliseconds since the epoch. 0 without a time. */
 export const parseTime = (time: string | null | undefined): number => {
   if (!time) return 0;
   let ms = parsed.get(time);
@@ -87,7 +87,7 @@ const versions: Record<string, string> = {
   'discovery.k8s.io': 'v1',
 };
 
-/** Path of a collection (no name) or an object of a native kind. */
+/** The path of a collection (without name) or of an object of a native kind. */
 export const pathOf = (
   type: GroupResource,
   namespace: string | undefined,
@@ -103,7 +103,7 @@ export const pathOf = (
 export const pathOfObject = (type: GroupResource, object: KubeObject, subresource?: string): string =>
   pathOf(type, object.metadata.namespace, object.metadata.name, subresource);
 
-/** Oldest first; the name decides between objects of the same second. */
+/** Oldest first, then by name. */
 export const byAge = (a: KubeObject, b: KubeObject): number => {
   const x = a.metadata.creationTimestamp ?? '';
   const y = b.metadata.creationTimestamp ?? '';
@@ -111,7 +111,7 @@ export const byAge = (a: KubeObject, b: KubeObject): number => {
   return a.metadata.name < b.metadata.name ? -1 : a.metadata.name > b.metadata.name ? 1 : 0;
 };
 
-/** A condition of whatever kind of object. */
+/** A condition of an object of any kind. */
 export interface Condition {
   type: string;
   status: 'True' | 'False' | 'Unknown';
@@ -124,7 +124,7 @@ export interface Condition {
 export const findCondition = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
   conditions?.find((condition) => condition.type === type);
 
-/** Deep equality of plain JSON; same identity is answered at once. */
+/** Deep equality of plain JSON. Fast for identical objects. */
 export const sameJson = (a: unknown, b: unknown): boolean => {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;

@@ -1,14 +1,14 @@
-// A rate-limited work queue: each key at most once at a time, failures again after a growing delay.
+// A rate-limited work queue: each key is processed once at a time, and failures are retried with a growing delay.
 import type { Clock } from '../../core/types.ts';
 
-/** As client-go's rate limiter. */
+/** The defaults of client-go's rate limiter. */
 export const FIRST_BACKOFF_MS = 5;
 const LONGEST_BACKOFF_MS = 1_000_000;
 
 export interface QueueOptions {
-  /** Gives a key up after so many failures in a row, until something happens to it again. */
+  /** Drops a key after this number of consecutive failures, until it is added again. */
   maxRetries?: number;
-  /** Delay after a first failure; it doubles with every further one. */
+  /** The delay after the first failure. It doubles with each further failure. */
   firstBackoffMs?: number;
   onError?(key: string, error: unknown): void;
 }
@@ -31,7 +31,7 @@ export class WorkQueue {
     this.options = options;
   }
 
-  /** Nothing waits and nothing is worked on (timers may still be set). */
+  /** Nothing is waiting or being processed. Timers may still be set. */
   get idle(): boolean {
     return this.waiting.size === 0 && this.busy.size === 0;
   }
@@ -47,7 +47,7 @@ export class WorkQueue {
     });
   }
 
-  /** Later. A key waits for one time only, the earliest it was given. */
+  /** Adds a key after a delay. A key has one timer, for the earliest time. */
   addAfter(key: string, ms: number): void {
     if (ms <= 0) {
       this.add(key);
@@ -64,7 +64,7 @@ export class WorkQueue {
     this.delayed.set(key, { at, cancel });
   }
 
-  /** Again, later the more often it was asked for since the last success. */
+  /** Adds a key again, with a delay that grows with each call since the last success. */
   addRateLimited(key: string): void {
     const failures = this.failures.get(key) ?? 0;
     this.failures.set(key, failures + 1);

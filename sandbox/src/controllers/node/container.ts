@@ -1,4 +1,4 @@
-// The life of one container as a list of stages: which comes next, when, and what its status says.
+// The life of a container as a list of stages, with their durations and statuses.
 import { timestamp } from '../framework/meta.ts';
 import type { Fate } from './keys.ts';
 
@@ -30,7 +30,7 @@ export const newLife = (image: string): Life => ({
   startedAt: '',
 });
 
-/** Milliseconds until the next stage; undefined when this one stays. */
+/** Milliseconds until the next stage. Undefined for a final stage. */
 export const stayMs = (life: Life, fate: Fate, readyMs: number): number | undefined => {
   const startMs = fate === 'slow' ? readyMs * SLOW : readyMs;
   if (life.stage === 'creating') return fate === 'broken' ? readyMs / 2 : startMs;
@@ -42,7 +42,7 @@ export const stayMs = (life: Life, fate: Fate, readyMs: number): number | undefi
   return undefined;
 };
 
-/** What follows when a stage is over. `task`: the container is meant to end; `again`: it is started again when it fails. */
+/** The next stage. `task`: the container is expected to end. `again`: it restarts after a failure. */
 export const nextLife = (life: Life, fate: Fate, task: boolean, again: boolean, nowMs: number): Life => {
   const now = timestamp(nowMs);
   const ended = (exitCode: number, reason: string): Terminated => ({
@@ -62,7 +62,7 @@ export const nextLife = (life: Life, fate: Fate, task: boolean, again: boolean, 
   return { ...life, stage: 'running', ready: true, startedAt: life.startedAt || now };
 };
 
-/** Killed from outside, and started again at once. */
+/** The container was killed and restarts at once. */
 export const killed = (life: Life, nowMs: number): Life => {
   if (life.stage !== 'running') return life;
   const now = timestamp(nowMs);

@@ -1,13 +1,13 @@
-// What a user writes on Pods and images to make the stand-in kubelet do something (README.md, "Pods on command").
+// Annotations and image tags that control the stand-in kubelet (README.md, "Control Pods").
 
-/** Annotation on a Pod: `"false"` makes it not Ready for as long as it says so. */
+/** Annotation on a Pod: `"false"` makes it not Ready while the annotation has this value. */
 export const READY = 'sandbox.tranche.dev/ready';
-/** Annotation on a Pod: every new value kills its containers once, as the kernel does when memory runs out. */
+/** Annotation on a Pod: each new value kills its containers once, as OOMKilled. */
 export const OOM = 'sandbox.tranche.dev/oom';
-/** Annotation on a HorizontalPodAutoscaler: the number of replicas its metric asks for. */
+/** Annotation on a HorizontalPodAutoscaler: the replicas that its metric asks for. */
 export const DESIRED_REPLICAS = 'sandbox.tranche.dev/desired-replicas';
 
-/** How a container fares, by the tag of its image. */
+/** The behavior of a container, selected by the tag of its image. */
 export type Fate = 'good' | 'slow' | 'broken' | 'crash';
 
 export const fateOf = (image: string): Fate => {

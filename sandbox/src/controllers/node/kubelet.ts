@@ -1,4 +1,4 @@
-// The stand-in for every node's kubelet: Pods become ready after a while, fail as their image says, and end when deleted.
+// The stand-in for the kubelets: Pods become Ready after a delay, fail as their image specifies, and end when deleted.
 import type { KubeObject } from '../../core/types.ts';
 import type { Cache } from '../framework/cache.ts';
 import {
@@ -15,27 +15,27 @@ import { fateOf, OOM } from './keys.ts';
 import { isTask, podStatus, type Address } from './pod-status.ts';
 
 export interface KubeletOptions extends ControllerOptions {
-  /** From being scheduled to being Ready. */
+  /** Milliseconds from scheduling to Ready. */
   readyMs: number;
-  /** From being deleted to being gone; never longer than the Pod's grace period. */
+  /** Milliseconds from deletion to removal, at most the grace period of the Pod. */
   stopMs: number;
-  /** Each delay is multiplied by a number drawn from here. */
+  /** Each delay is multiplied by a number from this range. */
   jitter: readonly [number, number];
-  /** Also report containers that are being created. Leaving it out saves a write per Pod. */
+  /** Also report containers that are being created. Without it, each Pod needs one write less. */
   reportCreating: boolean;
 }
 
 export const createKubelet = (options: KubeletOptions): Controller =>
   createController('kubelet', options, (session) => new Kubelet(session, options));
 
-/** What this kubelet knows of a Pod, beyond its status. */
+/** The state of a Pod beyond its status. */
 interface Known {
   lives: Map<string, Life>;
   address: Address;
-  /** Container → cancels the timer to its next stage. */
+  /** Container → cancels the timer for its next stage. */
   timers: Map<string, () => void>;
   stopping: boolean;
-  /** The value of the OOM annotation that was acted upon. */
+  /** The last value of the OOM annotation that was handled. */
   killed: string | undefined;
 }
 
@@ -62,7 +62,7 @@ class Kubelet {
       if (type === 'DELETED') this.forget(object.metadata.uid!);
       else if (object.spec.nodeName) this.queue.add(keyOf(object));
     });
-    // After a restart no address is given twice.
+    // Existing addresses stay in use after a restart.
     for (const { status } of this.pods.objects.values())
       this.addresses = Math.max(this.addresses, numberOf(status?.podIP as string | undefined));
   }
@@ -108,7 +108,7 @@ class Kubelet {
     return known;
   }
 
-  /** Another image starts the container anew; an order to kill is carried out once. */
+  /** A new image restarts the container. A new value of the OOM annotation kills it once. */
   private followSpec(pod: KubeObject, known: Known): void {
     for (const { name, image } of containersOf(pod)) {
       const life = known.lives.get(name);
@@ -124,7 +124,7 @@ class Kubelet {
     for (const [name, life] of known.lives) known.lives.set(name, killed(life, this.session.clock.now()));
   }
 
-  /** Sets the timer to the container's next stage, if it has one and none is set. */
+  /** Sets the timer for the next stage of the container, if there is one and no timer is set. */
   private arm(pod: KubeObject, known: Known, container: string): void {
     const life = known.lives.get(container)!;
     const waitMs = stayMs(life, fateOf(life.image), this.options.readyMs);
@@ -210,7 +210,7 @@ class Kubelet {
   }
 }
 
-/** The count behind an address 10.244.x.y. */
+/** The counter in an address 10.244.x.y. */
 const numberOf = (address = ''): number => {
   const [, , high = 0, low = 0] = address.split('.').map(Number);
   return address.startsWith('10.244.') ? high * 256 + low : 0;
@@ -218,7 +218,7 @@ const numberOf = (address = ''): number => {
 
 const containersOf = (pod: KubeObject): Container[] => pod.spec.containers as Container[];
 
-/** A kubelet that was restarted takes a running container for what it is, and starts every other one again. */
+/** After a restart, the kubelet keeps running containers and starts all others again. */
 const rememberedLife = (pod: KubeObject, { name, image }: Container): Life => {
   const status = (pod.status?.containerStatuses ?? []).find((each: { name: string }) => each.name === name);
   const startedAt: string | undefined = status?.state?.running?.startedAt;

@@ -1,11 +1,11 @@
-// The cluster's nodes: plain objects, always ready.
+// The nodes of the cluster: plain objects that are always ready.
 import type { Client, KubeObject } from '../../core/types.ts';
 import { isAlreadyExists } from '../framework/controller.ts';
 import { NODES, pathOf, timestamp } from '../framework/meta.ts';
 
 const PODS_PER_NODE = '110';
 
-/** Makes the nodes that do not exist yet: `n0`, `n1`, … */
+/** Creates missing nodes: `n0`, `n1`, … */
 export const createNodes = async (client: Client, count: number, nowMs: number): Promise<void> => {
   for (let i = 0; i < count; i++) {
     const node = nodeObject(i);

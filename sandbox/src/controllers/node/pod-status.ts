@@ -1,4 +1,4 @@
-// A Pod's status from the lives of its containers.
+// Computes the status of a Pod from its containers.
 import type { KubeObject } from '../../core/types.ts';
 import { findCondition, timestamp, type Condition } from '../framework/meta.ts';
 import { containerStatus, type Life } from './container.ts';
@@ -9,7 +9,7 @@ export interface Address {
   hostIP: string;
 }
 
-/** Whether a Pod is meant to end by itself. */
+/** Whether a Pod is expected to end by itself. */
 export const isTask = (pod: KubeObject): boolean =>
   pod.spec.restartPolicy === 'Never' || pod.spec.restartPolicy === 'OnFailure';
 
@@ -63,7 +63,7 @@ const phaseOf = (lives: readonly Life[]): string => {
   return lives.some(({ stage }) => stage === 'creating' || stage.startsWith('pull')) ? 'Pending' : 'Running';
 };
 
-/** lastTransitionTime stays while the status does. */
+/** Keeps lastTransitionTime while the status is the same. */
 const condition = (
   old: readonly Condition[],
   next: Pick<Condition, 'type' | 'status' | 'reason' | 'message'>,
@@ -74,7 +74,7 @@ const condition = (
   return { lastProbeTime: null, ...next, lastTransitionTime: same ? current.lastTransitionTime : timestamp(nowMs) };
 };
 
-/** Init containers are done the moment the others start. */
+/** Init containers are complete when the other containers start. */
 const initStatuses = (pod: KubeObject, nowMs: number): object => {
   const containers: { name: string; image: string }[] = pod.spec.initContainers ?? [];
   if (containers.length === 0) return {};

@@ -1,4 +1,4 @@
-// The stand-in for the scheduler: the first node, by name, that takes the Pod.
+// The stand-in for the scheduler: binds a Pod to the first node, by name, that accepts it.
 import type { KubeObject } from '../../core/types.ts';
 import type { Cache, CacheEvent } from '../framework/cache.ts';
 import {
@@ -28,7 +28,7 @@ class Scheduler {
   private readonly nodes: Cache;
   private readonly pods: Cache;
   private readonly queue: WorkQueue;
-  /** Uids of the Pods on each node, with those whose binding the cache has not shown yet. */
+  /** Uids of the Pods on each node, including bindings that are not in the cache yet. */
   private readonly occupants = new Map<string, Set<string>>();
   private readonly unschedulable = new Set<string>();
 

@@ -1,4 +1,4 @@
-// The ReplicaSet controller: keeps as many Pods as spec.replicas says, and counts them in the status.
+// The ReplicaSet controller: creates and deletes Pods to match spec.replicas, and counts them in the status.
 import type { KubeObject } from '../../core/types.ts';
 import type { Cache, CacheEvent } from '../framework/cache.ts';
 import { claim } from '../framework/claim.ts';
@@ -28,7 +28,7 @@ import { Expectations } from './expectations.ts';
 import { isActive, isTerminating, podsToDelete } from './pods.ts';
 import { countPods, type ReplicaSetStatus } from './status.ts';
 
-/** At most so many Pods are created or deleted in one sync. */
+/** The maximum number of Pods to create or delete in one sync. */
 const BURST = 500;
 
 export const createReplicaSetController = (options: ControllerOptions): Controller =>
@@ -100,7 +100,7 @@ class ReplicaSetController {
     if (nextMs !== undefined && nextMs < 2 ** 31) this.queue.addAfter(key, nextMs + 1);
   }
 
-  /** Creates what is missing or deletes what is too much; answers with what went wrong. */
+  /** Creates missing Pods or deletes surplus ones. Returns the error, if any. */
   private async manage(replicaSet: KubeObject, active: readonly KubeObject[]): Promise<Error | undefined> {
     const key = keyOf(replicaSet);
     const diff = active.length - replicaSet.spec.replicas;
@@ -121,7 +121,7 @@ class ReplicaSetController {
     return undefined;
   }
 
-  /** The Pods of every ReplicaSet of the same Deployment. */
+  /** The Pods of all ReplicaSets of the same Deployment. */
   private siblingsOf(replicaSet: KubeObject): KubeObject[] {
     const owner = controllerOf(replicaSet);
     const family = owner ? [...this.replicaSets.controlledBy(owner.uid)] : [replicaSet];
@@ -171,7 +171,7 @@ class ReplicaSetController {
     }
   }
 
-  /** As the real one, tries a second time on the newest object: a status of Pods is true whatever became of the spec. */
+  /** Like the real controller, retries once on the newest object: the status does not depend on the spec. */
   private async writeStatus(replicaSet: KubeObject, status: ReplicaSetStatus): Promise<void> {
     if (sameJson(status, replicaSet.status)) return;
     const path = pathOfObject(REPLICA_SETS, replicaSet);

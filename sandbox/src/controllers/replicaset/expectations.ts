@@ -1,4 +1,4 @@
-// What a ReplicaSet has asked for and its cache has not shown yet: until then it must not act on what it sees.
+// Changes that a ReplicaSet has requested and its cache does not show yet. Until then, it must not act.
 import type { Clock } from '../../core/types.ts';
 
 const TIMEOUT_MS = 5 * 60_000;

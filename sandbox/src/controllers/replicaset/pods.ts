@@ -1,4 +1,4 @@
-// What a ReplicaSet sees in its Pods: which count, which are ready or available, and which go first when it shrinks.
+// Selects Pods of a ReplicaSet: which count, which are ready or available, and which to delete first.
 import type { KubeObject } from '../../core/types.ts';
 import { findCondition, parseTime } from '../framework/meta.ts';
 
@@ -10,13 +10,13 @@ export const isActive = (pod: KubeObject): boolean => !isTerminating(pod) && !is
 
 export const isReady = (pod: KubeObject): boolean => findCondition(pod.status?.conditions, 'Ready')?.status === 'True';
 
-/** 0 when it is not ready. */
+/** 0 if the Pod is not ready. */
 const readySince = (pod: KubeObject): number => {
   const ready = findCondition(pod.status?.conditions, 'Ready');
   return ready?.status === 'True' ? parseTime(ready.lastTransitionTime) : 0;
 };
 
-/** Milliseconds until a Pod counts as available; 0 when it does, undefined while it is not ready. */
+/** Milliseconds until a Pod becomes available. 0 if it is available, undefined if it is not ready. */
 export const untilAvailableMs = (pod: KubeObject, minReadySeconds: number, nowMs: number): number | undefined => {
   if (!isReady(pod)) return undefined;
   if (minReadySeconds === 0) return 0;
@@ -36,7 +36,7 @@ const restarts = (pod: KubeObject): number =>
     ...(pod.status?.containerStatuses ?? []).map((status: { restartCount?: number }) => status.restartCount ?? 0),
   );
 
-/** Times are told apart by the order of magnitude of the age only, so that which of a kind goes is spread out. */
+/** Compares ages by order of magnitude only, so that the choice among similar Pods is random. */
 const magnitude = (ageMs: number): number => (ageMs > 0 ? Math.floor(Math.log2(ageMs * 1e6)) : -1);
 
 interface Candidate {
@@ -45,7 +45,7 @@ interface Candidate {
   phase: number;
   ready: boolean;
   cost: number;
-  /** Pods of the same owner on its node. */
+  /** The number of Pods of the same owner on its node. */
   neighbours: number;
   readySince: number;
   restarts: number;
@@ -53,8 +53,8 @@ interface Candidate {
 }
 
 /**
- * The Pods to delete, in the real controller's order: unassigned before assigned, pending before running, not ready before ready,
- * cheaper before dearer, crowded nodes first, shorter ready first, more restarts first, newer first.
+ * The Pods to delete, in the order of the real controller: unassigned before assigned, pending before running, not ready before ready,
+ * lower deletion cost first, crowded nodes first, shorter ready time first, more restarts first, newer first.
  */
 export const podsToDelete = (
   pods: readonly KubeObject[],

@@ -1,4 +1,4 @@
-// A ReplicaSet's status, counted from the Pods its controller knows.
+// Computes the status of a ReplicaSet from its Pods.
 import type { KubeObject } from '../../core/types.ts';
 import { findCondition, timestamp, type Condition } from '../framework/meta.ts';
 import { isReady, untilAvailableMs } from './pods.ts';
@@ -13,7 +13,7 @@ export interface ReplicaSetStatus {
   conditions?: readonly Condition[];
 }
 
-/** The status, and when a Pod becomes available next (nothing else tells). Counts of 0 are left out, as in Go's JSON. */
+/** The status, and the time when the next Pod becomes available (no event announces it). Counts of 0 are omitted, as in Go's JSON. */
 export const countPods = (
   replicaSet: KubeObject,
   active: readonly KubeObject[],
