@@ -285,12 +285,11 @@ function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   return report(snapshot, draft, []);
 }
 
+/** The facts about a workload without a Rollout. */
+export type OrphanFacts = Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256' | 'gate' | 'copy'>;
+
 /** A workload that is held but whose Rollout no longer exists: it is given back, with the stable template if a policy protects releases. */
-export function releaseOrphan(
-  kind: WorkloadKind,
-  workload: Workload,
-  facts: Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256' | 'gate' | 'copy'>,
-): Decision {
+export function releaseOrphan(kind: WorkloadKind, workload: Workload, facts: OrphanFacts): Decision {
   const held = kind.readHold(workload);
   if (!held) return nothing;
   const protects = facts.gate?.protects;
