@@ -105,7 +105,7 @@ export interface UserKey {
 }
 
 const glass =
-  'Reason for an exception from a policy. Admission removes it: it is valid for one change ([policy.md](policy.md#breaking-the-glass)).';
+  'Reason for an exception from a policy. Admission removes it: it is valid for one change ([policy.md](policy.md#break-glass)).';
 
 export const ROLLOUT_KEYS: readonly UserKey[] = [
   {
