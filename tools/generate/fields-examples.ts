@@ -145,7 +145,7 @@ export const DEPLOYMENT_KEYS: readonly UserKey[] = [
     is: 'annotation',
     values: 'a W3C traceparent',
     fallback: '',
-    what: 'Parent span of the trace of the release ([operations.md](operations.md)).',
+    what: 'Parent span of the trace of the release ([traces.md](traces.md)).',
   },
   { key: keys.BREAK_GLASS, is: 'annotation', values: 'a sentence', fallback: '', what: glass },
 ];
