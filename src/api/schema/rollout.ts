@@ -42,7 +42,7 @@ const stepReplicas = intOrString(
 
 const pause = object('What the step waits for when its Pods are available.', {
   duration: int32(
-    'Seconds to wait, at most 31536000 (a year). 0 continues at once. Without a duration, the step waits for approval.',
+    'Seconds to wait, at most 31536000 (a year). 0 continues immediately. Without a duration, the step waits for approval.',
     {
       minimum: 0,
     },
