@@ -121,7 +121,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   'line of the log': saidIn(/^src\/(?!cli)/, given('.warn', '.error')),
 };
 
-function isRefusal({ within, file }: Message): boolean {
+function isRefusal({ within }: Message): boolean {
   const [inner = ''] = within;
   return ['reason', 'notYet', 'what', 'find'].includes(inner) || (inner === 'reason' && within.length > 0);
 }
