@@ -216,7 +216,7 @@ const approvals = list(
       time: time('Time of the approval.'),
       plan: text('Digest of the approved plan.'),
       groups: list("The user's groups that a policy names.", text('A group.')),
-      past: list('Policies that did not apply because the user broke the glass.', text('A policy.')),
+      past: list('Policies that did not apply because the user overrode them.', text('A policy.')),
     },
     { required: ['step', 'user', 'time'] },
   ),
