@@ -64,6 +64,10 @@ const isInWords = ({ text }: Message): boolean => /[a-z]{2,}.* .*[a-z]{2,}/.test
 const remedies =
   /^(use|write|add|remove|wait|name|set|change|put|ask|try|keep|leave|give|end|shorten|see|approve|make)\b/;
 
+/** A warning or an error with the command to run, or with what to write, needs no entry. */
+const REMEDY = /\bkubectl [a-z]|[;:] (set|write|name|finish|install|to [a-z ]+, (select|write))\b/;
+const open = (texts: readonly string[]): string[] => texts.filter((text) => !REMEDY.test(text));
+
 const saidIn = (files: RegExp, how: (message: Message) => boolean): string[] =>
   messages.filter((message) => files.test(message.file) && isInWords(message) && how(message)).map(({ text }) => text);
 const given =
@@ -99,18 +103,17 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     /^src\/(engine\/(validate\/status|policy\/.*)|engine\/(admit\/messages|release\/reach|workload\/annotation-size)|admission\/(access|policy)|schedule\/calendar)\.ts$/,
     (message) => !/^tranche: /.test(message.text) && !remedies.test(message.text) && isRefusal(message),
   ),
-  warning: saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: ')).map((text) =>
+  warning: open(saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: '))).map((text) =>
     text.replace(/^tranche: /, ''),
   ),
   'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
   // An error about a flag or an argument (usageError) says what to write.
-  'error of the plugin': saidIn(/^src\/cli\//, given('CliError')),
+  'error of the plugin': open(saidIn(/^src\/cli\//, given('CliError'))),
   'refusal of a takeover': saidIn(/^src\/engine\/release\/takeover\.ts$/, given('refuse', 'why')).filter(
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
-  'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
-    (text) => !text.startsWith('kubectl '),
-  ),
+  // A problem has a command.
+  'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('note')).filter((text) => !text.startsWith('kubectl ')),
   'complaint of readyz': saidIn(/^src\/(app\/caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
     within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
   ),

@@ -106,16 +106,16 @@ export async function cliDocs(): Promise<string> {
 
 const block = (text: string): string => `\n\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
 
-/** The help of all commands: the exit codes are above, and connection options are those of kubectl. */
+/** The help of all commands: each has a heading below, the exit codes are above, and connection options are those of kubectl. */
 const programHelp = (program: Command): string =>
   helpOf(program)
-    .replace(/\nExit codes: [^]*/, '')
-    .replace(/(Connection options, as in kubectl:\n)([^]*?)\n\n/, (_, heading: string, options: string) => {
+    .replace(/\nCommands:\n[^]*/, '')
+    .replace(/(Connection options, as in kubectl:\n)([^]*)$/, (_, heading: string, options: string) => {
       const flags = [...options.matchAll(/--[a-z-]+/g)].map(([flag]) => flag);
       const lines = Array.from({ length: Math.ceil(flags.length / 5) }, (_, i) =>
         flags.slice(5 * i, 5 * i + 5).join(', '),
       );
-      return `${heading}  ${lines.join(',\n  ')}\n\n`;
+      return `${heading}  ${lines.join(',\n  ')}\n`;
     });
 
 /** The command without what SHARED says. */
