@@ -42,7 +42,7 @@ kubectl exec -n tranche-system deployment/tranche -- tranche list -A
 | \`list\`, \`status\`, \`plan\`, \`history\`                      | \`view\`                                                                                       |
 | \`approve\`, \`jump\`, \`finish\`                                | \`view\` and \`tranche-approver\`; \`approve --message\` also creates an event                   |
 | \`pause\`, \`resume\`, \`undo\`, \`abort\`, \`restart\`, \`retry\`, \`init\` | \`edit\`                                                                                       |
-| \`takeover\`                                                     | \`edit\` and \`tranche-takeover\`                                                              |
+| \`takeover\`                                                     | \`edit\` and \`tranche-takeover\`; to delete BatchReleases, also \`list\`, \`patch\` and \`delete\` on them                                                              |
 | \`doctor\`                                                       | reads cluster-wide objects; without the permission, it reports what it did not check           |
 | \`lint\`, \`convert\`, \`completion\`, \`version\`                 | none                                                                                           |
 
