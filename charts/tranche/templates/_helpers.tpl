@@ -147,3 +147,15 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- $url := urlParse .Values.tracing.endpoint -}}
 {{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}
 {{- end -}}
+
+{{/*
+"true" if the cluster has an API: {{ if include "tranche.has" (list $ "GROUP/VERSION/KIND") }}. The cluster is asked, or, where a rendering
+does not ask it, --api-versions and the value apiVersions tell.
+*/}}
+{{- define "tranche.has" -}}
+{{- $root := first . -}}
+{{- $api := last . -}}
+{{- if or ($root.Capabilities.APIVersions.Has $api) (has $api $root.Values.apiVersions) -}}
+true
+{{- end -}}
+{{- end -}}
