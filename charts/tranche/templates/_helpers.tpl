@@ -47,6 +47,14 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 {{- end -}}
 
+{{/* With jobs.podLabels, for Pods. */}}
+{{- define "tranche.taskPodLabels" -}}
+{{ include "tranche.taskLabels" . }}
+{{- with .root.Values.jobs.podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{- define "tranche.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "tranche.selectorLabels" . }}
@@ -80,19 +88,12 @@ cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "tranche.ful
 {{- end -}}
 {{- end -}}
 
-{{/* Security context of all Pods, for the Pod Security Standard "restricted". */}}
 {{- define "tranche.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: { type: RuntimeDefault }
+{{- toYaml .Values.operator.podSecurityContext -}}
 {{- end -}}
 
 {{- define "tranche.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: { drop: [ALL] }
+{{- toYaml .Values.operator.containerSecurityContext -}}
 {{- end -}}
 
 {{/* Scheduling and image pull secrets of all Pods. */}}
