@@ -12,9 +12,9 @@ import { findTool } from '../support/tools.ts';
 import { goldenExact, runPlugin, type Result } from './support.ts';
 
 const FILES = path.relative(process.cwd(), fileURLToPath(new URL('files', import.meta.url)));
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/plugin.ts', import.meta.url));
 /** What the image starts. */
-const IMAGE = MAIN.replace('cli/main.ts', 'main.ts');
+const IMAGE = MAIN.replace('plugin.ts', 'main.ts');
 const run = (...args: readonly string[]): Promise<Result> => runPlugin(args);
 
 describe('kubectl tranche lint', () => {
@@ -204,7 +204,7 @@ describe('kubectl tranche, on the command line', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [IMAGE, 'version']);
     assert.match(stdout, /^kubectl-tranche /);
     const completed = await promisify(execFile)(process.execPath, [
-      MAIN.replace('main.ts', 'kubectl-complete.ts'),
+      MAIN.replace('plugin.ts', 'plugin-complete.ts'),
       'appr',
     ]);
     assert.equal(completed.stdout, 'approve\n:4\n');
