@@ -98,6 +98,10 @@ generated: $(INSTALLED)
 build: $(INSTALLED) ## Compile the program for production into dist/
 	@npm run --silent build
 
+.PHONY: dist
+dist: $(INSTALLED) ## Build what a release offers into dist/release: make dist [REPOSITORY=OWNER/NAME] [IMAGE=REGISTRY/tranche] [DIGEST=sha256:...]
+	@REPOSITORY='$(REPOSITORY)' IMAGE='$(IMAGE)' DIGEST='$(DIGEST)' $(NODE) tools/dist/main.ts
+
 # --- trying it out ---
 
 .PHONY: demo

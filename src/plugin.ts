@@ -46,4 +46,7 @@ const io: Io = {
   },
 };
 
-process.exitCode = await runCli(process.argv.slice(2), io);
+/** Not a top-level await, which the one-file plugin cannot have. */
+export const ended = runCli(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
+});

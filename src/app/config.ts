@@ -52,6 +52,9 @@ export interface Config {
   readonly tracing: TracingConfig | undefined;
 }
 
+/** Namespace of the Lease, Secret and Service if none is configured. */
+export const DEFAULT_NAMESPACE = 'tranche-system';
+
 /** A flag or variable is invalid. The message contains its name, its value, and what to write. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

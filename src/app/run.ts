@@ -2,7 +2,7 @@
 import { createAdmissionServer, type AdmissionServer, type Decided } from '../admission/index.ts';
 import { FIELD_MANAGER, GROUP } from '../api/keys.ts';
 import { inDoubt, notSynced, startCaches } from './caches.ts';
-import type { Config } from './config.ts';
+import { DEFAULT_NAMESPACE, type Config } from './config.ts';
 import { Leadership } from './leadership.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { readersOf } from '../admission/index.ts';
@@ -33,8 +33,6 @@ export interface Run {
   readonly signal: AbortSignal;
 }
 
-/** Namespace of the Lease, Secret and Service if none is configured. */
-export const DEFAULT_NAMESPACE = 'tranche-system';
 /** Time for which requests are still answered after a Pod starts to terminate: the proxies of the Service need it to notice. */
 const DRAIN_MS = 5_000;
 const LOG_MISSING_EVERY_MS = 10_000;
