@@ -18,7 +18,22 @@ could send yourself, with your own rights.
 npm install && npm pack && npm install --global ./tranche-*.tgz
 \`\`\`
 
-This also installs \`kubectl_complete-tranche\`, with which kubectl completes the plugin's commands. Without your own Node:
+This also installs \`kubectl_complete-tranche\`, with which kubectl completes the plugin's commands.
+
+The plugin is also one file, which needs only Node 20 or newer. Copy it to machines without the repository:
+
+\`\`\`sh
+make dist
+install -D dist/release/kubectl-tranche ~/.local/bin/kubectl-tranche
+\`\`\`
+
+The archive \`dist/release/kubectl-tranche-v*.tar.gz\` has this file, \`kubectl_complete-tranche\`, and the licences of all packages in it. With [krew](https://krew.sigs.k8s.io):
+
+\`\`\`sh
+kubectl krew install --manifest=dist/release/tranche.yaml --archive="$(ls dist/release/kubectl-tranche-v*.tar.gz)"
+\`\`\`
+
+Without your own Node:
 
 \`\`\`sh
 make build
