@@ -98,6 +98,25 @@ generated: $(INSTALLED)
 build: $(INSTALLED) ## Compile the program for production into dist/
 	@npm run --silent build
 
+.PHONY: dist
+dist: $(INSTALLED) ## Build what a release offers into dist/release: make dist [REPOSITORY=OWNER/NAME] [IMAGE=REGISTRY/tranche] [DIGEST=sha256:...]
+	@REPOSITORY='$(REPOSITORY)' IMAGE='$(IMAGE)' DIGEST='$(DIGEST)' $(NODE) tools/dist/main.ts
+
+.PHONY: docs
+docs: .cache/site/bin/mkdocs .cache/site/package/dist/mermaid.min.js ## Build the site of the documentation into dist/site
+	@NO_MKDOCS_2_WARNING=1 .cache/site/bin/mkdocs build --strict --quiet
+
+.cache/site/bin/mkdocs: tools/site/requirements.txt
+	@command -v python3 >/dev/null || { echo "python3 is not on PATH: install Python 3.10 or newer (https://python.org)." >&2; exit 2; }
+	python3 -m venv .cache/site
+	.cache/site/bin/pip install --quiet --disable-pip-version-check --requirement tools/site/requirements.txt
+	@touch $@
+
+# Draws the diagrams in the browser. Without it, the theme would load it from another host.
+MERMAID := mermaid@11.12.1
+.cache/site/package/dist/mermaid.min.js: .cache/site/bin/mkdocs
+	cd .cache/site && npm pack --silent $(MERMAID) && tar -xzmf mermaid-*.tgz package/dist/mermaid.min.js && rm mermaid-*.tgz
+
 # --- trying it out ---
 
 .PHONY: demo

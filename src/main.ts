@@ -42,7 +42,7 @@ async function run(config: Config): Promise<void> {
   }
 }
 
-async function commandOf({ command }: Config): Promise<(run: Run) => Promise<void>> {
+async function commandOf({ command }: Config): Promise<(run: Run) => Promise<unknown>> {
   switch (command) {
     case 'run':
       return (await import('./app/run.ts')).runProgram;
@@ -90,4 +90,4 @@ async function start(args: readonly string[]): Promise<void> {
 const args = process.argv.slice(2);
 const [first] = args;
 if (first === undefined || first === 'drain' || first === 'certificates' || first.startsWith('-')) await start(args);
-else await import('./cli/main.ts');
+else await import('./plugin.ts');

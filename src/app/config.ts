@@ -52,6 +52,9 @@ export interface Config {
   readonly tracing: TracingConfig | undefined;
 }
 
+/** Namespace of the Lease, Secret and Service if none is configured. */
+export const DEFAULT_NAMESPACE = 'tranche-system';
+
 /** A flag or variable is invalid. The message contains its name, its value, and what to write. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -174,8 +177,7 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     injectCa,
     leaderElect: yes('leader-elect'),
     lease: name('lease', 'tranche'),
-    // The random part is needed because Pod names can repeat, e.g. in a StatefulSet.
-    identity: `${command === 'drain' ? DRAIN_IDENTITY : ''}${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`,
+    identity: identityOf(command, env),
     logLevel,
     warnings: yes('warnings'),
     approveVerb: yes('approve-verb'),
@@ -183,6 +185,10 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     tracing: command === 'run' ? readTracing(env, refuseVariable) : undefined,
   });
 }
+
+/** The random part is needed because Pod names can repeat, e.g. in a StatefulSet. */
+export const identityOf = (command: Command, env: Env): string =>
+  `${command === 'drain' ? DRAIN_IDENTITY : ''}${env['POD_NAME'] ?? hostname()}_${randomBytes(4).toString('hex')}`;
 
 function parse(args: readonly string[]): { values: Partial<Record<Flag, string>>; help: boolean } {
   const options = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }]));

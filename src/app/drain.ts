@@ -14,8 +14,10 @@ import { LeaderElection } from '../kube/lease.ts';
 import { ROLLOUTS } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { drain, DrainError } from '../operator/drain.ts';
-import { DEFAULT_NAMESPACE, type Run } from './run.ts';
+import { DEFAULT_NAMESPACE, type Config } from './config.ts';
 import { waitForApiServer } from './preflight.ts';
+import type { Overrides } from '../kube/kubeconfig.ts';
+import type { Logger } from '../kube/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 
 /** Longer than a replica leads without a renewal, and longer than a replica takes to notice the new leader (kube/lease.ts). */
@@ -23,9 +25,29 @@ const HAND_OVER_MS = 10_500;
 /** No replica may take the lead, and enrol Deployments again, before helm has deleted the replicas. */
 const LEASE_SECONDS = 60;
 
-/** Resolves when no Deployment is held. On a timeout, rejects and lets the replicas take the lead again. */
-export async function runDrain({ config, version, logger, signal }: Run): Promise<void> {
-  const connection = await connect(config.cluster);
+export interface Drain {
+  readonly config: DrainConfig;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface DrainConfig extends Pick<
+  Config,
+  'cluster' | 'namespace' | 'watchNamespaces' | 'lease' | 'identity' | 'held' | 'timeoutSeconds'
+> {
+  /** Values that replace those of the kubeconfig. */
+  readonly overrides?: Overrides;
+}
+
+/** Resolves with what was given back when no Deployment is held. On a timeout, rejects and lets the replicas take the lead again. */
+export async function runDrain({
+  config,
+  version,
+  logger,
+  signal,
+}: Drain): Promise<{ deployments: number; rollouts: number }> {
+  const connection = await connect(config.cluster, config.overrides);
   const namespace = config.namespace ?? connection.namespace ?? DEFAULT_NAMESPACE;
   const api = createApi({ connection, userAgent: `tranche/${version} drain`, fieldManager: FIELD_MANAGER });
   const stops: (() => unknown)[] = [() => api.close()];
@@ -62,7 +84,7 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
     election.start();
     stops.push(() => election.stop(then));
     await orGiveUp(leading.promise, giveUp, 'cannot acquire the lease');
-    logger.info('became the leader; waiting until all replicas have noticed', { waitMs: HAND_OVER_MS });
+    logger.info('waiting until all replicas have noticed that they do not lead', { waitMs: HAND_OVER_MS });
     await sleep(clock, HAND_OVER_MS, giveUp);
     const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
     await orGiveUp(synced, giveUp, () => notSynced('Rollouts', caches.rollouts) ?? 'cannot read the Deployments');
@@ -81,6 +103,7 @@ export async function runDrain({ config, version, logger, signal }: Run): Promis
     });
     then = 'keep';
     logger.info('all Deployments are given back', freed);
+    return freed;
   } finally {
     for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
   }

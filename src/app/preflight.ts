@@ -35,7 +35,7 @@ export async function bind(
 }
 
 export interface PreflightOptions {
-  readonly config: Config;
+  readonly config: Pick<Config, 'cluster'>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }

@@ -1,7 +1,7 @@
 // Wires and runs the program: starts its parts in order, and stops them in reverse order.
 import { FIELD_MANAGER } from '../api/keys.ts';
 import { inDoubt, notSynced, startCaches } from './caches.ts';
-import type { Config } from './config.ts';
+import { DEFAULT_NAMESPACE, type Config } from './config.ts';
 import { Leadership } from './leadership.ts';
 import { unreachedBy } from '../engine/release/reach.ts';
 import type { Api } from '../kube/api.ts';
@@ -27,8 +27,6 @@ export interface Run {
   readonly signal: AbortSignal;
 }
 
-/** Namespace of the Lease, Secret and Service if none is configured. */
-export const DEFAULT_NAMESPACE = 'tranche-system';
 /** Time for which requests are still answered after a Pod starts to terminate: the proxies of the Service need it to notice. */
 const DRAIN_MS = 5_000;
 const LOG_MISSING_EVERY_MS = 10_000;

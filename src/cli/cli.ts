@@ -88,8 +88,12 @@ export async function createProgram(
 
 const termOf = (command: Command): string => [command.name(), ...command.aliases()].join(', ');
 
+/** Set in the one-file plugin, which has no package.json (tools/dist). */
+declare const TRANCHE_VERSION: string | undefined;
+
 /** From package.json: the same path from src/cli/ and from dist/cli/. */
 export function readVersion(): string {
+  if (typeof TRANCHE_VERSION === 'string') return TRANCHE_VERSION;
   const file = new URL('../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -105,7 +105,8 @@ function callOf({ resource, method, body, contentType, ...where }: Write, dry: b
 /** The limit of setTimeout: a longer timer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-function overridesOf(flags: GlobalFlags): Overrides {
+/** The flags that replace values of the kubeconfig. */
+export function overridesOf(flags: GlobalFlags): Overrides {
   // Commander also returns the flags of the command, so select the known ones.
   const { context, cluster, user, server, token, as, asGroup, asUid, certificateAuthority } = flags;
   const { clientCertificate, clientKey, insecureSkipTlsVerify, tlsServerName } = flags;

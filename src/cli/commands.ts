@@ -84,6 +84,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
+    name: 'drain',
+    summary: 'Give all Deployments back, to remove Tranche',
+    load: async () => (await import('./commands/drain.ts')).drain,
+  },
+  {
     name: 'takeover',
     summary: 'Take over unfinished releases of OpenKruise Rollouts',
     load: async () => (await import('./commands/takeover.ts')).takeover,

@@ -1,4 +1,7 @@
 // The terminal and the process, as a command sees them. Tests replace this object.
+import type { Source } from '../kube/connection.ts';
+import type { Overrides } from '../kube/kubeconfig.ts';
+import type { Logger } from '../kube/log.ts';
 
 export interface Io {
   out(text: string): void;
@@ -16,4 +19,21 @@ export interface Io {
   stdin(): Promise<string>;
   /** Aborted on Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Gives all Deployments back (src/app). Returns how many. */
+  drain(job: DrainJob): Promise<{ readonly deployments: number; readonly rollouts: number }>;
+}
+
+/** A drain as the command line describes it. */
+export interface DrainJob {
+  readonly cluster: Source;
+  readonly overrides: Overrides;
+  /** Namespace and name of the Lease. */
+  readonly namespace: string;
+  readonly lease: string;
+  /** Empty = all. */
+  readonly watchNamespaces: readonly string[];
+  readonly held: 'Finish' | 'Rollback';
+  readonly timeoutSeconds: number;
+  readonly logger: Logger;
+  readonly version: string;
 }

@@ -67,5 +67,6 @@ export function guarded(io: Io): Io {
     data: (text) => (io.terminal ? io.out(show(text)) : io.data(text)),
     now: () => io.now(),
     stdin: () => io.stdin(),
+    drain: (job) => io.drain(job),
   };
 }

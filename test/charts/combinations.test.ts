@@ -28,6 +28,9 @@ const podsOf = (manifests: readonly Manifest[]): PodTemplate[] =>
     kind === 'Deployment' ? [spec!['template'] as PodTemplate] : kind === 'Pod' ? [{ metadata, spec: spec! }] : [],
   );
 
+const ofKind = (manifests: readonly Manifest[], kind: string): Manifest[] =>
+  manifests.filter((manifest) => manifest.kind === kind);
+
 const rulesOf = (manifests: readonly Manifest[], kind: string, name = 'tranche'): string[] =>
   (find(manifests, kind, name).rules ?? []).flatMap(({ resources }) => resources);
 
@@ -167,6 +170,77 @@ const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], ch
         assert.deepEqual(spec['imagePullSecrets'], [{ name: 'pull' }]);
       }
       for (const { kind, metadata } of all) assert.equal(metadata.labels?.['owner'], 'b', `${kind} ${metadata.name}`);
+    },
+  ],
+  [
+    'the network of the node',
+    ['operator.hostNetwork=true', 'webhook.port=9555', 'metrics.port=9556'],
+    (all) => {
+      const { strategy, template } = find(all, 'Deployment').spec as Record<string, PodTemplate & object>;
+      const { hostNetwork, dnsPolicy, containers } = template!.spec as Record<string, unknown>;
+      assert.deepEqual([hostNetwork, dnsPolicy], [true, 'ClusterFirstWithHostNet']);
+      const [{ args, ports }] = containers as [{ args: string[]; ports: object[] }];
+      assert.ok(args.includes('--webhook-port=9555') && args.includes('--metrics-port=9556'));
+      assert.deepEqual(ports, [
+        { name: 'webhook', containerPort: 9555 },
+        { name: 'metrics', containerPort: 9556 },
+      ]);
+      // An old replica has the ports of the node until it is gone.
+      assert.deepEqual(strategy, { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } });
+      for (const kind of ['Job', 'Pod']) assert.doesNotMatch(JSON.stringify(ofKind(all, kind)), /hostNetwork/);
+    },
+  ],
+  [
+    'a proxy, flags and annotations',
+    [
+      'operator.extraEnv[0].name=HTTPS_PROXY',
+      'operator.extraEnv[0].value=http://proxy.example:3128',
+      'operator.extraArgs={--workers=8}',
+      'networkPolicy.extraEgress[0].ports[0].port=3128',
+      'operator.annotations.a=deployment',
+      'operator.podAnnotations.a=pod',
+      'webhook.serviceAnnotations.a=service',
+      'jobs.annotations.a=job',
+      'jobs.podAnnotations.a=task',
+      'jobs.podLabels.b=task',
+      'jobs.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
+      'jobs.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].key=x',
+      'jobs.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].operator=Exists',
+    ],
+    (all) => {
+      const deployment = find(all, 'Deployment');
+      const pod = deployment.spec!['template'];
+      const noted = (manifest: Manifest): string | undefined => manifest.metadata.annotations?.['a'];
+      assert.deepEqual([noted(deployment), noted(pod)], ['deployment', 'pod']);
+      assert.equal(noted(find(all, 'Service', 'tranche-webhook')), 'service');
+      const [job] = ofKind(all, 'Job');
+      const [cron] = ofKind(all, 'CronJob');
+      assert.deepEqual([noted(job!), noted(cron!)], ['job', 'job']);
+      const tasks = [job!.spec!['template'], ...ofKind(all, 'Pod')];
+      assert.equal(tasks.length, 3);
+      for (const task of tasks) {
+        assert.deepEqual([noted(task), task.metadata.labels.b], ['task', 'task']);
+        assert.ok(task.spec.affinity.nodeAffinity);
+      }
+      const proxy = { name: 'HTTPS_PROXY', value: 'http://proxy.example:3128' };
+      for (const { spec } of [pod, job!.spec!['template'], find(all, 'Pod', 'tranche-drain')])
+        assert.deepEqual(spec.containers[0].env.at(-1), proxy);
+      assert.equal(pod.spec.containers[0].args.at(-1), '--workers=8');
+      assert.deepEqual(find(all, 'NetworkPolicy').spec!['egress'].at(-1), { ports: [{ port: 3128 }] });
+    },
+  ],
+  [
+    'security contexts of the user',
+    ['operator.podSecurityContext.runAsUser=1000', 'operator.podSecurityContext.fsGroup=null'],
+    (all) => {
+      for (const { spec } of [...podsOf(all), ofKind(all, 'Job')[0]!.spec!['template']]) {
+        assert.deepEqual(spec.securityContext, {
+          runAsNonRoot: true,
+          runAsUser: 1000,
+          runAsGroup: 65532,
+          seccompProfile: { type: 'RuntimeDefault' },
+        });
+      }
     },
   ],
   [

@@ -56,7 +56,7 @@ describe('The chart', function () {
       assert.equal(service?.name, 'tranche-webhook');
       assert.equal(service.namespace, 'tranche-system');
     }
-    const outside = clientConfigs(await render('webhook.url=https://10.0.0.1:9443/'));
+    const outside = clientConfigs(await render('operator.enabled=false', 'webhook.url=https://10.0.0.1:9443/'));
     assert.ok(outside.length >= 3);
     for (const { url, service } of outside) {
       assert.match(url!, /^https:\/\/10\.0\.0\.1:9443\/[a-z]/);
@@ -168,6 +168,38 @@ describe('The chart', function () {
     assert.equal(spec?.template.spec.containers[0].image, `r/t@${digest}`);
   });
 
+  it('gives a drain more time where helm is given more', async () => {
+    const drain = find(
+      await render('drain.timeoutSeconds=900', 'drain.helmTimeoutSeconds=930'),
+      'Pod',
+      'tranche-drain',
+    );
+    assert.ok(drain.spec!['containers'][0].args.includes('--timeout=900'));
+  });
+
+  it('says in a comment which admission policies were left out, until it is told what the cluster has', async () => {
+    const guard = 'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy';
+    const hold = 'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy';
+    const text = async (...args: string[]): Promise<string> =>
+      (await helm('template', 'tranche', chart, '--set', 'admissionPolicies.hold=true', ...args)).stdout;
+    const out = (rendered: string): string[] =>
+      [...rendered.matchAll(/^# Left out: admissionPolicies\.(\w+)\..*--api-versions=(\S+),/gm)].map((m) =>
+        m.slice(1).join(' '),
+      );
+    assert.deepEqual(out(await text()), [`guard ${guard}`, `hold ${hold}`]);
+    for (const told of [
+      ['--set', `apiVersions={${guard},${hold}}`],
+      ['--api-versions', `${guard},${hold}`],
+    ]) {
+      const rendered = await text(...told);
+      assert.deepEqual(out(rendered), []);
+      for (const kind of ['ValidatingAdmissionPolicy', 'MutatingAdmissionPolicy'])
+        assert.match(rendered, new RegExp(`^kind: ${kind}$`, 'm'));
+    }
+    assert.deepEqual(out(await text('--set', `apiVersions={${guard}}`)), [`hold ${hold}`]);
+    assert.deepEqual(out(await text('--set', 'admissionPolicies.hold=false,admissionPolicies.guard=false')), []);
+  });
+
   for (const [value, complaint] of [
     ['webhook.url=http://127.0.0.1:9443', /webhook\/url/],
     ['operator.replicas=0', /operator\/replicas/],
@@ -178,6 +210,21 @@ describe('The chart', function () {
     ['tracing.endpoint=otel:4318', /tracing\/endpoint/],
     ['tracing.samplingRatio=25', /tracing\/samplingRatio/],
     ['replicaCount=3', /replicaCount/],
+    ['operator.extraArgs={--workers 8}', /operator\/extraArgs/],
+    ['apiVersions={apps/v1}', /apiVersions/],
+    ['enabled=false', /enabled: Invalid value: false: .*only the condition of a parent chart does/],
+    ['metrics.port=9443', /metrics.port: Invalid value: 9443: is also webhook.port; write two different ports/],
+    ['operator.enabled=false', /webhook.url: Required value: .*write https:\/\/HOST:PORT/],
+    ['webhook.url=https://10.0.0.1:9443', /webhook.url: Invalid value: .*set operator.enabled=false/],
+    ['drain.timeoutSeconds=271', /drain.timeoutSeconds: Invalid value: 271: must be at most 270.*--timeout 301s/],
+    ['operator.hostNetwork=true,metrics.port=80', /metrics.port: Invalid value: 80: .*write a higher port/],
+    ['webhook.clientVerification.names={a}', /clientVerification.configMap: Required value/],
+    ['certificates.certManager.issuerRef.name=ours', /set certificates.certManager.enabled=true, or remove issuerRef/],
+    ['tracing.headersSecret.name=otel', /tracing.endpoint: Required value/],
+    ['watchNamespaces={shop,kube-system}', /watchNamespaces: Invalid value: "kube-system": .*remove it/],
+    ['watchNamespaces={default}', /watchNamespaces: Invalid value: "default"/],
+    ['operator.extraArgs={--lease=a}', /operator.extraArgs: Invalid value: "--lease=a": the chart sets --lease itself/],
+    ['operator.podLabels.app\\.kubernetes\\.io/name=a', /Invalid value: "app.kubernetes.io\/name": .*of your own/],
   ] as const) {
     it(`refuses ${value}`, async () => {
       const { code, stderr } = await helm('template', 'tranche', chart, '--set', value);

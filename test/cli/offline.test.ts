@@ -12,9 +12,9 @@ import { findTool } from '../support/tools.ts';
 import { goldenExact, runPlugin, type Result } from './support.ts';
 
 const FILES = path.relative(process.cwd(), fileURLToPath(new URL('files', import.meta.url)));
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/plugin.ts', import.meta.url));
 /** What the image starts. */
-const IMAGE = MAIN.replace('cli/main.ts', 'main.ts');
+const IMAGE = MAIN.replace('plugin.ts', 'main.ts');
 const run = (...args: readonly string[]): Promise<Result> => runPlugin(args);
 
 describe('kubectl tranche lint', () => {
@@ -198,13 +198,13 @@ describe('kubectl tranche, on the command line', () => {
     const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
     const { bin, files } = JSON.parse(read('package.json')) as { bin: Record<string, string>; files: string[] };
     assert.deepEqual(Object.keys(bin), ['kubectl-tranche', 'kubectl_complete-tranche']);
-    assert.deepEqual(files, ['dist']);
+    assert.deepEqual(files, ['dist', '!dist/release']);
     for (const file of [...Object.values(bin), 'dist/main.js'])
       assert.match(read(file.replace('dist/', 'src/').replace('.js', '.ts')), /^#!\/usr\/bin\/env node\n/);
     const { stdout } = await promisify(execFile)(process.execPath, [IMAGE, 'version']);
     assert.match(stdout, /^kubectl-tranche /);
     const completed = await promisify(execFile)(process.execPath, [
-      MAIN.replace('main.ts', 'kubectl-complete.ts'),
+      MAIN.replace('plugin.ts', 'plugin-complete.ts'),
       'appr',
     ]);
     assert.equal(completed.stdout, 'approve\n:4\n');

@@ -21,6 +21,7 @@ describe('what is written to a terminal', () => {
       now: () => 0,
       stdin: async () => '',
       signal: new AbortController().signal,
+      drain: () => Promise.reject(new Error('not here')),
     };
     return { io: guarded(io), text: () => text };
   };

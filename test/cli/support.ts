@@ -6,6 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
+import { identityOf } from '../../src/app/config.ts';
+import { runDrain } from '../../src/app/drain.ts';
 import { runCli } from '../../src/cli/cli.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { startCluster, startProgram, until, type TestCluster, type TestProgram } from '../main/cluster.ts';
@@ -42,6 +44,10 @@ export async function runPlugin(args: readonly string[], terminal: Terminal = {}
     now: () => Date.now(),
     stdin: async () => terminal.stdin ?? '',
     signal: terminal.signal ?? new AbortController().signal,
+    async drain({ logger, version, ...job }) {
+      const config = { ...job, identity: identityOf('drain', {}) };
+      return runDrain({ config, version, logger, signal: io.signal });
+    },
   };
   const code = await runCli(args, io);
   return { code, out, err };

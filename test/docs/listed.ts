@@ -19,6 +19,23 @@ export const UNRUN: readonly Unrun[] = [
     page: 'docs/emergencies.md',
     why: 'test/e2e/way-out.test.ts runs them, with every process of ours killed',
   },
+  {
+    command: /^(docker|podman|buildah|kind) /,
+    page: 'docs/install.md',
+    why: 'needs a builder of containers; .github/workflows/kind.yml builds the image, loads it and installs the chart',
+  },
+  {
+    command: /^helm install .* --wait --timeout 5m$/,
+    page: 'docs/install.md',
+    why: 'waits for a Job, which the embedded cluster does not run; the page has the same without --wait, and kind.yml with it',
+  },
+  { command: /^gcloud /, page: 'docs/install.md', why: 'needs a cluster of Google' },
+  {
+    command: /^helm uninstall tranche -n tranche-system --no-hooks$/,
+    page: 'docs/install.md',
+    why: 'test/e2e/no-image.test.ts goes the whole path, with an image that cannot be pulled',
+  },
+  { command: /^kubectl krew install /, why: 'needs krew; test/tools/dist.test.ts checks the manifest by its rules' },
   { command: /^kubectl exec /, why: 'the embedded cluster runs no containers' },
   { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
   {

@@ -23,7 +23,7 @@ export async function makePrograms(): Promise<string> {
   for (const tool of ['kubectl', 'helm'] as const) symlinkSync(await findTool(tool), path.join(folder, tool));
   symlinkSync(process.execPath, path.join(folder, 'node'));
   const plugin = path.join(folder, 'kubectl-tranche');
-  writeFileSync(plugin, `#!/bin/sh\nexec '${process.execPath}' '${root}src/cli/main.ts' "$@"\n`);
+  writeFileSync(plugin, `#!/bin/sh\nexec '${process.execPath}' '${root}src/plugin.ts' "$@"\n`);
   chmodSync(plugin, 0o755);
   return folder;
 }
@@ -49,7 +49,7 @@ export class PageShell {
     // As `make build` would write them.
     for (const [file, source] of [
       ['dist/main.js', 'src/main.ts'],
-      ['dist/cli/main.js', 'src/cli/main.ts'],
+      ['dist/plugin.js', 'src/plugin.ts'],
     ] as const) {
       mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
       writeFileSync(path.join(folder, file), `import ${JSON.stringify(path.join(root, source))};\n`);

@@ -51,10 +51,10 @@ describe('the compiled program on an older Node', function () {
     run(node, [path.join(dist, 'dist', file), ...args], { env: { ...process.env, KUBECONFIG: cluster!.kubeconfig } });
 
   it('lists, and looks what is wrong', async () => {
-    const listed = await inCluster('cli/main.js', 'list', '-A');
+    const listed = await inCluster('plugin.js', 'list', '-A');
     assert.equal(listed.code, 0, listed.stderr);
     assert.match(listed.stderr, /no Rollouts/i);
-    const looked = await inCluster('cli/main.js', 'doctor');
+    const looked = await inCluster('plugin.js', 'doctor');
     assert.match(looked.stdout, /Kubernetes v1\./);
   });
 

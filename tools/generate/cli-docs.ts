@@ -20,12 +20,27 @@ permissions.
 npm install && npm pack && npm install --global ./tranche-*.tgz
 \`\`\`
 
-This also installs \`kubectl_complete-tranche\`, which kubectl uses for shell completion. If Node is not installed, \`make build\` installs one in the clone:
+This also installs \`kubectl_complete-tranche\`, which kubectl uses for shell completion.
+
+The plugin is also one file, which needs only Node 20 or newer. Copy it to machines without the repository:
+
+\`\`\`sh
+make dist
+install -D dist/release/kubectl-tranche ~/.local/bin/kubectl-tranche
+\`\`\`
+
+The archive \`dist/release/kubectl-tranche-v*.tar.gz\` has this file, \`kubectl_complete-tranche\`, and the licences of all packages in it. With [krew](https://krew.sigs.k8s.io):
+
+\`\`\`sh
+kubectl krew install --manifest=dist/release/tranche.yaml --archive="$(ls dist/release/kubectl-tranche-v*.tar.gz)"
+\`\`\`
+
+If Node is not installed, \`make build\` installs one in the clone:
 
 \`\`\`sh
 make build
 mkdir -p ~/.local/bin
-printf '#!/bin/sh\\nexec %s/node_modules/.bin/node %s/dist/cli/main.js "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
+printf '#!/bin/sh\\nexec %s/node_modules/.bin/node %s/dist/plugin.js "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
 chmod +x ~/.local/bin/kubectl-tranche
 \`\`\`
 
@@ -43,6 +58,7 @@ kubectl exec -n tranche-system deployment/tranche -- tranche list -A
 | \`approve\`, \`jump\`, \`finish\`                                | \`view\` and \`tranche-approver\`; \`approve --message\` also creates an event                   |
 | \`pause\`, \`resume\`, \`undo\`, \`abort\`, \`restart\`, \`retry\`, \`init\` | \`edit\`                                                                                       |
 | \`takeover\`                                                     | \`edit\` and \`tranche-takeover\`; to delete BatchReleases, also \`list\`, \`patch\` and \`delete\` on them                                                              |
+| \`drain\`                                                        | \`cluster-admin\`, or the permissions of Tranche itself                                          |
 | \`doctor\`                                                       | reads cluster-wide objects; without the permission, it reports what it did not check           |
 | \`lint\`, \`convert\`, \`completion\`, \`version\`                 | none                                                                                           |
 

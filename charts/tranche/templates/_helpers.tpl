@@ -47,6 +47,14 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 {{- end -}}
 
+{{/* With jobs.podLabels, for Pods. */}}
+{{- define "tranche.taskPodLabels" -}}
+{{ include "tranche.taskLabels" . }}
+{{- with .root.Values.jobs.podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{- define "tranche.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "tranche.selectorLabels" . }}
@@ -80,19 +88,12 @@ cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "tranche.ful
 {{- end -}}
 {{- end -}}
 
-{{/* Security context of all Pods, for the Pod Security Standard "restricted". */}}
 {{- define "tranche.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: { type: RuntimeDefault }
+{{- toYaml .Values.operator.podSecurityContext -}}
 {{- end -}}
 
 {{- define "tranche.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: { drop: [ALL] }
+{{- toYaml .Values.operator.containerSecurityContext -}}
 {{- end -}}
 
 {{/* Scheduling and image pull secrets of all Pods. */}}
@@ -146,4 +147,16 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- define "tranche.collectorPort" -}}
 {{- $url := urlParse .Values.tracing.endpoint -}}
 {{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- end -}}
+
+{{/*
+"true" if the cluster has an API: {{ if include "tranche.has" (list $ "GROUP/VERSION/KIND") }}. The cluster is asked, or, where a rendering
+does not ask it, --api-versions and the value apiVersions tell.
+*/}}
+{{- define "tranche.has" -}}
+{{- $root := first . -}}
+{{- $api := last . -}}
+{{- if or ($root.Capabilities.APIVersions.Has $api) (has $api $root.Values.apiVersions) -}}
+true
+{{- end -}}
 {{- end -}}

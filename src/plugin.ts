@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// The entry of `kubectl tranche`: connects the process with runCli and sets the exit code.
-import { runCli } from './cli.ts';
-import { EXIT } from './exit.ts';
-import type { Io } from './io.ts';
+// The entry of `kubectl tranche`: connects the process with runCli, and with the part of the program that a command needs, and sets the exit code.
+import { runCli } from './cli/cli.ts';
+import { EXIT } from './cli/exit.ts';
+import type { Io } from './cli/io.ts';
 
 const STOP_WITHIN_MS = 500;
 const ending = new AbortController();
@@ -39,6 +39,14 @@ const io: Io = {
     return Buffer.concat(chunks).toString('utf8');
   },
   signal: ending.signal,
+  async drain({ logger, version, ...job }) {
+    const [{ runDrain }, { identityOf }] = await Promise.all([import('./app/drain.ts'), import('./app/config.ts')]);
+    const config = { ...job, identity: identityOf('drain', process.env) };
+    return runDrain({ config, version, logger, signal: ending.signal });
+  },
 };
 
-process.exitCode = await runCli(process.argv.slice(2), io);
+/** Not a top-level await, which the one-file plugin cannot have. */
+export const ended = runCli(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
+});

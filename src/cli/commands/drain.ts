@@ -1,0 +1,115 @@
+// `kubectl tranche drain`: gives all Deployments back, as helm uninstall does, but from the user's machine and with the user's rights.
+import { MUTATING } from '../../api/resources.ts';
+import { plural } from '../../engine/lib/text.ts';
+import type { Logger } from '../../kube/log.ts';
+import { defineCommand } from '../command.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
+import { parseDuration } from '../flags.ts';
+import { oneLine } from '../paint.ts';
+import type { WebhookConfiguration } from '../doctor/webhooks.ts';
+
+interface DrainFlags {
+  readonly namespace?: string;
+  readonly held?: string;
+  readonly systemNamespace?: string;
+  readonly timeout: string;
+}
+
+export const drain = defineCommand({
+  description:
+    'Gives all Deployments back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine with your ' +
+    'permissions, so it also works if no Pod of Tranche can start. If the webhooks are configured but do not answer, first run helm uninstall --no-hooks.',
+  arguments: [['[namespace...]', 'Namespaces whose Deployments to give back; default: all']],
+  options: [
+    [
+      '--held <how>',
+      'How releases in progress end; required. finish: update all Pods to the new version, without steps; rollback: restore the stable version',
+    ],
+    [
+      '--system-namespace <name>',
+      'Namespace of the installation; default: as in the webhook configurations, or tranche-system',
+    ],
+    ['--timeout <time>', 'Time to wait until all Deployments are given back', { default: '4m' }],
+  ],
+  examples: ['kubectl tranche drain --held rollback', 'kubectl tranche drain --held finish shop pay'],
+  run: drainAll,
+});
+
+async function drainAll(context: Context, flags: DrainFlags, namespaces: readonly string[]): Promise<number> {
+  const { io, version } = context;
+  const { held } = flags;
+  if (held !== 'finish' && held !== 'rollback') {
+    const given = held === undefined ? 'missing --held' : `invalid --held "${held}"`;
+    throw usageError(`${given}: write finish or rollback, which says how releases in progress end`);
+  }
+  if (flags.namespace !== undefined) {
+    throw usageError(
+      '--namespace does not apply to drain: for the Deployments of some namespaces only, write their names as arguments; ' +
+        'for the namespace of Tranche, use --system-namespace',
+    );
+  }
+  const timeoutMs = parseDuration(flags.timeout, '--timeout');
+  const cluster = await context.cluster();
+  const { overridesOf } = await import('../cluster.ts');
+  const { findSource } = await import('../../kube/connection.ts');
+  const installed = await findInstalled(cluster);
+  try {
+    const given = await io.drain({
+      cluster: findSource(context.flags.kubeconfig, io.env),
+      overrides: overridesOf(context.flags),
+      namespace: flags.systemNamespace ?? installed.namespace ?? 'tranche-system',
+      lease: installed.lease,
+      watchNamespaces: namespaces,
+      held: held === 'finish' ? 'Finish' : 'Rollback',
+      timeoutSeconds: Math.ceil(timeoutMs / 1000),
+      logger: progressOn(context),
+      version,
+    });
+    io.out(
+      `${plural(given.deployments, 'Deployment')} given back; the finalizer removed from ${plural(given.rollouts, 'Rollout')}\n`,
+    );
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'DrainError') {
+      const remedy = installed.found ? '; if no Pod of Tranche runs, first run helm uninstall with --no-hooks' : '';
+      throw new CliError(`${error.message}${remedy}`, EXIT.timedOut);
+    }
+    if (error instanceof Error && error.name === 'StartError') throw new CliError(error.message);
+    throw error;
+  }
+}
+
+/** The chart gives its webhook configurations and its Lease one name. The Lease keeps replicas from holding Deployments again. */
+async function findInstalled(
+  cluster: Cluster,
+): Promise<{ found: boolean; lease: string; namespace?: string | undefined }> {
+  const { clientConfigs, isOurs } = await import('../doctor/webhooks.ts');
+  const ours = (await cluster.list<WebhookConfiguration>(MUTATING)).filter(isOurs);
+  const [first, second] = ours;
+  if (second) {
+    throw new CliError(
+      `there are ${ours.length} installations of Tranche (${ours.map(({ metadata }) => metadata.name).join(', ')}): uninstall them one by one with helm`,
+    );
+  }
+  if (!first) return { found: false, lease: 'tranche' };
+  const namespace = clientConfigs(first).find(({ service }) => service)?.service?.namespace;
+  return { found: true, lease: first.metadata.name, namespace };
+}
+
+/** Prints what a drain reports as lines for people. */
+function progressOn({ io }: Context): Logger {
+  const lineOf = (message: string, { key, reason, error }: Readonly<Record<string, unknown>> = {}): string => {
+    const about = [message, key, reason].filter((part) => typeof part === 'string').join(' ');
+    return `${oneLine(error instanceof Error ? `${about}: ${error.message}` : about)}\n`;
+  };
+  const logger: Logger = {
+    debug: () => undefined,
+    info: (message, fields) => io.err(lineOf(message, fields)),
+    warn: (message, fields) => io.err(`Warning: ${lineOf(message, fields)}`),
+    error: (message, fields) => io.err(`error: ${lineOf(message, fields)}`),
+    child: () => logger,
+  };
+  return logger;
+}
