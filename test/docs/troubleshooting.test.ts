@@ -1,5 +1,6 @@
 // docs/troubleshooting.md has an entry for every message that a user can meet, and none for what nobody says.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { EVENTS } from '../../src/api/reasons.ts';
 import { anything, messages, type Message } from './messages.ts';
 import { readPage } from './page.ts';
@@ -63,8 +64,16 @@ const isInWords = ({ text }: Message): boolean => /[a-z]{2,}.* .*[a-z]{2,}/.test
 const remedies =
   /^(use|write|add|remove|wait|name|set|change|put|ask|try|keep|leave|give|end|shorten|see|approve|make)\b/;
 
-const saidIn = (files: RegExp, how: (message: Message) => boolean): string[] =>
-  messages.filter((message) => files.test(message.file) && isInWords(message) && how(message)).map(({ text }) => text);
+/** Messages in words of these files, below src. */
+function saidIn(files: readonly string[], how: (message: Message) => boolean = () => true): string[] {
+  const found = files.map((glob) => messages.filter(({ file }) => path.matchesGlob(file, `src/${glob}.ts`)));
+  const idle = files.filter((_, index) => found[index]!.length === 0);
+  assert.deepEqual(idle, [], 'no file of src with a message has such a name');
+  return found
+    .flat()
+    .filter((message) => isInWords(message) && how(message))
+    .map(({ text }) => text);
+}
 const given =
   (...names: string[]) =>
   ({ within }: Message): boolean =>
@@ -94,34 +103,42 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     .map(({ text }) => text)
     .filter((text) => /^[A-Z]\w+$/.test(text) && !CONDITIONS.has(text)),
   refusal: saidIn(
-    /^src\/(engine\/(validate|policy)\/.*|engine\/(admit\/messages|release\/reach|workload\/annotation-size)|schema\/rollout|admission\/(access|policy)|schedule\/calendar)\.ts$/,
+    [
+      'engine/admit/*',
+      'engine/policy/*',
+      'engine/release/*',
+      'engine/validate/*',
+      'engine/workload/*',
+      'schema/*',
+      'admission/*',
+    ],
     (message) => !/^tranche: /.test(message.text) && !remedies.test(message.text) && isRefusal(message),
   ),
-  warning: saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: ')).map((text) =>
+  warning: saidIn(['engine/**/*', 'admission/**/*'], ({ text }) => text.startsWith('tranche: ')).map((text) =>
     text.replace(/^tranche: /, ''),
   ),
-  'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
-  'error of the plugin': saidIn(/^src\/cli\//, given('CliError', 'usageError')),
-  'refusal of a takeover': saidIn(/^src\/engine\/release\/takeover\.ts$/, given('refuse', 'why')).filter(
+  'word of a status': saidIn(['engine/messages', 'engine/workload/deployment/view']),
+  'error of the plugin': saidIn(['cli/**/*'], given('CliError', 'usageError')),
+  'refusal of a takeover': saidIn(['engine/release/takeover'], given('refuse', 'why')).filter(
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
-  'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
+  'finding of the doctor': saidIn(['cli/doctor/*'], given('problem', 'note')).filter(
     (text) => !text.startsWith('kubectl '),
   ),
-  'complaint of readyz': saidIn(/^src\/(app\/caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
-    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
+  'complaint of readyz': saidIn(['app/caches', 'tls/inject', 'tls/bundle'], ({ within }) =>
+    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain'].includes(name)),
   ),
   'reason not to start': saidIn(
-    /^src\/(app\/config|app\/preflight|kube\/connection|app\/drain)\.ts$/,
+    ['app/*', 'kube/connection'],
     given('ConfigError', 'StartError', 'ConnectionError', 'DrainError'),
   ),
-  'line of the log': saidIn(/^src\/(?!cli)/, given('.warn', '.error')),
+  'line of the log': saidIn(['!(cli)/**/*', 'main'], given('.warn', '.error')),
 };
 
 function isRefusal({ within, file }: Message): boolean {
   const [inner = ''] = within;
   if (file.startsWith('src/schema/')) return inner === 'say' || inner === 'reason';
-  return ['reason', 'notYet', 'what', 'find'].includes(inner) || (inner === 'reason' && within.length > 0);
+  return ['reason', 'notYet', 'what', 'find'].includes(inner);
 }
 
 describe(PAGE, () => {
