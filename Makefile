@@ -105,9 +105,9 @@ demo: $(INSTALLED) ## Play the walkthrough: embedded cluster, the program, a rea
 	@$(NODE) test/e2e/demo.ts
 
 .PHONY: sandbox
-sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE]
-	@mkdir -p $(dir $(SANDBOX_KUBECONFIG))
-	@exec $(NODE) sandbox/src/main.ts --port $(PORT) --kubeconfig $(SANDBOX_KUBECONFIG)
+sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE] [ARGS="--ready-ms 1000"]
+	@mkdir -p "$$(dirname '$(SANDBOX_KUBECONFIG)')"
+	@STARTED_BY=make exec $(NODE) sandbox/src/main.ts --port '$(PORT)' --kubeconfig '$(SANDBOX_KUBECONFIG)' $(ARGS)
 
 # --- on a cluster ---
 

@@ -134,7 +134,9 @@ async function play(
   const where = `${page.file}:${command.line}: ${text}`;
   const placed = text
     .replace(/\b[A-Z]{3,}\b/g, (word) => PLACEHOLDERS[word] ?? word)
-    .replace(/(?<=WEBHOOK_URL=https:\/\/127\.0\.0\.1:)9443\b/, String(port));
+    .replace(/(?<=WEBHOOK_URL=https:\/\/127\.0\.0\.1:)9443\b/, String(port))
+    // No fixed port for its metrics.
+    .replace(/^make run\b(?!.*\bARGS=).*/, '$& ARGS="--metrics-port 0"');
   // Our messages name a namespace in the commands that they propose, but for `default`.
   const readerOf = (printed: string): string =>
     printed.replaceAll(` -n ${namespace}`, '').replaceAll(namespace, 'default');

@@ -7,9 +7,6 @@ import { run, start, temporaryFolder, type Result, type Service } from '../suppo
 import { findTool } from '../support/tools.ts';
 import { root } from './page.ts';
 
-/** What a page's `make run` is given: no fixed port for its metrics. */
-const ARGS = '--metrics-port 0';
-
 /** Would the shell begin to work on this, and not ask for another line? */
 export function isComplete(text: string): boolean {
   if (text.endsWith('\\')) return false;
@@ -67,7 +64,6 @@ export class PageShell {
       PATH: `${programs}:${process.env.PATH}`,
       KUBECONFIG: undefined,
       NO_COLOR: '1',
-      ARGS,
       NODE_COMPILE_CACHE,
     };
     const env: NodeJS.ProcessEnv = { ...client.environment(), ...own };
