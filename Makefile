@@ -97,7 +97,7 @@ build: $(INSTALLED) ## Compile the program for production into dist/
 
 .PHONY: demo
 demo: $(INSTALLED) ## Play the walkthrough: embedded cluster, the program, a real kubectl
-	@$(NODE) test/e2e/demo.ts
+	@$(NODE) test/demo/main.ts
 
 .PHONY: sandbox
 sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE] [ARGS="--ready-ms 1000"]

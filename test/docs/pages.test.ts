@@ -5,11 +5,12 @@ import { readdirSync } from 'node:fs';
 import { freePort, startCluster, startSandbox, type Cluster } from '../e2e/harness/cluster.ts';
 import { Client } from '../e2e/harness/client.ts';
 import { temporaryFolder, type Service } from '../support/processes.ts';
+import { makePrograms } from '../support/programs.ts';
 import { isAsShown } from './expect.ts';
 import { EMPTY_CLUSTER, PAGES_BESIDE_DOCS, PLACEHOLDERS, UNRUN } from './listed.ts';
 import { checkYaml } from './manifests.ts';
 import { commandsOf, fileNameOf, readPage, root, type Block, type Command, type Page } from './page.ts';
-import { isComplete, makePrograms, PageShell } from './shell.ts';
+import { isComplete, PageShell } from './shell.ts';
 
 const pages = [
   ...PAGES_BESIDE_DOCS,

@@ -11,7 +11,7 @@ import {
   released,
   REPLICAS,
   rolloutManifest,
-} from './walkthrough.ts';
+} from '../demo/walkthrough.ts';
 
 describe('Beyond the walkthrough', function () {
   this.timeout(240_000);

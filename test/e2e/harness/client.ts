@@ -69,4 +69,5 @@ export function asTyped(program: string, args: readonly string[], input?: string
   return input === undefined ? line : `${line} <<EOF\n${input.trimEnd()}\nEOF`;
 }
 
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+export const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
