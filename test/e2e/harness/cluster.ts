@@ -166,17 +166,11 @@ export async function checkReachable(client: Client): Promise<void> {
 
 /** Tests that remove what they made must not start on an installation that is not theirs. */
 async function refuseIfInstalled(client: Client): Promise<void> {
-  const found = await client.kubectl([
-    'get',
-    'crd',
-    ...CRDS,
-    '-o',
-    'jsonpath={.items[*].metadata.name}',
-    '--ignore-not-found',
-  ]);
-  if (found.trim() !== '')
+  const found = await client.kubectl(['get', 'crd', ...CRDS, '-o', 'name', '--ignore-not-found']);
+  const names = [...found.matchAll(/\/(.+)/g)].map(([, name]) => name);
+  if (names.length > 0)
     throw new InputError(
-      `The cluster has the CRD ${found.trim().replace(' ', ' and ')} already: the tests would remove it with all its objects. Use a cluster without Tranche or OpenKruise Rollouts.`,
+      `The cluster has the CRD ${names.join(' and ')} already: the tests would remove it with all its objects. Use a cluster without Tranche or OpenKruise Rollouts.`,
     );
 }
 
