@@ -13,7 +13,7 @@ const NAMESPACE = 'default';
 /** Slow enough to see a batch grow, quick enough for a run without a terminal below a minute. */
 const READY_MS = 1000;
 /** While the demo waits for Enter. */
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 300;
 
 const terminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
 const paint = (code: number, text: string): string => (terminal ? `\x1b[${code}m${text}\x1b[0m` : text);
@@ -55,7 +55,15 @@ async function play(): Promise<void> {
 
 /** Prints commands as a person would type them, and the tables whenever they change. */
 function stageOn(client: Client): Stage {
+  let lastSeen = '';
   let lastShown = '';
+  const showTables = async (): Promise<void> => {
+    const table = await client.kubectl(['get', 'deployments,rollouts', '-n', NAMESPACE]);
+    // Without the age, which would change every second.
+    const news = table.replace(/ +\S+$/gm, '');
+    if (news !== lastShown && news !== '') say(`\n${table.trimEnd()}`);
+    lastShown = news;
+  };
   return {
     namespace: NAMESPACE,
     patienceSeconds: terminal ? Infinity : 20,
@@ -68,12 +76,11 @@ function stageOn(client: Client): Stage {
       return stdout;
     },
     async look() {
-      const table = await client.kubectl(['get', 'deployments,rollouts', '-n', NAMESPACE]);
-      // Without the age, which would change every second.
-      const news = table.replace(/ +\S+$/gm, '');
-      if (news !== lastShown && news !== '') say(`\n${table.trimEnd()}`);
-      lastShown = news;
-      return glance(client, NAMESPACE);
+      const seen = await glance(client, NAMESPACE);
+      const news = JSON.stringify([seen.deployment?.status, seen.rollout?.status]);
+      if (news !== lastSeen) await showTables();
+      lastSeen = news;
+      return seen;
     },
   };
 }

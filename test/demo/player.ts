@@ -14,7 +14,7 @@ export interface Stage {
   readonly patienceSeconds: number;
 }
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 100;
 
 export class Player {
   readonly #stage: Stage;
@@ -97,7 +97,7 @@ export class Player {
     try {
       await this.#stage.kubectl(move.command, move.input);
     } catch (error) {
-      for (let looks = 0; looks < 40; looks++, await aMoment()) {
+      for (let looks = 0; looks < 100; looks++, await aMoment()) {
         const seen = await this.look();
         if (!this.#wasTouched && !move.passed(sightOf(seen), seen)) continue;
         this.#isTouched = this.#wasTouched = true;

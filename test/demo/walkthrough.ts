@@ -190,7 +190,7 @@ const release = (namespace: string, version: string): Move => ({
   expects: { version, inFlight: true, step: 1 },
   due: (sight) => (sight.version === version ? undefined : 'another version'),
   ...batchDone(1, 1, version),
-  steadyLooks: 4,
+  steadyLooks: 10,
   // Another version: somebody has aborted it, or released something else.
   passed: (sight, seen) => sight.version !== version || waitsAtOrAfter(1, seen) || isDone(seen),
 });
@@ -202,7 +202,7 @@ const approveUpTo = (namespace: string, step: number, version: string): Move => 
   // A step that somebody went back to is approved again.
   due: (sight, seen) =>
     sight.step > 0 && sight.step < step && waitsAtStep(sight.step)(seen) ? `step ${sight.step}` : undefined,
-  ...(step < 3 ? { ...batchDone(step, 5, version), steadyLooks: 4 } : released(version)),
+  ...(step < 3 ? { ...batchDone(step, 5, version), steadyLooks: 10 } : released(version)),
   passed: (sight, seen) => sight.version === version && (waitsAtOrAfter(step, seen) || isDone(seen)),
   moot: movedOn(version),
 });

@@ -42,16 +42,16 @@ export const hasDeployment = (seen: Glance): seen is Observation => seen.deploym
 
 /** One look at a Deployment, its Rollout and its Pods (those with the label app=<its label>). */
 export async function glance(client: Client, namespace: string): Promise<Glance> {
-  const args = ['get', 'deployments.apps,rollouts.rollouts.kruise.io,pods', '-n', namespace];
-  const { items } = await client.json<{ items: readonly KubeObject[] }>(args);
-  const deployment = items.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'workload-demo');
-  const rollout = items.find(({ kind, metadata }) => kind === 'Rollout' && metadata.name === 'rollouts-demo');
-  const pods = items.filter(
-    ({ kind, metadata }) => kind === 'Pod' && metadata.labels?.app === 'demo' && !metadata.deletionTimestamp,
-  ) as unknown as DemoPod[];
+  const within = `namespaces/${namespace}`;
+  const [deployment, rollout, all] = await Promise.all([
+    client.look<Deployment>(`/apis/apps/v1/${within}/deployments/workload-demo`),
+    client.look<Rollout>(`/apis/rollouts.kruise.io/v1beta1/${within}/rollouts/rollouts-demo`),
+    client.look<{ items: readonly DemoPod[] }>(`/api/v1/${within}/pods?labelSelector=app%3Ddemo`),
+  ]);
+  const pods = all?.items.filter(({ metadata }) => !metadata.deletionTimestamp) ?? [];
   return {
-    deployment: deployment as Deployment | undefined,
-    rollout: rollout as Rollout | undefined,
+    deployment,
+    rollout,
     pods: countBy(pods, ({ spec }) => versionIn(spec)),
     readyPods: pods.filter(isReady).length,
   };
@@ -94,7 +94,7 @@ export interface Expectation {
   readonly steadyLooks?: number;
 }
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 100;
 
 /** Looks again and again until the expectation is reached, and says what was seen when it is not. */
 export async function expectSoon(

@@ -380,7 +380,7 @@ spec:
     await attempt(['apply', '--server-side', '--force-conflicts', '-f', '-', ...who], forced);
     const seen = await expectSoon(() => observe(client(), namespace), {
       ...batchDone(1, 1, 'version-2'),
-      steadyLooks: 4,
+      steadyLooks: 10,
     });
     assert.ok((seen.deployment as Deployment).metadata.annotations?.['tranche.dev/held']);
     assert.equal((seen.deployment as Deployment).metadata.annotations?.['tranche.dev/glass-broken'], undefined);

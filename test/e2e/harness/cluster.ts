@@ -63,6 +63,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     say(await plan(client, namespaceWasThere));
     beforeEnd(() => uninstallChart(client, namespaceWasThere));
   }
+  services.push(await client.startProxy());
   const webhookUrl = options.webhookUrl || `https://127.0.0.1:${await freePort()}`;
   say('installing the chart');
   await installChart(client, webhookUrl);
@@ -105,6 +106,7 @@ export function startProgram(kubeconfig: string, webhookUrl: string): Promise<Se
 /** What the services said last, for the report of a failure. */
 export const lastWords = ({ services }: Cluster): string =>
   services
+    .filter(({ name }) => name !== 'kubectl proxy')
     .map(({ name, output }) => `${name} said last:\n${output().trimEnd().split('\n').slice(-8).join('\n')}\n`)
     .join('\n');
 
