@@ -1,5 +1,6 @@
 // The pages about troubleshooting have an entry for every message that a user can meet and that does not say all itself, and none for what nobody says.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { EVENTS } from '../../src/api/reasons.ts';
 import { anything, messages, type Message } from './messages.ts';
 import { readPage } from './page.ts';
@@ -68,8 +69,16 @@ const remedies =
 const REMEDY = /\bkubectl [a-z]|[;:] (set|write|name|finish|install|to [a-z ]+, (select|write))\b/;
 const open = (texts: readonly string[]): string[] => texts.filter((text) => !REMEDY.test(text));
 
-const saidIn = (files: RegExp, how: (message: Message) => boolean): string[] =>
-  messages.filter((message) => files.test(message.file) && isInWords(message) && how(message)).map(({ text }) => text);
+/** Messages in words of these files, below src. */
+function saidIn(files: readonly string[], how: (message: Message) => boolean = () => true): string[] {
+  const found = files.map((glob) => messages.filter(({ file }) => path.matchesGlob(file, `src/${glob}.ts`)));
+  const idle = files.filter((_, index) => found[index]!.length === 0);
+  assert.deepEqual(idle, [], 'no file of src with a message has such a name');
+  return found
+    .flat()
+    .filter((message) => isInWords(message) && how(message))
+    .map(({ text }) => text);
+}
 const given =
   (...names: string[]) =>
   ({ within }: Message): boolean =>
@@ -100,28 +109,35 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     .filter((text) => /^[A-Z]\w+$/.test(text) && !CONDITIONS.has(text)),
   // Errors in a field of a Rollout (src/schema, src/engine/validate/rollout.ts) say what to write.
   refusal: saidIn(
-    /^src\/(engine\/(validate\/status|policy\/.*)|engine\/(admit\/messages|release\/reach|workload\/annotation-size)|admission\/(access|policy)|schedule\/calendar)\.ts$/,
+    [
+      'engine/admit/*',
+      'engine/policy/*',
+      'engine/release/*',
+      'engine/validate/!(rollout|names|advice)',
+      'engine/workload/*',
+      'admission/*',
+    ],
     (message) => !/^tranche: /.test(message.text) && !remedies.test(message.text) && isRefusal(message),
   ),
-  warning: open(saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: '))).map((text) =>
+  warning: open(saidIn(['engine/**/*', 'admission/**/*'], ({ text }) => text.startsWith('tranche: '))).map((text) =>
     text.replace(/^tranche: /, ''),
   ),
-  'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
+  'word of a status': saidIn(['engine/messages', 'engine/workload/deployment/view']),
   // An error about a flag or an argument (usageError) says what to write.
-  'error of the plugin': open(saidIn(/^src\/cli\//, given('CliError'))),
-  'refusal of a takeover': saidIn(/^src\/engine\/release\/takeover\.ts$/, given('refuse', 'why')).filter(
+  'error of the plugin': open(saidIn(['cli/**/*'], given('CliError'))),
+  'refusal of a takeover': saidIn(['engine/release/takeover'], given('refuse', 'why')).filter(
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
   // A problem has a command.
-  'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('note')).filter((text) => !text.startsWith('kubectl ')),
-  'complaint of readyz': saidIn(/^src\/(app\/caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
-    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
+  'finding of the doctor': saidIn(['cli/doctor/*'], given('note')).filter((text) => !text.startsWith('kubectl ')),
+  'complaint of readyz': saidIn(['app/caches', 'tls/inject', 'tls/bundle'], ({ within }) =>
+    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain'].includes(name)),
   ),
   'reason not to start': saidIn(
-    /^src\/(app\/config|app\/preflight|kube\/connection|app\/drain)\.ts$/,
+    ['app/*', 'kube/connection'],
     given('ConfigError', 'StartError', 'ConnectionError', 'DrainError'),
   ),
-  'line of the log': saidIn(/^src\/(?!cli)/, given('.warn', '.error')),
+  'line of the log': saidIn(['!(cli)/**/*', 'main'], given('.warn', '.error')),
 };
 
 function isRefusal({ within }: Message): boolean {
