@@ -142,7 +142,7 @@ export async function describeStep({ rollout, deployment }: Target, index: numbe
   if (index > all) return `the rest of the ${size}, then the release is done`;
   if (!planned) return `step ${index} of ${all}: all ${size}, then the release is done`;
   const then =
-    planned.updated >= replicasOf(deployment) ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
+    planned.old === 0 && planned.wait === 'None' ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
   return `step ${index} of ${all}: ${planned.updated} of ${size}, ${then}`;
 }
 

@@ -11,27 +11,38 @@ import { approvalRuleOf, approvedBy } from '../view/approval.ts';
 import type { Cluster } from './cluster.ts';
 import { oneLine } from './paint.ts';
 
-const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
+/** Namespaces that no policy selects. */
+export const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
 
-/** The policies that select the Deployment; undefined if the user may not read them. */
+/** The policies that select the Deployment; undefined if the user may not read them. `written`: policies to add or to replace. */
 export async function policiesFor(
   cluster: Cluster,
   rollout: Rollout,
   deployment: Deployment | undefined,
+  written: readonly ReleasePolicy[] = [],
 ): Promise<readonly ReleasePolicy[] | undefined> {
   const name = rollout.metadata.namespace ?? cluster.namespace;
   try {
-    const all = await cluster.list<ReleasePolicy>(POLICIES);
+    const names = new Set(written.map(({ metadata }) => metadata.name));
+    const stored = await policiesIn(cluster);
+    const all = [...stored.filter(({ metadata }) => !names.has(metadata.name)), ...written];
     if (all.length === 0) return [];
     const found = await cluster.find(NAMESPACES, { name });
     const namespaceLabels = found?.metadata.labels;
     const workloadLabels = deployment ? [deployment.metadata.labels] : [];
     return matching(all, { namespace: name, namespaceLabels, workloadLabels }, EXEMPT);
   } catch (error) {
-    const answer = cluster.answerOf(error);
+    if (cluster.answerOf(error) === 'Forbidden') return undefined;
+    throw error;
+  }
+}
+
+async function policiesIn(cluster: Cluster): Promise<readonly ReleasePolicy[]> {
+  try {
+    return await cluster.list<ReleasePolicy>(POLICIES);
+  } catch (error) {
     // Older charts do not install policies.
-    if (answer === 'NotFound') return [];
-    if (answer === 'Forbidden') return undefined;
+    if (cluster.answerOf(error) === 'NotFound') return [];
     throw error;
   }
 }

@@ -47,4 +47,4 @@ export const describeWait = (wait: Wait): string =>
     ? 'waits for approval'
     : wait === 'None'
       ? 'continues at once'
-      : `waits ${duration(wait.seconds * 1000)}`;
+      : `waits ${duration(wait.seconds * 1000)}${wait.approval ? ' and for approval' : ''}`;

@@ -66,13 +66,25 @@ describe('kubectl tranche, looking at a cluster', function () {
     const plan = await stage.tranche('plan', 'web');
     const status = await stage.tranche('status', 'web');
     const viewer = await stage.tranche('plan', 'web', '--kubeconfig', await playground.viewer('looking'));
+    // A policy of the files takes the place of the stored one with its name.
+    const written = (name: string, spec: object): string =>
+      stringify({ apiVersion: 'tranche.dev/v1alpha1', kind: 'ReleasePolicy', metadata: { name }, spec });
+    const stdin = [written('careful', { steps: { minSteps: 5 } }), written('more', { approval: { required: 1 } })];
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const asked = ['plan', 'web', '-f', '-', '-n', 'looking'];
+    const tried = await runPlugin(asked, { env, stdin: stdin.join('---\n') });
     await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/careful` });
     // How many have approved so far is the operator's to say.
     assert.match(
       status.out,
       /requires approval by 2 people, each a member of release-managers, not the author \(policy careful\)/,
     );
-    golden('policies', ['plan web', plan], ['plan web   # by somebody who may not read policies', viewer]);
+    golden(
+      'policies',
+      ['plan web', plan],
+      ['plan web   # by somebody who may not read policies', viewer],
+      ['plan web -f policies.yaml', tried],
+    );
   });
 
   it('plans a changed Deployment, another size, and says what starts no release', async () => {

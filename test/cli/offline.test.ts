@@ -31,6 +31,42 @@ describe('kubectl tranche lint', () => {
     );
   });
 
+  it('says what the policies among the files say to the Rollouts among them, or why they are not applied', async () => {
+    goldenExact(
+      'lint-policies',
+      ['lint test/cli/files/guarded.yaml', await run('lint', `${FILES}/guarded.yaml`)],
+      ['lint test/cli/files/guarded-alone.yaml', await run('lint', `${FILES}/guarded-alone.yaml`)],
+      [
+        'lint -n shop test/cli/files/guarded-alone.yaml',
+        await run('lint', '-n', 'shop', `${FILES}/guarded-alone.yaml`),
+      ],
+    );
+    // What is not applied is no warning.
+    const { code } = await run('lint', '--strict', `${FILES}/guarded-alone.yaml`);
+    assert.equal(code, 1, 'it has a warning of its own');
+    const quiet = readFileSync(`${FILES}/guarded-alone.yaml`, 'utf8').split('---\n').slice(0, 2).join('---\n');
+    assert.equal((await runPlugin(['lint', '--strict', '-'], { stdin: quiet })).code, 0);
+    assert.match((await runPlugin(['lint', '-'], { stdin: quiet })).out, /: note: the policy is not applied/);
+  });
+
+  it('refuses an empty input, which is a mistake of the command line', async () => {
+    for (const command of [
+      ['lint', '-'],
+      ['plan', '-f', '-'],
+      ['convert', '-'],
+    ])
+      for (const stdin of ['', '\n\n', '# nothing here\n', '---\n# nothing\n---\n']) {
+        const { code, err } = await runPlugin(command, { stdin });
+        assert.equal(err, 'error: no objects in stdin: the input is empty\n');
+        assert.equal(code, 2);
+      }
+    const empty = path.join(temporaryFolder('empty'), 'empty.yaml');
+    await writeFile(empty, '');
+    assert.equal((await run('lint', empty)).code, 2);
+    // Beside others, as in k8s/*.yaml, it is none.
+    assert.equal((await run('lint', empty, `${FILES}/web.yaml`)).code, 0);
+  });
+
   it('points at the very line of the mistake', async () => {
     const { out } = await run('lint', '-o', 'json', `${FILES}/mistakes.yaml`);
     const lines = readFileSync(`${FILES}/mistakes.yaml`, 'utf8').split('\n');
@@ -82,8 +118,6 @@ describe('kubectl tranche lint', () => {
     assert.equal(code, 1);
     assert.match(out, /^stdin:10:\d+: error: spec\.workloadRef: Required value/m);
     for (const stdin of [
-      '',
-      '---\n---\n',
       'just text',
       '[1, 2]',
       'a: &a [*a]\n',
@@ -98,6 +132,7 @@ describe('kubectl tranche lint', () => {
 
 describe('kubectl tranche plan, on files', () => {
   it('computes every step without a cluster', async () => {
+    const none = readFileSync(`${FILES}/web.yaml`, 'utf8').replace(/replicas: 10$/m, 'replicas: 0');
     goldenExact(
       'plan-files',
       ['plan -f test/cli/files/web.yaml', await run('plan', '-f', `${FILES}/web.yaml`)],
@@ -110,6 +145,17 @@ describe('kubectl tranche plan, on files', () => {
         'plan -f test/cli/files/web.yaml --replicas many',
         await run('plan', '-f', `${FILES}/web.yaml`, '--replicas', 'many'),
       ],
+      [
+        'plan -f test/cli/files/web.yaml --replicas 1   # one Pod',
+        await run('plan', '-f', `${FILES}/web.yaml`, '--replicas', '1'),
+      ],
+      ['plan -f test/cli/files/guarded.yaml', await run('plan', '-f', `${FILES}/guarded.yaml`)],
+      [
+        'plan -f test/cli/files/guarded.yaml --replicas 1',
+        await run('plan', '-f', `${FILES}/guarded.yaml`, '--replicas', '1'),
+      ],
+      ['plan -f test/cli/files/none.yaml   # replicas: 0', await runPlugin(['plan', '-f', '-'], { stdin: none })],
+      ['plan -f test/cli/files/mistakes.yaml', await run('plan', '-f', `${FILES}/mistakes.yaml`)],
       ['plan -f test/cli/files/argo.yaml', await run('plan', '-f', `${FILES}/argo.yaml`)],
       ['plan', await run('plan')],
     );

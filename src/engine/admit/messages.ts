@@ -4,7 +4,7 @@ import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/type
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
 import type { TemplateChange } from '../lib/template.ts';
-import { namespaceFlag } from '../lib/text.ts';
+import { namespaceFlag, plural, pods } from '../lib/text.ts';
 import type { Violation } from '../validate/violation.ts';
 
 const MAX_STEPS_SHOWN = 8;
@@ -147,13 +147,14 @@ const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string
   const steps = rollout.spec.strategy.canary?.steps ?? [];
   const replicas = replicasOf(next);
   const targets = stepTargets(steps, replicas);
+  const ends = (index: number): boolean => index === steps.length - 1 && targets[index]! >= replicas;
   const parts = [
-    `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}: ${list(targets)} of ${replicas} Pods`,
-    ...(steps[0] === undefined || targets[0]! >= replicas ? [] : [wait(steps[0], withApproval)]),
+    `${plural(steps.length, 'step')}: ${list(targets)} of ${pods(replicas)}`,
     ...(replicas === 1 && steps.length > 1 ? ['step 1 replaces the only Pod'] : []),
+    ...(steps[0] === undefined || ends(0) ? [] : [wait(steps[0], withApproval)]),
     ...((targets.at(-1) ?? 0) < replicas ? ['after the last step, the remaining Pods are updated at once'] : []),
   ];
-  if (withApproval && steps.some((step, i) => waitsForApproval(step) && targets[i]! < replicas)) {
+  if (withApproval && steps.some((step, i) => waitsForApproval(step) && !ends(i))) {
     parts.push(`approve with: kubectl tranche approve ${nameOf(rollout)}${namespaceFlag(rollout)}`);
   }
   return parts.join('; ');
