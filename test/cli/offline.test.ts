@@ -165,11 +165,17 @@ describe('kubectl tranche plan, on files', () => {
 describe('kubectl tranche convert', () => {
   it('turns Argo Rollouts and Flagger into what our own lint takes, and lists what is lost', async () => {
     const argo = await run('convert', `${FILES}/argo.yaml`);
+    const plain = readFileSync(`${FILES}/argo.yaml`, 'utf8')
+      .split('---\n')
+      .filter((text) => /kind: Rollout\nmetadata: \{ name: plain/.test(text))
+      .join('---\n');
     const flagger = await run('convert', `${FILES}/flagger.yaml`);
     goldenExact(
       'convert',
       ['convert test/cli/files/argo.yaml', argo],
       ['convert test/cli/files/flagger.yaml', flagger],
+      ['convert --strict test/cli/files/flagger.yaml', await run('convert', '--strict', `${FILES}/flagger.yaml`)],
+      ['convert --strict -   # nothing is lost', await runPlugin(['convert', '--strict', '-'], { stdin: plain })],
       ['convert test/cli/files/web.yaml', await run('convert', `${FILES}/web.yaml`)],
     );
     for (const { out } of [argo, flagger]) {
