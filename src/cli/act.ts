@@ -139,8 +139,8 @@ export async function describeStep({ rollout, deployment }: Target, index: numbe
   const { planRelease } = await import('../engine/steps/plan.ts');
   const planned = planRelease(rollout, deployment).steps.find(({ step }) => step === index);
   const size = pods(replicasOf(deployment));
-  if (index > all) return `the rest of the ${size}, then the release is done`;
-  if (!planned) return `step ${index} of ${all}: all ${size}, then the release is done`;
+  if (index > all) return 'the rest of the Pods, then the release is done';
+  if (!planned) return `step ${index} of ${all}, then the release is done`;
   const then =
     planned.old === 0 && planned.wait === 'None' ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
   return `step ${index} of ${all}: ${planned.updated} of ${size}, ${then}`;

@@ -12,7 +12,7 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment, view }:
   const state = stateOf(rollout, deployment);
   const rollBack =
     view !== undefined && view.stableSet === undefined
-      ? 'apply the manifest of the previous version (no ReplicaSet has it)'
+      ? 'apply the manifest of the stable version (no ReplicaSet has it)'
       : `kubectl tranche abort ${name}`;
   if (state === 'Waiting') {
     const may = await mayApprove(cluster, rollout);

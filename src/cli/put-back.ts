@@ -102,7 +102,7 @@ const staysHeld = ({ metadata: { name, namespace } }: Deployment): string => {
   );
 };
 
-/** The version before the release. Throws CliError if its template is lost, or if the Deployment already has it. */
+/** The stable version. Throws CliError if its template is lost, or if the Deployment already has it. */
 export async function stableOf({ rollout, deployment, held, sets, digest, cluster }: Versions): Promise<Version> {
   const revision = rollout.status?.canaryStatus?.stableRevision;
   const byDigest = sets.find((set) => held !== undefined && digest(set.spec.template) === held.stable);
@@ -111,10 +111,10 @@ export async function stableOf({ rollout, deployment, held, sets, digest, cluste
   const stable = byDigest ? versionOf(byDigest) : (kept ?? (byHash && versionOf(byHash)));
   if (stable === undefined)
     throw new CliError(
-      `no ReplicaSet of ${deployment.metadata.name} has the previous version: apply its manifest instead`,
+      `no ReplicaSet of ${deployment.metadata.name} has the stable version: apply its manifest instead`,
     );
   if (sameTemplate(stable.template, deployment.spec.template))
-    throw new CliError(`${deployment.metadata.name} already has the version before the release`);
+    throw new CliError(`${deployment.metadata.name} already has the stable version`);
   return stable;
 }
 

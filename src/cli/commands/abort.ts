@@ -1,4 +1,4 @@
-// `kubectl tranche abort`: cancels a release and restores the version before it.
+// `kubectl tranche abort`: cancels a release and restores the stable version.
 import { stateOf } from '../../view/state.ts';
 import { inRelease } from '../act.ts';
 import { defineCommand } from '../command.ts';
@@ -7,7 +7,7 @@ import { CliError } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const abort = defineCommand({
-  description: 'Cancels the release and rolls back to the version before it natively, at once, not in steps.',
+  description: 'Cancels the release and rolls back to the stable version natively, at once, not in steps.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string) {

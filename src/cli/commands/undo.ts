@@ -9,8 +9,8 @@ import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const undo = defineCommand({
   description:
-    'Restores an earlier template of the Deployment. It also works during a release, where "kubectl rollout undo" fails: then it restores the version ' +
-    'before the release natively, at once. Otherwise it restores the previous revision, which goes through the steps like any other change.',
+    'Restores an earlier template of the Deployment. It also works during a release, where "kubectl rollout undo" fails: then it restores the stable ' +
+    'version natively, at once. Otherwise it restores the previous revision, which goes through the steps like any other change.',
   arguments: [ROLLOUT],
   options: [['--to-revision <number>', 'Revision of the Deployment to restore (see history)'], DRY_RUN],
   async run(context: Context, flags: { toRevision?: string; dryRun?: string }, name: string) {

@@ -204,7 +204,7 @@ function leftByOpenKruise(deployment: Deployment, owner: Rollout | undefined): F
       : '';
   const how = goesOn
     ? `with this command, Rollout ${owner.metadata.name} continues the release`
-    : 'no Rollout continues the release; this command updates all Pods to the current template (with --rollback: to the previous one)';
+    : 'no Rollout continues the release; this command updates all Pods to the current template (with --rollback: to the stable version)';
   return [
     problem(
       `OpenKruise Rollouts left ${nameOf(deployment)} ${LEFT[leftover]}${recreate}; ${how}`,

@@ -54,7 +54,7 @@ export function notesOf(
 function notesOnEdit(rollout: Rollout, live: Deployment, template: PodTemplate): readonly string[] {
   if (sameTemplate(live.spec.template, template)) return ['the template does not change: no release starts'];
   if (readHeld(live)?.stable === digest(template))
-    return ['this is the version before the current release: the release rolls back at once, not in steps'];
+    return ['this is the stable version: the release rolls back at once, not in steps'];
   const next = { ...live, spec: { ...live.spec, template } };
   const edit = { operation: 'UPDATE', old: live, next, user: '', fieldManager: '' } as const;
   const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });

@@ -13,6 +13,7 @@ import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from '
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './health.ts';
 import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } from './notes.ts';
 import { atStep, withNumbers, type Answer, type Run } from './run.ts';
+import { pods } from '../lib/text.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
@@ -158,7 +159,7 @@ function upgrade(run: Run, health: Health): Answer {
 function completeStep(run: Run): Answer {
   const { snapshot, progress, draft, events, name, goal } = run;
   if (draft.canary!.grantedReplicas !== 0)
-    events.push({ reason: 'StepCompleted', message: `${name}: ${progress.available} Pods updated and available` });
+    events.push({ reason: 'StepCompleted', message: `${name}: ${pods(progress.available)} updated and available` });
   if (goal.last) return finish(run);
   // Later than any approval of an earlier visit, which may have been in the same second.
   const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
@@ -347,7 +348,7 @@ function enter(
   setState(draft, 'StepUpgrade', now);
   const name = messages.stepOf(index, Math.max(steps.length, 1));
   draft.message = messages.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
-  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${progress.replicas} Pods` });
+  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${pods(progress.replicas)}` });
 }
 
 /** All steps are done. The next decision gives the Deployment back. */
