@@ -14,10 +14,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     setTimeout(() => process.exit(EXIT.interrupted), STOP_WITHIN_MS).unref();
   });
 }
-// `kubectl tranche list | head -1` is not an error.
+// A reader that has seen enough, as in `kubectl tranche list | head -1`, is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  process.exit(EXIT.done);
+});
+// The command still has its result, and its exit code.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
 });
 
 const io: Io = {

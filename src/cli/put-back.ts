@@ -36,12 +36,12 @@ export const versionOf = (set: ReplicaSet): Version => ({
   name: `revision ${set.metadata.annotations?.[REVISION] ?? '?'} (${hashOf(set)})`,
 });
 
-/** Restores the version that `choose` returns. Returns the exit code. Throws CliError. */
+/** Restores the version that `choose` returns. A text: there is nothing to do, and why. Returns the exit code. Throws CliError. */
 export async function putBack(
   context: Context,
   name: string,
   dryRun: DryRun,
-  choose: (found: Versions) => Version | Promise<Version>,
+  choose: (found: Versions) => Version | string | Promise<Version | string>,
 ): Promise<number> {
   const cluster = await context.cluster();
   const { digest } = await import('../kube/digest.ts');
@@ -53,7 +53,8 @@ export async function putBack(
     const { view } = await gather(cluster, rollout, context.io.now());
     const sets = view ? [...(view.newSet ? [view.newSet] : []), ...view.oldSets] : [];
     const found = { rollout, deployment, held: readHeld(deployment), cluster, sets, digest };
-    return changeTo(await choose(found), found);
+    const chosen = await choose(found);
+    return typeof chosen === 'string' ? { says: () => chosen } : changeTo(chosen, found);
   });
   return EXIT.done;
 }
@@ -102,8 +103,16 @@ const staysHeld = ({ metadata: { name, namespace } }: Deployment): string => {
   );
 };
 
-/** The stable version. Throws CliError if its template is lost, or if the Deployment already has it. */
-export async function stableOf({ rollout, deployment, held, sets, digest, cluster }: Versions): Promise<Version> {
+/** The stable version, if the Deployment does not have it already. Throws CliError. */
+export async function stableOf(found: Versions): Promise<Version> {
+  const stable = await findStable(found);
+  if (sameTemplate(stable.template, found.deployment.spec.template))
+    throw new CliError(`${found.deployment.metadata.name} already has the stable version`);
+  return stable;
+}
+
+/** The stable version. Throws CliError if its template is lost. */
+export async function findStable({ rollout, deployment, held, sets, digest, cluster }: Versions): Promise<Version> {
   const revision = rollout.status?.canaryStatus?.stableRevision;
   const byDigest = sets.find((set) => held !== undefined && digest(set.spec.template) === held.stable);
   const kept = held === undefined || byDigest ? undefined : await keptVersion(cluster, deployment, held.stable, digest);
@@ -113,8 +122,6 @@ export async function stableOf({ rollout, deployment, held, sets, digest, cluste
     throw new CliError(
       `no ReplicaSet of ${deployment.metadata.name} has the stable version: apply its manifest instead`,
     );
-  if (sameTemplate(stable.template, deployment.spec.template))
-    throw new CliError(`${deployment.metadata.name} already has the stable version`);
   return stable;
 }
 

@@ -19,6 +19,8 @@ export interface HistoryRow {
   readonly outcome: string | undefined;
   /** In order of time. A person may have approved a step more than once. */
   readonly approvals: readonly Approval[];
+  /** Who bypassed policies for this release, and why. */
+  readonly brokenGlass: NonNullable<HistoryEntry['brokenGlass']>;
 }
 
 /** Newest first. */
@@ -37,5 +39,6 @@ export function historyRows({ rollout, view }: Facts): HistoryRow[] {
     endedAt: parseTime(entry.endTime),
     outcome: entry.outcome,
     approvals: entry.approvals ?? [],
+    brokenGlass: entry.brokenGlass ?? [],
   }));
 }

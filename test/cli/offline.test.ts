@@ -1,6 +1,6 @@
 // Commands that need no cluster: files, help, completion.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -203,6 +203,28 @@ describe('kubectl tranche, on the command line', () => {
     assert.equal(code, 0);
     assert.match(out, /^kubectl-tranche \d+\.\d+\.\d+\n$/);
   });
+
+  it('prints its version for --version, too', async () => {
+    assert.deepEqual(await run('--version'), await run('version'));
+    assert.deepEqual(await run('lint', '--version'), await run('version'));
+  });
+
+  it('ends without a word if nobody reads what it says', async () => {
+    const ends = (closed: 'stdout' | 'stderr', ...args: readonly string[]): Promise<[number | null, string]> =>
+      new Promise((resolve) => {
+        const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+        let said = '';
+        child[closed].destroy();
+        child[closed === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk) => (said += String(chunk)));
+        child.on('close', (code) => resolve([code, said]));
+      });
+    assert.deepEqual(await ends('stdout', '--help'), [0, '']);
+    assert.deepEqual(await ends('stdout', 'plan', '-f', `${FILES}/web.yaml`), [0, '']);
+    assert.deepEqual(await ends('stderr', 'stauts'), [2, ''], 'the exit code is the command’s');
+    const [code, out] = await ends('stderr', 'lint', `${FILES}/web.yaml`);
+    assert.equal(code, 0);
+    assert.match(out, /warning/);
+  }).timeout(20_000);
 
   it('completes commands, flags and their values', async () => {
     const complete = async (...words: readonly string[]): Promise<string[]> =>
