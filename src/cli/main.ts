@@ -2,6 +2,7 @@
 // The entry of `kubectl tranche`: connects the process with runCli and sets the exit code.
 import { runCli } from './cli.ts';
 import { EXIT } from './exit.ts';
+import { invocationOf } from './invocation.ts';
 import type { Io } from './io.ts';
 
 const STOP_WITHIN_MS = 500;
@@ -29,6 +30,7 @@ const io: Io = {
   data: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   env: process.env,
+  invocation: invocationOf(process.argv[1] ?? '', process.env),
   terminal: process.stdout.isTTY === true,
   get columns() {
     return process.stdout.columns ?? 80;

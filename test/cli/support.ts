@@ -21,21 +21,26 @@ export interface Result {
 export interface Terminal {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  readonly invocation?: string;
   readonly terminal?: boolean;
   /** Ctrl-C. */
   readonly signal?: AbortSignal;
   /** Hears everything that was printed so far. */
   readonly hear?: (out: string) => void;
+  /** Hears everything that was printed to standard error so far. */
+  readonly hearErr?: (err: string) => void;
 }
 
 export async function runPlugin(args: readonly string[], terminal: Terminal = {}): Promise<Result> {
   let [out, err] = ['', ''];
   const hear = terminal.hear ?? ((): void => undefined);
+  const hearErr = terminal.hearErr ?? ((): void => undefined);
   const io: Io = {
     out: (text) => hear((out += text)),
     data: (text) => hear((out += text)),
-    err: (text) => void (err += text),
+    err: (text) => hearErr((err += text)),
     env: terminal.env ?? {},
+    invocation: terminal.invocation ?? 'kubectl tranche',
     terminal: terminal.terminal === true,
     columns: 120,
     rows: 60,
@@ -88,7 +93,7 @@ function normalize(text: string): string {
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
     .replace(/^\d\d:\d\d:\d\d(?= )/gm, 'CLOCK')
     .replace(/\b\d+[smhd](?:\d+[smh])?\b(?= ago|$|   )/gm, 'AGE')
-    .replace(/(for|began|duration:|another|expires in) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
+    .replace(/(since|began|duration:|another|expires in) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
     .replace(/\b[\w-]+_[0-9a-f]{8}\b/g, 'IDENTITY')
     .replace(/127\.0\.0\.1:\d+/g, 'HOST')
     .replace(/\bErrImagePull\b/g, 'ImagePullBackOff')

@@ -106,7 +106,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
   'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
-    (text) => !text.startsWith('kubectl '),
+    (text) => !/^(kubectl|helm) /.test(text),
   ),
   'complaint of readyz': saidIn(/^src\/(app\/caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
     within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
