@@ -189,10 +189,15 @@ describe('kubectl tranche, deciding', function () {
     const dry = await stage.tranche('abort', 'web', '--dry-run=client');
     const watching = stage.tranche('status', 'web', '--watch', '--timeout', '60s');
     const aborted = await stage.tranche('abort', 'web');
+    // At once, while it may still roll back.
+    const second = await stage.tranche('abort', 'web');
+    assert.equal(second.code, 0, second.err);
+    assert.match(second.out, /^nothing to abort: web /);
     const { code } = await watching;
     assert.equal(code, 1);
     await stage.ends('RolledBack');
     assert.equal(await stage.image(), 'web:v1');
+    const again = await stage.tranche('abort', 'web');
     const retried = await stage.tranche('retry', 'web');
     await stage.waits(1);
     assert.equal(await stage.image(), 'web:v2');
@@ -202,6 +207,7 @@ describe('kubectl tranche, deciding', function () {
       ['retry web   # nothing failed', nothing],
       ['abort web --dry-run=client', dry],
       ['abort web', aborted],
+      ['abort web   # again', again],
       ['retry web', retried],
     );
   });

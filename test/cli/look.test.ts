@@ -49,6 +49,28 @@ describe('kubectl tranche, looking at a cluster', function () {
     );
   });
 
+  it('shows in a wide history who broke the glass, and why', async () => {
+    const [entry] = (await stage.rollout()).status?.history ?? [];
+    const marks = ['outage 7', 'a\nreason | in two lines'].map((reason) => ({
+      user: 'eve',
+      reason,
+      time: '2026-01-02T03:04:05Z',
+    }));
+    // As the operator writes it.
+    await playground.cluster.api.request({
+      method: 'PATCH',
+      path: `${rolloutPath('looking')}/status`,
+      query: { fieldManager: 'tranche' },
+      contentType: 'application/merge-patch+json',
+      body: { status: { history: [{ ...entry, brokenGlass: marks }] } },
+    });
+    golden(
+      'broken-glass',
+      ['history web -n looking', await stage.tranche('history', 'web')],
+      ['history web -o wide -n looking', await stage.tranche('history', 'web', '-o', 'wide')],
+    );
+  });
+
   it('says what policies ask for', async () => {
     const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
     await stage.post(policies, {
