@@ -10,7 +10,8 @@ import { isTable, parseFormat, printData } from '../output.ts';
 export const lint = defineCommand({
   description:
     'Validates the Rollouts and ReleasePolicies in files as the webhook does, without a cluster. Prints file, line and column of each error. Takes ' +
-    'Deployments and Namespaces in the files into account, applies the ReleasePolicies to the Rollouts that they select, and ignores other objects.',
+    'Deployments and Namespaces in the files into account, and ignores other objects. Applies the ReleasePolicies to the Rollouts that they select, as at ' +
+    'the start of a release, or says in a note why it does not.',
   arguments: [FILES],
   options: [['--strict', 'Fail on warnings, too'], DATA_OUTPUT],
   offline: true,
