@@ -281,6 +281,8 @@ export interface HistoryEntry {
   readonly endTime?: string;
   readonly outcome?: string;
   readonly approvals?: readonly Approval[];
+  /** How Pods were updated without the steps, if the webhook did not see it. */
+  readonly bypassed?: string;
   /** The users who broke the glass for this release, and their reasons. */
   readonly brokenGlass?: readonly { readonly user: string; readonly reason: string; readonly time: string }[];
   readonly trace?: TraceContext;

@@ -79,6 +79,12 @@ export function openHistory(draft: Draft, entry: HistoryEntry): void {
   draft.history = [entry, ...draft.history].slice(0, HISTORY_LENGTH);
 }
 
+/** Adds to the entry of the release in progress, if there is one. */
+export function noteInHistory(draft: Draft, note: Pick<HistoryEntry, 'bypassed'>): void {
+  const [current, ...rest] = draft.history;
+  if (current && current.endTime === undefined) draft.history = [{ ...current, ...note }, ...rest];
+}
+
 /**
  * The status to write now, or the time of the next decision if the difference can wait. `reportedAt`: when this process last wrote the status, in
  * milliseconds.

@@ -69,6 +69,7 @@ const history: Names<HistoryEntry> = {
   endTime: true,
   outcome: true,
   approvals: true,
+  bypassed: true,
   brokenGlass: true,
   trace: true,
 };

@@ -283,6 +283,7 @@ const history = list(
       endTime: time('End of the release.'),
       outcome: text('Result of the release.'),
       approvals,
+      bypassed: text('How Pods were updated without the steps.'),
       brokenGlass: list(
         'Exceptions from policies.',
         object('An exception.', { user: text('The user.'), reason: text('The reason.'), time: time('The time.') }),

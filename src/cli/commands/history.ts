@@ -40,7 +40,7 @@ const cellsOf = (row: HistoryRow, now: number, wide: boolean): string[] => [
   row.author ?? '-',
   row.startedAt === undefined ? '-' : `${duration(now - row.startedAt)} ago`,
   row.startedAt === undefined ? '-' : duration((row.endedAt ?? now) - row.startedAt),
-  row.outcome ?? 'in progress',
+  `${row.outcome ?? 'in progress'}${row.bypassed === undefined ? '' : ` (${row.bypassed})`}`,
   approvers(row, wide),
 ];
 

@@ -38,7 +38,7 @@ export function adopt(
   const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   const events: EventNote[] = [];
   if (bypassed !== undefined) {
-    openHistory(draft, historyEntry(snapshot, progress));
+    openHistory(draft, { ...historyEntry(snapshot, progress), bypassed });
     // The status still describes the release before.
     draft.canary = undefined;
     closeHistory(draft, now, 'Bypassed');
