@@ -1,6 +1,7 @@
 // The lines below the tree of a release: the commands that the user can run next.
 import { namespaceFlag } from '../engine/lib/text.ts';
-import type { Rollout } from '../api/types.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
+import { earlierVersions, isInWindow } from '../engine/release/completed.ts';
 import type { Facts } from '../view/facts.ts';
 import { stateOf } from '../view/state.ts';
 import { approvalOf } from './act.ts';
@@ -25,10 +26,22 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment, view }:
     const needs = `${rule === undefined ? '' : `  requires approval by ${rule}\n`}${approvalsSoFar(rollout, policies, deployment)}`;
     return `${needs}  continue: kubectl tranche approve ${name}${who}\n  roll back: ${rollBack}\n`;
   }
+  if (state === 'Idle') return wayBack(cluster, rollout, deployment);
   if (state === 'Paused') return `  continue: kubectl tranche resume ${name}\n`;
   if (state === 'Stalled' && rollout.status?.phase === 'Progressing')
     return `  retry: kubectl tranche retry ${name}\n  roll back: ${rollBack}\n`;
   return '';
+}
+
+/** How to go back to the completed version before. */
+async function wayBack(cluster: Cluster, rollout: Rollout, deployment: Deployment | undefined): Promise<string> {
+  const [before] = earlierVersions(rollout);
+  if (before === undefined) return '';
+  const undo = `kubectl tranche undo ${rollout.metadata.name}${namespaceFlag(rollout)}`;
+  const { policiesFor } = await import('./policies.ts');
+  const policies = rollout.spec.strategy.canary?.rollbackWindow && (await policiesFor(cluster, rollout, deployment));
+  const atOnce = policies !== undefined && isInWindow({ rollout, policies, now: Date.now() }, before.templateDigest);
+  return `  roll back: ${undo} (${atOnce ? 'at once, within rollbackWindow' : 'in steps; at once with --now, if you may approve'})\n`;
 }
 
 /** Asks admission in a dry run of the patch that `approve` sends. Empty if there is no answer. */

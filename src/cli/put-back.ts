@@ -4,10 +4,11 @@ import { CONTROLLER_REVISIONS } from '../api/resources.ts';
 import type { ControllerRevision, Deployment, Held, PodTemplate, ReplicaSet, TemplateDigest } from '../api/types.ts';
 import { deploymentTemplate, sameTemplate, type DigestOf } from '../engine/lib/template.ts';
 import { inNamespace } from '../engine/lib/text.ts';
+import { governs } from '../engine/admit/edit.ts';
 import { copyName, templateOf } from '../engine/release/stable.ts';
 import { readHeld } from '../engine/workload/deployment/hold.ts';
 import { hashOf } from '../engine/workload/deployment/view.ts';
-import { change, follow, replaceTemplate, type Change, type Target } from './act.ts';
+import { change, follow, getTarget, replaceTemplate, type Change, type Target } from './act.ts';
 import type { Cluster } from './cluster.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -43,19 +44,26 @@ export async function putBack(
   dryRun: DryRun,
   choose: (found: Versions) => Version | Promise<Version>,
 ): Promise<number> {
-  const cluster = await context.cluster();
-  const { digest } = await import('../kube/digest.ts');
-  await change(context, name, dryRun, async ({ rollout, deployment }) => {
-    if (!deployment)
-      throw new CliError(
-        `Deployment "${rollout.spec.workloadRef.name}" of Rollout "${rollout.metadata.name}" does not exist`,
-      );
-    const { view } = await gather(cluster, rollout, context.io.now());
-    const sets = view ? [...(view.newSet ? [view.newSet] : []), ...view.oldSets] : [];
-    const found = { rollout, deployment, held: readHeld(deployment), cluster, sets, digest };
+  await change(context, name, dryRun, async (target) => {
+    const found = await versionsOf(context, target);
     return changeTo(await choose(found), found);
   });
   return EXIT.done;
+}
+
+export const lookUp = async (context: Context, name: string): Promise<Versions> =>
+  versionsOf(context, await getTarget(await context.cluster(), name));
+
+async function versionsOf(context: Context, { rollout, deployment }: Target): Promise<Versions> {
+  if (!deployment)
+    throw new CliError(
+      `Deployment "${rollout.spec.workloadRef.name}" of Rollout "${rollout.metadata.name}" does not exist`,
+    );
+  const cluster = await context.cluster();
+  const { digest } = await import('../kube/digest.ts');
+  const { view } = await gather(cluster, rollout, context.io.now());
+  const sets = view ? [...(view.newSet ? [view.newSet] : []), ...view.oldSets] : [];
+  return { rollout, deployment, held: readHeld(deployment), cluster, sets, digest };
 }
 
 function changeTo({ template, name }: Version, { rollout, deployment, held, digest }: Versions): Change {
@@ -75,6 +83,8 @@ function changeTo({ template, name }: Version, { rollout, deployment, held, dige
     says: (answer) => {
       const stored = answer as unknown as Deployment | undefined;
       checkStored(stored, template, name);
+      if (held === undefined && stored !== undefined && readHeld(stored) === undefined && governs(rollout))
+        return `${what}: it is restored natively, at once, not in steps (rollbackWindow); ${follow(rollout)}`;
       const waits = toStable && stored !== undefined && readHeld(stored) !== undefined;
       return `${what}: ${waits ? staysHeld(stored) : follows}; ${follow(rollout)}`;
     },

@@ -298,6 +298,79 @@ describe('kubectl tranche, deciding', function () {
     assert.match(kept?.message ?? '', /^system:serviceaccount:approver:approver: step 1 of 3 of web approved: error/);
   });
 
+  it('restores a completed version at once, with an approval', async () => {
+    const stage = await Stage.open(playground, 'undoing');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const status = await stage.tranche('status', 'web');
+    const as = ['--kubeconfig', await playground.editor('undoing')];
+    const stranger = await stage.tranche('undo', 'web', '--now', ...as);
+    const dry = await stage.tranche('undo', 'web', '--now', '--dry-run=server');
+    assert.equal(
+      (await stage.rollout()).status?.canaryStatus?.approvals?.some(({ step }) => step === 0),
+      false,
+    );
+    const done = await stage.tranche('undo', 'web', '--now');
+    assert.equal(await stage.image(), 'web:v1');
+    assert.equal((await stage.deployment()).spec.paused, undefined, 'it is not held');
+    await stage.ends('Restored');
+    const history = await stage.tranche('history', 'web');
+    golden(
+      'undo-now',
+      ['status web   # at rest', status],
+      ['undo web --now   # as somebody who may not', stranger],
+      ['undo web --now --dry-run=server', dry],
+      ['undo web --now', done],
+      ['history web', history],
+    );
+    assert.deepEqual([stranger.code, done.code], [4, 0]);
+  });
+
+  it('restores a completed version at once that is on its way in steps', async () => {
+    const stage = await Stage.open(playground, 'undoing-steps');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const undone = await stage.tranche('undo', 'web');
+    await stage.waits(1);
+    const now = await stage.tranche('undo', 'web', '--now');
+    await stage.ends('Restored');
+    const again = await stage.tranche('undo', 'web', '--now', '--to-revision', '3');
+    await stage.release('web:v3');
+    await stage.waits(1);
+    const ofNew = await stage.tranche('undo', 'web', '--now');
+    await stage.ends('RolledBack');
+    golden(
+      'undo-now-steps',
+      ['undo web', undone],
+      ['undo web --now', now],
+      ['undo web --now --to-revision 3   # which runs', again],
+      ['undo web --now   # during the release of a new version', ofNew],
+    );
+  });
+
+  it('restores a completed version within the rollbackWindow', async () => {
+    const window = rollout('within', undefined, { rollbackWindow: { revisions: 1 } });
+    const stage = await Stage.open(playground, 'within', { rollout: window });
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const status = await stage.tranche('status', 'web');
+    const undone = await stage.tranche('undo', 'web');
+    assert.equal((await stage.deployment()).spec.paused, undefined, 'it is not held');
+    await stage.ends('Restored');
+    golden(
+      'undo-window',
+      ['status web', status],
+      ['undo web', undone],
+      ['history web', await stage.tranche('history', 'web')],
+    );
+  });
+
   it('says in status what admission says to an approval', async () => {
     const stage = await Stage.open(playground, 'asking');
     const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';

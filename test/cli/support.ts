@@ -104,6 +104,8 @@ export interface Playground {
   viewer(namespace: string): Promise<string>;
   /** A kubeconfig of somebody with the chart's ClusterRole tranche-approver in this namespace, and no other right. */
   approver(namespace: string): Promise<string>;
+  /** A kubeconfig of somebody with Kubernetes' ClusterRole edit in this namespace, and no other right. */
+  editor(namespace: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -120,6 +122,7 @@ export async function startPlayground(): Promise<Playground> {
     viewer: (namespace) => makeViewer(cluster, namespace),
     approver: (namespace) =>
       makeUser(cluster, namespace, 'approver', { kind: 'ClusterRole', name: 'tranche-approver' }),
+    editor: (namespace) => makeUser(cluster, namespace, 'editor', { kind: 'ClusterRole', name: 'edit' }),
     async stop() {
       await program.stop();
       await cluster.close();

@@ -56,7 +56,14 @@ async function showPlan(context: Context, flags: PlanFlags, name: string | undef
   const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
   const planned = planRelease(subject.rollout, subject.deployment, size);
   const experience = experienceOf(subject.rollout.status?.history);
-  const notes = [...notesOf(subject, planned, experience), ...(await policyNotesOf(context, subject, size))];
+  const { policiesFor } = await import('../policies.ts');
+  const { rollout, deployment, live } = subject;
+  const policies = live && (await policiesFor(await context.cluster(), rollout, deployment));
+  const granting = () => ({ policies: policies ?? [], now: context.io.now() });
+  const notes = [
+    ...notesOf(subject, planned, experience, granting),
+    ...(await policyNotesOf(context, subject, policies, size)),
+  ];
   const data = { ...planned, ...(experience ? { experience } : {}), notes };
   if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
   else await printData(context, format, data, [rolloutName(subject.rollout)]);

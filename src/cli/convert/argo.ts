@@ -45,21 +45,22 @@ export function convertArgo(object: Json): Converted {
   return {
     objects: [
       ...(deployment.object ? [deployment.object] : []),
-      rollout(
-        metadata,
-        deployment.name,
-        steps,
-        spec['progressDeadlineAbort'] === true ? { onFailure: 'Rollback' } : {},
-      ),
+      rollout(metadata, deployment.name, steps, {
+        ...(spec['progressDeadlineAbort'] === true && { onFailure: 'Rollback' }),
+        ...windowOf(asObject(spec['rollbackWindow'])?.['revisions']),
+      }),
     ],
     notes,
   };
 }
 
+const windowOf = (revisions: unknown): Json =>
+  typeof revisions === 'number' && revisions >= 1 ? { rollbackWindow: { revisions: Math.min(10, revisions) } } : {};
+
 const SPEC_NOTES: Readonly<Record<string, string>> = {
   analysis: 'analysis by metrics is not supported; failing Pods stop a step (stepDeadlineSeconds, onFailure)',
   restartAt: 'use kubectl tranche restart',
-  rollbackWindow: 'rollbacks always happen at once, not in steps',
+  rollbackWindow: 'becomes spec.strategy.canary.rollbackWindow; it counts completed versions only',
   progressDeadlineAbort: 'becomes spec.strategy.canary.onFailure: Rollback',
 };
 

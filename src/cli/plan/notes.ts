@@ -1,5 +1,7 @@
 // The notes below the table of a plan.
+import type { ReleasePolicy } from '../../api/policy.ts';
 import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
+import type { InterceptOptions } from '../../engine/admit/edit.ts';
 import { intercept } from '../../engine/admit/intercept.ts';
 import { sameTemplate } from '../../engine/lib/template.ts';
 import { namespaceFlag, plural } from '../../engine/lib/text.ts';
@@ -7,7 +9,7 @@ import type { Experience, Plan } from '../../engine/steps/plan.ts';
 import { readHeld } from '../../engine/workload/deployment/hold.ts';
 import { digest, sha256 } from '../../kube/digest.ts';
 import type { Context } from '../context.ts';
-import { policiesFor, policyNotes } from '../policies.ts';
+import { policyNotes } from '../policies.ts';
 import { duration } from '../text.ts';
 import type { Subject } from './subject.ts';
 
@@ -16,6 +18,7 @@ export function notesOf(
   subject: Subject,
   { approvals, pauseSeconds, replicas }: Plan,
   experience: Experience | undefined,
+  granting: InterceptOptions['granting'],
 ): string[] {
   const { rollout, deployment, live } = subject;
   const notes: string[] = [];
@@ -24,7 +27,7 @@ export function notesOf(
   if (deployment.spec.strategy?.type === 'Recreate')
     notes.push('the strategy of the Deployment is Recreate: all Pods are replaced at once, without these steps');
   if (replicas === 0) notes.push('the Deployment has no Pods: a change does not go through steps');
-  if (live && live !== deployment) notes.push(...notesOnEdit(rollout, live, deployment.spec.template));
+  if (live && live !== deployment) notes.push(...notesOnEdit(rollout, live, deployment.spec.template, granting));
   if (approvals > 0)
     notes.push(
       `${plural(approvals, 'approval')} required, each with: kubectl tranche approve ${rollout.metadata.name}${namespaceFlag(rollout)}`,
@@ -40,27 +43,32 @@ export function notesOf(
 }
 
 /** Whether this template starts a release, changes nothing, or rolls back. */
-function notesOnEdit(rollout: Rollout, live: Deployment, template: PodTemplate): readonly string[] {
+function notesOnEdit(
+  rollout: Rollout,
+  live: Deployment,
+  template: PodTemplate,
+  granting: InterceptOptions['granting'],
+): readonly string[] {
   if (sameTemplate(live.spec.template, template)) return ['the template does not change: no release starts'];
   if (readHeld(live)?.stable === digest(template))
     return ['this is the version before the current release: the release rolls back at once, not in steps'];
   const next = { ...live, spec: { ...live.spec, template } };
   const edit = { operation: 'UPDATE', old: live, next, user: '', fieldManager: '' } as const;
-  const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
-  return verdict === 'Bypassed' || verdict === 'Superseded'
-    ? warnings.map((text) => text.replace(/^tranche: /, ''))
-    : [];
+  const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256, ...(granting && { granting }) });
+  const told =
+    verdict === 'Held' ? warnings.slice(1) : ['Bypassed', 'Superseded', 'Restored'].includes(verdict) ? warnings : [];
+  return told.map((text) => text.replace(/^tranche: /, ''));
 }
 
 /** Empty without a cluster. */
 export async function policyNotesOf(
   context: Context,
-  { rollout, deployment, live }: Subject,
+  { rollout, live }: Subject,
+  policies: readonly ReleasePolicy[] | undefined,
   replicas: number,
 ): Promise<string[]> {
   if (!live) return [];
   const { createCalendar } = await import('../../schedule/calendar.ts');
-  const policies = await policiesFor(await context.cluster(), rollout, deployment);
   if (policies === undefined)
     return ['you may not read ReleasePolicies and namespaces: policies are not taken into account'];
   return policyNotes(policies, rollout, replicas, context.io.now(), createCalendar());
