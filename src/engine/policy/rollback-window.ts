@@ -1,6 +1,6 @@
 // The policy rule about rollbackWindow: limits how far a Rollout may go back without steps.
 import type { ReleasePolicy } from '../../api/policy.ts';
-import type { Rollout } from '../../api/types.ts';
+import type { RollbackWindow, Rollout } from '../../api/types.ts';
 import { plural } from '../lib/text.ts';
 import { enforcementOf, type Finding } from './policy.ts';
 
@@ -22,6 +22,13 @@ export const windowLimits = (policies: readonly ReleasePolicy[]): WindowLimits =
     seconds: least(rules.map(({ maxSeconds }) => maxSeconds)),
   };
 };
+
+/** True if a version may be restored with this window that could not be before. */
+export const isWider = (window: RollbackWindow | undefined, before: RollbackWindow | undefined): boolean =>
+  window !== undefined &&
+  (before === undefined ||
+    (window.revisions ?? Infinity) > (before.revisions ?? Infinity) ||
+    (window.seconds ?? Infinity) > (before.seconds ?? Infinity));
 
 const WINDOW = 'spec.strategy.canary.rollbackWindow';
 
