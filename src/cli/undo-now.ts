@@ -1,5 +1,4 @@
 // `kubectl tranche undo --now`: restores a completed version at once, without steps, as an approval.
-import { PAUSED_UNSEEN } from '../api/keys.ts';
 import type { CompletedVersion, Deployment, Rollout, TemplateDigest } from '../api/types.ts';
 import { namespaceFlag } from '../engine/lib/text.ts';
 import { earlierVersions, isEarlier } from '../engine/release/completed.ts';
@@ -10,6 +9,7 @@ import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { dryRunNote, type DryRun } from './flags.ts';
 import { oneLine } from './paint.ts';
+import { isPausedUnseen, isUnanswered, letGo, paused } from './without-us.ts';
 import { lookUp, versionOf, type Version, type Versions } from './put-back.ts';
 
 /** The replicas see the approval in their caches within a moment. */
@@ -40,7 +40,17 @@ export async function undoNow(
     say(`${what}: it is restored natively, at once, not in steps; ${follow(rollout)}`);
     return EXIT.done;
   }
-  const answer = (await cluster.send(patchStatus(rollout, { undoTo: template }), dryRun)) as Rollout | undefined;
+  let answer: Rollout | undefined;
+  try {
+    answer = (await cluster.send(patchStatus(rollout, { undoTo: template }), dryRun)) as Rollout | undefined;
+  } catch (error) {
+    // Without the webhook nobody can approve. Un-pausing requires the same verb.
+    if (!isUnanswered(error) || already || dryRun !== 'none') throw error;
+    const stored = (await cluster.send(paused(write), dryRun)) as Deployment;
+    say(`${what}; no webhook answered`);
+    await letGo(context, stored);
+    return EXIT.done;
+  }
   const { furtherUndoApprovals } = await import('./policies.ts');
   const further = await furtherUndoApprovals(cluster, answer ?? rollout, deployment, template, context.io.now());
   if (answer !== undefined && further !== undefined)
@@ -96,11 +106,14 @@ function refuseUnfit({ rollout }: Versions, version: Version, template: Template
 
 /** Asks admission in a dry run whether the template would be held. */
 async function holds(cluster: Cluster, { deployment }: Versions, { template }: Version): Promise<boolean> {
-  const stored = (await cluster.send(
-    { ...replaceTemplate(deployment, template), quiet: true },
-    'server',
-  )) as Deployment;
-  return readHeld(stored) !== undefined || stored.metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
+  try {
+    const write = { ...replaceTemplate(deployment, template), quiet: true };
+    const stored = (await cluster.send(write, 'server')) as Deployment;
+    return readHeld(stored) !== undefined || isPausedUnseen(stored);
+  } catch (error) {
+    if (isUnanswered(error)) return true;
+    throw error;
+  }
 }
 
 async function untilAdmitted(context: Context, cluster: Cluster, found: Versions, version: Version): Promise<void> {

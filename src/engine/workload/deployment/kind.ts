@@ -53,7 +53,7 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   resumeUnseen: (deployment) =>
     wasPausedUnseen(deployment)
       ? patchDeployment('free', deployment, {
-          settings: asUserWrote(deployment),
+          ...(deployment.spec.paused === true && { settings: asUserWrote(deployment) }),
           annotations: { [PAUSED_UNSEEN]: null },
         })
       : [],
