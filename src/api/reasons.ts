@@ -19,6 +19,7 @@ export const EVENTS = {
   ReleaseResumed: ['Normal', 'the release continues after a pause'],
   ReleaseCompleted: ['Normal', 'all Pods run the new template; the Deployment is as its user wrote it'],
   RolledBack: ['Normal', 'the stable template was restored; the native controller rolled back at once'],
+  Restored: ['Normal', 'a version that was completed before was put back; the native controller restores it at once'],
   ReleaseEnded: ['Normal', 'the Rollout was disabled or deleted during a release; the Deployment was given back'],
   Recovered: ['Normal', 'the Pods that stalled a step are available'],
   Trimmed: [
@@ -67,4 +68,12 @@ export type StalledReason =
 
 /** `status.history[].outcome`. */
 export type Outcome =
-  'Completed' | 'RolledBack' | 'Failed' | 'Superseded' | 'Bypassed' | 'Disabled' | 'Deleted' | 'WorkloadGone';
+  | 'Completed'
+  | 'RolledBack'
+  | 'Restored'
+  | 'Failed'
+  | 'Superseded'
+  | 'Bypassed'
+  | 'Disabled'
+  | 'Deleted'
+  | 'WorkloadGone';

@@ -86,6 +86,9 @@ export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<stri
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, status: { canaryStatus } },
 });
 
+/** The approval of the waiting step. */
+export const approvalOf = (rollout: Rollout): Write => patchStatus(rollout, { currentStepState: 'StepReady' });
+
 export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
   resource: ROLLOUTS,

@@ -176,6 +176,14 @@ describe('the steps of an Argo Rollout', () => {
     assert.deepEqual(strategyOf(argo({ canary: {} })).canary, { steps: [{ replicas: '100%' }] });
   });
 
+  it('have the rollback window of the Argo Rollout, of ten versions at most', () => {
+    const windowOf = (revisions: number) =>
+      strategyOf(argo({ canary: {} }, { rollbackWindow: { revisions } })).canary['rollbackWindow'];
+    assert.deepEqual(windowOf(3), { revisions: 3 });
+    assert.deepEqual(windowOf(30), { revisions: 10 });
+    assert.deepEqual(lostIn(argo({ canary: {} }, { rollbackWindow: { revisions: 3 } })), []);
+  });
+
   it('are paused by the Rollout: a new Deployment that is paused gets no Pods', () => {
     const object = argo({ canary: {} }, { paused: true });
     assert.equal(strategyOf(object).paused, true);

@@ -107,6 +107,10 @@ export interface Playground {
   tranche(...args: readonly string[]): Promise<Result>;
   /** A kubeconfig of somebody who may read everything in this namespace that a release is made of, and change nothing. */
   viewer(namespace: string): Promise<string>;
+  /** A kubeconfig of somebody with the chart's ClusterRole tranche-approver in this namespace, and no other right. */
+  approver(namespace: string): Promise<string>;
+  /** A kubeconfig of somebody with Kubernetes' ClusterRole edit in this namespace, and no other right. */
+  editor(namespace: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -121,6 +125,9 @@ export async function startPlayground(): Promise<Playground> {
     program,
     tranche: (...args) => runPlugin(args, { env: { KUBECONFIG: cluster.kubeconfig } }),
     viewer: (namespace) => makeViewer(cluster, namespace),
+    approver: (namespace) =>
+      makeUser(cluster, namespace, 'approver', { kind: 'ClusterRole', name: 'tranche-approver' }),
+    editor: (namespace) => makeUser(cluster, namespace, 'editor', { kind: 'ClusterRole', name: 'edit' }),
     async stop() {
       await program.stop();
       await cluster.close();
@@ -128,11 +135,7 @@ export async function startPlayground(): Promise<Playground> {
   };
 }
 
-async function makeViewer({ api, sandbox }: TestCluster, namespace: string): Promise<string> {
-  const metadata = { name: 'viewer', namespace };
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
-  const post = (path: string, body: object): Promise<unknown> => api.request({ method: 'POST', path, body });
-  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+async function makeViewer(cluster: TestCluster, namespace: string): Promise<string> {
   const rules = [
     {
       apiGroups: ['*'],
@@ -140,22 +143,43 @@ async function makeViewer({ api, sandbox }: TestCluster, namespace: string): Pro
       verbs: ['get', 'list', 'watch'],
     },
   ];
+  const role = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { name: 'viewer', namespace },
+    rules,
+  };
+  await cluster.api.request({ method: 'POST', path: `${RBAC(namespace)}/roles`, body: role });
+  return makeUser(cluster, namespace, 'viewer', { kind: 'Role', name: 'viewer' });
+}
+
+const RBAC = (namespace: string): string => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+
+/** A kubeconfig of a ServiceAccount with this role and no other. */
+async function makeUser(
+  { api, sandbox }: TestCluster,
+  namespace: string,
+  name: string,
+  role: { readonly kind: 'Role' | 'ClusterRole'; readonly name: string },
+): Promise<string> {
+  const metadata = { name, namespace };
+  const post = (path: string, body: object): Promise<unknown> => api.request({ method: 'POST', path, body });
+  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
   await post(accounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  await post(`${rbac}/roles`, { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules });
-  await post(`${rbac}/rolebindings`, {
+  await post(`${RBAC(namespace)}/rolebindings`, {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'RoleBinding',
     metadata,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', ...role },
     subjects: [{ kind: 'ServiceAccount', ...metadata }],
   });
-  const { status } = (await post(`${accounts}/viewer/token`, {
+  const { status } = (await post(`${accounts}/${name}/token`, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     spec: {},
   })) as { status: { token: string } };
   const config = parse(sandbox.kubeconfig) as Record<string, unknown>;
-  const file = path.join(temporaryFolder('viewer'), 'kubeconfig');
+  const file = path.join(temporaryFolder(name), 'kubeconfig');
   await writeFile(file, stringify({ ...config, users: [{ name: 'admin', user: { token: status.token } }] }), {
     mode: 0o600,
   });

@@ -1,4 +1,5 @@
 // `kubectl tranche history`: shows the last releases and the revisions that can be restored.
+import { UNDO_STEP } from '../../engine/release/completed.ts';
 import type { HistoryRow } from '../../view/history.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -46,13 +47,15 @@ const cellsOf = (row: HistoryRow, now: number, wide: boolean): string[] => [
   row.author ?? '-',
   row.startedAt === undefined ? '-' : ago(now - row.startedAt),
   row.startedAt === undefined ? '-' : duration((row.endedAt ?? now) - row.startedAt),
-  row.outcome ?? 'in progress',
+  `${row.outcome ?? 'in progress'}${row.bypassed === undefined ? '' : ` (${row.bypassed})`}`,
   approvers(row, wide),
   ...(wide ? [row.brokenGlass.map(({ user, reason, time }) => `${user}: ${reason} at ${time}`).join(', ') || '-'] : []),
 ];
 
 /** If a person approved a step twice, because its plan had changed, the name appears once. With times, it appears twice. */
 const approvers = ({ approvals }: HistoryRow, wide: boolean): string => {
-  const texts = approvals.map(({ step, user, time }) => `${step}: ${user}${wide ? ` at ${time}` : ''}`);
+  const texts = approvals.map(
+    ({ step, user, time }) => `${step === UNDO_STEP ? 'undo' : step}: ${user}${wide ? ` at ${time}` : ''}`,
+  );
   return [...new Set(texts)].join(', ') || '-';
 };

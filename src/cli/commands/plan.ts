@@ -62,8 +62,9 @@ async function showPlan(context: Context, flags: PlanFlags, name: string | undef
   const approval = approvalPolicies(policies).length > 0;
   const planned = planRelease(subject.rollout, subject.deployment, { size, approval });
   const experience = experienceOf(subject.rollout.status?.history);
+  const granting = () => ({ policies, now: context.io.now() });
   const notes = [
-    ...notesOf(subject, planned, experience),
+    ...notesOf(subject, planned, experience, granting),
     ...policyNotes(policies, subject.rollout, size, context.io.now(), createCalendar()),
     ...doubts,
   ];

@@ -41,7 +41,7 @@ export function convertArgo(object: Json): Converted {
   const failure = spec['progressDeadlineAbort'] === true ? { onFailure: 'Rollback' } : {};
   const made = rollout(own, deployment.name, {
     steps,
-    canary: { ...deadlineOf(spec['progressDeadlineSeconds']), ...failure },
+    canary: { ...deadlineOf(spec['progressDeadlineSeconds']), ...failure, ...windowOf(spec) },
     paused: spec['paused'] === true,
   });
   return { objects: [...(deployment.object ? [deployment.object] : []), made], remarks };
@@ -66,15 +66,22 @@ const SPEC_KNOWN = new Set([
   'paused',
   'progressDeadlineSeconds',
   'progressDeadlineAbort',
+  'rollbackWindow',
   'workloadRef',
   'strategy',
 ]);
 
+/** A Rollout has ten versions to go back to. */
+function windowOf(spec: Json): Json | undefined {
+  const revisions = asObject(spec['rollbackWindow'])?.['revisions'];
+  return typeof revisions === 'number' && revisions >= 1
+    ? { rollbackWindow: { revisions: Math.min(10, revisions) } }
+    : undefined;
+}
+
 const SPEC_LOST: Readonly<Record<string, string>> = {
   analysis: 'analysis by metrics is not supported, so there are no runs to keep',
   restartAt: 'use kubectl tranche restart',
-  rollbackWindow:
-    'during a release, a rollback happens at once, not in steps; after the release, an earlier version goes through the steps like any other change',
 };
 
 function* inSpec(spec: Json): Generator<Remark> {
@@ -84,6 +91,10 @@ function* inSpec(spec: Json): Generator<Remark> {
     yield note(
       'spec.progressDeadlineSeconds: becomes spec.strategy.canary.stepDeadlineSeconds, to which minReadySeconds are added',
     );
+  if (windowOf(spec) !== undefined)
+    yield note('spec.rollbackWindow: becomes spec.strategy.canary.rollbackWindow; it counts completed versions only');
+  else if (spec['rollbackWindow'] !== undefined)
+    yield lost('spec.rollbackWindow: has no revisions, so earlier versions go through the steps');
   if (spec['paused'] === true) yield note('spec.paused: becomes spec.strategy.paused of the Rollout');
   if (spec['progressDeadlineAbort'] === true)
     yield note('spec.progressDeadlineAbort: becomes spec.strategy.canary.onFailure: Rollback');

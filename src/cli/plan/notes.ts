@@ -1,5 +1,6 @@
 // The notes below the table of a plan.
 import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
+import type { InterceptOptions } from '../../engine/admit/edit.ts';
 import { intercept } from '../../engine/admit/intercept.ts';
 import { sameTemplate } from '../../engine/lib/template.ts';
 import { namespaceFlag } from '../../engine/lib/text.ts';
@@ -14,6 +15,7 @@ export function notesOf(
   subject: Subject,
   { approvals, pauseSeconds, replicas, steps }: Plan,
   experience: Experience | undefined,
+  granting: InterceptOptions['granting'],
 ): string[] {
   const { rollout, deployment, live } = subject;
   const notes: string[] = [];
@@ -25,7 +27,7 @@ export function notesOf(
     notes.push(
       'the Deployment has 0 replicas: a change does not go through steps, and its Pods start with the new version when it is scaled up',
     );
-  if (live && live !== deployment) notes.push(...notesOnEdit(rollout, live, deployment.spec.template));
+  if (live && live !== deployment) notes.push(...notesOnEdit(rollout, live, deployment.spec.template, granting));
   const idle = steps.filter(({ replaces, wait }) => replaces === 0 && wait !== 'None').map(({ step }) => `${step}`);
   if (idle.length > 0)
     notes.push(
@@ -51,14 +53,19 @@ export function notesOf(
 }
 
 /** Whether this template starts a release, changes nothing, or rolls back. */
-function notesOnEdit(rollout: Rollout, live: Deployment, template: PodTemplate): readonly string[] {
+function notesOnEdit(
+  rollout: Rollout,
+  live: Deployment,
+  template: PodTemplate,
+  granting: InterceptOptions['granting'],
+): readonly string[] {
   if (sameTemplate(live.spec.template, template)) return ['the template does not change: no release starts'];
   if (readHeld(live)?.stable === digest(template))
     return ['this is the stable version: the release rolls back at once, not in steps'];
   const next = { ...live, spec: { ...live.spec, template } };
   const edit = { operation: 'UPDATE', old: live, next, user: '', fieldManager: '' } as const;
-  const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256 });
-  return verdict === 'Bypassed' || verdict === 'Superseded'
-    ? warnings.map((text) => text.replace(/^tranche: /, ''))
-    : [];
+  const { verdict, warnings } = intercept(edit, rollout, { operatorUser: '', sha256, ...(granting && { granting }) });
+  const told =
+    verdict === 'Held' ? warnings.slice(1) : ['Bypassed', 'Superseded', 'Restored'].includes(verdict) ? warnings : [];
+  return told.map((text) => text.replace(/^tranche: /, ''));
 }

@@ -2,6 +2,7 @@
 import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
 import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
+import type { Grant } from '../release/completed.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
 import type { TemplateChange } from '../lib/template.ts';
 import { namespaceFlag, plural, pods } from '../lib/text.ts';
@@ -40,6 +41,19 @@ export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean):
     ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release, but Deployment ${nameOf(next)} stays paused, as you set it; ` +
       `to roll back: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
     : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back at once, without steps`;
+
+/** A version that was completed before. */
+export const restored = (rollout: Rollout, next: Deployment, grant: Grant, paused: boolean): string =>
+  `tranche: this version was completed before: Rollout ${nameOf(rollout)} restores it at once, without steps ` +
+  `(${grant === 'Window' ? 'spec.strategy.canary.rollbackWindow' : 'approved with kubectl tranche undo --now'})` +
+  (paused ? `, but Deployment ${nameOf(next)} stays paused, as you set it` : '');
+
+/** A version that was completed before goes through the steps. */
+export const backAtOnce = (rollout: Rollout, next: Deployment): string =>
+  `tranche: this version was completed before; to restore it at once, without steps: kubectl tranche undo ${nameOf(rollout)} --now${namespaceFlag(next)}; ` +
+  (rollout.spec.strategy.canary?.rollbackWindow === undefined
+    ? 'to allow this for later changes, set spec.strategy.canary.rollbackWindow of the Rollout'
+    : 'it is outside spec.strategy.canary.rollbackWindow, or outside what a policy allows');
 
 /** The operator must first remove the marks of an abandoned version. */
 export const rollsBackLater = (held: HoldRecord): string =>

@@ -8,7 +8,7 @@ import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
 import type { Health } from './pod-health.ts';
 import { nothing, type Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from '../status.ts';
+import { conditionOf, draftOf, dropConditions, noteInHistory, setCondition, settle, type Draft } from '../status.ts';
 import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './approval.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './health.ts';
 import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } from './notes.ts';
@@ -66,7 +66,10 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
   const { grantedReplicas: _, ...numbers } = withNumbers(status, progress);
   draft.canary = { ...numbers, currentStepIndex: index, templateDigest, rolloutHash };
   if (approved !== undefined) draft.canary = { ...draft.canary, grantedReplicas: approved };
-  if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
+  if (held.bypassed) {
+    setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
+    noteInHistory(draft, { bypassed: held.bypassed });
+  }
   const run: Run = {
     snapshot,
     progress,
