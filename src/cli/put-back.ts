@@ -120,10 +120,10 @@ function changeTo({ template, name }: Version, { rollout, deployment, held, dige
     says: (answer) => {
       const stored = answer as unknown as Deployment | undefined;
       checkStored(stored, template, name);
-      if (held === undefined && stored !== undefined && readHeld(stored) === undefined && governs(rollout))
-        return `${what}: it is restored natively, at once, not in steps (rollbackWindow); ${follow(rollout)}`;
       if (held === undefined && stored !== undefined && isPausedUnseen(stored))
         return `${what}: no webhook answered, so the API server holds it until one does; to roll it out now, which requires the verb approve: ${resume}`;
+      if (held === undefined && stored !== undefined && readHeld(stored) === undefined && governs(rollout))
+        return `${what}: it is restored natively, at once, not in steps (rollbackWindow); ${follow(rollout)}`;
       const waits = toStable && stored !== undefined && readHeld(stored) !== undefined;
       return `${what}: ${waits ? STAYS_HELD : follows}; ${follow(rollout)}`;
     },

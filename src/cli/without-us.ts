@@ -14,9 +14,9 @@ const ASK_EVERY_MS = 500;
 /** An operator that runs gives a Deployment back sooner. */
 const ASK_FOR_MS = 6_000;
 
-/** True if the API server could not call a webhook. */
+/** True if the API server could not call a webhook, for admission or for conversion. */
 export const isUnanswered = (error: unknown): boolean =>
-  error instanceof Error && error.message.includes('failed calling webhook');
+  error instanceof Error && /failed calling webhook|conversion webhook for \S+, Kind=\w+ failed/.test(error.message);
 
 /** True if the API server paused the template, and no webhook saw it. */
 export const isPausedUnseen = ({ metadata }: Deployment): boolean =>

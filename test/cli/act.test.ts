@@ -102,7 +102,7 @@ describe('kubectl tranche, deciding', function () {
   });
 
   it('puts the version before back while it is held, and earlier ones in steps', async () => {
-    const stage = await Stage.open(playground, 'undoing');
+    const stage = await Stage.open(playground, 'undoing-now');
     const nothing = await stage.tranche('undo', 'web');
     await stage.release('web:v2');
     await stage.waits(1);
@@ -305,13 +305,13 @@ describe('kubectl tranche, deciding', function () {
   });
 
   it('restores a completed version at once, with an approval', async () => {
-    const stage = await Stage.open(playground, 'undoing');
+    const stage = await Stage.open(playground, 'undoing-now');
     await stage.release('web:v2');
     await stage.waits(1);
     await stage.tranche('finish', 'web');
     await stage.ends('Completed');
     const status = await stage.tranche('status', 'web');
-    const as = ['--kubeconfig', await playground.editor('undoing')];
+    const as = ['--kubeconfig', await playground.editor('undoing-now')];
     const stranger = await stage.tranche('undo', 'web', '--now', ...as);
     const dry = await stage.tranche('undo', 'web', '--now', '--dry-run=server');
     assert.equal(
