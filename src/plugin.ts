@@ -2,6 +2,7 @@
 // The entry of `kubectl tranche`: connects the process with runCli, and with the part of the program that a command needs, and sets the exit code.
 import { runCli } from './cli/cli.ts';
 import { EXIT } from './cli/exit.ts';
+import { invocationOf } from './cli/invocation.ts';
 import type { Io } from './cli/io.ts';
 
 const STOP_WITHIN_MS = 500;
@@ -14,10 +15,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     setTimeout(() => process.exit(EXIT.interrupted), STOP_WITHIN_MS).unref();
   });
 }
-// `kubectl tranche list | head -1` is not an error.
+// A reader that has seen enough, as in `kubectl tranche list | head -1`, is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  process.exit(EXIT.done);
+});
+// The command still has its result, and its exit code.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
 });
 
 const io: Io = {
@@ -25,6 +30,7 @@ const io: Io = {
   data: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   env: process.env,
+  invocation: invocationOf(process.argv[1] ?? '', process.env),
   terminal: process.stdout.isTTY === true,
   get columns() {
     return process.stdout.columns ?? 80;

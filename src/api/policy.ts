@@ -21,7 +21,14 @@ export interface ReleasePolicySpec {
   /** Maximum number of releases in one namespace. */
   readonly maxConcurrentReleases?: number;
   readonly protectInFlight?: boolean;
+  readonly rollbackWindow?: WindowRule;
   readonly breakGlass?: { readonly groups: readonly string[] };
+}
+
+/** Limits of the rollbackWindow of Rollouts. 0 forbids it. */
+export interface WindowRule {
+  readonly maxRevisions?: number;
+  readonly maxSeconds?: number;
 }
 
 export interface StepRules {

@@ -19,6 +19,7 @@ export const EVENTS = {
   ReleaseResumed: ['Normal', 'the release continues after a pause'],
   ReleaseCompleted: ['Normal', 'all Pods run the new template; Tranche restored the settings of the Deployment'],
   RolledBack: ['Normal', 'the stable template was restored; the Deployment controller rolls back'],
+  Restored: ['Normal', 'a version that was completed before was restored without steps, by the Deployment controller'],
   ReleaseEnded: [
     'Normal',
     'the Rollout was disabled or deleted during a release; the settings of the Deployment were restored',
@@ -70,4 +71,12 @@ export type StalledReason =
 
 /** `status.history[].outcome`. */
 export type Outcome =
-  'Completed' | 'RolledBack' | 'Failed' | 'Superseded' | 'Bypassed' | 'Disabled' | 'Deleted' | 'WorkloadGone';
+  | 'Completed'
+  | 'RolledBack'
+  | 'Restored'
+  | 'Failed'
+  | 'Superseded'
+  | 'Bypassed'
+  | 'Disabled'
+  | 'Deleted'
+  | 'WorkloadGone';

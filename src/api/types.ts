@@ -193,12 +193,22 @@ export interface CanaryStrategy {
   readonly stepDeadlineSeconds?: number;
   /** Default `Hold`. */
   readonly onFailure?: 'Hold' | 'Rollback';
+  /** How far a change may go back to a completed version at once, without steps. Absent = never. */
+  readonly rollbackWindow?: RollbackWindow;
+}
+
+/** Both limits apply. An absent limit does not limit. */
+export interface RollbackWindow {
+  /** How many completed versions before the stable one. */
+  readonly revisions?: number;
+  /** How long ago the version was replaced. */
+  readonly seconds?: number;
 }
 
 export interface CanaryStep {
   readonly replicas?: IntOrString;
   readonly traffic?: string;
-  /** Without a pause, or without a duration, the step waits for approval. 0 = the release continues at once. N = it continues after N seconds. */
+  /** Without a pause, or without a duration, the step waits for approval. 0 = the release continues immediately. N = it continues after N seconds. */
   readonly pause?: { readonly duration?: number };
 }
 
@@ -267,6 +277,20 @@ export interface CanaryStatus {
   readonly grantedReplicas?: IntOrString;
   /** `spec.replicas` when the step started. It is updated when the step completes. */
   readonly stepReplicas?: number;
+  /** A user writes this digest to approve that this completed version is restored without steps. It is not stored: the approval is. */
+  readonly undoTo?: TemplateDigest;
+  /** Why the stable version, which was completed before, is being restored without steps. */
+  readonly restores?: 'Window' | 'Approval';
+}
+
+/** A version whose release went through all steps, or that ran when the Rollout was created. Only the operator writes it. */
+export interface CompletedVersion {
+  readonly templateDigest: TemplateDigest;
+  /** pod-template-hash. */
+  readonly revision: string;
+  readonly completedTime: string;
+  /** When another version became the stable one. Absent for the stable version. */
+  readonly replacedTime?: string;
 }
 
 /** The trace context of a release, created at admission. */
@@ -287,6 +311,8 @@ export interface HistoryEntry {
   readonly endTime?: string;
   readonly outcome?: string;
   readonly approvals?: readonly Approval[];
+  /** How Pods were updated without the steps, if the webhook did not see it. */
+  readonly bypassed?: string;
   /** The users who broke the glass for this release, and their reasons. */
   readonly brokenGlass?: readonly { readonly user: string; readonly reason: string; readonly time: string }[];
   readonly trace?: TraceContext;
@@ -302,6 +328,8 @@ export interface RolloutStatus {
   readonly canaryStatus?: CanaryStatus;
   /** The last ten releases, newest first. */
   readonly history?: readonly HistoryEntry[];
+  /** The version that was the stable one last is first. */
+  readonly completedVersions?: readonly CompletedVersion[];
 }
 
 /** Value of the annotation `tranche.dev/held`: all data needed to give a workload back as its user wrote it. These fields are common to all kinds. */

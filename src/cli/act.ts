@@ -86,6 +86,9 @@ export const patchStatus = (rollout: Rollout, canaryStatus: Readonly<Record<stri
   body: { metadata: { resourceVersion: rollout.metadata.resourceVersion }, status: { canaryStatus } },
 });
 
+/** The approval of the waiting step. */
+export const approvalOf = (rollout: Rollout): Write => patchStatus(rollout, { currentStepState: 'StepReady' });
+
 export const patchSpec = (rollout: Rollout, spec: Readonly<Record<string, unknown>>): Write => ({
   method: 'PATCH',
   resource: ROLLOUTS,
@@ -139,10 +142,10 @@ export async function describeStep({ rollout, deployment }: Target, index: numbe
   const { planRelease } = await import('../engine/steps/plan.ts');
   const planned = planRelease(rollout, deployment).steps.find(({ step }) => step === index);
   const size = pods(replicasOf(deployment));
-  if (index > all) return `the rest of the ${size}, then the release is done`;
-  if (!planned) return `step ${index} of ${all}: all ${size}, then the release is done`;
+  if (index > all) return 'the rest of the Pods, then the release is done';
+  if (!planned) return `step ${index} of ${all}, then the release is done`;
   const then =
-    planned.updated >= replicasOf(deployment) ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
+    planned.old === 0 && planned.wait === 'None' ? 'then the release is done' : `then it ${describeWait(planned.wait)}`;
   return `step ${index} of ${all}: ${planned.updated} of ${size}, ${then}`;
 }
 

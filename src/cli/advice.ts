@@ -1,10 +1,14 @@
 // The lines below the tree of a release: the commands that the user can run next.
-import { GROUP, ROLLOUT_RESOURCE } from '../api/keys.ts';
 import { namespaceFlag } from '../engine/lib/text.ts';
-import type { Rollout } from '../api/types.ts';
+import type { Deployment, Rollout } from '../api/types.ts';
+import { earlierVersions, isInWindow } from '../engine/release/completed.ts';
 import type { Facts } from '../view/facts.ts';
 import { stateOf } from '../view/state.ts';
+import { approvalOf } from './act.ts';
 import type { Cluster } from './cluster.ts';
+import { EXIT } from './exit.ts';
+import { explainFailure } from './failure.ts';
+import { oneLine } from './paint.ts';
 
 /** Empty if there is nothing to do. */
 export async function adviceFor(cluster: Cluster, { rollout, deployment, view }: Facts): Promise<string> {
@@ -12,33 +16,49 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment, view }:
   const state = stateOf(rollout, deployment);
   const rollBack =
     view !== undefined && view.stableSet === undefined
-      ? 'apply the manifest of the previous version (no ReplicaSet has it)'
+      ? 'apply the manifest of the stable version (no ReplicaSet has it)'
       : `kubectl tranche abort ${name}`;
   if (state === 'Waiting') {
-    const may = await mayApprove(cluster, rollout);
-    const who =
-      may === undefined
-        ? ''
-        : may
-          ? ' (you may)'
-          : ` (you may not: this requires the verb "approve" on ${ROLLOUT_RESOURCE}, see ClusterRole tranche-approver)`;
+    const who = await mayApprove(cluster, rollout);
     const { approvalRule, approvalsSoFar, policiesFor } = await import('./policies.ts');
     const policies = (await policiesFor(cluster, rollout, deployment)) ?? [];
     const rule = approvalRule(policies);
     const needs = `${rule === undefined ? '' : `  requires approval by ${rule}\n`}${approvalsSoFar(rollout, policies, deployment)}`;
     return `${needs}  continue: kubectl tranche approve ${name}${who}\n  roll back: ${rollBack}\n`;
   }
+  if (state === 'Idle') return wayBack(cluster, rollout, deployment);
   if (state === 'Paused') return `  continue: kubectl tranche resume ${name}\n`;
   if (state === 'Stalled' && rollout.status?.phase === 'Progressing')
     return `  retry: kubectl tranche retry ${name}\n  roll back: ${rollBack}\n`;
   return '';
 }
 
-/** Undefined if the API server does not answer. */
-async function mayApprove(cluster: Cluster, { metadata: { name, namespace } }: Rollout): Promise<boolean | undefined> {
+/** How to go back to the completed version before. */
+async function wayBack(cluster: Cluster, rollout: Rollout, deployment: Deployment | undefined): Promise<string> {
+  const [before] = earlierVersions(rollout);
+  if (before === undefined) return '';
+  const undo = `kubectl tranche undo ${rollout.metadata.name}${namespaceFlag(rollout)}`;
+  const { policiesFor } = await import('./policies.ts');
+  const policies = rollout.spec.strategy.canary?.rollbackWindow && (await policiesFor(cluster, rollout, deployment));
+  const atOnce = policies !== undefined && isInWindow({ rollout, policies, now: Date.now() }, before.templateDigest);
+  return `  roll back: ${undo} (${atOnce ? 'immediately, within rollbackWindow' : 'in steps; immediately with --now, if you may approve'})\n`;
+}
+
+/** Asks admission in a dry run of the patch that `approve` sends. Empty if there is no answer. */
+async function mayApprove(cluster: Cluster, rollout: Rollout): Promise<string> {
   try {
-    return await cluster.mayI({ group: GROUP, resource: 'rollouts', verb: 'approve', name, namespace });
-  } catch {
-    return undefined;
+    const answer = await cluster.send({ ...approvalOf(rollout), quiet: true }, 'server');
+    const { currentStepState, approvals } = (answer as Rollout).status?.canaryStatus ?? {};
+    const again =
+      currentStepState === 'StepPaused' && approvals?.length === rollout.status?.canaryStatus?.approvals?.length;
+    return again ? ' (you have approved; it needs the approval of others)' : ' (you may)';
+  } catch (error) {
+    const answer = cluster.answerOf(error);
+    if (answer === 'Conflict' || answer === 'NotFound') return '';
+    const { message, exitCode } = await explainFailure(error);
+    if (exitCode !== EXIT.refused) return ` (it is not known whether you may: ${oneLine(message)})`;
+    const role =
+      answer === 'Forbidden' && message.includes(' is forbidden: ') ? '; ask for the ClusterRole tranche-approver' : '';
+    return ` (you may not: ${oneLine(message)}${role})`;
   }
 }

@@ -9,6 +9,7 @@ import { explainFailure } from './failure.ts';
 import { repeated } from './flags.ts';
 import type { Io } from './io.ts';
 import { guarded } from './paint.ts';
+import { versionText } from './text.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 unusable command line or kubeconfig, 3 timed out, 4 refused (by a policy,
@@ -53,6 +54,7 @@ export async function createProgram(
   const program = new Command('kubectl tranche');
   program
     .description('Shows and controls step-by-step releases of Deployments.')
+    .version(versionText(readVersion()), '--version', 'Show the version of the plugin')
     .option('-n, --namespace <name>', 'Namespace; default: the namespace of the context')
     .option('--no-color', 'No colours. Colours are used only on a terminal, and not if NO_COLOR is set')
     .helpOption('-h, --help', 'Show this help')

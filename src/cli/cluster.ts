@@ -39,7 +39,7 @@ export interface Listed {
 }
 
 /** A write request and its object or collection. */
-export interface Write extends Where, Pick<ApiCall, 'body' | 'contentType'> {
+export interface Write extends Where, Pick<ApiCall, 'body' | 'contentType' | 'quiet'> {
   readonly method: 'POST' | 'PATCH' | 'DELETE';
   readonly resource: Resource;
 }
@@ -90,13 +90,14 @@ const clusterOf = (api: ApiClient, namespace: string): Cluster => ({
   mayI: (attributes) => mayI(api, attributes),
 });
 
-function callOf({ resource, method, body, contentType, ...where }: Write, dry: boolean): ApiCall {
+function callOf({ resource, method, body, contentType, quiet, ...where }: Write, dry: boolean): ApiCall {
   // If a deletion has a body, the API server ignores the query, so the body must contain dryRun.
   const whole = dry && method === 'DELETE' ? { ...(body as object), dryRun: ['All'] } : body;
   return {
     method,
     path: pathOf(resource, where),
     ...(contentType ? { contentType } : {}),
+    ...(quiet ? { quiet } : {}),
     ...(whole === undefined ? {} : { body: whole }),
     ...(dry ? { query: { dryRun: 'All' } } : {}),
   };

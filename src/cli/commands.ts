@@ -45,7 +45,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     name: 'abort',
-    summary: 'Cancel the release and roll back at once',
+    summary: 'Cancel the release and roll back immediately',
     load: async () => (await import('./commands/abort.ts')).abort,
   },
   {

@@ -8,6 +8,8 @@ export interface Io {
   err(text: string): void;
   /** Writes to standard output, for programs. */
   data(text: string): void;
+  /** How the user runs the plugin: `kubectl tranche`, or `node FILE`. */
+  readonly invocation: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Standard output is a terminal: commands use colours and update in place. */
   readonly terminal: boolean;

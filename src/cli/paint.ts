@@ -53,6 +53,7 @@ export function fit(text: string, columns: number): string {
 export function guarded(io: Io): Io {
   return {
     env: io.env,
+    invocation: io.invocation,
     terminal: io.terminal,
     signal: io.signal,
     get columns() {

@@ -1,37 +1,50 @@
 // The effect of policies on a release, as far as the user may read policies.
 import type { ReleasePolicy } from '../api/policy.ts';
 import { NAMESPACES, POLICIES } from '../api/resources.ts';
-import type { Deployment, Rollout } from '../api/types.ts';
+import type { Deployment, Rollout, TemplateDigest } from '../api/types.ts';
 import { plural } from '../engine/lib/text.ts';
 import { enforcementOf, matching } from '../engine/policy/policy.ts';
+import { judgeWindow } from '../engine/policy/rollback-window.ts';
 import { judgePlan } from '../engine/policy/rules.ts';
 import { closedPolicies, opens, type Calendar } from '../engine/policy/windows.ts';
+import { undoStanding } from '../engine/release/completed.ts';
 import { sentence } from '../engine/validate/violation.ts';
 import { approvalRuleOf, approvedBy } from '../view/approval.ts';
 import type { Cluster } from './cluster.ts';
 import { oneLine } from './paint.ts';
 
-const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
+/** Namespaces that no policy selects. */
+export const EXEMPT: ReadonlySet<string> = new Set(['kube-system']);
 
-/** The policies that select the Deployment; undefined if the user may not read them. */
+/** The policies that select the Deployment; undefined if the user may not read them. `written`: policies to add or to replace. */
 export async function policiesFor(
   cluster: Cluster,
   rollout: Rollout,
   deployment: Deployment | undefined,
+  written: readonly ReleasePolicy[] = [],
 ): Promise<readonly ReleasePolicy[] | undefined> {
   const name = rollout.metadata.namespace ?? cluster.namespace;
   try {
-    const all = await cluster.list<ReleasePolicy>(POLICIES);
+    const names = new Set(written.map(({ metadata }) => metadata.name));
+    const stored = await policiesIn(cluster);
+    const all = [...stored.filter(({ metadata }) => !names.has(metadata.name)), ...written];
     if (all.length === 0) return [];
     const found = await cluster.find(NAMESPACES, { name });
     const namespaceLabels = found?.metadata.labels;
     const workloadLabels = deployment ? [deployment.metadata.labels] : [];
     return matching(all, { namespace: name, namespaceLabels, workloadLabels }, EXEMPT);
   } catch (error) {
-    const answer = cluster.answerOf(error);
+    if (cluster.answerOf(error) === 'Forbidden') return undefined;
+    throw error;
+  }
+}
+
+async function policiesIn(cluster: Cluster): Promise<readonly ReleasePolicy[]> {
+  try {
+    return await cluster.list<ReleasePolicy>(POLICIES);
+  } catch (error) {
     // Older charts do not install policies.
-    if (answer === 'NotFound') return [];
-    if (answer === 'Forbidden') return undefined;
+    if (cluster.answerOf(error) === 'NotFound') return [];
     throw error;
   }
 }
@@ -45,7 +58,10 @@ export function policyNotes(
   calendar: Calendar,
 ): string[] {
   const notes: string[] = [];
-  for (const { policy, ...violation } of judgePlan(policies, rollout, replicas)) {
+  for (const { policy, ...violation } of [
+    ...judgePlan(policies, rollout, replicas),
+    ...judgeWindow(policies, rollout),
+  ]) {
     const refused = enforcementOf(policy) === 'Deny';
     notes.push(`policy ${policy.metadata.name}${refused ? ' refuses this' : ' warns'}: ${sentence(violation)}`);
   }
@@ -84,6 +100,22 @@ export async function furtherApprovals(
   const rule = approvalRule(policies ?? []);
   const count = required === undefined ? plural(given, 'approval') : `${given} of ${plural(required, 'approval')}`;
   return `${count}; the step requires approval by ${rule ?? 'as many people as the policies require'}`;
+}
+
+/** The approvals still required to restore this version. Undefined if there are enough, or if the user may not read policies. */
+export async function furtherUndoApprovals(
+  cluster: Cluster,
+  rollout: Rollout,
+  deployment: Deployment,
+  template: TemplateDigest,
+  now: number,
+): Promise<string | undefined> {
+  const policies = await policiesFor(cluster, rollout, deployment);
+  const { sha256 } = await import('../kube/digest.ts');
+  const standing = policies && undoStanding({ rollout, deployment, policies, now, sha256 }, template);
+  if (policies === undefined || standing === undefined || standing.enough) return undefined;
+  const rule = approvalRule(policies) ?? plural(standing.required, 'person');
+  return `${standing.given} of ${plural(standing.required, 'approval')}, by ${rule}`;
 }
 
 /** The line `1 of 2 approvals: anna`; empty without approvals. */

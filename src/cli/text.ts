@@ -2,6 +2,9 @@
 import type { Wait } from '../engine/steps/plan.ts';
 import { oneLine, plain } from './paint.ts';
 
+/** What `version` and `--version` print. */
+export const versionText = (version: string): string => `kubectl-tranche ${version}`;
+
 /** Aligns columns with three spaces between them. Lines have no trailing spaces. */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(oneLine));
@@ -33,6 +36,9 @@ export function duration(ms: number): string {
   return days < 8 ? join(`${days}d`, hours % 24, 'h') : `${days}d`;
 }
 
+/** `5m ago`. */
+export const ago = (ms: number): string => `${duration(ms)} ago`;
+
 const join = (first: string, rest: number, unit: string): string => (rest === 0 ? first : `${first}${rest}${unit}`);
 
 /** `[######----]` */
@@ -46,5 +52,5 @@ export const describeWait = (wait: Wait): string =>
   wait === 'Approval'
     ? 'waits for approval'
     : wait === 'None'
-      ? 'continues at once'
-      : `waits ${duration(wait.seconds * 1000)}`;
+      ? 'continues immediately'
+      : `waits ${duration(wait.seconds * 1000)}${wait.approval ? ' and for approval' : ''}`;

@@ -8,6 +8,7 @@ import { cancel, finalize, leave } from './release/finalize.ts';
 import { isInFlight } from './release/in-flight.ts';
 import { isLeftBehind } from './release/openkruise.ts';
 import { isIdle, rest } from './release/rest.ts';
+import { restore } from './release/restore.ts';
 import { stableGone } from './release/stable-gone.ts';
 import { standAside } from './release/stand-aside.ts';
 import { adopt, start } from './release/start.ts';
@@ -41,7 +42,8 @@ export function decide(snapshot: Snapshot): Decision {
   if (isLeftBehind(workload, rollout)) return standAside(snapshot, 'LeftByOpenKruise');
   const obstacle = kind.obstacle(workload);
   if (obstacle) return standAside(snapshot, obstacle.reason, obstacle.message);
-  if (isIdle(snapshot, workload)) return report(snapshot, rest(snapshot, kind, workload), []);
+  if (isIdle(snapshot, workload))
+    return { ...report(snapshot, rest(snapshot, kind, workload), []), effects: kind.resumeUnseen(workload) };
   if (!snapshot.children) return waitForChildren;
   return goOn(snapshot, kind.progress(snapshot, workload, snapshot.children));
 }
@@ -77,6 +79,8 @@ function goOn(snapshot: Snapshot, progress: Progress): Decision {
       return catchUp(snapshot, progress, situation.bypassed);
     case 'PutBack':
       return cancel(snapshot, progress, template);
+    case 'Restored':
+      return restore(snapshot, progress, template, situation.grant);
     case 'StepsDone':
       return finalize(snapshot, progress, template);
     case 'NoReplicas':

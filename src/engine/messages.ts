@@ -1,7 +1,7 @@
 // Messages of status.message and events: what happens next, and what the release waits for.
 import type { Deployment, Rollout } from '../api/types.ts';
 import type { Trouble } from './steps/pod-health.ts';
-import { inNamespace } from './lib/text.ts';
+import { inNamespace, pods } from './lib/text.ts';
 
 const NAMED = 3;
 const LONGEST_QUOTE = 300;
@@ -23,7 +23,7 @@ export function namePods(pods: readonly Trouble[]): string {
 export const stepOf = (index: number, steps: number): string => `step ${index}/${steps}`;
 
 export const updating = (step: string, updated: number, target: number, waitsFor: string): string =>
-  `${step}: ${updated} of ${target} Pods updated, waiting for ${waitsFor}`;
+  `${step}: ${updated} of ${pods(target)} updated, waiting for ${waitsFor}`;
 
 export interface Approach {
   /** The step starts when it is approved. */
@@ -96,7 +96,7 @@ export const noReplicas =
   'the Deployment has 0 replicas: nothing to release; the release completes when the Deployment is scaled up and its Pods are available';
 
 export const natively = (what: string, updated: number, replicas: number): string =>
-  `${what} natively: ${updated} of ${replicas} Pods updated`;
+  `${what} natively: ${updated} of ${pods(replicas)} updated`;
 
 export const stableChanged = (name: string): string =>
   `Deployment "${name}" stays held: another webhook or policy changes the stable template during the rollback; ` +

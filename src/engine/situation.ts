@@ -4,6 +4,7 @@ import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/t
 import type { Effect } from './decision.ts';
 import { isRestartOnly } from './lib/template.ts';
 import { isOurs } from './release/openkruise.ts';
+import { grantFor, LAG_MS, type Grant } from './release/completed.ts';
 import { isStableGone } from './release/stable-gone.ts';
 import { knownStable } from './release/stable.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -29,6 +30,8 @@ export type Situation =
   | { readonly name: 'NotHeld'; readonly bypassed: string }
   /** The stable template was restored. */
   | { readonly name: 'PutBack' }
+  /** A version that was completed before was put back, and may be restored without steps. */
+  | { readonly name: 'Restored'; readonly grant: Grant }
   /** The steps are done, or nothing is left to release. */
   | { readonly name: 'StepsDone' }
   /** The workload has 0 replicas, so there is nothing to release. */
@@ -62,9 +65,13 @@ function duringRelease(
   const { rollout } = snapshot;
   const { held, kind } = progress;
   const reason = progressingReason(rollout);
+  // The record on the workload may still name the version before.
+  if (status.restores !== undefined && status.stableDigest === template) return { name: 'PutBack' };
   const same = isSame(snapshot, progress, template, status);
   if (isStable(snapshot, progress, template) && (held || reason !== 'Finalising')) return { name: 'PutBack' };
   if (same && reason === 'Finalising') return { name: 'StepsDone' };
+  const grant = grantOf(snapshot, progress, template);
+  if (grant) return { name: 'Restored', grant };
   if (!held && progress.replicas === 0) return { name: same ? 'NoReplicas' : 'NewTemplate' };
   if (!held && same && progress.old === 0 && reason !== 'Paused') return { name: 'StepsDone' };
   if (!held)
@@ -90,6 +97,8 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   const { held, kind, newVersion, old, replicas, stopped, workload } = progress;
   const status = rollout.status?.canaryStatus;
   if (workload.metadata.annotations?.[HELD] !== undefined && kind.isStale(progress)) return { name: 'StaleRecord' };
+  const grant = grantOf(snapshot, progress, template);
+  if (grant) return { name: 'Restored', grant };
   if (held) return held.stable !== template ? { name: 'NewTemplate' } : { name: 'HeldForNothing', held };
   const adopting = rollout.status?.phase !== 'Healthy' || !status;
   const settled: Situation = { name: 'Settled', bypassed: undefined };
@@ -104,6 +113,19 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   if (adopting && knownStable(rollout) === undefined && servesAlone(progress)) return settled;
   const bypassed = adopting ? 'the Rollout was created during a rolling update' : 'a new template was not held';
   return { name: 'NotHeld', bypassed };
+}
+
+/** Why this version may be restored without steps. Admission may have decided a moment ago. */
+function grantOf(
+  { rollout, gate, now, sha256 }: Snapshot,
+  { workload, replicas }: Progress,
+  template: TemplateDigest,
+): Grant | undefined {
+  if (replicas === 0) return undefined;
+  return grantFor(
+    { rollout, deployment: workload, policies: gate?.policies ?? [], now: now - LAG_MS, sha256 },
+    template,
+  );
 }
 
 /**

@@ -1,6 +1,14 @@
 // The next status of a Rollout: a draft that decisions change, and the rule for when to write it.
 import type { Outcome, ProgressingReason, StalledReason } from '../api/reasons.ts';
-import type { CanaryStatus, Condition, HistoryEntry, Phase, Rollout, RolloutStatus } from '../api/types.ts';
+import type {
+  CanaryStatus,
+  CompletedVersion,
+  Condition,
+  HistoryEntry,
+  Phase,
+  Rollout,
+  RolloutStatus,
+} from '../api/types.ts';
 import type { BlockedReason } from './policy/gate.ts';
 import { sameJson } from './lib/template.ts';
 import { nothing, type Decision, type EventNote } from './decision.ts';
@@ -13,6 +21,7 @@ export interface Draft {
   canary: CanaryStatus | undefined;
   conditions: readonly Condition[];
   history: readonly HistoryEntry[];
+  completed: readonly CompletedVersion[];
 }
 
 const HISTORY_LENGTH = 10;
@@ -29,6 +38,7 @@ export const draftOf = ({ status }: Rollout): Draft => ({
   canary: status?.canaryStatus,
   conditions: status?.conditions ?? [],
   history: status?.history ?? [],
+  completed: status?.completedVersions ?? [],
 });
 
 export const conditionOf = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
@@ -79,6 +89,12 @@ export function openHistory(draft: Draft, entry: HistoryEntry): void {
   draft.history = [entry, ...draft.history].slice(0, HISTORY_LENGTH);
 }
 
+/** Adds to the entry of the release in progress, if there is one. */
+export function noteInHistory(draft: Draft, note: Pick<HistoryEntry, 'bypassed'>): void {
+  const [current, ...rest] = draft.history;
+  if (current && current.endTime === undefined) draft.history = [{ ...current, ...note }, ...rest];
+}
+
 /**
  * The status to write now, or the time of the next decision if the difference can wait. `reportedAt`: when this process last wrote the status, in
  * milliseconds.
@@ -99,6 +115,7 @@ export function settle(
     conditions: draft.conditions,
     ...(canary ? { canaryStatus: { ...canary, message: draft.message } } : {}),
     ...(draft.history.length > 0 ? { history: draft.history } : {}),
+    ...(draft.completed.length > 0 ? { completedVersions: draft.completed } : {}),
   };
   const old = rollout.status;
   if (sameJson(status, old)) return {};

@@ -30,6 +30,8 @@ export interface ApiCall {
   readonly signal?: AbortSignal;
   /** For a list: receives the items one by one, in order, while they arrive. The answer does not contain the items that were passed to it. */
   readonly onItem?: OnItem;
+  /** Warnings of the API server about this call are not reported. */
+  readonly quiet?: boolean;
 }
 
 /** A line of a watch: Kubernetes' {type, object}. */

@@ -88,7 +88,7 @@ export function createApi(options: ApiClientOptions): ApiClient {
     }, timeoutMs);
     try {
       const response = await send(call, 'request', signal);
-      if (options.onWarning) warningsOf(response).forEach(options.onWarning);
+      if (options.onWarning && call.quiet !== true) warningsOf(response).forEach(options.onWarning);
       if (isError(response)) throw refusal(response, await readAll(response, maxBytes));
       const { onItem } = call;
       const text = await (onItem ? readItems(response, maxBytes, onItem) : readAll(response, maxBytes));

@@ -46,8 +46,10 @@ export async function loadKubeconfig(files: readonly string[], overrides: Overri
       if (files.length > 1 && text.trim() === '') continue;
       one.loadFromString(text);
       one.makePathsAbsolute(path.dirname(file));
-      one.users = one.users.map((user) => withCommand(user, path.dirname(file)));
-      for (const [name, extension] of extensionsOf(loadYaml(text))) {
+      const raw = loadYaml(text) as RawKubeconfig | null | undefined;
+      const tokenFiles = tokenFilesOf(raw);
+      one.users = one.users.map((user) => withPaths(user, tokenFiles.get(user.name), path.dirname(file)));
+      for (const [name, extension] of extensionsOf(raw)) {
         if (!extensions.has(name)) extensions.set(name, extension);
       }
     } catch (error) {
@@ -63,22 +65,47 @@ export async function loadKubeconfig(files: readonly string[], overrides: Overri
   }
   if (found === 0 && missing !== undefined && overrides.server === undefined) throw missing as Error;
   apply(config, overrides);
+  config.users = config.users.map((user) => (user.name === config.getCurrentUser()?.name ? withToken(user) : user));
   return { config, execConfig: (cluster) => extensions.get(cluster) };
 }
 
-/** A command with a slash is relative to the kubeconfig. A command without a slash is searched for in PATH. */
-function withCommand(user: User, folder: string): User {
+/** A field that the client library does not read. */
+type FoundUser = User & { readonly tokenFile?: string };
+
+/** Paths are relative to the kubeconfig. A command without a slash is searched for in PATH. */
+function withPaths(user: User, tokenFile: string | undefined, folder: string): FoundUser {
   const exec = user.exec as ExecConfig | undefined | null;
-  if (!exec?.command?.includes('/')) return user;
-  return { ...user, exec: { ...exec, command: path.resolve(folder, exec.command) } };
+  return {
+    ...user,
+    ...(exec?.command?.includes('/') ? { exec: { ...exec, command: path.resolve(folder, exec.command) } } : {}),
+    ...(tokenFile === undefined ? {} : { tokenFile: path.resolve(folder, tokenFile) }),
+  };
+}
+
+/** The token of the file takes precedence over the token beside it. It is read again with the kubeconfig, after a 401 answer. */
+function withToken({ tokenFile, ...user }: FoundUser): User {
+  if (tokenFile === undefined) return user;
+  try {
+    return { ...user, token: readFileSync(tokenFile, 'utf8').trim() };
+  } catch (error) {
+    throw new Error(`tokenFile of user "${user.name}": ${(error as Error).message}`, { cause: error });
+  }
 }
 
 interface RawKubeconfig {
+  readonly users?: readonly { readonly name?: string; readonly user?: { readonly tokenFile?: string } | null }[];
   readonly clusters?: readonly {
     readonly name?: string;
     readonly cluster?: { readonly extensions?: readonly { readonly name?: string; readonly extension?: unknown }[] };
   }[];
 }
+
+const tokenFilesOf = (raw: RawKubeconfig | null | undefined): Map<string | undefined, string> =>
+  new Map(
+    (Array.isArray(raw?.users) ? (raw.users as NonNullable<RawKubeconfig['users']>) : []).flatMap(({ name, user }) =>
+      user?.tokenFile ? [[name, user.tokenFile] as const] : [],
+    ),
+  );
 
 /** The client library does not read extensions. */
 function extensionsOf(raw: RawKubeconfig | null | undefined): [cluster: string, extension: unknown][] {

@@ -3,6 +3,7 @@ import { HELD } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
 import { isHeld } from '../engine/release/in-flight.ts';
+import { mayRestore } from '../engine/release/completed.ts';
 import { gateFor, hasBegun, openGate, orphanGate, type Gate } from '../engine/policy/gate.ts';
 import type { Calendar } from '../engine/policy/windows.ts';
 import { matching, type Labels } from '../engine/policy/policy.ts';
@@ -62,7 +63,8 @@ export class PolicyLookup {
     const leaving = rollout.metadata.deletionTimestamp !== undefined || rollout.spec.disabled === true;
     if (deployment === undefined || !(isHeld(deployment) || leaving)) {
       this.claims.delete(key);
-      return openGate;
+      if (deployment === undefined || !mayRestore(rollout)) return openGate;
+      return { ...openGate, policies: this.policiesFor(splitKey(key).namespace, [deployment.metadata.labels]) };
     }
     const { namespace } = splitKey(key);
     const policies = this.policiesFor(namespace, [deployment.metadata.labels]);

@@ -17,8 +17,12 @@ export interface HistoryRow {
   readonly endedAt: number | undefined;
   /** Undefined: the release is in progress. */
   readonly outcome: string | undefined;
+  /** How Pods were updated without the steps, if the webhook did not see it. */
+  readonly bypassed: string | undefined;
   /** In order of time. A person may have approved a step more than once. */
   readonly approvals: readonly Approval[];
+  /** Who bypassed policies for this release, and why. */
+  readonly brokenGlass: NonNullable<HistoryEntry['brokenGlass']>;
 }
 
 /** Newest first. */
@@ -36,6 +40,8 @@ export function historyRows({ rollout, view }: Facts): HistoryRow[] {
     startedAt: parseTime(entry.startTime),
     endedAt: parseTime(entry.endTime),
     outcome: entry.outcome,
+    bypassed: entry.bypassed,
     approvals: entry.approvals ?? [],
+    brokenGlass: entry.brokenGlass ?? [],
   }));
 }

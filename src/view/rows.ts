@@ -17,6 +17,8 @@ export interface RolloutRow {
   /** The release in progress, otherwise the last one. */
   readonly releaseId: string | undefined;
   readonly author: string | undefined;
+  /** The images of the Deployment's containers; empty if it does not exist. */
+  readonly images: readonly string[];
   /** The message of the operator; undefined if there is none yet. */
   readonly message: string | undefined;
 }
@@ -55,8 +57,14 @@ function rowOf(rollout: Rollout, deployment: Deployment | undefined): RolloutRow
     progress: status?.phase === 'Progressing' ? progressOf(rollout, deployment) : undefined,
     releaseId: canary?.observedRolloutID || undefined,
     author: status?.history?.[0]?.author,
+    images: imagesOf(deployment),
     message: messageOf(rollout),
   };
+}
+
+function imagesOf(deployment: Deployment | undefined): string[] {
+  const { containers = [] } = (deployment?.spec.template.spec ?? {}) as { containers?: { image?: string }[] };
+  return containers.flatMap(({ image }) => image ?? []);
 }
 
 const progressOf = (rollout: Rollout, deployment: Deployment | undefined): RowProgress => ({

@@ -26,6 +26,7 @@ const status: Names<RolloutStatus> = {
   conditions: true,
   canaryStatus: true,
   history: true,
+  completedVersions: true,
 };
 const canaryStatus: Names<CanaryStatus> = {
   observedWorkloadGeneration: true,
@@ -52,6 +53,8 @@ const canaryStatus: Names<CanaryStatus> = {
   releasedRolloutID: true,
   grantedReplicas: true,
   stepReplicas: true,
+  undoTo: true,
+  restores: true,
 };
 const condition: Names<Condition> = {
   type: true,
@@ -69,6 +72,7 @@ const history: Names<HistoryEntry> = {
   endTime: true,
   outcome: true,
   approvals: true,
+  bypassed: true,
   brokenGlass: true,
   trace: true,
 };
@@ -90,6 +94,7 @@ const canary: Names<CanaryStrategy> = {
   trafficRoutings: true,
   stepDeadlineSeconds: true,
   onFailure: true,
+  rollbackWindow: true,
 };
 const step: Names<CanaryStep> = { replicas: true, traffic: true, pause: true };
 

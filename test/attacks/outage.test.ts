@@ -49,7 +49,7 @@ describe('attacks while nobody of ours lives', function () {
   it('a new template that came under a pause of his own does not go out by un-pausing', async () => {
     await accepted('ed', { spec: { paused: true } });
     await client.kubectl([...changeVersion('default', 'version-2'), '--as', 'ed']);
-    await refused({ spec: { paused: false } }, /failed calling webhook "enrolled\.deployments\.tranche\.dev"/);
+    await refused({ spec: { paused: false } }, /requires the verb approve/);
     await accepted('ann', { spec: { paused: false } });
   });
 

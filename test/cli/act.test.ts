@@ -102,7 +102,7 @@ describe('kubectl tranche, deciding', function () {
   });
 
   it('puts the version before back while it is held, and earlier ones in steps', async () => {
-    const stage = await Stage.open(playground, 'undoing');
+    const stage = await Stage.open(playground, 'undoing-now');
     const nothing = await stage.tranche('undo', 'web');
     await stage.release('web:v2');
     await stage.waits(1);
@@ -189,10 +189,15 @@ describe('kubectl tranche, deciding', function () {
     const dry = await stage.tranche('abort', 'web', '--dry-run=client');
     const watching = stage.tranche('status', 'web', '--watch', '--timeout', '60s');
     const aborted = await stage.tranche('abort', 'web');
+    // At once, while it may still roll back.
+    const second = await stage.tranche('abort', 'web');
+    assert.equal(second.code, 0, second.err);
+    assert.match(second.out, /^nothing to abort: web /);
     const { code } = await watching;
     assert.equal(code, 1);
     await stage.ends('RolledBack');
     assert.equal(await stage.image(), 'web:v1');
+    const again = await stage.tranche('abort', 'web');
     const retried = await stage.tranche('retry', 'web');
     await stage.waits(1);
     assert.equal(await stage.image(), 'web:v2');
@@ -202,6 +207,7 @@ describe('kubectl tranche, deciding', function () {
       ['retry web   # nothing failed', nothing],
       ['abort web --dry-run=client', dry],
       ['abort web', aborted],
+      ['abort web   # again', again],
       ['retry web', retried],
     );
   });
@@ -270,6 +276,137 @@ describe('kubectl tranche, deciding', function () {
     const refused = await stage.tranche('--kubeconfig', await playground.viewer('refusing'), 'approve', 'web');
     golden('refused', ['approve web   # as a viewer', refused]);
     assert.equal(refused.code, 4);
+  });
+
+  it('lets somebody approve who has the role of an approver and no other', async () => {
+    const stage = await Stage.open(playground, 'approver');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const as = ['--kubeconfig', await playground.approver('approver')];
+    const status = await stage.tranche(...as, 'status', 'web');
+    const approved = await stage.tranche(...as, 'approve', 'web', '--message', 'error rate is flat');
+    await stage.waits(2);
+    const undone = await stage.tranche(...as, 'abort', 'web');
+    const viewed = await stage.tranche('--kubeconfig', await playground.viewer('approver'), 'status', 'web');
+    golden(
+      'approver',
+      ['status web   # as an approver', status],
+      ['approve web --message "error rate is flat"   # as an approver', approved],
+      ['abort web   # as an approver', undone],
+      ['status web   # as a viewer', viewed],
+    );
+    assert.deepEqual([approved.code, approved.err, undone.code], [0, '', 4]);
+    const { items } = (await playground.cluster.api.request({
+      method: 'GET',
+      path: '/api/v1/namespaces/approver/events',
+    })) as { items: { reason: string; message: string }[] };
+    const kept = items.find(({ reason }) => reason === 'ApprovalMessage');
+    assert.match(kept?.message ?? '', /^system:serviceaccount:approver:approver: step 1 of 3 of web approved: error/);
+  });
+
+  it('restores a completed version at once, with an approval', async () => {
+    const stage = await Stage.open(playground, 'undoing-now');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const status = await stage.tranche('status', 'web');
+    const as = ['--kubeconfig', await playground.editor('undoing-now')];
+    const stranger = await stage.tranche('undo', 'web', '--now', ...as);
+    const dry = await stage.tranche('undo', 'web', '--now', '--dry-run=server');
+    assert.equal(
+      (await stage.rollout()).status?.canaryStatus?.approvals?.some(({ step }) => step === 0),
+      false,
+    );
+    const done = await stage.tranche('undo', 'web', '--now');
+    assert.equal(await stage.image(), 'web:v1');
+    assert.equal((await stage.deployment()).spec.paused, undefined, 'it is not held');
+    await stage.ends('Restored');
+    const history = await stage.tranche('history', 'web');
+    golden(
+      'undo-now',
+      ['status web   # at rest', status],
+      ['undo web --now   # as somebody who may not', stranger],
+      ['undo web --now --dry-run=server', dry],
+      ['undo web --now', done],
+      ['history web', history],
+    );
+    assert.deepEqual([stranger.code, done.code], [4, 0]);
+  });
+
+  it('restores a completed version at once that is on its way in steps', async () => {
+    const stage = await Stage.open(playground, 'undoing-steps');
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const undone = await stage.tranche('undo', 'web');
+    await stage.waits(1);
+    const now = await stage.tranche('undo', 'web', '--now');
+    await stage.ends('Restored');
+    const again = await stage.tranche('undo', 'web', '--now', '--to-revision', '3');
+    await stage.release('web:v3');
+    await stage.waits(1);
+    const ofNew = await stage.tranche('undo', 'web', '--now');
+    await stage.ends('RolledBack');
+    golden(
+      'undo-now-steps',
+      ['undo web', undone],
+      ['undo web --now', now],
+      ['undo web --now --to-revision 3   # which runs', again],
+      ['undo web --now   # during the release of a new version', ofNew],
+    );
+  });
+
+  it('restores a completed version within the rollbackWindow', async () => {
+    const window = rollout('within', undefined, { rollbackWindow: { revisions: 1 } });
+    const stage = await Stage.open(playground, 'within', { rollout: window });
+    await stage.release('web:v2');
+    await stage.waits(1);
+    await stage.tranche('finish', 'web');
+    await stage.ends('Completed');
+    const status = await stage.tranche('status', 'web');
+    const undone = await stage.tranche('undo', 'web');
+    assert.equal((await stage.deployment()).spec.paused, undefined, 'it is not held');
+    await stage.ends('Restored');
+    golden(
+      'undo-window',
+      ['status web', status],
+      ['undo web', undone],
+      ['history web', await stage.tranche('history', 'web')],
+    );
+  });
+
+  it('says in status what admission says to an approval', async () => {
+    const stage = await Stage.open(playground, 'asking');
+    const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
+    await stage.post(policies, {
+      apiVersion: 'tranche.dev/v1alpha1',
+      kind: 'ReleasePolicy',
+      metadata: { name: 'asking' },
+      spec: {
+        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'asking' } } },
+        approval: { required: 2, groups: ['release-managers'], notAuthor: true },
+      },
+    });
+    const as = (user: string, group = 'release-managers'): string[] => [
+      ...['--as', user, '--as-group', group, '--as-group', 'system:masters'],
+    ];
+    await stage.release('web:v2');
+    await stage.waits(1);
+    const said = async (...who: string[]): Promise<string> => {
+      const { out, err } = await stage.tranche('status', 'web', ...who);
+      assert.equal(err, '', 'the dry run prints no warnings');
+      return out.split('\n').find((line) => line.includes('continue:')) ?? '';
+    };
+    assert.match(await said(...as('admin')), /\(you may not: approval by the author: Forbidden: "admin" changed/);
+    assert.match(await said(...as('eve', 'visitors')), /\(you may not: approval: Forbidden: policy asking does not/);
+    assert.match(await said(...as('anna')), /\(you may\)$/);
+    assert.equal((await stage.rollout()).status?.canaryStatus?.approvals, undefined, 'nothing is written');
+    await stage.tranche('approve', 'web', ...as('anna'));
+    assert.match(await said(...as('anna')), /\(you have approved; it needs the approval of others\)$/);
+    assert.match(await said(...as('ben')), /\(you may\)$/);
+    await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/asking` });
   });
 
   it('counts the approvals that a policy asks for, and refuses whom it does not let approve', async () => {

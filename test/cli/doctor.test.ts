@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { GIVE_BACK, HELD } from '../../src/api/keys.ts';
 import { giveBackPatch } from '../../src/engine/workload/deployment/hold.ts';
@@ -10,8 +11,18 @@ import { issueCa } from '../../src/tls/issue.ts';
 import { run } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { until } from '../main/cluster.ts';
-import { deployment, deploymentPath, golden, rolloutPath, Stage, startPlayground, type Playground } from './support.ts';
+import {
+  deployment,
+  deploymentPath,
+  golden,
+  rolloutPath,
+  runPlugin,
+  Stage,
+  startPlayground,
+  type Playground,
+} from './support.ts';
 
+const VALIDATING = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/tranche';
 const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tranche';
 
 describe('kubectl tranche doctor', function () {
@@ -162,14 +173,26 @@ describe('kubectl tranche doctor', function () {
         replicas: 2,
         selector: { matchLabels: { app: 'x' } },
         template: {
-          metadata: { labels: { app: 'x' } },
+          metadata: { labels: { app: 'x', 'app.kubernetes.io/name': 'tranche' } },
           spec: { containers: [{ name: 'x', image: 'registry.example:5000/tranche:broken' }] },
         },
       },
     });
-    const { out, code } = await stage.tranche('doctor');
+    let out = '';
+    let code = 0;
+    await until(
+      async () => {
+        ({ out, code } = await stage.tranche('doctor', '--context', 'sandbox'));
+        return out.includes('cannot be pulled');
+      },
+      () => out,
+    );
     await playground.cluster.api.request({ method: 'DELETE', path: `${path}/tranche` });
     assert.equal(code, 1);
+    assert.match(
+      out,
+      /✗ image registry\.example:5000\/tranche:broken cannot be pulled \((ErrImagePull|ImagePullBackOff).*\), so 2 Pods of Tranche do not start: push it to this registry, .*\n +helm upgrade tranche charts\/tranche --namespace tranche-system --reuse-values --set operator\.image\.repository=REGISTRY\/tranche,operator\.image\.tag=TAG --kube-context sandbox\n/,
+    );
     assert.match(
       out,
       /✗ parts of the installation have different versions: the CustomResourceDefinition 0\.1\.0, .*the operator 0\.0\.9\n +helm upgrade/,
@@ -179,6 +202,61 @@ describe('kubectl tranche doctor', function () {
       out,
       /- the operator runs image registry\.example:5000\/tranche:broken, but its chart has version 0\.0\.9/,
     );
+  });
+
+  it('waits until a problem is gone, and says what it waits for', async () => {
+    const { api } = playground.cluster;
+    const { metadata, ...configuration } = (await api.request({ method: 'GET', path: VALIDATING })) as {
+      metadata: { name: string; labels: object };
+    };
+    await api.request({ method: 'DELETE', path: VALIDATING });
+    const over = await stage.tranche('doctor', '--wait', '0s');
+    assert.equal(over.code, 1);
+    assert.match(
+      over.out,
+      /✗ no validatingwebhookconfiguration of Tranche exists: changes of Rollouts, ReleasePolicies and ReplicaSets are not checked\n/,
+    );
+    assert.doesNotMatch(over.out, /changes are not held/);
+    let mended: Promise<unknown> | undefined;
+    const hearErr = (err: string): void => {
+      if (!err.endsWith('are not checked\n')) return;
+      const { name, labels } = metadata;
+      mended ??= stage.post(path.dirname(VALIDATING), { ...configuration, metadata: { name, labels } });
+    };
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const waited = await runPlugin(['doctor', '-n', 'ward', '--wait=5m'], { env, hearErr });
+    await mended;
+    assert.equal(waited.code, 0, waited.out);
+    assert.match(waited.err, /^\d problems?, waiting for \S+ more:\n  no validatingwebhookconfiguration/);
+    assert.match(waited.out, /\n\nno problems\n$/);
+    const usage = await stage.tranche('doctor', '--wait', 'soon');
+    assert.deepEqual(
+      [usage.code, usage.err],
+      [2, 'error: invalid --wait "soon": write a duration such as 90s, 10m or 1h30m\n'],
+    );
+    const ctrlC = new AbortController();
+    await stage.post(path.dirname(VALIDATING), {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'stray' },
+      webhooks: [
+        {
+          name: 'rollouts.tranche.dev',
+          admissionReviewVersions: ['v1'],
+          clientConfig: { url: 'https://127.0.0.1:1/validate' },
+          sideEffects: 'None',
+          failurePolicy: 'Ignore',
+          rules: [{ apiGroups: ['x'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['x'] }],
+        },
+      ],
+    });
+    const stopped = await runPlugin(['doctor', '-n', 'ward', '--wait=5m'], {
+      env,
+      signal: ctrlC.signal,
+      hearErr: () => ctrlC.abort(),
+    });
+    await api.request({ method: 'DELETE', path: `${path.dirname(VALIDATING)}/stray` });
+    assert.equal(stopped.code, 130);
   });
 
   it('tells somebody with few rights what was not checked', async () => {
@@ -252,9 +330,31 @@ describe('kubectl tranche doctor', function () {
     assert.equal(freed.spec.strategy?.rollingUpdate?.maxSurge, '25%');
   });
 
+  it('finds a Rollout whose deletion waits for an operator, and its command ends it', async () => {
+    const { api } = playground.cluster;
+    const patch = { metadata: { finalizers: ['rollouts.kruise.io/rollout', 'example.com/mine'] } };
+    await stage.patch(rolloutPath('ward'), patch);
+    await api.request({ method: 'DELETE', path: rolloutPath('ward') });
+    const stuck = await stage.tranche('doctor', '--system-namespace', 'tranche-system');
+    assert.equal(stuck.code, 1);
+    const finding = /✗ Rollout ward\/web is being deleted since \d+s ago, and stays until an operator runs/;
+    assert.match(stuck.out, finding);
+    await mend(stuck.out, finding);
+    const others = await stage.tranche('doctor', '--system-namespace', 'tranche-system');
+    assert.match(
+      others.out,
+      /- Rollout ward\/web is being deleted since \d+s ago: it waits until other programs remove the finalizers example\.com\/mine\n/,
+    );
+    await stage.patch(rolloutPath('ward'), { metadata: { finalizers: null } });
+    await until(
+      async () =>
+        (await api.request({ method: 'GET', path: rolloutPath('ward') }).catch(() => undefined)) === undefined,
+      () => 'the Rollout is still there',
+    );
+  });
+
   it('works when the CRDs are gone', async () => {
     const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-    await stage.patch(rolloutPath('ward'), { metadata: { finalizers: null } });
     for (const name of ['rollouts.rollouts.kruise.io', 'releasepolicies.tranche.dev'])
       await playground.cluster.api.request({ method: 'DELETE', path: `${path}/${name}` });
     await until(

@@ -49,6 +49,28 @@ describe('kubectl tranche, looking at a cluster', function () {
     );
   });
 
+  it('shows in a wide history who broke the glass, and why', async () => {
+    const [entry] = (await stage.rollout()).status?.history ?? [];
+    const marks = ['outage 7', 'a\nreason | in two lines'].map((reason) => ({
+      user: 'eve',
+      reason,
+      time: '2026-01-02T03:04:05Z',
+    }));
+    // As the operator writes it.
+    await playground.cluster.api.request({
+      method: 'PATCH',
+      path: `${rolloutPath('looking')}/status`,
+      query: { fieldManager: 'tranche' },
+      contentType: 'application/merge-patch+json',
+      body: { status: { history: [{ ...entry, brokenGlass: marks }] } },
+    });
+    golden(
+      'broken-glass',
+      ['history web -n looking', await stage.tranche('history', 'web')],
+      ['history web -o wide -n looking', await stage.tranche('history', 'web', '-o', 'wide')],
+    );
+  });
+
   it('says what policies ask for', async () => {
     const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
     await stage.post(policies, {
@@ -66,13 +88,25 @@ describe('kubectl tranche, looking at a cluster', function () {
     const plan = await stage.tranche('plan', 'web');
     const status = await stage.tranche('status', 'web');
     const viewer = await stage.tranche('plan', 'web', '--kubeconfig', await playground.viewer('looking'));
+    // A policy of the files takes the place of the stored one with its name.
+    const written = (name: string, spec: object): string =>
+      stringify({ apiVersion: 'tranche.dev/v1alpha1', kind: 'ReleasePolicy', metadata: { name }, spec });
+    const stdin = [written('careful', { steps: { minSteps: 5 } }), written('more', { approval: { required: 1 } })];
+    const env = { KUBECONFIG: playground.cluster.kubeconfig };
+    const asked = ['plan', 'web', '-f', '-', '-n', 'looking'];
+    const tried = await runPlugin(asked, { env, stdin: stdin.join('---\n') });
     await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/careful` });
     // How many have approved so far is the operator's to say.
     assert.match(
       status.out,
       /requires approval by 2 people, each a member of release-managers, not the author \(policy careful\)/,
     );
-    golden('policies', ['plan web', plan], ['plan web   # by somebody who may not read policies', viewer]);
+    golden(
+      'policies',
+      ['plan web', plan],
+      ['plan web   # by somebody who may not read policies', viewer],
+      ['plan web -f policies.yaml', tried],
+    );
   });
 
   it('plans a changed Deployment, another size, and says what starts no release', async () => {

@@ -1,6 +1,6 @@
 // Commands that need no cluster: files, help, completion.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -29,6 +29,42 @@ describe('kubectl tranche lint', () => {
       ['lint not-there.yaml', await run('lint', 'not-there.yaml')],
       ['lint   # without a file', await run('lint')],
     );
+  });
+
+  it('says what the policies among the files say to the Rollouts among them, or why they are not applied', async () => {
+    goldenExact(
+      'lint-policies',
+      ['lint test/cli/files/guarded.yaml', await run('lint', `${FILES}/guarded.yaml`)],
+      ['lint test/cli/files/guarded-alone.yaml', await run('lint', `${FILES}/guarded-alone.yaml`)],
+      [
+        'lint -n shop test/cli/files/guarded-alone.yaml',
+        await run('lint', '-n', 'shop', `${FILES}/guarded-alone.yaml`),
+      ],
+    );
+    // What is not applied is no warning.
+    const { code } = await run('lint', '--strict', `${FILES}/guarded-alone.yaml`);
+    assert.equal(code, 1, 'it has a warning of its own');
+    const quiet = readFileSync(`${FILES}/guarded-alone.yaml`, 'utf8').split('---\n').slice(0, 2).join('---\n');
+    assert.equal((await runPlugin(['lint', '--strict', '-'], { stdin: quiet })).code, 0);
+    assert.match((await runPlugin(['lint', '-'], { stdin: quiet })).out, /: note: the policy is not applied/);
+  });
+
+  it('refuses an empty input, which is a mistake of the command line', async () => {
+    for (const command of [
+      ['lint', '-'],
+      ['plan', '-f', '-'],
+      ['convert', '-'],
+    ])
+      for (const stdin of ['', '\n\n', '# nothing here\n', '---\n# nothing\n---\n']) {
+        const { code, err } = await runPlugin(command, { stdin });
+        assert.equal(err, 'error: no objects in stdin: the input is empty\n');
+        assert.equal(code, 2);
+      }
+    const empty = path.join(temporaryFolder('empty'), 'empty.yaml');
+    await writeFile(empty, '');
+    assert.equal((await run('lint', empty)).code, 2);
+    // Beside others, as in k8s/*.yaml, it is none.
+    assert.equal((await run('lint', empty, `${FILES}/web.yaml`)).code, 0);
   });
 
   it('points at the very line of the mistake', async () => {
@@ -82,8 +118,6 @@ describe('kubectl tranche lint', () => {
     assert.equal(code, 1);
     assert.match(out, /^stdin:10:\d+: error: spec\.workloadRef: Required value/m);
     for (const stdin of [
-      '',
-      '---\n---\n',
       'just text',
       '[1, 2]',
       'a: &a [*a]\n',
@@ -98,6 +132,7 @@ describe('kubectl tranche lint', () => {
 
 describe('kubectl tranche plan, on files', () => {
   it('computes every step without a cluster', async () => {
+    const none = readFileSync(`${FILES}/web.yaml`, 'utf8').replace(/replicas: 10$/m, 'replicas: 0');
     goldenExact(
       'plan-files',
       ['plan -f test/cli/files/web.yaml', await run('plan', '-f', `${FILES}/web.yaml`)],
@@ -110,6 +145,17 @@ describe('kubectl tranche plan, on files', () => {
         'plan -f test/cli/files/web.yaml --replicas many',
         await run('plan', '-f', `${FILES}/web.yaml`, '--replicas', 'many'),
       ],
+      [
+        'plan -f test/cli/files/web.yaml --replicas 1   # one Pod',
+        await run('plan', '-f', `${FILES}/web.yaml`, '--replicas', '1'),
+      ],
+      ['plan -f test/cli/files/guarded.yaml', await run('plan', '-f', `${FILES}/guarded.yaml`)],
+      [
+        'plan -f test/cli/files/guarded.yaml --replicas 1',
+        await run('plan', '-f', `${FILES}/guarded.yaml`, '--replicas', '1'),
+      ],
+      ['plan -f test/cli/files/none.yaml   # replicas: 0', await runPlugin(['plan', '-f', '-'], { stdin: none })],
+      ['plan -f test/cli/files/mistakes.yaml', await run('plan', '-f', `${FILES}/mistakes.yaml`)],
       ['plan -f test/cli/files/argo.yaml', await run('plan', '-f', `${FILES}/argo.yaml`)],
       ['plan', await run('plan')],
     );
@@ -119,11 +165,17 @@ describe('kubectl tranche plan, on files', () => {
 describe('kubectl tranche convert', () => {
   it('turns Argo Rollouts and Flagger into what our own lint takes, and lists what is lost', async () => {
     const argo = await run('convert', `${FILES}/argo.yaml`);
+    const plain = readFileSync(`${FILES}/argo.yaml`, 'utf8')
+      .split('---\n')
+      .filter((text) => /kind: Rollout\nmetadata: \{ name: plain/.test(text))
+      .join('---\n');
     const flagger = await run('convert', `${FILES}/flagger.yaml`);
     goldenExact(
       'convert',
       ['convert test/cli/files/argo.yaml', argo],
       ['convert test/cli/files/flagger.yaml', flagger],
+      ['convert --strict test/cli/files/flagger.yaml', await run('convert', '--strict', `${FILES}/flagger.yaml`)],
+      ['convert --strict -   # nothing is lost', await runPlugin(['convert', '--strict', '-'], { stdin: plain })],
       ['convert test/cli/files/web.yaml', await run('convert', `${FILES}/web.yaml`)],
     );
     for (const { out } of [argo, flagger]) {
@@ -151,6 +203,28 @@ describe('kubectl tranche, on the command line', () => {
     assert.equal(code, 0);
     assert.match(out, /^kubectl-tranche \d+\.\d+\.\d+\n$/);
   });
+
+  it('prints its version for --version, too', async () => {
+    assert.deepEqual(await run('--version'), await run('version'));
+    assert.deepEqual(await run('lint', '--version'), await run('version'));
+  });
+
+  it('ends without a word if nobody reads what it says', async () => {
+    const ends = (closed: 'stdout' | 'stderr', ...args: readonly string[]): Promise<[number | null, string]> =>
+      new Promise((resolve) => {
+        const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+        let said = '';
+        child[closed].destroy();
+        child[closed === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk) => (said += String(chunk)));
+        child.on('close', (code) => resolve([code, said]));
+      });
+    assert.deepEqual(await ends('stdout', '--help'), [0, '']);
+    assert.deepEqual(await ends('stdout', 'plan', '-f', `${FILES}/web.yaml`), [0, '']);
+    assert.deepEqual(await ends('stderr', 'stauts'), [2, ''], 'the exit code is the command’s');
+    const [code, out] = await ends('stderr', 'lint', `${FILES}/web.yaml`);
+    assert.equal(code, 0);
+    assert.match(out, /warning/);
+  }).timeout(20_000);
 
   it('completes commands, flags and their values', async () => {
     const complete = async (...words: readonly string[]): Promise<string[]> =>

@@ -15,6 +15,7 @@ describe('what is written to a terminal', () => {
       err: write,
       data: write,
       env: {},
+      invocation: 'kubectl tranche',
       terminal,
       columns: 80,
       rows: 24,

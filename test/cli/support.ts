@@ -23,21 +23,26 @@ export interface Result {
 export interface Terminal {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  readonly invocation?: string;
   readonly terminal?: boolean;
   /** Ctrl-C. */
   readonly signal?: AbortSignal;
   /** Hears everything that was printed so far. */
   readonly hear?: (out: string) => void;
+  /** Hears everything that was printed to standard error so far. */
+  readonly hearErr?: (err: string) => void;
 }
 
 export async function runPlugin(args: readonly string[], terminal: Terminal = {}): Promise<Result> {
   let [out, err] = ['', ''];
   const hear = terminal.hear ?? ((): void => undefined);
+  const hearErr = terminal.hearErr ?? ((): void => undefined);
   const io: Io = {
     out: (text) => hear((out += text)),
     data: (text) => hear((out += text)),
-    err: (text) => void (err += text),
+    err: (text) => hearErr((err += text)),
     env: terminal.env ?? {},
+    invocation: terminal.invocation ?? 'kubectl tranche',
     terminal: terminal.terminal === true,
     columns: 120,
     rows: 60,
@@ -94,7 +99,7 @@ function normalize(text: string): string {
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
     .replace(/^\d\d:\d\d:\d\d(?= )/gm, 'CLOCK')
     .replace(/\b\d+[smhd](?:\d+[smh])?\b(?= ago|$|   )/gm, 'AGE')
-    .replace(/(for|began|duration:|another|expires in) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
+    .replace(/(since|began|duration:|another|expires in) \d+[smhd](?:\d+[smhd])?\b/g, '$1 AGE')
     .replace(/\b[\w-]+_[0-9a-f]{8}\b/g, 'IDENTITY')
     .replace(/127\.0\.0\.1:\d+/g, 'HOST')
     .replace(/\bErrImagePull\b/g, 'ImagePullBackOff')
@@ -108,6 +113,10 @@ export interface Playground {
   tranche(...args: readonly string[]): Promise<Result>;
   /** A kubeconfig of somebody who may read everything in this namespace that a release is made of, and change nothing. */
   viewer(namespace: string): Promise<string>;
+  /** A kubeconfig of somebody with the chart's ClusterRole tranche-approver in this namespace, and no other right. */
+  approver(namespace: string): Promise<string>;
+  /** A kubeconfig of somebody with Kubernetes' ClusterRole edit in this namespace, and no other right. */
+  editor(namespace: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -122,6 +131,9 @@ export async function startPlayground(): Promise<Playground> {
     program,
     tranche: (...args) => runPlugin(args, { env: { KUBECONFIG: cluster.kubeconfig } }),
     viewer: (namespace) => makeViewer(cluster, namespace),
+    approver: (namespace) =>
+      makeUser(cluster, namespace, 'approver', { kind: 'ClusterRole', name: 'tranche-approver' }),
+    editor: (namespace) => makeUser(cluster, namespace, 'editor', { kind: 'ClusterRole', name: 'edit' }),
     async stop() {
       await program.stop();
       await cluster.close();
@@ -129,11 +141,7 @@ export async function startPlayground(): Promise<Playground> {
   };
 }
 
-async function makeViewer({ api, sandbox }: TestCluster, namespace: string): Promise<string> {
-  const metadata = { name: 'viewer', namespace };
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
-  const post = (path: string, body: object): Promise<unknown> => api.request({ method: 'POST', path, body });
-  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+async function makeViewer(cluster: TestCluster, namespace: string): Promise<string> {
   const rules = [
     {
       apiGroups: ['*'],
@@ -141,22 +149,43 @@ async function makeViewer({ api, sandbox }: TestCluster, namespace: string): Pro
       verbs: ['get', 'list', 'watch'],
     },
   ];
+  const role = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { name: 'viewer', namespace },
+    rules,
+  };
+  await cluster.api.request({ method: 'POST', path: `${RBAC(namespace)}/roles`, body: role });
+  return makeUser(cluster, namespace, 'viewer', { kind: 'Role', name: 'viewer' });
+}
+
+const RBAC = (namespace: string): string => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+
+/** A kubeconfig of a ServiceAccount with this role and no other. */
+async function makeUser(
+  { api, sandbox }: TestCluster,
+  namespace: string,
+  name: string,
+  role: { readonly kind: 'Role' | 'ClusterRole'; readonly name: string },
+): Promise<string> {
+  const metadata = { name, namespace };
+  const post = (path: string, body: object): Promise<unknown> => api.request({ method: 'POST', path, body });
+  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
   await post(accounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  await post(`${rbac}/roles`, { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules });
-  await post(`${rbac}/rolebindings`, {
+  await post(`${RBAC(namespace)}/rolebindings`, {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'RoleBinding',
     metadata,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', ...role },
     subjects: [{ kind: 'ServiceAccount', ...metadata }],
   });
-  const { status } = (await post(`${accounts}/viewer/token`, {
+  const { status } = (await post(`${accounts}/${name}/token`, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     spec: {},
   })) as { status: { token: string } };
   const config = parse(sandbox.kubeconfig) as Record<string, unknown>;
-  const file = path.join(temporaryFolder('viewer'), 'kubeconfig');
+  const file = path.join(temporaryFolder(name), 'kubeconfig');
   await writeFile(file, stringify({ ...config, users: [{ name: 'admin', user: { token: status.token } }] }), {
     mode: 0o600,
   });

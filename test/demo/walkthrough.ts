@@ -289,7 +289,7 @@ export const walkthrough = (namespace: string): Step[] => [
     },
   },
   {
-    title: 'putting version-2 back in the middle rolls back at once, without batches and without approval',
+    title: 'putting version-2 back in the middle rolls back immediately, without batches and without approval',
     guide: 'docs/concepts.md#failures-and-rollbacks',
     moves: (stable) => [putBack(namespace, stable.replace(/,.*/, ''), 'version-3')],
     check: (seen, memory) => checkSame("the Deployment's settings", settingsOf(seen.deployment), memory.settings),

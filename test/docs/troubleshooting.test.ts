@@ -129,7 +129,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
   // A problem has a command.
-  'finding of the doctor': saidIn(['cli/doctor/*'], given('note')).filter((text) => !text.startsWith('kubectl ')),
+  'finding of the doctor': saidIn(['cli/doctor/*'], given('note')).filter((text) => !/^(kubectl|helm) /.test(text)),
   'complaint of readyz': saidIn(['app/caches', 'tls/inject', 'tls/bundle'], ({ within }) =>
     within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain'].includes(name)),
   ),

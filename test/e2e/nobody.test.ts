@@ -1,6 +1,5 @@
 // All our processes are dead, and the release is still held: what the API server does by itself, with the chart's policies.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Deployment } from '../../src/api/types.ts';
@@ -24,19 +23,14 @@ describe('With none of our processes alive', function () {
     const home = temporaryFolder('nobody');
     client = new Client(path.join(home, 'kubeconfig'), home);
     await startSandbox(client.kubeconfig);
-    const values = [
-      'operator.enabled=false',
-      'webhook.url=https://127.0.0.1:1',
-      'admissionPolicies.hold=true',
-      'webhook.enrolledFailurePolicy=Ignore',
-    ];
+    const values = ['operator.enabled=false', 'webhook.url=https://127.0.0.1:1'];
+    await client.kubectl(['apply', '-f', '-'], { input: deploymentManifest('default') });
+    // As the operator does for a Deployment that a Rollout names.
+    await client.kubectl(['label', ...NAME, 'rollouts.kruise.io/workload-type=deployment']);
     await client.helm(
       ['install', 'tranche', chart, '-n', 'tranche-system', '--create-namespace', '--set', values.join(',')],
       { timeoutSeconds: 60 },
     );
-    await client.kubectl(['apply', '-f', '-'], { input: deploymentManifest('default') });
-    // As the operator does for a Deployment that a Rollout names.
-    await client.kubectl(['label', ...NAME, 'rollouts.kruise.io/workload-type=deployment']);
     await client.kubectl(['rollout', 'status', ...NAME, '--timeout=60s']);
   });
 
@@ -60,14 +54,15 @@ describe('With none of our processes alive', function () {
     assert.equal((await deployment()).spec.replicas, 3);
   });
 
-  it('the enrolment cannot be taken off, nor the record of a release', async () => {
-    const unlabel = await client.attempt('kubectl', ['label', ...NAME, 'rollouts.kruise.io/workload-type-']);
-    assert.notEqual(unlabel.code, 0);
-    assert.match(unlabel.stderr, /cannot be removed while a Rollout names this Deployment: delete the Rollout instead/);
-    await client.kubectl(['annotate', ...NAME, 'tranche.dev/held={}']);
-    const forget = await client.attempt('kubectl', ['annotate', ...NAME, 'tranche.dev/held-']);
-    assert.notEqual(forget.code, 0);
-    assert.match(forget.stderr, /cannot be removed during a release: keep it, or roll back first/);
+  it('the enrolment cannot be taken off, nor a record written', async () => {
+    for (const what of [
+      ['label', ...NAME, 'rollouts.kruise.io/workload-type-'],
+      ['annotate', ...NAME, 'tranche.dev/held={}'],
+    ]) {
+      const { code, stderr } = await client.attempt('kubectl', what);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /failed calling webhook "enrolled\.deployments\.tranche\.dev"/);
+    }
   });
 
   it('a Deployment that no Rollout names is changed as if we were not there', async () => {
@@ -110,11 +105,54 @@ describe('With none of our processes alive', function () {
     assert.equal(freed.spec.minReadySeconds, 3);
   });
 
-  it('the chart refuses Ignore without what makes it safe', async () => {
-    const args = ['template', 't', chart, '--set', 'webhook.enrolledFailurePolicy=Ignore'];
-    const { code, stderr } = await client.attempt('helm', args);
-    assert.notEqual(code, 0);
-    assert.match(stderr, /requires admissionPolicies\.hold=true/);
-    assert.match(readFileSync(path.join(chart, 'values.yaml'), 'utf8'), /enrolledFailurePolicy: Fail/);
+  it('without the webhooks, nobody but the operator says which versions are stable or completed', async () => {
+    const configurations = 'mutatingwebhookconfigurations,validatingwebhookconfigurations';
+    await client.kubectl(['delete', configurations, 'tranche']);
+    const input = `
+apiVersion: rollouts.kruise.io/v1beta1
+kind: Rollout
+metadata: { name: rollouts-demo, namespace: default }
+spec:
+  workloadRef: { apiVersion: apps/v1, kind: Deployment, name: workload-demo }
+  strategy: { canary: { steps: [{ replicas: 1 }, { replicas: '100%' }] } }`;
+    await client.kubectl(['apply', '-f', '-'], { input });
+    const write = (status: object) =>
+      client.attempt('kubectl', [
+        ...['patch', 'rollouts.rollouts.kruise.io', 'rollouts-demo', '-n', 'default', '--subresource=status'],
+        ...['--type=merge', '-p', JSON.stringify({ status })],
+      ]);
+    const version = { templateDigest: 'evil', completedTime: '2026-01-01T00:00:00Z' };
+    const table: readonly (readonly [field: string, status: object])[] = [
+      ['status.completedVersions', { completedVersions: [version] }],
+      ['status.history', { history: [{ rolloutID: 'r1', startTime: '2026-01-01T00:00:00Z' }] }],
+      ['status.canaryStatus.stableDigest', { canaryStatus: { stableDigest: 'evil' } }],
+      ['status.canaryStatus.restores', { canaryStatus: { restores: 'Window' } }],
+    ];
+    for (const [field, status] of table) {
+      const { code, stderr } = await write(status);
+      assert.notEqual(code, 0, field);
+      assert.ok(stderr.includes(`${field}: only the operator writes this field`), stderr);
+    }
+    const other = await write({ message: 'anything' });
+    assert.equal(other.code, 0, other.stderr);
+  });
+
+  it('the chart holds and guards where the cluster serves the kinds, or where it is told to', async () => {
+    const kinds = async (...args: string[]): Promise<string> => {
+      const { stdout } = await client.attempt('helm', ['template', 't', chart, ...args]);
+      return ['Mutating', 'Validating'].filter((one) => stdout.includes(`\nkind: ${one}AdmissionPolicy\n`)).join(' ');
+    };
+    const served = (...versions: string[]): string[] => versions.flatMap((one) => ['--api-versions', one]);
+    const V1 = 'admissionregistration.k8s.io/v1';
+    const both = served(`${V1}/ValidatingAdmissionPolicy`, `${V1}/MutatingAdmissionPolicy`);
+    const set = (value: string): string[] => ['--set', value];
+    assert.equal(await kinds(), '');
+    assert.equal(await kinds(...served(`${V1}/ValidatingAdmissionPolicy`)), 'Validating');
+    assert.equal(await kinds(...both), 'Mutating Validating');
+    assert.equal(await kinds(...both, ...set('admissionPolicies.hold=false')), 'Validating');
+    assert.equal(
+      await kinds(...set('admissionPolicies.hold=true,admissionPolicies.guard=true')),
+      'Mutating Validating',
+    );
   });
 });

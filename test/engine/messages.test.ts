@@ -35,6 +35,7 @@ describe('a sentence', () => {
     ],
     ['step 1/3', words.stepOf(1, 3)],
     ['s: 1 of 2 Pods updated, waiting for b', words.updating('s', 1, 2, 'b')],
+    ['s: 0 of 1 Pod updated, waiting for b', words.updating('s', 0, 1, 'b')],
     ['s done: waiting for approval (0 of 1)', words.waitsForApproval('s', 0, 1)],
     [
       's done: waiting for approval (1 of 2), because the number of steps changed',
@@ -59,6 +60,7 @@ describe('a sentence', () => {
     ['x; 1 earlier Pod failed too', words.again('x', 1)],
     ['x; 2 earlier Pods failed too', words.again('x', 2)],
     ['w natively: 1 of 2 Pods updated', words.natively('w', 1, 2)],
+    ['w natively: 0 of 1 Pod updated', words.natively('w', 0, 1)],
   ];
   rows(
     table.map(([sentence, made]) => [sentence, sentence, made] as const),

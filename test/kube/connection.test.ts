@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connect, connectInCluster, ConnectionError } from '../../src/kube/connection.ts';
+import { connect, connectInCluster, ConnectionError, findSource } from '../../src/kube/connection.ts';
+import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
+import { run } from '../support/processes.ts';
+import { findTool } from '../support/tools.ts';
 
 describe('a connection', () => {
   let folder: string;
@@ -212,6 +215,93 @@ describe('a connection', () => {
       assert.equal(connection.server.host, '10.0.0.1:6443');
       assert.equal((await connection.credentials()).headers['authorization'], 'Bearer first');
       await assert.rejects(from(path.join(folder, 'gone'), path.join(folder, 'too')), /file not found/);
+    });
+
+    it('reads several files as kubectl does', async () => {
+      const at = (name: string): string => path.join(folder, name);
+      for (const name of ['a', 'b', 'c']) await mkdir(at(name));
+      for (const name of ['a/ca.crt', 'b/ca.crt', 'a/client.crt', 'b/client.crt', 'key', 'ca.crt'])
+        await writeFile(at(name), `content of ${name}`);
+      const user = { 'client-certificate': 'client.crt', 'client-key': '../key' };
+      const write = (name: string, content: object) =>
+        kubeconfig({ apiVersion: 'v1', kind: 'Config', ...content }, `${name}/config`);
+      await write('a', {
+        clusters: [{ name: 'both', cluster: { server: 'https://a:1', 'certificate-authority': 'ca.crt' } }],
+        users: [
+          { name: 'empty', user: {} },
+          { name: 'mine', user },
+        ],
+        contexts: [{ name: 'both', context: { cluster: 'both', user: 'empty' } }],
+      });
+      await write('b', {
+        'current-context': 'both',
+        clusters: [
+          { name: 'both', cluster: { server: 'https://b:1', 'insecure-skip-tls-verify': true } },
+          { name: 'second', cluster: { server: 'https://b:2', 'certificate-authority': '../ca.crt' } },
+        ],
+        users: [
+          { name: 'empty', user: { token: 'of b' } },
+          { name: 'second', user },
+        ],
+        contexts: [
+          { name: 'both', context: { cluster: 'second', user: 'second', namespace: 'b' } },
+          { name: 'second', context: { cluster: 'second', user: 'second', namespace: 'b' } },
+        ],
+      });
+      await kubeconfig('', 'c/config');
+      const files = ['gone', 'a', 'c', 'b', 'a'].map((name) => at(`${name}/config`));
+      const KUBECONFIG = `:${files.join(':')}::`;
+      const { stdout, stderr } = await run(
+        await findTool('kubectl'),
+        ['config', 'view', '--raw', '--flatten', '-o', 'json'],
+        { env: { ...process.env, KUBECONFIG } },
+      );
+      interface Entry {
+        readonly name: string;
+        readonly [kind: string]: unknown;
+      }
+      const theirs = JSON.parse(stdout || stderr) as Record<string, Entry[]> & { 'current-context': string };
+      const source = findSource(undefined, { KUBECONFIG });
+      assert.ok(source.type === 'kubeconfig');
+      const { config: ours } = await loadKubeconfig(source.files, {});
+      const base64 = async (file: string | undefined) =>
+        file === undefined ? undefined : (await readFile(file)).toString('base64');
+      const byName = (entries: readonly Entry[], kind: string) =>
+        Object.fromEntries(entries.map((entry) => [entry.name, entry[kind]]));
+      const plain = (object: object): unknown => JSON.parse(JSON.stringify(object));
+      const clusters = ours.clusters.map(async ({ name, server, caFile, skipTLSVerify }) => {
+        const data = await base64(caFile);
+        const skip = skipTLSVerify ? true : undefined;
+        return [name, { server, 'certificate-authority-data': data, 'insecure-skip-tls-verify': skip }] as const;
+      });
+      const users = ours.users.map(async ({ name, certFile, keyFile, token }) => {
+        const [cert, key] = [await base64(certFile), await base64(keyFile)];
+        return [name, { 'client-certificate-data': cert, 'client-key-data': key, token }] as const;
+      });
+      const contexts = ours.contexts.map(({ name, ...context }) => [name, context] as const);
+      assert.deepEqual(plain(Object.fromEntries(await Promise.all(clusters))), byName(theirs['clusters']!, 'cluster'));
+      assert.deepEqual(plain(Object.fromEntries(await Promise.all(users))), byName(theirs['users']!, 'user'));
+      assert.deepEqual(plain(Object.fromEntries(contexts)), byName(theirs['contexts']!, 'context'));
+      assert.equal(ours.currentContext, theirs['current-context']);
+      // A file that is no kubeconfig is an error of both.
+      await kubeconfig('a: [', 'c/config');
+      await assert.rejects(loadKubeconfig(source.files, {}));
+      const { code } = await run(await findTool('kubectl'), ['config', 'view'], {
+        env: { ...process.env, KUBECONFIG },
+      });
+      assert.notEqual(code, 0);
+    }).timeout(20_000);
+
+    it('reads the token from a file beside the kubeconfig, and again after a 401 answer', async () => {
+      await kubeconfig('first\n', 'token');
+      const connection = await from(await kubeconfig(config({ tokenFile: 'token', token: 'old' })));
+      const token = async () => (await connection.credentials()).headers['authorization'];
+      assert.equal(await token(), 'Bearer first');
+      await kubeconfig('second\n', 'token');
+      connection.renew?.();
+      assert.equal(await token(), 'Bearer second');
+      const gone = from(await kubeconfig(config({ tokenFile: 'gone' })));
+      await assert.rejects(gone, /tokenFile of user "u": ENOENT: .*gone/);
     });
 
     describe('with flags', () => {

@@ -266,7 +266,7 @@ describe('the life of a release', () => {
       [...new Set(said)],
       [
         `${at}[0].replicas: 9 is more than spec.replicas (4): the step updates all Pods but one`,
-        `${at}[1].replicas: "50%" is 2 of 4 Pods, less than step 1 (3): the step has no effect`,
+        `${at}[1].replicas: "50%" is 2 of 4 Pods, less than step 1 (3): the step replaces no Pod`,
       ],
     );
   });

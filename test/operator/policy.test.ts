@@ -80,7 +80,7 @@ describe('a release under a policy', () => {
     await world.untilPaused(2);
   });
 
-  it('rolls back at once, window or not', async () => {
+  it('rolls back immediately, window or not', async () => {
     await closeSoon();
     await world.release('v2');
     await world.untilPaused(1);

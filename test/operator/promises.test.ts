@@ -144,7 +144,7 @@ describe('a release in three steps', () => {
     assert.deepEqual(batches.sort(), ['1', '2', '2', '2', '2']);
   });
 
-  it('S7: putting the old template back rolls back at once, not in batches', async () => {
+  it('S7: putting the old template back rolls back immediately, not in batches', async () => {
     const before = settingsOf(world.deployment);
     await world.release('v2');
     await world.untilPaused(1);

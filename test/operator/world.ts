@@ -381,6 +381,10 @@ export class World {
     return this.webhook && group === 'apps' && kind === 'deployments' && subresource === '';
   }
 
+  private storedPolicies(store: Store): ReleasePolicy[] {
+    return this.policies ? (store.list('tranche.dev/releasepolicies', undefined) as unknown as ReleasePolicy[]) : [];
+  }
+
   private mutate(store: Store, request: AdmissionRequest): void {
     const { operation, attributes, options } = request;
     if (operation !== 'CREATE' && operation !== 'UPDATE') return;
@@ -400,6 +404,7 @@ export class World {
       {
         operatorUser: OPERATOR.username,
         sha256,
+        granting: () => ({ policies: this.storedPolicies(store), now: this.now }),
         tracing: this.spans && { ...ALL_TRACES, admitted: new Date(this.now).toISOString() },
       },
     );

@@ -55,6 +55,16 @@ describe('the histories themselves', function () {
     for (const seed of [216, 441, 1757]) assert.deepEqual((await play(planOf(seed))).problems, []);
   });
 
+  it('go back within the window, and would notice a version that was never completed', async () => {
+    const windowed = Array.from({ length: 12 }, (_, i) => 1 + 3 * i);
+    const reports = await Promise.all(windowed.map((seed) => play(planOf(seed))));
+    assert.deepEqual(
+      reports.flatMap(({ problems }) => problems),
+      [],
+    );
+    assert.ok(reports.reduce((sum, { cameBack }) => sum + cameBack, 0) >= 3, 'too few changes came without steps');
+  });
+
   it('are the same for the same seed', async () => {
     const [a, b] = [await play(planOf(7)), await play(planOf(7))];
     assert.equal(a.story(), b.story());

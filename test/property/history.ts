@@ -10,6 +10,8 @@ export interface Report {
   readonly problems: readonly string[];
   /** What is left in the end: the same for every run of a plan's actions, whatever went wrong on the way. */
   readonly end: string;
+  /** How many changes came without steps. */
+  readonly cameBack: number;
   readonly story: () => string;
 }
 
@@ -67,7 +69,7 @@ export async function play(plan: Plan, { trouble = true, decide }: PlayOptions =
   await world.stop();
   const story = (): string =>
     [JSON.stringify(plan), ...driver.log, '--- trace', ...invariants.trace.slice(-80), '---', ...problems].join('\n');
-  return { seed: plan.seed, problems, end, story };
+  return { seed: plan.seed, problems, end, cameBack: invariants.cameBack, story };
 }
 
 class Driver {
@@ -80,6 +82,7 @@ class Driver {
   private version = 1;
   private stable = 'v1';
   private paused = false;
+  private readonly names = ['v1'];
 
   constructor(world: World, plan: Plan, invariants: Invariants, random: () => number, crash: (world: World) => void) {
     this.world = world;
@@ -99,7 +102,12 @@ class Driver {
   }
 
   private createRollout(): Promise<void> {
-    return this.world.createRollout(this.plan.steps, { canary: { stepDeadlineSeconds: 60 } });
+    return this.world.createRollout(this.plan.steps, {
+      canary: {
+        stepDeadlineSeconds: 60,
+        ...(this.plan.rollbackWindow && { rollbackWindow: this.plan.rollbackWindow }),
+      },
+    });
   }
 
   /** The one that is deleted may still be on its way out. */
@@ -117,7 +125,12 @@ class Driver {
       case 'release':
         this.noteStable();
         this.version += 1;
-        await world.release(`v${this.version}${action.broken ? ':broken' : ''}`);
+        this.names.push(`v${this.version}${action.broken ? ':broken' : ''}`);
+        await world.release(this.names.at(-1)!);
+        return;
+      case 'back':
+        this.noteStable();
+        await world.release(this.names.at(-1 - action.by) ?? 'v1');
         return;
       case 'rollback':
         await world.release(this.stable);

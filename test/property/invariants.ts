@@ -1,4 +1,4 @@
-// I1–I6 of docs/holding.md, checked after every change of the store by somebody who knows nothing of the engine.
+// I1–I6 of docs/holding.md, and that no new version comes without steps (I7), checked after every change of the store by somebody who knows nothing of the engine.
 import type { Change } from '@tranche/sandbox/store';
 import { HELD, ROLLOUT_ID } from '../../src/api/keys.ts';
 import type { CanaryStep, Deployment, IntOrString, Pod, ReplicaSet } from '../../src/api/types.ts';
@@ -33,6 +33,8 @@ export function targetOf(step: CanaryStep, replicas: number, last = false): numb
 
 export class Invariants {
   readonly violations: string[] = [];
+  /** How many changes came without steps. */
+  cameBack = 0;
   readonly trace: string[] = [];
   /** Pods that the driver took away itself, and when. */
   readonly killed = new Map<string, number>();
@@ -49,6 +51,8 @@ export class Invariants {
   private heldSince: number | undefined;
   /** A new template has paused the Deployment while it moved: the webhook cannot know what the native controller has not seen. */
   private stoppedAt = -Infinity;
+  /** Versions that had all Pods alone, and were not held. */
+  private readonly wholes = new Set<string>();
   private readonly end: () => void;
 
   constructor(world: World, steps: readonly CanaryStep[], settings: UserSettings) {
@@ -108,6 +112,7 @@ export class Invariants {
     if (held && this.heldSince === undefined) this.heldSince = this.world.now;
     if (!held) this.heldSince = undefined;
     if (held || before === undefined) return;
+    this.seeFree(deployment, before);
     const { rollingUpdate } = spec.strategy ?? {};
     const now: UserSettings & { paused: boolean } = {
       maxSurge: rollingUpdate?.maxSurge ?? '25%',
@@ -120,6 +125,23 @@ export class Invariants {
     for (const field of Object.keys(wanted) as (keyof typeof wanted)[])
       if (now[field] !== wanted[field])
         this.violated(`I5: not held, and ${field} is ${now[field]} instead of ${wanted[field]}`);
+  }
+
+  /** Without steps only a version comes that was whole before: the stable one, or one within the window. */
+  private seeFree(deployment: Deployment, before: Deployment): void {
+    const version = versionOf(deployment.spec.template);
+    const sets = this.world.replicaSets.filter(({ spec }) => (spec.replicas ?? 0) > 0);
+    const [only] = sets;
+    const whole =
+      only?.spec.replicas === deployment.spec.replicas && only?.status?.availableReplicas === only?.spec.replicas;
+    if (sets.length === 1 && whole && versionOf(only?.spec.template) === version) this.wholes.add(version);
+    const { spec, metadata, status } = this.world.rolloutOf() ?? {};
+    const governs = spec !== undefined && spec.disabled !== true && metadata?.deletionTimestamp === undefined;
+    const known = status?.phase === 'Healthy' || status?.phase === 'Progressing';
+    if (versionOf(before.spec.template) === version || !governs || !known || this.world.now < this.unguardedUntil)
+      return;
+    if (!this.wholes.has(version)) this.violated(`I7: ${version} came without steps, and never had all Pods before`);
+    else this.cameBack += 1;
   }
 
   /** A step begins, or a new release: what exists now is not ours to take back. */

@@ -1,10 +1,12 @@
 // A random history as data: what a Deployment is like, and what people and bad luck do to it. One seed, one plan.
-import type { CanaryStep, IntOrString } from '../../src/api/types.ts';
+import type { CanaryStep, IntOrString, RollbackWindow } from '../../src/api/types.ts';
 
 export type Action =
   | { readonly do: 'release'; readonly broken: boolean }
   | { readonly do: 'rollback' }
   | { readonly do: 'approve' }
+  /** So many versions back, whatever became of that version. */
+  | { readonly do: 'back'; readonly by: number }
   | { readonly do: 'scale'; readonly by: number }
   | { readonly do: 'settings'; readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString }
   | { readonly do: 'pause' }
@@ -23,6 +25,7 @@ export interface Plan {
   readonly maxUnavailable: IntOrString;
   readonly minReadySeconds: number;
   readonly steps: readonly CanaryStep[];
+  readonly rollbackWindow?: RollbackWindow;
   /** What happens, and how long before it. */
   readonly actions: readonly { readonly afterMs: number; readonly action: Action }[];
   /** Each request, and each line of a watch, meets with trouble this often. */
@@ -82,14 +85,46 @@ export function planOf(seed: number): Plan {
     { afterMs: 0, action: { do: 'release', broken: random() < 0.25 } as Action },
     ...Array.from({ length: count }, () => ({ afterMs: random() < 0.5 ? 200 + below(1500) : 4000, action: action() })),
   ];
+  const window = windowOf(seed);
   return {
     seed,
     replicas: 1 + below(12),
     ...limits(),
     minReadySeconds: oneOf([0, 0, 2, 30]),
     steps: oneOf(STEPS),
-    actions,
+    actions: window ? goingBack(actions, window.random) : actions,
+    ...(window && { rollbackWindow: window.rollbackWindow }),
     trouble: oneOf([0, 0.02, 0.06]),
     ending: oneOf(['complete', 'complete', 'complete', 'rollback', 'delete', 'disable']),
   };
 }
+
+const WINDOWS: readonly RollbackWindow[] = [
+  { revisions: 1 },
+  { revisions: 10 },
+  { seconds: 8 },
+  { revisions: 2, seconds: 60 },
+];
+
+/** Every third history has a window, from random numbers of its own: the others stay as they were. */
+function windowOf(
+  seed: number,
+): { readonly rollbackWindow: RollbackWindow; readonly random: () => number } | undefined {
+  if (seed % 3 !== 1) return undefined;
+  const random = randomOf(seed ^ 0x1b873593);
+  return { rollbackWindow: WINDOWS[Math.floor(random() * WINDOWS.length)]!, random };
+}
+
+/** More approvals, so that releases end, and changes back in between. */
+const goingBack = (actions: Plan['actions'], random: () => number): Plan['actions'] =>
+  actions.flatMap((one, i): Plan['actions'] => {
+    const dice = random();
+    const approve = { afterMs: 4000, action: { do: 'approve' } } as const;
+    if (i === 0) return [one, approve, approve, approve];
+    if (dice < 0.4)
+      return [
+        one,
+        { afterMs: 300 + Math.floor(random() * 6000), action: { do: 'back', by: 1 + Math.floor(random() * 3) } },
+      ];
+    return dice < 0.7 ? [one, approve, approve] : [one];
+  });

@@ -20,6 +20,7 @@ describe('Rollouts in a list', () => {
       progress: { step: 1, steps: 3, updated: 1, replicas: 4 },
       releaseId: 'r1',
       author: 'anna',
+      images: ['web:v2'],
       message: 'step 1/3 done',
     });
     assert.deepEqual(
@@ -47,9 +48,18 @@ describe('Rollouts in a list', () => {
 describe('releases in a history', () => {
   it('have the revision that keeps their version, and in progress the version that the status names', () => {
     const approvals = [{ step: 1, rolloutID: 'r2', revision: 'v2', user: 'anna', time: ago(30) }];
+    const brokenGlass = [{ user: 'eve', reason: 'outage 7', time: ago(800) }];
     const history = [
       { rolloutID: 'r2', revision: '', startTime: ago(90), approvals },
-      { rolloutID: '', revision: 'v1', author: 'bea', startTime: ago(900), endTime: ago(600), outcome: 'Completed' },
+      {
+        rolloutID: '',
+        revision: 'v1',
+        author: 'bea',
+        startTime: ago(900),
+        endTime: ago(600),
+        outcome: 'Completed',
+        brokenGlass,
+      },
       { rolloutID: 'r0', revision: 'v0', startTime: ago(9000), endTime: ago(8000), outcome: 'RolledBack' },
     ];
     const of = rollout(progressing({ canaryRevision: 'v2' }, { history }));
@@ -62,7 +72,9 @@ describe('releases in a history', () => {
         startedAt: NOW - 90_000,
         endedAt: undefined,
         outcome: undefined,
+        bypassed: undefined,
         approvals,
+        brokenGlass: [],
       },
       {
         revision: '6',
@@ -72,7 +84,9 @@ describe('releases in a history', () => {
         startedAt: NOW - 900_000,
         endedAt: NOW - 600_000,
         outcome: 'Completed',
+        bypassed: undefined,
         approvals: [],
+        brokenGlass,
       },
       {
         revision: undefined,
@@ -82,7 +96,9 @@ describe('releases in a history', () => {
         startedAt: NOW - 9_000_000,
         endedAt: NOW - 8_000_000,
         outcome: 'RolledBack',
+        bypassed: undefined,
         approvals: [],
+        brokenGlass: [],
       },
     ]);
   });

@@ -25,6 +25,13 @@ export const ROLLOUT_EXAMPLES: Readonly<Record<string, object[]>> = {
       failureThreshold: '10%',
       stepDeadlineSeconds: 300,
       onFailure: 'Rollback',
+      rollbackWindow: { revisions: 1 },
+    }),
+  ],
+  'spec.strategy.canary.rollbackWindow': [
+    canary({
+      steps: [{ replicas: 1 }, { replicas: '100%' }],
+      rollbackWindow: { revisions: 2, seconds: 86_400 },
     }),
   ],
   'spec.strategy.canary.steps[]': [
@@ -54,6 +61,7 @@ export const POLICY_EXAMPLES: Readonly<Record<string, object[]>> = {
         windows: { deny: [window] },
         maxConcurrentReleases: 3,
         protectInFlight: true,
+        rollbackWindow: { maxRevisions: 1 },
         breakGlass: { groups: ['sre-oncall'] },
       },
     },
@@ -69,6 +77,7 @@ export const POLICY_EXAMPLES: Readonly<Record<string, object[]>> = {
   'spec.match.workloadSelector.matchExpressions[]': [
     match({ workloadSelector: { matchExpressions: [{ key: 'tier', operator: 'In', values: ['frontend'] }] } }),
   ],
+  'spec.rollbackWindow': [{ spec: { rollbackWindow: { maxRevisions: 1, maxSeconds: 86_400 } } }],
   'spec.steps': [
     { spec: { steps: { maxFirstStep: 1, maxIncrement: '50%', minSteps: 3, minPauseSeconds: 600, manual: 'First' } } },
   ],

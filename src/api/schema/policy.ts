@@ -118,6 +118,13 @@ const spec = object('Rules for releases.', {
   protectInFlight: flag(
     'true: during a release, its Rollout cannot be deleted, disabled or loosened, and the Deployment cannot be scaled to 0. Default false.',
   ),
+  rollbackWindow: object(
+    'Limits of rollbackWindow, with which a Rollout goes back to a completed version without steps.',
+    {
+      maxRevisions: int32('Maximum of revisions. 0 forbids rollbackWindow.', { minimum: 0, maximum: 10 }),
+      maxSeconds: int32('Maximum of seconds. 0 forbids rollbackWindow.', { minimum: 0, maximum: MAX_SECONDS }),
+    },
+  ),
   breakGlass: object(
     'Groups whose members are exempt from this policy if the change has the annotation tranche.dev/break-glass: "<reason>".',
     { groups: names('The groups.') },

@@ -114,6 +114,19 @@ const failurePolicy = {
   ),
 };
 
+const rollbackWindow = object(
+  'A change back to a completed version within these limits is rolled out immediately, without steps. Without rollbackWindow, it goes through the steps.',
+  {
+    revisions: int32('How many completed versions before the stable one, 1 to 10.', { minimum: 1, maximum: 10 }),
+    seconds: int32('How long ago the version was replaced, in seconds, at most 31536000 (a year).', { minimum: 1 }),
+  },
+  {
+    'x-kubernetes-validations': [
+      { rule: 'has(self.revisions) || has(self.seconds)', message: 'revisions or seconds is required' },
+    ],
+  },
+);
+
 const trafficFields = { trafficRoutings, disableGenerateCanaryService };
 
 const canaryV1beta1 = object(
@@ -122,6 +135,7 @@ const canaryV1beta1 = object(
     steps: steps(stepV1beta1),
     failureThreshold,
     ...failurePolicy,
+    rollbackWindow,
     ...trafficFields,
     trafficRoutingRef: nameText(
       'Name of a TrafficRouting. Refused: traffic routing is not supported yet.',
@@ -192,6 +206,7 @@ const specV1alpha1 = object(
             ]),
             failureThreshold,
             ...failurePolicy,
+            rollbackWindow,
             ...trafficFields,
             patchPodTemplateMetadata,
           },
@@ -253,6 +268,10 @@ const canaryStatus = object('The current release, or the last one.', {
   releasedRolloutID: text('Id of the last release, if another id was set on the Deployment after its end.'),
   grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it started.', {}),
   stepReplicas: int32('spec.replicas of the workload when the step started, updated when the step completes.'),
+  undoTo: text(
+    'Write the templateDigest of a completed version to approve that it is restored without steps. It is recorded in approvals.',
+  ),
+  restores: text('Why an earlier version is being restored without steps: Window (rollbackWindow) or Approval.'),
 });
 
 const conditions = list(
@@ -283,6 +302,7 @@ const history = list(
       endTime: time('End of the release.'),
       outcome: text('Result of the release.'),
       approvals,
+      bypassed: text('How Pods were updated without the steps.'),
       brokenGlass: list(
         'Exceptions from policies.',
         object('An exception.', { user: text('The user.'), reason: text('The reason.'), time: time('The time.') }),
@@ -297,6 +317,20 @@ const history = list(
   ),
 );
 
+const completedVersions = list(
+  'The versions that a change can go back to without steps, within rollbackWindow or with an approval. The last stable one is first.',
+  object(
+    'A version whose release went through all steps, or that ran when the Rollout was created.',
+    {
+      templateDigest: text('sha256 of the template.'),
+      revision: text('pod-template-hash.'),
+      completedTime: time('End of its release.'),
+      replacedTime: time('When another version became the stable one.'),
+    },
+    { required: ['templateDigest', 'completedTime'] },
+  ),
+);
+
 const statusOf = (extra: Readonly<Record<string, JsonSchema>>): JsonSchema =>
   object('State of the release. The operator writes it. To approve, write canaryStatus.currentStepState.', {
     observedGeneration: int64('Generation of the Rollout that this status describes.'),
@@ -305,6 +339,7 @@ const statusOf = (extra: Readonly<Record<string, JsonSchema>>): JsonSchema =>
     conditions,
     canaryStatus,
     history,
+    completedVersions,
     ...extra,
   });
 

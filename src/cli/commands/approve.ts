@@ -2,7 +2,7 @@
 import { EVENTS, ROLLOUTS } from '../../api/resources.ts';
 import type { Rollout } from '../../api/types.ts';
 import { stepsOf } from '../../view/state.ts';
-import { change, describeStep, follow, inSteps, patchStatus, whileFrozen } from '../act.ts';
+import { approvalOf, change, describeStep, follow, inSteps, whileFrozen } from '../act.ts';
 import type { Cluster } from '../cluster.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -43,7 +43,7 @@ async function approveStep(context: Context, flags: ApproveFlags, name: string):
       throw new CliError(`cannot approve: ${of} is not waiting yet: ${rollout.status?.message}; ${follow(rollout)}`);
     const next = status.nextStepIndex >= 1 ? status.nextStepIndex : index + 1;
     return {
-      write: patchStatus(rollout, { currentStepState: 'StepReady' }),
+      write: approvalOf(rollout),
       says: async (answer) => {
         const { furtherApprovals } = await import('../policies.ts');
         const further = await furtherApprovals(await context.cluster(), rollout, deployment, answer);

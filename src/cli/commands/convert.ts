@@ -1,4 +1,5 @@
 // `kubectl tranche convert`: converts resources of Argo Rollouts and Flagger.
+import { plural } from '../../engine/lib/text.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -6,35 +7,48 @@ import { FILES } from '../flags.ts';
 
 export const convert = defineCommand({
   description:
-    'Converts Rollouts of Argo Rollouts and Canaries of Flagger to Deployments and Rollouts. Lists fields without a counterpart on standard error.',
+    'Converts Rollouts of Argo Rollouts and Canaries of Flagger to Deployments and Rollouts, and prints them. Lists on standard error what is not ' +
+    'carried over, and ends with a count. What has no counterpart, such as analysis, becomes a step that waits for approval.',
   arguments: [FILES],
+  options: [['--strict', 'Fail if something is not carried over']],
   examples: ['kubectl tranche convert argo-rollout.yaml > tranche.yaml'],
   offline: true,
   run: convertFiles,
 });
 
-async function convertFiles({ io }: Context, _: object, files: readonly string[]): Promise<number> {
+async function convertFiles({ io }: Context, flags: { strict?: boolean }, files: readonly string[]): Promise<number> {
   const { parseObjects, readAll } = await import('../files/read.ts');
   const { checkContents } = await import('../files/check.ts');
   const { convertObject, isRollout, nameOf } = await import('../convert/convert.ts');
   const { stringify } = await import('yaml');
   const found = await readAll(io, files);
   const all = found.map(({ object }) => object);
+  let converted = 0;
+  let lost = 0;
   const objects = found.flatMap(({ object, place }) => {
-    const converted = convertObject(object, all);
+    const { objects: made, remarks } = convertObject(object, all);
     const { file, line } = place('kind');
-    for (const note of converted?.notes ?? [])
-      io.err(`${file}:${line}: ${String(object['kind'])} ${nameOf(object)}: ${note}\n`);
-    return converted?.objects ?? [];
+    for (const remark of remarks)
+      io.err(
+        `${file}:${line}: ${remark.lost ? 'not carried' : 'note'}: ${String(object['kind'])} ${nameOf(object)}: ${remark.text}\n`,
+      );
+    if (made.length > 0) converted += 1;
+    lost += remarks.filter((remark) => remark.lost).length;
+    return made;
   });
-  if (!objects.some(isRollout))
+  const counts = `${plural(converted, 'object')} converted, ${plural(lost, 'thing')} not carried`;
+  if (!objects.some(isRollout)) {
+    io.err(`${counts}\n`);
     throw new CliError(
       `nothing to convert: no Rollout of argoproj.io and no Canary of flagger.app in ${files.join(', ')}`,
     );
+  }
   const text = objects.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
   io.data(text);
   // The result must pass the same validation as any Rollout.
   const { findings } = await checkContents(parseObjects('the result', text), io.now());
   for (const { level, message } of findings) io.err(`${level}: ${message}\n`);
-  return findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.done;
+  io.err(`${counts}\n`);
+  const fails = findings.some(({ level }) => level === 'error') || (flags.strict === true && lost > 0);
+  return fails ? EXIT.failed : EXIT.done;
 }

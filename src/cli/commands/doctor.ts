@@ -4,12 +4,13 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { NOT_CHECKED, type Finding } from '../doctor/finding.ts';
 import { EXIT } from '../exit.ts';
-import { DATA_OUTPUT } from '../flags.ts';
+import { DATA_OUTPUT, parseDuration } from '../flags.ts';
 import { isTable, parseFormat, printData } from '../output.ts';
 import { oneLine } from '../paint.ts';
 
 interface DoctorFlags {
   readonly systemNamespace?: string;
+  readonly wait?: string;
   readonly output?: string;
 }
 
@@ -19,15 +20,20 @@ export const doctor = defineCommand({
     'problem. It works even if Tranche is not running. The exit code is 1 if there is a problem.',
   options: [
     ['--system-namespace <name>', 'Namespace of the installation; default: as in the webhook configurations'],
+    ['--wait <time>', 'Check again until there is no problem, at most for this time, such as 2m'],
     DATA_OUTPUT,
   ],
+  examples: ['kubectl tranche doctor', 'kubectl tranche doctor --wait=2m   # after helm upgrade'],
   run: examine,
 });
 
 async function examine(context: Context, flags: DoctorFlags): Promise<number> {
   const format = parseFormat(flags.output, ['table', 'json', 'yaml']);
+  const waitMs = flags.wait === undefined ? 0 : parseDuration(flags.wait, '--wait');
   const { findAll } = await import('../doctor/findings.ts');
-  const findings = await findAll(context, flags.systemNamespace);
+  const { untilWell } = await import('../doctor/wait.ts');
+  const findings = await untilWell(context, waitMs, () => findAll(context, flags.systemNamespace));
+  if (findings === undefined) return EXIT.interrupted;
   const problems = findings.filter(({ level }) => level === 'problem').length;
   if (isTable(format)) print(context, findings, problems);
   else await printData(context, format, findings);

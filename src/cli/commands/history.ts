@@ -1,4 +1,5 @@
 // `kubectl tranche history`: shows the last releases and the revisions that can be restored.
+import { UNDO_STEP } from '../../engine/release/completed.ts';
 import type { HistoryRow } from '../../view/history.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -6,10 +7,11 @@ import { EXIT } from '../exit.ts';
 import { OUTPUT, ROLLOUT } from '../flags.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
 import { gather, getRollout } from '../resources.ts';
-import { duration, table } from '../text.ts';
+import { ago, duration, table } from '../text.ts';
 
 export const history = defineCommand({
-  description: 'Shows the last ten releases with their author, start, duration, outcome and approvals.',
+  description:
+    'Shows the last ten releases with their author, start, duration, outcome and approvals. -o wide adds the times of the approvals, and who broke the glass of a policy, with the reason.',
   arguments: [ROLLOUT],
   options: [OUTPUT],
   run: showHistory,
@@ -26,7 +28,12 @@ async function showHistory(context: Context, flags: { output?: string }, name: s
   else {
     const { historyRows } = await import('../../view/history.ts');
     const rows = historyRows(await gather(cluster, rollout, io.now()));
-    io.out(table([HEAD, ...rows.map((row) => cellsOf(row, io.now(), format === 'wide'))]));
+    io.out(
+      table([
+        format === 'wide' ? [...HEAD, 'BROKEN GLASS'] : HEAD,
+        ...rows.map((row) => cellsOf(row, io.now(), format === 'wide')),
+      ]),
+    );
   }
   return EXIT.done;
 }
@@ -38,14 +45,17 @@ const cellsOf = (row: HistoryRow, now: number, wide: boolean): string[] => [
   row.releaseId ?? '-',
   row.podTemplateHash ?? '-',
   row.author ?? '-',
-  row.startedAt === undefined ? '-' : `${duration(now - row.startedAt)} ago`,
+  row.startedAt === undefined ? '-' : ago(now - row.startedAt),
   row.startedAt === undefined ? '-' : duration((row.endedAt ?? now) - row.startedAt),
-  row.outcome ?? 'in progress',
+  `${row.outcome ?? 'in progress'}${row.bypassed === undefined ? '' : ` (${row.bypassed})`}`,
   approvers(row, wide),
+  ...(wide ? [row.brokenGlass.map(({ user, reason, time }) => `${user}: ${reason} at ${time}`).join(', ') || '-'] : []),
 ];
 
 /** If a person approved a step twice, because its plan had changed, the name appears once. With times, it appears twice. */
 const approvers = ({ approvals }: HistoryRow, wide: boolean): string => {
-  const texts = approvals.map(({ step, user, time }) => `${step}: ${user}${wide ? ` at ${time}` : ''}`);
+  const texts = approvals.map(
+    ({ step, user, time }) => `${step === UNDO_STEP ? 'undo' : step}: ${user}${wide ? ` at ${time}` : ''}`,
+  );
   return [...new Set(texts)].join(', ') || '-';
 };

@@ -19,7 +19,8 @@ interface ListFlags {
 }
 
 export const list = defineCommand({
-  description: 'Lists Rollouts with their step, new Pods and state, and what each one waits for.',
+  description:
+    'Lists Rollouts with their step, new Pods and state, and what each one waits for. -o wide adds the release, its author, and the images.',
   options: [
     ALL_NAMESPACES,
     [

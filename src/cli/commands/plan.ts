@@ -20,12 +20,12 @@ export const plan = defineCommand({
   description:
     'Shows what each step of the next release will do: new and old Pods, the maximum of surge and unavailable Pods, where the release waits, and how ' +
     'long the last releases took. The same engine runs the release. With -f, it plans a changed Deployment. If the files contain both a Rollout and its ' +
-    'Deployment, it needs no cluster.',
+    'Deployment, it needs no cluster. ReleasePolicies in the files are applied, too.',
   arguments: [['[rollout]', 'Name of the Rollout, or deployment/NAME; not needed if -f contains the Rollout']],
   options: [
     [
       '-f, --filename <file>',
-      'YAML or JSON file with a new Deployment, a Rollout, or both; "-" is standard input; may be repeated',
+      'YAML or JSON file with a new Deployment, a Rollout, or both, and with policies; "-" is standard input; may be repeated',
       { repeated: true },
     ],
     ['--replicas <number>', 'Plan for this number of replicas'],
@@ -44,7 +44,11 @@ async function showPlan(context: Context, flags: PlanFlags, name: string | undef
   if (flags.replicas !== undefined && !/^[1-9]\d{0,5}$/.test(flags.replicas))
     throw usageError(`invalid --replicas "${flags.replicas}": write a number, 1 or more`);
   const { subjectOf } = await import('../plan/subject.ts');
-  const { notesOf, policyNotesOf } = await import('../plan/notes.ts');
+  const { notesOf } = await import('../plan/notes.ts');
+  const { policiesOf } = await import('../plan/policies.ts');
+  const { policyNotes } = await import('../policies.ts');
+  const { approvalPolicies } = await import('../../engine/policy/approval.ts');
+  const { createCalendar } = await import('../../schedule/calendar.ts');
   const { experienceOf, planRelease } = await import('../../engine/steps/plan.ts');
   const subject = await subjectOf(context, flags.filename ?? [], name);
   const { replicas = 1 } = subject.deployment.spec;
@@ -54,9 +58,16 @@ async function showPlan(context: Context, flags: PlanFlags, name: string | undef
         `must be between 0 and ${MAX_PODS}; write the number of Pods`,
     );
   const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
-  const planned = planRelease(subject.rollout, subject.deployment, size);
+  const { policies, doubts } = await policiesOf(context, subject);
+  const approval = approvalPolicies(policies).length > 0;
+  const planned = planRelease(subject.rollout, subject.deployment, { size, approval });
   const experience = experienceOf(subject.rollout.status?.history);
-  const notes = [...notesOf(subject, planned, experience), ...(await policyNotesOf(context, subject, size))];
+  const granting = () => ({ policies, now: context.io.now() });
+  const notes = [
+    ...notesOf(subject, planned, experience, granting),
+    ...policyNotes(policies, subject.rollout, size, context.io.now(), createCalendar()),
+    ...doubts,
+  ];
   const data = { ...planned, ...(experience ? { experience } : {}), notes };
   if (isTable(format)) print(context, subject, planned, notes, format === 'wide');
   else await printData(context, format, data, [rolloutName(subject.rollout)]);
@@ -71,6 +82,8 @@ function print(
   wide: boolean,
 ): void {
   const { replicas, limits, steps } = plan;
+  const listed = notes.map((note) => `- ${note}\n`).join('');
+  if (replicas === 0) return io.out(listed);
   io.out(
     `${paint('bold', rollout.metadata.name)} releases ${pods(replicas)} of Deployment ${deployment.metadata.name} in ` +
       `${plural(steps.length, 'step')} (maxSurge ${limits.surge}, maxUnavailable ${limits.unavailable})\n\n`,
@@ -101,5 +114,5 @@ function print(
       ]),
     ]),
   );
-  if (notes.length > 0) io.out(`\n${notes.map((note) => `- ${note}\n`).join('')}`);
+  if (notes.length > 0) io.out(`\n${listed}`);
 }

@@ -45,7 +45,7 @@ export const takeover = defineCommand({
       '--finish',
       'If no Rollout continues the release: update all Pods to the current template, in a normal rolling update',
     ],
-    ['--rollback', 'If no Rollout continues the release: go back to the previous version, in a normal rolling update'],
+    ['--rollback', 'If no Rollout continues the release: go back to the stable version, in a normal rolling update'],
     [
       '--timeout <time>',
       'Time to wait until the Deployment controller has processed the last change',

@@ -6,17 +6,34 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../exit.ts';
 import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
+import type { Version, Versions } from '../put-back.ts';
 
 export const undo = defineCommand({
   description:
-    'Restores an earlier template of the Deployment. It also works during a release, where "kubectl rollout undo" fails: then it restores the version ' +
-    'before the release natively, at once. Otherwise it restores the previous revision, which goes through the steps like any other change.',
+    'Restores an earlier template of the Deployment. It also works during a release, where "kubectl rollout undo" fails: then it restores the stable ' +
+    'version immediately. Otherwise it restores the previous revision, which goes through the steps like any other change, or is restored immediately ' +
+    'within the rollbackWindow of the Rollout. With --now, a version that was completed before is restored immediately. This counts as approval, like finish.',
   arguments: [ROLLOUT],
-  options: [['--to-revision <number>', 'Revision of the Deployment to restore (see history)'], DRY_RUN],
-  async run(context: Context, flags: { toRevision?: string; dryRun?: string }, name: string) {
+  options: [
+    ['--to-revision <number>', 'Revision of the Deployment to restore (see history)'],
+    [
+      '--now',
+      'Restore immediately, without steps; only a version that was completed before; requires the right to approve',
+    ],
+    DRY_RUN,
+  ],
+  examples: ['kubectl tranche undo web', 'kubectl tranche undo web --now'],
+  async run(context: Context, flags: { toRevision?: string; now?: boolean; dryRun?: string }, name: string) {
     const dryRun = parseDryRun(flags.dryRun);
     const revision = flags.toRevision === undefined ? undefined : parseRevision(flags.toRevision);
     const { putBack, stableOf, versionOf } = await import('../put-back.ts');
+    if (flags.now === true) {
+      const { undoNow } = await import('../undo-now.ts');
+      const choose = ({ sets, deployment }: Versions): Version =>
+        versionOf(byRevision(sets, revision!, deployment, true));
+      const code = await undoNow(context, name, dryRun, revision === undefined ? undefined : choose);
+      if (code !== undefined) return code;
+    }
     return putBack(context, name, dryRun, (found) => {
       const { rollout, deployment, held, sets } = found;
       if (revision !== undefined) return versionOf(byRevision(sets, revision, deployment));
@@ -40,7 +57,12 @@ function previous(sets: readonly ReplicaSet[], deployment: Deployment): ReplicaS
   return last;
 }
 
-function byRevision(sets: readonly ReplicaSet[], revision: number, deployment: Deployment): ReplicaSet {
+function byRevision(
+  sets: readonly ReplicaSet[],
+  revision: number,
+  deployment: Deployment,
+  current = false,
+): ReplicaSet {
   const found = sets.find((set) => revisionOf(set) === revision);
   const name = deployment.metadata.name;
   if (found === undefined) {
@@ -49,7 +71,7 @@ function byRevision(sets: readonly ReplicaSet[], revision: number, deployment: D
       `${name} has no revision ${revision}; existing revisions: ${known.sort((a, b) => a - b).join(', ') || 'none'}`,
     );
   }
-  if (sameTemplate(found.spec.template, deployment.spec.template))
+  if (!current && sameTemplate(found.spec.template, deployment.spec.template))
     throw new CliError(`${name} is already at revision ${revision}`);
   return found;
 }

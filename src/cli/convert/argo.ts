@@ -1,8 +1,63 @@
-// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods.
+// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods. What has no counterpart becomes a wait for approval.
 import type { Json } from '../../api/json.ts';
-import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted } from './types.ts';
+import { deploymentOf } from './argo-deployment.ts';
+import {
+  asList,
+  asObject,
+  deadlineOf,
+  hold,
+  lost,
+  metadataOf,
+  note,
+  ownMetadata,
+  rollout,
+  secondsOf,
+  type Converted,
+  type Remark,
+  type Step,
+} from './types.ts';
 
-const DEPLOYMENT_FIELDS = [
+export function convertArgo(object: Json): Converted {
+  const metadata = asObject(object['metadata']) ?? {};
+  const spec = asObject(object['spec']) ?? {};
+  const strategy = asObject(spec['strategy']) ?? {};
+  const canary = asObject(strategy['canary']);
+  const deployment = deploymentOf(metadataOf(metadata), spec, canary ?? {});
+  const remarks: Remark[] = [...inMetadata(metadata), ...inSpec(spec), ...deployment.remarks];
+  const steps: Step[] = canary ? stepsOf(canary, remarks) : [];
+  for (const name of Object.keys(strategy).filter((one) => one !== 'canary'))
+    remarks.push(...withoutCounterpart(`spec.strategy.${name}`, asObject(strategy[name]) ?? {}));
+  if (!canary) {
+    hold(steps);
+    remarks.push(
+      lost(
+        `spec.strategy: only canary releases are supported: the first step updates one Pod and waits for approval, then all others follow; write your own steps`,
+      ),
+    );
+  }
+  const { name, namespace } = metadata;
+  // Without a Deployment that has them, labels and annotations stay on the Rollout.
+  const own = deployment.object ? { name, ...(namespace === undefined ? {} : { namespace }) } : metadataOf(metadata);
+  const failure = spec['progressDeadlineAbort'] === true ? { onFailure: 'Rollback' } : {};
+  const made = rollout(own, deployment.name, {
+    steps,
+    canary: { ...deadlineOf(spec['progressDeadlineSeconds']), ...failure, ...windowOf(spec) },
+    paused: spec['paused'] === true,
+  });
+  return { objects: [...(deployment.object ? [deployment.object] : []), made], remarks };
+}
+
+function* inMetadata(metadata: Json): Generator<Remark> {
+  for (const key of Object.keys(asObject(metadata['annotations']) ?? {}))
+    if (key.startsWith('notifications.argoproj.io/'))
+      yield lost(
+        `metadata.annotations[${key}]: use the Events of the Rollout, and the metrics and alerts of the chart`,
+      );
+  yield* ownMetadata(metadata);
+}
+
+/** Fields of spec that are converted here or in argo-deployment.ts. */
+const SPEC_KNOWN = new Set([
   'replicas',
   'selector',
   'template',
@@ -10,143 +65,141 @@ const DEPLOYMENT_FIELDS = [
   'revisionHistoryLimit',
   'paused',
   'progressDeadlineSeconds',
-] as const;
+  'progressDeadlineAbort',
+  'rollbackWindow',
+  'workloadRef',
+  'strategy',
+]);
 
-/** Fields of spec that are converted, or whose loss has no effect. */
-const SPEC_KNOWN = new Set<string>([...DEPLOYMENT_FIELDS, 'workloadRef', 'strategy']);
-const CANARY_KNOWN = new Set(['steps', 'maxSurge', 'maxUnavailable']);
-
-export function convertArgo(object: Json): Converted {
-  const metadata = metadataOf(asObject(object['metadata']));
-  const spec = asObject(object['spec']) ?? {};
-  const strategy = asObject(spec['strategy']) ?? {};
-  const notes: string[] = [];
-  for (const key of Object.keys(asObject(asObject(object['metadata'])?.['annotations']) ?? {}))
-    if (key.startsWith('notifications.argoproj.io/'))
-      notes.push(
-        `metadata.annotations[${key}]: use the Events of the Rollout, and the metrics and alerts of the chart`,
-      );
-  const canary = asObject(strategy['canary']) ?? {};
-  if (strategy['blueGreen'] !== undefined)
-    notes.push(
-      'spec.strategy.blueGreen: blue-green releases are not supported; all Pods are released in one step: write your own steps',
-    );
-  for (const field of Object.keys(spec))
-    if (!SPEC_KNOWN.has(field)) notes.push(`spec.${field}: ${SPEC_NOTES[field] ?? 'has no counterpart'}`);
-  for (const field of Object.keys(canary))
-    if (!CANARY_KNOWN.has(field))
-      notes.push(`spec.strategy.canary.${field}: ${CANARY_NOTES[field] ?? 'has no counterpart'}`);
-  const written = asList(canary['steps']);
-  if (strategy['canary'] !== undefined && written.length === 0)
-    notes.push('spec.strategy.canary: has no steps; all Pods are released in one step: write your own steps');
-  const full = asObject(canary['trafficRouting'])?.['maxTrafficWeight'];
-  const steps = stepsOf(written, typeof full === 'number' && full > 0 ? full : 100, notes);
-  const deployment = deploymentOf(metadata, spec, canary, notes);
-  return {
-    objects: [
-      ...(deployment.object ? [deployment.object] : []),
-      rollout(
-        metadata,
-        deployment.name,
-        steps,
-        spec['progressDeadlineAbort'] === true ? { onFailure: 'Rollback' } : {},
-      ),
-    ],
-    notes,
-  };
+/** A Rollout has ten versions to go back to. */
+function windowOf(spec: Json): Json | undefined {
+  const revisions = asObject(spec['rollbackWindow'])?.['revisions'];
+  return typeof revisions === 'number' && revisions >= 1
+    ? { rollbackWindow: { revisions: Math.min(10, revisions) } }
+    : undefined;
 }
 
-const SPEC_NOTES: Readonly<Record<string, string>> = {
-  analysis: 'analysis by metrics is not supported; failing Pods stop a step (stepDeadlineSeconds, onFailure)',
+const SPEC_LOST: Readonly<Record<string, string>> = {
+  analysis: 'analysis by metrics is not supported, so there are no runs to keep',
   restartAt: 'use kubectl tranche restart',
-  rollbackWindow: 'rollbacks always happen at once, not in steps',
-  progressDeadlineAbort: 'becomes spec.strategy.canary.onFailure: Rollback',
 };
 
-const CANARY_NOTES: Readonly<Record<string, string>> = {
+function* inSpec(spec: Json): Generator<Remark> {
+  for (const field of Object.keys(spec))
+    if (!SPEC_KNOWN.has(field)) yield lost(`spec.${field}: ${SPEC_LOST[field] ?? 'has no counterpart'}`);
+  if (spec['progressDeadlineSeconds'] !== undefined)
+    yield note(
+      'spec.progressDeadlineSeconds: becomes spec.strategy.canary.stepDeadlineSeconds, to which minReadySeconds are added',
+    );
+  if (windowOf(spec) !== undefined)
+    yield note('spec.rollbackWindow: becomes spec.strategy.canary.rollbackWindow; it counts completed versions only');
+  else if (spec['rollbackWindow'] !== undefined)
+    yield lost('spec.rollbackWindow: has no revisions, so earlier versions go through the steps');
+  if (spec['paused'] === true) yield note('spec.paused: becomes spec.strategy.paused of the Rollout');
+  if (spec['progressDeadlineAbort'] === true)
+    yield note('spec.progressDeadlineAbort: becomes spec.strategy.canary.onFailure: Rollback');
+}
+
+const CANARY_KNOWN = new Set(['steps', 'maxSurge', 'maxUnavailable']);
+
+const CANARY_LOST: Readonly<Record<string, string>> = {
   trafficRouting:
     'traffic routing is not supported: a weight becomes the same percentage of Pods, and the Service sends requests to all Pods',
   canaryService: 'there is no canary Service; Pods of a release have the label rollouts.kruise.io/rollout-id',
   stableService:
     'there is no stable Service; after you remove Argo Rollouts, remove rollouts-pod-template-hash from the selector of the remaining Service',
-  analysis: 'analysis by metrics is not supported; failing Pods stop a step (stepDeadlineSeconds, onFailure)',
+  analysis:
+    'analysis by metrics is not supported: each step waits for approval; run the queries before kubectl tranche approve',
   antiAffinity: 'add it to the Pod template',
   canaryMetadata: 'Pods of a release have the labels rollouts.kruise.io/rollout-id and rollout-batch-id',
   dynamicStableScale: 'always on: old Pods are removed when new Pods are available',
+  pingPong: 'there are no ping and pong Services; one Service selects the Pods of both versions',
   replicaProgressThreshold: 'all Pods of a step must be available; use failureThreshold',
   scaleDownDelaySeconds: 'old Pods are removed when new Pods are available',
+  abortScaleDownDelaySeconds: 'after a rollback, new Pods are removed when old Pods are available',
 };
 
+/** Names what the object has, such as a Service: `"web-canary"`. */
+const named = (value: unknown): string => {
+  if (typeof value === 'string') return ` ${JSON.stringify(value)}`;
+  const keys = Object.keys(asObject(value) ?? {});
+  return keys.length > 0 ? ` (${keys.join(', ')})` : '';
+};
+
+const withoutCounterpart = (at: string, fields: Json): Remark[] =>
+  Object.keys(fields).length === 0
+    ? [lost(`${at}: has no counterpart`)]
+    : Object.entries(fields).map(([field, value]) =>
+        lost(`${at}.${field}${named(value)}: has no counterpart: blue-green releases are not supported`),
+      );
+
+function stepsOf(canary: Json, remarks: Remark[]): Step[] {
+  for (const [field, value] of Object.entries(canary))
+    if (!CANARY_KNOWN.has(field))
+      remarks.push(lost(`spec.strategy.canary.${field}${named(value)}: ${CANARY_LOST[field] ?? 'has no counterpart'}`));
+  const written = asList(canary['steps']);
+  const traffic = asObject(canary['trafficRouting']);
+  const full = traffic?.['maxTrafficWeight'];
+  const steps = readSteps(written, typeof full === 'number' && full > 0 ? full : 100, traffic !== undefined, remarks);
+  if (canary['analysis'] !== undefined) {
+    for (const step of steps) if (step.weight < 100 || step.seconds !== 0) step.seconds = undefined;
+    if (steps.every(({ seconds }) => seconds !== undefined)) steps.unshift({ weight: 0, seconds: undefined });
+  } else if (written.length === 0)
+    remarks.push(note('spec.strategy.canary: has no steps: all Pods are updated in one step, as in Argo Rollouts'));
+  return steps;
+}
+
 /** A setWeight and the pauses after it become one step. `full`: the weight for all traffic. */
-function stepsOf(written: readonly unknown[], full: number, notes: string[]): Json[] {
-  const steps: { weight: number; seconds: number | undefined }[] = [];
+function readSteps(written: readonly unknown[], full: number, traffic: boolean, remarks: Remark[]): Step[] {
+  const steps: Step[] = [];
+  const waits = (text: string, which = 'the step before it'): void => {
+    const how =
+      steps.length === 0 ? 'a first step of one Pod is added, and waits for approval' : `${which} waits for approval`;
+    hold(steps);
+    remarks.push(lost(`${text}: ${how}`));
+  };
   for (const [i, raw] of written.entries()) {
     const at = `spec.strategy.canary.steps[${i}]`;
-    const [kind = '', value] = Object.entries(asObject(raw) ?? {})[0] ?? [];
+    const entries = Object.entries(asObject(raw) ?? {});
+    const [kind = '', value] = entries.length === 1 ? entries[0]! : [];
     const last = steps.at(-1);
     if (kind === 'setWeight' && typeof value === 'number') {
       const weight = Math.min(100, Math.ceil((value * 100) / full));
-      if (value <= 0) notes.push(`${at}: setWeight 0 is omitted: no Pods are new before the first step`);
-      else if (last && weight <= last.weight)
-        notes.push(`${at}: setWeight ${value} is omitted: each step must be larger than the previous one`);
-      else steps.push({ weight, seconds: 0 });
+      if (weight <= 0) waits(`${at}: setWeight ${value} has no counterpart: a step has at least one Pod`);
+      else if (last && weight < last.weight)
+        waits(`${at}: setWeight ${value} has no counterpart: updated Pods stay updated until a rollback`);
+      else if (weight === last?.weight)
+        remarks.push(note(`${at}: setWeight ${value} is the weight of the step before`));
+      else {
+        steps.push({ weight, seconds: 0 });
+        if (traffic && weight < 100 && goesOn(written[i + 1]))
+          waits(`${at}: setWeight ${value} without a pause routes traffic, but here it updates Pods`, 'the step');
+      }
     } else if (kind === 'pause') {
       const given = asObject(value)?.['duration'];
       const seconds = secondsOf(given);
-      if (!last) notes.push(`${at}: a pause before the first weight is omitted: use spec.strategy.paused`);
+      if (!last) waits(`${at}: a pause before the first weight has no counterpart`);
       else if (given === undefined || last.seconds === undefined) last.seconds = undefined;
-      else if (seconds === undefined) {
-        notes.push(`${at}: invalid duration ${JSON.stringify(given)}: the step waits for approval`);
-        last.seconds = undefined;
-      } else last.seconds += seconds;
-    } else notes.push(`${at}: ${kind || 'it'} ${STEP_NOTES[kind] ?? 'has no counterpart'}`);
+      else if (seconds === undefined) waits(`${at}: invalid duration ${JSON.stringify(given)}`, 'the step');
+      else last.seconds += seconds;
+    } else waits(`${at}: ${kind || 'it'} ${STEP_LOST[kind] ?? 'has no counterpart'}`);
   }
-  const final = steps.at(-1);
-  if (final?.weight === 100 && final.seconds !== 0)
-    notes.push(
-      'spec.strategy.canary.steps: the pause at the end is omitted: the release is done when all Pods are new',
+  const end = steps.at(-1);
+  if (end?.weight === 100 && end.seconds !== 0)
+    remarks.push(
+      note('spec.strategy.canary.steps: while the pause at the end lasts, all Pods are new; then the release is done'),
     );
-  const converted = steps.map(({ weight, seconds }) => step(`${weight}%`, weight === 100 ? undefined : seconds));
-  return final?.weight === 100 ? converted : [...converted, step('100%', undefined)];
+  return steps;
 }
 
-const STEP_NOTES: Readonly<Record<string, string>> = {
-  analysis:
-    'has no counterpart: analysis by metrics is not supported; to check the step yourself, write a pause instead',
+/** The release goes on at once to this step, without a pause. */
+const goesOn = (next: unknown): boolean => next === undefined || 'setWeight' in (asObject(next) ?? {});
+
+const STEP_LOST: Readonly<Record<string, string>> = {
+  analysis: 'has no counterpart: run its queries before kubectl tranche approve',
   experiment: 'has no counterpart',
   setCanaryScale: 'has no counterpart: the step itself sets the number of Pods',
   setHeaderRoute: 'has no counterpart: traffic routing is not supported',
   setMirrorRoute: 'has no counterpart: traffic routing is not supported',
   plugin: 'has no counterpart',
 };
-
-function deploymentOf(metadata: Json, spec: Json, canary: Json, notes: string[]): { name: string; object?: Json } {
-  const ref = asObject(spec['workloadRef']);
-  if (ref) {
-    notes.push(
-      `spec.workloadRef: Deployment "${String(ref['name'])}" stays unchanged; scale it up before you delete the Argo Rollout (scaleDown: ${String(ref['scaleDown'] ?? 'never')})`,
-    );
-    return { name: String(ref['name']) };
-  }
-  const fields = Object.fromEntries(
-    DEPLOYMENT_FIELDS.filter((field) => spec[field] !== undefined).map((field) => [field, spec[field]]),
-  );
-  const template = asObject(fields['template']);
-  if (template) fields['template'] = { ...template, metadata: withoutTimestamp(asObject(template['metadata'])) };
-  const limits = Object.fromEntries(
-    (['maxSurge', 'maxUnavailable'] as const)
-      .filter((field) => canary[field] !== undefined)
-      .map((field) => [field, canary[field]]),
-  );
-  const strategy = Object.keys(limits).length > 0 ? { strategy: { type: 'RollingUpdate', rollingUpdate: limits } } : {};
-  return {
-    name: String(metadata['name']),
-    object: { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { ...fields, ...strategy } },
-  };
-}
-
-/** Removes `creationTimestamp: null`, which some clients write into templates. */
-function withoutTimestamp(metadata: Json | undefined): Json {
-  const { creationTimestamp: _, ...rest } = metadata ?? {};
-  return rest;
-}

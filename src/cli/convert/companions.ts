@@ -1,28 +1,44 @@
-// Converts the other resources of Argo Rollouts and Flagger: autoscalers get a new target, the rest has no counterpart.
+// Converts the other objects beside Argo Rollouts and Canaries: autoscalers get a new target, the rest is named.
 import type { Json } from '../../api/json.ts';
-import { asObject, groupOf, metadataOf, type Converted } from './types.ts';
+import { asObject, groupOf, lost, metadataOf, note, type Converted } from './types.ts';
 
+const RUN_QUERIES =
+  'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve';
 const NO_COUNTERPART: Readonly<Record<string, string>> = {
-  'argoproj.io/AnalysisTemplate':
-    'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve',
-  'argoproj.io/ClusterAnalysisTemplate':
-    'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve',
+  'argoproj.io/AnalysisTemplate': RUN_QUERIES,
+  'argoproj.io/ClusterAnalysisTemplate': RUN_QUERIES,
+  'argoproj.io/AnalysisRun': RUN_QUERIES,
   'argoproj.io/Experiment': 'has no counterpart',
-  'flagger.app/MetricTemplate':
-    'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve',
+  'flagger.app/MetricTemplate': RUN_QUERIES,
   'flagger.app/AlertProvider': 'use the Events of the Rollout, and the metrics and alerts of the chart',
 };
 
-/** Undefined for other objects. `deploymentOf`: returns the Deployment that replaces an Argo Rollout. */
-export function convertCompanion(object: Json, deploymentOf: (rollout: string) => string): Converted | undefined {
+/** What to look at in objects that a release of Argo Rollouts or Flagger changes or depends on. */
+const LOOK_AT: Readonly<Record<string, string>> = {
+  Service: 'select the Pods of both versions, without rollouts-pod-template-hash and without -primary',
+  PodDisruptionBudget: 'select the Pods of both versions',
+  Ingress: 'send all requests to one Service',
+  VirtualService: 'send all requests to one Service',
+  DestinationRule: 'remove the subsets of the two versions',
+  HTTPRoute: 'send all requests to one Service',
+  TrafficSplit: 'send all requests to one Service, then delete it',
+};
+
+/** `deploymentOf`: returns the Deployment that replaces an Argo Rollout. */
+export function convertCompanion(object: Json, deploymentOf: (rollout: string) => string): Converted {
   const kind = String(object['kind']);
-  const note = NO_COUNTERPART[`${groupOf(object)}/${kind}`];
-  if (note !== undefined) return { objects: [], notes: [note] };
+  const known = NO_COUNTERPART[`${groupOf(object)}/${kind}`];
+  if (known !== undefined) return { objects: [], remarks: [lost(known)] };
   // HorizontalPodAutoscalers, and KEDA's ScaledObjects.
   const spec = asObject(object['spec']);
   const target = asObject(spec?.['scaleTargetRef']);
-  if (!String(target?.['apiVersion'] ?? '').startsWith('argoproj.io/') || target?.['kind'] !== 'Rollout')
-    return undefined;
+  if (!String(target?.['apiVersion'] ?? '').startsWith('argoproj.io/') || target?.['kind'] !== 'Rollout') {
+    const look = LOOK_AT[kind];
+    return {
+      objects: [],
+      remarks: [lost(`is not part of the output: keep it as it is${look === undefined ? '' : `, but ${look}`}`)],
+    };
+  }
   const name = deploymentOf(String(target['name']));
   const { apiVersion } = object;
   const scaleTargetRef = { ...target, apiVersion: 'apps/v1', kind: 'Deployment', name };
@@ -30,6 +46,6 @@ export function convertCompanion(object: Json, deploymentOf: (rollout: string) =
     objects: [
       { apiVersion, kind, metadata: metadataOf(asObject(object['metadata'])), spec: { ...spec, scaleTargetRef } },
     ],
-    notes: [`now targets Deployment "${name}"`],
+    remarks: [note(`now targets Deployment "${name}"`)],
   };
 }

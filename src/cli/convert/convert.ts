@@ -5,8 +5,8 @@ import { convertCompanion } from './companions.ts';
 import { convertFlagger } from './flagger.ts';
 import { asObject, groupOf, type Converted } from './types.ts';
 
-/** Undefined for objects that do not belong to Argo Rollouts or Flagger. `all`: all objects of the files. */
-export function convertObject(object: Json, all: readonly Json[]): Converted | undefined {
+/** `all`: all objects of the files. */
+export function convertObject(object: Json, all: readonly Json[]): Converted {
   if (isArgo(object)) return convertArgo(object);
   if (groupOf(object) === 'flagger.app' && object['kind'] === 'Canary') return convertFlagger(object);
   return convertCompanion(object, (rollout) => deploymentOf(rollout, all));

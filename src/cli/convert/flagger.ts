@@ -1,41 +1,53 @@
-// Converts Canaries of Flagger: each weight becomes the same percentage of Pods.
+// Converts Canaries of Flagger: each weight becomes the same percentage of Pods. What has no counterpart becomes a wait for approval.
 import type { Json } from '../../api/json.ts';
-import { asList, asObject, metadataOf, rollout, secondsOf, step, type Converted } from './types.ts';
-
-const GATES = new Set(['confirm-rollout', 'confirm-promotion', 'confirm-traffic-increase']);
+import { plural } from '../../engine/lib/text.ts';
+import {
+  asList,
+  asObject,
+  deadlineOf,
+  hold,
+  lost,
+  metadataOf,
+  note,
+  ownMetadata,
+  rollout,
+  secondsOf,
+  type Converted,
+  type Remark,
+  type Step,
+} from './types.ts';
 
 export function convertFlagger(object: Json): Converted {
   const metadata = metadataOf(asObject(object['metadata']));
   const spec = asObject(object['spec']) ?? {};
   const analysis = asObject(spec['analysis']) ?? asObject(spec['canaryAnalysis']) ?? {};
   const target = asObject(spec['targetRef']) ?? {};
-  const notes: string[] = [];
   const name = String(target['name'] ?? metadata['name']);
   if (target['kind'] !== undefined && target['kind'] !== 'Deployment')
-    notes.push(`spec.targetRef: kind ${String(target['kind'])} is not supported: name a Deployment`);
-  notes.push(
-    `before you delete the Canary, scale Deployment "${name}" up and let the Service select it: it replaces "${name}-primary"`,
-  );
-  for (const field of Object.keys(spec))
-    if (!SPEC_KNOWN.has(field)) notes.push(`spec.${field}: ${SPEC_NOTES[field] ?? 'has no counterpart'}`);
-  for (const field of Object.keys(analysis))
-    if (!ANALYSIS_KNOWN.has(field))
-      notes.push(`spec.analysis.${field}: ${ANALYSIS_NOTES[field] ?? 'has no counterpart'}`);
-  const gates = hooksOf(asList(analysis['webhooks']), notes);
-  const interval = secondsOf(analysis['interval'] ?? '60s');
-  const weights = weightsOf(analysis, notes);
-  const steps = weights.map((weight, i) => {
-    const waits = gates.has('confirm-traffic-increase') || (i === weights.length - 1 && gates.has('confirm-promotion'));
-    return step(`${weight}%`, waits ? undefined : interval);
-  });
-  const deadline = secondsOf(spec['progressDeadlineSeconds']);
-  const canary = { ...(deadline === undefined ? {} : { stepDeadlineSeconds: deadline }), onFailure: 'Rollback' };
-  const off = spec['skipAnalysis'] === true;
-  if (off) notes.push('spec.skipAnalysis: all Pods are released in one step, as in Flagger');
-  return {
-    objects: [rollout(metadata, name, off ? [step('100%', undefined)] : [...steps, step('100%', undefined)], canary)],
-    notes,
-  };
+    return {
+      objects: [],
+      remarks: [
+        lost(`spec.targetRef: kind ${String(target['kind'])} is not supported: only Deployments are converted`),
+      ],
+    };
+  const remarks: Remark[] = [
+    note(
+      `before you delete the Canary, scale Deployment "${name}" up and let the Service select it: it replaces "${name}-primary"`,
+    ),
+    ...ownMetadata(asObject(object['metadata'])),
+    ...inSpec(spec, name),
+    ...inAnalysis(analysis),
+  ];
+  const deadline = deadlineOf(spec['progressDeadlineSeconds']);
+  if ('stepDeadlineSeconds' in deadline)
+    remarks.push(
+      note(
+        'spec.progressDeadlineSeconds: becomes spec.strategy.canary.stepDeadlineSeconds, to which minReadySeconds are added',
+      ),
+    );
+  const steps = stepsOf(spec, analysis, remarks);
+  const made = rollout(metadata, name, { steps, canary: { ...deadline, onFailure: 'Rollback' } });
+  return { objects: [made], remarks };
 }
 
 /** Fields that are converted, or whose loss has no effect. */
@@ -43,64 +55,168 @@ const SPEC_KNOWN = new Set([
   'targetRef',
   'analysis',
   'canaryAnalysis',
+  'autoscalerRef',
   'progressDeadlineSeconds',
   'skipAnalysis',
   'revertOnDeletion',
 ]);
-const ANALYSIS_KNOWN = new Set(['interval', 'stepWeight', 'stepWeights', 'maxWeight', 'webhooks']);
 
-const SPEC_NOTES: Readonly<Record<string, string>> = {
-  autoscalerRef: 'the autoscaler targets the Deployment itself, and a release follows its changes',
-  ingressRef: 'traffic routing is not supported: a weight becomes the same percentage of Pods',
-  provider: 'traffic routing is not supported: a weight becomes the same percentage of Pods',
-  routeRef: 'traffic routing is not supported: a weight becomes the same percentage of Pods',
-  service: 'write a Service for the Deployment yourself; Flagger no longer creates it',
+const NO_ROUTING = 'traffic routing is not supported: a weight becomes the same percentage of Pods';
+const SPEC_LOST: Readonly<Record<string, string>> = {
+  ingressRef: NO_ROUTING,
+  routeRef: NO_ROUTING,
+  upstreamRef: NO_ROUTING,
+  provider: NO_ROUTING,
+  metricsServer: 'analysis by metrics is not supported',
   suspend: 'use spec.disabled of the Rollout',
 };
 
-const ANALYSIS_NOTES: Readonly<Record<string, string>> = {
-  metrics: 'analysis by metrics is not supported; failing Pods roll the release back (onFailure: Rollback)',
+function* inSpec(spec: Json, target: string): Generator<Remark> {
+  for (const [field, value] of Object.entries(spec)) {
+    if (SPEC_KNOWN.has(field)) continue;
+    if (field === 'service') {
+      const name = String(asObject(value)?.['name'] ?? target);
+      yield lost(
+        `spec.service: write Service "${name}" for the Deployment yourself; Flagger no longer creates it, nor "${name}-primary", "${name}-canary" and their routes`,
+      );
+    } else yield lost(`spec.${field}${named(value)}: ${SPEC_LOST[field] ?? 'has no counterpart'}`);
+  }
+  const scaler = asObject(spec['autoscalerRef']);
+  if (scaler)
+    yield note(
+      `spec.autoscalerRef${named(scaler)}: the autoscaler targets the Deployment itself, and a release follows its changes`,
+    );
+}
+
+/** ` "istio"`, or the name that a reference has. */
+function named(value: unknown): string {
+  const name = typeof value === 'string' ? value : asObject(value)?.['name'];
+  return typeof name === 'string' ? ` ${JSON.stringify(name)}` : '';
+}
+
+const ANALYSIS_KNOWN = new Set(['interval', 'stepWeight', 'stepWeights', 'maxWeight', 'webhooks']);
+
+const ANALYSIS_LOST: Readonly<Record<string, string>> = {
+  metrics:
+    'analysis by metrics is not supported: each step waits for approval; run the queries before kubectl tranche approve',
   threshold: 'analysis by metrics is not supported',
-  iterations: 'blue-green and A/B releases are not supported: the Pods are released in steps',
-  match: 'A/B releases are not supported',
-  mirror: 'traffic routing is not supported',
+  iterations: 'blue-green and A/B releases are not supported: the Pods are released in steps that wait for approval',
+  match: 'A/B releases are not supported: the Pods are released in steps that wait for approval',
+  mirror: 'traffic routing is not supported: each step waits for approval',
+  mirrorWeight: 'traffic routing is not supported',
+  stepWeightPromotion: 'the Pods that are left are updated in one step, within maxSurge and maxUnavailable',
   alerts: 'use the Events of the Rollout, and the metrics of the operator',
   sessionAffinity: 'traffic routing is not supported',
   primaryReadyThreshold: 'all Pods of a step must be available; use failureThreshold',
   canaryReadyThreshold: 'all Pods of a step must be available; use failureThreshold',
 };
 
-function hooksOf(webhooks: readonly unknown[], notes: string[]): Set<string> {
-  const gates = new Set<string>();
+function* inAnalysis(analysis: Json): Generator<Remark> {
+  for (const field of Object.keys(analysis))
+    if (!ANALYSIS_KNOWN.has(field))
+      yield lost(`spec.analysis.${field}: ${ANALYSIS_LOST[field] ?? 'has no counterpart'}`);
+}
+
+/** The parts of an analysis that decide whether a release goes on. Without them its steps only take time. */
+const DECIDING = ['metrics', 'iterations', 'match', 'mirror'];
+
+function stepsOf(spec: Json, analysis: Json, remarks: Remark[]): Step[] {
+  if (spec['skipAnalysis'] === true) {
+    remarks.push(note('spec.skipAnalysis: all Pods are updated in one step, as in Flagger'));
+    return [];
+  }
+  const { before, all, end } = gatesOf(asList(analysis['webhooks']), remarks);
+  const decides = DECIDING.filter((field) => analysis[field] !== undefined).some(
+    (field) => asList(analysis[field]).length > 0 || !Array.isArray(analysis[field]),
+  );
+  const interval = secondsOf(analysis['interval'] ?? '60s');
+  if (interval === undefined)
+    remarks.push(
+      lost(
+        `spec.analysis.interval: invalid duration ${JSON.stringify(analysis['interval'])}: each step waits for approval`,
+      ),
+    );
+  const steps: Step[] = [];
+  if (before) hold(steps);
+  const weights = weightsOf(analysis, remarks);
+  for (const weight of weights) steps.push({ weight, seconds: all || decides ? undefined : interval });
+  if (end || weights.length === 0) hold(steps);
+  return steps;
+}
+
+interface Gates {
+  /** The release waits before its first step, at the end of each, at the end of the last. */
+  readonly before: boolean;
+  readonly all: boolean;
+  readonly end: boolean;
+}
+
+/** Flagger's webhooks that decide nothing: it goes on whatever they answer. */
+const TELLING = new Set(['event', 'post-rollout']);
+
+function gatesOf(webhooks: readonly unknown[], remarks: Remark[]): Gates {
+  const types = new Set<string>();
   for (const raw of webhooks) {
     const hook = asObject(raw) ?? {};
     const type = String(hook['type'] ?? 'rollout');
-    const name = `spec.analysis.webhooks "${String(hook['name'])}" (${type})`;
-    if (type === 'confirm-rollout')
-      notes.push(`${name}: releases start at once; to prevent this, use spec.strategy.paused or a policy`);
-    else if (GATES.has(type)) notes.push(`${name}: becomes a step that waits for approval`);
-    else
-      notes.push(
-        `${name}: has no counterpart: run it in the pipeline, between kubectl tranche status --until approval and approve`,
-      );
-    if (GATES.has(type)) gates.add(type);
+    types.add(type);
+    remarks.push(lost(`spec.analysis.webhooks ${JSON.stringify(hook['name'] ?? '')} (${type}): ${insteadOf(type)}`));
   }
-  return gates;
+  const deciding = [...types].filter((type) => !TELLING.has(type) && !type.startsWith('confirm-'));
+  return {
+    before: types.has('confirm-rollout'),
+    all: types.has('confirm-traffic-increase') || deciding.length > 0,
+    end: types.has('confirm-promotion'),
+  };
+}
+
+function insteadOf(type: string): string {
+  if (type === 'confirm-rollout') return 'a first step of one Pod is added, and waits for approval';
+  if (type === 'confirm-promotion') return 'the last step before 100% waits for approval';
+  if (type === 'confirm-traffic-increase') return 'each step waits for approval';
+  if (type === 'event') return 'use the Events of the Rollout';
+  if (type === 'post-rollout')
+    return 'has no counterpart: run it in the pipeline, after kubectl tranche status --watch';
+  return 'each step waits for approval: run it in the pipeline, between kubectl tranche status --watch --until approval and approve';
 }
 
 const isWeight = (value: unknown): value is number => typeof value === 'number' && value > 0 && value < 100;
 
-/** Without 100 %, which is a separate step: Flagger promotes after the last weight. */
-function weightsOf(analysis: Json, notes: string[]): number[] {
+/** With 100%, a Rollout has at most 50 steps. */
+const MOST_WEIGHTS = 48;
+
+/** Without 100%, which is a separate step: Flagger promotes after the last weight. */
+function weightsOf(analysis: Json, remarks: Remark[]): number[] {
   const listed = asList(analysis['stepWeights']).filter(isWeight);
-  if (listed.length > 0) return [...new Set(listed)].sort((a, b) => a - b);
+  if (listed.length > 0)
+    return atMost(
+      [...new Set(listed)].sort((a, b) => a - b),
+      'stepWeights',
+      remarks,
+    );
   const size = analysis['stepWeight'];
   if (!isWeight(size)) {
-    notes.push('spec.analysis: has no weights; the first step releases 1% of the Pods: write your own steps');
-    return [1];
+    remarks.push(
+      lost(
+        'spec.analysis: has no weights: a first step of one Pod waits for approval, then all others follow; write your own steps',
+      ),
+    );
+    return [];
   }
   const most = Math.min(99, typeof analysis['maxWeight'] === 'number' ? analysis['maxWeight'] : 99);
   const weights: number[] = [];
-  for (let weight = size; weight <= most && weights.length < 49; weight += size) weights.push(weight);
-  return weights.length > 0 ? weights : [size];
+  for (let weight = size; weight <= most; weight += size) weights.push(weight);
+  return atMost(weights.length > 0 ? weights : [size], 'stepWeight', remarks);
+}
+
+/** Leaves out every second weight until the others fit. The first and the last stay. */
+function atMost(weights: readonly number[], field: string, remarks: Remark[]): number[] {
+  let kept = [...weights];
+  while (kept.length > MOST_WEIGHTS) kept = kept.filter((_, i) => i % 2 === 0 || i === kept.length - 1);
+  const fewer = weights.length - kept.length;
+  if (fewer > 0)
+    remarks.push(
+      lost(`spec.analysis.${field}: ${plural(fewer, 'weight')} left out, because a Rollout has at most 50 steps`),
+    );
+  return kept;
 }

@@ -5,14 +5,23 @@ import { ROLLOUTS } from '../../api/resources.ts';
 export interface Converted {
   /** Objects to apply, in this order. */
   readonly objects: readonly Json[];
-  /** Fields without a counterpart or with another meaning, and what to do. */
-  readonly notes: readonly string[];
+  readonly remarks: readonly Remark[];
 }
+
+export interface Remark {
+  /** Something is dropped, or something else stands for it. False: something to know or to do. */
+  readonly lost: boolean;
+  /** The field or the object, why, and what to do. */
+  readonly text: string;
+}
+
+export const lost = (text: string): Remark => ({ lost: true, text });
+export const note = (text: string): Remark => ({ lost: false, text });
 
 export const asObject = (value: unknown): Json | undefined => (isObject(value) ? value : undefined);
 
 /** `argoproj.io`; empty for the core group. */
-export const groupOf = (object: Json): string => /^[^/]*/.exec(String(object['apiVersion'] ?? ''))?.[0] ?? '';
+export const groupOf = (object: Json): string => /^[^/]*(?=\/)/.exec(String(object['apiVersion'] ?? ''))?.[0] ?? '';
 
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
@@ -32,22 +41,64 @@ export function metadataOf(metadata: Json | undefined): Json {
   };
 }
 
-/** A step that waits for `seconds`, or for approval if they are undefined. */
-export const step = (replicas: number | string, seconds: number | undefined): Json =>
+/** What belongs to the object itself and not to the one that replaces it. */
+export const ownMetadata = (metadata: Json | undefined): Remark[] =>
+  ['finalizers', 'ownerReferences']
+    .filter((field) => metadata?.[field] !== undefined)
+    .map((field) => lost(`metadata.${field}: belongs to the object that is replaced`));
+
+/** A step while the steps are made. */
+export interface Step {
+  /** The share of the Pods in percent; 0: one Pod. */
+  readonly weight: number;
+  /** Undefined: it waits for approval. */
+  seconds: number | undefined;
+}
+
+/**
+ * At this place the release must not go on by itself: the step before waits for approval. A release has no wait before its first step, so a first
+ * step of one Pod is added for it.
+ */
+export function hold(steps: Step[]): void {
+  const last = steps.at(-1);
+  if (last) last.seconds = undefined;
+  else steps.push({ weight: 0, seconds: undefined });
+}
+
+/** Only the last step ends a release, so a wait with all Pods updated is a step of 100% before it. */
+export function stepsFrom(steps: readonly Step[]): Json[] {
+  const written = steps.map(({ weight, seconds }) => stepOf(weight === 0 ? 1 : `${weight}%`, seconds));
+  const last = steps.at(-1);
+  return last?.weight === 100 && last.seconds === 0
+    ? [...written.slice(0, -1), { replicas: '100%' }]
+    : [...written, { replicas: '100%' }];
+}
+
+const stepOf = (replicas: number | string, seconds: number | undefined): Json =>
   seconds === undefined ? { replicas } : { replicas, pause: { duration: seconds } };
 
-export function rollout(metadata: Json, deployment: string, steps: readonly Json[], canary: Json = {}): Json {
-  const { name, namespace } = metadata;
-  return {
-    apiVersion: ROLLOUTS.apiVersion,
-    kind: ROLLOUTS.kind,
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    spec: {
-      workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment },
-      strategy: { canary: { ...canary, steps } },
-    },
-  };
-}
+/** `metadata`: name and namespace, and what else the Rollout keeps. */
+export const rollout = (
+  metadata: Json,
+  deployment: string,
+  {
+    steps,
+    canary,
+    paused = false,
+  }: { readonly steps: readonly Step[]; readonly canary: Json; readonly paused?: boolean },
+): Json => ({
+  apiVersion: ROLLOUTS.apiVersion,
+  kind: ROLLOUTS.kind,
+  metadata,
+  spec: {
+    workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment },
+    strategy: { ...(paused ? { paused } : {}), canary: { ...canary, steps: stepsFrom(steps) } },
+  },
+});
+
+/** The time for the Pods of a step, from a progressDeadlineSeconds. */
+export const deadlineOf = (value: unknown): Json =>
+  typeof value === 'number' ? { stepDeadlineSeconds: Math.max(0, Math.ceil(value)) } : {};
 
 /** Parses `30s`, `5m`, `1h30m` and numbers of seconds. Undefined if the value is not a duration. */
 export function secondsOf(value: unknown): number | undefined {

@@ -1,5 +1,5 @@
 // Checks Rollouts and Deployments: holds, leftovers of Tranche and OpenKruise, and namespaces without webhooks.
-import { HELD, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
+import { HELD, ROLLOUT_FINALIZER, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
 import { DEPLOYMENTS, NAMESPACES, ROLLOUTS } from '../../api/resources.ts';
 import type { Deployment, Held, Rollout } from '../../api/types.ts';
@@ -10,9 +10,11 @@ import { leftoverOf } from '../../engine/release/openkruise.ts';
 import { olderFirst, ownerOf } from '../../engine/release/governing-rollout.ts';
 import { isForbidden, isNotFound } from '../../kube/errors.ts';
 import { plural } from '../../engine/lib/text.ts';
+import { parseTime } from '../../engine/lib/time.ts';
 import { pathOf } from '../../kube/path.ts';
 import { messageOf } from '../../view/state.ts';
 import type { Cluster } from '../cluster.ts';
+import { ago } from '../text.ts';
 import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
 import { reaches, type WebhookConfiguration } from './webhooks.ts';
 
@@ -20,6 +22,7 @@ export async function checkDeployments(
   cluster: Cluster,
   alive: boolean,
   webhooks: readonly WebhookConfiguration[],
+  now: number,
 ): Promise<Finding[]> {
   const [where, namespace] = await scope(cluster);
   const deployments = await cluster.list<Deployment>(DEPLOYMENTS, { namespace });
@@ -38,7 +41,7 @@ export async function checkDeployments(
       ...checkRivals(deployment, naming),
     ];
   });
-  findings.push(...rollouts.flatMap((rollout) => checkRollout(rollout, deployments)));
+  findings.push(...rollouts.flatMap((rollout) => checkRollout(rollout, deployments, { alive, now })));
   findings.push(...(await checkNamespaces(cluster, rollouts, webhooks)));
   const held = deployments.filter(({ metadata }) => metadata.annotations?.[HELD] !== undefined).length;
   const count = `${plural(rollouts.length, 'Rollout')}, ${plural(held, 'held Deployment')} in ${where}`;
@@ -130,12 +133,49 @@ function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Findin
   );
 }
 
-function checkRollout(rollout: Rollout, deployments: readonly Deployment[]): Finding[] {
+/** An operator needs seconds, or longer if the Deployment is rolled back first. */
+const DELETION_TAKES_MS = 300_000;
+
+/** A Rollout that is being deleted stays until its finalizers are gone. */
+function checkDeletion(
+  { metadata, status }: Rollout,
+  deployment: Deployment | undefined,
+  { alive, now }: { readonly alive: boolean; readonly now: number },
+): Finding[] {
+  const { name, namespace = 'default', finalizers = [] } = metadata;
+  const age = now - (parseTime(metadata.deletionTimestamp) ?? now);
+  const what = `Rollout ${namespace}/${name} is being deleted since ${ago(age)}`;
+  const others = finalizers.filter((one) => one !== ROLLOUT_FINALIZER);
+  if (others.length === finalizers.length)
+    return [note(`${what}: it waits until other programs remove the finalizers ${others.join(', ')}`)];
+  if (alive)
+    return age < DELETION_TAKES_MS
+      ? []
+      : [note(`${what}: ${status?.message ?? 'no status yet'}`, `kubectl tranche status ${name} -n ${namespace}`)];
+  const first =
+    deployment?.metadata.annotations?.[HELD] === undefined ? '' : ` and ${nameOf(deployment)} is given back`;
+  return [
+    problem(
+      `${what}, and stays until an operator runs and removes its finalizer. If Tranche is gone for good, this command removes it, after the ` +
+        `webhooks are deleted${first}:`,
+      patchCommand(ROLLOUT_RESOURCE, name, namespace, {
+        metadata: { finalizers: others.length > 0 ? others : null },
+      }),
+    ),
+  ];
+}
+
+function checkRollout(
+  rollout: Rollout,
+  deployments: readonly Deployment[],
+  about: { readonly alive: boolean; readonly now: number },
+): Finding[] {
   const { metadata, spec, status } = rollout;
-  const there = deployments.some(
+  const deployment = deployments.find(
     (one) => one.metadata.namespace === metadata.namespace && one.metadata.name === spec.workloadRef.name,
   );
-  if (!there)
+  if (metadata.deletionTimestamp !== undefined) return checkDeletion(rollout, deployment, about);
+  if (!deployment)
     return [
       note(
         `Rollout ${metadata.namespace}/${metadata.name} names Deployment ${spec.workloadRef.name}, which does not exist`,
@@ -200,11 +240,11 @@ function leftByOpenKruise(deployment: Deployment, owner: Rollout | undefined): F
   const goesOn = owner !== undefined && owner.metadata.deletionTimestamp === undefined && owner.spec.disabled !== true;
   const recreate =
     deployment.spec.strategy?.type === 'Recreate'
-      ? ', with strategy Recreate: if it is resumed, it loses all Pods at once'
+      ? ', with strategy Recreate: if it is resumed, it loses all Pods at the same time'
       : '';
   const how = goesOn
     ? `with this command, Rollout ${owner.metadata.name} continues the release`
-    : 'no Rollout continues the release; this command updates all Pods to the current template (with --rollback: to the previous one)';
+    : 'no Rollout continues the release; this command updates all Pods to the current template (with --rollback: to the stable version)';
   return [
     problem(
       `OpenKruise Rollouts left ${nameOf(deployment)} ${LEFT[leftover]}${recreate}; ${how}`,

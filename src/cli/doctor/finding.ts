@@ -1,6 +1,16 @@
 // A finding of the doctor.
 
-export const INSTALL = 'helm upgrade --install tranche charts/tranche --namespace tranche-system --create-namespace';
+/** Where the chart is installed. */
+export interface Installed {
+  readonly release: string;
+  readonly namespace: string;
+}
+
+export const installIn = ({ release, namespace }: Installed): string =>
+  `helm upgrade --install ${release} charts/tranche --namespace ${namespace} --create-namespace`;
+
+/** Findings name this one. Where the chart is installed is known after the checks. */
+export const INSTALL = installIn({ release: 'tranche', namespace: 'tranche-system' });
 
 export interface Finding {
   readonly level: 'ok' | 'note' | 'problem';

@@ -2,17 +2,31 @@
 import type { Context } from '../context.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
 import { checkDeployments } from './deployments.ts';
-import type { Finding } from './finding.ts';
+import { INSTALL, installIn, type Finding } from './finding.ts';
 import { checkInstallation } from './installation.ts';
+import { fitted } from './remedy.ts';
 
 /** `systemNamespace`: the namespace of the chart; undefined: taken from the webhook configurations. */
 export async function findAll(context: Context, systemNamespace: string | undefined): Promise<readonly Finding[]> {
   const cluster = await context.cluster();
-  const { findings: installation, alive, webhooks } = await checkInstallation(cluster, context, systemNamespace);
+  const { io, flags } = context;
+  const {
+    findings: installation,
+    alive,
+    webhooks,
+    installed,
+  } = await checkInstallation(cluster, context, systemNamespace);
   const findings: Finding[] = [...installation];
   const deployments = await attempt(findings, `Deployments and Rollouts in namespace ${cluster.namespace}`, () =>
-    checkDeployments(cluster, alive, webhooks),
+    checkDeployments(cluster, alive, webhooks, io.now()),
   );
   if (deployments !== FORBIDDEN) findings.push(...deployments);
-  return findings;
+  return findings.map(({ mend, ...finding }) =>
+    mend === undefined
+      ? finding
+      : {
+          ...finding,
+          mend: fitted(mend === INSTALL ? installIn(installed) : mend, { invocation: io.invocation, flags }),
+        },
+  );
 }

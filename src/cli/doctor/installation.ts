@@ -5,7 +5,7 @@ import { DEFINITIONS, MUTATING, VALIDATING } from '../../api/resources.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Context } from '../context.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
-import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
+import { INSTALL, note, ok, problem, type Finding, type Installed } from './finding.ts';
 import { checkOperator, type Examination } from './operator.ts';
 import {
   checkConversion,
@@ -21,6 +21,8 @@ const CRD = ROLLOUT_RESOURCE;
 const OLDEST = [1, 28] as const;
 const POLICIES = 'releasepolicies.tranche.dev';
 const VERSION = 'app.kubernetes.io/version';
+/** Helm's annotation. */
+const RELEASE_NAME = 'meta.helm.sh/release-name';
 
 interface Definition extends KubeObject {
   readonly spec: {
@@ -34,7 +36,12 @@ export async function checkInstallation(
   cluster: Cluster,
   context: Context,
   systemNamespace: string | undefined,
-): Promise<Omit<Examination, 'deployment'> & { readonly webhooks: readonly WebhookConfiguration[] }> {
+): Promise<
+  Omit<Examination, 'deployment'> & {
+    readonly webhooks: readonly WebhookConfiguration[];
+    readonly installed: Installed;
+  }
+> {
   const now = context.io.now();
   const findings: Finding[] = [];
   const server = await attempt(findings, 'the version of the cluster', () => checkServer(cluster));
@@ -63,7 +70,18 @@ export async function checkInstallation(
       systemNamespace ?? all.flatMap(clientConfigs).find(({ service }) => service)?.service?.namespace ?? namespace;
     findings.push(...checkHooks(hooks, now));
   }
-  const { findings: running, alive, deployment } = await checkOperator(cluster, namespace, now);
+  const outside =
+    hooks === FORBIDDEN
+      ? undefined
+      : hooks
+          .flatMap(({ configurations }) => configurations)
+          .flatMap(clientConfigs)
+          .find(({ url }) => url);
+  const {
+    findings: running,
+    alive,
+    deployment,
+  } = await checkOperator(cluster, namespace, { now, outside: outside?.url });
   findings.push(...running);
   const parts: [string, KubeObject][] = [
     ...(definition === FORBIDDEN || !definition
@@ -85,7 +103,10 @@ export async function checkInstallation(
     if (rights !== FORBIDDEN) findings.push(...rights);
   }
   const webhooks = hooks === FORBIDDEN ? [] : hooks.flatMap(({ configurations }) => configurations);
-  return { findings, alive, webhooks };
+  const release = parts
+    .map(([, { metadata }]) => metadata.annotations?.[RELEASE_NAME])
+    .find((name) => name !== undefined);
+  return { findings, alive, webhooks, installed: { release: release ?? 'tranche', namespace } };
 }
 
 async function checkServer({ api }: Cluster): Promise<Finding> {

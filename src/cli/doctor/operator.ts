@@ -1,11 +1,15 @@
 // Checks the operator: its Lease, its Pods and its version.
-import { DEPLOYMENTS, LEASES } from '../../api/resources.ts';
-import type { KubeObject } from '../../api/types.ts';
+import { DEPLOYMENTS, LEASES, PODS } from '../../api/resources.ts';
+import type { KubeObject, Pod } from '../../api/types.ts';
+import { cleaned } from '../../engine/messages.ts';
 import { parseTime } from '../../engine/lib/time.ts';
 import type { Cluster } from '../cluster.ts';
 import { duration } from '../text.ts';
 import { attempt, FORBIDDEN } from './attempt.ts';
 import { INSTALL, note, ok, problem, type Finding } from './finding.ts';
+
+const PUSH_IT =
+  'push it to this registry, set operator.imagePullSecrets if the registry is private, or name another image with this command';
 
 interface Lease extends KubeObject {
   readonly spec?: {
@@ -31,7 +35,12 @@ export interface Examination {
   readonly deployment: OperatorDeployment | undefined;
 }
 
-export async function checkOperator(cluster: Cluster, namespace: string, now: number): Promise<Examination> {
+/** `outside`: the address of a webhook of a program that runs outside the cluster. */
+export async function checkOperator(
+  cluster: Cluster,
+  namespace: string,
+  { now, outside }: { readonly now: number; readonly outside: string | undefined },
+): Promise<Examination> {
   const findings: Finding[] = [];
   const leases = await attempt(findings, `Leases in ${namespace}`, () => cluster.list<Lease>(LEASES, { namespace }));
   const deployments = await attempt(findings, `Deployments in ${namespace}`, () =>
@@ -41,10 +50,15 @@ export async function checkOperator(cluster: Cluster, namespace: string, now: nu
     }),
   );
   const [deployment] = deployments === FORBIDDEN ? [] : deployments;
+  const pods =
+    deployment && (await attempt(findings, `Pods in ${namespace}`, () => cluster.list<Pod>(PODS, { namespace })));
   const restart = deployment
     ? `kubectl rollout restart deployment/${deployment.metadata.name} -n ${namespace}`
-    : INSTALL;
+    : outside !== undefined && URL.canParse(outside)
+      ? `make run WEBHOOK_URL=${new URL(outside).origin}`
+      : INSTALL;
   if (deployment) findings.push(...checkPods(deployment, namespace));
+  if (deployment && pods !== undefined && pods !== FORBIDDEN) findings.push(...checkImages(deployment, pods));
   if (leases === FORBIDDEN) return { findings, alive: true, deployment };
   const lease = leases.find(({ metadata }) => metadata.name.includes('tranche'));
   if (!lease) {
@@ -66,6 +80,49 @@ export async function checkOperator(cluster: Cluster, namespace: string, now: nu
         ),
   );
   return { findings, alive, deployment };
+}
+
+/** The reasons of the kubelet, and what to do. */
+const NO_IMAGE: Readonly<Record<string, string>> = {
+  ErrImagePull: PUSH_IT,
+  ImagePullBackOff: PUSH_IT,
+  ErrImageNeverPull: 'with pullPolicy Never, load the image on each node',
+  InvalidImageName: 'this is not a name of an image: name another one with this command',
+};
+
+/** The operator, and the Jobs of the chart, which have the same image. */
+const isOurs = ({ metadata }: Pod): boolean => /^tranche(-|$)/.test(metadata.labels?.['app.kubernetes.io/name'] ?? '');
+
+/** Images that the kubelet cannot pull, each once. */
+function checkImages({ metadata }: OperatorDeployment, pods: readonly Pod[]): Finding[] {
+  const found = new Map<string, { reason: string; message: string; pods: string[] }>();
+  for (const pod of pods.filter(isOurs)) {
+    const { containers = [], initContainers = [] } = (pod.spec ?? {}) as ImagesOfPod;
+    const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+    for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
+      const { reason = '', message = '' } = state?.waiting ?? {};
+      if (!Object.hasOwn(NO_IMAGE, reason)) continue;
+      const image = [...initContainers, ...containers].find((one) => one.name === name)?.image ?? '?';
+      const known = found.get(image);
+      found.set(image, {
+        reason,
+        message: message || (known?.message ?? ''),
+        pods: [...(known?.pods ?? []), pod.metadata.name],
+      });
+    }
+  }
+  const release = metadata.annotations?.['meta.helm.sh/release-name'] ?? metadata.name;
+  return [...found].map(([image, { reason, message, pods: names }]) =>
+    problem(
+      `image ${image} cannot be pulled (${reason}${message === '' ? '' : `: ${cleaned(message)}`}), so ${names.length === 1 ? `Pod ${names[0]} does` : `${names.length} Pods of Tranche do`} not start: ${NO_IMAGE[reason]}`,
+      `helm upgrade ${release} charts/tranche --namespace ${metadata.namespace} --reuse-values --set operator.image.repository=REGISTRY/tranche,operator.image.tag=TAG`,
+    ),
+  );
+}
+
+interface ImagesOfPod {
+  readonly containers?: readonly { readonly name: string; readonly image?: string }[];
+  readonly initContainers?: readonly { readonly name: string; readonly image?: string }[];
 }
 
 function checkPods({ metadata, spec, status }: OperatorDeployment, namespace: string): Finding[] {

@@ -44,6 +44,12 @@ export const isOurs = ({ webhooks }: WebhookConfiguration): boolean =>
 export const clientConfigs = ({ webhooks }: WebhookConfiguration): ClientConfig[] =>
   (webhooks ?? []).map(({ clientConfig }) => clientConfig);
 
+/** What does not happen without a configuration. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  mutatingwebhookconfiguration: 'changes are not held',
+  validatingwebhookconfiguration: 'changes of Rollouts, ReleasePolicies and ReplicaSets are not checked',
+};
+
 export function checkHooks(
   hooks: readonly { kind: string; configurations: readonly WebhookConfiguration[] }[],
   now: number,
@@ -51,7 +57,8 @@ export function checkHooks(
   const findings: Finding[] = [];
   for (const { kind, configurations } of hooks) {
     const [first, second] = configurations;
-    if (!first) findings.push(problem(`no ${kind} of Tranche exists: changes are not held`, INSTALL));
+    if (!first)
+      findings.push(problem(`no ${kind} of Tranche exists: ${WITHOUT[kind] ?? 'part of Tranche is missing'}`, INSTALL));
     if (second)
       findings.push(
         note(

@@ -1,34 +1,46 @@
 // Validates the objects of files as the webhook does, and finds the lines of errors.
-import { OWN_GROUP } from '../../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
+import { releasePolicy } from '../../api/schema/policy.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
+import { judgeRolloutEdit } from '../../engine/admit/rollout-policy.ts';
 import { nameInVersion, validateRollout } from '../../engine/validate/rollout.ts';
 import { unknownFields } from '../../engine/validate/unknown.ts';
 import { sentence, type Violation } from '../../engine/validate/violation.ts';
+import { sha256 } from '../../kube/digest.ts';
 import { asDeployment, asRollout, releases, sameNamespace, type FoundRollout } from './objects.ts';
+import { applied, policiesAmong, type FoundPolicy, type Selected } from './policies.ts';
 import type { Contents, Found, Place } from './read.ts';
 
 const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
 
 export interface Finding extends Place {
-  readonly level: 'error' | 'warning';
+  /** `note`: something was not checked. */
+  readonly level: 'error' | 'warning' | 'note';
   readonly message: string;
 }
 
+/** `namespace`: from -n, for Rollouts without one. */
 export async function checkContents(
   { objects, mistakes }: Contents,
   now: number,
+  namespace?: string,
 ): Promise<{ findings: Finding[]; checked: number }> {
   const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
   const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
+  const policies = await policiesAmong(objects, now);
   const findings: Finding[] = mistakes.map(({ place, message }) => ({ ...place, level: 'error', message }));
   const seen: Rollout[] = [];
   for (const found of rollouts) {
-    findings.push(...lintRollout(found, seen, deployments));
-    if (found.shape.rollout) seen.push(found.shape.rollout);
+    const own = lintRollout(found, seen, deployments);
+    findings.push(...own);
+    const { rollout } = found.shape;
+    if (rollout) seen.push(rollout);
+    if (!rollout || own.some(({ level }) => level === 'error')) continue;
+    const deployment = deployments.find((one) => releases(rollout, one));
+    findings.push(...applyPolicies(found, { rollout, deployment, namespace }, policies, objects, now));
   }
-  const policies = objects.filter(isPolicy);
-  for (const found of policies) findings.push(...(await lintPolicy(found, now)));
+  for (const { violations, warnings, ...found } of policies)
+    findings.push(...findingsOf(found, violations, [...warnings, ...unknownFields(found.object, releasePolicy)]));
   const order = new Map(findings.map(({ file }, i) => [file, i]));
   const placeOf = ({ file }: Finding): number => order.get(file) ?? 0;
   findings.sort((a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column);
@@ -50,23 +62,28 @@ function lintRollout(found: FoundRollout, before: readonly Rollout[], deployment
   return findingsOf(found, violations, [...judged.warnings, ...unknownFields(object, SCHEMAS[version])]);
 }
 
-const isPolicy = ({ object }: Found): boolean =>
-  object['kind'] === 'ReleasePolicy' && String(object['apiVersion']).startsWith(`${OWN_GROUP}/`);
-
-/** Loads the calendar, which only policies need. */
-async function lintPolicy(found: Found, now: number): Promise<Finding[]> {
-  const { checkPolicy } = await import('../../schema/policy.ts');
-  const { validatePolicy } = await import('../../engine/policy/validate.ts');
-  const { createCalendar } = await import('../../schedule/calendar.ts');
-  const { releasePolicy } = await import('../../api/schema/policy.ts');
-  const { policy, violations: shape } = checkPolicy(found.object);
-  const judged = policy ? validatePolicy(policy, now, createCalendar()) : { violations: [], warnings: [] };
-  const said = new Set(judged.violations.map(({ field }) => field));
-  return findingsOf(
-    found,
-    [...judged.violations, ...shape.filter(({ field }) => !said.has(field))],
-    [...judged.warnings, ...unknownFields(found.object, releasePolicy)],
-  );
+/** What the webhook says when the Rollout is created under the policies among the files. */
+function applyPolicies(
+  found: FoundRollout,
+  selected: Selected,
+  policies: readonly FoundPolicy[],
+  objects: readonly Found[],
+  now: number,
+): Finding[] {
+  const usable = policies.filter(({ violations }) => violations.length === 0);
+  const known = usable.map(({ policy }) => policy).filter((policy) => policy !== undefined);
+  const { policies: chosen, unknown } = applied(known, selected, objects);
+  const { rollout, deployment } = selected;
+  const by = { request: '', user: '', groups: [], fieldManager: '', dryRun: true };
+  const facts = { deployment, by, policies: chosen, now, sha256 };
+  const said = judgeRolloutEdit({ ...facts, phase: 'validate', old: undefined, next: rollout });
+  const notes = unknown.map(({ policy, why }): Finding => {
+    const { place } = usable.find((one) => one.policy === policy)!;
+    const message = `the policy is not applied to Rollout ${rollout.metadata.name}: ${why}`;
+    return { ...place('spec.match'), level: 'note', message };
+  });
+  const violations = said.violations.map((violation) => nameInVersion(found.version, violation));
+  return [...findingsOf(found, violations, said.warnings), ...notes];
 }
 
 function findingsOf(found: Found, violations: readonly Violation[], warnings: readonly string[]): Finding[] {
@@ -81,8 +98,9 @@ function findingsOf(found: Found, violations: readonly Violation[], warnings: re
   ];
 }
 
-/** The field at the start of a warning, or the unknown field that it quotes. */
+/** The field at the start of a warning or of a policy's finding, or the unknown field that it quotes. */
 const fieldIn = (message: string): string => {
-  const [, quoted, first] = /^unknown field "([^"]+)"|^((?:spec|metadata)[^\s:]*)/.exec(message) ?? [];
+  const [, quoted, first] =
+    /^unknown field "([^"]+)"|^(?:policy \S+ warns: )?((?:spec|metadata)[^\s:]*)/.exec(message) ?? [];
   return quoted ?? first ?? 'spec';
 };

@@ -1,6 +1,6 @@
-// Finds Rollouts and Deployments among the objects of files.
+// Finds Rollouts, Deployments and ReleasePolicies among the objects of files.
 import { convertRollout, type Version } from '../../api/convert.ts';
-import { GROUP } from '../../api/keys.ts';
+import { GROUP, OWN_GROUP } from '../../api/keys.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { checkRollout, type RolloutShape } from '../../schema/rollout.ts';
 import type { Found } from './read.ts';
@@ -30,6 +30,9 @@ export function asDeployment({ object }: Found): Deployment | undefined {
     ? (deployment as Deployment)
     : undefined;
 }
+
+export const isPolicy = ({ object }: Found): boolean =>
+  object['kind'] === 'ReleasePolicy' && String(object['apiVersion']).startsWith(`${OWN_GROUP}/`);
 
 /** In a file, a missing namespace matches any namespace. */
 export const sameNamespace = (a: Rollout | Deployment, b: Rollout | Deployment): boolean =>

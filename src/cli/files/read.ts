@@ -13,7 +13,7 @@ import {
   type Node,
 } from 'yaml';
 import type { Io } from '../io.ts';
-import { CliError, EXIT } from '../exit.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
 
 export interface Place {
   readonly file: string;
@@ -39,12 +39,14 @@ export interface Contents {
   readonly mistakes: readonly Mistake[];
 }
 
-/** "-" is standard input. Throws CliError if a file is not readable. */
+/** "-" is standard input. Throws CliError if a file is not readable, or if the files contain no object at all. */
 export async function readObjects(io: Io, files: readonly string[]): Promise<Contents> {
-  const all = await Promise.all(
-    files.map(async (file) => parseObjects(file === '-' ? 'stdin' : file, await readText(io, file))),
-  );
-  return { objects: all.flatMap(({ objects }) => objects), mistakes: all.flatMap(({ mistakes }) => mistakes) };
+  const all = await Promise.all(files.map(async (file) => parseObjects(titleOf(file), await readText(io, file))));
+  const objects = all.flatMap((one) => one.objects);
+  const mistakes = all.flatMap((one) => one.mistakes);
+  if (objects.length + mistakes.length === 0)
+    throw usageError(`no objects in ${files.map(titleOf).join(', ')}: the input is empty`);
+  return { objects, mistakes };
 }
 
 /** Like readObjects, but throws CliError for the first syntax error. */
@@ -55,6 +57,8 @@ export async function readAll(io: Io, files: readonly string[]): Promise<readonl
     throw new CliError(`${mistake.place.file}:${mistake.place.line}:${mistake.place.column}: ${mistake.message}`);
   return objects;
 }
+
+const titleOf = (file: string): string => (file === '-' ? 'stdin' : file);
 
 async function readText(io: Io, file: string): Promise<string> {
   if (file === '-') return io.stdin();

@@ -8,6 +8,7 @@ import type { Cluster } from '../cluster.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../exit.ts';
 import { isWritten } from '../files/defaults.ts';
+import type { Found } from '../files/read.ts';
 import { gather, getDeployment, getRollout } from '../resources.ts';
 
 export interface Subject {
@@ -16,6 +17,8 @@ export interface Subject {
   readonly deployment: Deployment;
   /** The current Deployment; undefined without a cluster. */
   readonly live: Deployment | undefined;
+  /** All objects of the files. */
+  readonly objects: readonly Found[];
 }
 
 /** `name` and `files`: as the user wrote them. Throws CliError unless they specify exactly one Rollout. */
@@ -24,20 +27,20 @@ export async function subjectOf(
   files: readonly string[],
   name: string | undefined,
 ): Promise<Subject> {
-  const given = await fromFiles(context, files);
+  const { objects, ...given } = await fromFiles(context, files);
   if (given.rollout && name !== undefined && given.rollout.metadata.name !== name)
     throw usageError(
       `the files contain Rollout "${given.rollout.metadata.name}", not "${name}": remove the name or the file`,
     );
   if (given.rollout && given.deployment)
-    return { rollout: given.rollout, deployment: given.deployment, live: undefined };
+    return { rollout: given.rollout, deployment: given.deployment, live: undefined, objects };
   const rollout = given.rollout ?? (await findRollout(context, name, given.deployment));
   const cluster = await context.cluster();
   const live = await getDeployment(cluster, rollout.spec.workloadRef.name, rollout.metadata.namespace);
-  if (!given.deployment) return { rollout, deployment: live, live };
+  if (!given.deployment) return { rollout, deployment: live, live, objects };
   const next = merged(live, given.deployment);
   const template = await keptTemplate(context, cluster, rollout, live, next);
-  return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live };
+  return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live, objects };
 }
 
 /** Finds the Rollout by its name, or by the Deployment in the files. */
@@ -67,10 +70,10 @@ async function keptTemplate(
 async function fromFiles(
   context: Context,
   files: readonly string[],
-): Promise<{ rollout?: Rollout; deployment?: Deployment }> {
-  if (files.length === 0) return {};
+): Promise<{ objects: readonly Found[]; rollout?: Rollout; deployment?: Deployment }> {
+  if (files.length === 0) return { objects: [] };
   const { readAll } = await import('../files/read.ts');
-  const { asDeployment, asRollout, releases } = await import('../files/objects.ts');
+  const { asDeployment, asRollout, isPolicy, releases } = await import('../files/objects.ts');
   const objects = await readAll(context.io, files);
   const rollouts = objects.map(asRollout).filter((found) => found !== undefined);
   const deployments = objects.map(asDeployment).filter((found) => found !== undefined);
@@ -80,8 +83,9 @@ async function fromFiles(
     if (deployments.length > 1)
       throw usageError(`the files contain ${deployments.length} Deployments and no Rollout: plan one at a time`);
     const [deployment] = deployments;
-    if (!deployment) throw usageError(`no Rollout and no Deployment in ${files.join(', ')}`);
-    return { deployment };
+    if (deployment) return { objects, deployment };
+    if (!objects.some(isPolicy)) throw usageError(`no Rollout and no Deployment in ${files.join(', ')}`);
+    return { objects };
   }
   const { rollout, violations: shape } = found.shape;
   const violations = rollout ? validateRollout({ rollout, version: found.version }).violations : shape;
@@ -90,7 +94,7 @@ async function fromFiles(
       `the Rollout is invalid: ${violations.map(sentence).join('; ')}; for details: kubectl tranche lint`,
     );
   const deployment = deployments.find((one) => releases(rollout, one));
-  return { rollout, ...(deployment ? { deployment } : {}) };
+  return { objects, rollout, ...(deployment ? { deployment } : {}) };
 }
 
 /** Approximates the result of an apply: fields that the file does not contain stay unchanged. */

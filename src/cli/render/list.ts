@@ -2,7 +2,7 @@
 import { rolloutRows, type RolloutRow } from '../../view/rows.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import type { Context } from '../context.ts';
-import { duration } from '../text.ts';
+import { ago, duration } from '../text.ts';
 import { paintState } from './state.ts';
 
 export interface Shape {
@@ -20,8 +20,8 @@ export const rowsOf = (
 ): string[][] => [
   [
     ...(shape.namespace === undefined ? ['NAMESPACE'] : []),
-    ...['NAME', 'DEPLOYMENT', 'STEP', 'NEW PODS', 'STATE', 'FOR', 'AGE'],
-    ...(shape.wide ? ['RELEASE', 'AUTHOR'] : []),
+    ...['NAME', 'DEPLOYMENT', 'STEP', 'NEW PODS', 'STATE', 'SINCE', 'AGE'],
+    ...(shape.wide ? ['RELEASE', 'AUTHOR', 'IMAGES'] : []),
     'WHAT NEXT',
   ],
   ...rolloutRows(rollouts, deployments).map((row) => cellsOf(context, row, shape)),
@@ -33,7 +33,6 @@ export const noRollouts = (namespace: string | undefined): string =>
 
 function cellsOf({ io, paint }: Context, row: RolloutRow, { namespace, wide }: Shape): string[] {
   const { progress } = row;
-  const age = (since: number | undefined): string => (since === undefined ? '-' : duration(io.now() - since));
   return [
     ...(namespace === undefined ? [row.namespace ?? ''] : []),
     row.name,
@@ -41,9 +40,9 @@ function cellsOf({ io, paint }: Context, row: RolloutRow, { namespace, wide }: S
     progress ? `${progress.step}/${progress.steps}` : '-',
     progress ? `${progress.updated}/${progress.replicas ?? '?'}` : '-',
     paintState(row.state, paint),
-    age(row.since),
-    age(row.createdAt),
-    ...(wide ? [row.releaseId ?? '-', row.author ?? '-'] : []),
+    row.since === undefined ? '-' : ago(io.now() - row.since),
+    row.createdAt === undefined ? '-' : duration(io.now() - row.createdAt),
+    ...(wide ? [row.releaseId ?? '-', row.author ?? '-', row.images.join(', ') || '-'] : []),
     row.message ?? '',
   ];
 }

@@ -2,7 +2,7 @@
 import { pods } from '../../engine/lib/text.ts';
 import type { PodView, ReleaseView, ReplicaSetView, RunningRelease, StepView } from '../../view/release.ts';
 import { oneLine, type Paint } from '../paint.ts';
-import { bar, describeWait, duration, table } from '../text.ts';
+import { ago, bar, describeWait, duration, table } from '../text.ts';
 import { paintState } from './state.ts';
 
 /** The maximum number of Pods shown per ReplicaSet. */
@@ -31,7 +31,7 @@ export function tree(shown: ReleaseView, options: TreeOptions): string {
 function headOf({ name, namespace, deployment, state, since, message }: ReleaseView, options: TreeOptions): string {
   const { paint, now } = options;
   return (
-    `${paint('bold', name)}   ${paintState(state, paint)}${since === undefined ? '' : ` for ${duration(now - since)}`}` +
+    `${paint('bold', name)}   ${paintState(state, paint)}${since === undefined ? '' : ` since ${ago(now - since)}`}` +
     `   Deployment ${oneLine(deployment)}, namespace ${namespace}\n` +
     `  ${oneLine(message ?? 'no status yet')}\n`
   );
@@ -39,7 +39,7 @@ function headOf({ name, namespace, deployment, state, since, message }: ReleaseV
 
 const releaseLine = ({ id, author, startedAt }: RunningRelease, { now }: TreeOptions): string =>
   `  release ${oneLine(id ?? '?')}${author ? ` by ${oneLine(author)}` : ''}` +
-  `${startedAt === undefined ? '' : `, began ${duration(now - startedAt)} ago`}\n`;
+  `${startedAt === undefined ? '' : `, began ${ago(now - startedAt)}`}\n`;
 
 const SIGNS = { Done: ['green', '✓'], Current: ['cyan', '●'], Ahead: ['dim', '○'] } as const;
 

@@ -1,11 +1,12 @@
 // Approvals by the status of a Rollout: records them, checks the approver against the policies, and detects forged records.
 import type { ReleasePolicy } from '../../api/policy.ts';
-import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
+import type { Approval, CanaryStatus, Deployment, Rollout, TemplateDigest } from '../../api/types.ts';
 import { sameJson, type Sha256 } from '../lib/template.ts';
 import { parseTime } from '../lib/time.ts';
 import { approvalBy, count, judgeApprover, judgeJumpAlone, saysTheSame, type Approving } from '../policy/approval.ts';
 import { breakableBy } from '../policy/break-glass.ts';
 import { originOf } from '../policy/origin.ts';
+import { earlierVersions, UNDO_STEP, undoStatus } from '../release/completed.ts';
 import { stepsOf } from './approval-by-edit.ts';
 import { standingMark } from './break-glass.ts';
 import { personOf, type Requester } from './decision.ts';
@@ -62,6 +63,22 @@ export function recordApproval(
   return { approvals, enough, warning: enough ? undefined : warning };
 }
 
+/** The recorded approvals with this one, to restore a completed version. A second approval by the same person replaces the first. */
+export function recordUndo(
+  edit: StatusEdit,
+  template: TemplateDigest,
+): { readonly approvals: readonly Approval[]; readonly warning: string | undefined } | undefined {
+  const status = edit.old.status?.canaryStatus;
+  if (status === undefined) return undefined;
+  const own = approvalBy(approvingStatus(edit, undoStatus(status, template)));
+  const others = (status.approvals ?? []).filter((one) => !saysTheSame(one, own));
+  const { approvals, given, required, enough } = count(
+    approvingStatus(edit, undoStatus({ ...status, approvals: others }, template)),
+  );
+  const warning = enough ? undefined : `tranche: ${given} of ${required} approvals to restore this version`;
+  return { approvals, warning };
+}
+
 /** Accepted difference of clocks. A record with a later time is forged: it would count for later visits of the step. */
 const CLOCKS_DIFFER_MS = 60_000;
 
@@ -69,17 +86,21 @@ const CLOCKS_DIFFER_MS = 60_000;
 export function addedApproval(edit: StatusEdit): Approval | undefined {
   const [before, after] = [approvalsIn(edit.old), approvalsIn(edit.next)];
   const [added, status] = [after.at(-1), approvedStatus(edit)];
-  if (added === undefined || status === undefined || after.length !== before.length + 1) return undefined;
-  if (!sameJson(after.slice(0, -1), before)) return undefined;
+  if (added === undefined || status === undefined) return undefined;
+  const kept = added.step === UNDO_STEP ? before.filter((one) => !saysTheSame(one, added)) : before;
+  if (!sameJson(after.slice(0, -1), kept) || before.some((one) => sameJson(one, added))) return undefined;
   const approving = approvingStatus(edit, status);
   const asWritten = approvalBy(approving);
   // An approval of a jump that waits for other approvers: the next step has not changed yet.
   const jumps = stepsOf(edit.old).map((_, index) =>
     approvalBy({ ...approving, status: { ...status, nextStepIndex: index + 1 } }),
   );
+  const undos = earlierVersions(edit.old).map(({ templateDigest }) =>
+    approvalBy({ ...approving, status: undoStatus(status, templateDigest) }),
+  );
   const [time, latest] = [parseTime(added.time), parseTime(asWritten.time)];
   const isNow = time !== undefined && latest !== undefined && time <= latest + CLOCKS_DIFFER_MS;
-  return isNow && [asWritten, ...jumps].some((one) => saysTheSame(added, one)) ? added : undefined;
+  return isNow && [asWritten, ...jumps, ...undos].some((one) => saysTheSame(added, one)) ? added : undefined;
 }
 
 const approvalsIn = ({ status }: Rollout): readonly Approval[] => status?.canaryStatus?.approvals ?? [];

@@ -1,6 +1,7 @@
 // An edit of a workload, as the rules of admission see it, and the ruling of a rule.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
+import type { Grant, GrantFacts } from '../release/completed.ts';
 import type { Sha256, TemplateChange } from '../lib/template.ts';
 import type { Tracing } from '../trace/trace.ts';
 import type { Violation } from '../validate/violation.ts';
@@ -24,6 +25,8 @@ export interface InterceptOptions {
   /** The username the operator's own requests carry. */
   readonly operatorUser: string;
   readonly sha256: Sha256;
+  /** What decides whether a version may be restored without steps. Absent: none may. */
+  readonly granting?: () => Pick<GrantFacts, 'policies' | 'now'>;
   /** Releases are traced. */
   readonly tracing?: Tracing | undefined;
 }
@@ -39,6 +42,8 @@ export type Verdict =
   | 'Superseded'
   /** The stable version again: the workload is given back and rolls back without steps. */
   | 'RolledBack'
+  /** A version that was completed before: it is rolled out without steps, within rollbackWindow or with an approval. */
+  | 'Restored'
   /** Another edit during a release: the user's settings are recorded, and Tranche's settings restored. */
   | 'Kept'
   /** Resumed without a governing Rollout: given back with the user's settings. */
@@ -73,6 +78,8 @@ export interface Context extends Edit, InterceptOptions {
   readonly changed: boolean;
   /** Digest of the template of the old or new object, computed once for each. */
   readonly digest: (workload: Workload) => TemplateDigest;
+  /** The new template was completed before. `grant`: why it may be restored without steps. Computed at the first call. */
+  readonly earlier: () => { readonly grant: Grant | undefined } | undefined;
   /** Owners of the borrowed fields, computed at the first call. */
   readonly owned: (old: Workload) => Owned;
 }

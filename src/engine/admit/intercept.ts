@@ -1,8 +1,9 @@
-// Decides on an edit of a Deployment before policies are checked: hold it, roll back at once, keep the hold, or let it pass.
+// Decides on an edit of a Deployment before policies are checked: hold it, roll back immediately, keep the hold, or let it pass.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
 import { annotationPath, type PatchOp } from '../lib/json-patch.ts';
+import { grantFor, isEarlier, type Grant } from '../release/completed.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
 import { recordTooLarge } from '../workload/annotation-size.ts';
@@ -53,7 +54,8 @@ export function contextOf(edit: Edit, rollout: Rollout | undefined, options: Int
   const { kind = deploymentKind } = edit;
   let digests: Map<Workload, TemplateDigest> | undefined;
   let owned: Owned | undefined;
-  return {
+  let earlier: { readonly found: ReturnType<Context['earlier']> } | undefined;
+  const context: Context = {
     ...edit,
     ...options,
     kind,
@@ -66,8 +68,17 @@ export function contextOf(edit: Edit, rollout: Rollout | undefined, options: Int
       digests.set(workload, digest);
       return digest;
     },
+    earlier: () => (earlier ??= { found: earlierVersion(context) }).found,
     owned: (before) => (owned ??= kind.edits.ownedAfter(edit, before)),
   };
+  return context;
+}
+
+/** The Rollout's status says which versions were completed. Users cannot write it. */
+function earlierVersion({ changed, next, rollout, digest, granting, sha256 }: Context): ReturnType<Context['earlier']> {
+  if (!changed || !governs(rollout) || !isEarlier(rollout, digest(next))) return undefined;
+  const facts = granting?.();
+  return { grant: facts && grantFor({ ...facts, rollout, deployment: next, sha256 }, digest(next)) };
 }
 
 /** The ruling of the rule that applies to the edit. */
@@ -121,7 +132,29 @@ function whileFree(context: Context, old: Deployment): Ruling {
   }
   const bypass = messages.bypassReason(rollout, next, change);
   if (bypass !== undefined) return { verdict: 'Bypassed', wanted: kept, warnings: [bypass] };
-  return startHold(context, old, rollout, kept);
+  const grant = context.earlier()?.grant;
+  return grant === undefined
+    ? startHold(context, old, rollout, kept)
+    : restored(context, old, rollout, kept, {
+        grant,
+        paused: (kept.borrowed ?? kind.borrowed(next))['paused'] === true,
+      });
+}
+
+/** A version that was completed before, in a release of its own without steps. */
+function restored(
+  context: Context,
+  old: Deployment,
+  rollout: Rollout,
+  free: Wanted,
+  { grant, paused }: { readonly grant: Grant; readonly paused: boolean },
+): Ruling {
+  const wanted: Wanted = {
+    ...free,
+    labels: { ...free.labels, [keys.ROLLOUT_ID]: rolloutId(context, old) },
+    annotations: { ...free.annotations, [keys.CHANGED_BY]: context.user },
+  };
+  return { verdict: 'Restored', wanted, warnings: [messages.restored(rollout, context.next, grant, paused)] };
 }
 
 /** Without a governing Rollout. */
@@ -145,8 +178,13 @@ function startHold(context: Context, old: Deployment, rollout: Rollout, kept: Wa
     annotations: annotationsOfHeld(kind, { ...held, ...traced.record }, user),
     borrowed,
   };
-  return { verdict: 'Held', wanted, warnings: [messages.released(rollout, next, change), ...traced.warnings] };
+  const said = [messages.released(rollout, next, change), ...laterVersion(context, rollout)];
+  return { verdict: 'Held', wanted, warnings: [...said, ...traced.warnings] };
 }
+
+/** How to go back to a completed version at once, although this edit goes through the steps. */
+const laterVersion = ({ earlier, next }: Context, rollout: Rollout): readonly string[] =>
+  earlier() === undefined ? [] : [messages.backAtOnce(rollout, next)];
 
 function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling {
   const { kind, next, rollout, changed } = context;
@@ -161,6 +199,12 @@ function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling 
   if (back && kind.mayFreeAtOnce(held) && isTrusted(held, rollout)) {
     const warnings = [messages.rolledBack(held, next, kind.isPaused(edit.after))];
     return { verdict: 'RolledBack', wanted: free(), warnings };
+  }
+  const grant = context.earlier()?.grant;
+  if (governs(rollout) && grant !== undefined) {
+    // If the workload cannot be given back in one write, it stays held, and the operator gives it back.
+    const wanted = kind.mayFreeAtOnce(held) ? free() : stillHeld(context, old, kind.edits.holdOn(old, edit));
+    return restored(context, old, rollout, wanted, { grant, paused: kind.isPaused(edit.after) });
   }
   if (edit.unpauses && !governs(rollout)) {
     return { verdict: 'Freed', wanted: free(), warnings: [messages.freed(held, next)] };
@@ -193,10 +237,11 @@ function supersede(context: Context, old: Deployment, rollout: Rollout, before: 
   const { phase, canaryStatus } = rollout.status ?? {};
   const back = phase === 'Progressing' && canaryStatus?.stableDigest === context.digest(next);
   const said = back ? messages.rollsBackLater(before) : messages.superseded(rollout, next, change);
+  const more = back ? [] : laterVersion(context, rollout);
   return {
     verdict: 'Superseded',
     wanted: { ...wanted, labels: { ...wanted.labels, [keys.ROLLOUT_ID]: id } },
-    warnings: [said, ...traced.warnings],
+    warnings: [said, ...more, ...traced.warnings],
   };
 }
 

@@ -2,9 +2,10 @@
 import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
 import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
+import type { Grant } from '../release/completed.ts';
 import type { Settings } from '../workload/deployment/hold.ts';
 import type { TemplateChange } from '../lib/template.ts';
-import { namespaceFlag } from '../lib/text.ts';
+import { namespaceFlag, plural, pods } from '../lib/text.ts';
 import type { Violation } from '../validate/violation.ts';
 
 const MAX_STEPS_SHOWN = 8;
@@ -39,7 +40,20 @@ export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean):
   paused
     ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release, but Deployment ${nameOf(next)} stays paused, as you set it; ` +
       `to roll back: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
-    : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back at once, without steps`;
+    : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back immediately, without steps`;
+
+/** A version that was completed before. */
+export const restored = (rollout: Rollout, next: Deployment, grant: Grant, paused: boolean): string =>
+  `tranche: this version was completed before: Rollout ${nameOf(rollout)} restores it immediately, without steps ` +
+  `(${grant === 'Window' ? 'spec.strategy.canary.rollbackWindow' : 'approved with kubectl tranche undo --now'})` +
+  (paused ? `, but Deployment ${nameOf(next)} stays paused, as you set it` : '');
+
+/** A version that was completed before goes through the steps. */
+export const backAtOnce = (rollout: Rollout, next: Deployment): string =>
+  `tranche: this version was completed before; to restore it immediately, without steps: kubectl tranche undo ${nameOf(rollout)} --now${namespaceFlag(next)}; ` +
+  (rollout.spec.strategy.canary?.rollbackWindow === undefined
+    ? 'to allow this for later changes, set spec.strategy.canary.rollbackWindow of the Rollout'
+    : 'it is outside spec.strategy.canary.rollbackWindow, or outside what a policy allows');
 
 /** The operator must first remove the marks of an abandoned version. */
 export const rollsBackLater = (held: HoldRecord): string =>
@@ -147,15 +161,16 @@ const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string
   const steps = rollout.spec.strategy.canary?.steps ?? [];
   const replicas = replicasOf(next);
   const targets = stepTargets(steps, replicas);
+  const ends = (index: number): boolean => index === steps.length - 1 && targets[index]! >= replicas;
   const parts = [
-    `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}: ${list(targets)} of ${replicas} Pods`,
-    ...(steps[0] === undefined || targets[0]! >= replicas ? [] : [wait(steps[0], withApproval)]),
+    `${plural(steps.length, 'step')}: ${list(targets)} of ${pods(replicas)}`,
     ...(replicas === 1 && steps.length > 1 ? ['step 1 replaces the only Pod'] : []),
+    ...(steps[0] === undefined || ends(0) ? [] : [wait(steps[0], withApproval)]),
     ...((targets.at(-1) ?? 0) < replicas
       ? ['after the last step, the remaining Pods are updated in a rolling update']
       : []),
   ];
-  if (withApproval && steps.some((step, i) => waitsForApproval(step) && targets[i]! < replicas)) {
+  if (withApproval && steps.some((step, i) => waitsForApproval(step) && !ends(i))) {
     parts.push(`approve with: kubectl tranche approve ${nameOf(rollout)}${namespaceFlag(rollout)}`);
   }
   return parts.join('; ');

@@ -9,6 +9,8 @@ import { breakableBy } from '../policy/break-glass.ts';
 import { originOf } from '../policy/origin.ts';
 import { changesPlan, withPlanChange } from '../policy/plan.ts';
 import type { Finding, Person } from '../policy/policy.ts';
+import { judgeWindow } from '../policy/rollback-window.ts';
+import { sameJson } from '../lib/template.ts';
 import { judgePlan, judgeProtection } from '../policy/rules.ts';
 import { isInFlight } from '../release/in-flight.ts';
 import { approvalByEdit, asWaiting, stepsOf } from './approval-by-edit.ts';
@@ -38,6 +40,8 @@ export function judgeRolloutEdit(edit: PolicedEdit): Said {
   if (stepsChanged(old, next)) {
     findings.push(...judgePlan(policies, asWaiting(old, next), deployment && replicasOf(deployment)));
   }
+  if (!sameJson(old?.spec.strategy.canary?.rollbackWindow, next.spec.strategy.canary?.rollbackWindow))
+    findings.push(...judgeWindow(policies, next));
   findings.push(...judgeApprovalByEdit(edit, person));
   const said = outcomesOf(findings, person, next, by, phase === 'mutate' ? [] : ['warned', 'audited', 'broken']);
   const advice = phase === 'validate' && changesInFlight(edit) ? adviseOnPlan(policies) : [];

@@ -1,9 +1,9 @@
 // The decisions on an edit of a Rollout's status: fields that a client dropped are restored, and approvals are recorded and checked.
 import type { Json } from '../../api/json.ts';
-import type { CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
+import type { CanaryStatus, Deployment, Rollout, TemplateDigest } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
 import { isApproval, validateStatusWrite } from '../validate/status.ts';
-import { addedApproval, judgeApproval, recordApproval, type StatusEdit } from './approvals.ts';
+import { addedApproval, judgeApproval, recordApproval, recordUndo, type StatusEdit } from './approvals.ts';
 import {
   byOperator,
   ifAllowed,
@@ -44,6 +44,8 @@ export function mendStatus(facts: MendFacts): AdmissionDecision {
   const approves =
     next.status?.canaryStatus?.currentStepState === 'StepReady' &&
     old.status?.canaryStatus?.currentStepState === 'StepPaused';
+  const undoTo = next.status?.canaryStatus?.undoTo;
+  if (undoTo !== undefined && policies !== undefined) return mendUndo(facts, undoTo, policies.now);
   if (!approves || policies === undefined) return written(statuses.mended, statuses.written, {});
   const violations = validateStatusWrite(old, next);
   if (violations.length > 0) return refuse(violations);
@@ -54,6 +56,20 @@ export function mendStatus(facts: MendFacts): AdmissionDecision {
   const canaryStatus = { ...(base?.['canaryStatus'] as Json | undefined), approvals: record.approvals };
   const warns = facts.warns && record.warning !== undefined ? { warnings: [record.warning] } : {};
   return written({ ...base, canaryStatus }, statuses.written, warns);
+}
+
+/** Records the approval to restore this version. The request itself is not stored. */
+function mendUndo(facts: MendFacts, undoTo: TemplateDigest, now: number): AdmissionDecision {
+  const { old, next, statuses } = facts;
+  const violations = validateStatusWrite(old, next);
+  if (violations.length > 0) return refuse(violations);
+  if (facts.notReady !== undefined) return notReady(facts.notReady);
+  const record = recordUndo(editOf(facts, now), undoTo);
+  if (record === undefined) return pass;
+  const { undoTo: _, ...stored } = (statuses.before?.['canaryStatus'] as Json | undefined) ?? {};
+  const warns = facts.warns && record.warning !== undefined ? { warnings: [record.warning] } : {};
+  const canaryStatus = { ...stored, approvals: record.approvals };
+  return written({ ...statuses.before, canaryStatus }, statuses.written, warns);
 }
 
 function written(

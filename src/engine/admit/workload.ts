@@ -40,7 +40,7 @@ export function admitWorkload(facts: WorkloadFacts): AdmissionDecision {
   const { edit, rollout, operatorUser, sha256, tracing } = facts;
   if (!isWrite(facts) || isOperators(edit, operatorUser)) return pass;
   if (facts.notReady !== undefined) return isEnrolled(edit) ? notReady(facts.notReady) : pass;
-  const context = contextOf(edit, rollout, { operatorUser, sha256, tracing });
+  const context = contextOf(edit, rollout, { operatorUser, sha256, tracing, ...grantingOf(facts) });
   const ruling = ruleOn(context);
   const said = judgeEdit(facts, context, ruling);
   const { verdict, patch, refusal, warnings } = carriedOut(context, ruling, said.past);
@@ -54,6 +54,16 @@ export function admitWorkload(facts: WorkloadFacts): AdmissionDecision {
   const told = facts.warns ? [...warnings, ...said.warnings] : [];
   return { verdict, patch, warnings: told, reports: said.reports, ...decided(facts, verdict) };
 }
+
+const grantingOf = ({ policies, edit: { old, next } }: WorkloadFacts): Pick<Context, 'granting'> =>
+  policies === undefined
+    ? {}
+    : {
+        granting: () => ({
+          policies: policies.matching([old?.metadata.labels, next.metadata.labels]),
+          now: policies.now,
+        }),
+      };
 
 /** True if the old or the new object is enrolled: removing the label is an edit of an enrolled workload too. */
 const isEnrolled = ({ old, next }: Edit): boolean => isMarkedAsOurs(old?.metadata) || isMarkedAsOurs(next.metadata);
@@ -86,7 +96,7 @@ function judgeEdit(facts: WorkloadFacts, context: Context, ruling: Ruling): Said
 
 /** True if the edit releases a template. Rollbacks, and restarts without steps because of the Rollout's annotation, do not count. */
 function bringsOut({ change, changed, rollout }: Context, { verdict }: Ruling): boolean {
-  if (verdict === 'RolledBack' || verdict === 'Refused') return false;
+  if (verdict === 'RolledBack' || verdict === 'Restored' || verdict === 'Refused') return false;
   if (verdict === 'Bypassed' && rollout !== undefined && change === 'Restart') return false;
   return changed || verdict === 'Freed';
 }

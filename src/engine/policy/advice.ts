@@ -37,6 +37,9 @@ function* around({ spec }: ReleasePolicy): Generator<string> {
   if (spec.protectInFlight !== true) {
     yield 'tranche: spec.approval: if a Rollout is deleted or disabled during a release, the remaining Pods are updated without approval; set spec.protectInFlight: true';
   }
+  if (spec.rollbackWindow === undefined) {
+    yield 'tranche: spec.approval: within the rollbackWindow of a Rollout, a change back to a completed version needs no approval; to limit it, set spec.rollbackWindow, for example maxRevisions: 0';
+  }
   if (spec.steps?.maxFirstStep === undefined) {
     yield 'tranche: spec.approval: the first step starts before the first approval, and the author of the Rollout chooses its size; set spec.steps.maxFirstStep';
   }

@@ -26,6 +26,8 @@ export interface Gate {
   readonly required: number;
   /** Name of the policy that protects releases in progress: a release that loses its Rollout rolls back instead of finishing. */
   readonly protects?: string;
+  /** The policies that match the Deployment. Absent if they are not needed. */
+  readonly policies?: readonly ReleasePolicy[];
   /** Policies that require an approval for each step. Absent if there are none. */
   readonly approval?: readonly ReleasePolicy[];
 }
@@ -53,6 +55,7 @@ export function gateFor(facts: GateFacts): Gate {
   return {
     blocked: closed(facts, policies) ?? tooMany(facts, policies),
     required: requiredApprovals(policies, originOf(facts.rollout, facts.deployment)),
+    policies,
     ...(approval.length > 0 && { approval }),
     ...(protects === undefined ? {} : { protects }),
   };

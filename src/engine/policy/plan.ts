@@ -4,10 +4,10 @@ import type { PlanChange } from '../../api/policy.ts';
 import type { CanaryStatus, Rollout } from '../../api/types.ts';
 import { canonicalJson, sameJson, type Sha256 } from '../lib/template.ts';
 
-/** Digest of what an approval is for: the whole strategy, its last change during the release, and the next step. */
-export function planDigest(rollout: Rollout, { nextStepIndex }: CanaryStatus, sha256: Sha256): string {
+/** Digest of what an approval is for: the whole strategy, its last change during the release, and the next step, or the version to restore. */
+export function planDigest(rollout: Rollout, { nextStepIndex, undoTo }: CanaryStatus, sha256: Sha256): string {
   const change = rollout.metadata.annotations?.[PLAN_CHANGED] ?? '';
-  const plan = [rollout.spec.strategy.canary ?? {}, change, nextStepIndex];
+  const plan = [rollout.spec.strategy.canary ?? {}, change, nextStepIndex, ...(undoTo === undefined ? [] : [undoTo])];
   return sha256(canonicalJson(plan)).slice(0, 16);
 }
 

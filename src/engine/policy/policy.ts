@@ -4,7 +4,8 @@ import type { LabelSelector } from '../../api/types.ts';
 import type { Violation } from '../validate/violation.ts';
 import { mayBreak } from './break-glass.ts';
 
-export type Rule = 'requireRollout' | 'steps' | 'approval' | 'windows' | 'maxConcurrentReleases' | 'protectInFlight';
+export type Rule =
+  'requireRollout' | 'steps' | 'approval' | 'windows' | 'maxConcurrentReleases' | 'protectInFlight' | 'rollbackWindow';
 
 /** A violation of a rule of one policy. */
 export interface Finding extends Violation {

@@ -6,6 +6,7 @@ import { isWhole, percentOf, podsOf, stepTarget } from '../lib/replicas.ts';
 import { plural } from '../lib/text.ts';
 import { isInFlight } from '../release/in-flight.ts';
 import type { Finding } from './policy.ts';
+import { isWider } from './rollback-window.ts';
 import { outsideWindows, type Calendar } from './windows.ts';
 import { sameJson } from '../lib/template.ts';
 
@@ -259,6 +260,11 @@ function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
   if (next.spec.disabled === true && old.spec.disabled !== true) {
     const reason = 'cannot be set during a release';
     yield { field: 'spec.disabled', value: true, type: 'Forbidden', reason, remedy: WAIT };
+  }
+  const window = next.spec.strategy.canary?.rollbackWindow;
+  if (isWider(window, old.spec.strategy.canary?.rollbackWindow)) {
+    const reason = 'must not be wider than before during a release';
+    yield { field: 'spec.strategy.canary.rollbackWindow', value: window, reason, remedy: 'keep it' };
   }
   const current = old.status?.canaryStatus?.currentStepIndex ?? 1;
   const [before, after] = [old, next].map((rollout) => rollout.spec.strategy.canary?.steps ?? []) as [

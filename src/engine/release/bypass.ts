@@ -4,7 +4,7 @@ import type { HoldRecord, TemplateDigest } from '../../api/types.ts';
 import { nothing, type Decision } from '../decision.ts';
 import { UNKNOWN } from '../lib/template.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { draftOf, progressingReason, report, setCondition } from '../status.ts';
+import { draftOf, noteInHistory, progressingReason, report, setCondition } from '../status.ts';
 import { patchObject } from '../workload/effects.ts';
 import { decisionOf, type Progress } from '../workload/kind.ts';
 import { WITHOUT_HOLD } from '../workload/record.ts';
@@ -45,6 +45,7 @@ export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldReco
     return decisionOf(kind.freeze(progress, { ...held, bypassed }), 'Bypassed', `${bypassed}: it is held again`);
   const draft = draftOf(snapshot.rollout);
   setCondition(draft, snapshot.now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
+  noteInHistory(draft, { bypassed });
   setCondition(draft, snapshot.now, 'Progressing', 'True', 'Finalising', bypassed);
   return { ...report(snapshot, draft, [{ reason: 'Bypassed', message: bypassed }]), needsChildren: true };
 }

@@ -13,6 +13,7 @@ import { rollbackId, rolloutIdOf } from './release-id.ts';
 import { withoutReplan } from '../steps/replan.ts';
 import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { remember } from './completed.ts';
 import { copyName, knownStable, templateOf } from './stable.ts';
 import {
   closeHistory,
@@ -45,7 +46,12 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: Templat
   draft.message = messages.natively('rolling back', progress.updated, progress.replicas);
   if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, events);
   if (!kind.isSettled(progress, 0))
-    return { ...report(snapshot, draft, events), effects: kind.repair(progress), needsChildren: true };
+    return {
+      ...report(snapshot, draft, events),
+      effects: [...kind.resumeUnseen(progress.workload), ...kind.repair(progress)],
+      needsChildren: true,
+    };
+  if (draft.canary?.restores !== undefined) return close(snapshot, progress, template, draft, 'Restored', events);
   const failed = isTrue(rollout, 'Stalled') && rollout.spec.strategy.canary?.onFailure === 'Rollback';
   return close(snapshot, progress, template, draft, failed ? 'Failed' : 'RolledBack', events);
 }
@@ -57,7 +63,11 @@ export function finalize(snapshot: Snapshot, progress: Progress, template: Templ
   draft.message = messages.natively('finishing', progress.updated, progress.replicas);
   if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, []);
   if (!kind.isSettled(progress, toleratedBy(snapshot, progress)))
-    return { ...report(snapshot, draft, []), effects: kind.repair(progress), needsChildren: true };
+    return {
+      ...report(snapshot, draft, []),
+      effects: [...kind.resumeUnseen(progress.workload), ...kind.repair(progress)],
+      needsChildren: true,
+    };
   // A Deployment that was resumed before its last step did not complete the release.
   const state = snapshot.rollout.status?.canaryStatus?.currentStepState;
   // With 0 replicas, no step starts.
@@ -85,14 +95,24 @@ function close(
 ): Decision {
   const { rollout, now } = snapshot;
   const done = outcome === 'Completed';
-  const runs = done || outcome === 'Bypassed';
+  const restored = outcome === 'Restored';
+  const runs = done || restored || outcome === 'Bypassed';
   const id = rolloutIdOf(progress.workload);
   const message = done
     ? 'Rollout progressing has been completed'
-    : runs
-      ? 'all Pods were updated before the steps were done'
-      : 'Rollout progressing has been canceled';
+    : restored
+      ? 'an earlier version was restored without steps'
+      : runs
+        ? 'all Pods were updated before the steps were done'
+        : 'Rollout progressing has been canceled';
   const ended = draft.canary?.stableDigest;
+  const revision = progress.newVersion?.revision ?? '';
+  draft.completed = remember(
+    draft.completed,
+    { templateDigest: template, revision },
+    wentThroughSteps(draft, done),
+    now,
+  );
   closeHistory(draft, now, outcome);
   dropConditions(draft, 'PolicyBlocked');
   draft.phase = 'Healthy';
@@ -101,12 +121,13 @@ function close(
     keepsReplicas: _,
     plan: __,
     releasedRolloutID: ___,
+    restores: ____,
     ...canary
   } = withNumbers(withoutReplan(draft.canary!), progress);
   draft.canary = {
     ...canary,
     ...(id ? { observedRolloutID: runs ? id : rollbackId(id) } : {}),
-    stableRevision: progress.newVersion?.revision ?? '',
+    stableRevision: revision,
     nextStepIndex: -1,
     currentStepState: 'Completed',
     templateDigest: template,
@@ -115,12 +136,16 @@ function close(
   };
   if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
   setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
-  setCondition(draft, now, 'Succeeded', done ? 'True' : 'False', '', message);
+  setCondition(draft, now, 'Succeeded', done || restored ? 'True' : 'False', '', message);
   const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} completed` }] : [];
   return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 
-const dropCopy = (workload: Workload, stable: TemplateDigest | undefined): Effect[] =>
+/** With 0 replicas, or if the Deployment was resumed, a release ends without its steps. */
+const wentThroughSteps = ({ canary, history: [current] }: Draft, done: boolean): boolean =>
+  done && canary?.currentStepState === 'Completed' && current?.endTime === undefined && current?.bypassed === undefined;
+
+export const dropCopy = (workload: Workload, stable: TemplateDigest | undefined): Effect[] =>
   stable
     ? [
         {

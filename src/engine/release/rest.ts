@@ -4,6 +4,7 @@ import type { CanaryStatus, RolloutId, Workload } from '../../api/types.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { draftOf, isTrue, setCondition, type Draft } from '../status.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
+import { remember } from './completed.ts';
 import { lastReleaseId, rollbackId, rolloutIdOf } from './release-id.ts';
 import * as messages from '../messages.ts';
 
@@ -34,7 +35,26 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
       // The plan may have fewer steps than at the end of the release.
       currentStepIndex: Math.min(draft.canary.currentStepIndex, steps),
     };
+  if (isFirst(draft, workload, kind.replicas(workload))) {
+    const { templateDigest, stableRevision = '' } = draft.canary!;
+    draft.completed = remember([], { templateDigest: templateDigest!, revision: stableRevision }, true, now);
+  }
   return draft;
+}
+
+/**
+ * True if all Pods of the version that ran when the Rollout was created are available. It counts as completed. A version that bypassed the webhook
+ * does not.
+ */
+function isFirst({ canary, completed, history }: Draft, { metadata, status }: Workload, replicas: number): boolean {
+  return (
+    completed.length === 0 &&
+    history.length === 0 &&
+    canary?.templateDigest !== undefined &&
+    replicas > 0 &&
+    (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    [status?.replicas, status?.updatedReplicas, status?.availableReplicas].every((pods) => pods === replicas)
+  );
 }
 
 /** Copies an id that was set outside a release to the status. The id of the last release is kept beside it. */

@@ -7,6 +7,7 @@ import { isOurs } from './openkruise.ts';
 import { planOf } from '../steps/replan.ts';
 import type { Decision, Effect, EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { remember } from './completed.ts';
 import { stableCopy } from './stable.ts';
 import {
   closeHistory,
@@ -39,13 +40,16 @@ export function adopt(
   const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   const events: EventNote[] = [];
   if (bypassed !== undefined) {
-    openHistory(draft, historyEntry(snapshot, progress));
+    openHistory(draft, { ...historyEntry(snapshot, progress), bypassed });
     // The status still describes the release before.
     draft.canary = undefined;
     closeHistory(draft, now, 'Bypassed');
     setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', bypassed);
     events.push({ reason: 'Bypassed', message: bypassed });
   }
+  // What runs when the Rollout is created counts as completed. The first decision at rest adds it if its Pods are not available yet.
+  const first = draft.completed.length + draft.history.length === 0 && progress.kind.isSettled(progress, 0);
+  draft.completed = remember(draft.completed, { templateDigest: template, revision }, first, now);
   draft.phase = 'Healthy';
   draft.message = messages.idle;
   draft.canary = {
@@ -63,7 +67,7 @@ export function adopt(
   return report(snapshot, draft, events);
 }
 
-const blank: CanaryStatus = {
+export const blank: CanaryStatus = {
   podTemplateHash: '',
   canaryReplicas: 0,
   canaryReadyReplicas: 0,
@@ -73,7 +77,7 @@ const blank: CanaryStatus = {
   finalisingStep: '',
 };
 
-const historyEntry = ({ now }: Snapshot, { workload, newVersion, held }: Progress): Draft['history'][number] => {
+export const historyEntry = ({ now }: Snapshot, { workload, newVersion, held }: Progress): Draft['history'][number] => {
   const author = workload.metadata.annotations?.[CHANGED_BY];
   return {
     rolloutID: rolloutIdOf(workload) ?? '',

@@ -8,11 +8,12 @@ import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
 import type { Health } from './pod-health.ts';
 import { nothing, type Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { conditionOf, draftOf, dropConditions, setCondition, settle, type Draft } from '../status.ts';
+import { conditionOf, draftOf, dropConditions, noteInHistory, setCondition, settle, type Draft } from '../status.ts';
 import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './approval.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './health.ts';
 import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } from './notes.ts';
 import { atStep, withNumbers, type Answer, type Run } from './run.ts';
+import { pods } from '../lib/text.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
@@ -65,7 +66,10 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
   const { grantedReplicas: _, ...numbers } = withNumbers(status, progress);
   draft.canary = { ...numbers, currentStepIndex: index, templateDigest, rolloutHash };
   if (approved !== undefined) draft.canary = { ...draft.canary, grantedReplicas: approved };
-  if (held.bypassed) setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
+  if (held.bypassed) {
+    setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
+    noteInHistory(draft, { bypassed: held.bypassed });
+  }
   const run: Run = {
     snapshot,
     progress,
@@ -158,7 +162,7 @@ function upgrade(run: Run, health: Health): Answer {
 function completeStep(run: Run): Answer {
   const { snapshot, progress, draft, events, name, goal } = run;
   if (draft.canary!.grantedReplicas !== 0)
-    events.push({ reason: 'StepCompleted', message: `${name}: ${progress.available} Pods updated and available` });
+    events.push({ reason: 'StepCompleted', message: `${name}: ${pods(progress.available)} updated and available` });
   if (goal.last) return finish(run);
   // Later than any approval of an earlier visit, which may have been in the same second.
   const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
@@ -333,7 +337,7 @@ function enter(
   setState(draft, 'StepUpgrade', now);
   const name = messages.stepOf(index, Math.max(steps.length, 1));
   draft.message = messages.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
-  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${progress.replicas} Pods` });
+  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${pods(progress.replicas)}` });
 }
 
 /** All steps are done. The next decision gives the Deployment back. */

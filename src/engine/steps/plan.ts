@@ -5,7 +5,8 @@ import { deploymentKind } from '../workload/deployment/kind.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
 import { parseTime } from '../lib/time.ts';
 
-export type Wait = 'Approval' | 'None' | { readonly seconds: number };
+/** `approval`: the step waits for its time and for approval. */
+export type Wait = 'Approval' | 'None' | { readonly seconds: number; readonly approval?: true };
 
 export interface PlannedStep {
   /** 1-based. Undefined for the Pods after the last step. */
@@ -15,7 +16,7 @@ export interface PlannedStep {
   /** Pods of the new and of the old version after the step. */
   readonly updated: number;
   readonly old: number;
-  /** Number of Pods that this step replaces. */
+  /** Number of Pods that this step replaces. 0 if the steps before have updated as many. */
   readonly replaces: number;
   /** Maximum number of Pods beyond `spec.replicas` during the step. */
   readonly surge: number;
@@ -23,40 +24,48 @@ export interface PlannedStep {
   readonly unavailable: number;
   /** What the release waits for after the step. */
   readonly wait: Wait;
+  /** A policy requires approvals, and the step is the first one and updates all Pods: it waits for approval before it starts, too. */
+  readonly startsAfterApproval?: true;
 }
 
 export interface Plan {
   readonly replicas: number;
   readonly limits: Limits;
   readonly steps: readonly PlannedStep[];
-  /** Number of steps that wait for approval. */
+  /** How often the release waits for approval. */
   readonly approvals: number;
   /** Sum of all timed pauses. */
   readonly pauseSeconds: number;
 }
 
-/** `size`: another number of replicas than the workload's. */
-export function planRelease(
-  rollout: Rollout,
-  workload: Workload,
-  size?: number,
-  kind: WorkloadKind = deploymentKind,
-): Plan {
-  const replicas = size ?? kind.replicas(workload);
+export interface PlanOptions {
+  /** Another number of replicas than the workload's. */
+  readonly size?: number | undefined;
+  /** A policy requires approvals: every step waits for them. */
+  readonly approval?: boolean;
+  readonly kind?: WorkloadKind;
+}
+
+export function planRelease(rollout: Rollout, workload: Workload, options: PlanOptions = {}): Plan {
+  const { kind = deploymentKind, approval = false } = options;
+  const replicas = options.size ?? kind.replicas(workload);
   const { limits, worst: worstOf } = kind.spending(workload, replicas);
   const steps: PlannedStep[] = [];
   let updated = 0;
   const planned = rollout.spec.strategy.canary?.steps ?? [];
   const targets = stepTargets(planned, replicas);
   for (const [index, step] of planned.entries()) {
-    const whole = targets[index]! >= replicas;
+    // Only the last step ends the release: a step before it waits even if all Pods are updated.
+    const ends = replicas === 0 || (index === planned.length - 1 && targets[index]! >= replicas);
     const target = Math.max(updated, targets[index]!);
-    const wait = whole ? 'None' : waitOf(step.pause?.duration);
+    const wait = ends ? 'None' : waitOf(step.pause?.duration, approval);
     const worst = worstOf(updated, target);
     const [old, replaces] = [replicas - target, target - updated];
-    steps.push({ step: index + 1, replicas: step.replicas, updated: target, old, replaces, ...worst, wait });
+    const whole = approval && index === 0 && replicas > 0 && target >= replicas;
+    const starts = whole ? { startsAfterApproval: true as const } : {};
+    steps.push({ step: index + 1, replicas: step.replicas, updated: target, old, replaces, ...worst, wait, ...starts });
     updated = target;
-    if (whole) break;
+    if (ends) break;
   }
   if (updated < replicas) {
     const replaces = replicas - updated;
@@ -67,13 +76,18 @@ export function planRelease(
     replicas,
     limits,
     steps,
-    approvals: steps.filter(({ wait }) => wait === 'Approval').length,
+    approvals:
+      steps.filter(({ wait }) => wait === 'Approval' || (wait !== 'None' && wait.approval === true)).length +
+      steps.filter(({ startsAfterApproval }) => startsAfterApproval).length,
     pauseSeconds: steps.reduce((sum, { wait }) => sum + (typeof wait === 'object' ? wait.seconds : 0), 0),
   };
 }
 
-const waitOf = (seconds: number | undefined): Wait =>
-  seconds === undefined || seconds === null ? 'Approval' : seconds === 0 ? 'None' : { seconds };
+function waitOf(seconds: number | null | undefined, approval: boolean): Wait {
+  if (seconds === undefined || seconds === null) return 'Approval';
+  if (seconds === 0) return approval ? 'Approval' : 'None';
+  return approval ? { seconds, approval } : { seconds };
+}
 
 export interface Experience {
   /** Number of completed releases that the median is computed from. */

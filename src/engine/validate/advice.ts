@@ -45,7 +45,7 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
   const targets = stepTargets(steps, replicas);
   if (replicas === 1 && steps.length > 1 && targets[0] === 1) {
     warnings.push(
-      'tranche: spec.strategy.canary.steps: the workload has 1 Pod: step 1 replaces it and completes the release, and no step waits',
+      'tranche: spec.strategy.canary.steps: the workload has 1 Pod: step 1 replaces it, and the other steps replace no Pod',
     );
     return warnings;
   }
@@ -58,7 +58,7 @@ export function advise({ rollout, old, deployment }: Pick<RolloutEdit, 'rollout'
     const [before, now] = [targets[index - 1] ?? 0, targets[index] ?? 0];
     if (now < before) {
       warnings.push(
-        `${at(index)}: ${show(value)} is ${now} of ${pods(replicas)}, less than step ${index} (${before}): the step has no effect`,
+        `${at(index)}: ${show(value)} is ${now} of ${pods(replicas)}, less than step ${index} (${before}): the step replaces no Pod`,
       );
     }
   }

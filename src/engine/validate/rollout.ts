@@ -1,6 +1,6 @@
 // Validates a Rollout: all errors at once, and warnings for its author. Pure: the facts are passed in.
 import * as keys from '../../api/keys.ts';
-import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, Rollout } from '../../api/types.ts';
+import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, RollbackWindow, Rollout } from '../../api/types.ts';
 import { percentOf } from '../lib/replicas.ts';
 import { namespaceFlag } from '../lib/text.ts';
 import { isInFlight } from '../release/in-flight.ts';
@@ -29,6 +29,8 @@ export interface Findings {
 const MAX_STEPS = 50;
 /** One year. A longer duration is probably in another unit. */
 const MAX_SECONDS = 31_536_000;
+/** The status keeps this number of earlier versions. */
+const MAX_REVISIONS = 10;
 const NOT_YET = 'not supported yet';
 const CANARY = 'spec.strategy.canary';
 const SHARE = 'must be a number of Pods or a percentage';
@@ -159,12 +161,35 @@ function* canaryFields(canary: CanaryStrategy, rollout: Rollout, version: string
     const what = field === 'trafficRoutingRef' ? 'traffic routing is' : 'extra canary Deployments are';
     yield notYet(`${CANARY}.${field}`, value, what, 'remove it');
   }
-  const { failureThreshold, stepDeadlineSeconds } = canary;
+  const { failureThreshold, stepDeadlineSeconds, rollbackWindow } = canary;
   if (failureThreshold !== undefined && !isShare(failureThreshold, 0)) {
     const [field, remedy] = [`${CANARY}.failureThreshold`, 'write 0 or more, or "0%" to "100%"'];
     yield { field, value: failureThreshold, reason: SHARE, remedy };
   }
   if (stepDeadlineSeconds !== undefined) yield* seconds(`${CANARY}.stepDeadlineSeconds`, stepDeadlineSeconds);
+  if (rollbackWindow !== undefined) yield* window(rollbackWindow);
+}
+
+function* window({ revisions, seconds }: RollbackWindow): Generator<Violation> {
+  const field = `${CANARY}.rollbackWindow`;
+  if (revisions === undefined && seconds === undefined) {
+    const reason = 'revisions or seconds is required';
+    yield { field, value: {}, type: 'Required', reason, remedy: 'write for example revisions: 1, or remove it' };
+  }
+  if (revisions !== undefined && !(Number.isInteger(revisions) && revisions >= 1 && revisions <= MAX_REVISIONS)) {
+    const reason = `must be between 1 and ${MAX_REVISIONS}`;
+    const remedy = 'write 1 for the version before the stable one, or remove it';
+    yield { field: `${field}.revisions`, value: revisions, reason, remedy };
+  }
+  if (seconds !== undefined && !(Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_SECONDS)) {
+    const reason = `must be between 1 and ${MAX_SECONDS} seconds`;
+    yield {
+      field: `${field}.seconds`,
+      value: seconds,
+      reason,
+      remedy: 'write whole seconds such as 3600, or remove it',
+    };
+  }
 }
 
 /** In v1alpha1, an annotation selects the style. Without it, the style is canary with an extra Deployment. */

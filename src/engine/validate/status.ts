@@ -1,10 +1,11 @@
 // Validates writes of a Rollout's status: the operator may write everything, other users only an approval.
 import { isObject, type Json } from '../../api/json.ts';
 import type { Rollout } from '../../api/types.ts';
+import { isEarlier } from '../release/completed.ts';
 import type { Violation } from './violation.ts';
 
 /** The fields that an approval writes, in canaryStatus and in its copy in status. */
-const APPROVAL_FIELDS = new Set(['currentStepState', 'nextStepIndex']);
+const APPROVAL_FIELDS = new Set(['currentStepState', 'nextStepIndex', 'undoTo']);
 
 /**
  * The new status with the fields that the client dropped. A client that knows only OpenKruise's fields and replaces the whole status drops the
@@ -66,6 +67,12 @@ function* approval(old: Rollout, next: Rollout): Generator<Violation> {
             : `step ${before.currentStepIndex} of ${steps} is in state ${before.currentStepState}`,
       remedy: 'write StepReady when the state is StepPaused',
     };
+  }
+  const undoTo = after?.undoTo;
+  if (undoTo !== undefined && undoTo !== before?.undoTo && !isEarlier(old, undoTo)) {
+    const field = 'status.canaryStatus.undoTo';
+    const reason = 'must be the templateDigest of an earlier version in status.completedVersions';
+    yield { field, value: undoTo, reason, remedy: 'write one of them; another version goes through the steps' };
   }
   const jump = after?.nextStepIndex;
   if (jump !== before?.nextStepIndex && (jump === undefined || !Number.isInteger(jump) || jump < 1 || jump > steps)) {

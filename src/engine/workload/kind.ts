@@ -186,6 +186,8 @@ export interface WorkloadKind<
   noticeEdits(progress: P, held: H): readonly Effect[] | undefined;
   /** Gives a held workload back without knowing its children. */
   giveUp(workload: W, held: H, more: MetadataChange): readonly Effect[];
+  /** Undoes a pause by the MutatingAdmissionPolicy on a workload that is not held and needs no hold. */
+  resumeUnseen(workload: W): readonly Effect[];
   /** Removes Tranche's labels and annotations from a workload that is not held, and a pause by the MutatingAdmissionPolicy. */
   leave(workload: W, more: MetadataChange): readonly Effect[];
   /** Why the controller creates no new version: its condition, and a message. */

@@ -304,7 +304,7 @@ describe('an edit of a held Deployment', () => {
     assert.deepEqual(result.spec, idle.spec);
     assert.deepEqual(Object.keys(result.metadata.annotations ?? {}), ['note', keys.CHANGED_BY]);
     assert.equal(result.metadata.labels?.[keys.STABLE_REVISION], undefined);
-    assert.match(warnings.join(), /cancels the release and rolls back at once, without steps/);
+    assert.match(warnings.join(), /cancels the release and rolls back immediately, without steps/);
   });
 
   it('back to the stable template while it moves frees it too', () => {

@@ -25,8 +25,9 @@ describe('the sentence about a release that begins', () => {
       'tells of the only Pod',
       [1, '100%'],
       1,
-      'Rollout demo releases this in 2 steps: 1 → 1 of 1 Pods; step 1 replaces the only Pod',
+      'Rollout demo releases this in 2 steps: 1 → 1 of 1 Pod; step 1 replaces the only Pod; step 1 waits for approval; approve with: kubectl tranche approve demo -n shop',
     ],
+    ['does not wait after a last step that is all', ['100%'], 1, 'Rollout demo releases this in 1 step: 1 of 1 Pod'],
     [
       'shows eight steps at most',
       [1, 2, 3, 4, 5, 6, 7, 8, 9],

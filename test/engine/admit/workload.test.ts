@@ -172,7 +172,7 @@ describe('an edit in the middle of a release', () => {
       next: withVersion(running, 'v1'),
       rollout: releasingFrom('v1'),
       then: 'RolledBack',
-      says: /rolls back at once/,
+      says: /rolls back immediately/,
       pauses: false,
     },
     {

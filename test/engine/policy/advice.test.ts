@@ -7,6 +7,7 @@ import { policy } from './support.ts';
 const WHOLE: ReleasePolicySpec = {
   requireRollout: true,
   protectInFlight: true,
+  rollbackWindow: { maxRevisions: 0 },
   steps: { maxFirstStep: '10%' },
   approval: { required: 2, groups: ['managers'] },
 };
@@ -23,6 +24,11 @@ describe('advice about a policy', () => {
     ['that does not enforce', { ...WHOLE, enforcement: 'Warn' }, /has no effect while spec\.enforcement is Warn/],
     ['without requireRollout', { ...WHOLE, requireRollout: false }, /without a Rollout can change without approval/],
     ['without protectInFlight', { ...WHOLE, protectInFlight: false }, /deleted or disabled during a release/],
+    [
+      'without a limit of the window',
+      (({ rollbackWindow: _, ...rest }) => rest)(WHOLE),
+      /within the rollbackWindow of a Rollout/,
+    ],
     ['with a first step of any size', { ...WHOLE, steps: { manual: 'All' } }, /set spec\.steps\.maxFirstStep/],
     [
       'that wants several, of whoever may',

@@ -158,8 +158,10 @@ describe('a Deployment that was un-paused', () => {
   });
 
   it('is at its end where no old Pod is left', () => {
+    const decision = again({ updated: 10, old: { v1: 0 } });
+    assert.equal(decision.status?.history?.[0]?.bypassed, 'the Deployment was resumed during the release');
     assert.equal(
-      brief(again({ updated: 10, old: { v1: 0 } })),
+      brief(decision),
       '- | Progressing 1 StepUpgrade Progressing=Finalising Bypassed=NotSeenByWebhook | Bypassed | children',
     );
   });

@@ -1,10 +1,22 @@
 // Plans, and whether releases keep to them: the operator, the native controllers and the plan look at the same Deployment.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import type { CanaryStep, Deployment, HistoryEntry, IntOrString, Rollout } from '../../../src/api/types.ts';
+import type {
+  Approval,
+  CanaryStatus,
+  CanaryStep,
+  Deployment,
+  HistoryEntry,
+  IntOrString,
+  Rollout,
+} from '../../../src/api/types.ts';
 import { budgetFor } from '../../../src/engine/workload/deployment/budget.ts';
+import { planDigest } from '../../../src/engine/policy/plan.ts';
 import { experienceOf, planRelease } from '../../../src/engine/steps/plan.ts';
 import { World } from '../../operator/world.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const deploymentOf = (replicas: number, maxSurge: IntOrString, maxUnavailable: IntOrString): Deployment => ({
   metadata: { name: 'web' },
@@ -96,8 +108,59 @@ describe('the plan of a release', () => {
     });
   });
 
+  it('waits after a step that is all but not the last one, as the release does', () => {
+    const waits = (replicas: number, steps: readonly CanaryStep[]): unknown[] =>
+      planRelease(rolloutOf(steps), deploymentOf(replicas, 1, 0)).steps.map((step) => [step.replaces, step.wait]);
+    const one = [{ replicas: 1 }, { replicas: '100%' }];
+    assert.deepEqual(waits(1, one), [
+      [1, 'Approval'],
+      [0, 'None'],
+    ]);
+    assert.deepEqual(waits(2, one), [
+      [1, 'Approval'],
+      [1, 'None'],
+    ]);
+    const timed = [
+      { replicas: '1%', pause: { duration: 60 } },
+      { replicas: 1, pause: { duration: 0 } },
+      { replicas: '9%' },
+    ];
+    assert.deepEqual(waits(1, timed), [
+      [1, { seconds: 60 }],
+      [0, 'None'],
+      [0, 'None'],
+    ]);
+    assert.deepEqual(waits(4, [{ replicas: '100%' }, { replicas: 2 }]), [
+      [4, 'Approval'],
+      [0, 'Approval'],
+    ]);
+  });
+
+  it('waits for approval at every end of a step that a policy guards, and before a first step that is all', () => {
+    const plan = (replicas: number, steps: readonly CanaryStep[]) =>
+      planRelease(rolloutOf(steps), deploymentOf(replicas, 1, 0), { approval: true });
+    const steps = [
+      { replicas: 1, pause: { duration: 5 } },
+      { replicas: '50%', pause: { duration: 0 } },
+      { replicas: '100%', pause: { duration: 3 } },
+    ];
+    const four = plan(4, steps);
+    assert.deepEqual(
+      four.steps.map(({ wait }) => wait),
+      [{ seconds: 5, approval: true }, 'Approval', 'None'],
+    );
+    assert.deepEqual([four.approvals, four.pauseSeconds], [2, 5]);
+    assert.ok(four.steps.every(({ startsAfterApproval }) => startsAfterApproval === undefined));
+    const one = plan(1, steps);
+    assert.deepEqual(
+      one.steps.map(({ startsAfterApproval }) => startsAfterApproval),
+      [true, undefined, undefined],
+    );
+    assert.equal(one.approvals, 3);
+  });
+
   it('ends with the step that is all, and never goes back', () => {
-    const steps = [{ replicas: 5 }, { replicas: '10%' }, { replicas: '100%' }, { replicas: '100%' }];
+    const steps = [{ replicas: 5 }, { replicas: '10%' }, { replicas: '100%' }];
     const { steps: planned } = planRelease(rolloutOf(steps), deploymentOf(10, 1, 0));
     assert.deepEqual(
       planned.map(({ updated, replaces }) => [updated, replaces]),
@@ -127,28 +190,46 @@ describe('the plan of a release', () => {
     assert.equal(experienceOf(undefined), undefined);
   });
 
-  it('is kept by real releases: sizes exactly, surge and missing Pods never above', async () => {
+  it('is kept by real releases: sizes and waits exactly, surge and missing Pods never above', async () => {
     const share = fc.oneof(
       fc.integer({ min: 0, max: 4 }),
       fc.integer({ min: 0, max: 40 }).map((n) => `${n}%`),
     );
+    const pause = fc.constantFrom(undefined, 0, 60);
     const example = fc.record({
       seed: fc.integer({ min: 1, max: 10_000 }),
-      replicas: fc.integer({ min: 1, max: 12 }),
+      replicas: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 12 })),
       maxSurge: share,
       maxUnavailable: share,
       percents: fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 3 }),
+      pauses: fc.tuple(pause, pause, pause, pause),
+      approval: fc.boolean(),
     });
     await fc.assert(
-      fc.asyncProperty(example, async ({ seed, replicas, maxSurge, maxUnavailable, percents }) => {
+      fc.asyncProperty(example, async ({ seed, replicas, maxSurge, maxUnavailable, percents, pauses, approval }) => {
         const zero = [maxSurge, maxUnavailable].every((value) => Number.parseInt(String(value)) === 0);
         const surge = zero ? 1 : maxSurge;
-        const steps = [...percents.toSorted((a, b) => a - b).map((n) => ({ replicas: `${n}%` })), { replicas: '100%' }];
-        await compare({ seed, replicas, maxSurge: surge, maxUnavailable, steps });
+        const steps = [...percents.toSorted((a, b) => a - b), 100].map((n, i) => {
+          const duration = pauses[i];
+          return duration === undefined ? { replicas: `${n}%` } : { replicas: `${n}%`, pause: { duration } };
+        });
+        await compare({ seed, replicas, maxSurge: surge, maxUnavailable, steps, approval });
       }),
       { numRuns: 25, seed: 42 },
     );
   }).timeout(60_000);
+
+  it('is kept by real releases of one Pod, with and without a policy', async () => {
+    const plans: readonly (readonly CanaryStep[])[] = [
+      [{ replicas: 1 }, { replicas: '100%' }],
+      [{ replicas: '100%' }],
+      [{ replicas: '50%', pause: { duration: 60 } }, { replicas: '100%' }],
+      [{ replicas: 1, pause: { duration: 0 } }, { replicas: 1 }, { replicas: '100%', pause: { duration: 60 } }],
+    ];
+    for (const steps of plans)
+      for (const approval of [false, true])
+        await compare({ seed: 1, replicas: 1, maxSurge: 1, maxUnavailable: 0, steps, approval });
+  });
 });
 
 interface Example {
@@ -157,35 +238,73 @@ interface Example {
   readonly maxSurge: IntOrString;
   readonly maxUnavailable: IntOrString;
   readonly steps: readonly CanaryStep[];
+  readonly approval: boolean;
 }
 
-async function compare({ seed, replicas, maxSurge, maxUnavailable, steps }: Example): Promise<void> {
-  const world = await new World({ seed }).start();
+async function compare({ seed, replicas, maxSurge, maxUnavailable, steps, approval }: Example): Promise<void> {
+  const world = await new World({ seed, policies: approval }).start();
+  const record = (): Approval => ({
+    step: world.canary.currentStepIndex!,
+    rolloutID: world.canary.observedRolloutID ?? '',
+    revision: world.canary.canaryRevision ?? '',
+    user: 'anna',
+    time: world.canary.lastUpdateTime ?? '',
+    plan: planDigest(world.rollout, world.canary as CanaryStatus, sha256),
+  });
+  const approve = async (): Promise<void> => {
+    const approvals = [...(world.canary.approvals ?? []), record()];
+    await world.patchStatus({ canaryStatus: { ...(approval ? { approvals } : {}), currentStepState: 'StepReady' } });
+  };
   try {
     const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } };
     await world.createDeployment({ replicas, spec: { strategy } });
     await world.createRollout(steps);
+    if (approval) await world.createPolicy('production', { approval: { required: 1 } });
     await world.untilHealthy();
     await world.virtual.settled();
-    const planned = planRelease(world.rollout, world.deployment).steps;
+    const planned = planRelease(world.rollout, world.deployment, { approval }).steps;
     await world.release('v2');
     for (const step of planned) {
       const worst = { surge: 0, unavailable: 0 };
+      const about = (): string =>
+        JSON.stringify({
+          seed,
+          replicas,
+          maxSurge,
+          maxUnavailable,
+          steps,
+          approval,
+          step,
+          worst,
+          status: world.canary,
+        });
+      if (step.startsAfterApproval) {
+        await world.until('it waits before its first step', () => world.canary.currentStepState === 'StepPaused');
+        assert.equal(world.sizes['v2'] ?? 0, 0, about());
+        await approve();
+        await world.until('its first step starts', () => world.canary.currentStepState === 'StepUpgrade');
+      }
+      // The release goes through a step without a wait in no time.
+      if (step.wait === 'None' && step.step !== planned.length) continue;
       const done = (): boolean => {
         const sizes = Object.values(world.sizes).reduce((sum, size) => sum + size, 0);
         worst.surge = Math.max(worst.surge, sizes - replicas);
         worst.unavailable = Math.max(worst.unavailable, replicas - world.readyPods);
-        return step.old === 0
-          ? world.condition('Succeeded')?.status === 'True'
+        return step.wait === 'None'
+          ? world.rollout.status?.phase === 'Healthy' && world.history[0]?.outcome === 'Completed'
           : world.canary.currentStepIndex === step.step && world.canary.currentStepState === 'StepPaused';
       };
-      await world.until(`step ${step.step} is done`, done, 600_000);
-      const about = JSON.stringify({ seed, replicas, maxSurge, maxUnavailable, step, worst });
-      assert.equal(world.sizes['v2'] ?? 0, step.updated, about);
-      assert.equal(world.sizes['v1'] ?? 0, step.old, about);
-      assert.ok(worst.surge <= step.surge, `more surge: ${about}`);
-      assert.ok(worst.unavailable <= step.unavailable, `more missing: ${about}`);
-      if (step.old > 0) await world.approve();
+      await world.until(`step ${step.step} is done: ${about()}`, done, 600_000);
+      assert.equal(world.sizes['v2'] ?? 0, step.updated, about());
+      assert.equal(world.sizes['v1'] ?? 0, step.old, about());
+      if (planned[planned.indexOf(step) - 1]?.wait !== 'None') {
+        assert.ok(worst.surge <= step.surge, `more surge: ${about()}`);
+        assert.ok(worst.unavailable <= step.unavailable, `more missing: ${about()}`);
+      }
+      const timed = typeof step.wait === 'object';
+      if (timed) assert.match(world.rollout.status?.message ?? '', approval ? /and until / : /continuing at /, about());
+      else if (step.wait === 'Approval') assert.match(world.rollout.status?.message ?? '', /waiting for approval/);
+      if (step.wait === 'Approval' || (timed && approval)) await approve();
     }
   } finally {
     await world.stop();

@@ -41,7 +41,7 @@ describe('the author of a Rollout is told', () => {
 
   it('that Pods and percents go back at the size there is', () => {
     assert.deepEqual(advice(steps('50%', 3, '100%'), 10), [
-      `tranche: ${S}[1].replicas: 3 is 3 of 10 Pods, less than step 1 (5): the step has no effect`,
+      `tranche: ${S}[1].replicas: 3 is 3 of 10 Pods, less than step 1 (5): the step replaces no Pod`,
     ]);
     assert.deepEqual(advice(steps('50%', 3, '100%'), 4), []);
   });

@@ -38,7 +38,7 @@ export const freeDeployment = (deployment: Deployment, held: Held, more: Metadat
   patchDeployment('free', deployment, {
     settings: freedSettings(held),
     labels: { ...WITHOUT_HOLD.labels, ...more.labels },
-    annotations: { ...WITHOUT_HOLD.annotations, [GLASS_BROKEN]: null, ...more.annotations },
+    annotations: { ...WITHOUT_HOLD.annotations, [GLASS_BROKEN]: null, [PAUSED_UNSEEN]: null, ...more.annotations },
   });
 
 /** Replaces the whole template, because a merge patch cannot remove unknown fields. The Deployment stays held, with the record `held`. */

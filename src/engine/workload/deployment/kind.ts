@@ -50,11 +50,18 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
     return noticed === held ? undefined : patchHeld('hold', deployment, noticed, settingsOf(deployment));
   },
   giveUp: (deployment, held, more) => freeDeployment(deployment, noticeEdits(held, deployment), more),
-  leave(deployment, more) {
-    // A MutatingAdmissionPolicy paused it without a webhook, and no Rollout releases it.
-    const unseen = deployment.metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
-    return patchDeployment('leave', deployment, { ...more, ...(unseen ? { settings: asUserWrote(deployment) } : {}) });
-  },
+  resumeUnseen: (deployment) =>
+    wasPausedUnseen(deployment)
+      ? patchDeployment('free', deployment, {
+          ...(deployment.spec.paused === true && { settings: asUserWrote(deployment) }),
+          annotations: { [PAUSED_UNSEEN]: null },
+        })
+      : [],
+  leave: (deployment, more) =>
+    patchDeployment('leave', deployment, {
+      ...more,
+      ...(wasPausedUnseen(deployment) ? { settings: asUserWrote(deployment) } : {}),
+    }),
   whyNoVersion: (deployment) => ({
     failure: refusedSet(deployment.status?.conditions),
     what: messages.noReplicaSet(deployment),
@@ -63,6 +70,9 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   spending,
   advise: (rollout, deployment) => advise({ rollout, deployment }),
 };
+
+/** A MutatingAdmissionPolicy paused it, and no webhook saw the change. */
+const wasPausedUnseen = ({ metadata }: Deployment): boolean => metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
 
 function obstacle({ metadata, spec }: Deployment): Obstacle | undefined {
   if (spec.strategy?.type !== 'Recreate') return undefined;

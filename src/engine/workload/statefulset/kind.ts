@@ -62,6 +62,7 @@ export const statefulSetKind: WorkloadKind<StatefulSet, PartitionHeld, Partition
     return patchHeld('hold', workload, { ...held, user: { partition: partitionOf(workload) } });
   },
   giveUp: (set, held, more) => free(set, held, more),
+  resumeUnseen: () => [],
   leave: (set, more) => patchObject('leave', STATEFUL_SETS, set, more),
   whyNoVersion: ({ metadata: { name } }) => ({
     failure: undefined,
