@@ -57,16 +57,10 @@ rendered objects and NOTES.txt show it.
 {{- define "tranche.leftOut" -}}
 {{- $group := "admissionregistration.k8s.io" -}}
 {{- range $policy := list
-  (dict "value" "guard" "kind" "ValidatingAdmissionPolicy" "since" "1.30" "versions" (list "v1"))
-  (dict "value" "hold" "kind" "MutatingAdmissionPolicy" "since" "1.34" "versions" (list "v1" "v1beta1")) -}}
-{{- if ne (toString (get $.Values.admissionPolicies .value)) "false" -}}
-{{- $found := "" -}}
-{{- range $version := .versions -}}
-{{- $found = print $found (include "tranche.has" (list $ (printf "%s/%s/%s" $group $version $policy.kind))) -}}
-{{- end -}}
-{{- if not $found }}
+  (dict "value" "guard" "in" "tranche.guarded" "kind" "ValidatingAdmissionPolicy" "since" "1.30" "versions" (list "v1"))
+  (dict "value" "hold" "in" "tranche.mutatingPolicyVersion" "kind" "MutatingAdmissionPolicy" "since" "1.34" "versions" (list "v1" "v1beta1")) -}}
+{{- if and (ne (toString (get $.Values.admissionPolicies .value)) "false") (not (include .in $)) }}
 Left out: admissionPolicies.{{ .value }}. Helm did not find {{ .kind }} in {{ $group }}/{{ join " or " .versions }} (Kubernetes {{ .since }} or newer). If your cluster has it, render with --api-versions={{ $group }}/{{ .versions | first }}/{{ .kind }}, or add it to the value apiVersions.
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
