@@ -1,7 +1,6 @@
 {{/* Refuses combinations of values that values.schema.json cannot refuse. */}}
 {{- define "tranche.validate" -}}
-{{- $values := .Values -}}
-{{- with $values -}}
+{{- with .Values -}}
 {{- if eq (toString .enabled) "false" -}}
 {{- fail "enabled: Invalid value: false: the chart itself does not read this value, only the condition of a parent chart does; add `condition: NAME.enabled` to the dependency, with the name or alias of this chart" -}}
 {{- end -}}
@@ -28,11 +27,6 @@
 {{- end -}}
 {{- if and .tracing.headersSecret.name (not .tracing.endpoint) -}}
 {{- fail "tracing.endpoint: Required value: tracing.headersSecret has an effect only with the address of a collector" -}}
-{{- end -}}
-{{- range $name := .watchNamespaces -}}
-{{- if or (eq $name "kube-system") (and $values.operator.enabled (eq $name $.Release.Namespace)) -}}
-{{- fail (printf "watchNamespaces: Invalid value: %q: the webhooks exclude kube-system and the namespace of Tranche, so that these can always be repaired; remove it from the list" $name) -}}
-{{- end -}}
 {{- end -}}
 {{- range $arg := .operator.extraArgs -}}
 {{- $flag := regexFind "^--[a-z-]+" $arg -}}
