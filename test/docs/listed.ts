@@ -35,7 +35,7 @@ export const UNRUN: readonly Unrun[] = [
     page: 'docs/install.md',
     why: 'test/e2e/no-image.test.ts goes the whole path, with an image that cannot be pulled',
   },
-  { command: /^kubectl krew install /, why: 'needs krew; test/tools/dist.test.ts checks the manifest by its rules' },
+  { command: /^kubectl krew install /, why: 'needs krew; test/tools/release.test.ts checks the manifest by its rules' },
   { command: /^kubectl exec /, why: 'the embedded cluster runs no containers' },
   { command: /^make build$/, why: 'takes long; the workflows build the image with it' },
   {

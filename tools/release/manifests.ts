@@ -30,7 +30,10 @@ export async function renderManifests(root: string, { repository, digest }: Imag
   const holding = await render(root, [APIS.guard, APIS.hold], [...image, 'admissionPolicies.hold=true']);
   const isCrd = (document: string): boolean => /^kind: CustomResourceDefinition$/m.test(document);
   const others = (documents: readonly string[]): string =>
-    join([namespace, ...documents.filter((one) => !isCrd(one))], 'To remove it: kubectl tranche drain, then kubectl delete --ignore-not-found -f.');
+    join(
+      [namespace, ...documents.filter((one) => !isCrd(one))],
+      'To remove it: kubectl tranche drain, then kubectl delete --ignore-not-found -f.',
+    );
   return {
     crds: join(plain.filter(isCrd), 'Deleting these deletes all Rollouts and ReleasePolicies.'),
     install: others(plain),

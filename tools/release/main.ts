@@ -31,7 +31,8 @@ const archive = await pack([
   { name: 'kubectl-tranche', content: plugin.text, executable: true },
   {
     name: 'kubectl_complete-tranche',
-    content: '#!/bin/sh\n# kubectl runs this to complete `kubectl tranche`.\nkubectl-tranche __complete -- "$@" && echo :4\n',
+    content:
+      '#!/bin/sh\n# kubectl runs this to complete `kubectl tranche`.\nkubectl-tranche __complete -- "$@" && echo :4\n',
     executable: true,
   },
   { name: 'LICENSE', content: readFileSync(path.join(root, 'LICENSE'), 'utf8') },
