@@ -10,6 +10,7 @@ const packageOwners = {
   'prom-client': ['telemetry'],
   '@opentelemetry/[^/]+': ['telemetry'],
   croner: ['schedule'],
+  '@prometheus-io/lezer-promql': ['metric-sources'],
 };
 
 /** What each room may import of ours. The entries, `src/main.ts` and `src/plugin.ts`, start an `app` or the `cli`; nothing else imports them. */
@@ -23,6 +24,7 @@ const arrows = {
   telemetry: ['api', 'engine'],
   operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
   admission: ['api', 'engine', 'schema', 'kube', 'tls', 'telemetry'],
+  'metric-sources': ['api', 'engine'],
   view: ['api', 'engine'],
   cli: ['api', 'engine', 'schema', 'schedule', 'kube', 'view'],
   app: ['api', 'engine', 'schedule', 'kube', 'tls', 'telemetry', 'operator', 'admission'],

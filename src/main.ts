@@ -57,7 +57,7 @@ function endOnSignals(ending: AbortController, logger: Logger): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (ending.signal.aborted) {
-        logger.warn('second signal, exiting at once', { signal });
+        logger.warn('second signal, exiting immediately', { signal });
         process.exit(1);
       }
       ending.abort();

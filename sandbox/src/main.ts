@@ -1,14 +1,32 @@
 // `npm run sandbox -- --port 6443 --kubeconfig FILE [--ready-ms 300] [--data FOLDER]`: the embedded cluster as a program.
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { DataError } from './data.ts';
 import { startSandbox, type Sandbox } from './index.ts';
-import { writeKubeconfig } from './server/kubeconfig.ts';
+import { answers, readKubeconfig, writeKubeconfig } from './server/kubeconfig.ts';
 
-const USAGE = 'usage: npm run sandbox -- --kubeconfig FILE [--port 6443] [--ready-ms 300] [--data FOLDER]';
+/** How a user writes each setting: as a variable of make when make starts the program, otherwise as a flag. */
+const BY_MAKE = process.env.STARTED_BY === 'make';
+const write = BY_MAKE
+  ? {
+      kubeconfig: 'SANDBOX_KUBECONFIG=FILE',
+      port: 'PORT',
+      freePort: 'PORT=0',
+      second: 'make sandbox PORT=0 SANDBOX_KUBECONFIG=FILE',
+      usage: 'make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE] [ARGS="--ready-ms 300 --data FOLDER"]',
+    }
+  : {
+      kubeconfig: '--kubeconfig FILE',
+      port: '--port',
+      freePort: '--port 0',
+      second: 'npm run sandbox -- --port 0 --kubeconfig FILE',
+      usage: 'npm run sandbox -- --kubeconfig FILE [--port 6443] [--ready-ms 300] [--data FOLDER]',
+    };
 
 class UserError extends Error {}
 
 interface Arguments {
+  /** An absolute path. */
   kubeconfig: string;
   port: number;
   readyMs: number;
@@ -28,15 +46,15 @@ function readArguments(args: string[]): Arguments {
       },
     }));
   } catch (error) {
-    throw new UserError(`${(error as Error).message}\n${USAGE}`);
+    throw new UserError(`${(error as Error).message}\nusage: ${write.usage}`);
   }
   const kubeconfig = values.kubeconfig;
   if (typeof kubeconfig !== 'string' || !kubeconfig) {
-    throw new UserError(`--kubeconfig is required. ${USAGE}`);
+    throw new UserError(`${write.kubeconfig} is required. usage: ${write.usage}`);
   }
   return {
-    kubeconfig,
-    port: readNumber('--port', values.port, 0, 65535),
+    kubeconfig: path.resolve(kubeconfig),
+    port: readNumber(write.port, values.port, 0, 65535),
     readyMs: readNumber('--ready-ms', values['ready-ms'], 0, 3_600_000),
     data: values.data as string | undefined,
   };
@@ -48,7 +66,8 @@ function readNumber(name: string, text: unknown, min: number, max: number): numb
   throw new UserError(`invalid ${name} ${JSON.stringify(text)}: must be a whole number from ${min} to ${max}`);
 }
 
-async function start({ port, readyMs, data }: Arguments): Promise<Sandbox> {
+async function start({ kubeconfig, port, readyMs, data }: Arguments): Promise<Sandbox> {
+  await refuseKubeconfigInUse(kubeconfig);
   try {
     return await startSandbox({ port, readyMs, ...(data ? { data } : {}) });
   } catch (error) {
@@ -56,12 +75,25 @@ async function start({ port, readyMs, data }: Arguments): Promise<Sandbox> {
     if (error instanceof DataError) throw new UserError(error.message);
     if (code === 'EADDRINUSE') {
       throw new UserError(
-        `port ${port} is in use: stop the program that uses it, or choose another port with --port (0 picks a free one)`,
+        `port ${port} is in use: stop the program that uses it, or choose another port with ${write.port} (${write.freePort} picks a free one)`,
       );
     }
-    if (code === 'EACCES') throw new UserError(`no permission to open port ${port}: choose one above 1023 with --port`);
+    if (code === 'EACCES')
+      throw new UserError(`no permission to open port ${port}: choose one above 1023 with ${write.port}`);
     throw error;
   }
+}
+
+/** The kubeconfig of a cluster that runs, or one of another cluster, is never overwritten. */
+async function refuseKubeconfigInUse(file: string): Promise<void> {
+  const found = readKubeconfig(file);
+  if (found === 'other')
+    throw new UserError(`${file} exists and is not from this program: write another file with ${write.kubeconfig}`);
+  if (found !== undefined && (await answers(found)))
+    throw new UserError(
+      `the cluster of this kubeconfig is running at ${found.url}: export KUBECONFIG=${quoted(file)}\n` +
+        `For a second cluster, write another file: ${write.second}`,
+    );
 }
 
 async function main(): Promise<void> {
@@ -75,13 +107,18 @@ async function main(): Promise<void> {
   } catch (error) {
     await sandbox.close();
     throw new UserError(
-      `cannot write ${args.kubeconfig} (${(error as Error).message}): use a file in an existing, writable folder`,
+      `cannot write ${args.kubeconfig} (${(error as Error).message}): use a file in an existing, writable folder, with ${write.kubeconfig}`,
     );
   }
   process.once('SIGINT', () => end(0));
   process.once('SIGTERM', () => end(0));
-  console.log(`sandbox ready at ${sandbox.url} (for trying and testing only): export KUBECONFIG=${args.kubeconfig}`);
+  console.log(
+    `sandbox ready at ${sandbox.url} (for trying and testing only): export KUBECONFIG=${quoted(args.kubeconfig)}`,
+  );
 }
+
+/** As a word of the shell. */
+const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 main().catch((error: unknown) => {
   console.error(error instanceof UserError ? `sandbox: ${error.message}` : error);

@@ -26,7 +26,7 @@ export const reasonFor = (cause: Cause, detail: string): Reason => {
         message: 'the object is too large for the API server; make it smaller',
       };
     case 'Busy':
-      return { code: 429, reason: 'TooManyRequests', message: `too many large requests at once; ${RETRY}` };
+      return { code: 429, reason: 'TooManyRequests', message: `too many large requests at the same time; ${RETRY}` };
     case 'Late':
       return { code: 504, reason: 'Timeout', message: `the request took too long; ${RETRY}` };
     case 'BadRequest':

@@ -1,5 +1,5 @@
 // The type of a ReleasePolicy (tranche.dev/v1alpha1), which is cluster-scoped.
-import type { IntOrString, KubeObject, LabelSelector } from './types.ts';
+import type { IntOrString, KubeObject, LabelSelector, RolloutId } from './types.ts';
 
 /** Deny refuses a change. Warn accepts it with a warning. Audit accepts it with an event and a metric only. */
 export type Enforcement = 'Deny' | 'Warn' | 'Audit';
@@ -82,7 +82,7 @@ export interface BrokenGlass {
   /** Names of the policies that this exempts from: those whose breakGlass groups contained the user. */
   readonly policies: readonly string[];
   /** The release that this applies to: its id, the Deployment's uid, and the digests of its new and stable templates. */
-  readonly rolloutID?: string;
+  readonly rolloutID?: RolloutId;
   readonly uid?: string;
   readonly template?: string;
   readonly stable?: string;

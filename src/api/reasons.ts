@@ -8,7 +8,7 @@ export const EVENTS = {
   ReleaseSuperseded: ['Normal', 'a newer template replaced the release, which starts again at step 1'],
   PolicyBlocked: ['Normal', 'a policy does not allow the next step to start now'],
   Approved: ['Normal', 'a step was approved; the message contains the user'],
-  GlassBroken: ['Warning', 'a user broke the glass of a policy and gave a reason'],
+  GlassBroken: ['Warning', 'a user overrode a policy and gave a reason'],
   PolicyDenied: ['Warning', 'a policy refused a change'],
   PolicyWarned: ['Warning', 'a change violated a policy with enforcement Warn and was accepted'],
   PolicyAudited: ['Warning', 'a change violated a policy with enforcement Audit and was accepted'],
@@ -17,9 +17,12 @@ export const EVENTS = {
   StepCompleted: ['Normal', 'all Pods of a step are available; the release waits or continues'],
   ReleasePaused: ['Normal', 'spec.strategy.paused of the Rollout or spec.paused of the Deployment paused the release'],
   ReleaseResumed: ['Normal', 'the release continues after a pause'],
-  ReleaseCompleted: ['Normal', 'all Pods run the new template; the Deployment is as its user wrote it'],
-  RolledBack: ['Normal', 'the stable template was restored; the native controller rolled back at once'],
-  ReleaseEnded: ['Normal', 'the Rollout was disabled or deleted during a release; the Deployment was given back'],
+  ReleaseCompleted: ['Normal', 'all Pods run the new template; Tranche restored the settings of the Deployment'],
+  RolledBack: ['Normal', 'the stable template was restored; the Deployment controller rolls back'],
+  ReleaseEnded: [
+    'Normal',
+    'the Rollout was disabled or deleted during a release; the settings of the Deployment were restored',
+  ],
   Recovered: ['Normal', 'the Pods that stalled a step are available'],
   Trimmed: [
     'Normal',
@@ -33,7 +36,7 @@ export const EVENTS = {
   WriteRefused: ['Warning', 'the API server refuses a write of the operator; the operator tries again'],
   HoldReleased: [
     'Warning',
-    'a Deployment was held without a release, for example after its Rollout was deleted; it was given back',
+    'a Deployment was held without a release, for example after its Rollout was deleted; its settings were restored',
   ],
 } as const satisfies Record<string, readonly ['Normal' | 'Warning', string]>;
 

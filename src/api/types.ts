@@ -5,6 +5,12 @@ declare const brand: unique symbol;
 /** sha256 (hex) of the canonical JSON of a Pod template (engine/lib/template.ts). Two templates are the same when their digests are. */
 export type TemplateDigest = string & { readonly [brand]: 'TemplateDigest' };
 
+/**
+ * The id of a release: the value of the label rollouts.kruise.io/rollout-id, which users may set. Any text can be one, but the compiler refuses a
+ * digest.
+ */
+export type RolloutId = string & { readonly [brand]?: 'RolloutId' };
+
 /** An integer is a number of Pods. A string is a percentage such as "50%". */
 export type IntOrString = number | string;
 
@@ -209,7 +215,7 @@ export type StepState =
 
 export interface Approval {
   readonly step: number;
-  readonly rolloutID: string;
+  readonly rolloutID: RolloutId;
   readonly revision: string;
   readonly user: string;
   readonly time: string;
@@ -223,7 +229,7 @@ export interface Approval {
 
 export interface CanaryStatus {
   readonly observedWorkloadGeneration?: number;
-  readonly observedRolloutID?: string;
+  readonly observedRolloutID?: RolloutId;
   readonly rolloutHash?: string;
   readonly stableRevision?: string;
   /** pod-template-hash of the new ReplicaSet. "" until it exists. */
@@ -253,7 +259,7 @@ export interface CanaryStatus {
   /** True if no step of the changed plan fits the updated Pods. The step starts when it is approved. */
   readonly notBegun?: boolean;
   /** Id of the last release, if another id was set on the Deployment after its end. */
-  readonly releasedRolloutID?: string;
+  readonly releasedRolloutID?: RolloutId;
   /**
    * Only under a policy that requires approvals: `replicas` of the step when it started, or 0 before the first approval. A later increase
    * is not approved.
@@ -274,7 +280,7 @@ export interface TraceContext {
 }
 
 export interface HistoryEntry {
-  readonly rolloutID: string;
+  readonly rolloutID: RolloutId;
   readonly revision: string;
   readonly author?: string;
   readonly startTime: string;

@@ -11,7 +11,7 @@ import { pathOf } from '../kube/path.ts';
 import { heldIndex } from '../operator/policies.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import { KINDS } from '../engine/workload/registry.ts';
-import type { Workloads } from '../operator/operator.ts';
+import type { Workloads } from '../operator/facts.ts';
 import { transformWorkload } from '../operator/transform.ts';
 import { workloadIndex } from '../operator/workload.ts';
 import type { Logger } from '../telemetry/logger.ts';

@@ -5,10 +5,11 @@ import { createApi } from '../kube/client.ts';
 import { realClock as clock, sleep } from '../kube/clock.ts';
 import { connect } from '../kube/connection.ts';
 import { DEFAULT_NAMESPACE } from './config.ts';
-import { namesOf, targetsOf, type Run } from './run.ts';
+import type { Run } from './run.ts';
 import { StartError, waitForApiServer } from './preflight.ts';
 import { CaInjector } from '../tls/inject.ts';
 import { createCertificates } from '../tls/source.ts';
+import { namesOf, targetsOf } from './webhooks.ts';
 
 const CHECK_EVERY_MS = 100;
 

@@ -98,7 +98,7 @@ export const usage = (): string => {
   const commands = [
     'Usage: tranche [flags]               run the operator and the webhooks until a signal',
     '       tranche certificates [flags]  renew the certificates if needed, and set their CA in the webhook configurations',
-    '       tranche drain [flags]         give all held Deployments back before the program is uninstalled',
+    '       tranche drain [flags]         restore the settings of all held Deployments before Tranche is uninstalled',
     '       tranche COMMAND ...           run a command of kubectl tranche: see tranche help',
   ];
   return [...commands, '', ...lines, `  ${'--help'.padEnd(36)}show this help`, ''].join('\n');

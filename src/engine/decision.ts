@@ -57,7 +57,13 @@ export interface EventNote {
   readonly message: string;
 }
 
-export interface Decision {
+/** Facts that a decision asks for: the shell reads them (operator/facts.ts) and decides again with them. */
+export interface Asks {
+  /** Name of the ControllerRevision with the stable template, if no child of the workload has it. */
+  readonly needsCopy?: string;
+}
+
+export interface Decision extends Asks {
   /** Carried out in this order. */
   readonly effects: readonly Effect[];
   /** The whole next status. Absent if it does not change. */
@@ -68,8 +74,6 @@ export interface Decision {
   readonly againAfterMs?: number;
   /** The workload's children are needed for this decision or for the next ones. */
   readonly needsChildren: boolean;
-  /** The ControllerRevision of this name is needed to decide, because no child of the workload has the stable template. */
-  readonly needsCopy?: string;
 }
 
 export const nothing: Decision = { effects: [], events: [], needsChildren: false };

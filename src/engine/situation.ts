@@ -1,5 +1,5 @@
 // The situation of a release: classifies a workload before the engine decides what to do.
-import { HELD, ON_RESTART, ROLLOUT_ID } from '../api/keys.ts';
+import { HELD, ON_RESTART } from '../api/keys.ts';
 import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/types.ts';
 import type { Effect } from './decision.ts';
 import { isRestartOnly } from './lib/template.ts';
@@ -10,6 +10,7 @@ import type { Snapshot } from './snapshot.ts';
 import { isTrue, progressingReason } from './status.ts';
 import type { Progress } from './workload/kind.ts';
 import * as messages from './messages.ts';
+import { rolloutIdOf } from './release/release-id.ts';
 
 export type Situation =
   /** The workload was created with a hold, from a backup or a manifest that was exported during a release, and has no Pods. */
@@ -137,7 +138,7 @@ function isStable({ rollout, gate }: Snapshot, progress: Progress, template: Tem
 
 /** True if the template has its own release id: the webhook saw it, or the user announced it. */
 function isAnnounced({ rollout }: Snapshot, { workload, stopped }: Progress): boolean {
-  const id = workload.metadata.labels?.[ROLLOUT_ID];
+  const id = rolloutIdOf(workload);
   return stopped && id !== rollout.status?.canaryStatus?.observedRolloutID;
 }
 

@@ -11,7 +11,13 @@ export interface Children {
   readonly revisions?: readonly ControllerRevision[];
 }
 
-export interface Snapshot {
+/** Facts that only a decision that asks for them gets (`Asks` in decision.ts). */
+export interface Found {
+  /** The copy of the stable template. Null if it does not exist. */
+  readonly copy?: ControllerRevision | null;
+}
+
+export interface Snapshot extends Found {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly rollout: Rollout;
@@ -31,6 +37,4 @@ export interface Snapshot {
   readonly unreached?: Violation;
   /** What policies require. Absent if there are no policies. */
   readonly gate?: Gate;
-  /** The copy of the stable template, if a decision needs it. Null if it does not exist. */
-  readonly copy?: ControllerRevision | null;
 }

@@ -128,9 +128,6 @@ export function report(snapshot: Snapshot, draft: Draft, events: readonly EventN
   };
 }
 
-/** As in OpenKruise, a rollback gets its own id. */
-export const rollbackId = (id: string): string => `rollback-${id}`;
-
 const FOLLOWS_PODS = new Set([
   'message',
   'canaryReplicas',

@@ -49,6 +49,8 @@ export const isConflict = (error: unknown): boolean =>
   error instanceof ApiError && error.code === 409 && error.reason === 'Conflict';
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof ApiError && error.reason === 'AlreadyExists';
+/** The server asks to wait, e.g. while it prepares the storage of a CRD that has changed ("storage is (re)initializing"). */
+export const isBusy = (error: unknown): boolean => error instanceof ApiError && error.code === 429;
 /** The resourceVersion is too old for a watch: list again. */
 export const isGone = (error: unknown): boolean =>
   error instanceof ApiError && (error.code === 410 || error.reason === 'Expired' || error.reason === 'Gone');

@@ -1,7 +1,7 @@
 // A work queue with the semantics of controller-runtime: one worker at a time per key, duplicate keys are merged, and failures back off.
 import type { Clock } from './api.ts';
 import { backoffMs, type Backoff } from './clock.ts';
-import { ApiError, isConflict, isNotFound } from './errors.ts';
+import { ApiError, isBusy, isConflict, isNotFound } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 
 /** Result of a piece of work. A thrown error also causes a retry. It is logged, except for a conflict and the first few 404 errors. */
@@ -30,6 +30,8 @@ export interface QueueOptions {
 
 /** Number of 404 errors in a row that are not logged: the object was deleted, and the cache notices it in a moment. */
 const QUIET_NOT_FOUND = 3;
+/** Number of answers in a row that ask to wait and are usual. More are logged as an error. */
+const USUAL_WAITS = 8;
 
 export type WorkResult = 'done' | 'later' | 'retry' | 'conflict' | 'error' | 'terminal';
 
@@ -149,8 +151,9 @@ export class WorkQueue {
       }
       const failures = this.addRateLimited(key, error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0);
       if (isConflict(error) || (isNotFound(error) && failures <= QUIET_NOT_FOUND)) return 'conflict';
-      this.logger.error('reconciliation failed, retrying', { key, failures, error });
-      return 'error';
+      const usual = isBusy(error) && failures <= USUAL_WAITS;
+      this.logger[usual ? 'info' : 'error']('reconciliation failed, retrying', { key, failures, error });
+      return usual ? 'retry' : 'error';
     }
   }
 }

@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/types.ts';
 import { link } from './abort.ts';
 import type { Api, Clock, WatchLine } from './api.ts';
 import { backoffMs, sleep, type Backoff } from './clock.ts';
-import { ApiError, isGone, isNotFound, NetworkError } from './errors.ts';
+import { ApiError, isBusy, isGone, isNotFound, NetworkError } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 import { dropUnusedFields, freeze, keyOf, Store, type Index } from './store.ts';
 import { isOlder, WentBack } from './versions.ts';
@@ -63,7 +63,7 @@ const BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
 const BACKOFF_AWAY: Backoff = { baseMs: 800, capMs: 10_000 };
 /** Shorter, because somebody may be installing the CRD of the kind right now. */
 const BACKOFF_UNKNOWN_KIND: Backoff = { baseMs: 800, capMs: 5_000 };
-/** Number of 429 answers in a row that are usual, e.g. after an upgrade of a CRD ("storage is (re)initializing"). More are logged as a warning. */
+/** Number of answers in a row that ask to wait and are usual. More are logged as a warning. */
 const USUAL_WAITS = 5;
 
 export class Reflector<T extends KubeObject> {
@@ -86,6 +86,8 @@ export class Reflector<T extends KubeObject> {
   private isBack = false;
   private comparedAt = 0;
   private failures = 0;
+  /** Answers in a row that asked to wait. */
+  private waits = 0;
   /** Reason of the last pause. */
   private lastReason: RestartReason | undefined;
   private lastProblem: string | undefined;
@@ -185,7 +187,8 @@ export class Reflector<T extends KubeObject> {
     if (firstGone) return;
     const wanted = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const ms = Math.max(wanted, backoffMs(this.failures, backoffOf(error), clock));
-    const usual = error instanceof ApiError && error.code === 429 && this.failures <= USUAL_WAITS;
+    this.waits = isBusy(error) ? this.waits + 1 : 0;
+    const usual = this.waits > 0 && this.waits <= USUAL_WAITS;
     if (error) {
       const fields = { failures: this.failures, waitMs: ms, error };
       this.logger[usual ? 'info' : 'warn']('watch interrupted, retrying', fields);
@@ -194,7 +197,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   private resetBackoff(): void {
-    this.failures = 0;
+    this.failures = this.waits = 0;
     this.lastReason = undefined;
   }
 

@@ -3,7 +3,7 @@ import type { PolicyRefusal, ReleasePolicy, ReleasePolicyStatus } from '../api/p
 import { sameJson } from '../engine/lib/template.ts';
 import { formatTime } from '../engine/lib/time.ts';
 import type { Api, Clock } from '../kube/api.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isBusy, isConflict, isNotFound } from '../kube/errors.ts';
 import type { Logger } from '../kube/log.ts';
 import { POLICIES } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
@@ -62,7 +62,8 @@ export class PolicyStatusWriter {
       } catch (error) {
         if (isNotFound(error)) continue;
         // Another replica was faster, or the API server is busy: the refusals are kept for the next write.
-        if (!isConflict(error)) this.deps.logger.warn('cannot write the status of a policy', { error });
+        if (!isConflict(error))
+          this.deps.logger[isBusy(error) ? 'info' : 'warn']('cannot write the status of a policy', { error });
         this.touch();
       }
     }

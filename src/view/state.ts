@@ -1,7 +1,8 @@
 // The state of a Rollout: one word, since when, and the message of the operator.
 import { HELD, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
-import { conditionOf, isTrue, progressingReason, rollbackId } from '../engine/status.ts';
+import { conditionOf, isTrue, progressingReason } from '../engine/status.ts';
+import { rollbackId } from '../engine/release/release-id.ts';
 import { withoutWayBack } from '../engine/messages.ts';
 
 export type State =

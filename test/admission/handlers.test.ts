@@ -207,7 +207,7 @@ describe('the webhook for Rollouts', () => {
     const deps = someDeps({ deployments: [aDeployment()] }, { notReady: () => 'nothing read yet' });
     const { status, warnings } = judge(deletion, deps);
     assert.equal(status, undefined);
-    assert.match(warnings?.join() ?? '', /9 Pods change to the new version at once/);
+    assert.match(warnings?.join() ?? '', /9 Pods are updated to the new version in a rolling update/);
     assert.deepEqual(judge(deletion, { ...deps, warnings: false }), { verdict: 'Passed' });
     const odd = aReview({ ...running, spec: {} }, { ...running, spec: {} }, { operation: 'DELETE', object: null });
     assert.deepEqual(judge(odd, deps), { verdict: 'Passed' });

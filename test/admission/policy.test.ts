@@ -165,7 +165,7 @@ describe('a template change under a policy', () => {
       const answer = edit(world, aReview(broken('outage 7'), bare('v1'), as('eve', 'sre')));
       const stored = applyOps(broken('outage 7'), answer.patch ?? []);
       assert.equal(answer.verdict, 'Held');
-      assert.match(answer.warnings?.join() ?? '', /policy production bypassed; your reason is recorded/);
+      assert.match(answer.warnings?.join() ?? '', /policy production overridden; your reason is recorded/);
       assert.equal(stored.metadata.annotations?.[keys.BREAK_GLASS], undefined);
       assert.deepEqual(JSON.parse(stored.metadata.annotations?.[keys.GLASS_BROKEN] ?? ''), {
         user: 'eve',

@@ -1,36 +1,18 @@
 // Reviews as an API server sends them, and an admission server with caches made of plain lists.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import * as keys from '../../src/api/keys.ts';
 import type { CanaryStatus, Deployment, Rollout } from '../../src/api/types.ts';
 import { templateDigest } from '../../src/engine/lib/template.ts';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
+import { webDeployment } from '../support/objects.ts';
 import type { Answer } from '../../src/admission/review.ts';
 
 export type Json = Record<string, unknown>;
 
 export const OPERATOR = 'system:serviceaccount:tranche-system:tranche';
 
-export const aDeployment = (tag = 'v1', metadata: Partial<Deployment['metadata']> = {}): Deployment => ({
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: {
-    name: 'web',
-    namespace: 'default',
-    uid: 'd-1',
-    generation: 1,
-    labels: { app: 'web', [keys.WORKLOAD_TYPE]: 'deployment' },
-    ...metadata,
-  },
-  spec: {
-    replicas: 10,
-    selector: { matchLabels: { app: 'web' } },
-    progressDeadlineSeconds: 600,
-    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
-    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: `web:${tag}` }] } },
-  },
-  status: { observedGeneration: 1, replicas: 10, updatedReplicas: 10 },
-});
+export const aDeployment = (tag = 'v1', metadata: Partial<Deployment['metadata']> = {}): Deployment =>
+  webDeployment(tag, {}, { namespace: 'default', ...metadata });
 
 export const aRollout = (...replicas: (number | string)[]): Rollout => ({
   apiVersion: 'rollouts.kruise.io/v1beta1',

@@ -8,11 +8,12 @@ const read = (name: string): string => readFileSync(new URL(name, root), 'utf8')
 
 describe('the documentation', () => {
   it('lists every reason of an event under its type, and no other', () => {
-    const page = read('docs/troubleshooting.md');
-    const part = (heading: string): string => new RegExp(`^### ${heading}$([^]*?)^##`, 'm').exec(page)?.[1] ?? '';
-    /** Those that an entry begins with. */
+    const page = read('docs/status.md');
+    const part = (heading: string): string =>
+      new RegExp(`^### ${heading}$([^]*?)(?:^##|^- |$(?![^]))`, 'm').exec(page)?.[1] ?? '';
+    /** Those in the first cell of a row. */
     const reasons = (text: string): string[] =>
-      [...text.matchAll(/^- ((?:`\w+`[,:] )+)/gm)]
+      [...text.matchAll(/^\| ((?:`\w+`,? +)+)\|/gm)]
         .flatMap(([, names = '']) => [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name!))
         .toSorted();
     const expected = (type: string): string[] =>

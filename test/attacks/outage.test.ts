@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../e2e/harness/client.ts';
 import { startSandbox } from '../e2e/harness/cluster.ts';
-import { changeVersion, deploymentManifest } from '../e2e/walkthrough.ts';
+import { changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 import { endAll, temporaryFolder } from '../support/processes.ts';
 
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));

@@ -5,11 +5,12 @@ import { readdirSync } from 'node:fs';
 import { freePort, startCluster, startSandbox, type Cluster } from '../e2e/harness/cluster.ts';
 import { Client } from '../e2e/harness/client.ts';
 import { temporaryFolder, type Service } from '../support/processes.ts';
+import { makePrograms } from '../support/programs.ts';
 import { isAsShown } from './expect.ts';
 import { EMPTY_CLUSTER, PAGES_BESIDE_DOCS, PLACEHOLDERS, UNRUN } from './listed.ts';
 import { checkYaml } from './manifests.ts';
 import { commandsOf, fileNameOf, readPage, root, type Block, type Command, type Page } from './page.ts';
-import { isComplete, makePrograms, PageShell } from './shell.ts';
+import { isComplete, PageShell } from './shell.ts';
 
 const pages = [
   ...PAGES_BESIDE_DOCS,
@@ -134,7 +135,9 @@ async function play(
   const where = `${page.file}:${command.line}: ${text}`;
   const placed = text
     .replace(/\b[A-Z]{3,}\b/g, (word) => PLACEHOLDERS[word] ?? word)
-    .replace(/(?<=WEBHOOK_URL=https:\/\/127\.0\.0\.1:)9443\b/, String(port));
+    .replace(/(?<=WEBHOOK_URL=https:\/\/127\.0\.0\.1:)9443\b/, String(port))
+    // No fixed port for its metrics.
+    .replace(/^make run\b(?!.*\bARGS=).*/, '$& ARGS="--metrics-port 0"');
   // Our messages name a namespace in the commands that they propose, but for `default`.
   const readerOf = (printed: string): string =>
     printed.replaceAll(` -n ${namespace}`, '').replaceAll(namespace, 'default');

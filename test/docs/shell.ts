@@ -1,31 +1,16 @@
 // The shell in which a page's commands run: one scratch folder, one home, one namespace; what a command sets is there for the next.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '../e2e/harness/client.ts';
 import { run, start, temporaryFolder, type Result, type Service } from '../support/processes.ts';
-import { findTool } from '../support/tools.ts';
 import { root } from './page.ts';
-
-/** What a page's `make run` is given: no fixed port for its metrics. */
-const ARGS = '--metrics-port 0';
 
 /** Would the shell begin to work on this, and not ask for another line? */
 export function isComplete(text: string): boolean {
   if (text.endsWith('\\')) return false;
   const { status, stderr } = spawnSync('bash', ['-n'], { input: `${text}\n`, encoding: 'utf8' });
   return status === 0 && !stderr.includes('here-document');
-}
-
-/** The programs of a reader: kubectl and helm as they are, and the plugin by the name by which kubectl finds it. */
-export async function makePrograms(): Promise<string> {
-  const folder = temporaryFolder('docs-bin');
-  for (const tool of ['kubectl', 'helm'] as const) symlinkSync(await findTool(tool), path.join(folder, tool));
-  symlinkSync(process.execPath, path.join(folder, 'node'));
-  const plugin = path.join(folder, 'kubectl-tranche');
-  writeFileSync(plugin, `#!/bin/sh\nexec '${process.execPath}' '${root}src/plugin.ts' "$@"\n`);
-  chmodSync(plugin, 0o755);
-  return folder;
 }
 
 export class PageShell {
@@ -44,6 +29,7 @@ export class PageShell {
     const folder = temporaryFolder('docs');
     const home = temporaryFolder('docs-home');
     const state = temporaryFolder('docs-state');
+    const node = path.dirname(process.execPath);
     for (const entry of readdirSync(root).filter((name) => !/^(\.|dist$)/.test(name)))
       symlinkSync(path.join(root, entry), path.join(folder, entry));
     // As `make build` would write them.
@@ -64,10 +50,9 @@ export class PageShell {
     const NODE_COMPILE_CACHE = path.join(programs, 'cache');
     const own = {
       HOME: home,
-      PATH: `${programs}:${process.env.PATH}`,
+      PATH: `${programs}:${node}:${process.env.PATH}`,
       KUBECONFIG: undefined,
       NO_COLOR: '1',
-      ARGS,
       NODE_COMPILE_CACHE,
     };
     const env: NodeJS.ProcessEnv = { ...client.environment(), ...own };

@@ -1,10 +1,11 @@
-// docs/troubleshooting.md has an entry for every message that a user can meet, and none for what nobody says.
+// The pages about troubleshooting have an entry for every message that a user can meet and that does not say all itself, and none for what nobody says.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { EVENTS } from '../../src/api/reasons.ts';
 import { anything, messages, type Message } from './messages.ts';
 import { readPage } from './page.ts';
 
-const PAGE = 'docs/troubleshooting.md';
+const PAGES = ['docs/troubleshooting.md', 'docs/troubleshooting-installation.md', 'docs/status.md'];
 
 /** The words of others: the API server's, kubectl's and helm's. */
 const NOT_OURS = 'Errors of the API server and of kubectl';
@@ -14,13 +15,14 @@ interface Entry {
   readonly section: string;
 }
 
-/** An entry begins with the messages that it is about, each in backquotes. */
+/** An entry begins with the messages that it is about, each in backquotes; a row of a table has reasons in its first two cells. */
 function entriesOf(page: string): Entry[] {
   const entries: Entry[] = [];
   let section = '';
   let item = '';
   const close = (): void => {
-    const [, spans = ''] = /^- ((?:`[^`]+`[,:]\s+)+)/.exec(item) ?? [];
+    const [, spans = ''] =
+      /^- ((?:`[^`]+`(?:[,:]|\s\([^)]*\):)\s+)+)/.exec(item) ?? /^\| ((?:`\w+`[,: |]+)+)/.exec(item) ?? [];
     for (const [, text] of spans.matchAll(/`([^`]+)`/g)) entries.push({ text: text!, section });
     item = '';
   };
@@ -29,14 +31,14 @@ function entriesOf(page: string): Entry[] {
     else {
       close();
       section = /^## (.*)/.exec(text)?.[1] ?? section;
-      if (text.startsWith('- ')) item = text;
+      if (/^(- |\| `)/.test(text)) item = text;
     }
   }
   close();
   return entries;
 }
 
-const entries = entriesOf(PAGE);
+const entries = PAGES.flatMap(entriesOf);
 const partsOf = (text: string): string[] =>
   text
     .split('…')
@@ -63,8 +65,20 @@ const isInWords = ({ text }: Message): boolean => /[a-z]{2,}.* .*[a-z]{2,}/.test
 const remedies =
   /^(use|write|add|remove|wait|name|set|change|put|ask|try|keep|leave|give|end|shorten|see|approve|make)\b/;
 
-const saidIn = (files: RegExp, how: (message: Message) => boolean): string[] =>
-  messages.filter((message) => files.test(message.file) && isInWords(message) && how(message)).map(({ text }) => text);
+/** A warning or an error with the command to run, or with what to write, needs no entry. */
+const REMEDY = /\bkubectl [a-z]|[;:] (set|write|name|finish|install|to [a-z ]+, (select|write))\b/;
+const open = (texts: readonly string[]): string[] => texts.filter((text) => !REMEDY.test(text));
+
+/** Messages in words of these files, below src. */
+function saidIn(files: readonly string[], how: (message: Message) => boolean = () => true): string[] {
+  const found = files.map((glob) => messages.filter(({ file }) => path.matchesGlob(file, `src/${glob}.ts`)));
+  const idle = files.filter((_, index) => found[index]!.length === 0);
+  assert.deepEqual(idle, [], 'no file of src with a message has such a name');
+  return found
+    .flat()
+    .filter((message) => isInWords(message) && how(message))
+    .map(({ text }) => text);
+}
 const given =
   (...names: string[]) =>
   ({ within }: Message): boolean =>
@@ -93,44 +107,55 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     )
     .map(({ text }) => text)
     .filter((text) => /^[A-Z]\w+$/.test(text) && !CONDITIONS.has(text)),
+  // Errors in a field of a Rollout (src/schema, src/engine/validate/rollout.ts) say what to write.
   refusal: saidIn(
-    /^src\/(engine\/(validate|policy)\/.*|engine\/(admit\/messages|release\/reach|workload\/annotation-size)|schema\/rollout|admission\/(access|policy)|schedule\/calendar)\.ts$/,
+    [
+      'engine/admit/*',
+      'engine/policy/*',
+      'engine/release/*',
+      'engine/validate/!(rollout|names|advice)',
+      'engine/workload/*',
+      'admission/*',
+    ],
     (message) => !/^tranche: /.test(message.text) && !remedies.test(message.text) && isRefusal(message),
   ),
-  warning: saidIn(/^src\/(engine|admission)\//, ({ text }) => text.startsWith('tranche: ')).map((text) =>
+  warning: open(saidIn(['engine/**/*', 'admission/**/*'], ({ text }) => text.startsWith('tranche: '))).map((text) =>
     text.replace(/^tranche: /, ''),
   ),
-  'word of a status': saidIn(/^src\/engine\/(messages|workload\/deployment\/view)\.ts$/, () => true),
-  'error of the plugin': saidIn(/^src\/cli\//, given('CliError', 'usageError')),
-  'refusal of a takeover': saidIn(/^src\/engine\/release\/takeover\.ts$/, given('refuse', 'why')).filter(
+  'word of a status': saidIn(['engine/messages', 'engine/workload/deployment/view']),
+  // An error about a flag or an argument (usageError) says what to write.
+  'error of the plugin': open(saidIn(['cli/**/*'], given('CliError'))),
+  'refusal of a takeover': saidIn(['engine/release/takeover'], given('refuse', 'why')).filter(
     (text) => !/^(kubectl|change|write|… --finish)[ ,]/.test(text),
   ),
-  'finding of the doctor': saidIn(/^src\/cli\/doctor\//, given('problem', 'note')).filter(
-    (text) => !text.startsWith('kubectl '),
-  ),
-  'complaint of readyz': saidIn(/^src\/(app\/caches|tls\/inject|tls\/bundle)\.ts$/, ({ within }) =>
-    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain', 'mistakes', 'checks'].includes(name)),
+  // A problem has a command.
+  'finding of the doctor': saidIn(['cli/doctor/*'], given('note')).filter((text) => !text.startsWith('kubectl ')),
+  'complaint of readyz': saidIn(['app/caches', 'tls/inject', 'tls/bundle'], ({ within }) =>
+    within.some((name) => ['notSynced', 'inDoubt', 'flawOf', 'flawOfChain'].includes(name)),
   ),
   'reason not to start': saidIn(
-    /^src\/(app\/config|app\/preflight|kube\/connection|app\/drain)\.ts$/,
+    ['app/*', 'kube/connection'],
     given('ConfigError', 'StartError', 'ConnectionError', 'DrainError'),
   ),
-  'line of the log': saidIn(/^src\/(?!cli)/, given('.warn', '.error')),
+  'line of the log': saidIn(['!(cli)/**/*', 'main'], given('.warn', '.error')),
 };
 
-function isRefusal({ within, file }: Message): boolean {
+function isRefusal({ within }: Message): boolean {
   const [inner = ''] = within;
-  if (file.startsWith('src/schema/')) return inner === 'say' || inner === 'reason';
   return ['reason', 'notYet', 'what', 'find'].includes(inner) || (inner === 'reason' && within.length > 0);
 }
 
-describe(PAGE, () => {
+describe('the pages about troubleshooting', () => {
   for (const [what, texts] of Object.entries(groups)) {
     const all = [...new Set(texts)].filter((text) => !NOT_SAID.has(text));
     it(`has an entry for every ${what}`, () => {
       assert.ok(all.length > 2, 'some are found in the source');
       const missing = all.filter((text) => !entries.some((entry) => covers(entry.text, text)));
-      assert.deepEqual(missing, [], `${PAGE} says nothing about these: add them, or take them to an entry that fits`);
+      assert.deepEqual(
+        missing,
+        [],
+        `${PAGES.join(', ')} say nothing about these: add them, or take them to an entry that fits`,
+      );
     });
   }
 
@@ -138,7 +163,7 @@ describe(PAGE, () => {
     const idle = entries.filter(
       ({ text, section }) => section !== NOT_OURS && !anything.some((message) => fits(text, message)),
     );
-    assert.deepEqual(idle, [], `nobody says these any more: change the entries in ${PAGE}`);
+    assert.deepEqual(idle, [], `nobody says these any more: change the entries in ${PAGES.join(', ')}`);
   });
 
   it('is read right: an entry that is gone is missed', () => {

@@ -9,7 +9,7 @@ import { startProgram, until, type TestProgram } from '../main/cluster.ts';
 import { temporaryFolder } from '../support/processes.ts';
 import { Client } from './harness/client.ts';
 import { freePort, operatorKubeconfig } from './harness/cluster.ts';
-import { changeVersion, deploymentManifest } from './walkthrough.ts';
+import { changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 const CRDS = ['rollouts.rollouts.kruise.io', 'releasepolicies.tranche.dev'];

@@ -9,7 +9,7 @@ import { startProgram, until } from '../main/cluster.ts';
 import { run, temporaryFolder, type Result } from '../support/processes.ts';
 import { Client } from './harness/client.ts';
 import { freePort, operatorKubeconfig } from './harness/cluster.ts';
-import { changeVersion, deploymentManifest } from './walkthrough.ts';
+import { changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 const plugin = fileURLToPath(new URL('../../src/plugin.ts', import.meta.url));

@@ -10,7 +10,7 @@ import { run, temporaryFolder } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
 import { Client } from './harness/client.ts';
 import { startSandbox } from './harness/cluster.ts';
-import { changeVersion, deploymentManifest } from './walkthrough.ts';
+import { changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 

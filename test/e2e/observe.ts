@@ -8,13 +8,20 @@ export class PromiseBroken extends Error {
   override readonly name = 'PromiseBroken';
 }
 
+export interface PodSpec {
+  readonly containers: readonly {
+    readonly image?: string;
+    readonly env?: readonly { name: string; value?: string }[];
+  }[];
+}
 interface DemoPod extends KubeObject {
-  readonly spec: { readonly containers: readonly { readonly env?: readonly { name: string; value?: string }[] }[] };
+  readonly spec: PodSpec;
   readonly status?: { readonly conditions?: readonly { type: string; status: string }[] };
 }
 
-export interface Observation {
-  readonly deployment: Deployment;
+/** What there is at the moment. */
+export interface Glance {
+  readonly deployment: Deployment | undefined;
   /** Absent until it was applied. */
   readonly rollout: Rollout | undefined;
   /** Pods that are not on their way out, by the value of VERSION in their environment. */
@@ -22,26 +29,37 @@ export interface Observation {
   readonly readyPods: number;
 }
 
-/** One look at a Deployment, its Rollout and its Pods (those with the label app=<its label>). */
+/** With the Deployment. */
+export type Observation = Glance & { readonly deployment: Deployment };
+
 export async function observe(client: Client, namespace: string): Promise<Observation> {
-  const args = ['get', 'deployments.apps,rollouts.rollouts.kruise.io,pods', '-n', namespace];
-  const { items } = await client.json<{ items: readonly KubeObject[] }>(args);
-  const deployment = items.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'workload-demo');
-  const rollout = items.find(({ kind, metadata }) => kind === 'Rollout' && metadata.name === 'rollouts-demo');
-  if (!deployment) throw new PromiseBroken(`the Deployment workload-demo is not in namespace ${namespace}`);
-  const pods = items.filter(
-    ({ kind, metadata }) => kind === 'Pod' && metadata.labels?.app === 'demo' && !metadata.deletionTimestamp,
-  ) as unknown as DemoPod[];
+  const seen = await glance(client, namespace);
+  if (!hasDeployment(seen)) throw new PromiseBroken(`the Deployment workload-demo is not in namespace ${namespace}`);
+  return seen;
+}
+
+export const hasDeployment = (seen: Glance): seen is Observation => seen.deployment !== undefined;
+
+/** One look at a Deployment, its Rollout and its Pods (those with the label app=<its label>). */
+export async function glance(client: Client, namespace: string): Promise<Glance> {
+  const within = `namespaces/${namespace}`;
+  const [deployment, rollout, all] = await Promise.all([
+    client.look<Deployment>(`/apis/apps/v1/${within}/deployments/workload-demo`),
+    client.look<Rollout>(`/apis/rollouts.kruise.io/v1beta1/${within}/rollouts/rollouts-demo`),
+    client.look<{ items: readonly DemoPod[] }>(`/api/v1/${within}/pods?labelSelector=app%3Ddemo`),
+  ]);
+  const pods = all?.items.filter(({ metadata }) => !metadata.deletionTimestamp) ?? [];
   return {
-    deployment: deployment as Deployment,
-    rollout: rollout as Rollout | undefined,
-    pods: countBy(pods, versionOf),
+    deployment,
+    rollout,
+    pods: countBy(pods, ({ spec }) => versionIn(spec)),
     readyPods: pods.filter(isReady).length,
   };
 }
 
-const versionOf = (pod: DemoPod): string =>
-  pod.spec.containers[0]?.env?.find(({ name }) => name === 'VERSION')?.value ?? '(none)';
+/** VERSION in the environment of a Pod or a Pod template. */
+export const versionIn = ({ containers }: PodSpec): string =>
+  containers[0]?.env?.find(({ name }) => name === 'VERSION')?.value ?? '(none)';
 
 const isReady = (pod: DemoPod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
@@ -53,12 +71,14 @@ function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Record<str
 }
 
 /** Where a release is, in few words: for failures. */
-export function describeRelease({ pods, readyPods, deployment, rollout }: Observation): string {
+export function describeRelease({ pods, readyPods, deployment, rollout }: Glance): string {
   const counts = Object.entries(pods).map(([version, count]) => `${count} of ${version}`);
   const status = rollout?.status;
   return [
     `Pods: ${counts.join(', ') || 'none'}, ${readyPods} Ready`,
-    `Deployment: paused ${deployment.spec.paused ?? false}, updated ${deployment.status?.updatedReplicas ?? 0}`,
+    deployment === undefined
+      ? 'no Deployment'
+      : `Deployment: paused ${deployment.spec.paused ?? false}, updated ${deployment.status?.updatedReplicas ?? 0}`,
     `Rollout: ${status?.phase || 'no phase'}, step ${status?.currentStepIndex ?? '-'} ${status?.currentStepState ?? '-'}: ${status?.message ?? 'no message'}`,
   ].join('; ');
 }
@@ -74,7 +94,7 @@ export interface Expectation {
   readonly steadyLooks?: number;
 }
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 100;
 
 /** Looks again and again until the expectation is reached, and says what was seen when it is not. */
 export async function expectSoon(
@@ -108,7 +128,7 @@ export function checkSame(what: string, actual: unknown, expected: unknown): voi
 /** Is this the time to approve step N: done, and waiting for a decision? */
 export const waitsAtStep =
   (step: number) =>
-  ({ rollout }: Observation): boolean =>
+  ({ rollout }: Glance): boolean =>
     rollout?.status?.canaryStatus?.currentStepIndex === step &&
     rollout.status.canaryStatus.currentStepState === 'StepPaused';
 

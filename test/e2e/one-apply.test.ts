@@ -60,13 +60,14 @@ for (const how of [
 
     const kubectl = (...args: string[]): Promise<string> => theCluster().client.kubectl([...args, '-n', namespace]);
     const get = <T>(what: string): Promise<T> => theCluster().client.json<T>(['get', what, '-n', namespace]);
+    const look = async <T>(path: string): Promise<T> => (await theCluster().client.look<T>(path))!;
     const soon = async (what: string, holds: (one: Rollout, of: Deployment) => boolean): Promise<void> => {
       let last: unknown;
       await until(
         async () => {
           const [one, of] = await Promise.all([
-            get<Rollout>('rollouts.rollouts.kruise.io/web'),
-            get<Deployment>('deployment/web'),
+            look<Rollout>(`/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts/web`),
+            look<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments/web`),
           ]);
           last = { rollout: one.status, deployment: of.status };
           return holds(one, of);

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { until } from '../main/cluster.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
-import { changeVersion, deploymentManifest } from './walkthrough.ts';
+import { changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 
 const ID = 'rollouts.kruise.io/rollout-id';
 const rollout = (steps: readonly object[]): string =>

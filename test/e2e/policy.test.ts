@@ -6,7 +6,7 @@ import type { Deployment, Rollout } from '../../src/api/types.ts';
 import type { Result } from '../support/processes.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
 import { expectSoon, observe } from './observe.ts';
-import { batchDone, changeVersion, deploymentManifest } from './walkthrough.ts';
+import { batchDone, changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 
 const ALWAYS = { schedule: '0 0 * * *', durationSeconds: 86_399, reason: 'test freeze' };
 
@@ -239,12 +239,14 @@ spec:
     await release('version-2');
     await kubectl([
       'create',
-      'clusterrole',
+      'role',
+      'writers',
+      '-n',
       namespace,
       '--verb=get,patch',
       '--resource=rollouts.rollouts.kruise.io,rollouts.rollouts.kruise.io/status',
     ]);
-    await kubectl(['create', 'rolebinding', 'writers', '-n', namespace, `--clusterrole=${namespace}`, '--user=dave']);
+    await kubectl(['create', 'rolebinding', 'writers', '-n', namespace, '--role=writers', '--user=dave']);
     await refused(
       approve(...as('dave')),
       /user "dave" does not have the verb approve on rollouts\.rollouts\.kruise\.io/,
@@ -378,7 +380,7 @@ spec:
     await attempt(['apply', '--server-side', '--force-conflicts', '-f', '-', ...who], forced);
     const seen = await expectSoon(() => observe(client(), namespace), {
       ...batchDone(1, 1, 'version-2'),
-      steadyLooks: 4,
+      steadyLooks: 10,
     });
     assert.ok((seen.deployment as Deployment).metadata.annotations?.['tranche.dev/held']);
     assert.equal((seen.deployment as Deployment).metadata.annotations?.['tranche.dev/glass-broken'], undefined);
@@ -431,7 +433,7 @@ spec:
   it('every example of the documentation is accepted', async () => {
     const text = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
     const examples = [...text.matchAll(/```yaml\n(apiVersion: tranche\.dev[^]*?)```/g)].map((match) => match[1]!);
-    assert.ok(examples.length >= 7, `${examples.length} examples`);
+    assert.ok(examples.length >= 3, `${examples.length} examples`);
     for (const example of examples) await kubectl(['apply', '--dry-run=server', '-f', '-'], example);
   });
 });

@@ -11,7 +11,7 @@ import {
   released,
   REPLICAS,
   rolloutManifest,
-} from './walkthrough.ts';
+} from '../demo/walkthrough.ts';
 
 describe('Beyond the walkthrough', function () {
   this.timeout(240_000);
@@ -110,7 +110,7 @@ describe('Beyond the walkthrough', function () {
     await kubectl(['apply', '-f', '-'], deploymentManifest(namespace).replace('version-1', 'version-2'));
     const { deployment } = await expect(batchDone(1, 1, 'version-2'));
     await kubectl(['apply', '-f', '-'], deploymentManifest(namespace).replace('version-1', 'version-2'));
-    const seen = await expect({ ...batchDone(1, 1, 'version-2'), steadyLooks: 4 });
+    const seen = await expect({ ...batchDone(1, 1, 'version-2'), steadyLooks: 10 });
     checkSame("the held Deployment's settings", settingsOf(seen.deployment), settingsOf(deployment));
   });
 });

@@ -2,6 +2,7 @@
 // cluster and no others, and as the user that the chart's admission policies know.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { inVariables } from '../support/make.ts';
 import { endAll, temporaryFolder } from '../support/processes.ts';
 import { Client } from './harness/client.ts';
 import { checkReachable, InputError, operatorKubeconfig, readTarget } from './harness/cluster.ts';
@@ -19,12 +20,13 @@ try {
   });
   const args = ['--kubeconfig', own, '--webhook-url', webhookUrl, '--namespace', namespace, ...process.argv.slice(2)];
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url)), ...args], {
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'pipe'],
   });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => process.stderr.write(inVariables(text)));
   // A Ctrl-C in the terminal reaches the program by itself; to be told twice would end it the hard way.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  child.once('exit', (code) => void endAll().finally(() => process.exit(code ?? 1)));
+  child.once('close', (code) => void endAll().finally(() => process.exit(code ?? 1)));
 } catch (error) {
   await reportAndExit(error);
 }

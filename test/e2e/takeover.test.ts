@@ -215,7 +215,7 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
   it('un-pausing it now, which would end every Pod, is refused', async () => {
     const { code, stderr } = await client.attempt('kubectl', ['rollout', 'resume', 'deployment/web', '-n', 'shop']);
     assert.notEqual(code, 0);
-    assert.match(stderr, /resuming would delete all Pods at once.*kubectl tranche takeover web -n shop/s);
+    assert.match(stderr, /resuming would delete all Pods at the same time.*kubectl tranche takeover web -n shop/s);
   });
 
   it('doctor names the one command', async () => {

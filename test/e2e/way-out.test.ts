@@ -4,7 +4,7 @@ import type { Deployment } from '../../src/api/types.ts';
 import { RELEASE_NAMESPACE } from './harness/cluster.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
 import { checkSame, expectSoon, observe, settingsOf, type Observation } from './observe.ts';
-import { batchDone, changeVersion, deploymentManifest, REPLICAS, rolloutManifest } from './walkthrough.ts';
+import { batchDone, changeVersion, deploymentManifest, REPLICAS, rolloutManifest } from '../demo/walkthrough.ts';
 
 /** The Deployment as it was written, whatever it was in the middle of. */
 const GIVE_BACK = (name: string, namespace: string): string[] => [

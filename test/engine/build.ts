@@ -109,6 +109,19 @@ const over = <T extends object>(base: T, more: Sketch<T> | undefined): T =>
 export const held = (more: HeldSketch = {}): Held =>
   frozen(over<Held>({ v: 1, rollout: 'web-rollout', user: USER, stable: asDigest('v1'), budget: NO_BUDGET }, more));
 
+/** A valid record of broken glass for the first step of the release of v2. */
+export const GLASS = {
+  policies: ['nights'],
+  user: 'anna',
+  reason: 'a fix',
+  time: ago(20),
+  rolloutID: 'r2',
+  uid: 'uid-web',
+  template: 'v2',
+  stable: 'v1',
+  step: 1,
+};
+
 export interface DeploymentSketch {
   readonly version?: string;
   readonly template?: PodTemplate;

@@ -10,11 +10,11 @@ import {
   openHistory,
   progressingReason,
   report,
-  rollbackId,
   setCondition,
   settle,
   type Draft,
 } from '../../src/engine/status.ts';
+import { rollbackId } from '../../src/engine/release/release-id.ts';
 import { ago, atStep, brief, condition, healthy, NOW, rollout, rows, snapshot } from './build.ts';
 
 /** The status as the operator would write it for this draft. */

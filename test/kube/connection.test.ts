@@ -78,7 +78,9 @@ describe('a connection', () => {
       const plugin = async (body: string, exec: object = {}, cluster: object = {}): Promise<string> => {
         await mkdir(path.join(folder, 'bin'), { recursive: true });
         const script = path.join(folder, 'bin', 'login');
-        await writeFile(script, `#!${process.execPath}\n${body}`);
+        // Not Node in the first line: its path may have a space.
+        await writeFile(script, `#!/bin/sh\nexec '${process.execPath}' "$0.cjs" "$@"\n`);
+        await writeFile(`${script}.cjs`, body);
         await chmod(script, 0o755);
         return kubeconfig(
           config({ exec: { apiVersion: V1, command: './bin/login', interactiveMode: 'Never', ...exec } }, cluster),

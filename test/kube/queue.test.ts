@@ -116,6 +116,16 @@ describe('the work queue', () => {
     );
   });
 
+  it('calls it an error only if the server asks to wait again and again', async () => {
+    const { clock, queue, results } = setUp(1, (_, nth) => {
+      if (nth <= 9) throw new ApiError(429, { message: 'storage is (re)initializing' }, 1);
+    });
+    queue.start();
+    queue.add('a');
+    await clock.run(120_000);
+    assert.deepEqual(results, [...Array<string>(8).fill('retry'), 'error', 'done']);
+  });
+
   it('tells conflicts, retries, waits and errors that will not go away apart', async () => {
     const outcomes: Record<string, () => Outcome | void> = {
       c: () => {

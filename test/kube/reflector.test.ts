@@ -468,8 +468,11 @@ describe('a reflector', () => {
     it('and not of a server that asks to wait, as after an upgrade of a CRD, unless it does not end', async () => {
       const { clock, api, reflector, log } = setUp();
       const busy = new ApiError(429, { code: 429, message: 'storage is (re)initializing' }, 1);
-      api.failures.push(busy, busy, busy, busy, busy, busy);
+      const ends = new NetworkError('socket hang up', 'ECONNRESET');
+      api.failures.push(ends, ends, busy, busy, busy, busy, busy, busy);
       reflector.start();
+      while (api.failures.length > 6) await clock.run(100);
+      log.length = 0;
       while (api.failures.length > 1) await clock.run(100);
       assert.deepEqual([...new Set(log)], ['info: watch interrupted, retrying']);
       while (api.failures.length > 0) await clock.run(100);

@@ -34,10 +34,16 @@ const track = (child: ChildProcess): ChildProcess => {
 
 const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
+/** An environment of its own has no other place for temporary files than ours, and Node compiles nothing twice. */
+const withOurs = (env: NodeJS.ProcessEnv | undefined): NodeJS.ProcessEnv | undefined =>
+  env && { TMPDIR: process.env.TMPDIR, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env };
+
 /** Runs a program to its end. Rejects when it cannot be started or takes too long, not when its exit code is not 0. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = track(spawn(program, args, { cwd: options.cwd, env: options.env, stdio: 'pipe', detached: true }));
+    const child = track(
+      spawn(program, args, { cwd: options.cwd, env: withOurs(options.env), stdio: 'pipe', detached: true }),
+    );
     const out: string[] = [];
     const err: string[] = [];
     const shown = `${path.basename(program)} ${args.join(' ')}`;
@@ -103,7 +109,9 @@ const KEPT_CHARACTERS = 64_000;
 
 /** Starts a program and waits until it says that it is ready. */
 export async function start(name: string, program: string, args: readonly string[], options: ServiceOptions) {
-  const child = track(spawn(program, args, { env: options.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }));
+  const child = track(
+    spawn(program, args, { env: withOurs(options.env), stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+  );
   let output = '';
   const service: Service = {
     name,

@@ -1,7 +1,7 @@
 // The one word for where a Rollout stands, for every combination that has its own.
 import assert from 'node:assert/strict';
 import type { Deployment, Rollout, RolloutStatus } from '../../src/api/types.ts';
-import { rollbackId } from '../../src/engine/status.ts';
+import { rollbackId } from '../../src/engine/release/release-id.ts';
 import { messageOf, outcomeOf, sinceOf, stateOf, stepsOf, type State } from '../../src/view/state.ts';
 import { ago, deployment, progressing, rollout } from './support.ts';
 

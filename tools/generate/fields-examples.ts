@@ -105,7 +105,7 @@ export interface UserKey {
 }
 
 const glass =
-  'Reason for an exception from a policy. Admission removes it: it is valid for one change ([policy.md](policy.md#breaking-the-glass)).';
+  'Reason for an exception from a policy. Admission removes it: it is valid for one change ([policy.md](policy.md#break-glass)).';
 
 export const ROLLOUT_KEYS: readonly UserKey[] = [
   {
@@ -145,7 +145,7 @@ export const DEPLOYMENT_KEYS: readonly UserKey[] = [
     is: 'annotation',
     values: 'a W3C traceparent',
     fallback: '',
-    what: 'Parent span of the trace of the release ([operations.md](operations.md)).',
+    what: 'Parent span of the trace of the release ([traces.md](traces.md)).',
   },
   { key: keys.BREAK_GLASS, is: 'annotation', values: 'a sentence', fallback: '', what: glass },
 ];
@@ -159,7 +159,7 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
   [keys.IN_PROGRESSING, 'Deployment', 'annotation: the Rollout of the current release'],
   [keys.STABLE_REVISION, 'Deployment', 'label: `pod-template-hash` of the stable version, during a release'],
   [keys.HELD, 'Deployment', 'annotation: your settings, which are restored at the end of the release'],
-  [keys.GIVE_BACK, 'Deployment', 'annotation: a patch that gives the Deployment back when Tranche does not run'],
+  [keys.GIVE_BACK, 'Deployment', 'annotation: a patch that restores your settings if Tranche does not run'],
   [
     keys.FIELD_OWNERS,
     'Deployment',
@@ -168,7 +168,7 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
   [keys.STABLE_OF, 'ControllerRevision', 'label: the Deployment whose stable template it contains'],
   [keys.CHANGED_BY, 'Deployment', 'annotation: the user who changed the template'],
   [keys.PAUSED_UNSEEN, 'Deployment', 'annotation: the API server paused the Deployment while no webhook answered'],
-  [keys.GLASS_BROKEN, 'Deployment, Rollout', 'annotation: the user who broke the glass of a policy, and the reason'],
+  [keys.GLASS_BROKEN, 'Deployment, Rollout', 'annotation: the user who overrode a policy, and the reason'],
   [keys.ROLLOUT_BATCH_ID, 'Pod', 'label: the step that created the Pod'],
   [keys.TRIM, 'ReplicaSet', 'annotation: the last correction of its size'],
   [keys.PLAN_HASH, 'Rollout', 'annotation: digest of the steps'],

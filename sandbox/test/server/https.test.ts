@@ -2,17 +2,19 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import type { KubeObject, Status } from '../../src/core/types.ts';
 import { startSandbox, type Sandbox } from '../../src/index.ts';
-import { writeKubeconfig } from '../../src/server/kubeconfig.ts';
+import { createAuthority } from '../../src/server/certificates.ts';
+import { answers, readKubeconfig, writeKubeconfig, type Server } from '../../src/server/kubeconfig.ts';
 import { call, credentials, open, type Credentials } from './support.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 interface SelfSubjectReview {
   status: { userInfo: { username: string; groups: string[]; extra: Record<string, string[]> } };
@@ -104,9 +106,12 @@ interface Ended {
   stderr: string;
 }
 
-const run = (...args: string[]): Promise<Ended> =>
+const run = (...args: string[]): Promise<Ended> => runWith({}, ...args);
+
+const runWith = (env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> =>
   new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { timeout: 20_000 }, (error, _stdout, stderr) => {
+    const options = { timeout: 20_000, env: { PATH: process.env.PATH, ...env } };
+    execFile(process.execPath, [MAIN, ...args], options, (error, _stdout, stderr) => {
       resolve({ code: error ? Number(error.code) : 0, stderr });
     });
   });
@@ -118,16 +123,29 @@ describe('npm run sandbox', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('writes a kubeconfig for its owner only, says when it is ready, and ends at a signal', async function () {
+  it('writes a kubeconfig for its owner only, says where it is, keeps it to itself, and ends at a signal', async function () {
     this.timeout(30_000);
-    const file = join(folder, 'kubeconfig');
-    const child = spawn(process.execPath, [MAIN, '--port', '0', '--kubeconfig', file, '--ready-ms', '10']);
+    const file = join(folder, "somebody's config");
+    const args = ['--port', '0', '--kubeconfig', relative(process.cwd(), file), '--ready-ms', '10'];
+    const child = spawn(process.execPath, [MAIN, ...args]);
     try {
       const [line] = (await once(child.stdout, 'data')) as [Buffer];
-      assert.match(line.toString(), /^sandbox ready at https:\/\/127\.0\.0\.1:\d+ .*\n$/);
+      const [, url, word] = /^sandbox ready at (https:\/\/127\.0\.0\.1:\d+) .*: export KUBECONFIG=(.*)\n$/.exec(
+        String(line),
+      )!;
+      assert.equal(word, `'${folder}/somebody'\\''s config'`);
       assert.equal(statSync(file).mode & 0o777, 0o600);
       const { server, admin } = credentials(readFileSync(file, 'utf8'));
       assert.equal((await call(`${server}/readyz`, admin)).body, 'ok');
+      const before = readFileSync(file, 'utf8');
+      const second = await runWith({ STARTED_BY: 'make' }, ...args);
+      assert.equal(second.code, 2);
+      assert.equal(
+        second.stderr,
+        `sandbox: the cluster of this kubeconfig is running at ${url}: export KUBECONFIG=${word}\n` +
+          'For a second cluster, write another file: make sandbox PORT=0 SANDBOX_KUBECONFIG=FILE\n',
+      );
+      assert.equal(readFileSync(file, 'utf8'), before);
       child.kill('SIGTERM');
       const [code] = await once(child, 'exit');
       assert.equal(code, 0);
@@ -144,6 +162,31 @@ describe('npm run sandbox', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600);
   });
 
+  it('overwrites the kubeconfig of a cluster that has ended, and no other file', async () => {
+    const ended = join(folder, 'ended');
+    const sandbox = await startSandbox();
+    writeKubeconfig(ended, sandbox.kubeconfig);
+    const { url, authority } = readKubeconfig(ended) as Server;
+    assert.equal(url, sandbox.url);
+    assert.equal(await answers({ url, authority }), true);
+    const stranger = await createAuthority();
+    assert.equal(await answers({ url, authority: stranger.certificate }), false);
+    await sandbox.close();
+    assert.equal(await answers({ url, authority }), false);
+    const other = join(folder, 'other');
+    for (const text of ['clusters: [{name: mine, cluster: {server: "https://1.2.3.4"}}]', 'clusters: {', 'hello']) {
+      writeFileSync(other, text);
+      assert.equal(readKubeconfig(other), 'other', text);
+    }
+    const { code, stderr } = await run('--port', '0', '--kubeconfig', other);
+    assert.equal(code, 2);
+    assert.equal(
+      stderr,
+      `sandbox: ${other} exists and is not from this program: write another file with --kubeconfig FILE\n`,
+    );
+    assert.equal(readFileSync(other, 'utf8'), 'hello');
+  });
+
   it('says what to do when the port is in use', async function () {
     this.timeout(30_000);
     const blocker = createServer().listen(0, '127.0.0.1');
@@ -154,8 +197,10 @@ describe('npm run sandbox', () => {
       assert.equal(code, 2);
       assert.equal(
         stderr,
-        `sandbox: port ${port} is in use: stop the program that uses it, or choose another port with --port (0 picks a free one)\n`,
+        `sandbox: port ${port} is in use: stop the program that uses it, or choose another port with --port (--port 0 picks a free one)\n`,
       );
+      const byMake = await runWith({ STARTED_BY: 'make' }, '--port', String(port), '--kubeconfig', join(folder, 'x'));
+      assert.match(byMake.stderr, / with PORT \(PORT=0 picks a free one\)\n$/);
     } finally {
       blocker.close();
     }
@@ -165,12 +210,12 @@ describe('npm run sandbox', () => {
     this.timeout(30_000);
     const missing = await run();
     assert.equal(missing.code, 2);
-    assert.match(missing.stderr, /^sandbox: --kubeconfig is required\./);
+    assert.match(missing.stderr, /^sandbox: --kubeconfig FILE is required\./);
     const number = await run('--kubeconfig', 'x', '--port', 'many');
     assert.equal(number.code, 2);
     assert.match(number.stderr, /^sandbox: invalid --port "many": must be a whole number from 0 to 65535\n$/);
     const unwritable = await run('--port', '0', '--kubeconfig', join(folder, 'no', 'such', 'folder'));
     assert.equal(unwritable.code, 2);
-    assert.match(unwritable.stderr, /cannot write .*: use a file in an existing, writable folder\n$/);
+    assert.match(unwritable.stderr, /cannot write .*: use a file in an existing, writable folder, with --kubeconfig FILE\n$/);
   });
 });

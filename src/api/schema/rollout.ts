@@ -42,7 +42,7 @@ const stepReplicas = intOrString(
 
 const pause = object('What the step waits for when its Pods are available.', {
   duration: int32(
-    'Seconds to wait, at most 31536000 (a year). 0 continues at once. Without a duration, the step waits for approval.',
+    'Seconds to wait, at most 31536000 (a year). 0 continues immediately. Without a duration, the step waits for approval.',
     {
       minimum: 0,
     },
@@ -216,7 +216,7 @@ const approvals = list(
       time: time('Time of the approval.'),
       plan: text('Digest of the approved plan.'),
       groups: list("The user's groups that a policy names.", text('A group.')),
-      past: list('Policies that did not apply because the user broke the glass.', text('A policy.')),
+      past: list('Policies that did not apply because the user overrode them.', text('A policy.')),
     },
     { required: ['step', 'user', 'time'] },
   ),

@@ -11,8 +11,8 @@ import { DRY_RUN, dryRunNote, parseDryRun, parseDuration, ROLLOUT } from '../fla
 
 export const finish = defineCommand({
   description:
-    'Releases the remaining Pods now: continues with the last step, within maxSurge and maxUnavailable of the Deployment. If a step is in progress, ' +
-    'it waits for its Pods first. This counts as approval.',
+    'Updates the remaining Pods without further steps, within maxSurge and maxUnavailable of the Deployment. The command waits until the Pods of the current step ' +
+    'are available. It counts as an approval, and waits for the windows of policies like any step.',
   arguments: [ROLLOUT],
   options: [['--timeout <time>', 'Time to wait for the step in progress', { default: '10m' }], DRY_RUN],
   run: releaseRest,

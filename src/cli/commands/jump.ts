@@ -9,9 +9,9 @@ import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
 
 export const jump = defineCommand({
   description:
-    'Continues with a step other than the next one. A jump forward skips the steps in between. A jump back repeats the wait of that step; updated Pods ' +
-    'stay updated. If the current step waits, the jump counts as its approval. If it is in progress, the jump takes effect at once, or, if a policy ' +
-    'requires approvals, after its approval.',
+    'Continues with a step other than the next one. A jump forward skips the steps in between. If you jump back, the release waits again at that step; no ' +
+    'Pods are rolled back. If the current step waits, the jump counts as its approval. If the current step is in progress, the release jumps immediately; ' +
+    'if a policy requires approvals, it jumps when the step is done and approved.',
   arguments: [ROLLOUT, ['<step>', 'Number of the step, starting at 1']],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string, text: string) {

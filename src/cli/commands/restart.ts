@@ -12,7 +12,7 @@ import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 export const restart = defineCommand({
   description:
     'Restarts all Pods of the Deployment with their current template. The annotation tranche.dev/on-restart of the Rollout specifies how: as a release ' +
-    '(Release), through the steps without approvals (Batches), or as a normal rolling update (Native).',
+    '(Release, the default), in steps without approvals unless a policy requires them (Batches), or as a normal rolling update (Native).',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   async run(context: Context, flags: { dryRun?: string }, name: string) {

@@ -15,8 +15,8 @@ import { gather, removeObject } from '../resources.ts';
 
 export const retry = defineCommand({
   description:
-    'Retries a stalled or rolled back release. If the release is stalled, it deletes the Pods of the new version that are not ready, so that Kubernetes ' +
-    'replaces them. If the last release was rolled back, it releases the same version again from step 1.',
+    'Retries a stalled or rolled back release. If the release is stalled, the command deletes the Pods of the new version that are not ready, with your ' +
+    'permissions, and Kubernetes replaces them. If the last release was rolled back, the command releases the same version again from step 1.',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
   run: retryRelease,

@@ -35,9 +35,9 @@ interface TakeoverFlags {
 export const takeover = defineCommand({
   description:
     'Takes over Deployments that OpenKruise Rollouts left in the middle of a release. They are paused, usually with strategy Recreate, so resuming them deletes all ' +
-    'Pods at once. For each Deployment, one write replaces the settings of OpenKruise with those of Tranche, and its Rollout continues with the current step. The write ' +
-    'starts and stops no Pods. Use --finish or --rollback for Deployments that no Rollout names, or whose release Tranche cannot continue. OpenKruise must not be ' +
-    'running. Leftover BatchReleases are removed. It works even if Tranche is not running.',
+    'Pods at the same time. For each Deployment, Tranche replaces the settings of OpenKruise, and the Rollout continues at the current step. This starts and stops no ' +
+    'Pods. Leftover BatchRelease objects of OpenKruise are deleted. Use --finish or --rollback for Deployments that no Rollout names, or whose release Tranche cannot ' +
+    'continue. OpenKruise must not be running. Tranche need not be running.',
   arguments: [['[deployment...]', 'Names of Deployments; default: all leftover Deployments of the namespace']],
   options: [
     ALL_NAMESPACES,
@@ -46,7 +46,11 @@ export const takeover = defineCommand({
       'If no Rollout continues the release: update all Pods to the current template, in a normal rolling update',
     ],
     ['--rollback', 'If no Rollout continues the release: go back to the previous version, in a normal rolling update'],
-    ['--timeout <time>', 'Time to wait for the Deployment controller to settle', { default: '1m' }],
+    [
+      '--timeout <time>',
+      'Time to wait until the Deployment controller has processed the last change',
+      { default: '1m' },
+    ],
     DRY_RUN,
   ],
   examples: [

@@ -62,7 +62,7 @@ export function misuseOf(
   const reason =
     groups.length > 0
       ? `accepted only from a member of ${groups.join(' or ')}`
-      : 'no policy for this namespace allows breaking the glass';
+      : 'no policy for this namespace allows an override';
   return { field, value, type: 'Forbidden', reason, remedy: 'remove it' };
 }
 

@@ -62,7 +62,7 @@ export const standsAside = (rollout: Rollout, next: Deployment): string =>
 export const bypassReason = (rollout: Rollout, next: Deployment, change: TemplateChange): string | undefined => {
   const withoutSteps = `Rollout ${nameOf(rollout)} cannot release this in steps:`;
   if (next.spec.strategy?.type === 'Recreate') {
-    return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has strategy Recreate, which replaces all Pods at once; write RollingUpdate`;
+    return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has strategy Recreate, which replaces all Pods at the same time; write RollingUpdate`;
   }
   if (replicasOf(next) === 0) return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has 0 replicas`;
   if ((rollout.spec.strategy.canary?.steps ?? []).length === 0) {
@@ -84,7 +84,7 @@ export const unpausingRefusal = (next: Deployment): Violation => ({
   value: next.spec.paused ?? null,
   type: 'Forbidden',
   reason:
-    'resuming would delete all Pods at once, because OpenKruise Rollouts left strategy Recreate on this Deployment',
+    'resuming would delete all Pods at the same time, because OpenKruise Rollouts left strategy Recreate on this Deployment',
   remedy: `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}, or write strategy RollingUpdate in the same change`,
 });
 
@@ -92,7 +92,7 @@ export const unpausingRefusal = (next: Deployment): Violation => ({
 export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): string[] =>
   next.spec.strategy?.type === 'Recreate' && old.spec.strategy?.type !== 'Recreate'
     ? [
-        `tranche: with strategy Recreate, Rollout ${nameOf(rollout)} cannot release Deployment ${nameOf(next)} in steps: the next change replaces all Pods at once; ` +
+        `tranche: with strategy Recreate, Rollout ${nameOf(rollout)} cannot release Deployment ${nameOf(next)} in steps: the next change replaces all Pods at the same time; ` +
           'write RollingUpdate',
       ]
     : [];
@@ -151,7 +151,9 @@ const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string
     `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}: ${list(targets)} of ${replicas} Pods`,
     ...(steps[0] === undefined || targets[0]! >= replicas ? [] : [wait(steps[0], withApproval)]),
     ...(replicas === 1 && steps.length > 1 ? ['step 1 replaces the only Pod'] : []),
-    ...((targets.at(-1) ?? 0) < replicas ? ['after the last step, the remaining Pods are updated at once'] : []),
+    ...((targets.at(-1) ?? 0) < replicas
+      ? ['after the last step, the remaining Pods are updated in a rolling update']
+      : []),
   ];
   if (withApproval && steps.some((step, i) => waitsForApproval(step) && targets[i]! < replicas)) {
     parts.push(`approve with: kubectl tranche approve ${nameOf(rollout)}${namespaceFlag(rollout)}`);

@@ -53,5 +53,5 @@ const onlyWarns = (finding: Finding): string =>
 
 const wentPast = (broken: readonly Finding[]): string => {
   const names = [...new Set(broken.map(({ policy }) => policy.metadata.name))].join(', ');
-  return `tranche: policy ${names} bypassed; your reason is recorded, and valid for this change only`;
+  return `tranche: policy ${names} overridden; your reason is recorded`;
 };

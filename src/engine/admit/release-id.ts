@@ -1,20 +1,20 @@
 // The id of a release, decided with the edit that starts it.
 import * as keys from '../../api/keys.ts';
-import type { Deployment } from '../../api/types.ts';
+import type { Deployment, RolloutId } from '../../api/types.ts';
 import { isUsedId } from '../release/release-id.ts';
 import { annotationOf, labelOf, type Context } from './edit.ts';
 
 const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** The id that this edit sets, as a label or an annotation. */
-export const idSet = ({ next }: Context, old: Deployment): string | undefined =>
+export const idSet = ({ next }: Context, old: Deployment): RolloutId | undefined =>
   [
     [labelOf(next, keys.ROLLOUT_ID), labelOf(old, keys.ROLLOUT_ID)],
     [annotationOf(next, keys.ROLLOUT_ID), annotationOf(old, keys.ROLLOUT_ID)],
   ].find(([now, before]) => now !== undefined && now !== before && LABEL_VALUE.test(now))?.[0];
 
 /** The id that an earlier edit set for this release. No earlier release has used it. */
-function idAnnounced({ rollout }: Context, old: Deployment): string | undefined {
+function idAnnounced({ rollout }: Context, old: Deployment): RolloutId | undefined {
   const id = labelOf(old, keys.ROLLOUT_ID);
   // During a release, the label is the id of that release.
   if (rollout?.status === undefined || annotationOf(old, keys.HELD) !== undefined) return undefined;
@@ -26,7 +26,7 @@ function idAnnounced({ rollout }: Context, old: Deployment): string | undefined 
  * that stay the same when the edit is retried or follows its dry run: the object, the previous id, and both templates. Because of the previous id,
  * v1 → v2 → v1 → v2 are three different releases.
  */
-export function rolloutId(context: Context, old: Deployment): string {
+export function rolloutId(context: Context, old: Deployment): RolloutId {
   const { next, sha256, digest } = context;
   const set = idSet(context, old) ?? idAnnounced(context, old);
   if (set !== undefined) return set;

@@ -1,6 +1,6 @@
 // The trace of a release, decided with the edit that starts it.
 import { TRACEPARENT } from '../../api/keys.ts';
-import type { Deployment, Held, Rollout } from '../../api/types.ts';
+import type { Deployment, Held, Rollout, RolloutId } from '../../api/types.ts';
 import { readHeld } from '../workload/deployment/hold.ts';
 import { noTraceparent } from './messages.ts';
 import type { Sha256 } from '../lib/template.ts';
@@ -26,7 +26,7 @@ interface TraceFacts {
  * A span in the trace that the edit names, or in a new trace. A traceparent that has not changed, or that an earlier release used (`kubectl rollout
  * undo` restores old annotations), is ignored. `id`: the id of the release.
  */
-export function traceOf({ next, rollout, tracing, sha256 }: TraceFacts, old: Deployment, id: string): Traced {
+export function traceOf({ next, rollout, tracing, sha256 }: TraceFacts, old: Deployment, id: RolloutId): Traced {
   if (tracing === undefined) return untraced;
   const [written, before] = [next, old].map(({ metadata }) => metadata.annotations?.[TRACEPARENT]);
   const fresh = written === before ? undefined : written;

@@ -11,7 +11,7 @@ export function advisePolicy(policy: ReleasePolicy): string[] {
       .filter((group) => EVERYBODY.has(group))
       .map(
         (group) =>
-          `tranche: spec.breakGlass.groups: ${group} contains every user, so every user can bypass this policy`,
+          `tranche: spec.breakGlass.groups: ${group} contains every user, so every user can override this policy`,
       ),
   ];
 }

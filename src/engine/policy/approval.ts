@@ -1,6 +1,6 @@
 // Approvals of a step: who may approve, how many have approved, and the record of approvals.
 import type { ApprovalRules, ReleasePolicy } from '../../api/policy.ts';
-import type { Approval, CanaryStatus, Deployment, Rollout } from '../../api/types.ts';
+import type { Approval, CanaryStatus, Deployment, Rollout, RolloutId } from '../../api/types.ts';
 import { enforcementOf, type Finding } from './policy.ts';
 import { isMachine, originOf, requiredBy, type Origin } from './origin.ts';
 import { planDigest } from './plan.ts';
@@ -16,7 +16,7 @@ export interface Approver {
 /** Identifies the waiting step of a release in approvals. */
 export interface WaitingStep {
   readonly step: number;
-  readonly rolloutID: string;
+  readonly rolloutID: RolloutId;
   readonly revision: string;
 }
 

@@ -1,17 +1,17 @@
 // Breaking the glass: who may bypass a policy, and for which release the mark counts. A mark counts for one release of one Deployment, from one
 // version to one other. No label extends it to the next release.
-import { ROLLOUT_ID } from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Workload } from '../../api/types.ts';
 import type { DigestOf } from '../lib/template.ts';
+import { rolloutIdOf } from '../release/release-id.ts';
 import { recordOn } from '../workload/record.ts';
 
 export type Release = Pick<BrokenGlass, 'rolloutID' | 'uid' | 'template' | 'stable'>;
 
 /** The release of a workload, as a mark identifies it. */
 export function releaseOf(workload: Workload, digest: DigestOf): Release {
-  const { uid, labels } = workload.metadata;
-  const rolloutID = labels?.[ROLLOUT_ID];
+  const { uid } = workload.metadata;
+  const rolloutID = rolloutIdOf(workload);
   const stable = recordOn(workload)?.stable;
   return {
     ...(rolloutID !== undefined && { rolloutID }),

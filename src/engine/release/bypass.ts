@@ -8,7 +8,7 @@ import { draftOf, progressingReason, report, setCondition } from '../status.ts';
 import { patchObject } from '../workload/effects.ts';
 import { decisionOf, type Progress } from '../workload/kind.ts';
 import { WITHOUT_HOLD } from '../workload/record.ts';
-import { isUsedId } from './release-id.ts';
+import { isUsedId, rolloutIdOf } from './release-id.ts';
 
 /** Holds the change at once, with everything that the webhook would have written. The release starts with the next decision. */
 export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string): Decision {
@@ -17,7 +17,7 @@ export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string
   const status = rollout.status?.canaryStatus;
   const unfinished = rollout.status?.phase === 'Progressing' && progressingReason(rollout) !== 'Finalising';
   const running = unfinished ? status?.stableDigest : status?.templateDigest;
-  const id = workload.metadata.labels?.[ROLLOUT_ID];
+  const id = rolloutIdOf(workload);
   const announced = id !== undefined && (unfinished ? id !== status?.observedRolloutID : !isUsedId(rollout, id));
   const { uid, generation } = workload.metadata;
   const own = sha256(`${uid}/${generation}/${digest(workload.spec.template)}`).slice(0, 10);

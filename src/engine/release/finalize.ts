@@ -1,13 +1,5 @@
 // The ends of a release: rolled back, finished, disabled, deleted. Each gives the workload back with the user's own settings.
-import {
-  CHANGED_BY,
-  HELD,
-  ON_DELETE,
-  PAUSED_UNSEEN,
-  ROLLOUT_FINALIZER,
-  ROLLOUT_ID,
-  WORKLOAD_TYPE,
-} from '../../api/keys.ts';
+import { CHANGED_BY, HELD, ON_DELETE, PAUSED_UNSEEN, ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { Outcome } from '../../api/reasons.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import type { HoldRecord, TemplateDigest, Workload } from '../../api/types.ts';
@@ -17,6 +9,7 @@ import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } fr
 import { WITHOUT_HOLD } from '../workload/record.ts';
 import { kindOf } from '../workload/registry.ts';
 import { isLeftBehind } from './openkruise.ts';
+import { rollbackId, rolloutIdOf } from './release-id.ts';
 import { withoutReplan } from '../steps/replan.ts';
 import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -29,7 +22,6 @@ import {
   isTrue,
   progressingReason,
   report,
-  rollbackId,
   setCondition,
   type Draft,
 } from '../status.ts';
@@ -94,7 +86,7 @@ function close(
   const { rollout, now } = snapshot;
   const done = outcome === 'Completed';
   const runs = done || outcome === 'Bypassed';
-  const id = progress.workload.metadata.labels?.[ROLLOUT_ID];
+  const id = rolloutIdOf(progress.workload);
   const message = done
     ? 'Rollout progressing has been completed'
     : runs
@@ -285,12 +277,11 @@ function left(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   return report(snapshot, draft, []);
 }
 
+/** The facts about a workload without a Rollout. */
+export type OrphanFacts = Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256' | 'gate' | 'copy'>;
+
 /** A workload that is held but whose Rollout no longer exists: it is given back, with the stable template if a policy protects releases. */
-export function releaseOrphan(
-  kind: WorkloadKind,
-  workload: Workload,
-  facts: Pick<Snapshot, 'now' | 'children' | 'digest' | 'sha256' | 'gate' | 'copy'>,
-): Decision {
+export function releaseOrphan(kind: WorkloadKind, workload: Workload, facts: OrphanFacts): Decision {
   const held = kind.readHold(workload);
   if (!held) return nothing;
   const protects = facts.gate?.protects;

@@ -1,13 +1,19 @@
-// Whether a release has already used an id.
-import type { CanaryStatus, Rollout } from '../../api/types.ts';
-import { rollbackId } from '../status.ts';
+// The id of a release: where it stands, and whether a release has already used it.
+import { ROLLOUT_ID } from '../../api/keys.ts';
+import type { CanaryStatus, Rollout, RolloutId, Workload } from '../../api/types.ts';
+
+/** The label on the workload. Users may write it. */
+export const rolloutIdOf = ({ metadata }: Workload): RolloutId | undefined => metadata.labels?.[ROLLOUT_ID];
+
+/** As in OpenKruise, a rollback gets its own id. */
+export const rollbackId = (id: RolloutId): RolloutId => `rollback-${id}`;
 
 /** The id of the last release, or of the version that ran when the Rollout was created. The Deployment may have another id since. */
-export const lastReleaseId = ({ releasedRolloutID, observedRolloutID }: CanaryStatus): string =>
+export const lastReleaseId = ({ releasedRolloutID, observedRolloutID }: CanaryStatus): RolloutId =>
   releasedRolloutID ?? observedRolloutID ?? '';
 
 /** True if a release in the history had this id. The id cannot be used for another release. */
-export function isUsedId({ status }: Rollout, id: string): boolean {
+export function isUsedId({ status }: Rollout, id: RolloutId): boolean {
   const last = status?.canaryStatus && lastReleaseId(status.canaryStatus);
   return last === id || last === rollbackId(id) || (status?.history ?? []).some(({ rolloutID }) => rolloutID === id);
 }

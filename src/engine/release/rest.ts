@@ -1,10 +1,10 @@
 // A workload without a release: the status follows its scale and its release id.
-import { HELD, PLAN_HASH, ROLLOUT_ID } from '../../api/keys.ts';
-import type { CanaryStatus, Workload } from '../../api/types.ts';
+import { HELD, PLAN_HASH } from '../../api/keys.ts';
+import type { CanaryStatus, RolloutId, Workload } from '../../api/types.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { draftOf, isTrue, rollbackId, setCondition, type Draft } from '../status.ts';
+import { draftOf, isTrue, setCondition, type Draft } from '../status.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
-import { lastReleaseId } from './release-id.ts';
+import { lastReleaseId, rollbackId, rolloutIdOf } from './release-id.ts';
 import * as messages from '../messages.ts';
 
 /** True if the template has not changed since the last release. No ReplicaSet is needed then. */
@@ -22,7 +22,7 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
     setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
     draft.message = messages.idle;
   }
-  const id = workload.metadata.labels?.[ROLLOUT_ID];
+  const id = rolloutIdOf(workload);
   const rolloutHash = rollout.metadata.annotations?.[PLAN_HASH] ?? '';
   const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   if (draft.canary)
@@ -38,7 +38,7 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
 }
 
 /** Copies an id that was set outside a release to the status. The id of the last release is kept beside it. */
-function followId(canary: CanaryStatus, id: string | undefined): Partial<CanaryStatus> {
+function followId(canary: CanaryStatus, id: RolloutId | undefined): Partial<CanaryStatus> {
   const observed = canary.observedRolloutID ?? '';
   const last = lastReleaseId(canary);
   if (!id || id === observed || observed === rollbackId(id)) return {};

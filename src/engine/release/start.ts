@@ -1,5 +1,5 @@
 // The start of a release, and the adoption of the running version as the stable one. Both write the status only, before any budget is granted.
-import { CHANGED_BY, PLAN_HASH, ROLLOUT_ID } from '../../api/keys.ts';
+import { CHANGED_BY, PLAN_HASH } from '../../api/keys.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import type { CanaryStatus, TemplateDigest } from '../../api/types.ts';
 import { stepTarget } from '../lib/replicas.ts';
@@ -23,6 +23,7 @@ import { differences } from '../lib/template-diff.ts';
 import { formatTime } from '../lib/time.ts';
 import type { Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
+import { rolloutIdOf } from './release-id.ts';
 
 /** The running version becomes the stable version. */
 export function adopt(
@@ -75,7 +76,7 @@ const blank: CanaryStatus = {
 const historyEntry = ({ now }: Snapshot, { workload, newVersion, held }: Progress): Draft['history'][number] => {
   const author = workload.metadata.annotations?.[CHANGED_BY];
   return {
-    rolloutID: workload.metadata.labels?.[ROLLOUT_ID] ?? '',
+    rolloutID: rolloutIdOf(workload) ?? '',
     revision: newVersion?.revision ?? '',
     ...(author ? { author } : {}),
     startTime: formatTime(now),

@@ -176,17 +176,12 @@ function pause(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   // Correct the sizes before the next step starts.
   const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
-  return {
-    effects,
-    againAtMs: earliest(
-      waiting.againAtMs,
-      lookAt(move),
-      progress.availableAt,
-      progress.oldAvailableAt,
-      health.changesAt,
-    ),
-  };
+  return { effects, againAtMs: nextLook(run, health, move, waiting) };
 }
+
+/** When anything can change without a change of an object. */
+const nextLook = ({ progress }: Run, health: Health, move: Move, waiting: Answer): number | undefined =>
+  earliest(waiting.againAtMs, lookAt(move), progress.availableAt, progress.oldAvailableAt, health.changesAt);
 
 /** A timed pause waits for its duration. If a policy requires approvals, every pause also waits for them. */
 function waitOrGoOn(run: Run): Answer {
@@ -257,16 +252,7 @@ function ready(run: Run, health: Health): Answer {
   const effects = [...effectsOf(move), ...labelPods(run)];
   if (waits) draft.message = messages.waitsUntil(name, formatTime(until), step.pause?.duration ?? 0);
   const waiting = waits ? { againAtMs: until } : enterNext(run);
-  return {
-    effects,
-    againAtMs: earliest(
-      waiting.againAtMs,
-      lookAt(move),
-      progress.availableAt,
-      progress.oldAvailableAt,
-      health.changesAt,
-    ),
-  };
+  return { effects, againAtMs: nextLook(run, health, move, waiting) };
 }
 
 /**

@@ -1,11 +1,11 @@
 // The state of one decision about a step, which all parts of the step machine read and write.
-import { ROLLOUT_ID } from '../../api/keys.ts';
 import type { CanaryStatus, CanaryStep, HoldRecord } from '../../api/types.ts';
 import type { Effect, EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Draft } from '../status.ts';
 import type { Goal, Progress } from '../workload/kind.ts';
 import { readySince } from '../workload/pods.ts';
+import { rolloutIdOf } from '../release/release-id.ts';
 
 /** The state of one decision. The step machine changes `draft` and `events`. */
 export interface Run {
@@ -34,7 +34,7 @@ export const withNumbers = (
 ): CanaryStatus => ({
   ...status,
   observedWorkloadGeneration: workload.metadata.generation ?? 0,
-  observedRolloutID: workload.metadata.labels?.[ROLLOUT_ID] ?? status.observedRolloutID ?? '',
+  observedRolloutID: rolloutIdOf(workload) ?? status.observedRolloutID ?? '',
   canaryRevision: newVersion?.revision || (status.canaryRevision ?? ''),
   podTemplateHash: newVersion?.revision || status.podTemplateHash,
   canaryReplicas: updated,

@@ -92,7 +92,7 @@ const deadlineTooShort = ({ metadata: { name } }: Deployment, deadline: number, 
   `a step fails after ${deadline + minReady} seconds; write the time in which a Pod becomes Ready`;
 
 const restFollows = (field: string, value: IntOrString): string =>
-  `${field}: ${show(value)} is the last step: after it, the remaining Pods are updated at once; to update them in a step, add "100%"`;
+  `${field}: ${show(value)} is the last step: after it, the remaining Pods are updated in a rolling update; to update them in a step, add "100%"`;
 
 /** What happens to the Pods if a Rollout is deleted or disabled during a release. */
 export function adviseOnLeaving(rollout: Rollout, deployment: Deployment | undefined): string[] {
@@ -102,12 +102,11 @@ export function adviseOnLeaving(rollout: Rollout, deployment: Deployment | undef
   const replicas = deployment && replicasOf(deployment);
   const count = back ? updated : replicas === undefined ? undefined : Math.max(0, replicas - updated);
   const which = count === undefined ? 'the remaining Pods' : pods(count);
-  const verb = back ? 'return' : 'change';
-  const what = `${which} ${verb}${count === 1 ? 's' : ''}`;
+  const what = `this ends the release of Rollout ${rollout.metadata.name}: ${which} ${count === 1 ? 'is' : 'are'}`;
   return [
     back
-      ? `tranche: Rollout ${rollout.metadata.name} has a release in progress: ${what} to the stable version at once, without steps`
-      : `tranche: Rollout ${rollout.metadata.name} has a release in progress: ${what} to the new version at once, without steps; ` +
+      ? `tranche: ${what} rolled back to the stable version in a rolling update, without steps`
+      : `tranche: ${what} updated to the new version in a rolling update, without steps; ` +
         `to roll back instead, set the annotation ${ON_DELETE}=Rollback first`,
   ];
 }

@@ -1,6 +1,6 @@
 // kubectl and helm as a user has them: the real programs, one kubeconfig, and caches in a folder of ours.
 import path from 'node:path';
-import { run, type Result, type RunOptions } from '../../support/processes.ts';
+import { run, start, type Result, type RunOptions, type Service } from '../../support/processes.ts';
 import { findTool, type Tool } from '../../support/tools.ts';
 
 /** A command that should have worked did not. */
@@ -17,6 +17,7 @@ export class CommandError extends Error {
 export class Client {
   readonly kubeconfig: string;
   readonly #home: string;
+  #proxy = '';
 
   constructor(kubeconfig: string, home: string) {
     this.kubeconfig = kubeconfig;
@@ -35,6 +36,29 @@ export class Client {
   /** An answer of kubectl as JSON. */
   async json<T>(args: readonly string[]): Promise<T> {
     return JSON.parse(await this.kubectl([...args, '-o', 'json'])) as T;
+  }
+
+  /**
+   * Starts kubectl's proxy: a look through it costs a request, and not a process. For what is looked at again and again; what is tested
+   * goes through kubectl itself.
+   */
+  async startProxy(): Promise<Service> {
+    let output = '';
+    const proxy = await start('kubectl proxy', await findTool('kubectl'), ['proxy', '--port=0'], {
+      env: this.environment(),
+      ready: (text) => (output = text).includes('\n'),
+    });
+    this.#proxy = `http://${/127\.0\.0\.1:\d+/.exec(output)![0]}`;
+    return proxy;
+  }
+
+  /** An object or a list, by its path. Undefined: there is none. */
+  async look<T>(at: string): Promise<T | undefined> {
+    const response = await fetch(this.#proxy + at);
+    if (response.status === 404) return undefined;
+    const text = await response.text();
+    if (!response.ok) throw new Error(`GET ${at}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
   }
 
   /** Runs a tool whose failure may be what is expected. */
@@ -69,4 +93,5 @@ export function asTyped(program: string, args: readonly string[], input?: string
   return input === undefined ? line : `${line} <<EOF\n${input.trimEnd()}\nEOF`;
 }
 
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+export const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -6,10 +6,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEnd, start, temporaryFolder, type Service } from '../../support/processes.ts';
 import { Client } from './client.ts';
+import { clusterObjects } from './leftovers.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const RELEASE = 'tranche';
 export const RELEASE_NAMESPACE = 'tranche-system';
+/** Of the chart. Policies go first, because they may protect Rollouts. */
+const CRDS = ['releasepolicies.tranche.dev', 'rollouts.rollouts.kruise.io'];
 
 /** What the user gave cannot be used; the message says what to give instead. */
 export class InputError extends Error {
@@ -20,6 +23,8 @@ export interface Cluster {
   readonly client: Client;
   /** Is it the embedded one (and not a cluster of the user's)? */
   readonly embedded: boolean;
+  /** The objects of cluster scope that were there before, on a cluster of the user's. */
+  readonly before: ReadonlySet<string>;
   readonly services: readonly Service[];
   /** From one moment to the next none of our processes is there. */
   readonly killProgram: () => Promise<void>;
@@ -46,15 +51,19 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const client = new Client(kubeconfig, home);
   const embedded = !options.kubeconfig;
   const services: Service[] = [];
+  let before: ReadonlySet<string> = new Set();
   if (embedded) {
     say('starting the embedded cluster');
     services.push(await startSandbox(kubeconfig, options.readyMs));
   } else {
     await checkReachable(client);
     await refuseIfInstalled(client);
-    const namespaceWasThere = await exists(client, `namespace/${RELEASE_NAMESPACE}`);
+    before = await clusterObjects(client);
+    const namespaceWasThere = before.has(`namespace/${RELEASE_NAMESPACE}`);
+    say(await plan(client, namespaceWasThere));
     beforeEnd(() => uninstallChart(client, namespaceWasThere));
   }
+  services.push(await client.startProxy());
   const webhookUrl = options.webhookUrl || `https://127.0.0.1:${await freePort()}`;
   say('installing the chart');
   await installChart(client, webhookUrl);
@@ -64,6 +73,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     client,
     embedded,
+    before,
     services,
     async killProgram() {
       const program = services.pop();
@@ -96,6 +106,7 @@ export function startProgram(kubeconfig: string, webhookUrl: string): Promise<Se
 /** What the services said last, for the report of a failure. */
 export const lastWords = ({ services }: Cluster): string =>
   services
+    .filter(({ name }) => name !== 'kubectl proxy')
     .map(({ name, output }) => `${name} said last:\n${output().trimEnd().split('\n').slice(-8).join('\n')}\n`)
     .join('\n');
 
@@ -108,10 +119,22 @@ export async function installChart(client: Client, webhookUrl: string, namespace
   });
 }
 
+/** What a run is about to do to a cluster of the user's. */
+async function plan(client: Client, keepNamespace: boolean): Promise<string> {
+  const server = await client.kubectl(['config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}']);
+  return [
+    `The acceptance tests run on the cluster at ${server}. They create, and remove at the end and after Ctrl-C:`,
+    `  - the release ${RELEASE} of the chart in namespace ${RELEASE_NAMESPACE}${keepNamespace ? ' (the namespace stays)' : ''}: its ClusterRoles, webhooks and admission policies`,
+    `  - the CRDs ${CRDS.join(' and ')}, with all their objects`,
+    '  - namespaces tranche-e2e-*, with Deployments in them',
+    '',
+  ].join('\n');
+}
+
 async function uninstallChart(client: Client, keepNamespace: boolean): Promise<void> {
-  // Rollouts first, while the program can still let go of them. helm keeps the CRD, so that an uninstall never takes
-  // users' Rollouts along; this one was made by us a moment ago.
-  await client.kubectl(['delete', 'crd', 'rollouts.rollouts.kruise.io', '--ignore-not-found']);
+  // Rollouts first, while the program can still let go of them. helm keeps the CRDs, so that an uninstall never takes
+  // users' Rollouts along; these were made by us a moment ago.
+  for (const crd of CRDS) await client.kubectl(['delete', 'crd', crd, '--ignore-not-found']);
   await client.helm(['uninstall', RELEASE, '-n', RELEASE_NAMESPACE, '--ignore-not-found', '--wait']);
   if (!keepNamespace) await client.kubectl(['delete', 'namespace', RELEASE_NAMESPACE, '--ignore-not-found']);
 }
@@ -145,14 +168,13 @@ export async function checkReachable(client: Client): Promise<void> {
 
 /** Tests that remove what they made must not start on an installation that is not theirs. */
 async function refuseIfInstalled(client: Client): Promise<void> {
-  if (await exists(client, 'crd/rollouts.rollouts.kruise.io'))
+  const found = await client.kubectl(['get', 'crd', ...CRDS, '-o', 'name', '--ignore-not-found']);
+  const names = [...found.matchAll(/\/(.+)/g)].map(([, name]) => name);
+  if (names.length > 0)
     throw new InputError(
-      'The cluster has the CRD rollouts.rollouts.kruise.io already: the tests would remove it with all Rollouts. Use a cluster without Tranche or OpenKruise Rollouts.',
+      `The cluster has the CRD ${names.join(' and ')} already: the tests would remove it with all its objects. Use a cluster without Tranche or OpenKruise Rollouts.`,
     );
 }
-
-const exists = async (client: Client, object: string): Promise<boolean> =>
-  (await client.kubectl(['get', object, '-o', 'name', '--ignore-not-found'])).trim() !== '';
 
 /** A kubeconfig with the token of the chart's service account: the program must do with the rights the chart gives. */
 export async function operatorKubeconfig(client: Client, home: string, namespace = RELEASE_NAMESPACE): Promise<string> {

@@ -1,6 +1,8 @@
 // The one cluster that all acceptance tests of a run share, and a namespace for each suite.
-import { beforeEnd } from '../../support/processes.ts';
+import { beforeEnd, endAll, temporaryFolder } from '../../support/processes.ts';
+import { Client } from './client.ts';
 import { InputError, startCluster, type Cluster } from './cluster.ts';
+import { leftovers } from './leftovers.ts';
 
 let cluster: Cluster | undefined;
 
@@ -11,7 +13,11 @@ export async function openSession(): Promise<void> {
     throw new InputError(
       `KUBECONFIG is set (${kubeconfig}) and WEBHOOK_URL is not: give both, or unset KUBECONFIG to use the embedded cluster.`,
     );
-  cluster = await startCluster({ kubeconfig, webhookUrl });
+  cluster = await startCluster({
+    kubeconfig,
+    webhookUrl,
+    say: (text) => void process.stdout.write(kubeconfig ? `${text}\n` : ''),
+  });
 }
 
 /** The cluster of this run. */
@@ -20,13 +26,26 @@ export function theCluster(): Cluster {
   return cluster;
 }
 
+const namespaces: string[] = [];
+
 /** A fresh namespace; it goes at the end. */
 export async function makeNamespace(name: string): Promise<string> {
   const namespace = `tranche-e2e-${name}-${Date.now().toString(36)}`;
   const { client, embedded } = theCluster();
   // The embedded cluster goes with all that is in it.
-  if (!embedded)
-    beforeEnd(() => client.kubectl(['delete', 'namespace', namespace, '--ignore-not-found'], { timeoutSeconds: 180 }));
+  if (!embedded && namespaces.push(namespace) === 1)
+    beforeEnd(() =>
+      // All at once: each takes some seconds.
+      client.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found'], { timeoutSeconds: 300 }),
+    );
   await client.kubectl(['create', 'namespace', namespace]);
   return namespace;
+}
+
+/** Undoes all of it, and returns the objects of cluster scope that are left on a cluster of the user's. */
+export async function closeSession(): Promise<string[]> {
+  const { client, embedded, before } = theCluster();
+  await endAll();
+  // With a home of its own: the client's is gone.
+  return embedded ? [] : leftovers(new Client(client.kubeconfig, temporaryFolder('after')), before);
 }

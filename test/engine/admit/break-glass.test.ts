@@ -67,7 +67,7 @@ describe('a reason to go past policy, written on a Rollout', () => {
     );
     assert.match(misuse('outage', { stored: undefined }), /no release is in progress/);
     assert.match(misuse('outage', { by: as('ed', 'dev') }), /accepted only from a member of sre; remove it/);
-    assert.match(misuse('outage', {}, []), /no policy for this namespace allows breaking the glass/);
+    assert.match(misuse('outage', {}, []), /no policy for this namespace allows an override/);
   });
 
   it('is good for one change', () => {

@@ -204,7 +204,7 @@ describe('an edit of a Deployment that is not held', () => {
     const { verdict, patch, warnings } = edit(idle, next);
     assert.deepEqual({ verdict, patch }, { verdict: 'Passed', patch: [] });
     assert.deepEqual(warnings, [
-      'tranche: with strategy Recreate, Rollout rollouts-demo cannot release Deployment demo in steps: the next change replaces all Pods at once; write RollingUpdate',
+      'tranche: with strategy Recreate, Rollout rollouts-demo cannot release Deployment demo in steps: the next change replaces all Pods at the same time; write RollingUpdate',
     ]);
     assert.deepEqual(edit(next, edited(next, { replicas: 3 })).warnings, [], 'it is said once');
   });
@@ -597,7 +597,7 @@ describe('what the user is told', () => {
         { replicas: '60%', pause: { duration: 0 } },
       ]),
       image('v2'),
-      'tranche: Rollout rollouts-demo releases this in 2 steps: 2 → 6 of 10 Pods; step 1 waits 60s; after the last step, the remaining Pods are updated at once',
+      'tranche: Rollout rollouts-demo releases this in 2 steps: 2 → 6 of 10 Pods; step 1 waits 60s; after the last step, the remaining Pods are updated in a rolling update',
     ],
     [
       withSteps([{ replicas: '100%' }]),

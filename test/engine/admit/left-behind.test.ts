@@ -14,12 +14,12 @@ const left = annotated(withSpec(web('v2'), { paused: true, strategy: recreate })
 const rule = (next: typeof left, old = left, rollout = demo()) => whileLeftBehind(contextFor(old, next, rollout), old);
 
 describe('an edit of what OpenKruise left in the middle of a release', () => {
-  it('that resuming would delete all Pods at once is refused', () => {
+  it('that resuming would delete all Pods at the same time is refused', () => {
     const ruling = rule(withSpec(left, { paused: false }));
     assert.equal(ruling?.verdict, 'Refused');
     assert.match(
       ruling.refusal === undefined ? '' : sentence(ruling.refusal),
-      /resuming would delete all Pods at once/,
+      /resuming would delete all Pods at the same time/,
     );
   });
 

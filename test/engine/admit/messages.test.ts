@@ -19,7 +19,7 @@ describe('the sentence about a release that begins', () => {
       'tells of the rest',
       [1],
       10,
-      'Rollout demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
+      'Rollout demo releases this in 1 step: 1 of 10 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated in a rolling update; approve with: kubectl tranche approve demo -n shop',
     ],
     [
       'tells of the only Pod',
@@ -31,7 +31,7 @@ describe('the sentence about a release that begins', () => {
       'shows eight steps at most',
       [1, 2, 3, 4, 5, 6, 7, 8, 9],
       20,
-      'Rollout demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated at once; approve with: kubectl tranche approve demo -n shop',
+      'Rollout demo releases this in 9 steps: 1 → 2 → 3 → 4 → 5 → 6 → … → 9 of 20 Pods; step 1 waits for approval; after the last step, the remaining Pods are updated in a rolling update; approve with: kubectl tranche approve demo -n shop',
     ],
   ] as const) {
     it(when, () => {

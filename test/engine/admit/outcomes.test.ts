@@ -46,7 +46,7 @@ describe('what findings come to', () => {
       broken.reports.map(({ outcome, breakGlass, user, request }) => [outcome, breakGlass, user, request]),
       [['broken', 'outage', 'alice', 'review-1']],
     );
-    assert.match(broken.warnings.join(), /policy production bypassed; your reason is recorded/);
+    assert.match(broken.warnings.join(), /policy production overridden; your reason is recorded/);
   });
 
   it('is reported by one webhook, and not of a dry run', () => {

@@ -202,7 +202,10 @@ describe('a shorter pause in the step that waits', () => {
 
 describe('a Rollout that is deleted', () => {
   it('is told what that does to its release', () => {
-    assert.match(warningsOf(admit(demo({}), undefined, inFlight())), /9 Pods change to the new version at once/);
+    assert.match(
+      warningsOf(admit(demo({}), undefined, inFlight())),
+      /9 Pods are updated to the new version in a rolling update/,
+    );
     assert.deepEqual(admit(demo({}), undefined, { ...inFlight(), warns: false }), { verdict: 'Passed', reports: [] });
   });
 

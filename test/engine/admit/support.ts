@@ -12,6 +12,7 @@ import { templateDigest } from '../../../src/engine/lib/template.ts';
 import { matching } from '../../../src/engine/policy/policy.ts';
 import { sentence } from '../../../src/engine/validate/violation.ts';
 import { createCalendar } from '../../../src/schedule/calendar.ts';
+import { PAUSED_AT_STEP_1, webDeployment } from '../../support/objects.ts';
 import { applyOps } from '../../support/json-patch.ts';
 
 export const OPERATOR = 'system:serviceaccount:tranche:tranche';
@@ -26,27 +27,8 @@ type Metadata = Partial<Deployment['metadata']>;
 type Spec = Partial<Deployment['spec']>;
 
 /** Ten Pods of this version, at rest. */
-export const web = (version: string, spec: Spec = {}, metadata: Metadata = {}): Deployment => ({
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: {
-    name: 'web',
-    namespace: 'shop',
-    uid: 'd-1',
-    generation: 1,
-    labels: { app: 'web', [keys.WORKLOAD_TYPE]: 'deployment' },
-    ...metadata,
-  },
-  spec: {
-    replicas: 10,
-    selector: { matchLabels: { app: 'web' } },
-    progressDeadlineSeconds: 600,
-    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
-    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: `web:${version}` }] } },
-    ...spec,
-  },
-  status: { observedGeneration: 1, replicas: 10, updatedReplicas: 10 },
-});
+export const web = (version: string, spec: Spec = {}, metadata: Metadata = {}): Deployment =>
+  webDeployment(version, spec, { namespace: 'shop', ...metadata });
 
 /** The same Deployment with another template. */
 export const withVersion = (deployment: Deployment, version: string): Deployment => ({
@@ -61,19 +43,6 @@ export const annotated = <T extends Deployment | Rollout>(object: T, annotations
   ...object,
   metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...annotations } },
 });
-
-const STATUS: CanaryStatus = {
-  podTemplateHash: 'abc',
-  canaryRevision: 'abc',
-  observedRolloutID: 'r1',
-  canaryReplicas: 1,
-  canaryReadyReplicas: 1,
-  currentStepIndex: 1,
-  nextStepIndex: 2,
-  currentStepState: 'StepPaused',
-  finalisingStep: '',
-  lastUpdateTime: '2026-01-05T10:00:00Z',
-};
 
 /** Three steps, each of which waits for approval. `status`: it is in the middle of a release. */
 export const demo = (
@@ -92,7 +61,7 @@ export const demo = (
       phase: 'Progressing' as const,
       currentStepIndex: status.currentStepIndex ?? 1,
       currentStepState: status.currentStepState ?? 'StepPaused',
-      canaryStatus: { ...STATUS, ...status },
+      canaryStatus: { ...PAUSED_AT_STEP_1, ...status },
     },
   }),
 });

@@ -420,7 +420,7 @@ describe('an edit of a Deployment under a policy', () => {
       const decision = admit(v1, next, demo(), under(spec, { by: eve }));
       assert.equal(decision.verdict, 'Held');
       assert.deepEqual(outcomes(decision), ['broken windows']);
-      assert.match(warningsOf(decision), /policy production bypassed; your reason is recorded/);
+      assert.match(warningsOf(decision), /policy production overridden; your reason is recorded/);
       const after = stored(next, decision);
       assert.equal(after.metadata.annotations?.[keys.BREAK_GLASS], undefined, 'good for one change');
       assert.deepEqual(JSON.parse(after.metadata.annotations?.[keys.GLASS_BROKEN] ?? ''), {

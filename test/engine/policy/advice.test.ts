@@ -57,7 +57,7 @@ describe('advice about a policy', () => {
     [
       'past which everybody may go',
       { ...WHOLE, breakGlass: { groups: ['system:authenticated'] } },
-      /system:authenticated contains every user, so every user can bypass this policy/,
+      /system:authenticated contains every user, so every user can override this policy/,
     ],
     [
       'that selects by labels of Deployments',

@@ -1,6 +1,7 @@
 // Policies, Rollouts and a calendar for table tests.
 import type { ReleasePolicy, ReleasePolicySpec } from '../../../src/api/policy.ts';
 import type { CanaryStatus, CanaryStep, Rollout } from '../../../src/api/types.ts';
+import { PAUSED_AT_STEP_1 } from '../../support/objects.ts';
 import type { Person } from '../../../src/engine/policy/policy.ts';
 
 export const policy = (name: string, spec: ReleasePolicySpec): ReleasePolicy => ({
@@ -31,16 +32,7 @@ export const rolloutOf = (steps: readonly CanaryStep[], canary?: Partial<CanaryS
       currentStepIndex: canary.currentStepIndex ?? 1,
       currentStepState: canary.currentStepState ?? '',
       canaryStatus: {
-        podTemplateHash: 'abc',
-        canaryRevision: 'abc',
-        observedRolloutID: 'r1',
-        canaryReplicas: 1,
-        canaryReadyReplicas: 1,
-        currentStepIndex: 1,
-        nextStepIndex: 2,
-        currentStepState: 'StepPaused',
-        finalisingStep: '',
-        lastUpdateTime: '2026-01-05T10:00:00Z',
+        ...PAUSED_AT_STEP_1,
         ...canary,
       },
     },

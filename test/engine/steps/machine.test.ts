@@ -16,6 +16,7 @@ import { planDigest } from '../../../src/engine/policy/plan.ts';
 import type { Snapshot } from '../../../src/engine/snapshot.ts';
 import { proceed } from '../../../src/engine/steps/machine.ts';
 import {
+  GLASS,
   ago,
   atStep,
   brief,
@@ -394,20 +395,9 @@ describe('a ReplicaSet that is not made', () => {
 
 describe('broken glass', () => {
   it('is noted in the history of the release', () => {
-    const glass = {
-      policies: ['nights'],
-      user: 'anna',
-      reason: 'a fix',
-      time: ago(20),
-      rolloutID: 'r2',
-      uid: 'uid-web',
-      template: 'v2',
-      stable: 'v1',
-      step: 1,
-    };
     const made = decided('StepPaused', {
       stage: two,
-      rollout: { annotations: { [GLASS_BROKEN]: JSON.stringify(glass) } },
+      rollout: { annotations: { [GLASS_BROKEN]: JSON.stringify(GLASS) } },
     });
     assert.deepEqual(
       made.events.map(({ reason }) => reason),

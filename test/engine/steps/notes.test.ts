@@ -9,6 +9,7 @@ import {
   ago,
   atStep,
   condition,
+  GLASS,
   NOW,
   pod,
   pods,
@@ -81,18 +82,7 @@ describe('a release that is taken over', () => {
 });
 
 describe('broken glass', () => {
-  const glass = {
-    policies: ['nights'],
-    user: 'anna',
-    reason: 'a fix',
-    time: ago(20),
-    rolloutID: 'r2',
-    uid: 'uid-web',
-    template: 'v2',
-    stable: 'v1',
-    step: 1,
-  };
-  const annotations = { [GLASS_BROKEN]: JSON.stringify(glass) };
+  const annotations = { [GLASS_BROKEN]: JSON.stringify(GLASS) };
   const history = (more: Partial<HistoryEntry> = {}): HistoryEntry[] => [
     { rolloutID: 'r2', revision: 'v2', startTime: ago(90), ...more },
   ];
@@ -119,7 +109,7 @@ describe('broken glass', () => {
     ],
     [
       'for another step is not of this one',
-      { annotations: { [GLASS_BROKEN]: JSON.stringify({ ...glass, step: 2 }) } },
+      { annotations: { [GLASS_BROKEN]: JSON.stringify({ ...GLASS, step: 2 }) } },
       undefined,
       0,
     ],

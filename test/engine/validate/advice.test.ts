@@ -33,7 +33,7 @@ describe('the author of a Rollout is told', () => {
 
   it('that the rest follows at once after a last step below all', () => {
     const text = (value: string): string =>
-      `tranche: ${S}[1].replicas: ${value} is the last step: after it, the remaining Pods are updated at once; to update them in a step, add "100%"`;
+      `tranche: ${S}[1].replicas: ${value} is the last step: after it, the remaining Pods are updated in a rolling update; to update them in a step, add "100%"`;
     assert.deepEqual(advice(steps(1, '50%'), 10), [text('"50%"')]);
     assert.deepEqual(advice(steps(1, 5), 10), [text('5')]);
     assert.deepEqual(advice(steps(1, '50%')), [text('"50%"')], 'also when the size is not known');
@@ -71,20 +71,20 @@ describe('the author of a Rollout is told', () => {
       status: { phase: 'Progressing', canaryStatus: { canaryReplicas: updated } } as unknown as RolloutStatus,
     });
     const toNew =
-      'to the new version at once, without steps; to roll back instead, set the annotation tranche.dev/on-delete=Rollback first';
-    const text = (what: string): string[] => [`tranche: Rollout demo has a release in progress: ${what}`];
-    assert.deepEqual(adviseOnLeaving(running(3), sized(10)), text(`7 Pods change ${toNew}`));
-    assert.deepEqual(adviseOnLeaving(running(9), sized(10)), text(`1 Pod changes ${toNew}`));
-    assert.deepEqual(adviseOnLeaving(running(3), undefined), text(`the remaining Pods change ${toNew}`));
+      'updated to the new version in a rolling update, without steps; to roll back instead, set the annotation tranche.dev/on-delete=Rollback first';
+    const text = (what: string): string[] => [`tranche: this ends the release of Rollout demo: ${what}`];
+    assert.deepEqual(adviseOnLeaving(running(3), sized(10)), text(`7 Pods are ${toNew}`));
+    assert.deepEqual(adviseOnLeaving(running(9), sized(10)), text(`1 Pod is ${toNew}`));
+    assert.deepEqual(adviseOnLeaving(running(3), undefined), text(`the remaining Pods are ${toNew}`));
     const back = running(3, { [keys.ON_DELETE]: 'Rollback' });
     assert.deepEqual(
       adviseOnLeaving(back, sized(10)),
-      text('3 Pods return to the stable version at once, without steps'),
+      text('3 Pods are rolled back to the stable version in a rolling update, without steps'),
     );
     assert.deepEqual(adviseOnLeaving(steps(1), sized(10)), []);
     const off = { ...running(3), spec: { ...running(3).spec, disabled: true } };
     const told = validateRollout({ rollout: off, old: running(3), version: 'v1beta1', deployment: sized(10) });
-    assert.deepEqual(told.warnings, text(`7 Pods change ${toNew}`));
+    assert.deepEqual(told.warnings, text(`7 Pods are ${toNew}`));
   });
 
   it('that weights count Pods', () => {

@@ -1,0 +1,111 @@
+// One pass over a workload: reads the facts, calls the engine, and carries out the decision.
+import type { KubeObject, Rollout, Workload } from '../api/types.ts';
+import type { decide as decideRelease } from '../engine/decide.ts';
+import type { Decision } from '../engine/decision.ts';
+import { releaseOrphan } from '../engine/release/finalize.ts';
+import { olderFirst, ownerOf } from '../engine/release/governing-rollout.ts';
+import { standAside } from '../engine/release/stand-aside.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
+import type { Outcome } from '../kube/queue.ts';
+import type { Applier } from './apply.ts';
+import type { ChildWatches } from './children.ts';
+import type { Facts } from './facts.ts';
+import type { MutationCache } from './mutation-cache.ts';
+import { readKey } from './workload.ts';
+
+/** Delay of a retry if caches may be out of date. */
+const LOOK_AGAIN_MS = 5_000;
+
+export interface ReconcilerDeps {
+  readonly facts: Facts;
+  readonly applier: Applier;
+  readonly children: ChildWatches;
+  readonly writes: MutationCache;
+  readonly decide: typeof decideRelease;
+}
+
+export class Reconciler {
+  private readonly deps: ReconcilerDeps;
+
+  constructor(deps: ReconcilerDeps) {
+    this.deps = deps;
+  }
+
+  async reconcile(key: string): Promise<Outcome | void> {
+    const { facts, applier } = this.deps;
+    if (!facts.synced) return { againAfterMs: LOOK_AGAIN_MS };
+    const wanting = facts.rolloutsOf(key).sort(olderFirst);
+    applier.keepOnly(key, wanting);
+    const at = readKey(key);
+    const kind = 'kind' in at ? at.kind : undefined;
+    const workload = 'kind' in at ? await facts.workload(key, at, wanting.length > 0) : undefined;
+    if (kind && workload && (await applier.giveBackOwners(key, kind, workload))) return { againAfterMs: 0 };
+    const owner = ownerOf(wanting);
+    if (owner) return this.govern(key, kind, workload, owner, wanting);
+    return kind && workload ? this.releaseOrphan(key, kind, workload) : this.forget(key);
+  }
+
+  forget(key: string): void {
+    const { writes, applier, children } = this.deps;
+    writes.forget(key);
+    applier.forgetLabels(key);
+    void children.close(key);
+  }
+
+  /** The oldest Rollout governs. Deleted Rollouts leave, and the others report that they stand aside. */
+  private async govern(
+    key: string,
+    kind: WorkloadKind | undefined,
+    workload: Workload | undefined,
+    owner: Rollout,
+    wanting: readonly Rollout[],
+  ): Promise<Outcome> {
+    const { facts, applier, children, decide } = this.deps;
+    for (const other of wanting) {
+      if (other === owner) continue;
+      const snapshot = facts.snapshot(key, other, workload, false);
+      const decision = isDeleting(other)
+        ? await facts.decide(key, workload, (found) => decide({ ...snapshot, ...found }))
+        : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
+      await applier.carryOut(key, decision, other, workload);
+    }
+    const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
+    const decision = await facts.decide(key, workload, (found) =>
+      decide({ ...facts.snapshot(key, owner, workload, alone), ...found }),
+    );
+    if (decision.needsChildren && kind && workload) children.open(key, kind, workload);
+    const written = await applier.carryOut(key, decision, owner, workload).catch(async (error: unknown) => {
+      await applier.reportRefusal(key, owner, workload, error);
+      throw error;
+    });
+    if (!written && !decision.needsChildren) applier.forget(key, owner);
+    return this.next(key, decision, written);
+  }
+
+  /** A workload without a known Rollout, which may be held. */
+  private async releaseOrphan(key: string, kind: WorkloadKind, workload: Workload): Promise<Outcome> {
+    const { facts, applier, children } = this.deps;
+    const held = kind.readHold(workload);
+    if (!held || (await facts.rolloutExists(workload, held.rollout))) {
+      if (!held) this.forget(key);
+      return held ? { againAfterMs: LOOK_AGAIN_MS } : {};
+    }
+    const known = facts.orphan(key, workload);
+    const decision = await facts.decide(key, workload, (found) =>
+      releaseOrphan(kind, workload, { ...known, ...found }),
+    );
+    if (decision.needsChildren) children.open(key, kind, workload);
+    return this.next(key, decision, await applier.carryOut(key, decision, undefined, workload));
+  }
+
+  private next(key: string, decision: Decision, written: boolean): Outcome {
+    if (written) return { againAfterMs: 0 };
+    if (!decision.needsChildren) {
+      void this.deps.children.close(key);
+      this.deps.writes.forget(key);
+    }
+    return decision.againAfterMs === undefined ? {} : { againAfterMs: decision.againAfterMs };
+  }
+}
+
+const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;

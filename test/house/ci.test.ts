@@ -1,0 +1,60 @@
+// `.ci/run` ends with the plain line "N passed, N failed", whatever becomes of the programs that it runs: here they are stand-ins.
+import assert from 'node:assert/strict';
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run, temporaryFolder, type Result } from '../support/processes.ts';
+
+const script = fileURLToPath(new URL('../../.ci/run', import.meta.url));
+
+interface StandIns {
+  /** What `make test` and `make e2e` do, as lines of a shell script. */
+  readonly test: string;
+  readonly e2e?: string;
+  readonly build?: string;
+  readonly start?: string;
+}
+
+async function play({ test, e2e, build = 'true', start = 'true' }: StandIns): Promise<Result> {
+  const folder = temporaryFolder('ci run');
+  const put = async (file: string, lines: string): Promise<void> => {
+    const target = path.join(folder, file);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, `#!/bin/sh\n${lines}\n`);
+    await chmod(target, 0o755);
+  };
+  await mkdir(path.join(folder, 'project', '.ci'), { recursive: true });
+  await copyFile(script, path.join(folder, 'project', '.ci', 'run'));
+  await put('bin/make', `case $1 in test) ${test} ;; e2e) ${e2e ?? 'exit 9'} ;; esac`);
+  if (e2e !== undefined) {
+    await put('bin/go', 'true');
+    for (const [name, lines] of Object.entries({ build, start, stop: 'echo stopped' }))
+      await put(`shared/tools/control-plane/${name}.sh`, lines);
+  }
+  const PATH = `${folder}/bin:/usr/bin:/bin`;
+  await mkdir(path.join(folder, 'tmp'));
+  return run('bash', [path.join(folder, 'project', '.ci', 'run')], { env: { PATH, TMPDIR: `${folder}/tmp` } });
+}
+
+const GOOD = "printf 'unit ok\\n\\n12 passed, 0 failed in 0:01\\n'";
+
+describe('the run of CI', () => {
+  for (const [what, standIns, sum] of [
+    ['passes', { test: GOOD }, '12 passed, 0 failed'],
+    ['has a failure', { test: "echo '12 passed, 2 failed, 1 skipped in 0:01'; exit 2" }, '12 passed, 2 failed'],
+    ['breaks off', { test: 'kill -9 $$' }, '0 passed, 1 failed'],
+    ['prints nothing', { test: 'true' }, '0 passed, 1 failed'],
+    ['runs no test', { test: "echo '0 passed, 0 failed in 0:01'" }, '0 passed, 1 failed'],
+    ['fails without saying so', { test: `${GOOD}; exit 2` }, '12 passed, 1 failed'],
+    ['passes on a real control plane too', { test: GOOD, e2e: "echo '  3 passing (2s)'" }, '15 passed, 0 failed'],
+    ['fails there', { test: GOOD, e2e: "printf '  3 passing\\n  1 failing\\n'; exit 1" }, '15 passed, 1 failed'],
+    ['breaks off there', { test: GOOD, e2e: 'exit 2' }, '12 passed, 1 failed'],
+    ['has no control plane', { test: GOOD, e2e: 'true', build: 'exit 1' }, '12 passed, 1 failed'],
+    ['has one that does not start', { test: GOOD, e2e: 'true', start: 'exit 1' }, '12 passed, 1 failed'],
+  ] as const)
+    it(`ends with ${sum} when it ${what}`, async () => {
+      const { code, stdout, stderr } = await play(standIns);
+      assert.equal(stdout.trimEnd().split('\n').at(-1), sum, stdout + stderr);
+      assert.equal(code, sum.endsWith(' 0 failed') ? 0 : 1);
+    }).timeout(30_000);
+});

@@ -1,0 +1,109 @@
+// `make test`: runs every suite and check, says where it is, and ends with one summary. `make test SUITES="docs e2e"` runs some of them.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { findTool } from '../../test/support/tools.ts';
+import { ALONE, AT_ONCE, TOGETHER, type Suite } from './suites.ts';
+import { Tally } from './tally.ts';
+import { failureText, progressText, summaryText, type Part } from './text.ts';
+
+interface Running extends Part {
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  readonly suite: Suite;
+  stop?: () => void;
+}
+
+const terminal = Boolean(process.stdout.isTTY);
+/** A terminal has one line that changes; a log gets a line now and then. */
+const SAY_EVERY_MS = terminal ? 500 : 10_000;
+const root = path.resolve(import.meta.dirname, '../..');
+
+const wanted = (process.env['SUITES'] ?? '').split(/\s+/).filter((name) => name !== '');
+const known = [...TOGETHER, ...ALONE];
+const unknown = wanted.filter((name) => !known.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(`SUITES: no suite ${unknown.join(', ')}: write some of ${known.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+const pick = (suites: readonly Suite[]): Running[] =>
+  suites
+    .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+    .map((suite) => ({ ...suite, suite, tally: new Tally(), startedAt: undefined, endedAt: undefined }));
+
+const [together, alone] = [pick(TOGETHER), pick(ALONE)];
+const parts = [...together, ...alone];
+const begun = Date.now();
+const now = (): number => Date.now() - begun;
+
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    interrupted = true;
+    for (const part of parts) part.stop?.();
+  });
+
+const clearLine = terminal ? '\r\x1b[K' : '';
+const say = (text: string): boolean => process.stdout.write(`${clearLine}${text}\n`);
+const sayProgress = (): void => {
+  const text = progressText(parts, now());
+  if (terminal) process.stdout.write(`${clearLine}${text.slice(0, process.stdout.columns - 1)}`);
+  else say(text);
+};
+
+say(`${parts.map(({ name }) => name).join(', ')}: ${AT_ONCE} at a time`);
+for (const tool of ['kubectl', 'helm'] as const)
+  await findTool(tool).catch((error: Error) => {
+    console.error(error.message);
+    process.exit(2);
+  });
+const ticker = setInterval(sayProgress, SAY_EVERY_MS);
+await inTurn(together, AT_ONCE);
+await inTurn(alone, 1);
+clearInterval(ticker);
+say('');
+if (interrupted) process.exit(130);
+for (const { name, tally } of parts) for (const failure of tally.failures) say(`${failureText(name, failure)}\n`);
+say(summaryText(parts, now()));
+process.exitCode = parts.some(({ tally }) => tally.failures.length > 0) ? 1 : 0;
+
+async function inTurn(queue: readonly Running[], atOnce: number): Promise<void> {
+  const left = [...queue];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined && !interrupted; next = left.shift()) await play(next);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}
+
+/** Runs a part to its end, in a process group and with a temporary folder of its own. */
+function play(part: Running): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), `tranche-test-${part.name}-`));
+  // A cluster that happens to be set in the user's shell is never touched.
+  const env = { ...process.env, TMPDIR: folder, KUBECONFIG: '', WEBHOOK_URL: '' };
+  const child = spawn('npm', part.suite.npm, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  part.startedAt = now();
+  // To the whole group, as a terminal does: each program removes what it made.
+  part.stop = () => child.pid !== undefined && process.kill(-child.pid, 'SIGINT');
+  const hear = (line: string): void => {
+    const failure = part.tally.hear(line);
+    if (failure !== undefined) say(`✖ ${part.name}: ${failure.title}`);
+  };
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', hear);
+  return new Promise((resolve) => {
+    const end = (code: number | null, signal: string | null): void => {
+      delete part.stop;
+      part.endedAt = now();
+      for (const { title } of part.tally.end({ code, signal, left: readdirSync(folder) }, part.tests))
+        if (!interrupted) say(`✖ ${part.name}: ${title}`);
+      rmSync(folder, { recursive: true, force: true });
+      resolve();
+    };
+    child.once('error', (error) => {
+      hear(error.message);
+      end(1, null);
+    });
+    child.once('close', end);
+  });
+}
