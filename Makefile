@@ -96,7 +96,7 @@ build: $(INSTALLED) ## Compile the program for production into dist/
 
 .PHONY: dist
 dist: $(INSTALLED) ## Build what a release offers into dist/release: make dist [REPOSITORY=OWNER/NAME] [IMAGE=REGISTRY/tranche] [DIGEST=sha256:...]
-	@REPOSITORY='$(REPOSITORY)' IMAGE='$(IMAGE)' DIGEST='$(DIGEST)' $(NODE) tools/dist/main.ts
+	@REPOSITORY='$(REPOSITORY)' IMAGE='$(IMAGE)' DIGEST='$(DIGEST)' $(NODE) tools/release/main.ts
 
 .PHONY: docs
 docs: .cache/site/bin/mkdocs .cache/site/package/dist/mermaid.min.js ## Build the site of the documentation into dist/site

@@ -90,7 +90,7 @@ export async function createProgram(
 
 const termOf = (command: Command): string => [command.name(), ...command.aliases()].join(', ');
 
-/** Set in the one-file plugin, which has no package.json (tools/dist). */
+/** Set in the one-file plugin, which has no package.json (tools/release). */
 declare const TRANCHE_VERSION: string | undefined;
 
 /** From package.json: the same path from src/cli/ and from dist/cli/. */

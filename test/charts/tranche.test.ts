@@ -200,6 +200,22 @@ describe('The chart', function () {
     assert.deepEqual(out(await text('--set', 'admissionPolicies.hold=false,admissionPolicies.guard=false')), []);
   });
 
+  it('says after an install how to see that it is ready, and which image the nodes must be able to pull', async () => {
+    const notes = async (...args: string[]): Promise<string> => {
+      const all = ['install', 'tranche', chart, '-n', 'elsewhere', '--dry-run=client', ...args];
+      const { code, stdout, stderr } = await helm(...all);
+      assert.equal(code, 0, stderr);
+      return stdout.slice(stdout.indexOf('\nNOTES:\n'));
+    };
+    const inside = await notes('--set', 'operator.image.repository=r.example/tranche');
+    assert.match(inside, /kubectl -n elsewhere rollout status deployment\/tranche --timeout=2m/);
+    assert.match(inside, /ErrImagePull or ImagePullBackOff, the nodes cannot pull r\.example\/tranche:\d/);
+    assert.match(inside, /^Left out: admissionPolicies\.guard\. Helm did not find ValidatingAdmissionPolicy/m);
+    const outside = await notes('--set', 'operator.enabled=false,webhook.url=https://10.0.0.1:9443');
+    assert.match(outside, /make run KUBECONFIG=FILE WEBHOOK_URL=https:\/\/10\.0\.0\.1:9443$/m);
+    assert.doesNotMatch(outside, /ErrImagePull/);
+  });
+
   for (const [value, complaint] of [
     ['webhook.url=http://127.0.0.1:9443', /webhook\/url/],
     ['operator.replicas=0', /operator\/replicas/],
@@ -221,8 +237,6 @@ describe('The chart', function () {
     ['webhook.clientVerification.names={a}', /clientVerification.configMap: Required value/],
     ['certificates.certManager.issuerRef.name=ours', /set certificates.certManager.enabled=true, or remove issuerRef/],
     ['tracing.headersSecret.name=otel', /tracing.endpoint: Required value/],
-    ['watchNamespaces={shop,kube-system}', /watchNamespaces: Invalid value: "kube-system": .*remove it/],
-    ['watchNamespaces={default}', /watchNamespaces: Invalid value: "default"/],
     ['operator.extraArgs={--lease=a}', /operator.extraArgs: Invalid value: "--lease=a": the chart sets --lease itself/],
     ['operator.podLabels.app\\.kubernetes\\.io/name=a', /Invalid value: "app.kubernetes.io\/name": .*of your own/],
   ] as const) {

@@ -272,7 +272,7 @@ describe('kubectl tranche, on the command line', () => {
     const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
     const { bin, files } = JSON.parse(read('package.json')) as { bin: Record<string, string>; files: string[] };
     assert.deepEqual(Object.keys(bin), ['kubectl-tranche', 'kubectl_complete-tranche']);
-    assert.deepEqual(files, ['dist', '!dist/release']);
+    assert.deepEqual(files, ['dist', '!dist/release', '!dist/site']);
     for (const file of [...Object.values(bin), 'dist/main.js'])
       assert.match(read(file.replace('dist/', 'src/').replace('.js', '.ts')), /^#!\/usr\/bin\/env node\n/);
     const { stdout } = await promisify(execFile)(process.execPath, [IMAGE, 'version']);

@@ -11,8 +11,8 @@ export async function makePrograms(): Promise<string> {
   const folder = temporaryFolder('bin');
   for (const tool of ['kubectl', 'helm'] as const) symlinkSync(await findTool(tool), path.join(folder, tool));
   for (const [name, file] of [
-    ['kubectl-tranche', 'src/cli/main.ts'],
-    ['kubectl_complete-tranche', 'src/cli/kubectl-complete.ts'],
+    ['kubectl-tranche', 'src/plugin.ts'],
+    ['kubectl_complete-tranche', 'src/plugin-complete.ts'],
   ] as const) {
     const program = path.join(folder, name);
     writeFileSync(program, `#!/bin/sh\nexec ${word(process.execPath)} ${word(path.join(root, file))} "$@"\n`);

@@ -25,6 +25,8 @@ MERMAID = ".cache/site/package/dist/mermaid.min.js"
 
 FENCE = re.compile(r"^( *)(```+) *([\w-]*)(.*)$")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(<?([^)>\s]+)>?\)")
+# Its words begin on the line before.
+END_OF_LINK = re.compile(r"^()([^\[\]]*)\]\(<?([^)>\s]+)>?\)")
 ITEM = re.compile(r"^( *)([-*]|\d+\.) ")
 
 
@@ -57,7 +59,7 @@ def on_page_markdown(markdown, page, config, files):
 def relink(text, source, here, names):
     """Links between files of the repository become links between pages. What is no page keeps its text only."""
 
-    def replace(match):
+    def replace(match, opening="["):
         image, words, target = match.groups()
         path, _, anchor = target.partition("#")
         if path == "" or re.match(r"[a-z]+:", target):
@@ -67,9 +69,9 @@ def relink(text, source, here, names):
         if name is None:
             return words
         relative = posixpath.relpath(name, posixpath.dirname(here) or ".")
-        return f"{image}[{words}]({relative}{'#' + anchor if anchor else ''})"
+        return f"{image}{opening}{words}]({relative}{'#' + anchor if anchor else ''})"
 
-    return LINK.sub(replace, text)
+    return LINK.sub(replace, END_OF_LINK.sub(lambda match: replace(match, ""), text))
 
 
 def lines_of(markdown, relinked):

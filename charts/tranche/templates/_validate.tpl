@@ -1,7 +1,6 @@
 {{/* Refuses combinations of values that values.schema.json cannot refuse. */}}
 {{- define "tranche.validate" -}}
-{{- $values := .Values -}}
-{{- with $values -}}
+{{- with .Values -}}
 {{- if eq (toString .enabled) "false" -}}
 {{- fail "enabled: Invalid value: false: the chart itself does not read this value, only the condition of a parent chart does; add `condition: NAME.enabled` to the dependency, with the name or alias of this chart" -}}
 {{- end -}}
@@ -29,11 +28,6 @@
 {{- if and .tracing.headersSecret.name (not .tracing.endpoint) -}}
 {{- fail "tracing.endpoint: Required value: tracing.headersSecret has an effect only with the address of a collector" -}}
 {{- end -}}
-{{- range $name := .watchNamespaces -}}
-{{- if or (eq $name "kube-system") (and $values.operator.enabled (eq $name $.Release.Namespace)) -}}
-{{- fail (printf "watchNamespaces: Invalid value: %q: the webhooks exclude kube-system and the namespace of Tranche, so that these can always be repaired; remove it from the list" $name) -}}
-{{- end -}}
-{{- end -}}
 {{- range $arg := .operator.extraArgs -}}
 {{- $flag := regexFind "^--[a-z-]+" $arg -}}
 {{- if has $flag (list "--namespace" "--webhook-url" "--webhook-service" "--webhook-port" "--webhook-configuration" "--webhook-client-ca" "--webhook-client-names" "--tls-dir" "--tls-secret" "--inject-ca" "--watch-namespaces" "--lease" "--metrics-port" "--log-level" "--warnings" "--approve-verb") -}}
@@ -57,16 +51,10 @@ rendered objects and NOTES.txt show it.
 {{- define "tranche.leftOut" -}}
 {{- $group := "admissionregistration.k8s.io" -}}
 {{- range $policy := list
-  (dict "value" "guard" "kind" "ValidatingAdmissionPolicy" "since" "1.30" "versions" (list "v1"))
-  (dict "value" "hold" "kind" "MutatingAdmissionPolicy" "since" "1.34" "versions" (list "v1" "v1beta1")) -}}
-{{- if ne (toString (get $.Values.admissionPolicies .value)) "false" -}}
-{{- $found := "" -}}
-{{- range $version := .versions -}}
-{{- $found = print $found (include "tranche.has" (list $ (printf "%s/%s/%s" $group $version $policy.kind))) -}}
-{{- end -}}
-{{- if not $found }}
+  (dict "value" "guard" "in" "tranche.guarded" "kind" "ValidatingAdmissionPolicy" "since" "1.30" "versions" (list "v1"))
+  (dict "value" "hold" "in" "tranche.mutatingPolicyVersion" "kind" "MutatingAdmissionPolicy" "since" "1.34" "versions" (list "v1" "v1beta1")) -}}
+{{- if and (ne (toString (get $.Values.admissionPolicies .value)) "false") (not (include .in $)) }}
 Left out: admissionPolicies.{{ .value }}. Helm did not find {{ .kind }} in {{ $group }}/{{ join " or " .versions }} (Kubernetes {{ .since }} or newer). If your cluster has it, render with --api-versions={{ $group }}/{{ .versions | first }}/{{ .kind }}, or add it to the value apiVersions.
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

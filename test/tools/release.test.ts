@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
 import { parse, parseAllDocuments } from 'yaml';
-import { bundlePlugin } from '../../tools/dist/plugin.ts';
+import { bundlePlugin } from '../../tools/release/plugin.ts';
 import { Client } from '../e2e/harness/client.ts';
 import { run, temporaryFolder, type Result } from '../support/processes.ts';
 
@@ -28,7 +28,7 @@ describe('make dist', function () {
       IMAGE: 'registry.example/tranche',
       DIGEST,
     };
-    const { code, stderr } = await run(process.execPath, [path.join(root, 'tools/dist/main.ts')], { env });
+    const { code, stderr } = await run(process.execPath, [path.join(root, 'tools/release/main.ts')], { env });
     assert.equal(code, 0, stderr);
   });
 
