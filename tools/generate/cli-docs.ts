@@ -23,7 +23,7 @@ This also installs \`kubectl_complete-tranche\`, with which kubectl completes th
 \`\`\`sh
 make build
 mkdir -p ~/.local/bin
-printf '#!/bin/sh\\nexec %s/node_modules/.bin/node %s/dist/cli/main.js "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
+printf '#!/bin/sh\\nexec "%s/node_modules/.bin/node" "%s/dist/cli/main.js" "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
 chmod +x ~/.local/bin/kubectl-tranche
 \`\`\`
 
