@@ -56,7 +56,6 @@ test-docs: $(INSTALLED) ## Run every command of the documentation only
 .PHONY: test-property
 test-property: $(INSTALLED) ## Run the random histories only
 	@npm run --silent test:property
-	@npm run --silent test:histories
 
 .PHONY: test-chaos
 test-chaos: $(INSTALLED) ## Run the short form of the faults only
