@@ -20,7 +20,8 @@ SANDBOX_KUBECONFIG ?= .cache/sandbox.kubeconfig
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -v on="$$([ -t 1 ] && printf '\033[36m')" -v off="$$([ -t 1 ] && printf '\033[0m')" \
+	  'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %s%-13s%s %s\n", on, $$1, off, $$2 }' $(MAKEFILE_LIST)
 
 # --- working on the code ---
 
@@ -55,7 +56,6 @@ test-docs: $(INSTALLED) ## Run every command of the documentation only
 .PHONY: test-property
 test-property: $(INSTALLED) ## Run the random histories only
 	@npm run --silent test:property
-	@npm run --silent test:histories
 
 .PHONY: test-chaos
 test-chaos: $(INSTALLED) ## Run the short form of the faults only

@@ -12,5 +12,5 @@ for (const [file, text] of Object.entries({ 'ca.crt': ca, 'tls.crt': cert, 'tls.
   writeFileSync(path.join(import.meta.dirname, file), text, { mode: file.endsWith('.key') ? 0o600 : 0o644 });
 }
 process.stdout.write(
-  `certs/ca.crt, certs/tls.crt and certs/tls.key: for ${names.join(', ')}, valid for ${DAYS} days\n`,
+  `ca.crt, tls.crt and tls.key in ${import.meta.dirname}: for ${names.join(', ')}, valid for ${DAYS} days\n`,
 );

@@ -26,7 +26,8 @@ export class PageShell {
 
   /** In a folder that looks like a checkout; the context of its kubeconfig has the namespace. */
   static async open(client: Client, namespace: string, programs: string): Promise<PageShell> {
-    const folder = temporaryFolder('docs');
+    // A path with a space, as some readers have.
+    const folder = temporaryFolder('docs page');
     const home = temporaryFolder('docs-home');
     const state = temporaryFolder('docs-state');
     const node = path.dirname(process.execPath);

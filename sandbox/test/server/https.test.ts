@@ -216,6 +216,9 @@ describe('npm run sandbox', () => {
     assert.match(number.stderr, /^sandbox: invalid --port "many": must be a whole number from 0 to 65535\n$/);
     const unwritable = await run('--port', '0', '--kubeconfig', join(folder, 'no', 'such', 'folder'));
     assert.equal(unwritable.code, 2);
-    assert.match(unwritable.stderr, /cannot write .*: use a file in an existing, writable folder, with --kubeconfig FILE\n$/);
+    assert.match(
+      unwritable.stderr,
+      /cannot write .*: use a file in an existing, writable folder, with --kubeconfig FILE\n$/,
+    );
   });
 });

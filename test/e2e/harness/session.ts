@@ -1,5 +1,5 @@
 // The one cluster that all acceptance tests of a run share, and a namespace for each suite.
-import { beforeEnd, endAll, temporaryFolder } from '../../support/processes.ts';
+import { beforeEnd, endAll, temporaryFolder, wasInterrupted } from '../../support/processes.ts';
 import { Client } from './client.ts';
 import { InputError, startCluster, type Cluster } from './cluster.ts';
 import { leftovers } from './leftovers.ts';
@@ -26,17 +26,20 @@ export function theCluster(): Cluster {
   return cluster;
 }
 
+/** On a cluster of the user's: what is to be deleted. */
 const namespaces: string[] = [];
 
 /** A fresh namespace; it goes at the end. */
 export async function makeNamespace(name: string): Promise<string> {
+  // The tests go on for a moment while everything is removed.
+  if (wasInterrupted()) throw new Error('interrupted');
   const namespace = `tranche-e2e-${name}-${Date.now().toString(36)}`;
   const { client, embedded } = theCluster();
   // The embedded cluster goes with all that is in it.
   if (!embedded && namespaces.push(namespace) === 1)
     beforeEnd(() =>
       // All at once: each takes some seconds.
-      client.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found'], { timeoutSeconds: 300 }),
+      client.kubectl(['delete', 'namespace', ...namespaces.splice(0), '--ignore-not-found'], { timeoutSeconds: 300 }),
     );
   await client.kubectl(['create', 'namespace', namespace]);
   return namespace;
