@@ -18,7 +18,7 @@ export interface HistoryRow {
   /** Undefined: the release is in progress. */
   readonly outcome: string | undefined;
   /** How Pods were updated without the steps, if the webhook did not see it. */
-  readonly bypassed: string | undefined;
+  readonly bypassed?: string;
   /** In order of time. A person may have approved a step more than once. */
   readonly approvals: readonly Approval[];
   /** Who bypassed policies for this release, and why. */
@@ -40,7 +40,7 @@ export function historyRows({ rollout, view }: Facts): HistoryRow[] {
     startedAt: parseTime(entry.startTime),
     endedAt: parseTime(entry.endTime),
     outcome: entry.outcome,
-    bypassed: entry.bypassed,
+    ...(entry.bypassed !== undefined && { bypassed: entry.bypassed }),
     approvals: entry.approvals ?? [],
     brokenGlass: entry.brokenGlass ?? [],
   }));

@@ -95,7 +95,8 @@ function runningRelease(facts: Facts): RunningRelease | undefined {
 }
 
 function stepViews({ rollout, deployment, view }: Facts): StepView[] {
-  if (!deployment || !view) return [];
+  // A version that is restored has no steps.
+  if (!deployment || !view || rollout.status?.canaryStatus?.restores !== undefined) return [];
   return planRelease(rollout, deployment).steps.map((planned) => {
     const { step, replicas, updated, old, wait } = planned;
     const progress = progressOf(planned, rollout);

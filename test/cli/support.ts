@@ -11,6 +11,7 @@ import { runDrain } from '../../src/app/drain.ts';
 import { runCli } from '../../src/cli/cli.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { startCluster, startProgram, until, type TestCluster, type TestProgram } from '../main/cluster.ts';
+import { render } from '../charts/render.ts';
 import { freePort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/processes.ts';
 
@@ -120,10 +121,16 @@ export interface Playground {
   stop(): Promise<void>;
 }
 
+/** The chart's roles for people. */
+const USER_ROLES = new Set(['tranche-view', 'tranche-edit', 'tranche-approver']);
+
 /** An embedded cluster with the chart on it and the operator at work. */
 export async function startPlayground(): Promise<Playground> {
   const url = `https://127.0.0.1:${await freePort()}`;
   const cluster = await startCluster(url);
+  for (const body of await render())
+    if (body.kind === 'ClusterRole' && USER_ROLES.has(body.metadata.name))
+      await cluster.api.request({ method: 'POST', path: '/apis/rbac.authorization.k8s.io/v1/clusterroles', body });
   const program = startProgram(cluster.kubeconfig, '--webhook-url', url);
   await program.ready();
   return {

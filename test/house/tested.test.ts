@@ -48,6 +48,7 @@ describe('the engine', () => {
       .filter((file) => !existsSync(path.join(engine, file)));
     // Of more than one file.
     const known = [
+      'admit/restore.ts',
       ...['contract', 'notice-edits', 'protocol'].map((name) => `workload/deployment/${name}.ts`),
       'workload/statefulset/contract.ts',
     ];

@@ -65,7 +65,6 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   MutatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
   ValidatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
   Namespace: '/api/v1/namespaces',
-  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
 };
 
 const create = (api: Api, body: KubeObject): Promise<unknown> =>

@@ -47,6 +47,10 @@ describe('a release as plain data', () => {
   ] as const)
     it(`says of each step how far it is when ${when}`, () => assert.deepEqual(progressOf(at(canary)), steps));
 
+  it('has no steps while a completed version is restored', () => {
+    assert.deepEqual(progressOf(at({ restores: 'Window' })), []);
+  });
+
   it('has a step without a number for what follows the last one natively', () => {
     const strategy = { canary: { steps: [{ replicas: 1, pause: { duration: 60 } }] } };
     const view = releaseView(facts(rollout(progressing(), { strategy }), deployment(), SETS, PODS), NOW);

@@ -22,7 +22,8 @@ export interface TreeOptions {
 export function tree(shown: ReleaseView, options: TreeOptions): string {
   const { release, replicaSets } = shown;
   const nodes: Node[] = [];
-  if (release) nodes.push({ cells: ['steps'], children: release.steps.map((step) => stepNode(step, options)) });
+  if (release && release.steps.length > 0)
+    nodes.push({ cells: ['steps'], children: release.steps.map((step) => stepNode(step, options)) });
   if (replicaSets)
     nodes.push({ cells: ['ReplicaSets'], children: replicaSets.map((set) => replicaSetNode(set, options)) });
   return headOf(shown, options) + (release ? releaseLine(release, options) : '') + draw(nodes);

@@ -143,7 +143,13 @@ describe('a version may be restored without steps', () => {
     const by = (approvals: readonly ReturnType<typeof approval>[], back: string, spec?: ReleasePolicySpec): string =>
       grant(undefined, back, { status: healthy('v3', { canary: { approvals } }), ...(spec && { spec }) });
     const two: ReleasePolicySpec = { approval: { required: 2 } };
-    const cases: readonly (readonly [string, ReturnType<typeof approval>[], string, (ReleasePolicySpec | undefined)?, string?])[] = [
+    const cases: readonly (readonly [
+      string,
+      ReturnType<typeof approval>[],
+      string,
+      (ReleasePolicySpec | undefined)?,
+      string?,
+    ])[] = [
       ['one is enough without a policy', [approval('anna', 'v1')], 'v1', undefined, 'Approval'],
       ['for this version only', [approval('anna', 'v1')], 'v2'],
       ['not for one that was never completed', [approval('anna', 'evil')], 'evil'],

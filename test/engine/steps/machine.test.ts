@@ -10,6 +10,7 @@ import {
   ROLLOUT_ID,
 } from '../../../src/api/keys.ts';
 import type { Approval, CanaryStatus, Rollout, StepState } from '../../../src/api/types.ts';
+import { decide } from '../../../src/engine/decide.ts';
 import type { Decision } from '../../../src/engine/decision.ts';
 import { openGate, type Gate } from '../../../src/engine/policy/gate.ts';
 import { planDigest } from '../../../src/engine/policy/plan.ts';
@@ -273,6 +274,12 @@ describe('StepUpgrade', () => {
     ],
   ];
   rows(table, inState('StepUpgrade'));
+
+  it('says in the history what slipped past the webhook', () => {
+    const facts = stage({ record: { bypassed: 'nobody saw it' } });
+    const shot = snapshot({ rollout: rollout({ status: atStep(1, 'StepUpgrade') }), ...facts });
+    assert.equal(decide(shot).status?.history?.[0]?.bypassed, 'nobody saw it');
+  });
 
   it('is done with no more Pods than were granted, whatever the plan says since', () => {
     const more = { rollout: { steps: ['80%', '90%', '100%'] }, status: granted, stage: two };

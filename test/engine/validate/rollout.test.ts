@@ -92,6 +92,18 @@ describe('a Rollout is refused', () => {
       canary({ stepDeadlineSeconds: -5 }),
       'spec.strategy.canary.stepDeadlineSeconds: Invalid value: -5: must be between 0 and 31536000 seconds; write whole seconds such as 600',
     ],
+    'a window without a limit': [
+      canary({ rollbackWindow: {} }),
+      'spec.strategy.canary.rollbackWindow: Required value: revisions or seconds is required; write for example revisions: 1, or remove it',
+    ],
+    'a window further back than is remembered': [
+      canary({ rollbackWindow: { revisions: 11 } }),
+      'spec.strategy.canary.rollbackWindow.revisions: Invalid value: 11: must be between 1 and 10; write 1 for the version before the stable one, or remove it',
+    ],
+    'a window of no time': [
+      canary({ rollbackWindow: { seconds: 0 } }),
+      'spec.strategy.canary.rollbackWindow.seconds: Invalid value: 0: must be between 1 and 31536000 seconds; write whole seconds such as 3600, or remove it',
+    ],
     'a failure threshold that is none': [
       canary({ failureThreshold: '120%' }),
       'spec.strategy.canary.failureThreshold: Invalid value: "120%": must be a number of Pods or a percentage; write 0 or more, or "0%" to "100%"',
@@ -222,6 +234,8 @@ describe('a Rollout is accepted', () => {
     step({ pause: {} }),
     step({ pause: { duration: 0 } }),
     step({ traffic: '5%' }),
+    canary({ rollbackWindow: { revisions: 1 } }),
+    canary({ rollbackWindow: { seconds: 60 } }),
     canary({ trafficRoutings: [], failureThreshold: 0, stepDeadlineSeconds: 0, onFailure: 'Rollback' }),
     rollout({ canary: { steps: [{ replicas: 1 }] } }, { annotations: { [keys.ON_DELETE]: 'Rollback' } }),
   ]) {
