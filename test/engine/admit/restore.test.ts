@@ -61,7 +61,12 @@ const change = (
 describe('a change back to a completed version', () => {
   const one = resting({ revisions: 1 });
   const table: readonly (readonly [what: string, decision: AdmissionDecision, verdict: string, warning: RegExp])[] = [
-    ['within the window is not held', change('v1', one), 'Restored', /restores it immediately, without steps \(spec.strat/],
+    [
+      'within the window is not held',
+      change('v1', one),
+      'Restored',
+      /restores it immediately, without steps \(spec.strat/,
+    ],
     [
       'without a window is held; the warning has both ways',
       change('v1', resting()),
