@@ -191,17 +191,19 @@ describe('the CRD of a Rollout', () => {
     );
   });
 
-  it("prints OpenKruise's columns, each from a field that is there", () => {
+  it("prints OpenKruise's columns, and some more with -o wide, each from a field that is there", () => {
     const versions = rolloutCrdSpec.versions as {
-      additionalPrinterColumns: { name: string; jsonPath: string }[];
+      additionalPrinterColumns: { name: string; jsonPath: string; priority?: number }[];
       schema: { openAPIV3Schema: JsonSchema };
     }[];
     for (const { additionalPrinterColumns, schema } of versions) {
-      assert.deepEqual(
-        additionalPrinterColumns.map(({ name }) => name),
-        ['STATUS', 'CANARY_STEP', 'CANARY_STATE', 'MESSAGE', 'AGE'],
+      const [narrow, wide] = [false, true].map((isWide) =>
+        additionalPrinterColumns.filter(({ priority }) => (priority === 1) === isWide).map(({ name }) => name),
       );
-      for (const { jsonPath } of additionalPrinterColumns.slice(0, 4)) at(schema.openAPIV3Schema, jsonPath.slice(1));
+      assert.deepEqual(narrow, ['STATUS', 'CANARY_STEP', 'CANARY_STATE', 'MESSAGE', 'AGE']);
+      assert.deepEqual(wide, ['WORKLOAD', 'NEW_PODS', 'NEW_READY', 'RELEASE']);
+      for (const { name, jsonPath } of additionalPrinterColumns)
+        if (name !== 'AGE') at(schema.openAPIV3Schema, jsonPath.slice(1));
     }
   });
 });

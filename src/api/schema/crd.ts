@@ -3,8 +3,16 @@ import { GROUP } from '../keys.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from './rollout.ts';
 
-/** The same printer columns as in OpenKruise. */
-const columns = (step: string): readonly object[] => [
+const wide = (name: string, type: string, description: string, jsonPath: string): object => ({
+  name,
+  type,
+  description,
+  jsonPath,
+  priority: 1,
+});
+
+/** The same printer columns as in OpenKruise, and with `-o wide` (priority 1) some of ours. `step` and `workload`: paths of these fields. */
+const columns = (step: string, workload: string): readonly object[] => [
   { name: 'STATUS', type: 'string', description: 'Phase of the Rollout.', jsonPath: '.status.phase' },
   { name: 'CANARY_STEP', type: 'integer', description: 'Number of the step.', jsonPath: `${step}.currentStepIndex` },
   { name: 'CANARY_STATE', type: 'string', description: 'State of the step.', jsonPath: `${step}.currentStepState` },
@@ -15,13 +23,17 @@ const columns = (step: string): readonly object[] => [
     jsonPath: '.status.message',
   },
   { name: 'AGE', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  wide('WORKLOAD', 'string', 'Name of the workload.', `${workload}.name`),
+  wide('NEW_PODS', 'integer', 'Number of Pods of the new version.', '.status.canaryStatus.canaryReplicas'),
+  wide('NEW_READY', 'integer', 'Number of these Pods that are Ready.', '.status.canaryStatus.canaryReadyReplicas'),
+  wide('RELEASE', 'string', 'Id of the release.', '.status.canaryStatus.observedRolloutID'),
 ];
 
-const version = (name: string, storage: boolean, schema: JsonSchema, step: string): object => ({
+const version = (name: string, storage: boolean, schema: JsonSchema, step: string, workload: string): object => ({
   name,
   served: true,
   storage,
-  additionalPrinterColumns: columns(step),
+  additionalPrinterColumns: columns(step, workload),
   schema: { openAPIV3Schema: schema },
   subresources: { status: {} },
 });
@@ -33,7 +45,7 @@ export const rolloutCrdSpec = {
   scope: 'Namespaced',
   names: { kind: 'Rollout', listKind: 'RolloutList', plural: 'rollouts', singular: 'rollout' },
   versions: [
-    version('v1beta1', true, rolloutV1beta1, '.status'),
-    version('v1alpha1', false, rolloutV1alpha1, '.status.canaryStatus'),
+    version('v1beta1', true, rolloutV1beta1, '.status', '.spec.workloadRef'),
+    version('v1alpha1', false, rolloutV1alpha1, '.status.canaryStatus', '.spec.objectRef.workloadRef'),
   ],
 };
