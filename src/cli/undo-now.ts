@@ -61,7 +61,12 @@ export async function undoNow(
     );
   if (!already && dryRun === 'none') {
     await untilAdmitted(context, cluster, found, version);
-    await cluster.send(replaceTemplate((await lookUp(context, name)).deployment, version.template), dryRun);
+    const again = await lookUp(context, name);
+    if (again.deployment.metadata.uid !== deployment.metadata.uid)
+      throw new CliError(
+        `Deployment ${deployment.metadata.name} was replaced by another one meanwhile, which was not changed; to look at it: ${follow(rollout).replace(/^follow it with: /, '')}`,
+      );
+    await cluster.send(replaceTemplate(again.deployment, version.template), dryRun);
   }
   say(
     already
