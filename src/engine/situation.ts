@@ -1,5 +1,5 @@
 // The situation of a release: classifies a workload before the engine decides what to do.
-import { HELD, ON_RESTART } from '../api/keys.ts';
+import { HELD, ON_RESTART, PAUSED_UNSEEN } from '../api/keys.ts';
 import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/types.ts';
 import type { Effect } from './decision.ts';
 import { isRestartOnly } from './lib/template.ts';
@@ -103,12 +103,15 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   const adopting = rollout.status?.phase !== 'Healthy' || !status;
   const settled: Situation = { name: 'Settled', bypassed: undefined };
   if (!newVersion && old === 0 && !stopped && replicas > 0) return { name: 'VersionNotMade' };
+  // The API server compared the templates itself, and users who can write ReplicaSets can write the label with the hash.
+  const runs = workload.metadata.annotations?.[PAUSED_UNSEEN] === undefined;
   if (old === 0 && replicas > 0) {
-    const known = adopting || !status.canaryRevision || !isOurs(rollout) || isKnown(newVersion?.revision, status);
+    const known =
+      adopting || !status.canaryRevision || !isOurs(rollout) || (runs && isKnown(newVersion?.revision, status));
     return known ? settled : { ...settled, bypassed: 'a new template was rolled out without being held' };
   }
   if (replicas === 0) return adopting ? settled : { name: 'NewTemplate' };
-  if (!adopting && isKnown(newVersion?.revision, status)) return settled;
+  if (!adopting && runs && isKnown(newVersion?.revision, status)) return settled;
   if (restartsNatively(snapshot, progress)) return newVersion ? settled : { name: 'VersionNotMade' };
   if (adopting && knownStable(rollout) === undefined && servesAlone(progress)) return settled;
   const bypassed = adopting ? 'the Rollout was created during a rolling update' : 'a new template was not held';
@@ -180,9 +183,11 @@ const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, me
 const servesAlone = ({ newVersion, oldVersions }: Progress): boolean =>
   (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
 
-function restartsNatively({ rollout }: Snapshot, progress: Progress): boolean {
+function restartsNatively({ rollout, digest }: Snapshot, progress: Progress): boolean {
+  const { canaryRevision, templateDigest } = rollout.status?.canaryStatus ?? {};
   const running = progress.oldVersions.find(
-    ({ revision }) => revision === rollout.status?.canaryStatus?.canaryRevision,
+    ({ revision, template }) =>
+      revision === canaryRevision && (templateDigest === undefined || digest(template) === templateDigest),
   );
   return (
     rollout.metadata.annotations?.[ON_RESTART] === 'Native' &&
