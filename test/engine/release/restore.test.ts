@@ -14,11 +14,13 @@ import {
   deployment,
   healthy,
   mergePatchOf,
+  pods,
   replicaSet,
   rollout,
   rows,
   snapshot,
   stage,
+  template,
   USER,
   type Stage,
 } from '../build.ts';
@@ -271,6 +273,16 @@ describe('a version counts as completed', () => {
     ],
   ];
   rows(table, (facts, versions) => assert.deepEqual(completed(facts), versions));
+
+  it('a template that only has the hash of the released one is not added', () => {
+    const status = atStep(3, 'Completed', { reason: 'Finalising', canary: { canaryReplicas: 10 } });
+    const other = { template: template('v2', { not: 'released' }) };
+    const workload = deployment(other);
+    const children = { replicaSets: [replicaSet('v2', other)], pods: pods('v2', 10) };
+    const decision = decide(snapshot({ rollout: rollout({ status }), workload, children }));
+    assert.equal(decision.status?.history?.[0]?.outcome, 'Completed');
+    assert.equal(decision.status?.completedVersions, undefined);
+  });
 
   it('where a version bypassed the steps, the one before was replaced', () => {
     const status = { ...healthy('v2'), completedVersions: [completedVersions[0]!] };
