@@ -64,7 +64,7 @@ export async function undoNow(
     const again = await lookUp(context, name);
     if (again.deployment.metadata.uid !== deployment.metadata.uid)
       throw new CliError(
-        `Deployment ${deployment.metadata.name} was replaced by another one meanwhile, which was not changed; to look at it: ${follow(rollout).replace(/^follow it with: /, '')}`,
+        `another Deployment has the name ${deployment.metadata.name} now, and was not changed; to look at it: kubectl tranche status ${name}${namespaceFlag(rollout)}`,
       );
     await cluster.send(replaceTemplate(again.deployment, version.template), dryRun);
   }
