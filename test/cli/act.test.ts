@@ -102,7 +102,7 @@ describe('kubectl tranche, deciding', function () {
   });
 
   it('puts the version before back while it is held, and earlier ones in steps', async () => {
-    const stage = await Stage.open(playground, 'undoing-now');
+    const stage = await Stage.open(playground, 'undoing');
     const nothing = await stage.tranche('undo', 'web');
     await stage.release('web:v2');
     await stage.waits(1);
@@ -306,6 +306,7 @@ describe('kubectl tranche, deciding', function () {
 
   it('restores a completed version at once, with an approval', async () => {
     const stage = await Stage.open(playground, 'undoing-now');
+    await stage.whole();
     await stage.release('web:v2');
     await stage.waits(1);
     await stage.tranche('finish', 'web');
@@ -336,6 +337,7 @@ describe('kubectl tranche, deciding', function () {
 
   it('restores a completed version at once that is on its way in steps', async () => {
     const stage = await Stage.open(playground, 'undoing-steps');
+    await stage.whole();
     await stage.release('web:v2');
     await stage.waits(1);
     await stage.tranche('finish', 'web');
@@ -361,6 +363,7 @@ describe('kubectl tranche, deciding', function () {
   it('restores a completed version within the rollbackWindow', async () => {
     const window = rollout('within', undefined, { rollbackWindow: { revisions: 1 } });
     const stage = await Stage.open(playground, 'within', { rollout: window });
+    await stage.whole();
     await stage.release('web:v2');
     await stage.waits(1);
     await stage.tranche('finish', 'web');

@@ -294,6 +294,11 @@ export class Stage {
     await this.patch(deploymentPath(this.namespace), { spec: { template } });
   }
 
+  /** Waits until the first version counts as completed: all its Pods are available. */
+  whole(): Promise<void> {
+    return this.reaches(({ status }) => (status?.completedVersions ?? []).length > 0);
+  }
+
   async reaches(condition: (rollout: Rollout) => boolean, seconds = 20): Promise<void> {
     let last: Rollout | undefined;
     await until(
