@@ -452,6 +452,28 @@ describe('during a release, the situation is', () => {
     ],
     ['the template has a field more than it had, in its ReplicaSet too', { ...steps, ...newDefault() }, 'InSteps'],
     [
+      'the webhook saw another template, and there is a ReplicaSet of it with the hash of the released one',
+      {
+        ...steps,
+        ...stage({ updated: 2, deployment: { ...defaulted.deployment, labels: { [ROLLOUT_ID]: 'r3' } } }),
+        children: newDefault().children,
+      },
+      'NewTemplate',
+    ],
+    [
+      'the steps are done, and the API server paused such a template',
+      {
+        ...finishing,
+        ...newDefault(),
+        workload: deployment({
+          ...defaulted.deployment,
+          settings: { paused: true },
+          annotations: { [PAUSED_UNSEEN]: 'false' },
+        }),
+      },
+      'NotHeld: a new template was not held',
+    ],
+    [
       'the same, where a policy asks for approvals: only the digest counts',
       { ...steps, ...newDefault(), gate: approving },
       'NotHeld: no webhook saw a newer template',
