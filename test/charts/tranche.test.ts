@@ -181,7 +181,7 @@ describe('The chart', function () {
     const guard = 'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy';
     const hold = 'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy';
     const text = async (...args: string[]): Promise<string> =>
-      (await helm('template', 'tranche', chart, '--set', 'admissionPolicies.hold=true', ...args)).stdout;
+      (await helm('template', 'tranche', chart, '--set', 'admissionPolicies.hold=auto', ...args)).stdout;
     const out = (rendered: string): string[] =>
       [...rendered.matchAll(/^# Left out: admissionPolicies\.(\w+)\..*--api-versions=(\S+),/gm)].map((m) =>
         m.slice(1).join(' '),

@@ -102,7 +102,7 @@ describe('An outage', function () {
     assert.equal((await deployment()).spec.paused, true);
     const { code, out, err } = await tranche('abort', ROLLOUT);
     assert.equal(code, 0, err);
-    assert.match(out, /already has the version before the release, and is still held/);
+    assert.match(out, /already has the stable version, and is still held/);
     await allOf('version-1');
   });
 

@@ -40,7 +40,7 @@ describe('random histories', function () {
 });
 
 describe('the histories themselves', function () {
-  this.timeout(240_000);
+  this.timeout(900_000);
 
   it('find out when the engine acts on what the native controller has not seen', async () => {
     let failed = 0;

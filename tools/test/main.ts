@@ -1,11 +1,11 @@
 // `make test`: runs every suite and check, says where it is, and ends with one summary. `make test SUITES="docs e2e"` runs some of them.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { findTool } from '../../test/support/tools.ts';
-import { ALONE, AT_ONCE, TOGETHER, type Suite } from './suites.ts';
+import { AT_ONCE, SUITES, type Suite } from './suites.ts';
 import { Tally } from './tally.ts';
 import { failureText, progressText, summaryText, type Part } from './text.ts';
 
@@ -22,19 +22,18 @@ const SAY_EVERY_MS = terminal ? 500 : 10_000;
 const root = path.resolve(import.meta.dirname, '../..');
 
 const wanted = (process.env['SUITES'] ?? '').split(/\s+/).filter((name) => name !== '');
-const known = [...TOGETHER, ...ALONE];
-const unknown = wanted.filter((name) => !known.some((suite) => suite.name === name));
+const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
 if (unknown.length > 0) {
-  console.error(`SUITES: no suite ${unknown.join(', ')}: write some of ${known.map(({ name }) => name).join(', ')}`);
+  console.error(`SUITES: no suite ${unknown.join(', ')}: write some of ${SUITES.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
-const pick = (suites: readonly Suite[]): Running[] =>
-  suites
-    .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
-    .map((suite) => ({ ...suite, suite, tally: new Tally(), startedAt: undefined, endedAt: undefined }));
-
-const [together, alone] = [pick(TOGETHER), pick(ALONE)];
-const parts = [...together, ...alone];
+const parts = SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name)).map((suite): Running => ({
+  ...suite,
+  suite,
+  tally: new Tally(),
+  startedAt: undefined,
+  endedAt: undefined,
+}));
 const begun = Date.now();
 const now = (): number => Date.now() - begun;
 
@@ -60,8 +59,7 @@ for (const tool of ['kubectl', 'helm'] as const)
     process.exit(2);
   });
 const ticker = setInterval(sayProgress, SAY_EVERY_MS);
-await inTurn(together, AT_ONCE);
-await inTurn(alone, 1);
+await inTurn(parts, AT_ONCE);
 clearInterval(ticker);
 say('');
 if (interrupted) process.exit(130);
@@ -83,6 +81,7 @@ function play(part: Running): Promise<void> {
   // A cluster that happens to be set in the user's shell is never touched.
   const env = { ...process.env, TMPDIR: folder, KUBECONFIG: '', WEBHOOK_URL: '' };
   const child = spawn('npm', part.suite.npm, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (part.suite.yields && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   part.startedAt = now();
   // To the whole group, as a terminal does: each program removes what it made.
   part.stop = () => child.pid !== undefined && process.kill(-child.pid, 'SIGINT');

@@ -22,7 +22,9 @@ export function notesOf(
   if (rollout.spec.disabled === true)
     notes.push('the Rollout is disabled: a change is a normal rolling update, without these steps');
   if (deployment.spec.strategy?.type === 'Recreate')
-    notes.push('the strategy of the Deployment is Recreate: all Pods are replaced at the same time, without these steps');
+    notes.push(
+      'the strategy of the Deployment is Recreate: all Pods are replaced at the same time, without these steps',
+    );
   if (replicas === 0)
     notes.push(
       'the Deployment has 0 replicas: a change does not go through steps, and its Pods start with the new version when it is scaled up',
