@@ -61,7 +61,12 @@ export async function undoNow(
     );
   if (!already && dryRun === 'none') {
     await untilAdmitted(context, cluster, found, version);
-    await cluster.send(replaceTemplate((await lookUp(context, name)).deployment, version.template), dryRun);
+    const again = await lookUp(context, name);
+    if (again.deployment.metadata.uid !== deployment.metadata.uid)
+      throw new CliError(
+        `another Deployment has the name ${deployment.metadata.name} now, and was not changed; to look at it: kubectl tranche status ${name}${namespaceFlag(rollout)}`,
+      );
+    await cluster.send(replaceTemplate(again.deployment, version.template), dryRun);
   }
   say(
     already

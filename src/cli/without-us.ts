@@ -2,6 +2,7 @@
 import { PAUSED_UNSEEN } from '../api/keys.ts';
 import { DEPLOYMENTS } from '../api/resources.ts';
 import type { Deployment } from '../api/types.ts';
+import { sameTemplate } from '../engine/lib/template.ts';
 import { inNamespace } from '../engine/lib/text.ts';
 import { giveBackPatch, readHeld } from '../engine/workload/deployment/hold.ts';
 import { nameOf } from './act.ts';
@@ -37,7 +38,12 @@ export async function letGo(context: Context, stored: Deployment): Promise<void>
   const wasHeld = readHeld(stored) !== undefined;
   for (;;) {
     const deployment = await cluster.find<Deployment>(DEPLOYMENTS, { namespace, name });
-    if (!deployment) throw new CliError(`Deployment "${name}" does not exist any more`);
+    if (!deployment || deployment.metadata.uid !== stored.metadata.uid)
+      throw new CliError(`Deployment "${name}" does not exist any more`);
+    if (!sameTemplate(deployment.spec.template, stored.spec.template))
+      throw new CliError(
+        `somebody changed the template of Deployment ${name} after this command had restored it: it is not given back; to look at it: kubectl get deployment ${name}${inNamespace(namespace)} -o yaml`,
+      );
     const held = readHeld(deployment) !== undefined;
     if (held && !wasHeld)
       throw new CliError(

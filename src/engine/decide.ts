@@ -70,7 +70,7 @@ function goOn(snapshot: Snapshot, progress: Progress): Decision {
     case 'HeldForNothing':
       return giveBack(progress, situation.held, 'the workload was held without a release: it is given back');
     case 'VersionNotMade':
-      return waitForChildren;
+      return { ...waitForChildren, effects: progress.kind.resumeUnseen(progress.workload) };
     case 'Settled':
       return adopt(snapshot, progress, template, situation.bypassed);
     case 'NewTemplate':

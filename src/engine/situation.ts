@@ -1,5 +1,5 @@
 // The situation of a release: classifies a workload before the engine decides what to do.
-import { HELD, ON_RESTART } from '../api/keys.ts';
+import { HELD, ON_RESTART, PAUSED_UNSEEN } from '../api/keys.ts';
 import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/types.ts';
 import type { Effect } from './decision.ts';
 import { isRestartOnly } from './lib/template.ts';
@@ -103,12 +103,13 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   const adopting = rollout.status?.phase !== 'Healthy' || !status;
   const settled: Situation = { name: 'Settled', bypassed: undefined };
   if (!newVersion && old === 0 && !stopped && replicas > 0) return { name: 'VersionNotMade' };
+  const known = (): boolean => !adopting && !isPausedUnseen(progress) && isKnown(newVersion?.revision, status);
   if (old === 0 && replicas > 0) {
-    const known = adopting || !status.canaryRevision || !isOurs(rollout) || isKnown(newVersion?.revision, status);
-    return known ? settled : { ...settled, bypassed: 'a new template was rolled out without being held' };
+    const expected = adopting || !status.canaryRevision || !isOurs(rollout) || known();
+    return expected ? settled : { ...settled, bypassed: 'a new template was rolled out without being held' };
   }
   if (replicas === 0) return adopting ? settled : { name: 'NewTemplate' };
-  if (!adopting && isKnown(newVersion?.revision, status)) return settled;
+  if (known()) return settled;
   if (restartsNatively(snapshot, progress)) return newVersion ? settled : { name: 'VersionNotMade' };
   if (adopting && knownStable(rollout) === undefined && servesAlone(progress)) return settled;
   const bypassed = adopting ? 'the Rollout was created during a rolling update' : 'a new template was not held';
@@ -130,14 +131,20 @@ function grantOf(
 
 /**
  * True if the template is the one in the status. A newer API server may have added a default to the template since, so a ReplicaSet with the
- * same hash counts too. Users who can create ReplicaSets can write that label, so if a policy requires approvals or protects the release, only
- * the digest counts, if the status has one.
+ * same hash counts too. Users who can create ReplicaSets can write that label, so if a policy requires approvals or protects the release, or if
+ * the API server or the webhook saw a change, only the digest counts, if the status has one.
  */
-function isSame({ gate }: Snapshot, progress: Progress, template: TemplateDigest, status: CanaryStatus): boolean {
+function isSame(snapshot: Snapshot, progress: Progress, template: TemplateDigest, status: CanaryStatus): boolean {
   if (status.templateDigest === template) return true;
-  const strict = gate?.protects !== undefined || gate?.approval !== undefined;
+  const { gate } = snapshot;
+  const changed = isPausedUnseen(progress) || (progress.held !== undefined && isAnnounced(snapshot, progress));
+  const strict = changed || gate?.protects !== undefined || gate?.approval !== undefined;
   return !(strict && status.templateDigest) && isKnown(progress.newVersion?.revision, status);
 }
+
+/** The API server itself found that the template changes. */
+const isPausedUnseen = ({ workload }: Progress): boolean =>
+  workload.metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
 
 /** OpenKruise computes its own hash of the template, which may differ from Kubernetes' hash. */
 const isKnown = (hash: string | undefined, { canaryRevision, podTemplateHash }: CanaryStatus): boolean =>
@@ -180,9 +187,11 @@ const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, me
 const servesAlone = ({ newVersion, oldVersions }: Progress): boolean =>
   (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
 
-function restartsNatively({ rollout }: Snapshot, progress: Progress): boolean {
+function restartsNatively({ rollout, digest }: Snapshot, progress: Progress): boolean {
+  const { canaryRevision, templateDigest } = rollout.status?.canaryStatus ?? {};
   const running = progress.oldVersions.find(
-    ({ revision }) => revision === rollout.status?.canaryStatus?.canaryRevision,
+    ({ revision, template }) =>
+      revision === canaryRevision && (templateDigest === undefined || digest(template) === templateDigest),
   );
   return (
     rollout.metadata.annotations?.[ON_RESTART] === 'Native' &&

@@ -70,4 +70,19 @@ describe('attacks while nobody of ours lives', function () {
     await accepted('ed', { spec: { replicas: 3 } });
     await accepted('ann', back);
   });
+
+  it('the verb approve for one Rollout does not count for a Deployment of another', async () => {
+    await client.helm(['uninstall', 'tranche', '-n', 'tranche-system', '--no-hooks'], { timeoutSeconds: 60 });
+    const rules = ['--verb=approve', '--resource=rollouts.rollouts.kruise.io', '--resource-name=his'];
+    await kubectl('create', 'role', 'approves-his', ...rules);
+    await kubectl('create', 'rolebinding', 'approves-his', '--role=approves-his', '--user=ed');
+    const named = { 'rollouts.kruise.io/in-progressing': '{"rolloutName":"his"}' };
+    await accepted('ed', { metadata: { annotations: named } });
+    const values = 'operator.enabled=false,webhook.url=https://127.0.0.1:1';
+    await client.helm(['install', 'tranche', chart, '-n', 'tranche-system', '--set', values], { timeoutSeconds: 60 });
+    await client.kubectl([...changeVersion('default', 'version-3'), '--as', 'ed']);
+    await refused({ spec: { paused: false } }, /requires the verb approve/);
+    const back = { metadata: { annotations: { 'tranche.dev/paused-unseen': null } }, spec: { paused: false } };
+    await accepted('ann', back);
+  });
 });

@@ -1,6 +1,6 @@
 // The heart as one table: what the operator knows about a Rollout, and what it does then. Read it from top to bottom to learn the protocol.
 import assert from 'node:assert/strict';
-import { HELD, PAUSED_UNSEEN } from '../../src/api/keys.ts';
+import { HELD, ON_RESTART, PAUSED_UNSEEN, RESTARTED_AT } from '../../src/api/keys.ts';
 import { decide } from '../../src/engine/decide.ts';
 import { unreachedBy } from '../../src/engine/release/reach.ts';
 import type { Snapshot } from '../../src/engine/snapshot.ts';
@@ -12,11 +12,13 @@ import {
   deployment,
   healthy,
   held,
+  mergePatchOf,
   replicaSet,
   rollout,
   rows,
   snapshot,
   stage,
+  template,
   USER,
 } from './build.ts';
 
@@ -233,6 +235,18 @@ describe('a decision', () => {
   it('goes by the children of the workload that it is about, not by those of another of its name', () => {
     const others = { replicaSets: [replicaSet('v1', { metadata: { ownerReferences: [] } })], pods: [] };
     assert.equal(brief(decide(snapshot({ children: others }))), '- | - | - | children');
+  });
+
+  it('about a native restart that the API server paused resumes it', () => {
+    const workload = deployment({
+      settings: { paused: true },
+      annotations: { [PAUSED_UNSEEN]: 'false' },
+      template: template('v1', { [RESTARTED_AT]: 'now' }),
+    });
+    const native = rollout({ status: healthy(), annotations: { [ON_RESTART]: 'Native' } });
+    const decision = decide(snapshot({ rollout: native, workload }));
+    assert.equal(brief(decision), 'free | - | - | children');
+    assert.deepEqual(mergePatchOf(decision.effects).spec, { paused: null });
   });
 
   it('about a pause that only the API server made is the same as about any pause', () => {

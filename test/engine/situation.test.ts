@@ -1,7 +1,7 @@
 // Where a release stands: each Situation, and each rule that tells two of them apart.
 import assert from 'node:assert/strict';
 import { asDigest } from '../support/digests.ts';
-import { HELD, ON_RESTART, RESTARTED_AT, ROLLOUT_ID } from '../../src/api/keys.ts';
+import { HELD, ON_RESTART, PAUSED_UNSEEN, RESTARTED_AT, ROLLOUT_ID } from '../../src/api/keys.ts';
 import { situationOf } from '../../src/engine/situation.ts';
 import type { Snapshot } from '../../src/engine/snapshot.ts';
 import { changedBack } from '../../src/engine/messages.ts';
@@ -24,7 +24,7 @@ import {
   USER,
   type RolloutSketch,
 } from './build.ts';
-import type { Deployment } from '../../src/api/types.ts';
+import type { Deployment, ReplicaSet } from '../../src/api/types.ts';
 
 /** The name, and what was bypassed. */
 function situation(facts: Partial<Snapshot>): string {
@@ -51,6 +51,25 @@ describe('with no release under way, the situation is', () => {
     stage({ version, updated, old, state: 'free' });
   const native = at(healthy(), { annotations: { [ON_RESTART]: 'Native' } });
   const restarted = template('v1', { [RESTARTED_AT]: 'now' });
+  /** No webhook has seen the template, and a ReplicaSet of it has the hash of v1. */
+  const forged = (...stable: ReplicaSet[]) => ({
+    workload: deployment({
+      version: 'evil',
+      settings: { paused: true },
+      annotations: { [PAUSED_UNSEEN]: 'false' },
+    }),
+    children: {
+      replicaSets: [
+        ...stable,
+        replicaSet('v1', {
+          size: stable.length > 0 ? 0 : 10,
+          template: template('evil'),
+          metadata: { name: 'forged' },
+        }),
+      ],
+      pods: [],
+    },
+  });
   /** One Pod of ten is restarted. */
   const restarting = {
     workload: stage({ updated: 1, state: 'free', deployment: { template: restarted } }).workload,
@@ -234,6 +253,25 @@ describe('with no release under way, the situation is', () => {
       'VersionNotMade',
     ],
     [
+      'no restart, where the ReplicaSet with the hash of the stable version has another template',
+      {
+        ...native,
+        workload: deployment({ template: template('evil', { [RESTARTED_AT]: 'now' }) }),
+        children: { replicaSets: [replicaSet('v1', { template: template('evil') })], pods: [] },
+      },
+      'NotHeld: a new template was not held',
+    ],
+    [
+      'a template that the API server paused, and a ReplicaSet of it that somebody made with the hash of the stable version',
+      { ...well, ...forged(replicaSet('v1')) },
+      'NotHeld: a new template was not held',
+    ],
+    [
+      'the same, where the ReplicaSet of the stable version was edited itself',
+      { ...well, ...forged() },
+      'Settled: a new template was rolled out without being held',
+    ],
+    [
       'a restart, where restarts are released',
       { ...at(healthy(), { annotations: { [ON_RESTART]: 'Batches' } }), ...restarting },
       'NotHeld: a new template was not held',
@@ -413,6 +451,28 @@ describe('during a release, the situation is', () => {
       'NotHeld: no webhook saw a newer template',
     ],
     ['the template has a field more than it had, in its ReplicaSet too', { ...steps, ...newDefault() }, 'InSteps'],
+    [
+      'the webhook saw another template, and there is a ReplicaSet of it with the hash of the released one',
+      {
+        ...steps,
+        ...stage({ updated: 2, deployment: { ...defaulted.deployment, labels: { [ROLLOUT_ID]: 'r3' } } }),
+        children: newDefault().children,
+      },
+      'NewTemplate',
+    ],
+    [
+      'the steps are done, and the API server paused such a template',
+      {
+        ...finishing,
+        ...newDefault(),
+        workload: deployment({
+          ...defaulted.deployment,
+          settings: { paused: true },
+          annotations: { [PAUSED_UNSEEN]: 'false' },
+        }),
+      },
+      'NotHeld: a new template was not held',
+    ],
     [
       'the same, where a policy asks for approvals: only the digest counts',
       { ...steps, ...newDefault(), gate: approving },

@@ -63,7 +63,7 @@ export function recordApproval(
   return { approvals, enough, warning: enough ? undefined : warning };
 }
 
-/** The recorded approvals with this one, to restore a completed version. A second approval by the same person replaces the first. */
+/** The recorded approvals with this one, to restore a completed version. It replaces earlier ones by the same person, so the list stays short. */
 export function recordUndo(
   edit: StatusEdit,
   template: TemplateDigest,
@@ -71,13 +71,15 @@ export function recordUndo(
   const status = edit.old.status?.canaryStatus;
   if (status === undefined) return undefined;
   const own = approvalBy(approvingStatus(edit, undoStatus(status, template)));
-  const others = (status.approvals ?? []).filter((one) => !saysTheSame(one, own));
+  const others = (status.approvals ?? []).filter((one) => !isUndoBy(one, own));
   const { approvals, given, required, enough } = count(
     approvingStatus(edit, undoStatus({ ...status, approvals: others }, template)),
   );
   const warning = enough ? undefined : `tranche: ${given} of ${required} approvals to restore this version`;
   return { approvals, warning };
 }
+
+const isUndoBy = ({ step, user }: Approval, by: Approval): boolean => step === UNDO_STEP && user === by.user;
 
 /** Accepted difference of clocks. A record with a later time is forged: it would count for later visits of the step. */
 const CLOCKS_DIFFER_MS = 60_000;
@@ -87,7 +89,7 @@ export function addedApproval(edit: StatusEdit): Approval | undefined {
   const [before, after] = [approvalsIn(edit.old), approvalsIn(edit.next)];
   const [added, status] = [after.at(-1), approvedStatus(edit)];
   if (added === undefined || status === undefined) return undefined;
-  const kept = added.step === UNDO_STEP ? before.filter((one) => !saysTheSame(one, added)) : before;
+  const kept = added.step === UNDO_STEP ? before.filter((one) => !isUndoBy(one, added)) : before;
   if (!sameJson(after.slice(0, -1), kept) || before.some((one) => sameJson(one, added))) return undefined;
   const approving = approvingStatus(edit, status);
   const asWritten = approvalBy(approving);

@@ -75,10 +75,19 @@ export function contextOf(edit: Edit, rollout: Rollout | undefined, options: Int
 }
 
 /** The Rollout's status says which versions were completed. Users cannot write it. */
-function earlierVersion({ changed, next, rollout, digest, granting, sha256 }: Context): ReturnType<Context['earlier']> {
+function earlierVersion({
+  changed,
+  old,
+  next,
+  rollout,
+  digest,
+  granting,
+  sha256,
+}: Context): ReturnType<Context['earlier']> {
   if (!changed || !governs(rollout) || !isEarlier(rollout, digest(next))) return undefined;
   const facts = granting?.();
-  return { grant: facts && grantFor({ ...facts, rollout, deployment: next, sha256 }, digest(next)) };
+  // Users can write the author of the new object.
+  return { grant: facts && grantFor({ ...facts, rollout, deployment: old, sha256 }, digest(next)) };
 }
 
 /** The ruling of the rule that applies to the edit. */
@@ -124,6 +133,12 @@ function whileFree(context: Context, old: Deployment): Ruling {
     labels: { ...exported.labels, ...enrolment(kind, rollout), ...keepLabels(old, next, [keys.ROLLOUT_ID]) },
     annotations: { ...exported.annotations, [keys.CHANGED_BY]: annotationOf(old, keys.CHANGED_BY) ?? null },
   };
+  if (!changed && annotationOf(old, keys.PAUSED_UNSEEN) !== undefined) {
+    // A new template that no webhook saw waits for the operator to hold it.
+    const { borrowed: _, ...rest } = kept;
+    const annotations = { ...kept.annotations, [keys.PAUSED_UNSEEN]: annotationOf(next, keys.PAUSED_UNSEEN) ?? null };
+    return { verdict: 'Kept', isQuiet: () => false, wanted: { ...rest, annotations }, warnings: [] };
+  }
   if (!changed) {
     // The label makes the status follow the id, and the next release uses it.
     const id = idSet(context, old);
@@ -152,7 +167,11 @@ function restored(
   const wanted: Wanted = {
     ...free,
     labels: { ...free.labels, [keys.ROLLOUT_ID]: rolloutId(context, old) },
-    annotations: { ...free.annotations, [keys.CHANGED_BY]: context.user },
+    annotations: {
+      ...free.annotations,
+      // The approvers must not be the author of what ran. The operator checks this again.
+      [keys.CHANGED_BY]: grant === 'Approval' ? (annotationOf(old, keys.CHANGED_BY) ?? null) : context.user,
+    },
   };
   return { verdict: 'Restored', wanted, warnings: [messages.restored(rollout, context.next, grant, paused)] };
 }

@@ -18,10 +18,10 @@ export function patchOf(context: Context, wanted: Wanted, past: PastPolicy | und
   const marks = {
     [keys.BREAK_GLASS]: null,
     [keys.GLASS_BROKEN]: (past && JSON.stringify(withRelease(context, wanted, past))) ?? kept ?? null,
-    [keys.PAUSED_UNSEEN]: null,
     [keys.FIELD_OWNERS]: ownersNote(context, wanted),
   };
-  return patchFor(context.kind, next, { ...wanted, annotations: { ...wanted.annotations, ...marks } });
+  const annotations = { [keys.PAUSED_UNSEEN]: null, ...wanted.annotations, ...marks };
+  return patchFor(context.kind, next, { ...wanted, annotations });
 }
 
 /** The mark for the release that this edit starts. */

@@ -6,12 +6,15 @@ import { annotationOf, labelOf, type Context } from './edit.ts';
 
 const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
-/** The id that this edit sets, as a label or an annotation. */
+/** The id that this edit sets, as a label or an annotation. The id of the current release is no new one. */
 export const idSet = ({ next }: Context, old: Deployment): RolloutId | undefined =>
   [
     [labelOf(next, keys.ROLLOUT_ID), labelOf(old, keys.ROLLOUT_ID)],
     [annotationOf(next, keys.ROLLOUT_ID), annotationOf(old, keys.ROLLOUT_ID)],
-  ].find(([now, before]) => now !== undefined && now !== before && LABEL_VALUE.test(now))?.[0];
+  ].find(
+    ([now, before]) =>
+      now !== undefined && now !== before && now !== labelOf(old, keys.ROLLOUT_ID) && LABEL_VALUE.test(now),
+  )?.[0];
 
 /** The id that an earlier edit set for this release. No earlier release has used it. */
 function idAnnounced({ rollout }: Context, old: Deployment): RolloutId | undefined {

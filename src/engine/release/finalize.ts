@@ -110,7 +110,7 @@ function close(
   draft.completed = remember(
     draft.completed,
     { templateDigest: template, revision },
-    wentThroughSteps(draft, done),
+    done && wentThroughSteps(draft, template),
     now,
   );
   closeHistory(draft, now, outcome);
@@ -142,8 +142,11 @@ function close(
 }
 
 /** With 0 replicas, or if the Deployment was resumed, a release ends without its steps. */
-const wentThroughSteps = ({ canary, history: [current] }: Draft, done: boolean): boolean =>
-  done && canary?.currentStepState === 'Completed' && current?.endTime === undefined && current?.bypassed === undefined;
+const wentThroughSteps = ({ canary, history: [current] }: Draft, template: TemplateDigest): boolean =>
+  canary?.currentStepState === 'Completed' &&
+  canary.templateDigest === template &&
+  current?.endTime === undefined &&
+  current?.bypassed === undefined;
 
 export const dropCopy = (workload: Workload, stable: TemplateDigest | undefined): Effect[] =>
   stable
@@ -202,9 +205,15 @@ function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): D
   return report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
 }
 
-/** True if no webhook saw the template, and a policy protects releases: then the template must not be released without its Rollout. */
+/**
+ * True if no webhook saw the template, and it must not be released without its Rollout: a policy protects releases, or the API server paused the
+ * template and releases roll back.
+ */
 function slippedBy({ rollout, gate, digest }: Snapshot, workload: Workload): boolean {
-  if (gate?.protects === undefined || workload.metadata.annotations?.[HELD] !== undefined) return false;
+  const { annotations } = workload.metadata;
+  const goesBack =
+    annotations?.[PAUSED_UNSEEN] === undefined ? gate?.protects : whyBack({ rollout, ...(gate && { gate }) });
+  if (goesBack === undefined || annotations?.[HELD] !== undefined) return false;
   const known = knownStable(rollout);
   return known !== undefined && known !== digest(workload.spec.template);
 }

@@ -22,7 +22,8 @@ export function restore(snapshot: Snapshot, progress: Progress, template: Templa
   const approvals = (before?.approvals ?? []).filter(({ step }) => step === UNDO_STEP);
   if (other) {
     closeHistory(draft, now, 'Superseded');
-    openHistory(draft, historyEntry(snapshot, progress));
+    const author = grant === 'Approval' ? approvals.at(-1)?.user : undefined;
+    openHistory(draft, { ...historyEntry(snapshot, progress), ...(author && { author }) });
   }
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');
   const message = `a version that was completed before was put back: it is restored without steps (${

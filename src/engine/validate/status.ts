@@ -9,15 +9,16 @@ const APPROVAL_FIELDS = new Set(['currentStepState', 'nextStepIndex', 'undoTo'])
 
 /**
  * The new status with the fields that the client dropped. A client that knows only OpenKruise's fields and replaces the whole status drops the
- * others. Changed fields stay changed, and are validated.
+ * others, or writes zero values. Changed fields stay changed, and are validated.
  */
 export const restoreDropped = (old: unknown, next: unknown): unknown =>
   old === undefined ? next : fill(old, next ?? {});
 
 const fill = (old: unknown, next: unknown): unknown => {
-  if (next === undefined || next === null) return old;
+  if (next === undefined || next === null || same(old, next)) return old;
   if (!isObject(old) || !isObject(next)) return next;
-  return { ...next, ...Object.fromEntries(Object.entries(old).map(([key, value]) => [key, fill(value, next[key])])) };
+  const filled = Object.keys({ ...next, ...old }).map((key): [string, unknown] => [key, fill(old[key], next[key])]);
+  return Object.fromEntries(filled.filter(([, value]) => value !== undefined));
 };
 
 /** Errors in a write by a user who is not the operator. */

@@ -30,6 +30,11 @@ describe('the id of a release', () => {
     assert.match(idOf(withId(held(), 'build-7'), withId(v2, 'build-7'), demo({})), MADE, 'it is that of the release');
   });
 
+  it('is not that of the current release, which an annotation repeats', () => {
+    const next = annotated(withId(v2, 'build-7'), { [keys.ROLLOUT_ID]: 'build-7' });
+    assert.match(idOf(withId(held(), 'build-7'), next, demo({})), MADE);
+  });
+
   it('is otherwise the same for the same edit, and another for the same way a second time', () => {
     assert.equal(idOf(v1, v2), idOf(v1, v2));
     assert.notEqual(idOf(v1, v2), idOf(withId(v1, 'r2'), withId(v2, 'r2')));

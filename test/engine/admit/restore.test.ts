@@ -136,6 +136,18 @@ describe('a change back to a completed version', () => {
     assert.equal(after.metadata.annotations?.[keys.PAUSED_UNSEEN], undefined);
   });
 
+  it('is not let go by another edit, where the API server paused it and no webhook saw it', () => {
+    const old: Deployment = {
+      ...withVersion(running, 'evil'),
+      metadata: { ...running.metadata, annotations: { [keys.PAUSED_UNSEEN]: 'false' } },
+      spec: { ...withVersion(running, 'evil').spec, paused: true },
+    };
+    const next = { ...old, spec: { ...old.spec, minReadySeconds: 5 } };
+    const after = stored(next, admitWorkload(workloadFacts(old, next, one, under())));
+    assert.deepEqual([after.spec.paused, after.metadata.annotations], [true, old.metadata.annotations]);
+    assert.equal(after.spec.minReadySeconds, 5);
+  });
+
   it('during the release of another version gives the Deployment back', () => {
     const old = held('v3', running, one);
     const inRelease: Rollout = {
@@ -240,6 +252,30 @@ describe('undo --now', () => {
     const second = write(first.after, ask(first.after, 'v1'), by('ben'));
     assert.deepEqual([second.says, ...approvals(second.after)], ['', '0 anna', '0 ben']);
     assert.equal(change('v1', second.after, two).verdict, 'Restored');
+  });
+
+  it('by a machine account is not the edit of a person because the edit says so', () => {
+    const four = under({ approval: { notAuthor: true } });
+    const of = (author: string): Deployment => ({
+      ...running,
+      metadata: { ...running.metadata, annotations: { [keys.CHANGED_BY]: author } },
+    });
+    const bot = of('system:serviceaccount:ci:bot');
+    const { after } = write(resting(), ask(resting(), 'v1'), { ...four, by: as('anna') });
+    const next = withVersion(of('carol'), 'v1');
+    assert.equal(admitWorkload(workloadFacts(bot, next, after, four)).verdict, 'Held', 'two people must approve');
+    const back = admitWorkload(workloadFacts(of('carol'), next, after, four));
+    assert.equal(back.verdict, 'Restored');
+    const { annotations } = stored(next, back).metadata;
+    assert.equal(annotations?.[keys.CHANGED_BY], 'carol', 'the operator asks who is the author of what ran');
+  });
+
+  it('replaces what the same person approved before', () => {
+    const first = write(resting(), ask(resting(), 'v1')).after;
+    const { canary } = first.spec.strategy;
+    const planned = { ...first, spec: { ...first.spec, strategy: { canary: { ...canary, failureThreshold: 3 } } } };
+    const { after, says } = write(planned, ask(planned, 'v1'));
+    assert.deepEqual([says, ...approvals(after)], ['', '0 alice']);
   });
 
   it('is not for the author of what runs, where a policy says so', () => {

@@ -616,6 +616,11 @@ describe('a release that OpenKruise has left in the middle', () => {
 describe('the program leaves the cluster', () => {
   const during: RolloutSketch = { status: atStep(1, 'StepUpgrade') };
   const two: Stage = { updated: 2 };
+  const unseen = deployment({
+    version: 'v2',
+    settings: { paused: true },
+    annotations: { [PAUSED_UNSEEN]: 'false' },
+  });
   const table: readonly (readonly [
     what: string,
     sketch: RolloutSketch,
@@ -667,6 +672,29 @@ describe('the program leaves the cluster', () => {
       'Finish',
       '- | - | - | -',
       { workload: deployment({ settings: { paused: true }, annotations: { [IN_PROGRESSING]: '{}' } }) },
+    ],
+    [
+      'a template that the API server paused is held first, to be rolled back',
+      { status: healthy() },
+      {},
+      'Rollback',
+      'hold | - | Bypassed | children',
+      { workload: unseen },
+    ],
+    [
+      'a template that the API server paused finishes natively',
+      { status: healthy() },
+      {},
+      'Finish',
+      'leave | - | - | -',
+      { workload: unseen },
+    ],
+    [
+      'a template that was held first is rolled back',
+      { status: healthy() },
+      { version: 'v2', record: { bypassed: 'a new template was not held' } },
+      'Rollback',
+      'revert | Disabling 3 Completed | - | children',
     ],
     [
       'a Rollout without a workload is disabled',

@@ -1,9 +1,11 @@
 // A completed version that was put back: what the operator makes of it, from the first look to the end of the history entry.
 import assert from 'node:assert/strict';
-import { PAUSED_UNSEEN, ROLLOUT_ID } from '../../../src/api/keys.ts';
+import { CHANGED_BY, PAUSED_UNSEEN, ROLLOUT_ID } from '../../../src/api/keys.ts';
 import type { CompletedVersion, Rollout, RolloutStatus } from '../../../src/api/types.ts';
 import { decide } from '../../../src/engine/decide.ts';
 import { openGate } from '../../../src/engine/policy/gate.ts';
+import { planDigest } from '../../../src/engine/policy/plan.ts';
+import { UNDO_STEP, undoStatus } from '../../../src/engine/release/completed.ts';
 import type { Snapshot } from '../../../src/engine/snapshot.ts';
 import { asDigest } from '../../support/digests.ts';
 import { policy } from '../policy/support.ts';
@@ -14,11 +16,14 @@ import {
   deployment,
   healthy,
   mergePatchOf,
+  pods,
   replicaSet,
   rollout,
   rows,
+  sha256,
   snapshot,
   stage,
+  template,
   USER,
   type Stage,
 } from '../build.ts';
@@ -271,6 +276,34 @@ describe('a version counts as completed', () => {
     ],
   ];
   rows(table, (facts, versions) => assert.deepEqual(completed(facts), versions));
+
+  it('an approved version is not by the author of what ran, who may not approve, but by the approver', () => {
+    const { canaryStatus, ...status } = known(healthy('v2'));
+    const before = rollout({ status: { ...status, canaryStatus: canaryStatus! } });
+    const plan = planDigest(before, undoStatus(canaryStatus!, asDigest('v1')), sha256);
+    const about = {
+      step: UNDO_STEP,
+      rolloutID: canaryStatus!.observedRolloutID!,
+      revision: canaryStatus!.canaryRevision!,
+    };
+    const approvals = [{ ...about, user: 'anna', time: ago(5), plan }];
+    const approved = rollout({ status: { ...status, canaryStatus: { ...canaryStatus!, approvals } } });
+    const gate = { ...openGate, policies: [policy('p', { approval: { notAuthor: true } })] };
+    const by = (author: string) =>
+      decide(snapshot({ rollout: approved, gate, ...back({ deployment: { annotations: { [CHANGED_BY]: author } } }) }));
+    assert.equal(by('carol').status?.history?.[0]?.author, 'anna');
+    assert.equal(brief(by('system:serviceaccount:ci:bot')), 'hold | - | Bypassed | children', 'two must approve');
+  });
+
+  it('a template that only has the hash of the released one is not added', () => {
+    const status = atStep(3, 'Completed', { reason: 'Finalising', canary: { canaryReplicas: 10 } });
+    const other = { template: template('v2', { not: 'released' }) };
+    const workload = deployment(other);
+    const children = { replicaSets: [replicaSet('v2', other)], pods: pods('v2', 10) };
+    const decision = decide(snapshot({ rollout: rollout({ status }), workload, children }));
+    assert.equal(decision.status?.history?.[0]?.outcome, 'Completed');
+    assert.equal(decision.status?.completedVersions, undefined);
+  });
 
   it('where a version bypassed the steps, the one before was replaced', () => {
     const status = { ...healthy('v2'), completedVersions: [completedVersions[0]!] };

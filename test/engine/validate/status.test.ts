@@ -94,6 +94,15 @@ describe('the status of a Rollout, written by somebody else than the operator', 
     assert.deepEqual(restoreDropped(undefined, sent), sent);
   });
 
+  it('does not get zero values in fields that it has not', () => {
+    const [first, ...others] = status.history ?? [];
+    const sent = {
+      ...(inCanary({ currentStepState: 'StepReady', restores: '' }) as object),
+      history: [{ ...first, endTime: '', bypassed: '' }, ...others],
+    };
+    assert.deepEqual(restoreDropped(status, sent), inCanary({ currentStepState: 'StepReady' }));
+  });
+
   it('lets a step go on by its state, or by the step that follows, and by nothing else', () => {
     const approves = (canary: object): boolean =>
       isApproval(waiting, { ...waiting, status: inCanary(canary) as RolloutStatus });
