@@ -3,7 +3,6 @@ import * as keys from '../../api/keys.ts';
 import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, RollbackWindow, Rollout } from '../../api/types.ts';
 import { percentOf } from '../lib/replicas.ts';
 import { namespaceFlag } from '../lib/text.ts';
-import { sameJson } from '../lib/template.ts';
 import { isInFlight } from '../release/in-flight.ts';
 import { advise } from './advice.ts';
 import { misnamedWorkload } from './names.ts';
@@ -267,17 +266,13 @@ function* order(steps: readonly CanaryStep[], version: string): Generator<Violat
 }
 
 function* frozen({ rollout, old }: RolloutEdit): Generator<Violation> {
-  if (old === undefined || sameJson(old.spec.workloadRef, rollout.spec.workloadRef)) return;
+  if (old === undefined || !isInFlight(old, undefined)) return;
+  const remedy = 'wait until the release ends, or roll it back first';
   // With an invalid name nothing is released, so the name can always be corrected.
-  if (misnamedWorkload(old)) return;
-  const refused = { field: 'spec.workloadRef', value: rollout.spec.workloadRef, type: 'Forbidden' } as const;
-  if (isInFlight(old, undefined)) {
+  const renamed = JSON.stringify(old.spec.workloadRef) !== JSON.stringify(rollout.spec.workloadRef);
+  if (renamed && !misnamedWorkload(old)) {
     const reason = 'cannot change during a release';
-    yield { ...refused, reason, remedy: 'wait until the release ends, or roll it back first' };
-    // They could be restored on the other Deployment, which never released them.
-  } else if ((old.status?.completedVersions ?? []).length > 0) {
-    const reason = 'cannot change, because status.completedVersions belongs to this Deployment';
-    yield { ...refused, reason, remedy: 'delete this Rollout, and create one for the other Deployment' };
+    yield { field: 'spec.workloadRef', value: rollout.spec.workloadRef, type: 'Forbidden', reason, remedy };
   }
 }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../../src/api/keys.ts';
-import { asDigest } from '../../support/digests.ts';
 import type { Rollout } from '../../../src/api/types.ts';
 import { sentence } from '../../../src/engine/validate/violation.ts';
 import { validateRollout, type RolloutEdit } from '../../../src/engine/validate/rollout.ts';
@@ -219,18 +218,6 @@ describe('a Rollout is refused', () => {
         'spec.workloadRef: Forbidden: cannot change during a release; wait until the release ends, or roll it back first',
       ]);
       assert.deepEqual(judge(next, { old: steps(1, 2) }), [], 'outside a release both may change');
-    });
-
-    it('nor at rest, with versions that the other workload has never completed', () => {
-      const next = { ...steps(1), spec: { ...steps(1).spec, workloadRef: { ...ref, name: 'other' } } };
-      const completedVersions = [{ templateDigest: asDigest('v1'), revision: 'v1', completedTime: '' }];
-      const old: Rollout = {
-        ...steps(1),
-        status: { phase: 'Healthy', currentStepIndex: 1, currentStepState: '', completedVersions },
-      };
-      assert.deepEqual(judge(next, { old }), [
-        'spec.workloadRef: Forbidden: cannot change, because status.completedVersions belongs to this Deployment; delete this Rollout, and create one for the other Deployment',
-      ]);
     });
 
     it('but not for other steps, nor for another number of them', () => {
