@@ -285,6 +285,8 @@ export interface CanaryStatus {
 
 /** A version whose release went through all steps, or that ran when the Rollout was created. Only the operator writes it. */
 export interface CompletedVersion {
+  /** Kind and name of the workload that completed it: `Deployment/web`. It counts for no other workload. */
+  readonly workload: string;
   readonly templateDigest: TemplateDigest;
   /** pod-template-hash. */
   readonly revision: string;

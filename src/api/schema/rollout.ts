@@ -322,12 +322,15 @@ const completedVersions = list(
   object(
     'A version whose release went through all steps, or that ran when the Rollout was created.',
     {
+      workload: text(
+        'Kind and name of the workload that completed it, such as Deployment/web. It counts for no other workload.',
+      ),
       templateDigest: text('sha256 of the template.'),
       revision: text('pod-template-hash.'),
       completedTime: time('End of its release.'),
       replacedTime: time('When another version became the stable one.'),
     },
-    { required: ['templateDigest', 'completedTime'] },
+    { required: ['workload', 'templateDigest', 'completedTime'] },
   ),
 );
 

@@ -25,24 +25,29 @@ export const LAG_MS = 60_000;
  */
 export function remember(
   known: readonly CompletedVersion[],
-  { templateDigest, revision }: Pick<CompletedVersion, 'templateDigest' | 'revision'>,
+  { workload, templateDigest, revision }: Pick<CompletedVersion, 'workload' | 'templateDigest' | 'revision'>,
   completed: boolean,
   now: number,
 ): readonly CompletedVersion[] {
   const time = formatTime(now);
-  const before = known.find((one) => one.templateDigest === templateDigest);
-  const others = known
+  const own = known.filter((one) => one.workload === workload);
+  const before = own.find((one) => one.templateDigest === templateDigest);
+  const others = own
     .filter((one) => one !== before)
     .map((one) => (one.replacedTime === undefined ? { ...one, replacedTime: time } : one));
   if (!completed && before === undefined) return others;
   const completedTime = completed || before === undefined ? time : before.completedTime;
-  return [{ templateDigest, revision, completedTime }, ...others].slice(0, KEPT);
+  return [{ workload, templateDigest, revision, completedTime }, ...others].slice(0, KEPT);
 }
 
-/** The completed versions that a change can go back to, the latest first: all but the stable version. */
-export const earlierVersions = ({ status }: Rollout): readonly CompletedVersion[] =>
-  (status?.completedVersions ?? []).filter(
-    ({ templateDigest }) => templateDigest !== status?.canaryStatus?.stableDigest,
+/** The workload of a Rollout, as in the record. The name of a Rollout's workload can change. */
+export const completedBy = ({ spec: { workloadRef } }: Rollout): string => `${workloadRef.kind}/${workloadRef.name}`;
+
+/** The completed versions that a change can go back to, the latest first: all of this workload but the stable version. */
+export const earlierVersions = (rollout: Rollout): readonly CompletedVersion[] =>
+  (rollout.status?.completedVersions ?? []).filter(
+    ({ workload, templateDigest }) =>
+      workload === completedBy(rollout) && templateDigest !== rollout.status?.canaryStatus?.stableDigest,
   );
 
 /** True if this is a completed version, and not the stable one. */

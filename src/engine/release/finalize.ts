@@ -13,7 +13,7 @@ import { rollbackId, rolloutIdOf } from './release-id.ts';
 import { withoutReplan } from '../steps/replan.ts';
 import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { remember } from './completed.ts';
+import { completedBy, remember } from './completed.ts';
 import { copyName, knownStable, templateOf } from './stable.ts';
 import {
   closeHistory,
@@ -109,7 +109,7 @@ function close(
   const revision = progress.newVersion?.revision ?? '';
   draft.completed = remember(
     draft.completed,
-    { templateDigest: template, revision },
+    { workload: completedBy(rollout), templateDigest: template, revision },
     done && wentThroughSteps(draft, template),
     now,
   );

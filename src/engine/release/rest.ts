@@ -4,7 +4,7 @@ import type { CanaryStatus, RolloutId, Workload } from '../../api/types.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { draftOf, isTrue, setCondition, type Draft } from '../status.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
-import { remember } from './completed.ts';
+import { completedBy, remember } from './completed.ts';
 import { lastReleaseId, rollbackId, rolloutIdOf } from './release-id.ts';
 import * as messages from '../messages.ts';
 
@@ -37,7 +37,12 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
     };
   if (isFirst(draft, workload, kind.replicas(workload))) {
     const { templateDigest, stableRevision = '' } = draft.canary!;
-    draft.completed = remember([], { templateDigest: templateDigest!, revision: stableRevision }, true, now);
+    draft.completed = remember(
+      [],
+      { workload: completedBy(rollout), templateDigest: templateDigest!, revision: stableRevision },
+      true,
+      now,
+    );
   }
   return draft;
 }

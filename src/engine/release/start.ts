@@ -7,7 +7,7 @@ import { isOurs } from './openkruise.ts';
 import { planOf } from '../steps/replan.ts';
 import type { Decision, Effect, EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { remember } from './completed.ts';
+import { completedBy, remember } from './completed.ts';
 import { stableCopy } from './stable.ts';
 import {
   closeHistory,
@@ -49,7 +49,12 @@ export function adopt(
   }
   // What runs when the Rollout is created counts as completed. The first decision at rest adds it if its Pods are not available yet.
   const first = draft.completed.length + draft.history.length === 0 && progress.kind.isSettled(progress, 0);
-  draft.completed = remember(draft.completed, { templateDigest: template, revision }, first, now);
+  draft.completed = remember(
+    draft.completed,
+    { workload: completedBy(rollout), templateDigest: template, revision },
+    first,
+    now,
+  );
   draft.phase = 'Healthy';
   draft.message = messages.idle;
   draft.canary = {

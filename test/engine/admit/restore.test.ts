@@ -31,6 +31,7 @@ import {
 const at = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString().replace('.000', '');
 const D = (version: string): TemplateDigest => digestOf(web(version));
 const completed = (version: string, more: object = {}): CompletedVersion => ({
+  workload: 'Deployment/web',
   templateDigest: D(version),
   revision: version,
   completedTime: at(9_000),

@@ -10,6 +10,7 @@ import { planDigest } from '../../../src/engine/policy/plan.ts';
 import { undoStatus } from '../../../src/engine/release/completed.ts';
 
 const version = (name: string, more: Partial<CompletedVersion> = {}): CompletedVersion => ({
+  workload: 'Deployment/web',
   templateDigest: asDigest(name),
   revision: name,
   completedTime: ago(9_000),
@@ -35,6 +36,7 @@ describe('the record of completed versions', () => {
     ['is the same after a rollback to the stable version', both, 'v2', false, 'v2 v1!'],
     ['has the restored version in front', both, 'v1', false, 'v1 v2!'],
     ['has a version that was completed again in front', both, 'v1', true, 'v1 v2!'],
+    ['drops the versions of another workload', [version('v1', { workload: 'Deployment/other' })], 'v2', false, ''],
   ];
   rows(table, (known, next, completed, after) =>
     assert.equal(inShort(remember(known, version(next), completed, NOW)), after),
@@ -185,5 +187,10 @@ describe('a version may be restored without steps', () => {
       earlierVersions(rollout({ status })).map(({ revision }) => revision),
       ['v2', 'v1'],
     );
+  });
+
+  it('are none of another workload that the Rollout named before', () => {
+    const status = { ...healthy('v2'), completedVersions: [version('v1', { workload: 'Deployment/other' })] };
+    assert.deepEqual(earlierVersions(rollout({ status })), []);
   });
 });

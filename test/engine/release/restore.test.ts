@@ -29,8 +29,14 @@ import {
 } from '../build.ts';
 
 const completedVersions: readonly CompletedVersion[] = [
-  { templateDigest: asDigest('v2'), revision: 'v2', completedTime: ago(500) },
-  { templateDigest: asDigest('v1'), revision: 'v1', completedTime: ago(9_000), replacedTime: ago(500) },
+  { workload: 'Deployment/web', templateDigest: asDigest('v2'), revision: 'v2', completedTime: ago(500) },
+  {
+    workload: 'Deployment/web',
+    templateDigest: asDigest('v1'),
+    revision: 'v1',
+    completedTime: ago(9_000),
+    replacedTime: ago(500),
+  },
 ];
 const known = (status: RolloutStatus): RolloutStatus => ({ ...status, completedVersions });
 const canary = { rollbackWindow: { revisions: 1 } };
