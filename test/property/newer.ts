@@ -51,7 +51,9 @@ export async function playNewer(seed: number, decide?: WorldOptions['decide']): 
   };
   const end = world.virtual.observe(({ collection }) => {
     const { deployment, canary } = world;
-    if (collection.endsWith('/rollouts') && canary.currentStepIndex && runs !== 'v1')
+    // At rest, the status names its last step, and it may be written after the first edit.
+    const releases = canary.currentStepState !== 'Completed';
+    if (collection.endsWith('/rollouts') && canary.currentStepIndex && releases && runs !== 'v1')
       reached = Math.max(reached, targetOf(STEPS[canary.currentStepIndex - 1]!, replicas));
     if (collection === 'apps/deployments' && world.runs !== runs) [runs, stoppedAt] = [world.runs, world.now];
     if (collection !== 'apps/replicasets' || problems.length > 0) return;

@@ -1,7 +1,7 @@
 // `make dist`: what a release offers is built, tried as a user tries it, and read by the rules of whoever reads it.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
@@ -16,11 +16,14 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 describe('make dist', function () {
   this.timeout(180_000);
-  const folder = path.join(temporaryFolder('dist'), 'release');
+  let parent: string;
+  let folder: string;
   const file = (name: string): string => path.join(folder, name);
   const read = (name: string): string => readFileSync(file(name), 'utf8');
 
   before('is run as for a release', async () => {
+    parent = temporaryFolder('dist');
+    folder = path.join(parent, 'release');
     const env = {
       ...process.env,
       OUT: folder,
@@ -31,6 +34,8 @@ describe('make dist', function () {
     const { code, stderr } = await run(process.execPath, [path.join(root, 'tools/release/main.ts')], { env });
     assert.equal(code, 0, stderr);
   });
+
+  after(() => rmSync(parent, { recursive: true, force: true }));
 
   it('lists each file with its checksum', () => {
     const sums = read('checksums.txt').trim().split('\n');
