@@ -121,7 +121,11 @@ spec:
         ...['patch', 'rollouts.rollouts.kruise.io', 'rollouts-demo', '-n', 'default', '--subresource=status'],
         ...['--type=merge', '-p', JSON.stringify({ status })],
       ]);
-    const version = { workload: 'Deployment/workload-demo', templateDigest: 'evil', completedTime: '2026-01-01T00:00:00Z' };
+    const version = {
+      workload: 'Deployment/workload-demo',
+      templateDigest: 'evil',
+      completedTime: '2026-01-01T00:00:00Z',
+    };
     const table: readonly (readonly [field: string, status: object])[] = [
       ['status.completedVersions', { completedVersions: [version] }],
       ['status.history', { history: [{ rolloutID: 'r1', startTime: '2026-01-01T00:00:00Z' }] }],
