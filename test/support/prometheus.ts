@@ -36,7 +36,11 @@ async function fetchPackage(): Promise<string | undefined> {
   const work = temporaryFolder('prometheus', path.dirname(cache));
   try {
     process.stderr.write('... fetching Prometheus into .cache/ (once, 19 MB)\n');
-    const fetched = await run('apt-get', ['download', 'prometheus'], { cwd: work, timeoutSeconds: 120 });
+    const download = () => run('apt-get', ['download', 'prometheus'], { cwd: work, timeoutSeconds: 120 });
+    let fetched = await download();
+    // A fresh machine has no lists of packages.
+    if (fetched.code !== 0 && (await run('apt-get', ['update'], { timeoutSeconds: 120 })).code === 0)
+      fetched = await download();
     const archive = (await readdir(work)).find((file) => file.endsWith('.deb'));
     if (fetched.code !== 0 || !archive) return `apt-get cannot download the package prometheus; ${advice}`;
     const unpacked = await run('dpkg', ['-x', archive, 'root'], { cwd: work });
