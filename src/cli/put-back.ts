@@ -82,7 +82,7 @@ export async function putBack(
 const isBackAlready = ({ deployment, held, digest }: Versions): boolean =>
   held !== undefined && held.stable === digest(deployment.spec.template);
 
-/** In a release, the stable version was stored without a webhook, which would have given the Deployment back. */
+/** The stable template is back, but the Deployment is still held: no webhook saw the change, so none gave the Deployment back. */
 const isStillHeld = (stored: Deployment, { held, digest }: Versions): boolean =>
   held !== undefined && held.stable === digest(stored.spec.template) && readHeld(stored) !== undefined;
 

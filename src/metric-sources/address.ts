@@ -16,8 +16,9 @@ for (const [network, prefix] of [
   ['::1', 128],
   ['fe80::', 10],
   ['ff00::', 8],
-  // Addresses of the cloud's metadata and of translated IPv4 addresses, which would hide the ones above.
+  // The metadata service of a cloud.
   ['fd00:ec2::254', 128],
+  // IPv4 addresses translated to IPv6 (NAT64). They would get around the IPv4 networks above.
   ['64:ff9b::', 96],
 ] as const)
   FORBIDDEN.addSubnet(network, prefix, 'ipv6');

@@ -45,9 +45,8 @@ export function checkSelector(text: string): void {
     );
 }
 
-/** The sum of a selector for each Pod, from the selectors of a check. The selectors must be checked. */
-export const sumByPod = (...selectors: readonly string[]): string =>
-  `sum by (pod) (${selectors.map((selector) => selector.trim()).join(' or ')})`;
+/** The sum of a selector for each Pod. The selector must be checked. */
+export const sumByPod = (selector: string): string => `sum by (pod) (${selector.trim()})`;
 
 const startOf = (text: string): number => text.length - text.trimStart().length;
 const quoted = (value: string): string => JSON.stringify(value);

@@ -21,7 +21,7 @@ export interface HistoryRow {
   readonly bypassed?: string;
   /** In order of time. A person may have approved a step more than once. */
   readonly approvals: readonly Approval[];
-  /** Who bypassed policies for this release, and why. */
+  /** Who overrode policies for this release, and why. */
   readonly brokenGlass: NonNullable<HistoryEntry['brokenGlass']>;
 }
 

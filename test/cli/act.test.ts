@@ -1,6 +1,6 @@
 // Commands that decide, against a cluster with the operator at work: what they say, and what follows.
 import assert from 'node:assert/strict';
-import { deploymentPath, golden, rollout, Stage, startPlayground, type Playground } from './support.ts';
+import { as, deploymentPath, golden, POLICIES, rollout, Stage, startPlayground, type Playground } from './support.ts';
 
 describe('kubectl tranche, deciding', function () {
   this.timeout(90_000);
@@ -282,11 +282,11 @@ describe('kubectl tranche, deciding', function () {
     const stage = await Stage.open(playground, 'approver');
     await stage.release('web:v2');
     await stage.waits(1);
-    const as = ['--kubeconfig', await playground.approver('approver')];
-    const status = await stage.tranche(...as, 'status', 'web');
-    const approved = await stage.tranche(...as, 'approve', 'web', '--message', 'error rate is flat');
+    const approver = ['--kubeconfig', await playground.approver('approver')];
+    const status = await stage.tranche(...approver, 'status', 'web');
+    const approved = await stage.tranche(...approver, 'approve', 'web', '--message', 'error rate is flat');
     await stage.waits(2);
-    const undone = await stage.tranche(...as, 'abort', 'web');
+    const undone = await stage.tranche(...approver, 'abort', 'web');
     const viewed = await stage.tranche('--kubeconfig', await playground.viewer('approver'), 'status', 'web');
     golden(
       'approver',
@@ -312,8 +312,8 @@ describe('kubectl tranche, deciding', function () {
     await stage.tranche('finish', 'web');
     await stage.ends('Completed');
     const status = await stage.tranche('status', 'web');
-    const as = ['--kubeconfig', await playground.editor('undoing-now')];
-    const stranger = await stage.tranche('undo', 'web', '--now', ...as);
+    const editor = ['--kubeconfig', await playground.editor('undoing-now')];
+    const stranger = await stage.tranche('undo', 'web', '--now', ...editor);
     const dry = await stage.tranche('undo', 'web', '--now', '--dry-run=server');
     assert.equal(
       (await stage.rollout()).status?.canaryStatus?.approvals?.some(({ step }) => step === 0),
@@ -382,19 +382,7 @@ describe('kubectl tranche, deciding', function () {
 
   it('says in status what admission says to an approval', async () => {
     const stage = await Stage.open(playground, 'asking');
-    const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
-    await stage.post(policies, {
-      apiVersion: 'tranche.dev/v1alpha1',
-      kind: 'ReleasePolicy',
-      metadata: { name: 'asking' },
-      spec: {
-        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'asking' } } },
-        approval: { required: 2, groups: ['release-managers'], notAuthor: true },
-      },
-    });
-    const as = (user: string, group = 'release-managers'): string[] => [
-      ...['--as', user, '--as-group', group, '--as-group', 'system:masters'],
-    ];
+    await stage.needsTwo('asking');
     await stage.release('web:v2');
     await stage.waits(1);
     const said = async (...who: string[]): Promise<string> => {
@@ -409,24 +397,12 @@ describe('kubectl tranche, deciding', function () {
     await stage.tranche('approve', 'web', ...as('anna'));
     assert.match(await said(...as('anna')), /\(you have approved; it needs the approval of others\)$/);
     assert.match(await said(...as('ben')), /\(you may\)$/);
-    await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/asking` });
+    await playground.cluster.api.request({ method: 'DELETE', path: `${POLICIES}/asking` });
   });
 
   it('counts the approvals that a policy asks for, and refuses whom it does not let approve', async () => {
     const stage = await Stage.open(playground, 'several');
-    const policies = '/apis/tranche.dev/v1alpha1/releasepolicies';
-    await stage.post(policies, {
-      apiVersion: 'tranche.dev/v1alpha1',
-      kind: 'ReleasePolicy',
-      metadata: { name: 'four-eyes' },
-      spec: {
-        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'several' } } },
-        approval: { required: 2, groups: ['release-managers'], notAuthor: true },
-      },
-    });
-    const as = (user: string, group = 'release-managers'): string[] => [
-      ...['--as', user, '--as-group', group, '--as-group', 'system:masters'],
-    ];
+    await stage.needsTwo('four-eyes');
     await stage.release('web:v2');
     await stage.waits(1);
     const own = await stage.tranche('approve', 'web', ...as('admin'));
@@ -444,7 +420,7 @@ describe('kubectl tranche, deciding', function () {
     await stage.tranche('jump', 'web', '3', ...as('anna'));
     await stage.ends('Completed');
     const history = await stage.tranche('history', 'web');
-    await playground.cluster.api.request({ method: 'DELETE', path: `${policies}/four-eyes` });
+    await playground.cluster.api.request({ method: 'DELETE', path: `${POLICIES}/four-eyes` });
     golden(
       'several',
       ['approve web   # as the author', own],

@@ -229,6 +229,13 @@ export const rollout = (
   },
 });
 
+export const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
+
+/** Flags to act as another user, who may do everything but is in this group. */
+export const as = (user: string, group = 'release-managers'): string[] => [
+  ...['--as', user, '--as-group', group, '--as-group', 'system:masters'],
+];
+
 /** A namespace with a Deployment `web` that runs v1 and a Rollout that knows it. */
 export class Stage {
   readonly namespace: string;
@@ -292,6 +299,19 @@ export class Stage {
   async release(image: string): Promise<void> {
     const template = { spec: { containers: [{ name: 'app', image }] } };
     await this.patch(deploymentPath(this.namespace), { spec: { template } });
+  }
+
+  /** A policy for this namespace: two release managers must approve, and not the author. */
+  async needsTwo(name: string): Promise<void> {
+    await this.post(POLICIES, {
+      apiVersion: 'tranche.dev/v1alpha1',
+      kind: 'ReleasePolicy',
+      metadata: { name },
+      spec: {
+        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': this.namespace } } },
+        approval: { required: 2, groups: ['release-managers'], notAuthor: true },
+      },
+    });
   }
 
   /** Waits until the first version counts as completed: all its Pods are available. */

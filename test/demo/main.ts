@@ -59,7 +59,7 @@ function stageOn(client: Client): Stage {
   let lastShown = '';
   const showTables = async (): Promise<void> => {
     const table = await client.kubectl(['get', 'deployments,rollouts', '-n', NAMESPACE]);
-    // Without the age, which would change every second.
+    // The age is left out, because it changes every second.
     const news = table.replace(/ +\S+$/gm, '');
     if (news !== lastShown && news !== '') say(`\n${table.trimEnd()}`);
     lastShown = news;

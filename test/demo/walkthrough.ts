@@ -44,7 +44,7 @@ export interface Move {
   readonly moot?: (sight: Sight) => string | undefined;
 }
 
-/** What is remembered from step to step. */
+/** Data that one step leaves for later steps. */
 export interface Memory {
   settings?: unknown;
   releaseId?: string;

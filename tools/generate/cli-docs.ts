@@ -22,7 +22,7 @@ npm install && npm pack && npm install --global ./tranche-*.tgz
 
 This also installs \`kubectl_complete-tranche\`, which kubectl uses for shell completion.
 
-The plugin is also one file, which needs only Node 20 or newer. Copy it to machines without the repository:
+\`make dist\` also builds the plugin as one file. It needs only Node 20 or newer, so you can copy it to machines without the repository:
 
 \`\`\`sh
 make dist

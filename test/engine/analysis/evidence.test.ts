@@ -11,7 +11,8 @@ import {
   type Test,
 } from '../../../src/engine/analysis/evidence.ts';
 import { rows } from '../build.ts';
-import { poisson, randomFrom } from './random.ts';
+import { randomOf } from '../../property/plan.ts';
+import { poisson } from './random.ts';
 
 const UNCAPPED = Infinity;
 const lookOf = (fresh: number, bad: number, stable = 0, stableBad = 0): Look => ({
@@ -169,7 +170,7 @@ describe('false alarms in 60 looks', function () {
   }
   /** Share of releases with 100 requests a second and 0.1 % bad ones, 10 % of them to the new version, that are called worse. */
   function alarms({ times = 1, tolerance = 1, outage = 1, burst = 1 }: Truth): number {
-    const random = randomFrom(7);
+    const random = randomOf(7);
     const test = worseThanStable(tolerance, capFor(0.01));
     let found = 0;
     for (let run = 0; run < RUNS; run++) {

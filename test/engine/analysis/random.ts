@@ -1,15 +1,4 @@
-// Seeded random numbers for simulations, so that a run can be repeated.
-
-/** Numbers from 0 to 1 (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+// Random counts of events for simulations.
 
 /** A number of events with this mean. Above 30, a normal approximation. */
 export function poisson(mean: number, random: () => number): number {
