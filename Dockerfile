@@ -7,8 +7,10 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-# What runs there is the image's own Node, not the one that npm brings for development.
-RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev --no-audit --no-fund
+COPY tools/build tools/build
+# As `npm run build`. What runs there is the image's own Node, not the one that npm brings for development.
+RUN npx tsc -p tsconfig.build.json && npx tsc -p src/dashboard/tsconfig.build.json && node tools/build/page.ts dist && \
+    node tools/build/validators.ts dist && npm prune --omit=dev --no-audit --no-fund
 # Types and source maps are half of what is left, and nothing reads them.
 RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete
 # `tranche` on PATH, for `kubectl exec`: there is neither a shell nor an env in the image.

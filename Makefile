@@ -21,7 +21,7 @@ SANDBOX_KUBECONFIG ?= .cache/sandbox.kubeconfig
 .PHONY: help
 help: ## List the targets
 	@awk -v on="$$([ -t 1 ] && printf '\033[36m')" -v off="$$([ -t 1 ] && printf '\033[0m')" \
-	  'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %s%-13s%s %s\n", on, $$1, off, $$2 }' $(MAKEFILE_LIST)
+	  'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %s%-14s%s %s\n", on, $$1, off, $$2 }' $(MAKEFILE_LIST)
 
 # --- working on the code ---
 
@@ -49,6 +49,22 @@ test-sandbox: $(INSTALLED) ## Run the tests of the embedded cluster only
 test-program: $(INSTALLED) ## Run the tests of the program and the plugin as a whole only
 	@npm run --silent test:program
 
+.PHONY: test-analysis
+test-analysis: $(INSTALLED) ## Run the tests of the analysis with Pods that serve and a real Prometheus only
+	@npm run --silent test:analysis
+
+.PHONY: test-traffic
+test-traffic: $(INSTALLED) ## Run the tests of traffic through real gateways only
+	@npm run --silent test:traffic
+
+.PHONY: test-traffic-crash
+test-traffic-crash: $(INSTALLED) ## Kill the program after each of its writes while requests go through real gateways
+	@npm run --silent test:traffic-crash
+
+.PHONY: test-dashboard
+test-dashboard: $(INSTALLED) ## Run the tests of the dashboard in a browser only
+	@npm run --silent test:dashboard
+
 .PHONY: test-docs
 test-docs: $(INSTALLED) ## Run every command of the documentation only
 	@npm run --silent test:docs
@@ -67,13 +83,13 @@ test-e2e: $(INSTALLED) ## Run the acceptance tests only, against the embedded cl
 	@KUBECONFIG= WEBHOOK_URL= npm run --silent test:e2e
 
 .PHONY: soak
-soak: $(INSTALLED) ## Run 10,000 random histories, or for so long: make soak SECONDS=3600 (for leaks: make bench ONLY=soak)
-	@TRANCHE_HISTORIES=10000 TRANCHE_SOAK_SECONDS=$(or $(SECONDS),0) $(NODE) node_modules/.bin/mocha --timeout 0 'test/property/**/*.test.ts'
+soak: $(INSTALLED) ## Run 10,000 random histories, or others: make soak [HISTORIES=N] [SEED=S] [SECONDS=3600] (for leaks: make bench ONLY=soak)
+	@TRANCHE_HISTORIES=$(or $(HISTORIES),10000) TRANCHE_SEED=$(or $(SEED),1) TRANCHE_SOAK_SECONDS=$(or $(SECONDS),0) $(NODE) node_modules/.bin/mocha --timeout 0 'test/property/**/*.test.ts'
 
 # By itself, on a machine that does nothing else.
 .PHONY: bench
-bench: $(INSTALLED) ## Measure, and write docs/reports/performance.md: make bench [ONLY=admission|operator|soak] [QUICK=1] [SECONDS=3600]
-	@env -u NODE_COMPILE_CACHE ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' $(NODE) --disable-warning=ExperimentalWarning tools/bench/main.ts
+bench: $(INSTALLED) ## Measure, and write docs/reports/performance.md: make bench [ONLY=admission|operator|analysis|soak] [QUICK=1] [SECONDS=3600] [BIN=PROGRAM] [SRC=CHECKOUT]
+	@env -u NODE_COMPILE_CACHE ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' BIN='$(BIN)' SRC='$(SRC)' PARTS='$(PARTS)' $(NODE) --disable-warning=ExperimentalWarning tools/bench/main.ts
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## Break everything around real processes, and write docs/reports/reliability.md: make chaos [ONLY=FAULT] [RUNS=N] [SEED=S]
@@ -118,6 +134,18 @@ MERMAID := mermaid@11.12.1
 .PHONY: demo
 demo: $(INSTALLED) ## Play the walkthrough: embedded cluster, the program, a real kubectl
 	@$(NODE) test/demo/main.ts
+
+.PHONY: demo-analysis
+demo-analysis: $(INSTALLED) ## Play releases that look at their own numbers: one goes through, a bad one is stopped and rolled back [SOURCE=kubernetes]
+	@SOURCE='$(SOURCE)' $(NODE) test/demo/analysis/main.ts
+
+.PHONY: demo-traffic
+demo-traffic: $(INSTALLED) ## Play a release that gets 5 %, 50 % and 100 % of the requests through a real gateway, and a rollback, with no failed request
+	@$(NODE) test/demo/traffic/main.ts
+
+.PHONY: demo-dashboard
+demo-dashboard: $(INSTALLED) ## Open the dashboard on an embedded cluster where releases go on [ARGS="--no-open"]
+	@$(NODE) --disable-warning=ExperimentalWarning test/dashboard/cluster/demo.ts $(ARGS)
 
 .PHONY: sandbox
 sandbox: $(INSTALLED) ## Start the embedded cluster: make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE] [ARGS="--ready-ms 1000"]

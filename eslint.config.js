@@ -3,6 +3,7 @@ import tseslint from 'typescript-eslint';
 
 /** The only rooms that may import a package; every other room is refused it. */
 const packageOwners = {
+  ajv: ['schema'],
   '@kubernetes/client-node': ['kube'],
   express: ['admission'],
   'node-forge': ['tls'],
@@ -10,7 +11,8 @@ const packageOwners = {
   'prom-client': ['telemetry'],
   '@opentelemetry/[^/]+': ['telemetry'],
   croner: ['schedule'],
-  '@prometheus-io/lezer-promql': ['metric-sources'],
+  '@prometheus-io/lezer-promql': ['schema'],
+  'lit-html': ['dashboard'],
 };
 
 /** What each room may import of ours. The entries, `src/main.ts` and `src/plugin.ts`, start an `app` or the `cli`; nothing else imports them. */
@@ -22,12 +24,14 @@ const arrows = {
   kube: ['api', 'engine'],
   tls: ['api', 'engine', 'kube'],
   telemetry: ['api', 'engine'],
-  operator: ['api', 'engine', 'kube', 'tls', 'telemetry'],
+  operator: ['api', 'engine', 'kube', 'tls', 'telemetry', 'metric-sources'],
   admission: ['api', 'engine', 'schema', 'kube', 'tls', 'telemetry'],
-  'metric-sources': ['api', 'engine'],
+  'metric-sources': ['api', 'engine', 'schema', 'kube'],
   view: ['api', 'engine'],
-  cli: ['api', 'engine', 'schema', 'schedule', 'kube', 'view'],
-  app: ['api', 'engine', 'schedule', 'kube', 'tls', 'telemetry', 'operator', 'admission'],
+  // The page, which runs in a browser: of view it may only use types, because nothing else of ours is there.
+  dashboard: ['view'],
+  cli: ['api', 'engine', 'schema', 'schedule', 'kube', 'view', 'metric-sources', 'dashboard'],
+  app: ['api', 'engine', 'schedule', 'kube', 'tls', 'telemetry', 'operator', 'admission', 'metric-sources'],
 };
 
 const rooms = Object.keys(arrows);
@@ -160,6 +164,36 @@ export default tseslint.config(
               regex: '^(\\.\\./)+sandbox/',
               message: 'Import the embedded cluster by its name: @tranche/sandbox (sandbox/package.json, "exports").',
             },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['src/dashboard/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(node:|\\.\\./)',
+              allowTypeImports: true,
+              message: 'The browser has only the modules of this folder, and lit-html.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['src/cli/*/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^\\.\\./\\.\\./dashboard/', allowTypeImports: true, message: 'The page runs in a browser.' },
           ],
         },
       ],

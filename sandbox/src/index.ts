@@ -11,6 +11,8 @@ import { listen } from './server/https.ts';
 import { kubeconfigText } from './server/kubeconfig.ts';
 import { collectionOf } from './core/resources.ts';
 import { newUid, timestamp } from './core/names.ts';
+import { startMetricsApi } from './serving/metrics-api.ts';
+import { Serving } from './serving/index.ts';
 import type { User } from './core/types.ts';
 
 export interface SandboxOptions {
@@ -26,6 +28,14 @@ export interface SandboxOptions {
   resolveService?: ResolveService;
   /** Webhooks in this process. */
   inProcess?: readonly InProcessWebhook[];
+  /** Serve the ports of Pods (README.md, "Pods that serve"). Default false. */
+  serve?: boolean;
+  /** False: Pods that serve share 127.0.0.1, as they do on a machine that has no other loopback address. */
+  ownAddresses?: boolean;
+  /** Serve metrics.k8s.io. Default false. */
+  metricsApi?: boolean;
+  /** Told what the user should know. Default: nobody. */
+  say?: (text: string) => void;
   /** Options for controllers and kubelet that differ from the defaults. */
   controllers?: Pick<ControllersOptions, 'verbose' | 'jitter' | 'stopMs' | 'onError'>;
 }
@@ -46,6 +56,10 @@ export async function startSandbox({
   nodes,
   resolveService,
   inProcess,
+  serve = false,
+  ownAddresses = true,
+  metricsApi = false,
+  say = () => undefined,
   controllers: manner = {},
 }: SandboxOptions = {}): Promise<Sandbox> {
   const clock = realClock;
@@ -56,6 +70,8 @@ export async function startSandbox({
   const url = `https://127.0.0.1:${server.port}`;
   bootstrap(cluster);
   const stopAggregation = startAggregation(cluster.client(), clock);
+  const serving = serve ? await Serving.start({ clock, say, ownAddresses }) : undefined;
+  if (metricsApi) startMetricsApi(cluster, serving);
   const controllers = new Controllers({
     clock,
     store: cluster.store,
@@ -64,6 +80,7 @@ export async function startSandbox({
     caBundle: authority.certificate,
     readyMs,
     nodes,
+    serving,
     ...manner,
   });
   await controllers.start();
@@ -77,6 +94,7 @@ export async function startSandbox({
       controllers.stop();
       stopAggregation();
       cluster.close();
+      await serving?.close();
       await server.close();
       kept?.close();
     },

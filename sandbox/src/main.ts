@@ -1,4 +1,4 @@
-// `npm run sandbox -- --port 6443 --kubeconfig FILE [--ready-ms 300] [--data FOLDER]`: the embedded cluster as a program.
+// `npm run sandbox -- --port 6443 --kubeconfig FILE [--ready-ms 300] [--data FOLDER] [--serve] [--metrics-api]`: the embedded cluster as a program.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { DataError } from './data.ts';
@@ -13,14 +13,16 @@ const write = BY_MAKE
       port: 'PORT',
       freePort: 'PORT=0',
       second: 'make sandbox PORT=0 SANDBOX_KUBECONFIG=FILE',
-      usage: 'make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE] [ARGS="--ready-ms 300 --data FOLDER"]',
+      usage:
+        'make sandbox [PORT=6443] [SANDBOX_KUBECONFIG=FILE] [ARGS="--ready-ms 300 --data FOLDER --serve --metrics-api"]',
     }
   : {
       kubeconfig: '--kubeconfig FILE',
       port: '--port',
       freePort: '--port 0',
       second: 'npm run sandbox -- --port 0 --kubeconfig FILE',
-      usage: 'npm run sandbox -- --kubeconfig FILE [--port 6443] [--ready-ms 300] [--data FOLDER]',
+      usage:
+        'npm run sandbox -- --kubeconfig FILE [--port 6443] [--ready-ms 300] [--data FOLDER] [--serve] [--metrics-api]',
     };
 
 class UserError extends Error {}
@@ -31,6 +33,8 @@ interface Arguments {
   port: number;
   readyMs: number;
   data: string | undefined;
+  serve: boolean;
+  metricsApi: boolean;
 }
 
 function readArguments(args: string[]): Arguments {
@@ -43,6 +47,8 @@ function readArguments(args: string[]): Arguments {
         port: { type: 'string', default: '6443' },
         'ready-ms': { type: 'string', default: '300' },
         data: { type: 'string' },
+        serve: { type: 'boolean', default: false },
+        'metrics-api': { type: 'boolean', default: false },
       },
     }));
   } catch (error) {
@@ -57,6 +63,8 @@ function readArguments(args: string[]): Arguments {
     port: readNumber(write.port, values.port, 0, 65535),
     readyMs: readNumber('--ready-ms', values['ready-ms'], 0, 3_600_000),
     data: values.data as string | undefined,
+    serve: values.serve === true,
+    metricsApi: values['metrics-api'] === true,
   };
 }
 
@@ -66,10 +74,12 @@ function readNumber(name: string, text: unknown, min: number, max: number): numb
   throw new UserError(`invalid ${name} ${JSON.stringify(text)}: must be a whole number from ${min} to ${max}`);
 }
 
-async function start({ kubeconfig, port, readyMs, data }: Arguments): Promise<Sandbox> {
+async function start({ kubeconfig, data, ...options }: Arguments): Promise<Sandbox> {
   await refuseKubeconfigInUse(kubeconfig);
+  const { port } = options;
+  const say = (text: string): void => console.error(`sandbox: ${text}`);
   try {
-    return await startSandbox({ port, readyMs, ...(data ? { data } : {}) });
+    return await startSandbox({ ...options, say, ...(data ? { data } : {}) });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (error instanceof DataError) throw new UserError(error.message);

@@ -1,21 +1,26 @@
 // The express app with three routes. A review always gets a review as response. Other requests get a 4xx response.
+import type { OutgoingHttpHeaders } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
+import { groupOf, type Resource } from '../api/resources.ts';
 import type { Clock } from '../kube/api.ts';
 import { realClock } from '../kube/clock.ts';
 import { parseReviewWithoutManagedFields } from '../kube/without-managed-fields.ts';
 import { silent } from '../kube/log.ts';
 import { readBody, UnreadBody } from './body.ts';
 import { convertReview } from './webhooks/conversion.ts';
-import { mutateDeployment, validateScaleToZero } from './webhooks/workload.ts';
+import { mutateWorkload, validateScaleToZero } from './webhooks/workload.ts';
 import type { AdmissionDeps } from './deps.ts';
 import { readHead } from './head.ts';
 import { BadRequest, parseJson } from './json.ts';
 import { Lane } from './lane.ts';
-import { peerFlaw } from './peer.ts';
+import { clientOf, peerFlaw, type Client } from './peer.ts';
 import { validatePolicyRequest } from './webhooks/policy.ts';
+import { PROVIDERS } from '../engine/traffic/registry.ts';
+import { KINDS } from '../engine/workload/registry.ts';
 import { pass, readReview, writeReview, type Answer } from './review.ts';
 import { validateReplicaSet } from './webhooks/replicaset.ts';
+import { reviewRoute } from './webhooks/route.ts';
 import { mutateRollout, validateRolloutRequest } from './webhooks/rollout.ts';
 import type { AdmissionRequest } from './shapes.ts';
 import { reasonFor, writeUnjudged, type Cause } from './unjudged.ts';
@@ -62,14 +67,21 @@ export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, 
   return app;
 }
 
+/** The same handler for all kinds of a registry. */
+const ofAll = (kinds: readonly { readonly resource: Resource }[], webhook: Webhook): Record<string, Webhook> =>
+  Object.fromEntries(kinds.map(({ resource }) => [`${groupOf(resource.apiVersion)}/${resource.kind}`, webhook]));
+
+const ofRoutes = ofAll(PROVIDERS, reviewRoute);
+
 /** The handler of each webhook for a parsed body. Throws BadRequest. */
 export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'validate' | 'convert', Handler>> => ({
-  mutate: admission({ 'apps/Deployment': mutateDeployment, [`${GROUP}/Rollout`]: mutateRollout }, deps),
+  mutate: admission({ ...ofAll(KINDS, mutateWorkload), ...ofRoutes, [`${GROUP}/Rollout`]: mutateRollout }, deps),
   validate: admission(
     {
       [`${GROUP}/Rollout`]: validateRolloutRequest,
       [`${OWN_GROUP}/ReleasePolicy`]: validatePolicyRequest,
-      'apps/Deployment': validateScaleToZero,
+      ...ofAll(KINDS, validateScaleToZero),
+      ...ofRoutes,
       'autoscaling/Scale': (request, own) =>
         request.resource?.resource === 'replicasets'
           ? validateReplicaSet(request, own)
@@ -88,12 +100,13 @@ export const parseBody = (webhook: string, bytes: Uint8Array): unknown =>
 /** Objects of other kinds pass unchanged. */
 const admission =
   (webhooks: Readonly<Record<string, Webhook>>, deps: AdmissionDeps): Handler =>
-  async (body) => {
+  (body) => {
     const request = readReview(body);
     const kind = `${request.kind.group}/${request.kind.kind}`;
     const webhook = Object.hasOwn(webhooks, kind) ? webhooks[kind] : undefined;
-    const result = webhook === undefined ? pass : await webhook(request, deps);
-    return { verdict: result.verdict, review: writeReview(request.uid, result) };
+    const result = webhook === undefined ? pass : webhook(request, deps);
+    const reply = (one: Answer): Reply => ({ verdict: one.verdict, review: writeReview(request.uid, one) });
+    return result instanceof Promise ? result.then(reply) : reply(result);
   };
 
 /** Checks the common header value first, because parsing is slower. */
@@ -139,11 +152,12 @@ const answer = (route: Route): RequestHandler => {
         reply = unjudged(error, inbound, route);
       }
       verdict = reply.verdict;
-      // Checked after the work: otherwise a connection that was busy when the server started to close would stay open.
-      if (isDraining()) response.set('Connection', 'close');
       // Not response.json(), which takes 5 µs more (measured) for charsets, caches and methods.
       const text = JSON.stringify(reply.review);
-      response.writeHead(200, { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(text) }).end(text);
+      const headers: OutgoingHttpHeaders = { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(text) };
+      // Checked after the work: otherwise a connection that was busy when the server started to close would stay open.
+      if (isDraining()) headers['Connection'] = 'close';
+      response.writeHead(200, headers).end(text);
       if (!request.readableEnded) hangUp(request, clock);
     } catch (error) {
       if (error instanceof BadRequest) verdict = 'BadRequest';
@@ -169,14 +183,18 @@ interface Inbound {
 
 async function handleBody(
   request: Request,
-  { webhook, handler, lane, clock }: Route,
+  { webhook, handler, deps, lane, clock }: Route,
   inbound: Inbound,
 ): Promise<Reply> {
   if (!isJson(request)) throw new BadRequest('the body must be application/json', 415);
-  const { bytes, large, release } = await readBody(request, lane, clock);
+  // Asked for a large body only. The address of a closed connection is not known any more.
+  let known: Client | undefined;
+  const client = (): Client => (known ??= clientOf(request.socket, deps.peers?.()));
+  const { bytes, large, release } = await readBody(request, { lane, clock, client });
   Object.assign(inbound, { bytes, release } satisfies Inbound);
   if (bytes.length === 0) throw new BadRequest('the body is empty');
-  const body = large ? await lane.turn(() => parseBody(webhook, bytes)) : parseBody(webhook, bytes);
+  const parse = (): unknown => parseBody(webhook, bytes);
+  const body = large ? await lane.turn(client(), bytes.length, parse) : parse();
   return handler(body);
 }
 
@@ -186,7 +204,13 @@ class TooLate extends Error {}
 function inTime<T>(work: Promise<T>, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(ANSWER_MS, () => reject(new TooLate()));
-    work.finally(cancel).then(resolve, reject);
+    const end =
+      <R>(settle: (result: R) => void) =>
+      (result: R): void => {
+        cancel();
+        settle(result);
+      };
+    work.then(end(resolve), end(reject));
   });
 }
 

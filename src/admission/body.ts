@@ -4,6 +4,7 @@ import type { Clock } from '../kube/api.ts';
 import { readHead } from './head.ts';
 import { BadRequest } from './json.ts';
 import type { Lane } from './lane.ts';
+import type { Client } from './peer.ts';
 
 /**
  * An API server accepts requests of 3 MiB and stores at most 2 MiB in etcd. Its JSON encodes one byte as up to six ("<" as \u003c). So the two
@@ -41,7 +42,10 @@ export interface Body {
 }
 
 /** Throws BadRequest and UnreadBody. The rest of the body is not read then. */
-export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Promise<Body> {
+export function readBody(
+  request: IncomingMessage,
+  { lane, clock, client }: { readonly lane: Lane; readonly clock: Clock; readonly client: () => Client },
+): Promise<Body> {
   // No compression, because a small body could expand to a large one.
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw new BadRequest('the body must not be compressed', 415);
@@ -59,7 +63,7 @@ export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Pr
       request.off('data', take).off('end', done).off('close', brokenOff);
     };
     const release = (): void => {
-      if (reserved > 0) lane.leave(reserved);
+      if (reserved > 0) lane.leave(client(), reserved);
       reserved = 0;
     };
     const giveUp = (why: Unread): void => {
@@ -73,7 +77,7 @@ export function readBody(request: IncomingMessage, lane: Lane, clock: Clock): Pr
     const waitForRoom = (bytes: number): void => {
       if (readHead(joined(chunks)) === undefined) return giveUp('NoReview');
       request.pause();
-      void lane.enter(bytes).then((may) => {
+      void lane.enter(client(), bytes).then((may) => {
         if (may) reserved = bytes;
         if (over) return release();
         if (!may) return giveUp('Busy');

@@ -16,7 +16,7 @@ export function decide<F extends Facts>(
   if (needs === undefined) return answerOf(decision, deps);
   const go = (answers: Answers): Answer | Promise<Answer> =>
     decide(admit, { ...facts, answers: { ...facts.answers, ...answers } }, deps, namespace);
-  const answers = ask(needs, facts.by, deps, namespace);
+  const answers = ask(needs, facts, deps, namespace);
   return answers instanceof Promise ? answers.then(go) : go(answers);
 }
 
@@ -30,10 +30,22 @@ export function answerOf(decision: AdmissionDecision, deps: AdmissionDeps): Answ
   return { verdict, ...(patch && { patch }), ...(warnings && { warnings }) };
 }
 
-function ask(needs: Needs, by: Requester, deps: AdmissionDeps, namespace: string): Answers | Promise<Answers> {
+function ask(needs: Needs, { by, answers }: Facts, deps: AdmissionDeps, namespace: string): Answers | Promise<Answers> {
   if (needs.access !== undefined) return askAccess(needs.access, by, deps);
-  if (needs.deployment !== undefined) {
-    return settled(deps.readDeployment?.(namespace, needs.deployment), (deployment) => ({ deployment }));
+  if (needs.workload !== undefined) {
+    const { kind, name } = needs.workload;
+    return settled(deps.readWorkload?.(kind, namespace, name), (workload) => ({ workload }));
+  }
+  const { rights, routed } = needs;
+  if (rights !== undefined) {
+    // Without a way to check them, RBAC of Rollouts alone decides.
+    const asked = deps.lacking?.(rights, by, namespace);
+    return asked === undefined ? { rights: [] } : asked.then((lacking) => ({ rights: lacking }));
+  }
+  if (routed !== undefined) {
+    // With the question about the rights, this is one question of the namespace.
+    const isCounted = answers.rights !== undefined;
+    return settled(deps.readRouted?.(routed, namespace, isCounted), (found) => ({ routed: found }));
   }
   return settled(deps.ownerOfReplicaSet?.(namespace, needs.ownerOf ?? ''), (owner) => ({ owner }));
 }

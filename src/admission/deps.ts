@@ -1,11 +1,14 @@
 // The dependencies of the admission server: lookups in the caches, the operator's user, and reports.
 import type { ReleasePolicy } from '../api/policy.ts';
-import type { Deployment, Rollout } from '../api/types.ts';
-import type { Decided, PolicyReport } from '../engine/admit/decision.ts';
+import type { Deployment, Rollout, Workload } from '../api/types.ts';
+import type { Decided, PolicyReport, Requester } from '../engine/admit/decision.ts';
+import type { Right, RoutedObjects } from '../engine/admit/routing.ts';
+import type { TrafficAsk } from '../engine/traffic/facts.ts';
 import type { Labels } from '../engine/policy/policy.ts';
 import type { Calendar } from '../engine/policy/windows.ts';
 import type { Sampling } from '../engine/trace/trace.ts';
 import type { Violation } from '../engine/validate/violation.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
 import type { Logger } from '../kube/log.ts';
 import type { PeerCheck } from './peer.ts';
 
@@ -19,10 +22,10 @@ export interface KeyPair {
 
 /** The dependencies for policies. All lookups use caches. */
 export interface PolicyDeps {
-  /** Policies that select a Deployment in the namespace with any of these label sets. Without label sets, policies that select the namespace. */
+  /** Policies that select a workload in the namespace with any of these label sets. Without label sets, policies that select the namespace. */
   readonly policiesFor: (namespace: string, workloadLabels: readonly Labels[]) => readonly ReleasePolicy[];
-  /** Number of Deployments in the namespace with a release in progress, except this one. */
-  readonly inFlight: (namespace: string, except: string) => number;
+  /** Number of workloads in the namespace with a release in progress, except this one. */
+  readonly inFlight: (namespace: string, except: string, kind: WorkloadKind) => number;
   readonly calendar: Calendar;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -51,15 +54,26 @@ export interface AdmissionDeps {
   /** Why changes in a namespace are not held. Without it, the webhooks select all namespaces. */
   readonly unreached?: (namespace: string) => Violation | undefined;
   /** The Rollout that governs this workload: the oldest that names it. From the cache. */
-  readonly rolloutFor: (namespace: string, kind: string, name: string) => Rollout | undefined;
-  /** From the cache, which may contain only Deployments that Rollouts name. */
-  readonly deploymentFor: (namespace: string, name: string) => Deployment | undefined;
+  readonly rolloutFor: (namespace: string, kind: WorkloadKind, name: string) => Rollout | undefined;
+  /** From the cache, which may contain only workloads that Rollouts name. */
+  readonly workloadFor: (kind: WorkloadKind, namespace: string, name: string) => Workload | undefined;
   /** Deployments in the namespace with a release in progress. From the cache. */
   readonly heldIn?: (namespace: string) => readonly Deployment[];
   /** From the API server. Undefined if it does not exist. Rejects on a timeout. */
-  readonly readDeployment?: (namespace: string, name: string) => Promise<Deployment | undefined>;
+  readonly readWorkload?: (kind: WorkloadKind, namespace: string, name: string) => Promise<Workload | undefined>;
   /** Name of the Deployment that controls this ReplicaSet, from the API server. Rejects on a timeout. */
   readonly ownerOfReplicaSet?: (namespace: string, name: string) => Promise<string | undefined>;
+  /** The installation changes routes. */
+  readonly gatewayApi?: boolean;
+  /** Rollouts in the namespace that route the route or the Service of this one, and this one. From the cache. */
+  readonly routersOf?: (rollout: Rollout) => readonly Rollout[];
+  /** The rights that the requester does not have, from the API server. Rejects on a timeout. */
+  readonly lacking?: (rights: readonly Right[], by: Requester, namespace: string) => Promise<readonly Violation[]>;
+  /**
+   * What a Rollout routes requests with, from the API server. Rejects on a timeout, and if the namespace has caused too many questions, unless this
+   * one `isCounted` already.
+   */
+  readonly readRouted?: (names: TrafficAsk, namespace: string, isCounted: boolean) => Promise<RoutedObjects>;
   /** Checks the verb takeover at the API server. Without it, nobody can take over. */
   readonly authorizeTakeover?: (approval: Approval) => Promise<readonly Violation[]>;
   /** Checks the verb approve at the API server. Without it, users who can write the status can approve. */

@@ -27,7 +27,7 @@ function policiesOf(namespace: string, { policy }: AdmissionDeps): Policies | un
   if (policy === undefined) return undefined;
   return {
     matching: (workloadLabels) => policy.policiesFor(namespace, workloadLabels),
-    inFlight: (except) => policy.inFlight(namespace, except),
+    inFlight: (except, kind) => policy.inFlight(namespace, except, kind),
     calendar: policy.calendar,
     now: policy.now(),
   };

@@ -1,4 +1,4 @@
-// Checks the client certificate of a caller, if a CA for API servers is configured.
+// Tells who calls: checks the client certificate of a caller, if a CA for API servers is configured.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
@@ -21,3 +21,19 @@ export function peerFlaw(socket: Socket, check: PeerCheck | undefined): string |
   if (check.names.length === 0 || (typeof name === 'string' && check.names.includes(name))) return undefined;
   return 'the common name of the client certificate is not one of --webhook-client-names';
 }
+
+/** The sender of a request: an API server that has proved it, or an address. */
+export interface Client {
+  /** Equal for requests of the same client. */
+  readonly key: string;
+  /** It has shown the client certificate of an API server. */
+  readonly verified: boolean;
+}
+
+const VERIFIED: Client = { key: 'API server', verified: true };
+
+/** Without a certificate, clients are told apart by their addresses. */
+export const clientOf = (socket: Socket, check: PeerCheck | undefined): Client =>
+  check !== undefined && peerFlaw(socket, check) === undefined
+    ? VERIFIED
+    : { key: socket.remoteAddress ?? '', verified: false };

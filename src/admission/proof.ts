@@ -2,9 +2,11 @@
 // status, or a request to the API server. A forger does not know the uid of an object that they cannot read.
 import type { KubeObject, Rollout } from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
+import { groupOf } from '../api/resources.ts';
+import { kindIn } from '../engine/workload/registry.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import { findObject } from '../kube/get.ts';
-import { DEPLOYMENTS } from '../api/resources.ts';
 import { sleep } from '../kube/clock.ts';
 import { isOlder } from '../kube/versions.ts';
 
@@ -14,7 +16,7 @@ export interface ProofDeps {
   /** Client certificates are checked, so every review is from an API server. */
   readonly verified: boolean;
   readonly rollout: (namespace: string, name: string) => Rollout | undefined;
-  readonly deployment: (namespace: string, name: string) => KubeObject | undefined;
+  readonly workload: (kind: WorkloadKind, namespace: string, name: string) => KubeObject | undefined;
 }
 
 /** Rate limit for each namespace: this burst, and one more after each refill time. */
@@ -31,27 +33,36 @@ export class Proof {
   private readonly deps: ProofDeps;
   private readonly reports: Rate;
   private readonly questions: Rate;
+  private readonly looks: Rate;
 
   constructor(deps: ProofDeps) {
     this.deps = deps;
     this.reports = new Rate(deps.clock);
     this.questions = new Rate(deps.clock);
+    this.looks = new Rate(deps.clock);
   }
 
   /**
-   * Resolves with true if the review's object exists with this uid. A Deployment that no Rollout names is not in the cache and costs one GET.
+   * Resolves with true if the review's object exists with this uid. A workload that no Rollout names is not in the cache and costs one GET.
    */
-  async mayReport({ kind, metadata: { namespace = '', name, uid } }: KubeObject): Promise<boolean> {
+  async mayReport({ apiVersion, kind, metadata: { namespace = '', name, uid } }: KubeObject): Promise<boolean> {
     if (this.deps.verified) return true;
     if (!uid || ![namespace, name].every((one) => NAME.test(one)) || !this.reports.take(namespace)) return false;
-    const cached = kind === 'Rollout' ? this.deps.rollout(namespace, name) : this.deps.deployment(namespace, name);
-    if (cached !== undefined || kind !== 'Deployment') return cached?.metadata.uid === uid;
+    const of = kindIn(groupOf(apiVersion), kind);
+    const cached =
+      kind === 'Rollout' ? this.deps.rollout(namespace, name) : of && this.deps.workload(of, namespace, name);
+    if (cached !== undefined || of === undefined) return cached?.metadata.uid === uid;
     try {
       const signal = AbortSignal.timeout(LOOK_UP_TIMEOUT_MS);
-      return (await findObject(this.deps.api, DEPLOYMENTS, { namespace, name, uid, signal })) !== undefined;
+      return (await findObject(this.deps.api, of.resource, { namespace, name, uid, signal })) !== undefined;
     } catch {
       return false;
     }
+  }
+
+  /** True if the API server may be asked about the routes of a Rollout in this namespace, which may not exist yet. */
+  mayLook(namespace: string): boolean {
+    return this.deps.verified || (NAME.test(namespace) && this.looks.take(namespace));
   }
 
   /**

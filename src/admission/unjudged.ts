@@ -2,6 +2,9 @@
 // error the failurePolicy would decide, which accepts most requests.
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import { isMarkedAsOurs } from '../engine/admit/edit.ts';
+import { groupOf, HTTP_ROUTES } from '../api/resources.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
+import { kindIn, KINDS } from '../engine/workload/registry.ts';
 import type { AdmissionDeps } from './deps.ts';
 import type { About, Head } from './head.ts';
 import { writeReview, type Answer } from './review.ts';
@@ -55,18 +58,25 @@ export function writeUnjudged({ review, about }: Head, cause: Cause, detail: str
 /**
  * True if the request may concern a release or a policy, or if that is unknown. False only for:
  * - a ReplicaSet in a namespace without a release in progress,
- * - a Deployment or its scale without a Rollout, label or record, in a namespace without policies,
- * - a deletion of a Rollout in a namespace without policies.
+ * - a workload or its scale without a Rollout, label or record, in a namespace without policies,
+ * - a deletion of a Rollout in a namespace without policies,
+ * - a route: stored as it was written, it is the user's own, and the operator changes it again.
  */
 export function mayMatter({ group, kind, namespace, name, operation }: About, deps: AdmissionDeps): boolean {
   try {
+    if (group === groupOf(HTTP_ROUTES.apiVersion)) return false;
     if (deps.notReady() !== undefined) return true;
     const ruled = (deps.policy?.policiesFor(namespace, []) ?? []).length > 0;
     if (group === GROUP || group === OWN_GROUP) return ruled || operation !== 'DELETE';
     if (group === 'apps' && kind === 'ReplicaSet') return (deps.heldIn?.(namespace) ?? []).length > 0;
-    if (!(group === 'apps' && kind === 'Deployment') && !(group === 'autoscaling' && kind === 'Scale')) return true;
-    const marked = isMarkedAsOurs(deps.deploymentFor(namespace, name)?.metadata);
-    return ruled || marked || deps.rolloutFor(namespace, 'Deployment', name) !== undefined;
+    // The head of a review does not say whose scale it is.
+    const kinds =
+      group === 'autoscaling' && kind === 'Scale' ? KINDS : [kindIn(group, kind)].filter((one) => one !== undefined);
+    if (kinds.length === 0) return true;
+    const matters = (one: WorkloadKind): boolean =>
+      isMarkedAsOurs(deps.workloadFor(one, namespace, name)?.metadata) ||
+      deps.rolloutFor(namespace, one, name) !== undefined;
+    return ruled || kinds.some(matters);
   } catch {
     return true;
   }

@@ -4,13 +4,13 @@
 export const GROUP = 'rollouts.kruise.io';
 /** The resource name for kubectl. If the CRD of Argo Rollouts is installed too, the short name `rollouts` may mean that one. */
 export const ROLLOUT_RESOURCE = 'rollouts.rollouts.kruise.io';
-/** Label on an enrolled Deployment; its value is `deployment`. The webhook and the operator select Deployments by it. */
+/** Label on an enrolled workload; its value is the kind, such as `deployment`. The webhook and the operator select workloads by it. */
 export const WORKLOAD_TYPE = 'rollouts.kruise.io/workload-type';
-/** Annotation `{"rolloutName":"<name>"}` on a Deployment in a release. */
+/** Annotation `{"rolloutName":"<name>"}` on a workload in a release. */
 export const IN_PROGRESSING = 'rollouts.kruise.io/in-progressing';
-/** Label on a Deployment in a release: pod-template-hash of the stable ReplicaSet. */
+/** Label on a workload in a release: the revision of its stable version, such as the pod-template-hash of a ReplicaSet. */
 export const STABLE_REVISION = 'rollouts.kruise.io/stable-revision';
-/** Id of the release: a label on the Deployment and on the Pods of a batch. Users may set it as a label or annotation on the Deployment. */
+/** Id of the release: a label on the workload and on the Pods of a batch. Users may set it as a label or annotation on the workload. */
 export const ROLLOUT_ID = 'rollouts.kruise.io/rollout-id';
 /** Label on the Pods of a batch: the number of the step that created the Pod, from 1. */
 export const ROLLOUT_BATCH_ID = 'rollouts.kruise.io/rollout-batch-id';
@@ -20,7 +20,7 @@ export const ROLLING_STYLE = 'rollouts.kruise.io/rolling-style';
 export const TRAFFIC_ROUTING = 'rollouts.kruise.io/trafficrouting';
 /** Annotation on the Rollout: digest of the step plan. */
 export const PLAN_HASH = 'rollouts.kruise.io/hash';
-/** Finalizer on a Rollout, so that its Deployment is given back before the Rollout is deleted. */
+/** Finalizer on a Rollout, so that its workload is given back before the Rollout is deleted. */
 export const ROLLOUT_FINALIZER = 'rollouts.kruise.io/rollout';
 
 /** Keys that OpenKruise's controllers set on a Deployment during a release. The program reads them to take the release over. */
@@ -30,8 +30,12 @@ export const KRUISE_STRATEGY = 'rollouts.kruise.io/deployment-strategy';
 export const KRUISE_EXTRA_STATUS = 'rollouts.kruise.io/deployment-extra-status';
 /** Annotation, JSON: the user's settings during a blue-green release. */
 export const KRUISE_ORIGINAL_STRATEGY = 'rollouts.kruise.io/original-deployment-strategy';
-/** Annotation, JSON: the BatchRelease that controls the Deployment. */
+/** Annotation, JSON: the BatchRelease that controls the workload. */
 export const KRUISE_CONTROL_INFO = 'batchrelease.rollouts.kruise.io/control-info';
+/** Annotations on a DaemonSet: its versions, the Pods that keep the old one, and the type of the update strategy, which is OnDelete meanwhile. */
+export const KRUISE_DAEMON_REVISION = 'rollouts.kruise.io/daemonset-revision';
+export const KRUISE_DAEMON_CONTROL = 'rollouts.kruise.io/daemonset-advanced-control';
+export const KRUISE_DAEMON_STRATEGY = 'rollouts.kruise.io/daemonset-original-update-strategy';
 /** Label: OpenKruise's advanced Deployment controller scales the ReplicaSets. */
 export const KRUISE_ADVANCED = 'rollouts.kruise.io/controlled-by-advanced-deployment-controller';
 /** Label on the extra Deployment of a canary release: the name of the Deployment that is released. */
@@ -41,18 +45,24 @@ export const KRUISE_BATCH_FINALIZER = 'rollouts.kruise.io/batch-release-finalize
 
 /** The keys of Tranche. */
 export const OWN_GROUP = 'tranche.dev';
-/** Annotation on a held Deployment: JSON {@link import('./types.ts').Held}, the user's settings and the digest of the stable template. */
+/** Annotation on a held workload: JSON, of a Deployment {@link import('./types.ts').Held}, the user's settings and the digest of the stable template. */
 export const HELD = 'tranche.dev/held';
-/** Annotation on a held Deployment: a merge patch that gives it back as its user wrote it, for use when Tranche does not run. */
+/**
+ * Label on a route that carries legs of a release, and on the Services of these legs: the Rollout's name, truncated to the length of a label. Such a
+ * route has the annotation tranche.dev/held too: JSON {@link import('../engine/traffic/split.ts').RouteRecord}. Annotation on a held workload while
+ * routes treat its versions differently: `Apart` or `Shared`.
+ */
+export const TRAFFIC = 'tranche.dev/traffic';
+/** Annotation on a held workload: a merge patch that gives it back as its user wrote it, for use when Tranche does not run. */
 export const GIVE_BACK = 'tranche.dev/give-back';
-/** Label on the ControllerRevision that keeps the stable template during a release: the Deployment's name, truncated to the length of a label. */
+/** Label on the ControllerRevision that keeps the stable template during a release: the workload's name, truncated to the length of a label. */
 export const STABLE_OF = 'tranche.dev/stable-of';
 /**
- * Annotation on a Deployment, JSON: the field managers that owned the borrowed fields before the hold, until they own them again. Only the
+ * Annotation on a workload, JSON: the field managers that owned the borrowed fields before the hold, until they own them again. Only the
  * webhook and the operator write it. A forged value has no more effect than an edit of metadata.managedFields.
  */
 export const FIELD_OWNERS = 'tranche.dev/field-owners';
-/** Annotation on a Deployment: the user who changed the template. The webhook sets it from the username of the review. */
+/** Annotation on a workload: the user who changed the template. The webhook sets it from the username of the review. */
 export const CHANGED_BY = 'tranche.dev/changed-by';
 /** Annotation on a Rollout: `Release` (default) | `Batches` | `Native`: the effect of `kubectl rollout restart`. */
 export const ON_RESTART = 'tranche.dev/on-restart';
@@ -75,7 +85,15 @@ export const TRIM = 'tranche.dev/trim';
 /** Annotation on a converted Rollout: JSON of the fields that the other version cannot express. */
 export const CONVERSION = 'tranche.dev/conversion';
 
+/** Label `true` on a ClusterRole: the operator gets its rules too, to read the objects of the check `condition`. */
+export const AGGREGATE_TO_CONDITIONS = 'tranche.dev/aggregate-to-conditions';
+/** Folder of the tokens that the chart mounts for MetricSources. Who writes a MetricSource must not be able to send other files somewhere. */
+export const TOKEN_FOLDER = '/var/run/secrets/tranche.dev/';
+
 /** Keys of Kubernetes. */
+/** Labels on EndpointSlices: the name of the Service, and what made them. */
+export const SERVICE_NAME = 'kubernetes.io/service-name';
+export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 /** Kubernetes' label on Pods of StatefulSets and DaemonSets: the name of their ControllerRevision. */
 export const CONTROLLER_REVISION_HASH = 'controller-revision-hash';
 export const POD_TEMPLATE_HASH = 'pod-template-hash';

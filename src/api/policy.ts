@@ -10,13 +10,14 @@ export interface ReleasePolicy extends KubeObject {
 }
 
 export interface ReleasePolicySpec {
-  /** Absent or empty = all Deployments. */
+  /** Absent or empty = all workloads. */
   readonly match?: { readonly namespaceSelector?: LabelSelector; readonly workloadSelector?: LabelSelector };
   /** Default Deny. */
   readonly enforcement?: Enforcement;
   readonly requireRollout?: boolean;
   readonly steps?: StepRules;
   readonly approval?: ApprovalRules;
+  readonly analysis?: AnalysisRules;
   readonly windows?: WindowRules;
   /** Maximum number of releases in one namespace. */
   readonly maxConcurrentReleases?: number;
@@ -49,6 +50,19 @@ export interface ApprovalRules {
   readonly exemptRestarts?: boolean;
 }
 
+export type CheckKind = 'Ratio' | 'Value' | 'Pods' | 'Condition';
+
+export interface AnalysisRules {
+  /** Names of MetricSources, or `kubernetes`. A check without source counts as `default`, or as `kubernetes` if it reads an API of Kubernetes. */
+  readonly sources?: readonly string[];
+  /** A Rollout must have at least one check of each kind. */
+  readonly required?: readonly CheckKind[];
+  /** How long the checks must watch each step, unless it waits for approval. A timed pause counts. A last step that updates all Pods does not count. */
+  readonly minSeconds?: number;
+  /** Who may let a release continue although a check is Worse. Absent = who may approve. Empty = nobody. */
+  readonly override?: { readonly users?: readonly string[]; readonly groups?: readonly string[] };
+}
+
 /** A window opens at each time of the cron schedule (five fields), and stays open for a number of seconds. */
 export interface Window {
   readonly schedule: string;
@@ -65,7 +79,7 @@ export interface WindowRules {
 
 export interface ReleasePolicyStatus {
   readonly observedGeneration?: number;
-  /** Number of enrolled Deployments that the policy matches, and of their Rollouts. */
+  /** Number of enrolled workloads of all kinds that the policy matches, and of their Rollouts. */
   readonly matchedDeployments?: number;
   readonly matchedRollouts?: number;
   /** The last ten refusals, newest first. */
@@ -88,7 +102,7 @@ export interface BrokenGlass {
   readonly time: string;
   /** Names of the policies that this exempts from: those whose breakGlass groups contained the user. */
   readonly policies: readonly string[];
-  /** The release that this applies to: its id, the Deployment's uid, and the digests of its new and stable templates. */
+  /** The release that this applies to: its id, the workload's uid, and the digests of its new and stable templates. */
   readonly rolloutID?: RolloutId;
   readonly uid?: string;
   readonly template?: string;

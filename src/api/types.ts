@@ -1,4 +1,6 @@
 // Types of Kubernetes objects and Rollouts as raw JSON. They have only the fields that the program reads; unknown fields are preserved.
+import type { AnalysisCheck, CheckStatus, StepAnalysis, Verdict } from './analysis.ts';
+import type { HeaderModifier, HttpMatch, TrafficRouting, TrafficStatus } from './traffic.ts';
 
 declare const brand: unique symbol;
 
@@ -120,8 +122,30 @@ export interface StatefulSet extends Workload {
     readonly ordinals?: { readonly start?: number };
   };
   readonly status?: Workload['status'] & {
-    /** Name of the ControllerRevision of the current template. */
+    /** Name of the ControllerRevision of the template. */
     readonly updateRevision?: string;
+    /** Name of the ControllerRevision that new Pods below the partition get. It follows when all Pods are updated and ready. */
+    readonly currentRevision?: string;
+  };
+}
+
+export interface DaemonSet extends Workload {
+  readonly spec: Workload['spec'] & {
+    readonly updateStrategy?: {
+      readonly type?: string;
+      readonly rollingUpdate?: { readonly maxUnavailable?: IntOrString; readonly maxSurge?: IntOrString };
+    };
+  };
+  readonly status?: Workload['status'] & {
+    /** Number of nodes that should run a Pod. */
+    readonly desiredNumberScheduled?: number;
+    /** Number of nodes that run a Pod and should not. */
+    readonly numberMisscheduled?: number;
+    readonly currentNumberScheduled?: number;
+    readonly updatedNumberScheduled?: number;
+    readonly numberReady?: number;
+    readonly numberAvailable?: number;
+    readonly numberUnavailable?: number;
   };
 }
 
@@ -188,13 +212,16 @@ export interface CanaryStrategy {
   readonly steps?: readonly CanaryStep[];
   readonly failureThreshold?: IntOrString;
   readonly enableExtraWorkloadForCanary?: boolean;
-  readonly trafficRoutings?: readonly unknown[];
+  /** At most one. */
+  readonly trafficRoutings?: readonly TrafficRouting[];
   /** In seconds. Default 600. 0 = no deadline. */
   readonly stepDeadlineSeconds?: number;
   /** Default `Hold`. */
   readonly onFailure?: 'Hold' | 'Rollback';
   /** How far a change may go back to a completed version at once, without steps. Absent = never. */
   readonly rollbackWindow?: RollbackWindow;
+  /** Checks of the release, from its first step on. */
+  readonly analysis?: readonly AnalysisCheck[];
 }
 
 /** Both limits apply. An absent limit does not limit. */
@@ -207,9 +234,16 @@ export interface RollbackWindow {
 
 export interface CanaryStep {
   readonly replicas?: IntOrString;
+  /** Share of the requests for the new version: a percentage. */
   readonly traffic?: string;
+  /** Requests that go to the new version. Only these do, so `traffic` has no effect beside them. */
+  readonly matches?: readonly HttpMatch[];
+  /** Changes the requests that match. */
+  readonly requestHeaderModifier?: HeaderModifier;
   /** Without a pause, or without a duration, the step waits for approval. 0 = the release continues immediately. N = it continues after N seconds. */
   readonly pause?: { readonly duration?: number };
+  /** How long the checks watch the step when its Pods are available. Absent = the step does not wait for them. */
+  readonly analysis?: StepAnalysis;
 }
 
 export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
@@ -256,7 +290,7 @@ export interface CanaryStatus {
   readonly message?: string;
   readonly lastUpdateTime?: string;
   readonly approvals?: readonly Approval[];
-  /** sha256 of the canonical JSON of the template that this status describes. A Deployment with another template is a new release. */
+  /** sha256 of the canonical JSON of the template that this status describes. A workload with another template is a new release. */
   readonly templateDigest?: TemplateDigest;
   /** Digest of the stable template. */
   readonly stableDigest?: TemplateDigest;
@@ -268,7 +302,7 @@ export interface CanaryStatus {
   readonly planChanged?: boolean;
   /** True if no step of the changed plan fits the updated Pods. The step starts when it is approved. */
   readonly notBegun?: boolean;
-  /** Id of the last release, if another id was set on the Deployment after its end. */
+  /** Id of the last release, if another id was set on the workload after its end. */
   readonly releasedRolloutID?: RolloutId;
   /**
    * Only under a policy that requires approvals: `replicas` of the step when it started, or 0 before the first approval. A later increase
@@ -281,6 +315,9 @@ export interface CanaryStatus {
   readonly undoTo?: TemplateDigest;
   /** Why the stable version, which was completed before, is being restored without steps. */
   readonly restores?: 'Window' | 'Approval';
+  /** What the checks of this release say. */
+  readonly analysis?: readonly CheckStatus[];
+  readonly traffic?: TrafficStatus;
 }
 
 /** A version whose release went through all steps, or that ran when the Rollout was created. Only the operator writes it. */
@@ -318,6 +355,17 @@ export interface HistoryEntry {
   /** The users who broke the glass for this release, and their reasons. */
   readonly brokenGlass?: readonly { readonly user: string; readonly reason: string; readonly time: string }[];
   readonly trace?: TraceContext;
+  /** When each step started, in order. A step that was visited again is there again. */
+  readonly steps?: readonly StepStart[];
+  /** The last verdict of each check, by name. */
+  readonly analysis?: Readonly<Record<string, Verdict>>;
+}
+
+/** The start of a step of a past release, for `kubectl tranche analyze`. */
+export interface StepStart {
+  /** Number of the step, from 1. */
+  readonly step: number;
+  readonly time: string;
 }
 
 export interface RolloutStatus {

@@ -1,26 +1,26 @@
 // The caches of each replica: Rollouts and their workloads, ReleasePolicies and namespaces.
 import { WORKLOAD_TYPE } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
-import type { Deployment, KubeObject, Rollout, Workload } from '../api/types.ts';
+import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { steadyClock as clock } from '../kube/clock.ts';
 import { inNamespaces, type Collection } from '../kube/collection.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
-import { NAMESPACES, POLICIES, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { NAMESPACES, POLICIES, resourceName, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { Served } from '../kube/served.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { pathOf } from '../kube/path.ts';
+import { routedKeys } from '../engine/admit/routing.ts';
 import { heldIndex } from '../operator/policies.ts';
-import { deploymentKind } from '../engine/workload/deployment/kind.ts';
-import { KINDS } from '../engine/workload/registry.ts';
-import type { Workloads } from '../operator/facts.ts';
+import { KINDS, OPTIONAL_KINDS } from '../engine/workload/registry.ts';
+import type { WorkloadCollection, Workloads } from '../operator/facts.ts';
 import { transformWorkload } from '../operator/transform.ts';
-import { workloadIndex } from '../operator/workload.ts';
+import { kindIndex, workloadIndex, workloadsIn } from '../operator/workload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface Caches {
   readonly rollouts: Collection<Rollout>;
-  readonly deployments: Collection<Deployment>;
-  /** The workloads of each kind, including Deployments. */
   readonly workloads: Workloads;
 }
 
@@ -28,45 +28,83 @@ export interface CachesOptions {
   readonly api: Api;
   /** Empty = all namespaces. */
   readonly namespaces: readonly string[];
+  /** Workloads of OpenKruise are released, in clusters that have their CRDs. */
+  readonly openkruise: boolean;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 /** Starts the caches that webhooks and operator use. Each replica has them, to answer admission requests and to take the lead without delay. */
-export function startCaches({ api, namespaces, logger, metrics }: CachesOptions): Caches {
-  const make = <T extends KubeObject>(resource: Resource, options: Partial<ReflectorOptions<T>>): Collection<T> => {
-    const collection = inNamespaces<T>(
+export function startCaches({ api, namespaces, openkruise, logger, metrics }: CachesOptions): Caches {
+  const make = <T extends KubeObject>(
+    resource: Resource,
+    { onTrouble, ...options }: Partial<ReflectorOptions<T>> & { readonly onTrouble?: () => void },
+  ): Collection<T> =>
+    inNamespaces<T>(
       namespaces,
       (namespace) =>
         new Reflector<T>({
           api,
           clock,
           logger,
-          onRestart: (reason) => metrics.watchRestart(resource.plural, reason),
-          onDrift: (objects) => metrics.watchDrift(resource.plural, objects),
+          onRestart(reason) {
+            metrics.watchRestart(resourceName(resource), reason);
+            onTrouble?.();
+          },
+          onDrift: (objects) => metrics.watchDrift(resourceName(resource), objects),
           ...options,
           path: pathOf(resource, { namespace }),
         }),
     );
-    collection.start();
-    return collection;
+  const workloadsOf = ({ resource }: WorkloadKind, onTrouble?: () => void): Collection<Workload> =>
+    make<Workload>(resource, {
+      labelSelector: WORKLOAD_TYPE,
+      transform: transformWorkload,
+      indexes: { held: heldIndex, enrolled: () => ['*'] },
+      ...(onTrouble && { onTrouble }),
+    });
+  const collectionOf = (kind: WorkloadKind): WorkloadCollection => {
+    if (!OPTIONAL_KINDS.includes(kind)) return workloadsOf(kind);
+    return new Served<Workload>({
+      api,
+      clock,
+      logger,
+      what: workloadsIn(kind),
+      definition: resourceName(kind.resource),
+      version: kind.resource.apiVersion.split('/')[1] ?? '',
+      make: (onTrouble) => workloadsOf(kind, onTrouble),
+      onRestart: (resource, reason) => metrics.watchRestart(resource, reason),
+    });
   };
-  const workloads = new Map(
-    KINDS.map((kind) => [
-      kind,
-      make<Workload>(kind.resource, {
-        labelSelector: WORKLOAD_TYPE,
-        transform: transformWorkload,
-        indexes: { held: heldIndex, enrolled: () => ['*'] },
-      }),
-    ]),
-  );
-  return {
-    rollouts: make<Rollout>(ROLLOUTS, { indexes: { workload: workloadIndex } }),
-    deployments: workloads.get(deploymentKind) as Collection<Deployment>,
-    workloads,
-  };
+  const kinds = KINDS.filter((kind) => openkruise || !OPTIONAL_KINDS.includes(kind));
+  const workloads = new Map(kinds.map((kind) => [kind, collectionOf(kind)]));
+  const rollouts = make<Rollout>(ROLLOUTS, {
+    indexes: { workload: workloadIndex, kind: kindIndex, routed: routedKeys },
+  });
+  for (const collection of [rollouts, ...workloads.values()]) collection.start();
+  return { rollouts, workloads };
 }
+
+/** The workloads with the name of their kind, for messages. */
+export const namedCaches = ({
+  rollouts,
+  workloads,
+}: Caches): readonly (readonly [string, Collection<KubeObject>])[] => [
+  ['Rollouts', rollouts as Collection<KubeObject>],
+  ...[...workloads].map(([kind, cache]) => [workloadsIn(kind), cache as Collection<KubeObject>] as const),
+];
+
+/** The first result of a check of these caches, with their names. */
+export const firstOf = (
+  caches: Caches,
+  check: (what: string, cache: Collection<KubeObject>) => string | undefined,
+): string | undefined => {
+  for (const [what, cache] of namedCaches(caches)) {
+    const found = check(what, cache);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};
 
 export interface PolicyCacheSet {
   readonly policies: Reflector<ReleasePolicy>;
@@ -74,7 +112,11 @@ export interface PolicyCacheSet {
 }
 
 /** Starts the caches of policies, and of the namespace labels that policies select by. */
-export function startPolicyCaches({ api, logger, metrics }: Omit<CachesOptions, 'namespaces'>): PolicyCacheSet {
+export function startPolicyCaches({
+  api,
+  logger,
+  metrics,
+}: Omit<CachesOptions, 'namespaces' | 'openkruise'>): PolicyCacheSet {
   const make = <T extends KubeObject>(resource: Resource, transform?: (object: T) => T): Reflector<T> => {
     const reflector = new Reflector<T>({
       api,

@@ -11,7 +11,7 @@ const COMMANDS = ['drain', 'certificates'] as const;
 export type Command = 'run' | (typeof COMMANDS)[number];
 
 export interface Config {
-  /** `run` runs until a signal. `drain` gives all Deployments back and exits. `certificates` renews certificates and exits. */
+  /** `run` runs until a signal. `drain` gives all workloads back and exits. `certificates` renews certificates and exits. */
   readonly command: Command;
   /** What a drain does with releases in progress, like the annotation tranche.dev/on-delete. */
   readonly held: 'Finish' | 'Rollback';
@@ -20,7 +20,7 @@ export interface Config {
   readonly cluster: Source;
   /** Namespace of the Lease, Secret and Service. Undefined = the namespace of the Pod or kubeconfig, otherwise `tranche-system`. */
   readonly namespace: string | undefined;
-  /** Namespaces whose Rollouts and Deployments are handled. Empty = all. */
+  /** Namespaces whose Rollouts and workloads are handled. Empty = all. */
   readonly watchNamespaces: readonly string[];
   /** URL of the webhooks if the program runs outside the cluster. Undefined = the API server uses the Service. */
   readonly webhookUrl: URL | undefined;
@@ -47,6 +47,16 @@ export interface Config {
   readonly warnings: boolean;
   /** An approval requires the verb `approve` on Rollouts, not only the right to write their status. */
   readonly approveVerb: boolean;
+  /** Pods that block the release of a StatefulSet may be evicted (docs/statefulsets.md). */
+  readonly evictsStuckPods: boolean;
+  /** Pods of every release get the labels of the release and the step, not only those of a release whose id the user set. */
+  readonly labelsPods: boolean;
+  /** Pods of DaemonSets may be evicted for a step (docs/daemonsets.md). */
+  readonly evictsDaemonSetPods: boolean;
+  /** Workloads of OpenKruise are released, where their CRDs exist (docs/openkruise-workloads.md). */
+  readonly openkruise: boolean;
+  /** Requests are routed by HTTPRoutes and GRPCRoutes (docs/traffic.md). */
+  readonly gatewayApi: boolean;
   readonly workers: number;
   /** Export of traces. Undefined = off. */
   readonly tracing: TracingConfig | undefined;
@@ -84,6 +94,11 @@ const FLAGS = {
   'log-level': [LOG_LEVELS.join('|'), 'lowest level of log lines to write (info)'],
   warnings: ['true|false', 'return admission warnings that tell users what will happen (true)'],
   'approve-verb': ['true|false', 'require the verb approve on Rollouts for approvals (true)'],
+  'label-pods': ['true|false', 'label the Pods of every release, not only if its rollout-id was set (false)'],
+  'evict-stuck-pods': ['true|false', 'evict broken Pods that block the release of a StatefulSet (false)'],
+  'evict-daemonset-pods': ['true|false', 'evict Pods of DaemonSets, to release them in steps (false)'],
+  'openkruise-workloads': ['true|false', 'release workloads of apps.kruise.io where their CRDs exist (false)'],
+  'gateway-api': ['true|false', 'route requests with HTTPRoutes and GRPCRoutes of the Gateway API (false)'],
   workers: ['NUMBER', 'number of Rollouts to process at the same time (4)'],
   held: ['finish|rollback', 'drain only: how to end releases in progress (finish)'],
   timeout: ['SECONDS', 'drain and certificates only: timeout (240)'],
@@ -98,7 +113,7 @@ export const usage = (): string => {
   const commands = [
     'Usage: tranche [flags]               run the operator and the webhooks until a signal',
     '       tranche certificates [flags]  renew the certificates if needed, and set their CA in the webhook configurations',
-    '       tranche drain [flags]         restore the settings of all held Deployments before Tranche is uninstalled',
+    '       tranche drain [flags]         restore the settings of all held workloads before Tranche is uninstalled',
     '       tranche COMMAND ...           run a command of kubectl tranche: see tranche help',
   ];
   return [...commands, '', ...lines, `  ${'--help'.padEnd(36)}show this help`, ''].join('\n');
@@ -127,8 +142,8 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw refuse(flag, value, 'must be a port from 0 to 65535');
     return Number(value);
   };
-  const yes = (flag: Flag): boolean => {
-    const value = text(flag) ?? 'true';
+  const yes = (flag: Flag, fallback: 'true' | 'false' = 'true'): boolean => {
+    const value = text(flag) ?? fallback;
     if (value !== 'true' && value !== 'false') throw refuse(flag, value, 'must be true or false');
     return value === 'true';
   };
@@ -181,6 +196,11 @@ export function readConfig(args: readonly string[], env: Env): Config | 'help' {
     logLevel,
     warnings: yes('warnings'),
     approveVerb: yes('approve-verb'),
+    evictsStuckPods: yes('evict-stuck-pods', 'false'),
+    labelsPods: yes('label-pods', 'false'),
+    evictsDaemonSetPods: yes('evict-daemonset-pods', 'false'),
+    openkruise: yes('openkruise-workloads', 'false'),
+    gatewayApi: yes('gateway-api', 'false'),
     workers: Number(workers),
     tracing: command === 'run' ? readTracing(env, refuseVariable) : undefined,
   });

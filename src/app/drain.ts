@@ -1,7 +1,7 @@
-// `tranche drain`: takes the lead from the replicas, gives all held Deployments back, and exits.
+// `tranche drain`: takes the lead from the replicas, gives all held workloads back, and exits.
 import { FIELD_MANAGER } from '../api/keys.ts';
 import type { Rollout } from '../api/types.ts';
-import { notSynced, startCaches } from './caches.ts';
+import { firstOf, notSynced, startCaches } from './caches.ts';
 import type { Api } from '../kube/api.ts';
 import { createApi } from '../kube/client.ts';
 import { realClock as clock, sleep, steadyClock } from '../kube/clock.ts';
@@ -22,7 +22,7 @@ import { createMetrics } from '../telemetry/metrics.ts';
 
 /** Longer than a replica leads without a renewal, and longer than a replica takes to notice the new leader (kube/lease.ts). */
 const HAND_OVER_MS = 10_500;
-/** No replica may take the lead, and enrol Deployments again, before helm has deleted the replicas. */
+/** No replica may take the lead, and enrol workloads again, before helm has deleted the replicas. */
 const LEASE_SECONDS = 60;
 
 export interface Drain {
@@ -34,13 +34,13 @@ export interface Drain {
 
 export interface DrainConfig extends Pick<
   Config,
-  'cluster' | 'namespace' | 'watchNamespaces' | 'lease' | 'identity' | 'held' | 'timeoutSeconds'
+  'cluster' | 'namespace' | 'watchNamespaces' | 'openkruise' | 'lease' | 'identity' | 'held' | 'timeoutSeconds'
 > {
   /** Values that replace those of the kubeconfig. */
   readonly overrides?: Overrides;
 }
 
-/** Resolves with what was given back when no Deployment is held. On a timeout, rejects and lets the replicas take the lead again. */
+/** Resolves with what was given back when no workload is held. On a timeout, rejects and lets the replicas take the lead again. */
 export async function runDrain({
   config,
   version,
@@ -58,11 +58,13 @@ export async function runDrain({
     const started = startCaches({
       api,
       namespaces: config.watchNamespaces,
+      openkruise: config.openkruise,
       logger,
       metrics: createMetrics({ version }),
     });
-    stops.push(() => Promise.all([started.rollouts.stop(), started.deployments.stop()]));
-    // Without the CRD there are no Rollouts, so all held Deployments are given back.
+    const all = [started.rollouts, ...started.workloads.values()];
+    stops.push(() => Promise.all(all.map((cache) => cache.stop())));
+    // Without the CRD there are no Rollouts, so all held workloads are given back.
     const caches = (await isServed(api, config.watchNamespaces[0]))
       ? started
       : { ...started, rollouts: noObjects<Rollout>() };
@@ -86,8 +88,8 @@ export async function runDrain({
     await orGiveUp(leading.promise, giveUp, 'cannot acquire the lease');
     logger.info('waiting until all replicas have noticed that they do not lead', { waitMs: HAND_OVER_MS });
     await sleep(clock, HAND_OVER_MS, giveUp);
-    const synced = Promise.all([caches.rollouts.whenSynced(), caches.deployments.whenSynced()]);
-    await orGiveUp(synced, giveUp, () => notSynced('Rollouts', caches.rollouts) ?? 'cannot read the Deployments');
+    const synced = Promise.all([caches.rollouts, ...caches.workloads.values()].map((cache) => cache.whenSynced()));
+    await orGiveUp(synced, giveUp, () => firstOf(caches, notSynced) ?? 'cannot read the workloads');
 
     const events = new EventSender({ api, clock, component: FIELD_MANAGER, instance: config.identity, logger });
     stops.push(() => events.stop());
@@ -98,11 +100,13 @@ export async function runDrain({
       events,
       logger,
       held: config.held,
+      // Only Rollouts whose status says so have a route to give back.
+      routesTraffic: true,
       namespaces: config.watchNamespaces,
       signal: AbortSignal.any([giveUp, lost.signal]),
     });
     then = 'keep';
-    logger.info('all Deployments are given back', freed);
+    logger.info('all workloads are given back', freed);
     return freed;
   } finally {
     for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
@@ -129,5 +133,5 @@ async function orGiveUp(
     if (signal.aborted) resolve('given up');
   });
   if ((await Promise.race([what, given])) !== 'given up') return;
-  throw new DrainError(`no Deployment was changed: ${typeof complaint === 'string' ? complaint : complaint()}`);
+  throw new DrainError(`no workload was changed: ${typeof complaint === 'string' ? complaint : complaint()}`);
 }

@@ -1,5 +1,6 @@
 // Wires policies: their caches and calendar for webhooks and operator, and the reports of violations.
-import { askAccess, type AdmissionDeps, type PolicyReport } from '../admission/index.ts';
+import { askAccess, askRights, readRouted, type AdmissionDeps, type PolicyReport } from '../admission/index.ts';
+import type { KubeObject } from '../api/types.ts';
 import type { EventReason } from '../api/reasons.ts';
 import { inDoubt, startPolicyCaches, notSynced, type Caches } from './caches.ts';
 import type { Config } from './config.ts';
@@ -8,10 +9,12 @@ import { sameJson } from '../engine/lib/template.ts';
 import { sentence } from '../engine/validate/violation.ts';
 import type { Api } from '../kube/api.ts';
 import { realClock as clock } from '../kube/clock.ts';
+import type { Collection } from '../kube/collection.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { Proof } from '../admission/proof.ts';
 import { PolicyLookup } from '../operator/policies.ts';
 import { PolicyStatusWriter } from '../operator/policy-status.ts';
+import { indexOf } from '../operator/workload.ts';
 import { createCalendar } from '../schedule/calendar.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -31,7 +34,8 @@ export interface PoliciesDeps {
 
 export interface Policies {
   readonly lookup: PolicyLookup;
-  readonly admission: Pick<AdmissionDeps, 'policy' | 'authorize'>;
+  readonly namespaces: Collection<KubeObject>;
+  readonly admission: Pick<AdmissionDeps, 'policy' | 'authorize' | 'lacking' | 'readRouted'>;
   /** What is missing before policies can be enforced. */
   readonly notReady: () => string | undefined;
   /** What may be out of date. */
@@ -59,7 +63,7 @@ export function startPolicies(deps: PoliciesDeps): Policies {
     clock,
     verified,
     rollout: (inNamespace, name) => caches.rollouts.get(`${inNamespace}/${name}`),
-    deployment: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
+    workload: (kind, inNamespace, name) => caches.workloads.get(kind)?.get(`${inNamespace}/${name}`),
   });
 
   const status = new PolicyStatusWriter({
@@ -68,14 +72,17 @@ export function startPolicies(deps: PoliciesDeps): Policies {
     logger,
     policies: () => policies.store.values(),
     counts(policy) {
-      const matched = caches.deployments.by('enrolled', '*').filter(({ metadata }) => {
+      const enrolled = [...caches.workloads].flatMap(([kind, cache]) =>
+        cache.by('enrolled', '*').map(({ metadata }) => ({ kind, metadata })),
+      );
+      const matched = enrolled.filter(({ metadata }) => {
         const namespaceLabels = namespaces.get(metadata.namespace ?? '')?.metadata.labels;
         const subject = { namespace: metadata.namespace ?? '', namespaceLabels, workloadLabels: [metadata.labels] };
         return matching([policy], subject, exempt).length > 0;
       });
       const rollouts = matched.filter(
-        ({ metadata }) =>
-          caches.rollouts.by('workload', `${metadata.namespace}/Deployment/${metadata.name}`).length > 0,
+        ({ kind, metadata }) =>
+          caches.rollouts.by('workload', indexOf(kind, metadata.namespace ?? '', metadata.name)).length > 0,
       );
       return { deployments: matched.length, rollouts: rollouts.length };
     },
@@ -86,9 +93,11 @@ export function startPolicies(deps: PoliciesDeps): Policies {
     }),
     namespaces.on(() => status.touch()),
     // Most updates are the progress of a release, which does not affect the counts.
-    caches.deployments.on(({ type, old, object }) => {
-      if (type !== 'updated' || !sameJson(old?.metadata.labels, object.metadata.labels)) status.touch();
-    }),
+    ...[...caches.workloads.values()].map((cache) =>
+      cache.on(({ type, old, object }) => {
+        if (type !== 'updated' || !sameJson(old?.metadata.labels, object.metadata.labels)) status.touch();
+      }),
+    ),
     caches.rollouts.on(({ type, old, object }) => {
       if (type !== 'updated' || !sameJson(old?.spec.workloadRef, object.spec.workloadRef)) status.touch();
     }),
@@ -113,14 +122,19 @@ export function startPolicies(deps: PoliciesDeps): Policies {
 
   return {
     lookup,
+    namespaces,
     admission: {
       policy: {
         policiesFor: (inNamespace, labels) => (draining() ? [] : lookup.policiesFor(inNamespace, labels)),
-        inFlight: (inNamespace, except) => lookup.inFlight(inNamespace, except),
+        inFlight: (inNamespace, except, kind) => lookup.inFlight(inNamespace, except, kind),
         calendar,
         now: clock.now,
         report,
       },
+      ...(config.gatewayApi && {
+        lacking: askRights(api, (inNamespace) => proof.mayLook(inNamespace)),
+        readRouted: readRouted(api, (inNamespace) => proof.mayLook(inNamespace)),
+      }),
       ...(config.approveVerb && { authorize: askAccess(api, (rollout) => proof.mayAsk(rollout)) }),
     },
     notReady: () => notSynced('ReleasePolicies', policies) ?? notSynced('Namespaces', namespaces),

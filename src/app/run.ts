@@ -1,23 +1,27 @@
 // Wires and runs the program: starts its parts in order, and stops them in reverse order.
 import { FIELD_MANAGER } from '../api/keys.ts';
-import { inDoubt, notSynced, startCaches } from './caches.ts';
+import { firstOf, inDoubt, notSynced, startCaches } from './caches.ts';
 import { DEFAULT_NAMESPACE, type Config } from './config.ts';
 import { Leadership } from './leadership.ts';
 import { unreachedBy } from '../engine/release/reach.ts';
+import { aborted } from '../kube/abort.ts';
 import type { Api } from '../kube/api.ts';
 import { createApi } from '../kube/client.ts';
 import { realClock as clock, sleep } from '../kube/clock.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
+import { startMetricSources } from './metric-sources.ts';
+import { findReleaseObject } from '../metric-sources/objects.ts';
 import { startPolicies } from './policies.ts';
 import { measureReleases } from '../operator/release-metrics.ts';
+import { DAEMON_SETS, STATEFUL_SETS } from '../api/resources.ts';
 import { createOperator, type Operator } from '../operator/operator.ts';
 import { bind, waitForApiServer } from './preflight.ts';
 import { createHealthServer, missing, type Check } from '../telemetry/health.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { startTracing } from './tracing.ts';
-import { aborted, startWebhooks } from './webhooks.ts';
+import { startWebhooks } from './webhooks.ts';
 
 export interface Run {
   readonly config: Config;
@@ -72,7 +76,13 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
 
   // Matches the namespace selector of the chart's webhooks.
   const unreached = unreachedBy({ own: config.webhookUrl ? undefined : namespace, watched: config.watchNamespaces });
-  const caches = startCaches({ api, namespaces: config.watchNamespaces, logger, metrics });
+  const caches = startCaches({
+    api,
+    namespaces: config.watchNamespaces,
+    openkruise: config.openkruise,
+    logger,
+    metrics,
+  });
   const cached = [caches.rollouts, ...caches.workloads.values()];
   stops.push(() => Promise.all(cached.map((cache) => cache.stop())));
   const leadership = new Leadership(config, logger, metrics);
@@ -96,11 +106,18 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     draining: () => leadership.draining,
   });
   stops.push(() => policies.stop());
-  const notReady = (): string | undefined =>
-    notSynced('Rollouts', caches.rollouts) ?? notSynced('Deployments', caches.deployments) ?? policies.notReady();
+  const sources = startMetricSources({
+    api,
+    logger,
+    metrics,
+    namespace,
+    namespaces: policies.namespaces,
+    guarded: config.webhookUrl === undefined,
+  });
+  stops.push(() => sources.stop());
+  const notReady = (): string | undefined => firstOf(caches, notSynced) ?? policies.notReady();
   checks['caches'] = notReady;
-  doubts['caches'] = () =>
-    inDoubt('Rollouts', caches.rollouts) ?? inDoubt('Deployments', caches.deployments) ?? policies.doubt();
+  doubts['caches'] = () => firstOf(caches, inDoubt) ?? policies.doubt();
 
   const webhookPort = await startWebhooks({
     config,
@@ -129,7 +146,13 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       events,
       policies: policies.lookup,
       unreached,
+      evidence: { sources: sources.sources, findObject: (of, signal) => findReleaseObject(leaderApi, of, signal) },
       workers: config.workers,
+      labelsPods: config.labelsPods,
+      routesTraffic: config.gatewayApi,
+      evicts: ({ resource }) =>
+        (resource === STATEFUL_SETS && config.evictsStuckPods) ||
+        (resource === DAEMON_SETS && config.evictsDaemonSetPods),
       ...caches,
     });
     const end = measureReleases(caches.rollouts, metrics, clock.now);

@@ -7,7 +7,10 @@ import {
   type Decided,
 } from '../admission/index.ts';
 import { GROUP } from '../api/keys.ts';
+import { routedKeys } from '../engine/admit/routing.ts';
+import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
+import { aborted } from '../kube/abort.ts';
 import type { Api } from '../kube/api.ts';
 import { realClock as clock } from '../kube/clock.ts';
 import type { Check } from '../telemetry/health.ts';
@@ -17,6 +20,7 @@ import { expiryOf } from '../tls/bundle.ts';
 import { ClientCa } from '../tls/client-ca.ts';
 import { CaInjector, type Target } from '../tls/inject.ts';
 import { createCertificates, type Place } from '../tls/source.ts';
+import { indexOf } from '../operator/workload.ts';
 import type { Caches } from './caches.ts';
 import type { Config } from './config.ts';
 import type { Leadership } from './leadership.ts';
@@ -110,11 +114,14 @@ function admissionDeps(
     warnings: config.warnings,
     notReady,
     unreached,
-    // Intercepts nothing during a drain, because no replica would give the Deployment back.
+    // Intercepts nothing during a drain, because no replica would give the workload back.
     rolloutFor: (inNamespace, kind, name) =>
-      leadership.draining ? undefined : ownerOf(caches.rollouts.by('workload', `${inNamespace}/${kind}/${name}`)),
-    deploymentFor: (inNamespace, name) => caches.deployments.get(`${inNamespace}/${name}`),
-    heldIn: (inNamespace) => (leadership.draining ? [] : caches.deployments.by('held', inNamespace)),
+      leadership.draining ? undefined : ownerOf(caches.rollouts.by('workload', indexOf(kind, inNamespace, name))),
+    workloadFor: (kind, inNamespace, name) => caches.workloads.get(kind)?.get(`${inNamespace}/${name}`),
+    gatewayApi: config.gatewayApi,
+    routersOf: (rollout) => [...new Set(routedKeys(rollout).flatMap((key) => caches.rollouts.by('routed', key)))],
+    heldIn: (inNamespace) =>
+      leadership.draining ? [] : (caches.workloads.get(deploymentKind)?.by('held', inNamespace) ?? []),
     ...readersOf(api),
     ...policies.admission,
     ...(config.tracing && { sampling: config.tracing }),
@@ -168,10 +175,3 @@ function once(check: Check): Check {
     return problem;
   };
 }
-
-/** Resolves when the signal aborts. */
-export const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

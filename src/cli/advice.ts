@@ -2,9 +2,9 @@
 import { namespaceFlag } from '../engine/lib/text.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { earlierVersions, isInWindow } from '../engine/release/completed.ts';
+import { approvalOf } from '../view/act/write.ts';
 import type { Facts } from '../view/facts.ts';
-import { stateOf } from '../view/state.ts';
-import { approvalOf } from './act.ts';
+import { isHeldByCheck, stateOf } from '../view/state.ts';
 import type { Cluster } from './cluster.ts';
 import { EXIT } from './exit.ts';
 import { explainFailure } from './failure.ts';
@@ -15,9 +15,11 @@ export async function adviceFor(cluster: Cluster, { rollout, deployment, view }:
   const name = `${rollout.metadata.name}${namespaceFlag(rollout)}`;
   const state = stateOf(rollout, deployment);
   const rollBack =
-    view !== undefined && view.stableSet === undefined
-      ? 'apply the manifest of the stable version (no ReplicaSet has it)'
+    view !== undefined && view.stableVersion === undefined
+      ? `apply the manifest of the stable version (no ${view.kind.words.keeper} has it)`
       : `kubectl tranche abort ${name}`;
+  if (state === 'Stalled' && isHeldByCheck(rollout))
+    return `  roll back: ${rollBack}\n  continue although a check is Worse: kubectl tranche approve ${name}${await mayApprove(cluster, rollout)}\n`;
   if (state === 'Waiting') {
     const who = await mayApprove(cluster, rollout);
     const { approvalRule, approvalsSoFar, policiesFor } = await import('./policies.ts');

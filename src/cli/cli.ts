@@ -53,7 +53,7 @@ export async function createProgram(
 ): Promise<Command> {
   const program = new Command('kubectl tranche');
   program
-    .description('Shows and controls step-by-step releases of Deployments.')
+    .description('Shows and controls step-by-step releases of Deployments and other workloads.')
     .version(versionText(readVersion()), '--version', 'Show the version of the plugin')
     .option('-n, --namespace <name>', 'Namespace; default: the namespace of the context')
     .option('--no-color', 'No colours. Colours are used only on a terminal, and not if NO_COLOR is set')

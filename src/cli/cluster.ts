@@ -9,7 +9,7 @@ import { findObject, type GetOptions } from '../kube/get.ts';
 import type { Overrides } from '../kube/kubeconfig.ts';
 import { listAll } from '../kube/list.ts';
 import { nameSelector, pathOf, type Where } from '../kube/path.ts';
-import { selectorText } from '../kube/selector.ts';
+import { selectorText } from '../engine/lib/selector.ts';
 import { mayI, whoAmI, type ResourceAttributes } from '../kube/self.ts';
 import { parseDuration, type DryRun, type GlobalFlags } from './flags.ts';
 import type { Io } from './io.ts';
@@ -19,6 +19,8 @@ export interface Cluster {
   readonly api: ApiClient;
   /** From -n, the context, or `default`. */
   readonly namespace: string;
+  /** The name of the kubeconfig's context. Undefined in a Pod. */
+  readonly context: string | undefined;
   /** Undefined if the object does not exist. Throws ApiError, NetworkError, and PathError for an invalid name. */
   find<T extends KubeObject>(resource: Resource, asked: GetOptions): Promise<T | undefined>;
   list<T extends KubeObject>(resource: Resource, listed?: Listed): Promise<T[]>;
@@ -47,8 +49,13 @@ export interface Write extends Where, Pick<ApiCall, 'body' | 'contentType' | 'qu
 /** Not `tranche`: the webhooks recognise the operator by that name. */
 const FIELD_MANAGER = 'kubectl-tranche';
 
-/** Connects as the flags and the kubeconfig specify. Throws ConnectionError. */
-export async function connectCluster(io: Io, flags: GlobalFlags, version: string): Promise<Cluster> {
+/** Connects as the flags and the kubeconfig specify. `onWarning`: gets each warning of the API server instead of the terminal. Throws ConnectionError. */
+export async function connectCluster(
+  io: Io,
+  flags: GlobalFlags,
+  version: string,
+  onWarning?: (text: string) => void,
+): Promise<Cluster> {
   const source = findSource(flags.kubeconfig, io.env);
   const connection = await connect(source, overridesOf(flags));
   const timeoutMs =
@@ -60,18 +67,21 @@ export async function connectCluster(io: Io, flags: GlobalFlags, version: string
     ...(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs === 0 ? LONGEST_TIMER_MS : timeoutMs }),
     userAgent: `kubectl-tranche/${version}`,
     fieldManager: FIELD_MANAGER,
-    onWarning: (text) => {
-      // A retried write returns the same warning again.
-      if (!warned.has(text)) io.err(`Warning: ${text}\n`);
-      warned.add(text);
-    },
+    onWarning:
+      onWarning ??
+      ((text) => {
+        // A retried write returns the same warning again.
+        if (!warned.has(text)) io.err(`Warning: ${text}\n`);
+        warned.add(text);
+      }),
   });
-  return clusterOf(api, flags.namespace ?? connection.namespace ?? 'default');
+  return clusterOf(api, flags.namespace ?? connection.namespace ?? 'default', connection.context);
 }
 
-const clusterOf = (api: ApiClient, namespace: string): Cluster => ({
+const clusterOf = (api: ApiClient, namespace: string, context: string | undefined): Cluster => ({
   api,
   namespace,
+  context,
   find: (resource, asked) => findObject(api, resource, asked),
   list: (resource, { namespace, selector, name } = {}) =>
     listAll(api, resource, namespace, {

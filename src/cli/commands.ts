@@ -14,6 +14,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
+    name: 'dashboard',
+    summary: 'Show releases and act on them in the browser',
+    load: async () => (await import('./commands/dashboard.ts')).dashboard,
+  },
+  {
     name: 'plan',
     summary: 'Show what each step will do, in exact numbers of Pods',
     load: async () => (await import('./commands/plan.ts')).plan,
@@ -64,13 +69,18 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./commands/history.ts')).history,
   },
   {
+    name: 'analyze',
+    summary: 'Judge past releases with the checks of a Rollout',
+    load: async () => (await import('./commands/analyze.ts')).analyze,
+  },
+  {
     name: 'restart',
     summary: 'Restart all Pods',
     load: async () => (await import('./commands/restart.ts')).restart,
   },
   {
     name: 'init',
-    summary: 'Generate a Rollout for a Deployment',
+    summary: 'Generate a Rollout for a workload',
     load: async () => (await import('./commands/init.ts')).init,
   },
   {
@@ -80,12 +90,12 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     name: 'doctor',
-    summary: 'Find problems of the installation and of held Deployments',
+    summary: 'Find problems of the installation and of held workloads',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
     name: 'drain',
-    summary: 'Give all Deployments back, to remove Tranche',
+    summary: 'Give all workloads back, to remove Tranche',
     load: async () => (await import('./commands/drain.ts')).drain,
   },
   {

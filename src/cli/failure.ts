@@ -1,10 +1,12 @@
 // Converts errors into a message and an exit code.
+import { Refusal } from '../view/act/refusal.ts';
 import { CliError, EXIT } from './exit.ts';
 import { oneLine } from './paint.ts';
 
 /** Throws the error again if it is a bug. */
 export async function explainFailure(error: unknown): Promise<{ message: string; exitCode: number }> {
   if (error instanceof CliError) return { message: oneLine(error.message), exitCode: error.exitCode };
+  if (error instanceof Refusal) return { message: oneLine(error.message), exitCode: EXIT.failed };
   const { ApiError, NetworkError } = await import('../kube/errors.ts');
   if (error instanceof Error && error.name === 'ConnectionError')
     return { message: error.message, exitCode: EXIT.usage };

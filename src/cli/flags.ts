@@ -16,8 +16,14 @@ export type Described = readonly [syntax: string, help: string];
 
 export const ROLLOUT: Described = [
   '<rollout>',
-  'Name of the Rollout, or deployment/NAME for the Rollout of that Deployment',
+  'Name of the Rollout, or KIND/NAME of its workload, such as deployment/web or statefulset/db',
 ];
+export const ADDRESS: Described = [
+  '--address <url>',
+  'Address of Prometheus from this machine, such as http://localhost:9090; default: as in the MetricSource, through the API server',
+];
+export const TOKEN_FILE: Described = ['--token-file <file>', 'File with a bearer token for --address'];
+export const WORKLOAD: Described = ['<workload>', 'Name of the Deployment, or KIND/NAME, such as statefulset/db'];
 export const FILES: Described = ['<file...>', 'YAML or JSON files; "-" is standard input'];
 export const ALL_NAMESPACES: Described = ['-A, --all-namespaces', 'All namespaces'];
 export const WATCH_TIMEOUT: Described = [
@@ -78,9 +84,6 @@ export function parseStep(text: string, what: string): number {
     throw usageError(`invalid ${what} "${text}": write the number of a step, starting at 1`);
   return step;
 }
-
-/** Returns `web` for `web`, `deployment/web` and `deployments.apps/web`. */
-export const deploymentName = (argument: string): string => argument.replace(/^deploy(?:ment)?s?(?:\.apps)?\//, '');
 
 /** Collects the values of a flag that may be repeated. */
 export const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];

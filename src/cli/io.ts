@@ -21,7 +21,7 @@ export interface Io {
   stdin(): Promise<string>;
   /** Aborted on Ctrl-C. */
   readonly signal: AbortSignal;
-  /** Gives all Deployments back (src/app). Returns how many. */
+  /** Gives all workloads back (src/app). Returns how many. */
   drain(job: DrainJob): Promise<{ readonly deployments: number; readonly rollouts: number }>;
 }
 

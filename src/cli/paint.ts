@@ -1,6 +1,9 @@
 // Colours and cursor movements on terminals. Removes control sequences that come from objects of the cluster.
 import { randomBytes } from 'node:crypto';
+import { harmless } from '../view/plain-text.ts';
 import type { Io } from './io.ts';
+
+export { harmless, oneLine } from '../view/plain-text.ts';
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
@@ -21,16 +24,6 @@ export const painter =
 
 /** The text without colours, as long as a terminal shows it. */
 export const plain = (text: string): string => text.replace(SEQUENCE, '');
-
-/** Control characters except tab and line feed, and characters that change the direction of writing. */
-const HOSTILE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** Escapes control characters as JSON does, so JSON keeps its meaning. */
-export const harmless = (text: string): string =>
-  text.replace(HOSTILE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-
-/** Joins the lines of a text. */
-export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').replaceAll('\t', ' ');
 
 const show = (text: string): string => text.split(MARK).map(harmless).join('\x1b');
 

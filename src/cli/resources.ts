@@ -1,13 +1,25 @@
 // Finds the objects that commands need, with errors that help if an object does not exist.
-import { DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, type Resource } from '../api/resources.ts';
-import type { Deployment, Pod, ReplicaSet, Rollout } from '../api/types.ts';
-import { inNamespace } from '../engine/lib/text.ts';
+import { CONTROLLER_REVISIONS, DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, type Resource } from '../api/resources.ts';
+import type {
+  ControllerRevision,
+  Deployment,
+  KubeObject,
+  LabelSelector,
+  Pod,
+  ReplicaSet,
+  Rollout,
+} from '../api/types.ts';
+import { inNamespace, workloadArgument } from '../engine/lib/text.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
+import type { Children } from '../engine/snapshot.ts';
+import type { ChildKind } from '../engine/workload/kind.ts';
 import type { Facts } from '../view/facts.ts';
-import type { Cluster } from './cluster.ts';
+import { resourceOf } from '../view/reference.ts';
+import type { Cluster, Write } from './cluster.ts';
 import { CliError, usageError } from './exit.ts';
 import type { DryRun } from './flags.ts';
+import { findOthers, resourceNamed } from './workloads.ts';
 
 /** Throws CliError if the server does not serve the kind. */
 export async function listRollouts(cluster: Cluster, namespace: string | undefined): Promise<Rollout[]> {
@@ -21,7 +33,7 @@ export async function listRollouts(cluster: Cluster, namespace: string | undefin
   }
 }
 
-/** Accepts `web`, `rollout/web`, and `deployment/web` for the Rollout of that Deployment. Throws CliError. */
+/** Accepts `web`, `rollout/web`, and `deployment/web` for the Rollout of that Deployment, and so for each kind. Throws CliError. */
 export async function getRollout(cluster: Cluster, argument: string): Promise<Rollout> {
   const { kind, name } = parseName(argument);
   const { namespace } = cluster;
@@ -30,70 +42,97 @@ export async function getRollout(cluster: Cluster, argument: string): Promise<Ro
     if (found) return found;
   }
   const all = await listRollouts(cluster, namespace);
-  const naming = all.filter(({ spec }) => spec.workloadRef.name === name);
+  const named = all.filter(({ spec }) => spec.workloadRef.name === name);
+  const naming = kind === 'rollout' ? named : named.filter((one) => resourceOf(one) === kind);
   const owner = ownerOf(naming);
-  if (kind === 'deployment' && owner) return owner;
-  const there = owner === undefined && (await hasDeployment(cluster, name));
+  if (kind !== 'rollout' && owner) return owner;
+  const there = owner ? undefined : await workloadWithout(cluster, kind === 'rollout' ? undefined : kind, name);
   const hint =
     owner !== undefined
-      ? `; Deployment "${name}" is released by Rollout "${owner.metadata.name}"`
-      : there
-        ? `; to create one for Deployment "${name}": kubectl tranche init ${name}${inNamespace(namespace)}`
+      ? `; ${resourceOf(owner).kind} "${name}" is released by Rollout "${owner.metadata.name}"`
+      : there !== undefined
+        ? `; to create one for ${there.kind} "${name}": kubectl tranche init ${workloadArgument(there, name)}${inNamespace(namespace)}`
         : all.length === 0
-          ? '; to create one: kubectl tranche init DEPLOYMENT'
+          ? '; to create one: kubectl tranche init WORKLOAD'
           : `; existing Rollouts: ${all.map(({ metadata }) => metadata.name).join(', ')}`;
-  const what = kind === 'rollout' ? `no Rollout "${name}"` : `no Rollout for Deployment "${name}"`;
+  const what = kind === 'rollout' ? `no Rollout "${name}"` : `no Rollout for ${kind.kind} "${name}"`;
   throw new CliError(`${what} in namespace "${namespace}"${hint}`);
 }
 
-/** For a hint only: without the permission to read Deployments, the hint is a different one. */
-const hasDeployment = async (cluster: Cluster, name: string): Promise<boolean> =>
-  (await cluster.find(DEPLOYMENTS, { namespace: cluster.namespace, name }).catch(() => undefined)) !== undefined;
+/** The kind of a workload with this name. For a hint only: without the permission to read it, the hint is a different one. */
+async function workloadWithout(
+  cluster: Cluster,
+  resource: Resource | undefined,
+  name: string,
+): Promise<Resource | undefined> {
+  const first = resource ?? DEPLOYMENTS;
+  if (await cluster.find(first, { namespace: cluster.namespace, name }).catch(() => undefined)) return first;
+  return resource === undefined ? (await findOthers(cluster, name))[0]?.resource : undefined;
+}
 
 /** The forms that kubectl accepts, without the Rollouts of other groups, such as Argo Rollouts. */
 const OUR_KIND = /^rollouts?(\.(v\d\w*\.)?rollouts\.kruise\.io)?$/;
-const DEPLOYMENT_KIND = /^deploy(ments?)?(\.(v\d\w*\.)?apps)?$/;
 
-function parseName(argument: string): { kind: 'rollout' | 'deployment'; name: string } {
+function parseName(argument: string): { kind: 'rollout' | Resource; name: string } {
   const [first = '', second, ...more] = argument.split('/');
   if (second === undefined) return { kind: 'rollout', name: first };
-  const kind = first.toLowerCase();
-  if (more.length === 0 && second !== '') {
-    if (OUR_KIND.test(kind)) return { kind: 'rollout', name: second };
-    if (DEPLOYMENT_KIND.test(kind)) return { kind: 'deployment', name: second };
-  }
+  const kind = OUR_KIND.test(first.toLowerCase()) ? 'rollout' : resourceNamed(first);
+  if (more.length === 0 && second !== '' && kind !== undefined) return { kind, name: second };
   throw usageError(`invalid name of a Rollout "${argument}": write NAME, rollout/NAME or deployment/NAME`);
+}
+
+/** The Rollout as written, with the namespace of the command if it has none, and with the status of the stored one if there is one. */
+export async function getStored(cluster: Cluster, written: Rollout): Promise<Rollout> {
+  const { namespace = cluster.namespace, name } = written.metadata;
+  const { status } = (await cluster.find<Rollout>(ROLLOUTS, { namespace, name })) ?? {};
+  return { ...written, metadata: { ...written.metadata, namespace }, ...(status && { status }) };
 }
 
 export async function getDeployment(
   cluster: Cluster,
   name: string,
   namespace = cluster.namespace,
+  resource: Resource = DEPLOYMENTS,
 ): Promise<Deployment> {
-  const found = await cluster.find<Deployment>(DEPLOYMENTS, { namespace, name });
-  if (!found) throw new CliError(`no Deployment "${name}" in namespace "${namespace}"`);
+  const found = await cluster.find<Deployment>(resource, { namespace, name });
+  if (!found) throw new CliError(`no ${resource.kind} "${name}" in namespace "${namespace}"`);
   return found;
 }
 
-/** The Deployment that a Rollout names. Does not send a request if the name is invalid. */
+/** The workload that a Rollout names. Does not send a request if the name is invalid. */
 export async function findWorkload(cluster: Cluster, rollout: Rollout): Promise<Deployment | undefined> {
   if (misnamedWorkload(rollout)) return undefined;
   const { namespace = cluster.namespace } = rollout.metadata;
-  return cluster.find<Deployment>(DEPLOYMENTS, { namespace, name: rollout.spec.workloadRef.name });
+  return cluster.find<Deployment>(resourceOf(rollout), { namespace, name: rollout.spec.workloadRef.name });
 }
 
 export async function gather(cluster: Cluster, rollout: Rollout, now: number): Promise<Facts> {
   const namespace = rollout.metadata.namespace ?? cluster.namespace;
-  const { factsOf, factsWithout } = await import('../view/facts.ts');
+  const { factsOf, factsWithout, kindFor } = await import('../view/facts.ts');
   const deployment = await findWorkload(cluster, rollout);
   if (!deployment) return factsWithout(rollout);
   const { selector } = deployment.spec;
-  const [replicaSets, pods, { digest }] = await Promise.all([
-    cluster.list<ReplicaSet>(REPLICA_SETS, { namespace, selector }),
-    cluster.list<Pod>(PODS, { namespace, selector }),
+  const [children, { digest }] = await Promise.all([
+    listChildren(cluster, kindFor(rollout).children, { namespace, selector }),
     import('../kube/digest.ts'),
   ]);
-  return factsOf(rollout, deployment, { replicaSets, pods }, { now, digest });
+  return factsOf(rollout, deployment, children, { now, digest });
+}
+
+/** The objects of these kinds that the selector of a workload matches. */
+export async function listChildren(
+  cluster: Cluster,
+  kinds: readonly ChildKind[],
+  where: { readonly namespace: string | undefined; readonly selector: LabelSelector },
+): Promise<Children> {
+  const list = <T extends KubeObject>(child: ChildKind, resource: Resource): Promise<T[]> =>
+    kinds.includes(child) ? cluster.list<T>(resource, where) : Promise.resolve([]);
+  const [replicaSets, pods, revisions] = await Promise.all([
+    list<ReplicaSet>('replicaSets', REPLICA_SETS),
+    list<Pod>('pods', PODS),
+    list<ControllerRevision>('revisions', CONTROLLER_REVISIONS),
+  ]);
+  return { replicaSets, pods, revisions };
 }
 
 /** Deletes the object with this UID. Succeeds if it no longer exists. */
@@ -104,8 +143,13 @@ export async function removeObject(
   dryRun: DryRun,
 ): Promise<void> {
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
+  await sendDeletion(cluster, { method: 'DELETE', resource, ...where, body }, dryRun);
+}
+
+/** Succeeds if the object no longer exists. */
+export async function sendDeletion(cluster: Cluster, write: Write, dryRun: DryRun): Promise<void> {
   try {
-    await cluster.send({ method: 'DELETE', resource, ...where, body }, dryRun);
+    await cluster.send(write, dryRun);
   } catch (error) {
     if (cluster.answerOf(error) !== 'NotFound') throw error;
   }

@@ -2,22 +2,38 @@
 import type { CompletedVersion, Deployment, Rollout, TemplateDigest } from '../api/types.ts';
 import { namespaceFlag } from '../engine/lib/text.ts';
 import { earlierVersions, isEarlier } from '../engine/release/completed.ts';
-import { readHeld } from '../engine/workload/deployment/hold.ts';
-import { follow, patchStatus, replaceTemplate } from './act.ts';
+import { deploymentKind } from '../engine/workload/deployment/kind.ts';
+import { recordOn } from '../engine/workload/record.ts';
+import { isPausedUnseen, versionOf, type Version } from '../view/act/put-back.ts';
+import { follow } from '../view/act/target.ts';
+import { patchStatus, replaceTemplate } from '../view/act/write.ts';
+import { ATTEMPTS } from './act.ts';
 import type { Cluster } from './cluster.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { dryRunNote, type DryRun } from './flags.ts';
 import { oneLine } from './paint.ts';
-import { isPausedUnseen, isUnanswered, letGo, paused } from './without-us.ts';
-import { lookUp, versionOf, type Version, type Versions } from './put-back.ts';
+import { isUnanswered, letGo, paused } from './without-us.ts';
+import { lookUp, type Versions } from './put-back.ts';
 
 /** The replicas see the approval in their caches within a moment. */
 const ASK_EVERY_MS = 300;
 const ASK_FOR_MS = 6_000;
 
 /** Returns the exit code. Undefined during the release of a new version, which undo ends at once in any case. Throws CliError. `choose`: the version that the user named; undefined for the last completed one. */
-export async function undoNow(
+export async function undoNow(...asked: Parameters<typeof undoOnce>): Promise<number | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await undoOnce(...asked);
+    } catch (error) {
+      // The workload's controller has written the status meanwhile.
+      const cluster = await asked[0].cluster();
+      if (cluster.answerOf(error) !== 'Conflict' || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function undoOnce(
   context: Context,
   name: string,
   dryRun: DryRun,
@@ -30,10 +46,10 @@ export async function undoNow(
   const version = choose?.(found) ?? lastCompleted(found);
   const template = digest(version.template);
   refuseUnfit(found, version, template);
-  const what = `Deployment ${deployment.metadata.name} has the template of ${version.name} again`;
+  const what = `${found.kind.resource.kind} ${deployment.metadata.name} has the template of ${version.name} again`;
   const say = (text: string): void => context.io.out(`${oneLine(text)}${dryRunNote(dryRun)}\n`);
   // In the window no approval is needed.
-  const write = replaceTemplate(deployment, version.template);
+  const write = replaceTemplate(found.kind.resource, deployment, version.template);
   const already = digest(deployment.spec.template) === template;
   if (!already && dryRun !== 'client' && !(await holds(cluster, found, version))) {
     await cluster.send(write, dryRun);
@@ -45,7 +61,7 @@ export async function undoNow(
     answer = (await cluster.send(patchStatus(rollout, { undoTo: template }), dryRun)) as Rollout | undefined;
   } catch (error) {
     // Without the webhook nobody can approve. Un-pausing requires the same verb.
-    if (!isUnanswered(error) || already || dryRun !== 'none') throw error;
+    if (!isUnanswered(error) || already || dryRun !== 'none' || found.kind !== deploymentKind) throw error;
     const stored = (await cluster.send(paused(write), dryRun)) as Deployment;
     say(`${what}; no webhook answered`);
     await letGo(context, stored);
@@ -64,9 +80,9 @@ export async function undoNow(
     const again = await lookUp(context, name);
     if (again.deployment.metadata.uid !== deployment.metadata.uid)
       throw new CliError(
-        `another Deployment has the name ${deployment.metadata.name} now, and was not changed; to look at it: kubectl tranche status ${name}${namespaceFlag(rollout)}`,
+        `another ${found.kind.resource.kind} has the name ${deployment.metadata.name} now, and was not changed; to look at it: kubectl tranche status ${name}${namespaceFlag(rollout)}`,
       );
-    await cluster.send(replaceTemplate(again.deployment, version.template), dryRun);
+    await cluster.send(replaceTemplate(found.kind.resource, again.deployment, version.template), dryRun);
   }
   say(
     already
@@ -82,18 +98,17 @@ const isNewVersion = ({ rollout, deployment, held, digest }: Versions): boolean 
   !isEarlier(rollout, digest(deployment.spec.template));
 
 /** The latest completed version that a ReplicaSet has. In a release that goes back to a completed version, that version. */
-function lastCompleted({ rollout, deployment, sets, digest }: Versions): Version {
+function lastCompleted({ rollout, kind, deployment, sets, digest }: Versions): Version {
   const known = earlierVersions(rollout);
   const current = digest(deployment.spec.template);
-  const bySet = ({ templateDigest }: CompletedVersion) =>
-    sets.find((set) => digest(set.spec.template) === templateDigest);
+  const bySet = ({ templateDigest }: CompletedVersion) => sets.find((set) => digest(set.template) === templateDigest);
   const wanted = known.find(({ templateDigest }) => templateDigest === current) ?? known.find((one) => bySet(one));
   const set = wanted && bySet(wanted);
   if (set !== undefined) return versionOf(set);
   throw new CliError(
     known.length === 0
       ? `${rollout.metadata.name} has completed no earlier version: nothing can be restored without steps; in steps: kubectl tranche undo ${rollout.metadata.name}${namespaceFlag(rollout)}`
-      : `no ReplicaSet of ${deployment.metadata.name} has a version that ${rollout.metadata.name} completed: apply its manifest instead`,
+      : `no ${kind.words.keeper} of ${deployment.metadata.name} has a version that ${rollout.metadata.name} completed: apply its manifest instead`,
   );
 }
 
@@ -110,11 +125,11 @@ function refuseUnfit({ rollout }: Versions, version: Version, template: Template
 }
 
 /** Asks admission in a dry run whether the template would be held. */
-async function holds(cluster: Cluster, { deployment }: Versions, { template }: Version): Promise<boolean> {
+async function holds(cluster: Cluster, { kind, deployment }: Versions, { template }: Version): Promise<boolean> {
   try {
-    const write = { ...replaceTemplate(deployment, template), quiet: true };
+    const write = { ...replaceTemplate(kind.resource, deployment, template), quiet: true };
     const stored = (await cluster.send(write, 'server')) as Deployment;
-    return readHeld(stored) !== undefined || isPausedUnseen(stored);
+    return recordOn(stored) !== undefined || isPausedUnseen(stored);
   } catch (error) {
     if (isUnanswered(error)) return true;
     throw error;

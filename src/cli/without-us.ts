@@ -5,7 +5,8 @@ import type { Deployment } from '../api/types.ts';
 import { sameTemplate } from '../engine/lib/template.ts';
 import { inNamespace } from '../engine/lib/text.ts';
 import { giveBackPatch, readHeld } from '../engine/workload/deployment/hold.ts';
-import { nameOf } from './act.ts';
+import { isPausedUnseen } from '../view/act/put-back.ts';
+import { nameOf } from '../view/act/write.ts';
 import type { Cluster, Write } from './cluster.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -18,10 +19,6 @@ const ASK_FOR_MS = 6_000;
 /** True if the API server could not call a webhook, for admission or for conversion. */
 export const isUnanswered = (error: unknown): boolean =>
   error instanceof Error && /failed calling webhook|conversion webhook for \S+, Kind=\w+ failed/.test(error.message);
-
-/** True if the API server paused the template, and no webhook saw it. */
-export const isPausedUnseen = ({ metadata }: Deployment): boolean =>
-  metadata.annotations?.[PAUSED_UNSEEN] !== undefined;
 
 /** The same change of the template, which also pauses the Deployment. It starts no Pods, so it does not need the webhook. */
 export const paused = (write: Write): Write => ({

@@ -16,6 +16,7 @@ import { situationOf } from './situation.ts';
 import type { Snapshot } from './snapshot.ts';
 import { draftOf, report } from './status.ts';
 import { proceed } from './steps/machine.ts';
+import { gate } from './traffic/gate.ts';
 import { misnamedWorkload } from './validate/names.ts';
 import { sentence } from './validate/violation.ts';
 import { decisionOf, type Progress } from './workload/kind.ts';
@@ -23,23 +24,30 @@ import { kindOf } from './workload/registry.ts';
 import * as messages from './messages.ts';
 
 /** The same snapshot gives the same decision. After a decision is carried out, the next decision changes nothing. */
-export function decide(snapshot: Snapshot): Decision {
+export const decide = (snapshot: Snapshot): Decision => gate(snapshot, decideWorkload(snapshot));
+
+function decideWorkload(snapshot: Snapshot): Decision {
   const { rollout, workload } = snapshot;
   const kind = kindOf(rollout.spec.workloadRef);
   if (!kind) return nothing;
   if (workload && !isNamedBy(rollout, workload))
-    return decide({ ...snapshot, workload: undefined, children: undefined });
+    return decideWorkload({ ...snapshot, workload: undefined, children: undefined });
+  const { absence } = snapshot;
+  // A workload that cannot be read may be held, so its Rollout stays during a release.
+  const mayGo = rollout.metadata.deletionTimestamp !== undefined && !isInFlight(rollout, undefined);
+  if (absence?.gone === false && !mayGo) return standAside(snapshot, 'KindNotServed');
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   if (rollout.spec.disabled === true) return leave(snapshot, 'Disabled');
   const misnamed = misnamedWorkload(rollout);
   if (misnamed) return standAside(snapshot, 'InvalidWorkloadRef', sentence(misnamed));
   // A release that is already in progress there continues to its end.
   if (snapshot.unreached && !isInFlight(rollout, workload)) return standAside(snapshot, 'NotReached');
+  if (absence !== undefined) return standAside(snapshot, 'KindNotServed');
   const guarded = guard(snapshot);
   if (guarded) return guarded;
   if (!workload) return standAside(snapshot, 'WorkloadNotFound');
   if (workload.metadata.labels?.[WORKLOAD_TYPE] === undefined) return enrol(snapshot, kind, workload);
-  if (isLeftBehind(workload, rollout)) return standAside(snapshot, 'LeftByOpenKruise');
+  if (isLeftBehind(workload, rollout, kind)) return standAside(snapshot, 'LeftByOpenKruise');
   const obstacle = kind.obstacle(workload);
   if (obstacle) return standAside(snapshot, obstacle.reason, obstacle.message);
   if (isIdle(snapshot, workload))
@@ -84,7 +92,7 @@ function goOn(snapshot: Snapshot, progress: Progress): Decision {
     case 'StepsDone':
       return finalize(snapshot, progress, template);
     case 'NoReplicas':
-      return reportMessage(snapshot, messages.noReplicas);
+      return reportMessage(snapshot, messages.noReplicas(progress.kind));
     case 'Loose':
       return holdAgain(snapshot, progress, situation.held);
     case 'EditedUnseen':

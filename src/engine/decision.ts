@@ -1,8 +1,12 @@
 // The output of the engine: effects as data, the next status, and the facts that it still needs.
 import type { EventReason } from '../api/reasons.ts';
+import type { AnalysisCheck } from '../api/analysis.ts';
 import type { Resource } from '../api/resources.ts';
-import type { KubeObject, RolloutStatus } from '../api/types.ts';
+import type { KubeObject, Pod, RolloutStatus } from '../api/types.ts';
+import type { PodFacts } from './analysis/counters.ts';
+import type { Release } from './analysis/query.ts';
 import type { PatchOp } from './lib/json-patch.ts';
+import type { TrafficAsk } from './traffic/facts.ts';
 
 /** An RFC 7386 merge patch of an object. */
 export interface MergePatch {
@@ -22,6 +26,17 @@ export type Effect =
       /** The object that the patch was decided on. */
       readonly before: KubeObject;
       readonly patch: MergePatch | readonly PatchOp[];
+      /** The decision depends on the spec and the record of `before`: a newer status does not make the patch stale. */
+      readonly guard?: 'Spec';
+    }
+  /** Evicts the Pod as it was in this decision. A PodDisruptionBudget may refuse it. */
+  | {
+      readonly kind: 'Evict';
+      readonly why: 'evict';
+      readonly resource: Resource;
+      readonly pod: Pod;
+      /** For the event, if it was evicted. */
+      readonly says: string;
     }
   /** An existing object of this name is not changed. */
   | { readonly kind: 'Create'; readonly why: Why; readonly resource: Resource; readonly object: KubeObject }
@@ -49,7 +64,10 @@ export type Why =
   | 'remind'
   | 'revert'
   | 'keep'
+  | 'evict'
   | 'label'
+  | 'route'
+  | 'service'
   | 'finalizer';
 
 export interface EventNote {
@@ -61,6 +79,16 @@ export interface EventNote {
 export interface Asks {
   /** Name of the ControllerRevision with the stable template, if no child of the workload has it. */
   readonly needsCopy?: string;
+  /** A route and its Services. The shell watches them as long as decisions ask for them. */
+  readonly needsTraffic?: TrafficAsk;
+}
+
+/** What the checks of a release need. The shell watches it as long as decisions ask for it. */
+export interface EvidenceAsk {
+  readonly release: Release;
+  readonly checks: readonly AnalysisCheck[];
+  /** The Pods of both versions that exist now. */
+  readonly pods: readonly PodFacts[];
 }
 
 export interface Decision extends Asks {
@@ -74,6 +102,8 @@ export interface Decision extends Asks {
   readonly againAfterMs?: number;
   /** The workload's children are needed for this decision or for the next ones. */
   readonly needsChildren: boolean;
+  /** The evidence is needed for the next decisions. */
+  readonly needsEvidence?: EvidenceAsk;
 }
 
 export const nothing: Decision = { effects: [], events: [], needsChildren: false };

@@ -1,7 +1,13 @@
 // Messages of status.message and events: what happens next, and what the release waits for.
+import type { CheckStatus } from '../api/analysis.ts';
+import { DEPLOYMENTS, type Resource } from '../api/resources.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
+import { countsOf } from './analysis/watch.ts';
 import type { Trouble } from './steps/pod-health.ts';
-import { inNamespace, pods } from './lib/text.ts';
+import { inNamespace, pods, workloadArgument } from './lib/text.ts';
+import type { TrafficStatus } from '../api/traffic.ts';
+import { legName } from './traffic/split.ts';
+import type { WorkloadKind } from './workload/kind.ts';
 
 const NAMED = 3;
 const LONGEST_QUOTE = 300;
@@ -44,10 +50,10 @@ export function waitsForApproval(step: string, given: number, required: number, 
 }
 
 /**
- * Appends how to roll back, because `kubectl rollout undo` refuses a paused Deployment. `kept`: a ReplicaSet still has the stable version.
+ * Appends how to roll back, because `kubectl rollout undo` refuses a held Deployment. `kept`: a ReplicaSet (`keeper`) still has the stable version.
  */
-export const withWayBack = (message: string, { metadata }: Rollout, kept: boolean): string =>
-  `${message}${TO_GO_BACK}${kept ? undoCommand(metadata) : 'apply the manifest of the stable version (no ReplicaSet has it)'}`;
+export const withWayBack = (message: string, { metadata }: Rollout, kept: boolean, keeper = 'ReplicaSet'): string =>
+  `${message}${TO_GO_BACK}${kept ? undoCommand(metadata) : `apply the manifest of the stable version (no ${keeper} has it)`}`;
 
 /** The message without how to roll back. */
 export const withoutWayBack = (message: string): string => message.split(TO_GO_BACK, 1)[0]!;
@@ -66,6 +72,16 @@ export const waitsBeforeAll = (step: string, given: number, required: number): s
 export const notApproved = (step: string, policies: string, given: number, required: number): string =>
   `${step}: StepReady was reset to StepPaused: policy ${policies} requires more approvals (${given} of ${required})`;
 
+export const waitsForTraffic = (step: string, waits: string): string => `${step}: waiting for traffic: ${waits}`;
+
+export const trafficFirst = (waits: string): string => `waiting until no requests depend on a version: ${waits}`;
+
+/** `matched`: the step routes by matches, not by weight. */
+export const shifted = (step: string, { route, weight, service }: TrafficStatus, matched: boolean): string =>
+  matched
+    ? `${step}: ${route.kind} ${route.name} gives Service ${legName(service, 'canary')} the requests that match`
+    : `${step}: ${route.kind} ${route.name} gives Service ${legName(service, 'canary')} ${weight / 10} % of the requests`;
+
 export const blocked = (step: string, why: string): string => `${step} waits: ${why}`;
 
 export const waitsUntil = (step: string, time: string, seconds: number): string =>
@@ -76,6 +92,58 @@ export const waitsForTimeAndApproval = (step: string, given: number, required: n
 
 export const stalled = (step: string, pods: readonly Trouble[]): string =>
   `${step} stalled: ${namePods(pods)}; no further Pod is replaced until they are available`;
+
+/** What a check has seen, or why it has seen nothing. */
+export function seenBy({ message, total, bad = 0, stableTotal, stableBad = 0 }: CheckStatus): string {
+  if (message !== undefined) return message;
+  if (total === undefined) return 'nothing yet';
+  const stable =
+    stableTotal === undefined ? '' : `; stable version: ${countsOf({ total: stableTotal, bad: stableBad })}`;
+  return `new version: ${countsOf({ total, bad })}${stable}`;
+}
+
+/** `stopped` and not `stalled`: it does not recover by itself. `onePod`: the Pod with nearly all bad requests. */
+export const checkFailed = (step: string, check: CheckStatus): string =>
+  `${step} stopped: check ${check.name} shows that the new version is worse (${seenBy(check)})` +
+  (check.onePod === undefined
+    ? ''
+    : `; Pod ${check.onePod} has nearly all bad requests: the cause may be this Pod or its node`) +
+  '; no further Pod is replaced until the step is approved';
+
+export const checkAccepted = (step: string, names: string, users: readonly string[]): string =>
+  `${step}: the release continues although Worse is the verdict of ${names}; approved by ${users.join(', ') || 'an unknown user'}`;
+
+export const notAccepted = (step: string): string =>
+  `${step}: StepReady was reset to StepPaused: a check is Worse, and a policy does not let the approvers continue`;
+
+export const blindCheck = (check: CheckStatus): string =>
+  `check ${check.name} (${seenBy(check)}, since ${check.since})`;
+
+export const unreadCheck = (name: string): string => `check ${name} (no result yet)`;
+
+export const unreadLook = (name: string): string => `check ${name} (its last look is being read)`;
+
+export const notDone = (check: CheckStatus): string => `check ${check.name} (${seenBy(check)})`;
+
+export const waitsForCheck = (step: string, why: string): string =>
+  `${step}: waiting for ${why}; the next step does not start before that`;
+
+/** `until`: undefined until there were enough requests. */
+export const watched = (step: string, until: string | undefined, seen: string): string =>
+  `${step}: the checks watch the new Pods until ${until ?? 'there were enough requests'}${seen === '' ? '' : `; ${seen}`}`;
+
+export const fewRequests = ({ name, total = 0, bad = 0 }: CheckStatus, minTotal: number): string =>
+  `too few requests: check ${name} counted ${total} of the ${minTotal} required, ${bad === 0 ? 'none' : bad} bad`;
+
+/** `reason`: of the condition Stalled. */
+export const recovered = (step: string, reason: string | undefined): string =>
+  reason === 'TrafficBlocked'
+    ? `${step}: the route and its Services can be used; the release continues`
+    : reason === 'AnalysisUnknown'
+      ? `${step}: the checks have data again; the release continues`
+      : reason === 'AnalysisFailed'
+        ? `${step}: the step was approved although a check is Worse; the release continues`
+        : `${step}: the Pods are available, the release continues`;
 
 export const notMade = (pods: number): string => (pods === 1 ? '1 Pod is not created' : `${pods} Pods are not created`);
 
@@ -92,25 +160,32 @@ export const changedBack =
 
 export const idle = 'waiting for a change of the Pod template';
 
-export const noReplicas =
-  'the Deployment has 0 replicas: nothing to release; the release completes when the Deployment is scaled up and its Pods are available';
+export const noReplicas = ({ resource: { kind }, words }: Pick<WorkloadKind, 'resource' | 'words'>): string =>
+  words.none ??
+  `the ${kind} has 0 replicas: nothing to release; the release completes when the ${kind} is scaled up and its Pods are available`;
 
 export const natively = (what: string, updated: number, replicas: number): string =>
   `${what} natively: ${updated} of ${pods(replicas)} updated`;
 
-export const stableChanged = (name: string): string =>
-  `Deployment "${name}" stays held: another webhook or policy changes the stable template during the rollback; ` +
-  'exempt the Deployment from it, or apply the manifest of the stable version';
+export const controllerOf = ({ kind }: Pick<Resource, 'kind'>): string => `the ${kind} controller`;
 
-export const stableUnknown = (name: string): string =>
-  `Deployment "${name}" stays held: its stable template is not found; apply the manifest of the stable version`;
+/** The message with what Tranche cannot do itself. */
+export const withRemark = (message: string, remark: string | undefined): string =>
+  remark === undefined ? message : `${message}; ${remark}`;
+
+export const stableChanged = (kind: string, name: string): string =>
+  `${kind} "${name}" stays held: another webhook or policy changes the stable template during the rollback; ` +
+  `exempt the ${kind} from it, or apply the manifest of the stable version`;
+
+export const stableUnknown = (kind: string, name: string): string =>
+  `${kind} "${name}" stays held: its stable template is not found; apply the manifest of the stable version`;
 
 /** With `--finish`, if its Rollout does not release it in steps. */
-export const leftByOpenKruise = ({ metadata, spec }: Rollout): string => {
+export const leftByOpenKruise = ({ metadata, spec }: Rollout, resource = DEPLOYMENTS): string => {
   const { namespace } = metadata;
   const ends = metadata.deletionTimestamp !== undefined || spec.disabled === true ? ' --finish' : '';
   return (
-    `Deployment "${spec.workloadRef.name}" has an unfinished release of OpenKruise Rollouts; take it over with: ` +
-    `kubectl tranche takeover ${spec.workloadRef.name}${inNamespace(namespace)}${ends}`
+    `${resource.kind} "${spec.workloadRef.name}" has an unfinished release of OpenKruise Rollouts; take it over with: ` +
+    `kubectl tranche takeover ${workloadArgument(resource, spec.workloadRef.name)}${inNamespace(namespace)}${ends}`
   );
 };

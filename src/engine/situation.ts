@@ -111,7 +111,7 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   if (replicas === 0) return adopting ? settled : { name: 'NewTemplate' };
   if (known()) return settled;
   if (restartsNatively(snapshot, progress)) return newVersion ? settled : { name: 'VersionNotMade' };
-  if (adopting && knownStable(rollout) === undefined && servesAlone(progress)) return settled;
+  if (adopting && knownStable(rollout) === undefined && (servesAlone(progress) || goesBack(progress))) return settled;
   const bypassed = adopting ? 'the Rollout was created during a rolling update' : 'a new template was not held';
   return { name: 'NotHeld', bypassed };
 }
@@ -138,9 +138,11 @@ function isSame(snapshot: Snapshot, progress: Progress, template: TemplateDigest
   if (status.templateDigest === template) return true;
   const { gate } = snapshot;
   const changed = isPausedUnseen(progress) || (progress.held !== undefined && isAnnounced(snapshot, progress));
-  const strict = changed || gate?.protects !== undefined || gate?.approval !== undefined;
-  return !(strict && status.templateDigest) && isKnown(progress.newVersion?.revision, status);
+  return !((changed || isStrict(gate)) && status.templateDigest) && isKnown(progress.newVersion?.revision, status);
 }
+
+/** A policy requires approvals or protects the release. */
+const isStrict = (gate: Snapshot['gate']): boolean => gate?.protects !== undefined || gate?.approval !== undefined;
 
 /** The API server itself found that the template changes. */
 const isPausedUnseen = ({ workload }: Progress): boolean =>
@@ -151,16 +153,13 @@ const isKnown = (hash: string | undefined, { canaryRevision, podTemplateHash }: 
   !!hash && (hash === canaryRevision || hash === podTemplateHash);
 
 /**
- * True if the template is the stable one. If a policy protects the release, only the digest counts, because a ReplicaSet may have been edited.
- * Otherwise the stored ReplicaSet counts too, because a newer API server may have added a default to both templates.
+ * True if the template is the stable one. If a policy requires approvals or protects the release, only the digest counts, because users may have
+ * edited a ReplicaSet, or replaced a ControllerRevision. Otherwise the stored version counts too, because a newer API server may have added a
+ * default to both templates.
  */
 function isStable({ rollout, gate }: Snapshot, progress: Progress, template: TemplateDigest): boolean {
   if (progress.held?.stable === template) return true;
-  if (
-    gate?.protects === undefined &&
-    progress.stableVersion !== undefined &&
-    progress.stableVersion === progress.newVersion
-  )
+  if (!isStrict(gate) && progress.stableVersion !== undefined && progress.stableVersion === progress.newVersion)
     return true;
   return progress.held === undefined && rollout.status?.canaryStatus?.stableDigest === template;
 }
@@ -186,6 +185,20 @@ const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, me
 /** True if only the new version has available Pods: there is no version to roll back to, so a hold has no purpose. */
 const servesAlone = ({ newVersion, oldVersions }: Progress): boolean =>
   (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
+
+/**
+ * True if the workload's controller goes back to an earlier version, which has most of the available Pods: a rollback is not held, and the version
+ * that it removes does not become the stable one.
+ */
+function goesBack({ newVersion, oldVersions }: Progress): boolean {
+  const others = oldVersions.filter(({ replicas }) => replicas > 0);
+  const available = others.reduce((sum, one) => sum + one.available, 0);
+  return (
+    newVersion !== undefined &&
+    newVersion.available > available &&
+    others.every(({ created }) => created > newVersion.created)
+  );
+}
 
 function restartsNatively({ rollout, digest }: Snapshot, progress: Progress): boolean {
   const { canaryRevision, templateDigest } = rollout.status?.canaryStatus ?? {};

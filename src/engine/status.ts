@@ -41,8 +41,10 @@ export const draftOf = ({ status }: Rollout): Draft => ({
   completed: status?.completedVersions ?? [],
 });
 
-export const conditionOf = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
-  conditions?.find((condition) => condition.type === type);
+export const conditionOf = <T extends Pick<Condition, 'type'>>(
+  conditions: readonly T[] | undefined,
+  type: string,
+): T | undefined => conditions?.find((condition) => condition.type === type);
 
 export const isTrue = (rollout: Rollout, type: string): boolean =>
   conditionOf(rollout.status?.conditions, type)?.status === 'True';
@@ -56,7 +58,15 @@ export function setCondition(
   now: number,
   type: 'Progressing' | 'Succeeded' | 'Stalled' | 'Bypassed' | 'PolicyBlocked' | 'Terminating',
   status: 'True' | 'False',
-  reason: ProgressingReason | StalledReason | BlockedReason | 'Recovered' | 'NotSeenByWebhook' | 'InTerminating' | '',
+  reason:
+    | ProgressingReason
+    | StalledReason
+    | BlockedReason
+    | 'Recovered'
+    | 'NotSeenByWebhook'
+    | 'CreatedDuringRelease'
+    | 'InTerminating'
+    | '',
   message: string,
 ): void {
   const old = conditionOf(draft.conditions, type);
@@ -79,14 +89,33 @@ export function closeHistory(draft: Draft, now: number, outcome: Outcome): void 
   if (!current || current.endTime !== undefined) return;
   const approvals = draft.canary?.approvals;
   const revision = draft.canary?.canaryRevision || current.revision;
+  const verdicts = draft.canary?.analysis?.map(({ name, verdict }) => [name, verdict] as const) ?? [];
   draft.history = [
-    { ...current, revision, endTime: formatTime(now), outcome, ...(approvals?.length ? { approvals } : {}) },
+    {
+      ...current,
+      revision,
+      endTime: formatTime(now),
+      outcome,
+      ...(approvals?.length ? { approvals } : {}),
+      ...(verdicts.length > 0 ? { analysis: Object.fromEntries(verdicts) } : {}),
+    },
     ...rest,
   ];
 }
 
 export function openHistory(draft: Draft, entry: HistoryEntry): void {
   draft.history = [entry, ...draft.history].slice(0, HISTORY_LENGTH);
+}
+
+/** Step starts that one entry keeps. */
+const STEPS_KEPT = 50;
+
+/** Records the start of a step in the entry of the release in progress. */
+export function noteStep(draft: Draft, step: number, now: number): void {
+  const [current, ...rest] = draft.history;
+  if (!current || current.endTime !== undefined) return;
+  const steps = [...(current.steps ?? []), { step, time: formatTime(now) }].slice(-STEPS_KEPT);
+  draft.history = [{ ...current, steps }, ...rest];
 }
 
 /** Adds to the entry of the release in progress, if there is one. */
@@ -119,20 +148,28 @@ export function settle(
   };
   const old = rollout.status;
   if (sameJson(status, old)) return {};
-  const againAfterMs = reportedAt === undefined ? 0 : reportedAt + quietMs(canary, reportedAt) - now;
-  // While a step waits, only scaling changes the number of updated Pods.
-  const scaled = isWaiting(old?.canaryStatus) && old?.canaryStatus?.canaryReplicas !== canary?.canaryReplicas;
-  const canWait = old !== undefined && !scaled && sameJson(essence(status), essence(old));
+  const againAfterMs = reportedAt === undefined ? 0 : reportedAt + quietMs(canary, old?.canaryStatus, reportedAt) - now;
+  // While a step waits, only scaling changes the number of updated Pods, and without checks and failing Pods only people change what it waits for.
+  const stalls = conditionOf(draft.conditions, 'Stalled')?.status === 'True';
+  const told = canary?.analysis === undefined && !stalls && old?.message !== draft.message;
+  const isNews = isWaiting(old?.canaryStatus) && (told || old?.canaryStatus?.canaryReplicas !== canary?.canaryReplicas);
+  const canWait = old !== undefined && !isNews && sameJson(essence(status), essence(old));
   return canWait && againAfterMs > 0 ? { againAfterMs } : { status };
 }
 
 const isWaiting = (canary: CanaryStatus | undefined): boolean =>
-  canary?.currentStepState === 'StepPaused' || canary?.currentStepState === 'StepReady';
+  canary !== undefined && ['StepMetricsAnalysis', 'StepPaused', 'StepReady'].includes(canary.currentStepState);
 
-function quietMs(canary: CanaryStatus | undefined, reportedAt: number): number {
+function quietMs(canary: CanaryStatus | undefined, old: CanaryStatus | undefined, reportedAt: number): number {
+  // A verdict can change with each look, and numbers do.
+  if (!sameJson(verdictsOf(canary), verdictsOf(old))) return QUIET_MS;
+  if (canary?.analysis !== undefined && canary.currentStepState !== 'StepUpgrade') return LONGEST_QUIET_MS;
   const since = canary?.currentStepState === 'StepUpgrade' ? parseTime(canary.lastUpdateTime) : undefined;
   return since === undefined ? QUIET_MS : Math.min(Math.max(3 * (reportedAt - since), QUIET_MS), LONGEST_QUIET_MS);
 }
+
+const verdictsOf = (canary: CanaryStatus | undefined): unknown =>
+  canary?.analysis?.map(({ name, verdict }) => [name, verdict]);
 
 /** A decision that only writes the status and events. */
 export function report(snapshot: Snapshot, draft: Draft, events: readonly EventNote[]): Decision {
@@ -146,6 +183,7 @@ export function report(snapshot: Snapshot, draft: Draft, events: readonly EventN
 }
 
 const FOLLOWS_PODS = new Set([
+  'analysis',
   'message',
   'canaryReplicas',
   'canaryReadyReplicas',
@@ -154,13 +192,21 @@ const FOLLOWS_PODS = new Set([
   'observedWorkloadGeneration',
 ]);
 
-/** The status without the fields that follow the Pods. */
+/** The status without the fields that follow the Pods, and without the numbers of the checks. */
 function essence(status: RolloutStatus): unknown {
   const { message: _, canaryStatus, conditions, ...rest } = status;
   const canary = Object.entries(canaryStatus ?? {}).filter(([field]) => !FOLLOWS_PODS.has(field));
   return {
     ...rest,
     canary: Object.fromEntries(canary),
+    checks: canaryStatus?.analysis?.map(({ name, verdict, check, acceptedBy, total }) => [
+      name,
+      verdict === 'Worse',
+      check,
+      acceptedBy,
+      // The first requests are reported at once.
+      (total ?? 0) > 0,
+    ]),
     conditions: conditions?.map(({ type, status: state, reason }) => [type, state, reason]),
   };
 }

@@ -20,3 +20,10 @@ export function link(...signals: readonly (AbortSignal | undefined)[]): Link {
   };
   return { signal: controller.signal, abort, unlink };
 }
+
+/** Resolves when the signal is aborted. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -30,6 +30,8 @@ export interface ApiCall {
   readonly signal?: AbortSignal;
   /** For a list: receives the items one by one, in order, while they arrive. The answer does not contain the items that were passed to it. */
   readonly onItem?: OnItem;
+  /** It does not wait for a connection behind calls that are not urgent. For short calls with a deadline. */
+  readonly urgent?: boolean;
   /** Warnings of the API server about this call are not reported. */
   readonly quiet?: boolean;
 }

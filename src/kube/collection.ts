@@ -5,7 +5,18 @@ import type { ChangeHandler, Reflector } from './reflector.ts';
 /** The part of a reflector's interface that its readers use. */
 export type Collection<T extends KubeObject> = Pick<
   Reflector<T>,
-  'synced' | 'problem' | 'doubt' | 'whenSynced' | 'get' | 'by' | 'on' | 'onListed' | 'start' | 'stop'
+  | 'synced'
+  | 'problem'
+  | 'refused'
+  | 'doubt'
+  | 'whenSynced'
+  | 'get'
+  | 'by'
+  | 'values'
+  | 'on'
+  | 'onListed'
+  | 'start'
+  | 'stop'
 >;
 
 /** Without namespaces: one reflector for all of them. `make` gets the namespace, or undefined for all. */
@@ -23,6 +34,9 @@ export function inNamespaces<T extends KubeObject>(
     get problem() {
       return all.find(({ problem }) => problem !== undefined)?.problem;
     },
+    get refused() {
+      return all.find(({ refused }) => refused !== undefined)?.refused;
+    },
     get doubt() {
       return all.find(({ doubt }) => doubt !== undefined)?.doubt;
     },
@@ -30,6 +44,7 @@ export function inNamespaces<T extends KubeObject>(
     // The key has the form `namespace/name`.
     get: (key) => each.get(key.split('/', 1)[0]!)?.get(key),
     by: (index, value) => all.flatMap((one) => one.by(index, value)),
+    values: () => all.flatMap((one) => [...one.values()]),
     on(handler: ChangeHandler<T>) {
       const ends = all.map((one) => one.on(handler));
       return () => ends.map((end) => end()).every(Boolean);
@@ -51,10 +66,12 @@ export function inNamespaces<T extends KubeObject>(
 export const noObjects = <T extends KubeObject>(): Collection<T> => ({
   synced: true,
   problem: undefined,
+  refused: undefined,
   doubt: undefined,
   whenSynced: () => Promise.resolve(true),
   get: () => undefined,
   by: () => [],
+  values: () => [],
   on: () => () => false,
   onListed: () => () => false,
   start: () => undefined,

@@ -28,6 +28,8 @@ export interface Connection {
   readonly proxy?: URL | undefined;
   /** Namespace of the kubeconfig's context, or of the Pod. */
   readonly namespace: string | undefined;
+  /** Name of the kubeconfig's context. Absent in a Pod. */
+  readonly context?: string | undefined;
   credentials(): Promise<Credentials>;
   /** Call it after a 401 answer: it drops cached credentials, so that the next request gets new ones. */
   renew?(): void;
@@ -186,7 +188,7 @@ async function connectWith(
   // Reports an unreadable certificate now, not at the first request.
   await credentials();
   const namespace = config.getContextObject(wanted)?.namespace;
-  return { server, proxy, namespace, credentials, renew: () => void (stale = true) };
+  return { server, proxy, namespace, context: wanted, credentials, renew: () => void (stale = true) };
 }
 
 interface User {

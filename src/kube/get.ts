@@ -12,6 +12,8 @@ export interface GetOptions {
   /** If set, an object with the same name but another uid is an error. */
   readonly uid?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** See `ApiCall.urgent`. */
+  readonly urgent?: true;
 }
 
 /** The answer is not the requested object, so no decision may use it. */
@@ -22,8 +24,8 @@ export class WrongObjectError extends Error {
 /** Throws the errors of the request, and WrongObjectError. */
 export async function getObject<T extends KubeObject>(api: Api, resource: Resource, asked: GetOptions): Promise<T> {
   const path = pathOf(resource, asked);
-  const { signal } = asked;
-  const answer = await api.request({ method: 'GET', path, ...(signal ? { signal } : {}) });
+  const { signal, urgent } = asked;
+  const answer = await api.request({ method: 'GET', path, ...(signal && { signal }), ...(urgent && { urgent }) });
   const difference = differenceOf(answer as Partial<KubeObject> | undefined, resource, asked);
   if (difference !== undefined)
     throw new WrongObjectError(`GET ${path}: the response is another object: ${difference}`);

@@ -1,6 +1,6 @@
 // Leader election through a Lease, like client-go. A Lease cannot prevent two leaders for a moment, so writes must be safe in that case too.
 import type { KubeObject } from '../api/types.ts';
-import { link } from './abort.ts';
+import { aborted, link } from './abort.ts';
 import type { Api, Clock } from './api.ts';
 import { sleep } from './clock.ts';
 import { isAlreadyExists, isConflict, NetworkError } from './errors.ts';
@@ -153,7 +153,9 @@ export class LeaderElection {
       const current = this.certain ? this.seen!.object : await this.read(signal);
       if (!current) {
         const body = { ...this.header(), spec: this.spec(undefined) };
-        this.see((await api.request({ method: 'POST', path: this.collection, body, signal })) as LeaseObject);
+        this.see(
+          (await api.request({ method: 'POST', path: this.collection, body, signal, urgent: true })) as LeaseObject,
+        );
       } else {
         const holder = current.spec?.holderIdentity;
         const expired = clock.now() - this.seen!.at >= this.leaseOf(current);
@@ -187,7 +189,7 @@ export class LeaderElection {
 
   private async read(signal: AbortSignal): Promise<LeaseObject | undefined> {
     const { api, namespace, name } = this.options;
-    const object = await findObject<LeaseObject>(api, LEASES, { namespace, name, signal });
+    const object = await findObject<LeaseObject>(api, LEASES, { namespace, name, signal, urgent: true });
     if (object) this.see(object);
     return object;
   }
@@ -230,6 +232,7 @@ export class LeaderElection {
       contentType: 'application/merge-patch+json',
       body,
       signal,
+      urgent: true,
     } as const;
     return (await this.options.api.request(call)) as LeaseObject;
   }
@@ -271,9 +274,3 @@ export class LeaderElection {
     return new Date(this.options.clock.now()).toISOString().replace('Z', '000Z');
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -6,7 +6,7 @@ import { show } from '../engine/validate/violation.ts';
 export interface Where {
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;
-  readonly subresource?: 'status' | undefined;
+  readonly subresource?: string | undefined;
 }
 
 /** A name that cannot be part of a path. */
@@ -16,15 +16,43 @@ export class PathError extends Error {
 
 export function pathOf(resource: Resource, { namespace, name, subresource }: Where = {}): string {
   const { apiVersion, plural, cluster } = resource;
-  let path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  let path = versionPath(apiVersion);
   if (namespace !== undefined && !cluster) path += `/namespaces/${segment('namespace', namespace)}`;
-  path += `/${plural}`;
+  path += `/${segment('resource', plural)}`;
   if (name === undefined) return path;
   if (namespace === undefined && !cluster)
     throw new PathError(`an empty namespace may not be set when the name of a ${resource.kind} is provided`);
   path += `/${segment('resource name', name)}`;
-  return subresource ? `${path}/${subresource}` : path;
+  return subresource === undefined ? path : `${path}/${segment('subresource', subresource)}`;
 }
+
+/** A port of a Service, reached through the API server. */
+export interface ProxiedService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
+  /** Default http. */
+  readonly scheme?: 'http' | 'https';
+}
+
+/** The path of a request through the API server. `path`: the path of the Service, from its first `/` on. Throws PathError. */
+export function proxyPathOf({ namespace, name, port, scheme = 'http' }: ProxiedService, path: string): string {
+  if (!/^https?$/.test(scheme) || name.includes(':') || !Number.isInteger(port) || !path.startsWith('/'))
+    throw new PathError(
+      `invalid address of a Service ${show(`${scheme}:${name}:${port}${path}`)}: must be http:NAME:PORT/PATH`,
+    );
+  const service = `${scheme}:${segment('resource name', name)}:${port}`;
+  const whole = `/api/v1/namespaces/${segment('namespace', namespace)}/services/${service}/proxy${path}`;
+  assertSafePath(whole);
+  return whole;
+}
+
+/** The path of a version of an API, which lists its kinds: `/apis/apps/v1`. */
+export const versionPath = (apiVersion: string): string =>
+  [
+    apiVersion.includes('/') ? '/apis' : '/api',
+    ...apiVersion.split('/').map((part) => segment('API version', part)),
+  ].join('/');
 
 /** Throws PathError with the words of kubectl and client-go. */
 function segment(what: string, text: string): string {

@@ -46,6 +46,8 @@ export class WorkQueue {
   /** Keys that were added while a worker processed them. */
   private readonly dirty = new Set<string>();
   private readonly timers = new Map<string, { at: number; cancel: () => void }>();
+  /** Keys that were added a moment ago, and whether they were asked for again since. */
+  private readonly cooling = new Map<string, boolean>();
   private readonly failures = new Map<string, number>();
   private state: 'idle' | 'running' | 'stopped' = 'idle';
   private drained: (() => void) | undefined;
@@ -99,6 +101,22 @@ export class WorkQueue {
       this.add(key);
     });
     this.timers.set(key, { at, cancel });
+  }
+
+  /** Adds the key at once, and then at most once in each interval of `ms`: changes within this time are processed together. */
+  addSoon(key: string, ms: number): void {
+    if (this.state === 'stopped') return;
+    if (this.cooling.has(key)) {
+      this.cooling.set(key, true);
+      return;
+    }
+    this.cooling.set(key, false);
+    this.options.clock.after(ms, () => {
+      const again = this.cooling.get(key);
+      this.cooling.delete(key);
+      if (again) this.addSoon(key, ms);
+    });
+    this.add(key);
   }
 
   /** Adds the key after a backoff for one more failure, at least after `atLeastMs`. Returns the number of consecutive failures. */

@@ -1,9 +1,9 @@
 // Keeps a copy of a collection up to date with list and watch, and recovers from failures of the server and the network.
 import type { KubeObject } from '../api/types.ts';
-import { link } from './abort.ts';
+import { aborted, link } from './abort.ts';
 import type { Api, Clock, WatchLine } from './api.ts';
 import { backoffMs, sleep, type Backoff } from './clock.ts';
-import { ApiError, isBusy, isGone, isNotFound, NetworkError } from './errors.ts';
+import { ApiError, isBusy, isForbidden, isGone, isNotFound, NetworkError } from './errors.ts';
 import { silent, type Logger } from './log.ts';
 import { dropUnusedFields, freeze, keyOf, Store, type Index } from './store.ts';
 import { isOlder, WentBack } from './versions.ts';
@@ -44,6 +44,8 @@ export interface ReflectorOptions<T extends KubeObject> {
    */
   readonly transform?: (object: T, before: T | undefined) => T;
   readonly logger?: Logger;
+  /** The watch is not opened before this resolves. It continues from the first list, so nothing is missed in between. */
+  readonly watchWhen?: Promise<void>;
   /** For metrics: called when a watch is reopened, and when a comparison finds differences. */
   readonly onRestart?: (reason: RestartReason) => void;
   readonly onDrift?: (objects: number) => void;
@@ -91,6 +93,7 @@ export class Reflector<T extends KubeObject> {
   /** Reason of the last pause. */
   private lastReason: RestartReason | undefined;
   private lastProblem: string | undefined;
+  private isRefused = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.options = options;
@@ -106,6 +109,11 @@ export class Reflector<T extends KubeObject> {
   /** Why it is not synced, if known. */
   get problem(): string | undefined {
     return this.synced ? undefined : this.lastProblem;
+  }
+
+  /** The answer of the server, if the program has not the right to read. Undefined while the watch works. */
+  get refused(): string | undefined {
+    return this.isRefused && this.failures > 0 ? this.lastProblem : undefined;
   }
 
   /** Why the stored objects may be out of date. Undefined while the watch works. */
@@ -125,6 +133,10 @@ export class Reflector<T extends KubeObject> {
 
   by(index: string, value: string): T[] {
     return this.store.by(index, value);
+  }
+
+  values(): Iterable<T> {
+    return this.store.values();
   }
 
   /** Calls the handler for all existing objects, and then for each change. Returns a function that removes the handler. */
@@ -152,12 +164,15 @@ export class Reflector<T extends KubeObject> {
   }
 
   private async run(): Promise<void> {
-    const { clock } = this.options;
+    const { clock, watchWhen } = this.options;
+    const mayWatch = watchWhen && Promise.race([watchWhen, aborted(this.stopping.signal)]);
     while (!this.stopping.signal.aborted) {
       try {
         if (this.resourceVersion === undefined) await this.list();
         else if (clock.now() - this.comparedAt >= COMPARE_EVERY_MS) await this.compare(this.resourceVersion);
         else if (this.isUnsure) await this.verify(this.resourceVersion);
+        await mayWatch;
+        if (this.stopping.signal.aborted) return;
         const healthy = await this.watch(this.resourceVersion!);
         if (healthy) this.resetBackoff();
         else await this.pause('short');
@@ -181,6 +196,7 @@ export class Reflector<T extends KubeObject> {
     this.failures = firstGone ? 1 : this.failures + 1;
     this.lastReason = reason;
     if (error) this.lastProblem = error instanceof Error ? error.message : String(error);
+    this.isRefused = isForbidden(error);
     onRestart?.(reason);
     if (reason === 'back')
       this.logger.warn('the API server was restored from a backup; listing all objects again', { error });
@@ -228,7 +244,7 @@ export class Reflector<T extends KubeObject> {
     const differences = this.replace(objects, back);
     this.resourceVersion = this.latest = resourceVersion;
     this.comparedAt = this.options.clock.now();
-    this.isUnsure = this.isBack = false;
+    this.isUnsure = this.isBack = this.isRefused = false;
     for (const listener of this.listeners) listener({ version: resourceVersion, back });
     return differences;
   }

@@ -9,25 +9,35 @@ for (const [network, prefix] of [
   ['169.254.0.0', 16],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
+  // Metadata services of clouds outside the link-local network.
+  ['100.100.100.200', 32],
+  ['168.63.129.16', 32],
+  ['192.0.0.192', 32],
 ] as const)
   FORBIDDEN.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of [
-  ['::', 128],
-  ['::1', 128],
+  // Loopback, unspecified, and IPv4 addresses in an old form.
+  ['::', 96],
   ['fe80::', 10],
   ['ff00::', 8],
-  // The metadata service of a cloud.
+  // Metadata services of clouds.
   ['fd00:ec2::254', 128],
-  // IPv4 addresses translated to IPv6 (NAT64). They would get around the IPv4 networks above.
+  ['fd20:ce::254', 128],
+  // IPv4 addresses translated to IPv6 (NAT64, SIIT, 6to4). They would get around the IPv4 networks above.
   ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['::ffff:0:0:0', 96],
+  ['2002::', 16],
 ] as const)
   FORBIDDEN.addSubnet(network, prefix, 'ipv6');
 
 /** True for loopback, link-local (which includes metadata services), multicast and reserved addresses. */
 export function isForbidden(address: string): boolean {
-  const family = isIP(address);
+  // BlockList cannot read the name of an interface after an IPv6 address.
+  const [bare = ''] = address.split('%');
+  const family = isIP(bare);
   // BlockList compares IPv4 addresses that are mapped to IPv6 with its IPv4 networks.
-  return family === 0 || FORBIDDEN.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  return family === 0 || FORBIDDEN.check(bare, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** The address is one that a source must not have. */

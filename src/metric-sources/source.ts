@@ -1,27 +1,29 @@
-// The interface of a source of metrics. To add one, write a file here.
+// The interface of a source of metrics. To add one, write a file here and a line in sources.ts.
 
-/** Values of one Pod, or of none: by time in milliseconds since the epoch. */
-export interface Series {
-  /** Value of the label `pod`. Undefined for a series without it. */
-  readonly pod: string | undefined;
-  readonly samples: ReadonlyMap<number, number>;
-}
+import type { Query, Series, Unknown } from '../engine/analysis/query.ts';
 
-/** Why there are no data. A source never says that a release has failed. */
-export interface Unknown {
-  readonly unknown: string;
-}
+export type { Query, Series, Unknown };
 
 export interface MetricSource {
+  /** True: it has past values. False: whatever is asked, it returns only current values, at `toMs`. */
+  readonly hasHistory: boolean;
   /**
-   * The values of a query at `fromMs`, `fromMs + stepMs`, … up to `toMs`. Never rejects: what goes wrong is Unknown. The query comes from the engine,
-   * which has checked it (promql.ts).
+   * The values at `fromMs`, `fromMs + stepMs`, … up to `toMs`. Rejects only if the signal is aborted: whatever else goes wrong is Unknown.
    */
   range(
-    query: string,
+    query: Query,
     fromMs: number,
     toMs: number,
     stepMs: number,
     signal: AbortSignal,
   ): Promise<readonly Series[] | Unknown>;
+  close(): void;
 }
+
+/** Where checks find their sources. `name`: as in the check; undefined for the default one. Unknown if there is none for this namespace. */
+export interface MetricSources {
+  get(name: string | undefined, namespace: string): MetricSource | Unknown;
+}
+
+/** Name of the source that reads the metrics APIs of Kubernetes. It needs no MetricSource. */
+export const KUBERNETES_SOURCE = 'kubernetes';

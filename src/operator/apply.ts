@@ -1,24 +1,31 @@
 // Carries out decisions: first the effects in order, then one write of the status, then the events.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
-import { EVENTS } from '../api/reasons.ts';
+import { concernsWorkload, EVENTS, type EventReason } from '../api/reasons.ts';
 import type { KubeObject, Pod, Rollout, RolloutStatus, Workload } from '../api/types.ts';
 import { isTooLarge, tooLargeForUs } from '../engine/workload/annotation-size.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { kindOfResource } from '../engine/workload/registry.ts';
 import type { Decision, Effect, MergePatch } from '../engine/decision.ts';
 import type { PatchOp } from '../engine/lib/json-patch.ts';
-import { isOwnedBy } from '../engine/workload/pods.ts';
 import { cleaned } from '../engine/messages.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { findObject, getObject } from '../kube/get.ts';
+import { getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
-import { ROLLOUTS, type Resource } from '../api/resources.ts';
+import { PODS, ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
-import { hasOwnersToRestore, managedFieldsPatch } from './managed-fields.ts';
+import {
+  hasOwnersToRestore,
+  managedFieldsPatch,
+  routeManagedFieldsPatch,
+  type ManagedFieldsOp,
+} from './managed-fields.ts';
+import { Copies } from './copies.ts';
+import { Evictions } from './evictions.ts';
 import type { MutationCache } from './mutation-cache.ts';
+import { specGuarded } from './spec-guard.ts';
 import { mergeDiff } from './status-patch.ts';
 import { transformPod } from './transform.ts';
 
@@ -31,7 +38,15 @@ export interface ApplierDeps {
   readonly metrics?: { budgetMove(move: string, key: string): void; bypass(): void; approval?(): void };
 }
 
+interface WriteOptions {
+  /** The write contains the resourceVersion that it was decided on. */
+  readonly isPinned?: boolean;
+  /** The part of the answer that is kept. */
+  readonly transform?: (answer: KubeObject) => KubeObject;
+}
+
 type Patch = Effect & { readonly kind: 'Patch' };
+type Evict = Effect & { readonly kind: 'Evict' };
 
 const JSON_PATCH = 'application/json-patch+json';
 const isJsonPatch = (patch: Patch['patch']): patch is readonly PatchOp[] => Array.isArray(patch);
@@ -55,11 +70,16 @@ export class Applier {
   private readonly deps: ApplierDeps;
   /** When this process last wrote each Rollout's status, in milliseconds, by key and uid of the Rollout. */
   private readonly reported = new Map<string, Map<string, number>>();
-  /** When refused labels of a Deployment's Pods are retried, in milliseconds, by key. */
+  /** When refused labels of a workload's Pods are retried, in milliseconds, by key. */
   private readonly unlabelled = new Map<string, number>();
+
+  readonly evictions: Evictions;
+  private readonly copies: Copies;
 
   constructor(deps: ApplierDeps) {
     this.deps = deps;
+    this.evictions = new Evictions(deps.api, deps.clock);
+    this.copies = new Copies(deps.api);
   }
 
   reportedAt(key: string, rollout: Rollout): number | undefined {
@@ -88,8 +108,11 @@ export class Applier {
     return undefined;
   }
 
-  forgetLabels(key: string): void {
+  /** Forgets all about the workload. */
+  forgetWorkload(key: string): void {
     this.unlabelled.delete(key);
+    this.copies.forget(key);
+    this.evictions.forget(key);
   }
 
   /** Forgets the last status write, so that the next one need not wait. */
@@ -113,6 +136,7 @@ export class Applier {
     const labels: Promise<boolean>[] = [];
     for (const effect of decision.effects) {
       if (effect.kind === 'Patch' && effect.why === 'label') labels.push(this.label(key, effect, rollout));
+      else if (effect.kind === 'Evict') changed = (await this.evict(key, effect, rollout, workload)) || changed;
       else if (await this.apply(key, effect)) changed = true;
     }
     const refused = (await Promise.all(labels)).includes(true);
@@ -120,8 +144,7 @@ export class Applier {
     if (refused) changed = true;
     if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
     for (const { reason, message } of decision.events) {
-      const [type] = EVENTS[reason];
-      for (const about of [rollout, workload]) if (about) this.deps.events.record({ about, type, reason, message });
+      this.record(reason, message, rollout, workload);
       if (reason === 'Bypassed') this.deps.metrics?.bypass();
       if (reason === 'Approved') this.deps.metrics?.approval?.();
       this.deps.logger.info('release', { key, reason, detail: message });
@@ -129,57 +152,89 @@ export class Applier {
     return changed;
   }
 
-  private async apply(key: string, effect: Effect): Promise<boolean> {
+  /** Records an event on the Rollout, and on the workload if it concerns it or has no Rollout. */
+  private record(
+    reason: EventReason,
+    message: string,
+    rollout: Rollout | undefined,
+    workload: Workload | undefined,
+  ): void {
+    const [type] = EVENTS[reason];
+    for (const about of [rollout, rollout && !concernsWorkload(reason) ? undefined : workload])
+      if (about) this.deps.events.record({ about, type, reason, message });
+  }
+
+  private async apply(key: string, effect: Exclude<Effect, Evict>): Promise<boolean> {
     const changed = await this.make(key, effect);
     this.deps.metrics?.budgetMove(effect.why, key);
     this.deps.logger.debug('written', { key, kind: effect.resource.kind, why: effect.why });
     return changed;
   }
 
-  private async make(key: string, effect: Effect): Promise<boolean> {
+  private async make(key: string, effect: Exclude<Effect, Evict>): Promise<boolean> {
     switch (effect.kind) {
       case 'Patch':
         return this.patch(key, effect);
-      case 'Create': {
-        const path = pathOf(effect.resource, { namespace: splitKey(key).namespace });
-        await this.unless(409, { method: 'POST', path, body: effect.object });
-        return false;
-      }
+      case 'Create':
+        await this.copies.create(key, effect);
+        return effect.why === 'service';
       case 'Delete':
-        await this.remove(key, effect).catch((error: unknown) => {
+        await this.copies.remove(key, effect).catch((error: unknown) => {
           // The copy is deleted with its owner, so a release does not wait for this.
-          if (!(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
+          if (effect.why === 'service' || !(error instanceof ApiError) || !REFUSALS.has(error.code)) throw error;
           this.deps.logger.warn('cannot delete the copy of the stable template', { key, error });
         });
-        return false;
+        return effect.why === 'service';
     }
   }
 
-  private async patch(key: string, { resource, before, patch, why }: Patch): Promise<boolean> {
+  /** Evicts exactly the Pod that was decided on, and writes an event. The next decision follows at once, with what is known now. */
+  private async evict(
+    key: string,
+    { pod, says, why }: Evict,
+    rollout: Rollout | undefined,
+    workload: Workload | undefined,
+  ): Promise<boolean> {
+    const { metrics, logger } = this.deps;
+    const record = (reason: 'PodEvicted' | 'EvictionRefused', message: string): void => {
+      this.record(reason, message, rollout, workload);
+      logger.info('release', { key, reason, detail: message });
+    };
+    pathTo(key, PODS, pod);
+    const outcome = await this.evictions.evict(key, pod);
+    if (outcome.kind === 'Evicted') {
+      metrics?.budgetMove(why, key);
+      record('PodEvicted', says);
+    } else if (outcome.kind === 'Refused' && outcome.isNews) {
+      record('EvictionRefused', `Pod ${pod.metadata.name} is not evicted: ${cleaned(outcome.said, MAX_MESSAGE)}`);
+    }
+    return true;
+  }
+
+  private async patch(key: string, { resource, before, patch, why, guard }: Patch): Promise<boolean> {
     const path = pathTo(key, resource, before);
-    if (isJsonPatch(patch)) return this.write(key, before, { path, body: patch, contentType: JSON_PATCH });
+    if (isJsonPatch(patch)) {
+      const changed = await this.write(key, before, { path, body: patch, contentType: JSON_PATCH });
+      if (why === 'route') await this.dropOwnership(key, resource, before, routeManagedFieldsPatch);
+      return changed;
+    }
     const kind = kindOfResource(resource);
     const body = kind ? await this.noteOwners(key, kind, patch, before) : patch;
-    const changed = await this.write(key, before, { path, body });
+    const guarded = guard === 'Spec' ? specGuarded(before, patch) : undefined;
+    const written = guarded && (await this.tryOps(key, before, { path, body: guarded, contentType: JSON_PATCH }));
+    const changed = written ?? (await this.write(key, before, { path, body }));
     // A move follows a mark at once and drops the ownership.
-    if (kind && why !== 'mark') await this.dropOwnership(key, kind, before as Workload);
+    if (kind && why !== 'mark') await this.dropOwnershipOf(key, kind, before as Workload);
     return changed;
   }
 
-  /** Deletes only an object that the owner controls, because the name comes from a record that users can write. */
-  private async remove(key: string, { resource, name, owner }: Effect & { kind: 'Delete' }): Promise<void> {
-    const asked = { namespace: splitKey(key).namespace, name };
-    const object = await findObject(this.deps.api, resource, asked);
-    if (!object || !isOwnedBy(object, owner)) return;
-    await this.unless(404, { method: 'DELETE', path: pathOf(resource, asked) });
-  }
-
-  /** Ignores this error code, which means that the work is already done. */
-  private async unless(code: number, call: ApiCall): Promise<void> {
+  /** Undefined if the API server rejects the operations: a patch with the resourceVersion then says why. */
+  private async tryOps(key: string, before: KubeObject, call: Omit<ApiCall, 'method'>): Promise<boolean | undefined> {
     try {
-      await this.deps.api.request(call);
+      return await this.write(key, before, call, { isPinned: false });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== code) throw error;
+      if (error instanceof ApiError && error.code === 422) return undefined;
+      throw error;
     }
   }
 
@@ -190,7 +245,7 @@ export class Applier {
   private async label(key: string, { resource, before, patch }: Patch, rollout: Rollout | undefined): Promise<boolean> {
     try {
       const call = { path: pathTo(key, resource, before), body: patch };
-      await this.write(key, before, call, (answer) => transformPod(answer as Pod));
+      await this.write(key, before, call, { isPinned: false, transform: (answer) => transformPod(answer as Pod) });
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
       if (!(error instanceof ApiError)) throw error;
@@ -241,11 +296,16 @@ export class Applier {
   }
 
   /** Drops the ownership of fields, best effort: otherwise server-side apply of another value reports a conflict with Tranche. */
-  private async dropOwnership(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
-    const path = pathTo(key, kind.resource, before);
+  private async dropOwnership<T extends KubeObject>(
+    key: string,
+    resource: Resource,
+    before: T,
+    patchOf: (object: T) => readonly ManagedFieldsOp[] | undefined,
+  ): Promise<boolean> {
+    const path = pathTo(key, resource, before);
     let written = this.deps.writes.newest(key, before);
     for (let tries = 0; tries < MANAGED_FIELDS_TRIES; tries++) {
-      const ops = managedFieldsPatch(kind, written, this.deps.clock.now());
+      const ops = patchOf(written);
       if (!ops) return true;
       try {
         await this.write(key, written, { path, body: ops, contentType: JSON_PATCH });
@@ -254,10 +314,15 @@ export class Applier {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
         if (error.code !== 422) return false;
         // Another write changed the positions of the entries.
-        written = await getObject<Workload>(this.deps.api, kind.resource, before.metadata);
+        written = await getObject<T>(this.deps.api, resource, before.metadata);
       }
     }
     return false;
+  }
+
+  private dropOwnershipOf(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
+    const patchOf = (workload: Workload) => managedFieldsPatch(kind, workload, this.deps.clock.now());
+    return this.dropOwnership(key, kind.resource, before, patchOf);
   }
 
   /** Adds the field owners to the record of a hold by the operator. The cache has no managedFields, so this costs one read. */
@@ -285,7 +350,7 @@ export class Applier {
       const known = await getObject<Workload>(this.deps.api, kind.resource, { ...cached.metadata, uid: undefined });
       if (!hasOwnersToRestore(known)) return false;
       this.deps.writes.remember(key, cached, freeze(known));
-      return await this.dropOwnership(key, kind, known);
+      return await this.dropOwnershipOf(key, kind, known);
     } catch (error) {
       this.deps.logger.debug('cannot restore the field owners', { key, error });
       return false;
@@ -296,11 +361,11 @@ export class Applier {
     key: string,
     object: KubeObject,
     call: Omit<ApiCall, 'method'>,
-    transform = (answer: KubeObject): KubeObject => answer,
+    { isPinned = true, transform = (answer) => answer }: WriteOptions = {},
   ): Promise<boolean> {
     const contentType = call.contentType ?? 'application/merge-patch+json';
     const answer = (await this.deps.api.request({ ...call, method: 'PATCH', contentType })) as KubeObject;
-    this.deps.writes.remember(key, object, freeze(transform(answer)));
+    this.deps.writes.remember(key, object, freeze(transform(answer)), isPinned);
     return answer.metadata.resourceVersion !== object.metadata.resourceVersion;
   }
 }

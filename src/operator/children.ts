@@ -1,13 +1,14 @@
 // Watches of the children of workloads, such as ReplicaSets and Pods. They open when a release starts and close when it ends.
+import { HELD } from '../api/keys.ts';
 import type { ControllerRevision, KubeObject, Pod, ReplicaSet, Workload } from '../api/types.ts';
 import type { Children } from '../engine/snapshot.ts';
 import type { ChildKind, WorkloadKind } from '../engine/workload/kind.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
-import { CONTROLLER_REVISIONS, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
+import { CONTROLLER_REVISIONS, kindName, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { Reflector, type Listing } from '../kube/reflector.ts';
-import { selectorText } from '../kube/selector.ts';
+import { selectorText } from '../engine/lib/selector.ts';
 import { transformPod, transformReplicaSet } from './transform.ts';
 
 export interface ChildWatchesDeps {
@@ -38,7 +39,12 @@ type Transform = (object: KubeObject, before?: KubeObject) => KubeObject;
 interface Watches {
   readonly uid: string;
   readonly of: ReadonlyMap<ChildKind, Reflector<KubeObject>>;
+  /** Opens the watches. */
+  readonly watch: () => void;
 }
+
+/** The watches open after this time even if no decision on the lists has asked for them, so that children are not older. */
+const WATCH_AFTER_MS = 60_000;
 
 export class ChildWatches {
   private readonly deps: ChildWatchesDeps;
@@ -48,18 +54,31 @@ export class ChildWatches {
     this.deps = deps;
   }
 
-  /** Starts watching if it does not watch yet. Wakes the key when all children are listed. */
+  /**
+   * Lists and watches the children, and wakes the key when all are listed. If the workload is not held, the watches open with the next call: a
+   * decision on the lists still needs them. To enrol a workload, one look is enough.
+   */
   open(key: string, kind: WorkloadKind, workload: Workload): void {
     const uid = workload.metadata.uid ?? '';
-    if (this.open_.get(key)?.uid === uid) return;
+    const known = this.open_.get(key);
+    if (known?.uid === uid) {
+      if (isSynced(known)) known.watch();
+      return;
+    }
     void this.close(key);
     const labelSelector = selectorText(workload.spec.selector);
-    const of = new Map(
-      kind.children.map((child) => [child, this.reflector(child, workload.metadata.namespace, labelSelector)]),
-    );
-    this.open_.set(key, { uid, of });
+    const { namespace } = workload.metadata;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.deps.clock.after(WATCH_AFTER_MS, resolve);
+    const of = new Map(kind.children.map((child) => [child, this.reflector(child, namespace, labelSelector, promise)]));
+    const watch = (): void => {
+      cancel();
+      resolve();
+    };
+    this.open_.set(key, { uid, of, watch });
+    if (workload.metadata.annotations?.[HELD] !== undefined) watch();
     for (const [child, reflector] of of) {
-      reflector.onListed((listing) => this.deps.listed(CHILDREN[child].resource.kind, listing, key));
+      reflector.onListed((listing) => this.deps.listed(kindName(CHILDREN[child].resource), listing, key));
       reflector.start();
     }
     const reflectors = [...of.values()];
@@ -74,7 +93,7 @@ export class ChildWatches {
   get(key: string, workload: Workload, see: <T extends KubeObject>(object: T) => T): Children | undefined {
     const watches = this.open_.get(key);
     if (!watches || watches.uid !== workload.metadata.uid) return undefined;
-    if ([...watches.of.values()].some(({ synced }) => !synced)) return undefined;
+    if (!isSynced(watches)) return undefined;
     const objects = <T extends KubeObject>(child: ChildKind): T[] =>
       [...(watches.of.get(child)?.store.values() ?? [])].map((object) => see(object as T));
     return {
@@ -87,6 +106,7 @@ export class ChildWatches {
   async close(key: string): Promise<void> {
     const watches = this.open_.get(key);
     this.open_.delete(key);
+    watches?.watch();
     await Promise.all([...(watches?.of.values() ?? [])].map((reflector) => reflector.stop()));
   }
 
@@ -94,7 +114,12 @@ export class ChildWatches {
     await Promise.all([...this.open_.keys()].map((key) => this.close(key)));
   }
 
-  private reflector(child: ChildKind, namespace: string | undefined, labelSelector: string): Reflector<KubeObject> {
+  private reflector(
+    child: ChildKind,
+    namespace: string | undefined,
+    labelSelector: string,
+    watchWhen: Promise<void>,
+  ): Reflector<KubeObject> {
     const { api, clock, logger, metrics } = this.deps;
     const { resource, transform } = CHILDREN[child];
     return new Reflector<KubeObject>({
@@ -104,8 +129,11 @@ export class ChildWatches {
       path: pathOf(resource, { namespace }),
       labelSelector,
       transform,
+      watchWhen,
       onRestart: (reason) => metrics?.watchRestart(resource.plural, reason),
       onDrift: (objects) => metrics?.watchDrift(resource.plural, objects),
     });
   }
 }
+
+const isSynced = ({ of }: Watches): boolean => [...of.values()].every(({ synced }) => synced);

@@ -2,13 +2,14 @@
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
 import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import { depart } from '../engine/release/finalize.ts';
-import { KINDS } from '../engine/workload/registry.ts';
+import { deploymentKind } from '../engine/workload/deployment/kind.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { HELD_SIGNS } from '../engine/workload/record.ts';
 import { isLeftBehind } from '../engine/release/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { ROLLOUTS, type Resource } from '../api/resources.ts';
+import { argumentOf, ROLLOUTS, type Resource } from '../api/resources.ts';
 import { listAll } from '../kube/list.ts';
 import { pathOf } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
@@ -30,7 +31,7 @@ export class DrainError extends Error {
 const LOOK_EVERY_MS = 1_000;
 const MAX_NAMED = 10;
 
-/** Resolves when no workload has Tranche's keys and no Rollout its finalizer. No other replica may lead meanwhile. */
+/** Resolves when no workload has Tranche's keys, no route its legs, and no Rollout its finalizer. No other replica may lead meanwhile. */
 export async function drain(options: DrainOptions): Promise<{ deployments: number; rollouts: number }> {
   const { api, clock, held, signal } = options;
   const operator = createOperator({ ...options, decide: (snapshot) => depart(snapshot, held) });
@@ -41,31 +42,34 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
     for (;;) {
       const left = await leftOf(options);
       for (const key of left) seen.add(key);
-      if (left.size === 0) {
+      const routed = await routedOf(options);
+      if (left.size === 0 && routed.length === 0) {
         const rollouts = await freeRollouts(options);
         // A Rollout or its Deployment may have been created meanwhile.
         if (rollouts === 0 && (await leftOf(options)).size === 0) return { deployments: seen.size, rollouts: freed };
         freed += rollouts ?? 0;
       }
       await sleep(clock, LOOK_EVERY_MS, signal);
-      if (signal.aborted) throw new DrainError(complaint(left));
+      if (signal.aborted) throw new DrainError(complaint([...left, ...routed]));
     }
   } finally {
     await operator.stop();
   }
 
   /** Workloads with Tranche's keys, read from the API server, because the cache may be out of date. */
-  async function leftOf({ namespaces }: DrainOptions): Promise<Set<string>> {
-    const all = await Promise.all(KINDS.map(({ resource }) => listIn<Workload>(api, resource, namespaces)));
-    const ours = all
-      .flat()
-      .filter(
-        (workload) =>
-          !isLeftBehind(workload) &&
-          (workload.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
-            HELD_SIGNS.some((key) => workload.metadata.annotations?.[key] !== undefined)),
-      );
-    return new Set(ours.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
+  async function leftOf({ namespaces, workloads }: DrainOptions): Promise<Set<string>> {
+    const served = [...workloads].filter(([, { absence }]) => absence?.gone !== true);
+    const isOurs = (kind: WorkloadKind, workload: Workload): boolean =>
+      !isLeftBehind(workload, undefined, kind) &&
+      (workload.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
+        HELD_SIGNS.some((key) => workload.metadata.annotations?.[key] !== undefined));
+    const all = await Promise.all(
+      served.map(async ([kind]) => {
+        const found = await listIfServed(api, kind.resource, namespaces);
+        return found.filter((one) => isOurs(kind, one)).map((one) => nameOf(kind, one));
+      }),
+    );
+    return new Set(all.flat());
   }
 }
 
@@ -96,6 +100,23 @@ async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number |
   return freed;
 }
 
+/** Rollouts whose route may still have legs. A workload that rolls back is given back before its route. */
+const routedOf = async ({ api, namespaces }: DrainOptions): Promise<readonly string[]> =>
+  (await listRollouts(api, namespaces))
+    .filter(({ status }) => status?.canaryStatus?.traffic !== undefined)
+    .map(({ metadata }) => `the route of rollout ${metadata.namespace}/${metadata.name}`);
+
+/** `shop/web` of a Deployment, `statefulset shop/web` of another kind. */
+const nameOf = (kind: WorkloadKind, { metadata }: Workload): string =>
+  `${kind === deploymentKind ? '' : `${argumentOf(kind.resource)} `}${metadata.namespace}/${metadata.name}`;
+
+/** Kinds that come with a CRD may be missing. */
+const listIfServed = (api: Api, resource: Resource, namespaces: readonly string[]): Promise<Workload[]> =>
+  listIn<Workload>(api, resource, namespaces).catch((error: unknown) => {
+    if (isNotFound(error)) return [];
+    throw error;
+  });
+
 async function listRollouts(api: Api, namespaces: readonly string[]): Promise<Rollout[]> {
   try {
     return await listIn<Rollout>(api, ROLLOUTS, namespaces);
@@ -114,8 +135,8 @@ async function listIn<T extends KubeObject>(api: Api, resource: Resource, namesp
   return found;
 }
 
-function complaint(left: ReadonlySet<string>): string {
-  const names = [...left].slice(0, MAX_NAMED).join(', ');
-  const more = left.size > MAX_NAMED ? ` and ${left.size - MAX_NAMED} more` : '';
+function complaint(left: readonly string[]): string {
+  const names = left.slice(0, MAX_NAMED).join(', ');
+  const more = left.length > MAX_NAMED ? ` and ${left.length - MAX_NAMED} more` : '';
   return `not given back in time: ${names || 'Rollouts with our finalizer'}${more}`;
 }

@@ -8,20 +8,27 @@ import type { Found, Snapshot } from '../engine/snapshot.ts';
 import type { OrphanFacts } from '../engine/release/finalize.ts';
 import type { Violation } from '../engine/validate/violation.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
-import { isOwnedBy } from '../engine/workload/pods.ts';
+import { isCopyOf } from '../engine/workload/pods.ts';
+import { kindOf } from '../engine/workload/registry.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
+import type { Absence, Served } from '../kube/served.ts';
 import { digest, sha256 } from '../kube/digest.ts';
 import { findObject } from '../kube/get.ts';
 import { splitKey } from '../kube/store.ts';
 import type { Applier } from './apply.ts';
 import type { ChildWatches } from './children.ts';
+import type { EvidenceWatches } from './evidence.ts';
 import type { MutationCache } from './mutation-cache.ts';
 import type { PolicyLookup } from './policies.ts';
-import { readKey, workloadKey, type WorkloadName } from './workload.ts';
+import type { TrafficWatches } from './traffic.ts';
+import { indexOf, readKey, workloadKey, workloadsIn, type WorkloadName } from './workload.ts';
 
-/** One collection for each supported kind. */
-export type Workloads = ReadonlyMap<WorkloadKind, Collection<Workload>>;
+/** The workloads of a kind. If the kind comes with a CRD, its objects may be impossible to read. */
+export type WorkloadCollection = Collection<Workload> & Partial<Pick<Served<Workload>, 'absence' | 'onAbsence'>>;
+
+/** One collection for each kind that this installation releases. */
+export type Workloads = ReadonlyMap<WorkloadKind, WorkloadCollection>;
 
 /** Where facts come from. */
 export interface FactSources {
@@ -33,6 +40,10 @@ export interface FactSources {
   readonly workloads: Workloads;
   /** Why changes in a namespace are not held. Without it, the webhooks select all namespaces. */
   readonly unreached?: (namespace: string) => Violation | undefined;
+  /** True if Pods of workloads of this kind may be evicted. Without it, none may. */
+  readonly evicts?: (kind: WorkloadKind) => boolean;
+  /** Pods of every release get labels, not only those of a release whose id the user set. */
+  readonly labelsPods?: boolean;
   /** Without it, there are no policies. */
   readonly policies?: PolicyLookup;
 }
@@ -41,15 +52,21 @@ export interface FactSources {
  * How to read each fact that a decision asks for. A new fact, such as routes, is an optional key of `Asks` and of `Found`, and a method here: the
  * compiler asks for it.
  */
+type Wanted = Required<Asks>;
 type Readers = {
-  readonly [Ask in keyof Asks]-?: (key: string, workload: Workload, ask: NonNullable<Asks[Ask]>) => Promise<Found>;
+  readonly [Ask in keyof Wanted]: (key: string, ask: Wanted[Ask], workload: Workload | undefined) => Promise<Found>;
 };
+
+const notEnabled = (kind: WorkloadKind): string =>
+  `this installation does not release ${workloadsIn(kind)}: set openkruiseWorkloads.enabled in the values of the chart`;
 
 export class Facts {
   private readonly sources: FactSources;
   private readonly writes: MutationCache;
   private readonly children: ChildWatches;
-  private readonly applier: Pick<Applier, 'reportedAt' | 'labelsAgainAt'>;
+  private readonly evidence: EvidenceWatches | undefined;
+  private readonly traffic: TrafficWatches;
+  private readonly applier: Pick<Applier, 'reportedAt' | 'labelsAgainAt' | 'evictions'>;
   /** Digests of templates in a release. Caching the others at start-up would fill V8's old generation. */
   private readonly digests = new WeakMap<PodTemplate, TemplateDigest>();
 
@@ -57,8 +74,12 @@ export class Facts {
     sources: FactSources,
     writes: MutationCache,
     children: ChildWatches,
-    applier: Pick<Applier, 'reportedAt' | 'labelsAgainAt'>,
+    applier: Pick<Applier, 'reportedAt' | 'labelsAgainAt' | 'evictions'>,
+    evidence: EvidenceWatches | undefined,
+    traffic: TrafficWatches,
   ) {
+    this.evidence = evidence;
+    this.traffic = traffic;
     this.sources = sources;
     this.writes = writes;
     this.children = children;
@@ -66,9 +87,10 @@ export class Facts {
   }
 
   /** False after a restored backup: the caches are invalid until they are listed again. */
-  get synced(): boolean {
+  syncedFor(key: string): boolean {
     const { rollouts, workloads } = this.sources;
-    return rollouts.synced && [...workloads.values()].every(({ synced }) => synced);
+    const at = readKey(key);
+    return rollouts.synced && ('misnamed' in at || workloads.get(at.kind)?.synced !== false);
   }
 
   rolloutsOf(key: string): Rollout[] {
@@ -77,7 +99,7 @@ export class Facts {
     const found =
       'misnamed' in at
         ? [rollouts.get(`${at.namespace}/${at.misnamed}`)].filter((one) => one !== undefined)
-        : rollouts.by('workload', `${at.namespace}/${at.kind.resource.kind}/${at.name}`);
+        : rollouts.by('workload', indexOf(at.kind, at.namespace, at.name));
     // A Rollout with another workload has another key.
     return found.filter((one) => workloadKey(one) === key).map((one) => this.writes.newest(key, one));
   }
@@ -87,7 +109,9 @@ export class Facts {
     const { kind, namespace, name } = at;
     const known = this.sources.workloads.get(kind)?.get(`${namespace}/${name}`);
     if (known) return this.writes.newest(key, known);
-    return isNamed ? findObject<Workload>(this.sources.api, kind.resource, { namespace, name }) : undefined;
+    return isNamed && this.absenceOf(kind) === undefined
+      ? findObject<Workload>(this.sources.api, kind.resource, { namespace, name })
+      : undefined;
   }
 
   snapshot(key: string, rollout: Rollout, workload: Workload | undefined, alone: boolean): Snapshot {
@@ -96,19 +120,30 @@ export class Facts {
     const labelsAgainAt = this.applier.labelsAgainAt(key);
     const inRelease = workload?.metadata.annotations?.[HELD] !== undefined;
     const unreached = this.sources.unreached?.(splitKey(key).namespace);
+    const kind = kindOf(rollout.spec.workloadRef);
+    const absence = kind && this.absenceOf(kind);
     return {
       now: clock.now(),
       rollout,
       workload,
       children: workload && this.childrenOf(key, workload),
       alone,
+      evidence: this.evidence?.get(key),
       reportedAt: this.applier.reportedAt(key, rollout),
       ...(labelsAgainAt === undefined ? {} : { labelsAgainAt }),
+      ...(this.sources.labelsPods ? { labelsPods: true } : {}),
       digest: inRelease ? this.rememberedDigest : digest,
       sha256,
+      ...this.evictionsOf(key),
       ...(unreached && { unreached }),
+      ...(absence && { absence }),
       ...(gate && { gate }),
     };
+  }
+
+  private absenceOf(kind: WorkloadKind): Absence | undefined {
+    const collection = this.sources.workloads.get(kind);
+    return collection ? collection.absence : { message: notEnabled(kind), gone: false };
   }
 
   /** The facts about a workload without a known Rollout. */
@@ -118,44 +153,60 @@ export class Facts {
     return { now: this.sources.clock.now(), children, digest, sha256, ...(gate && { gate }) };
   }
 
+  private evictionsOf(key: string): Pick<Snapshot, 'evicts' | 'evictions'> {
+    const at = readKey(key);
+    const may = 'kind' in at && this.sources.evicts?.(at.kind) === true;
+    return may ? { evicts: true, evictions: this.applier.evictions.get(key) } : {};
+  }
+
   /** Decides, and decides again with the facts that the decision asks for, which is rare. */
   async decide(key: string, workload: Workload | undefined, take: (found: Found) => Decision): Promise<Decision> {
-    const decision = take({});
-    if (!workload) return decision;
     const asks = Object.keys(this.readers) as (keyof Asks)[];
-    const found = await Promise.all(asks.map((ask) => this.read(ask, key, workload, decision)));
-    return found.some((one) => one) ? take(Object.assign({}, ...found)) : decision;
+    const read = new Set<keyof Asks>();
+    let found: Found = {};
+    for (;;) {
+      const decision = take(found);
+      const wanted = asks.filter((ask) => decision[ask] !== undefined && !read.has(ask));
+      if (wanted.length === 0) return decision;
+      for (const one of await Promise.all(wanted.map((ask) => this.read(ask, key, workload, decision))))
+        found = { ...found, ...one };
+      for (const ask of wanted) read.add(ask);
+    }
   }
 
   /** Reads the Rollout from the API server, because with an outdated cache a held workload would be given back too early. */
-  async rolloutExists({ metadata }: Workload, name: string): Promise<boolean> {
+  async rolloutExists(kind: WorkloadKind, { metadata }: Workload, name: string): Promise<boolean> {
     const { namespace } = metadata;
     // The name is from the record, which users can write.
     if (!isName(SUBDOMAIN_NAME, name)) return false;
     const rollout = await findObject<Rollout>(this.sources.api, ROLLOUTS, { namespace, name });
-    return rollout?.spec.workloadRef.name === metadata.name;
+    const ref = rollout?.spec.workloadRef;
+    return ref?.name === metadata.name && kindOf(ref) === kind;
   }
 
   private readonly readers: Readers = {
-    needsCopy: async (key, workload, name) => {
+    needsCopy: async (key, name, workload) => {
+      if (!workload) return {};
       const asked = { namespace: splitKey(key).namespace, name };
       const copy = await findObject<ControllerRevision>(this.sources.api, CONTROLLER_REVISIONS, asked);
-      return { copy: copy !== undefined && isOwnedBy(copy, workload) ? copy : null };
+      return { copy: copy !== undefined && isCopyOf(copy, workload) ? copy : null };
     },
+    needsTraffic: async (key, ask) => ({ traffic: await this.traffic.read(key, ask) }),
   };
 
   private async read<Ask extends keyof Asks>(
     ask: Ask,
     key: string,
-    workload: Workload,
+    workload: Workload | undefined,
     decision: Asks,
-  ): Promise<Found | undefined> {
-    const value = decision[ask];
-    return value === undefined || value === null ? undefined : this.readers[ask](key, workload, value);
+  ): Promise<Found> {
+    const value = decision[ask] as Wanted[Ask] | undefined;
+    return value === undefined ? {} : this.readers[ask](key, value, workload);
   }
 
   private childrenOf(key: string, workload: Workload): Snapshot['children'] {
-    return this.children.get(key, workload, (object) => this.writes.newest(key, object));
+    const children = this.children.get(key, workload, (object) => this.writes.newest(key, object));
+    return children && { ...children, pods: children.pods.map((pod) => this.applier.evictions.see(key, pod)) };
   }
 
   private readonly rememberedDigest = (template: PodTemplate): TemplateDigest => {

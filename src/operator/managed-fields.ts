@@ -2,6 +2,7 @@
 import { annotationPath } from '../engine/lib/json-patch.ts';
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import type { KubeObject, Workload } from '../api/types.ts';
+import { isEngaged } from '../engine/traffic/split.ts';
 import { isOurs, type ManagedFields } from '../engine/workload/field-owners.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 
@@ -36,5 +37,21 @@ export function managedFieldsPatch(
     { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
     ...(value.length > 0 ? [{ op: 'replace', path: '/metadata/managedFields', value } as const] : []),
     ...(ends ? [{ op: 'remove', path } as const] : []),
+  ];
+}
+
+/**
+ * The same for a route: it removes Tranche's entry when the user's route is back, and during a release if a manager uses server-side apply. Nothing
+ * is restored, because an applier owns the rules again with its next apply.
+ */
+export function routeManagedFieldsPatch(route: KubeObject): readonly ManagedFieldsOp[] | undefined {
+  const { managedFields = [] } = route.metadata as { readonly managedFields?: readonly ManagedFields[] };
+  const value = managedFields.filter((entry) => !isOurs(entry));
+  const isApplied = managedFields.some(({ operation }) => operation === 'Apply');
+  // An API server ignores an empty list.
+  if (value.length === 0 || value.length === managedFields.length || (isEngaged(route) && !isApplied)) return undefined;
+  return [
+    { op: 'test', path: '/metadata/resourceVersion', value: route.metadata.resourceVersion },
+    { op: 'replace', path: '/metadata/managedFields', value },
   ];
 }

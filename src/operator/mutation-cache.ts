@@ -1,4 +1,5 @@
 // Objects that this process has just written, until the watch has them. Decisions then never use a state from before an own write.
+import { kindName } from '../api/resources.ts';
 import type { KubeObject } from '../api/types.ts';
 import type { Listing } from '../kube/reflector.ts';
 import { splitKey } from '../kube/store.ts';
@@ -8,36 +9,39 @@ interface Written {
   /** resourceVersions of the object before the writes. */
   readonly before: Set<string>;
   object: KubeObject;
+  /** Each write contained the resourceVersion that it was decided on, so no other write is in between. */
+  isPinned: boolean;
 }
 
 export class MutationCache {
   private readonly keys = new Map<string, Map<string, Written>>();
 
-  /**
-   * The newer of the cached and the written object. Writes contain the resourceVersion that they were decided on, so no other write is in between.
-   * Labels of Pods do not contain it, so their resourceVersions are compared.
-   */
+  /** The newer of the cached and the written object. If other writes may be in between, the resourceVersions are compared. */
   newest<T extends KubeObject>(key: string, cached: T): T {
     const written = this.keys.get(key)?.get(cached.metadata.uid ?? '');
     if (!written) return cached;
     const { resourceVersion = '' } = cached.metadata;
-    if (written.before.has(resourceVersion) || isOldPod(resourceVersion, written.object)) return written.object as T;
+    const { resourceVersion: ours = '' } = written.object.metadata;
+    const isOld = written.before.has(resourceVersion) || (!written.isPinned && isOlder(resourceVersion, ours));
+    if (isOld) return written.object as T;
     this.keys.get(key)?.delete(cached.metadata.uid ?? '');
     return cached;
   }
 
-  remember(key: string, before: KubeObject, after: KubeObject): void {
+  /** `isPinned`: the write contained the resourceVersion of `before`. */
+  remember(key: string, before: KubeObject, after: KubeObject, isPinned = true): void {
     let writes = this.keys.get(key);
     if (!writes) this.keys.set(key, (writes = new Map()));
     const uid = after.metadata.uid ?? '';
-    const known = writes.get(uid)?.before ?? new Set<string>();
+    const earlier = writes.get(uid);
+    const known = earlier?.before ?? new Set<string>();
     known.add(before.metadata.resourceVersion ?? '');
     known.delete(after.metadata.resourceVersion ?? '');
-    writes.set(uid, { before: known, object: after });
+    writes.set(uid, { before: known, object: after, isPinned: isPinned && earlier?.isPinned !== false });
   }
 
   /**
-   * Called when all objects of a kind were listed (`only`: of one key). Forgets writes that are older than the list: the list contains them, or a
+   * Called when all objects of a kind (kindName) were listed (`only`: of one key). Forgets writes that are older than the list: the list contains them, or a
    * restored backup lost them. If the server's resourceVersion went back, all writes are forgotten. Returns the keys with forgotten writes, which
    * need a new decision.
    */
@@ -49,7 +53,7 @@ export class MutationCache {
       const before = writes.size;
       for (const [uid, { object }] of writes) {
         const isMissing = !back && isOlder(version, object.metadata.resourceVersion ?? '');
-        if (object.kind === kind && !isMissing) writes.delete(uid);
+        if (isOfKind(object, kind) && !isMissing) writes.delete(uid);
       }
       if (writes.size < before) keys.push(key);
     }
@@ -61,6 +65,6 @@ export class MutationCache {
   }
 }
 
-/** Labels of Pods are written without resourceVersion, so another write may be in between. */
-const isOldPod = (version: string, { kind, metadata: { resourceVersion: ours = '' } }: KubeObject): boolean =>
-  kind === 'Pod' && isOlder(version, ours);
+/** Two groups have kinds of the same name. */
+const isOfKind = ({ apiVersion, kind = '' }: KubeObject, name: string): boolean =>
+  apiVersion === undefined ? kind === name : kindName({ apiVersion, kind }) === name;

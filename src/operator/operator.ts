@@ -1,5 +1,6 @@
 // The controller: it wakes for each workload that a Rollout names, and for each change of them.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
+import { kindName, ROLLOUTS } from '../api/resources.ts';
 import type { Rollout, Workload } from '../api/types.ts';
 import { decide as decideRelease } from '../engine/decide.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
@@ -9,9 +10,11 @@ import { WorkQueue } from '../kube/queue.ts';
 import type { Change, Listing } from '../kube/reflector.ts';
 import { Applier } from './apply.ts';
 import { ChildWatches } from './children.ts';
+import { EvidenceWatches, type EvidenceDeps } from './evidence.ts';
 import { Facts, type FactSources } from './facts.ts';
 import { MutationCache } from './mutation-cache.ts';
 import { Reconciler } from './reconcile.ts';
+import { TrafficWatches } from './traffic.ts';
 import { keyFor, workloadKey } from './workload.ts';
 
 export interface OperatorMetrics {
@@ -22,6 +25,8 @@ export interface OperatorMetrics {
   bypass(): void;
   watchRestart(resource: string, reason: string): void;
   watchDrift(resource: string, objects: number): void;
+  look(result: string): void;
+  watchChecks(checks: () => Iterable<{ readonly namespace: string; readonly verdict: string }>): void;
 }
 
 export interface OperatorDeps extends FactSources {
@@ -29,6 +34,10 @@ export interface OperatorDeps extends FactSources {
   readonly logger?: Logger;
   readonly metrics?: OperatorMetrics;
   readonly workers?: number;
+  /** Sources of metrics for the checks of releases. Without them, all checks are unread. */
+  readonly evidence?: Pick<EvidenceDeps, 'sources' | 'findObject'>;
+  /** This installation may change routes and Services. */
+  readonly routesTraffic?: boolean;
   /** The engine. Tests replace it by a broken one, to check that it is detected. */
   readonly decide?: typeof decideRelease;
 }
@@ -40,7 +49,7 @@ export interface Operator {
 }
 
 const CONTROLLER = 'rollout';
-/** Changes of Pods within this time cause one decision. */
+/** The first change causes a decision at once. Further changes within this time cause one decision. */
 const TOGETHER_MS = 15;
 
 /** Work is keyed by workload, so two Rollouts of one workload are never processed at the same time. */
@@ -59,17 +68,33 @@ export function createOperator(deps: OperatorDeps): Operator {
     api,
     clock,
     logger,
-    wake: (key) => queue.addAfter(key, TOGETHER_MS),
+    wake: (key) => queue.addSoon(key, TOGETHER_MS),
     listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });
-  const facts = new Facts(deps, writes, children, applier);
-  const reconciler = new Reconciler({ facts, applier, children, writes, decide });
+  const evidence =
+    deps.evidence &&
+    new EvidenceWatches({
+      ...deps.evidence,
+      clock,
+      wake: (key) => queue.addSoon(key, TOGETHER_MS),
+      ...(metrics ? { metrics } : {}),
+    });
+  const traffic = new TrafficWatches({
+    api,
+    clock,
+    logger,
+    wake: (key) => queue.addAfter(key, TOGETHER_MS),
+    isEnabled: deps.routesTraffic === true,
+    ...(metrics ? { metrics } : {}),
+  });
+  const facts = new Facts(deps, writes, children, applier, evidence, traffic);
+  const reconciler = new Reconciler({ facts, applier, children, writes, evidence, traffic, decide });
   const ends: (() => void)[] = [];
   let stopped = false;
 
   const onRollout = ({ object, old }: Change<Rollout>): void => {
-    for (const rollout of old ? [object, old] : [object]) queue.add(workloadKey(rollout));
+    for (const rollout of old ? [object, old] : [object]) queue.addSoon(workloadKey(rollout), TOGETHER_MS);
   };
 
   const onWorkload =
@@ -79,7 +104,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       if (type === 'deleted') reconciler.forget(key);
       const { annotations } = object.metadata;
       const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
-      if (isOurs || facts.rolloutsOf(key).length > 0) queue.add(key);
+      if (isOurs || facts.rolloutsOf(key).length > 0) queue.addSoon(key, TOGETHER_MS);
     };
 
   async function startWork(): Promise<void> {
@@ -87,9 +112,13 @@ export function createOperator(deps: OperatorDeps): Operator {
     if (stopped || synced.includes(false)) return;
     const onListed = (kind: string) => (listing: Listing) =>
       writes.listed(kind, listing).forEach((key) => queue.add(key));
-    ends.push(rollouts.onListed(onListed('Rollout')), rollouts.on(onRollout));
+    ends.push(rollouts.onListed(onListed(kindName(ROLLOUTS))), rollouts.on(onRollout));
     for (const [kind, collection] of workloads) {
-      ends.push(collection.onListed(onListed(kind.resource.kind)), collection.on(onWorkload(kind)));
+      ends.push(collection.onListed(onListed(kindName(kind.resource))), collection.on(onWorkload(kind)));
+      const end = collection.onAbsence?.(() => {
+        for (const rollout of rollouts.by('kind', kindName(kind.resource))) queue.add(workloadKey(rollout));
+      });
+      if (end) ends.push(end);
     }
     if (policies) ends.push(policies.onChange((key) => queue.add(key)));
     queue.start();
@@ -98,13 +127,15 @@ export function createOperator(deps: OperatorDeps): Operator {
   return {
     start() {
       metrics?.watchQueue(CONTROLLER, () => queue.depth);
+      if (evidence) metrics?.watchChecks(() => evidence.checks());
       void startWork();
     },
     async stop() {
       stopped = true;
       for (const end of ends) end();
       await queue.drain();
-      await children.closeAll();
+      evidence?.closeAll();
+      await Promise.all([children.closeAll(), traffic.closeAll()]);
     },
   };
 }

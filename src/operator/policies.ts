@@ -1,28 +1,31 @@
 // Looks up policies in the caches, for admission and the operator.
 import { HELD } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
-import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import { isHeld } from '../engine/release/in-flight.ts';
 import { mayRestore } from '../engine/release/completed.ts';
 import { gateFor, hasBegun, openGate, orphanGate, type Gate } from '../engine/policy/gate.ts';
 import type { Calendar } from '../engine/policy/windows.ts';
 import { matching, type Labels } from '../engine/policy/policy.ts';
+import type { WorkloadKind } from '../engine/workload/kind.ts';
 import type { Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
 import { digest } from '../kube/digest.ts';
 import type { Reflector } from '../kube/reflector.ts';
-import { keyOf, splitKey } from '../kube/store.ts';
+import { splitKey } from '../kube/store.ts';
+import type { Workloads } from './facts.ts';
+import { indexOf, keyFor } from './workload.ts';
 
 export interface PolicyCaches {
   readonly policies: Reflector<ReleasePolicy>;
   readonly namespaces: Reflector<KubeObject>;
   readonly rollouts: Collection<Rollout>;
-  /** Needs the index {@link heldIndex}. */
-  readonly deployments: Collection<Deployment>;
+  /** Need the index {@link heldIndex}. */
+  readonly workloads: Workloads;
 }
 
-/** Index of held Deployments by namespace and under `*`. */
-export const heldIndex = ({ metadata }: Deployment): string[] =>
+/** Index of held workloads by namespace and under `*`. */
+export const heldIndex = ({ metadata }: Workload): string[] =>
   metadata.annotations?.[HELD] === undefined ? [] : ['*', metadata.namespace ?? ''];
 
 export interface PolicyLookupDeps extends PolicyCaches {
@@ -44,20 +47,20 @@ export class PolicyLookup {
     this.deps = deps;
   }
 
-  /** Policies that select a Deployment in the namespace with any of these label sets. */
+  /** Policies that select a workload in the namespace with any of these label sets. */
   policiesFor(namespace: string, workloadLabels: readonly Labels[]): ReleasePolicy[] {
     const { policies, namespaces, exempt } = this.deps;
     const namespaceLabels = namespaces.get(namespace)?.metadata.labels;
     return matching([...policies.store.values()], { namespace, namespaceLabels, workloadLabels }, exempt);
   }
 
-  /** Number of Deployments in the namespace with a release in progress, except this one. */
-  inFlight(namespace: string, except: string): number {
-    return this.deps.deployments.by('held', namespace).filter(({ metadata }) => metadata.name !== except).length;
+  /** Number of workloads in the namespace with a release in progress, except this one. */
+  inFlight(namespace: string, except: string, kind: WorkloadKind): number {
+    return this.held(namespace).filter((one) => one.kind !== kind || one.workload.metadata.name !== except).length;
   }
 
-  /** What policies require of the release of this Deployment now. */
-  gate(key: string, rollout: Rollout, deployment: Deployment | undefined): Gate {
+  /** What policies require of the release of this workload now. */
+  gate(key: string, rollout: Rollout, deployment: Workload | undefined): Gate {
     const { clock, calendar } = this.deps;
     // A deleted or disabled Rollout may have a changed template that is not held yet.
     const leaving = rollout.metadata.deletionTimestamp !== undefined || rollout.spec.disabled === true;
@@ -77,17 +80,17 @@ export class PolicyLookup {
     return gate;
   }
 
-  /** The gate of a Deployment that is held by a deleted Rollout. */
-  gateOfOrphan(key: string, deployment: Deployment): Gate {
+  /** The gate of a workload that is held by a deleted Rollout. */
+  gateOfOrphan(key: string, deployment: Workload): Gate {
     const policies = this.policiesFor(splitKey(key).namespace, [deployment.metadata.labels]);
     return orphanGate(policies);
   }
 
-  /** Calls `wake` with the keys of held Deployments when their gate may have changed. Returns a function that stops it. */
+  /** Calls `wake` with the keys of held workloads when their gate may have changed. Returns a function that stops it. */
   onChange(wake: (key: string) => void): () => void {
-    const { policies, namespaces, deployments } = this.deps;
+    const { policies, namespaces, workloads } = this.deps;
     const wakeAll = (inNamespace?: string): void => {
-      for (const deployment of deployments.by('held', inNamespace ?? '*')) wake(keyOf(deployment));
+      for (const { key } of this.held(inNamespace ?? '*')) wake(key);
     };
     const ends = [
       policies.on(({ old, object }) => {
@@ -98,25 +101,38 @@ export class PolicyLookup {
         if (changed) wakeAll(object.metadata.name);
       }),
       // When a release ends, another one may start.
-      deployments.on(({ key, object, old, type }) => {
-        const ended =
-          old?.metadata.annotations?.[HELD] !== undefined && object.metadata.annotations?.[HELD] === undefined;
-        if (!ended && type !== 'deleted') return;
-        this.claims.delete(key);
-        wakeAll(object.metadata.namespace);
-      }),
+      ...[...workloads].map(([kind, collection]) =>
+        collection.on(({ object, old, type }) => {
+          const ended =
+            old?.metadata.annotations?.[HELD] !== undefined && object.metadata.annotations?.[HELD] === undefined;
+          if (!ended && type !== 'deleted') return;
+          this.claims.delete(keyOf(kind, object));
+          wakeAll(object.metadata.namespace);
+        }),
+      ),
     ];
     return () => ends.forEach((end) => end());
   }
 
-  /** Number of other Deployments in the namespace whose release has started or may start. */
+  /** Number of other workloads in the namespace whose release has started or may start. */
   private running(namespace: string, except: string): number {
-    const { rollouts, deployments, clock } = this.deps;
-    return deployments.by('held', namespace).filter((deployment) => {
-      const key = keyOf(deployment);
+    const { rollouts, clock } = this.deps;
+    return this.held(namespace).filter(({ kind, key, workload }) => {
       if (key === except) return false;
       const claimed = (this.claims.get(key) ?? 0) > clock.now();
-      return claimed || rollouts.by('workload', `${namespace}/Deployment/${deployment.metadata.name}`).some(hasBegun);
+      return claimed || rollouts.by('workload', indexOf(kind, namespace, workload.metadata.name)).some(hasBegun);
     }).length;
   }
+
+  /** The held workloads in a namespace, or in all (`*`). */
+  private held(
+    namespace: string,
+  ): { readonly kind: WorkloadKind; readonly key: string; readonly workload: Workload }[] {
+    return [...this.deps.workloads].flatMap(([kind, collection]) =>
+      collection.by('held', namespace).map((workload) => ({ kind, key: keyOf(kind, workload), workload })),
+    );
+  }
 }
+
+const keyOf = (kind: WorkloadKind, { metadata }: Workload): string =>
+  keyFor(kind, metadata.namespace ?? '', metadata.name);

@@ -9,8 +9,10 @@ import type { WorkloadKind } from '../engine/workload/kind.ts';
 import type { Outcome } from '../kube/queue.ts';
 import type { Applier } from './apply.ts';
 import type { ChildWatches } from './children.ts';
+import type { EvidenceWatches } from './evidence.ts';
 import type { Facts } from './facts.ts';
 import type { MutationCache } from './mutation-cache.ts';
+import type { TrafficWatches } from './traffic.ts';
 import { readKey } from './workload.ts';
 
 /** Delay of a retry if caches may be out of date. */
@@ -21,6 +23,9 @@ export interface ReconcilerDeps {
   readonly applier: Applier;
   readonly children: ChildWatches;
   readonly writes: MutationCache;
+  /** Absent if there are no sources of metrics. */
+  readonly evidence?: EvidenceWatches | undefined;
+  readonly traffic: TrafficWatches;
   readonly decide: typeof decideRelease;
 }
 
@@ -33,7 +38,8 @@ export class Reconciler {
 
   async reconcile(key: string): Promise<Outcome | void> {
     const { facts, applier } = this.deps;
-    if (!facts.synced) return { againAfterMs: LOOK_AGAIN_MS };
+    if (!facts.syncedFor(key)) return { againAfterMs: LOOK_AGAIN_MS };
+    await applier.evictions.settle(key);
     const wanting = facts.rolloutsOf(key).sort(olderFirst);
     applier.keepOnly(key, wanting);
     const at = readKey(key);
@@ -46,9 +52,11 @@ export class Reconciler {
   }
 
   forget(key: string): void {
-    const { writes, applier, children } = this.deps;
+    const { writes, applier, children, evidence, traffic } = this.deps;
     writes.forget(key);
-    applier.forgetLabels(key);
+    void traffic.close(key);
+    evidence?.close(key);
+    applier.forgetWorkload(key);
     void children.close(key);
   }
 
@@ -60,7 +68,7 @@ export class Reconciler {
     owner: Rollout,
     wanting: readonly Rollout[],
   ): Promise<Outcome> {
-    const { facts, applier, children, decide } = this.deps;
+    const { facts, applier, children, evidence, traffic, decide } = this.deps;
     for (const other of wanting) {
       if (other === owner) continue;
       const snapshot = facts.snapshot(key, other, workload, false);
@@ -74,10 +82,15 @@ export class Reconciler {
       decide({ ...facts.snapshot(key, owner, workload, alone), ...found }),
     );
     if (decision.needsChildren && kind && workload) children.open(key, kind, workload);
+    if (decision.needsEvidence) evidence?.open(key, decision.needsEvidence);
+    // The objects of its writes are read again, also after a conflict.
+    const rereads = decision.effects.some(({ why }) => why === 'route' || why === 'service');
     const written = await applier.carryOut(key, decision, owner, workload).catch(async (error: unknown) => {
+      if (rereads) traffic.forget(key);
       await applier.reportRefusal(key, owner, workload, error);
       throw error;
     });
+    if (rereads) traffic.forget(key);
     if (!written && !decision.needsChildren) applier.forget(key, owner);
     return this.next(key, decision, written);
   }
@@ -86,7 +99,7 @@ export class Reconciler {
   private async releaseOrphan(key: string, kind: WorkloadKind, workload: Workload): Promise<Outcome> {
     const { facts, applier, children } = this.deps;
     const held = kind.readHold(workload);
-    if (!held || (await facts.rolloutExists(workload, held.rollout))) {
+    if (!held || (await facts.rolloutExists(kind, workload, held.rollout))) {
       if (!held) this.forget(key);
       return held ? { againAfterMs: LOOK_AGAIN_MS } : {};
     }
@@ -100,9 +113,12 @@ export class Reconciler {
 
   private next(key: string, decision: Decision, written: boolean): Outcome {
     if (written) return { againAfterMs: 0 };
+    if (!decision.needsTraffic) void this.deps.traffic.close(key);
     if (!decision.needsChildren) {
       void this.deps.children.close(key);
+      this.deps.evidence?.close(key);
       this.deps.writes.forget(key);
+      this.deps.applier.evictions.forget(key);
     }
     return decision.againAfterMs === undefined ? {} : { againAfterMs: decision.againAfterMs };
   }

@@ -1,5 +1,6 @@
 // Durations of releases, steps and approvals, from changes of a Rollout's status, for the metrics.
 import type { HistoryEntry, Rollout } from '../api/types.ts';
+import { pauseSeconds } from '../engine/lib/pause.ts';
 import { parseTime } from '../engine/lib/time.ts';
 import type { Collection } from '../kube/collection.ts';
 
@@ -31,11 +32,11 @@ function measure(before: Rollout, after: Rollout, measures: Measures, now: numbe
     measures.step(secondsBetween(was.lastUpdateTime, parseTime(is.lastUpdateTime)));
   if (was.currentStepState !== 'StepPaused' || ended.length > 0) return;
   const step = before.spec.strategy.canary?.steps?.[was.currentStepIndex - 1];
-  if (step?.pause?.duration !== undefined || (sameStep && is.currentStepState === 'StepPaused')) return;
+  if ((step && pauseSeconds(step) !== Infinity) || (sameStep && is.currentStepState === 'StepPaused')) return;
   measures.approvalWait(secondsBetween(was.lastUpdateTime, now));
 }
 
-const DONE: ReadonlySet<string> = new Set(['StepPaused', 'StepReady', 'Completed']);
+const DONE: ReadonlySet<string> = new Set(['StepMetricsAnalysis', 'StepPaused', 'StepReady', 'Completed']);
 
 const hasEnded = ({ endTime }: HistoryEntry): boolean => endTime !== undefined;
 const keyOf = ({ rolloutID, startTime }: HistoryEntry): string => `${rolloutID} ${startTime}`;

@@ -4,6 +4,7 @@ import { endedSpans, spansOfDeleted, type Span, type SpanEvent } from '../engine
 import type { Sampling } from '../engine/trace/trace.ts';
 import type { Collection } from '../kube/collection.ts';
 import { sha256 } from '../kube/digest.ts';
+import { workloadKey } from './workload.ts';
 
 export interface TraceOptions {
   readonly rollouts: Pick<Collection<Rollout>, 'on'>;
@@ -14,7 +15,7 @@ export interface TraceOptions {
 }
 
 export interface ReleaseTracer {
-  /** Records a write of the Deployment `namespace/name` as an event of the current span. Recorded events are lost when the process ends. */
+  /** Records a write of the workload with this key ({@link workloadKey}) as an event of the current span. Recorded events are lost when the process ends. */
   note(key: string, move: string): void;
   stop(): void;
 }
@@ -24,7 +25,6 @@ const MOVES_PER_SPAN = 20;
 
 export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): ReleaseTracer {
   const moves = new Map<string, SpanEvent[]>();
-  const keyOf = ({ metadata, spec }: Rollout): string => `${metadata.namespace ?? ''}/${spec.workloadRef.name}`;
 
   const end = rollouts.on(({ type, object, old }) => {
     const spans =
@@ -33,7 +33,7 @@ export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): 
         : old
           ? endedSpans(old, object, now(), sampling, sha256)
           : [];
-    const key = keyOf(object);
+    const key = workloadKey(object);
     if (spans.length > 0) emit(withMoves(spans, moves.get(key) ?? []));
     if (spans.length > 0 || object.status?.phase !== 'Progressing') moves.delete(key);
   });

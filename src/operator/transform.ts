@@ -1,6 +1,15 @@
 // The parts of watched objects that are cached: only fields that the program reads, and shared templates.
 import { HELD } from '../api/keys.ts';
-import type { Condition, KubeObject, Pod, PodTemplate, ReplicaSet, Workload } from '../api/types.ts';
+import type {
+  Condition,
+  ContainerState,
+  ContainerStatus,
+  KubeObject,
+  Pod,
+  PodTemplate,
+  ReplicaSet,
+  Workload,
+} from '../api/types.ts';
 import { sameJson } from '../engine/lib/template.ts';
 import { withLazyField } from '../kube/lazy-json.ts';
 import { freeze, dropUnusedFields } from '../kube/store.ts';
@@ -54,7 +63,10 @@ function sharing<S extends { readonly template: PodTemplate }>(now: Templated<S>
   return same || sameJson(template, now.spec.template) ? freeze({ ...now.spec, template }) : now.spec;
 }
 
-/** Keeps the owners, the status and the labels of a Pod, a small part of it. */
+/** The conditions of a Pod that the engine reads. */
+const OF_PODS = new Set(['Ready', 'PodScheduled', 'DisruptionTarget', 'InPlaceUpdateReady']);
+
+/** Keeps the owners, the node and the labels of a Pod, and of its status what the engine reads: a small part of it. */
 export function transformPod(pod: Pod): Pod {
   const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels, ownerReferences } =
     pod.metadata;
@@ -72,16 +84,42 @@ export function transformPod(pod: Pod): Pod {
       labels,
       ownerReferences,
     }),
-    status: {
+    ...(pod.spec?.nodeName && { spec: { nodeName: pod.spec.nodeName } }),
+    status: withoutAbsent({
       phase,
       reason,
-      ...(phase === 'Failed' && message ? { message: short(message) } : {}),
-      conditions,
-      containerStatuses,
-      initContainerStatuses,
-    },
-  } as Pod;
+      message: phase === 'Failed' && message ? short(message) : undefined,
+      conditions: conditions
+        ?.filter(({ type }) => OF_PODS.has(type))
+        .map(({ type, status, reason: why, lastTransitionTime }) =>
+          withoutAbsent({ type, status, reason: why, lastTransitionTime }),
+        ),
+      containerStatuses: troubled(containerStatuses),
+      initContainerStatuses: troubled(initContainerStatuses),
+    }),
+  };
 }
 
-const withoutAbsent = (metadata: object): KubeObject['metadata'] =>
-  Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined)) as KubeObject['metadata'];
+/** The containers that wait, have ended or were started again, with the reasons. Of the others there is nothing to tell. */
+function troubled(statuses: readonly ContainerStatus[] | undefined): ContainerStatus[] | undefined {
+  const found = statuses
+    ?.filter(({ restartCount = 0, state }) => restartCount > 0 || state?.waiting || state?.terminated)
+    .map(({ name, restartCount, state, lastState }) =>
+      withoutAbsent({ name, restartCount, state: reasonsOf(state), lastState: reasonsOf(lastState) }),
+    );
+  return found?.length ? found : undefined;
+}
+
+const reasonsOf = (state: ContainerState | undefined): ContainerState | undefined =>
+  state && {
+    ...(state.waiting && { waiting: reasonOf(state.waiting) }),
+    ...(state.terminated && { terminated: reasonOf(state.terminated) }),
+  };
+
+const reasonOf = ({ reason }: { readonly reason?: string }): { readonly reason?: string } =>
+  reason === undefined ? {} : { reason };
+
+type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+const withoutAbsent = <T extends object>(fields: T): Present<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;

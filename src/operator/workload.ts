@@ -2,16 +2,23 @@
 import type { Rollout } from '../api/types.ts';
 import { misnamedWorkload } from '../engine/validate/names.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
-import { kindOf, KINDS } from '../engine/workload/registry.ts';
+import { groupOf, kindName, resourceName } from '../api/resources.ts';
+import { kindOf, KINDS, OPTIONAL_KINDS } from '../engine/workload/registry.ts';
 import { splitKey } from '../kube/store.ts';
+
+/** `StatefulSets`, or `StatefulSets of apps.kruise.io`. */
+export const workloadsIn = (kind: WorkloadKind): string => {
+  const { resource } = kind;
+  return `${resource.kind}s${OPTIONAL_KINDS.includes(kind) ? ` of ${groupOf(resource.apiVersion)}` : ''}`;
+};
 
 /** Prefix of keys without a workload. Names contain no colon. */
 const MISNAMED = 'rollout:';
 const [first] = KINDS;
 
-/** Key of the work on a workload: `namespace/name` for a Deployment, `namespace/<plural>:name` for other kinds. */
+/** Key of the work on a workload: `namespace/name` for a Deployment, `namespace/<resource>:name` for other kinds. */
 export const keyFor = (kind: WorkloadKind, namespace: string, name: string): string =>
-  `${namespace}/${kind === first ? '' : `${kind.resource.plural}:`}${name}`;
+  `${namespace}/${kind === first ? '' : `${resourceName(kind.resource)}:`}${name}`;
 
 export interface WorkloadName {
   readonly kind: WorkloadKind;
@@ -23,9 +30,9 @@ export interface WorkloadName {
 export function readKey(key: string): WorkloadName | { readonly namespace: string; readonly misnamed: string } {
   const { namespace, name } = splitKey(key);
   if (name.startsWith(MISNAMED)) return { namespace, misnamed: name.slice(MISNAMED.length) };
-  const kind = KINDS.find(({ resource }) => name.startsWith(`${resource.plural}:`));
+  const kind = KINDS.find(({ resource }) => name.startsWith(`${resourceName(resource)}:`));
   return kind
-    ? { kind, namespace, name: name.slice(kind.resource.plural.length + 1) }
+    ? { kind, namespace, name: name.slice(resourceName(kind.resource).length + 1) }
     : { kind: first!, namespace, name };
 }
 
@@ -38,10 +45,21 @@ export function workloadKey(rollout: Rollout): string {
     : keyFor(kind, namespace, rollout.spec.workloadRef.name);
 }
 
-/** Index key of Rollouts: `<namespace>/<kind>/<name>`. Parts with a slash are rejected, so that the key is unambiguous. */
+/** Value of {@link workloadIndex} for a workload. */
+export const indexOf = ({ resource }: WorkloadKind, namespace: string, name: string): string =>
+  `${namespace}/${kindName(resource)}/${name}`;
+
+/** Index of Rollouts by their workload: `<namespace>/<kind>/<name>`. A name with a slash is rejected, so that the value is unambiguous. */
 export function workloadIndex({ metadata, spec }: Rollout): string[] {
-  const { kind, name } = spec.workloadRef;
-  return [kind, name].some((part: unknown) => typeof part !== 'string' || part.includes('/'))
+  const name: unknown = spec.workloadRef.name;
+  const kind = kindOf(spec.workloadRef);
+  return kind === undefined || typeof name !== 'string' || name.includes('/')
     ? []
-    : [`${metadata.namespace}/${kind}/${name}`];
+    : [indexOf(kind, metadata.namespace ?? '', name)];
+}
+
+/** Index of Rollouts by the kind of their workload. */
+export function kindIndex({ spec }: Rollout): string[] {
+  const kind = kindOf(spec.workloadRef);
+  return kind === undefined ? [] : [kindName(kind.resource)];
 }

@@ -1,10 +1,8 @@
 // Validates a ReleasePolicy against its published schema.
 import type { ReleasePolicy } from '../api/policy.ts';
-import { releasePolicy } from '../api/schema/policy.ts';
 import type { Violation } from '../engine/validate/violation.ts';
-import { ajv, violationsOf, withMetadata } from './rollout.ts';
-
-const isPolicy = ajv.compile(withMetadata(releasePolicy));
+import { violationsOf } from './rollout.ts';
+import { policy as isPolicy } from './validators.ts';
 
 /** With these errors, the object is not a ReleasePolicy that further checks can read. */
 const HARD = new Set(['type', 'anyOf', 'required']);
@@ -16,5 +14,5 @@ export function checkPolicy(object: unknown): {
   if (isPolicy(object)) return { violations: [], policy: object as ReleasePolicy };
   const errors = isPolicy.errors ?? [];
   const readable = !errors.some(({ keyword }) => HARD.has(keyword));
-  return { violations: violationsOf(errors), policy: readable ? (object as ReleasePolicy) : undefined };
+  return { violations: violationsOf(object, errors), policy: readable ? (object as ReleasePolicy) : undefined };
 }

@@ -1,69 +1,9 @@
 // Validates a Rollout against its published schema, for the webhook and for `kubectl tranche lint`.
-import { Ajv, type ErrorObject } from 'ajv';
-import type { Rollout } from '../api/types.ts';
-import type { JsonSchema } from '../api/schema/json-schema.ts';
 import { NAME_RULES } from '../api/names.ts';
-import { KUBERNETES_KEYWORDS } from '../api/schema/json-schema.ts';
-import { rolloutV1alpha1, rolloutV1beta1 } from '../api/schema/rollout.ts';
+import type { Rollout } from '../api/types.ts';
 import type { Violation } from '../engine/validate/violation.ts';
-
-const INT32 = 2 ** 31;
-/** Longer texts never match. Far above each maxLength in the schemas, so that no pattern runs on megabytes of text. */
-const MAX_PATTERN_TEXT = 10_000;
-const regExp = Object.assign(
-  (pattern: string, flags: string) => {
-    const expression = new RegExp(pattern, flags);
-    // ajv identifies expressions by their text.
-    return {
-      test: (text: string) => text.length <= MAX_PATTERN_TEXT && expression.test(text),
-      toString: () => String(expression),
-    };
-  },
-  { code: 'new RegExp' },
-);
-export const ajv = new Ajv({
-  strict: true,
-  // Kubernetes requires the limits of an int-or-string beside `anyOf`. Each limit applies to the type that it fits.
-  strictTypes: false,
-  allErrors: true,
-  verbose: true,
-  coerceTypes: false,
-  useDefaults: false,
-  code: { regExp },
-});
-ajv.addVocabulary([...KUBERNETES_KEYWORDS]);
-ajv.addFormat('int32', { type: 'number', validate: (n: number) => n >= -INT32 && n < INT32 });
-ajv.addFormat('int64', { type: 'number', validate: Number.isInteger });
-ajv.addFormat('date-time', (text: string) => !Number.isNaN(Date.parse(text)));
-
-export const nullable = (schema: object): object => ({ ...schema, nullable: true });
-const text = nullable({ type: 'string' });
-const integer = nullable({ type: 'integer' });
-const texts = nullable({ type: 'object', additionalProperties: { type: 'string' } });
-
-export const metadata = {
-  type: 'object',
-  properties: {
-    name: text,
-    namespace: text,
-    uid: text,
-    generation: integer,
-    deletionTimestamp: text,
-    labels: texts,
-    annotations: texts,
-  },
-};
-
-/** Adds the metadata fields to a published schema. */
-export const withMetadata = (schema: JsonSchema): object => ({
-  ...schema,
-  properties: { ...schema.properties, metadata },
-  required: ['metadata', 'spec'],
-});
-const rolloutSchemas = {
-  v1alpha1: ajv.compile(withMetadata(rolloutV1alpha1)),
-  v1beta1: ajv.compile(withMetadata(rolloutV1beta1)),
-};
+import { checkQueries } from './analysis.ts';
+import { rollout as isRollout, type ErrorObject } from './validators.ts';
 
 export interface RolloutShape {
   readonly violations: readonly Violation[];
@@ -73,17 +13,21 @@ export interface RolloutShape {
 
 const ESSENTIAL = new Set(['metadata', 'spec', 'workloadRef', 'strategy', 'apiVersion', 'kind', 'name']);
 
-export function checkRollout(object: unknown, version: 'v1alpha1' | 'v1beta1'): RolloutShape {
-  const check = rolloutSchemas[version];
-  if (check(object)) return { violations: [], rollout: object as Rollout };
-  const errors = check.errors ?? [];
+/** `object`: of v1beta1. */
+export function checkRollout(object: unknown): RolloutShape {
+  if (isRollout(object)) return { violations: checkQueries(object as Rollout), rollout: object as Rollout };
+  const errors = isRollout.errors ?? [];
   const typed = !errors.some(
     ({ keyword, params }) =>
       keyword === 'type' ||
       keyword === 'anyOf' ||
       (keyword === 'required' && ESSENTIAL.has((params as { missingProperty: string }).missingProperty)),
   );
-  return { violations: violationsOf(errors), rollout: typed ? (object as Rollout) : undefined };
+  if (!typed) return { violations: violationsOf(object, errors), rollout: undefined };
+  const violations = violationsOf(object, errors);
+  const said = new Set(violations.map(({ field }) => field));
+  const rollout = object as Rollout;
+  return { violations: [...violations, ...checkQueries(rollout).filter(({ field }) => !said.has(field))], rollout };
 }
 
 const FORMATS: Readonly<Record<string, string>> = {
@@ -92,18 +36,18 @@ const FORMATS: Readonly<Record<string, string>> = {
   'date-time': 'a date and time in RFC 3339 format',
 };
 
-/** Converts errors of ajv to Violations. The two alternatives of an int-or-string become one error. */
-export function violationsOf(errors: readonly ErrorObject[]): Violation[] {
+/** Converts errors of ajv for an object to Violations. The two alternatives of an int-or-string become one error. */
+export function violationsOf(object: unknown, errors: readonly ErrorObject[]): Violation[] {
   const found = new Map<string, Violation>();
   for (const error of errors) {
     const field = pathOf(error);
-    const violation = toViolation(field, error);
+    const violation = toViolation(field, error, valueAt(object, error));
     if (violation !== undefined && (!found.has(field) || error.keyword === 'anyOf')) found.set(field, violation);
   }
   return [...found.values()];
 }
 
-function toViolation(field: string, { keyword, params, data }: ErrorObject): Violation | undefined {
+function toViolation(field: string, { keyword, params }: ErrorObject, data: unknown): Violation | undefined {
   const limit = String((params as { limit?: unknown }).limit);
   const type = String((params as { type?: unknown }).type);
   const say = (reason: string, remedy: string, value: unknown = data): Violation => ({ field, value, reason, remedy });
@@ -134,6 +78,8 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
     case 'pattern': {
       const rule = NAME_RULES.find(({ pattern }) => pattern === (params as { pattern: string }).pattern);
       if (rule) return say(rule.must, `write a name such as "${rule.example}"`);
+      if ((params as { pattern: string }).pattern === '^/')
+        return say('must start with "/"', 'write a path such as "/api"');
       return say('must be a percentage', 'write a percentage such as "50%"');
     }
     case 'format':
@@ -148,10 +94,16 @@ function toViolation(field: string, { keyword, params, data }: ErrorObject): Vio
 
 /** `/spec/steps/0/replicas` → `spec.steps[0].replicas`. For a missing field, the path of that field. */
 export function pathOf({ instancePath, keyword, params }: ErrorObject): string {
-  const parts = instancePath
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const parts = partsOf(instancePath);
   if (keyword === 'required') parts.push(String((params as { missingProperty: unknown }).missingProperty));
   return parts.reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path ? `${path}.${part}` : part), '');
 }
+
+const partsOf = (instancePath: string): string[] =>
+  instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+
+const valueAt = (object: unknown, { instancePath }: ErrorObject): unknown =>
+  partsOf(instancePath).reduce((value, part) => (value as Readonly<Record<string, unknown>>)[part], object);

@@ -1,8 +1,15 @@
 // The Prometheus metrics. The values of each label are from a small fixed set, or namespaces (500 at most), never names of users' objects.
+import { performance } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 
 export interface BuildInfo {
   readonly version: string;
+}
+
+/** A check of a release in progress. */
+export interface CheckLabels {
+  readonly namespace: string;
+  readonly verdict: string;
 }
 
 export interface Metrics {
@@ -13,9 +20,13 @@ export interface Metrics {
   reconcile(controller: string, result: string, seconds: number): void;
   /** `depth` is called for each scrape. */
   watchQueue(controller: string, depth: () => number): void;
-  /** An effect on a Deployment: mark, move, hold, trim, free. */
+  /** An effect on a workload: mark, move, hold, trim, free. */
   budgetMove(move: string): void;
   bypass(): void;
+  /** A check looked at its source. Results: seen, unknown. */
+  look(result: string): void;
+  /** `checks` is called for each scrape. */
+  watchChecks(checks: () => Iterable<CheckLabels>): void;
   /** A change violated a rule of a policy. Outcomes: denied, warned, audited, broken. */
   policy(rule: string, outcome: string): void;
   approval(): void;
@@ -38,6 +49,8 @@ export interface Metrics {
 const LONG_SECONDS = [10, 30, 60, 300, 900, 1800, 3600, 14_400, 43_200, 86_400, 259_200, 604_800];
 /** Further namespaces share one label value, so that the number of series is bounded. */
 const MAX_NAMESPACES = 500;
+/** Of setTimeout, in milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const OTHER_NAMESPACES = '(others)';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -45,7 +58,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export function createMetrics(build: BuildInfo): Metrics {
   const registry = new Registry();
   const of = definer(registry);
-  collectDefaultMetrics({ register: registry });
+  collectNodeMetrics(registry);
 
   const admissionRequests = new Counter(
     of('tranche_admission_requests_total{webhook,verdict}', 'Number of admission requests from the API server.'),
@@ -71,7 +84,7 @@ export function createMetrics(build: BuildInfo): Metrics {
     },
   });
   const budgetMoves = new Counter(
-    of('tranche_budget_moves_total{move}', 'Number of writes that hold a Deployment, move it or give it back.'),
+    of('tranche_budget_moves_total{move}', 'Number of writes that hold a workload, move it or give it back.'),
   );
   const policyFindings = new Counter(
     of(
@@ -104,6 +117,18 @@ export function createMetrics(build: BuildInfo): Metrics {
   const approvalSeconds = new Histogram({
     ...of('tranche_approval_wait_seconds', 'Time that completed steps waited for approval.'),
     buckets: LONG_SECONDS,
+  });
+  const looks = new Counter(
+    of('tranche_check_looks_total{result}', 'Number of looks of checks: seen, or unknown if the source had no data.'),
+  );
+  const shown = boundedNamespaces();
+  let checks: () => Iterable<CheckLabels> = () => [];
+  new Gauge({
+    ...of('tranche_checks{namespace,verdict}', 'Number of checks of releases in progress, by their verdict.'),
+    collect() {
+      this.reset();
+      for (const { namespace, verdict } of checks()) this.inc({ namespace: shown(namespace), verdict });
+    },
   });
   const dora = doraMetrics(of);
   const eventsDropped = new Counter(
@@ -139,6 +164,8 @@ export function createMetrics(build: BuildInfo): Metrics {
     watchQueue: (controller, depth) => void depths.set(controller, depth),
     budgetMove: (move) => budgetMoves.inc({ move }),
     bypass: () => bypasses.inc(),
+    look: (result) => looks.inc({ result }),
+    watchChecks: (all) => void (checks = all),
     policy: (rule, outcome) => policyFindings.inc({ rule, outcome }),
     approval: () => approvals.inc(),
     watchRestart: (resource, reason) => watchRestarts.inc({ resource, reason }),
@@ -157,6 +184,25 @@ export function createMetrics(build: BuildInfo): Metrics {
   };
 }
 
+/**
+ * The metrics of the process and of Node, without the distribution of delays of the event loop: a timer that wakes an idle program 100 times a
+ * second measures it, and that costs more than everything else that an idle program does.
+ */
+function collectNodeMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LONGEST_TIMER_MS });
+  for (const { name } of registry.getMetricsAsArray())
+    if (/^nodejs_eventloop_lag_(?!seconds$)/.test(name)) registry.removeSingleMetric(name);
+  new Counter({
+    name: 'nodejs_eventloop_active_seconds_total',
+    help: 'Time in which the event loop was not idle, in seconds.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(performance.eventLoopUtilization().active / 1000);
+    },
+  });
+}
+
 type Definition = ReturnType<ReturnType<typeof definer>>;
 
 /** Common options of all metrics. `what` has the form `name{label,label}`. */
@@ -164,6 +210,15 @@ const definer = (registry: Registry) => (what: string, help: string) => {
   const [name = '', labels = ''] = what.split(/[{}]/);
   return { name, help, labelNames: labels.split(',').filter(Boolean), registers: [registry] };
 };
+
+/** The label value of a namespace. */
+function boundedNamespaces(): (name: string) => string {
+  const known = new Set<string>();
+  return (name) => {
+    if (known.size < MAX_NAMESPACES) known.add(name);
+    return known.has(name) ? name : OTHER_NAMESPACES;
+  };
+}
 
 /**
  * The four DORA metrics as far as a cluster can measure them: deployment frequency, lead time from admission to the last Pod, change
@@ -190,10 +245,9 @@ function doraMetrics(
     ),
     percentiles: [],
   });
-  const known = new Set<string>();
+  const shown = boundedNamespaces();
   return (name, outcome, seconds) => {
-    if (known.size < MAX_NAMESPACES) known.add(name);
-    const namespace = known.has(name) ? name : OTHER_NAMESPACES;
+    const namespace = shown(name);
     if (outcome === 'Completed') {
       deployments.inc({ namespace });
       leadTime.observe({ namespace }, seconds);

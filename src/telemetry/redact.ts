@@ -34,10 +34,15 @@ export function redact(value: unknown, depth = 0): unknown {
     const kept = value.slice(0, MAX_ENTRIES).map((item) => redact(item, depth + 1));
     return value.length > MAX_ENTRIES ? [...kept, `… ${value.length - MAX_ENTRIES} more`] : kept;
   }
-  const entries = Object.entries(value).slice(0, MAX_ENTRIES);
-  return Object.fromEntries(
-    entries.map(([name, item]) => [name, SECRET_NAME.test(name) ? REDACTED : redact(item, depth + 1)]),
-  );
+  const copy: Record<string, unknown> = {};
+  let left = MAX_ENTRIES;
+  for (const [name, item] of Object.entries(value)) {
+    if (left-- === 0) break;
+    const safe = SECRET_NAME.test(name) ? REDACTED : redact(item, depth + 1);
+    if (name !== '__proto__') copy[name] = safe;
+    else Object.defineProperty(copy, name, { value: safe, enumerable: true });
+  }
+  return copy;
 }
 
 /** An error with a code is an expected error. Any other error may be a bug, so its stack is logged. */

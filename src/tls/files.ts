@@ -17,7 +17,9 @@ export interface FileOptions {
 }
 
 /** A mounted Secret changes by a rename of `..data`, which not every file system reports. */
-const POLL_MS = 10_000;
+const POLL_MS = 60_000;
+/** While the files cannot be used. */
+const POLL_PROBLEM_MS = 10_000;
 
 export class CertificateFiles implements CertificateSource {
   private readonly options: FileOptions;
@@ -68,7 +70,10 @@ export class CertificateFiles implements CertificateSource {
       if (this.again) {
         this.again = false;
         this.check();
-      } else this.cancel = this.options.clock.after(POLL_MS, () => this.check());
+      } else {
+        const ms = this.lastProblem === undefined ? POLL_MS : POLL_PROBLEM_MS;
+        this.cancel = this.options.clock.after(ms, () => this.check());
+      }
     });
   }
 

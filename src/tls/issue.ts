@@ -2,7 +2,6 @@
 import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
-import forge from 'node-forge';
 
 /** PEM. */
 export interface KeyPair {
@@ -43,6 +42,8 @@ interface Request {
 }
 
 async function issue({ name, nowMs, notAfterMs, extensions, ca }: Request): Promise<KeyPair> {
+  // A program that gets its certificate from files never needs it.
+  const { default: forge } = await import('node-forge');
   const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: KEY_BITS,
     publicKeyEncoding: { type: 'spki', format: 'pem' },

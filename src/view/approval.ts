@@ -1,8 +1,9 @@
-// The approvers of a step and the approvals so far, according to the policies that select the Deployment.
+// The approvers of a step and the approvals so far, according to the policies that select the workload.
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { approvalPolicies, approvalsOf, requiredApprovals } from '../engine/policy/approval.ts';
 import { originOf } from '../engine/policy/origin.ts';
+import { plural } from '../engine/lib/text.ts';
 
 export interface ApprovalRule {
   /** The number of different people that must approve, at least 1. */
@@ -47,4 +48,44 @@ export function approvedBy(
     people: [...new Set(status ? approvalsOf(status).map(({ user }) => user) : [])],
     required: policies && requiredApprovals(policies, originOf(rollout, deployment)),
   };
+}
+
+/** `2 people, each a member of release-managers, not the author (policy production)`; undefined if no policy requires approvals. */
+export function approvalRule(policies: readonly ReleasePolicy[]): string | undefined {
+  const rule = approvalRuleOf(policies);
+  if (!rule) return undefined;
+  const who = rule.approvers.map(({ users, groups }) =>
+    [...users, ...groups.map((group) => `a member of ${group}`)].join(' or '),
+  );
+  const one = rule.required === 1;
+  return (
+    `${one ? 'one person' : `${rule.required} people`}` +
+    `${who.length > 0 ? `, ${one ? '' : 'each '}${who.join(' and also ')}` : ''}` +
+    `${rule.notAuthor ? ', not the author' : ''} (policy ${rule.policies.join(', ')})`
+  );
+}
+
+/** True if the step waits after the approval, too. `answer`: of the server; undefined if nothing was sent. */
+export const isStillPaused = (rollout: Rollout, answer: Rollout | undefined): boolean => {
+  const status = (answer ?? rollout).status?.canaryStatus;
+  return status !== undefined && (answer === undefined || status.currentStepState === 'StepPaused');
+};
+
+/**
+ * The approvals still required after one more: `1 of 2 approvals; the step requires approval by ...`. Undefined if that one is the last. `policies`:
+ * undefined if the user may not read them.
+ */
+export function stillRequired(
+  rollout: Rollout,
+  deployment: Deployment | undefined,
+  policies: readonly ReleasePolicy[] | undefined,
+  answer: Rollout | undefined,
+): string | undefined {
+  if (!isStillPaused(rollout, answer)) return undefined;
+  const { people, required } = approvedBy(answer ?? rollout, deployment, policies);
+  const given = answer === undefined ? people.length + 1 : people.length;
+  if (answer === undefined && (required === undefined || given >= required)) return undefined;
+  const rule = approvalRule(policies ?? []);
+  const count = required === undefined ? plural(given, 'approval') : `${given} of ${plural(required, 'approval')}`;
+  return `${count}; the step requires approval by ${rule ?? 'as many people as the policies require'}`;
 }

@@ -1,13 +1,11 @@
-// The last releases of a Rollout, each with the revision of the Deployment that `undo` can restore.
-import { REVISION } from '../api/keys.ts';
+// The last releases of a Rollout, each with the revision of the workload that `undo` can restore.
 import type { Approval, HistoryEntry } from '../api/types.ts';
 import { parseTime } from '../engine/lib/time.ts';
-import { hashOf } from '../engine/workload/deployment/view.ts';
-import type { Facts } from './facts.ts';
+import { versionsOf, type Facts } from './facts.ts';
 
 /** All times are in milliseconds since the epoch. */
 export interface HistoryRow {
-  /** Revision of the Deployment; undefined if no ReplicaSet has the version. */
+  /** Number of the revision; undefined if no ReplicaSet or ControllerRevision has the version. */
   readonly revision: string | undefined;
   readonly releaseId: string | undefined;
   /** `pod-template-hash` of the version; undefined if it had no Pods. */
@@ -21,14 +19,15 @@ export interface HistoryRow {
   readonly bypassed?: string;
   /** In order of time. A person may have approved a step more than once. */
   readonly approvals: readonly Approval[];
+  /** The last verdict of each check, by name. */
+  readonly verdicts: NonNullable<HistoryEntry['analysis']>;
   /** Who overrode policies for this release, and why. */
   readonly brokenGlass: NonNullable<HistoryEntry['brokenGlass']>;
 }
 
 /** Newest first. */
 export function historyRows({ rollout, view }: Facts): HistoryRow[] {
-  const sets = [...(view?.newSet ? [view.newSet] : []), ...(view?.oldSets ?? [])];
-  const revisions = new Map(sets.map((set) => [hashOf(set), set.metadata.annotations?.[REVISION]]));
+  const revisions = new Map(versionsOf(view).map(({ revision, number }) => [revision, number]));
   // An entry gets its hash at the end of the release. Until then, the hash is in the status.
   const hashOfEntry = ({ revision, endTime }: HistoryEntry): string =>
     (endTime === undefined && rollout.status?.canaryStatus?.canaryRevision) || revision;
@@ -42,6 +41,7 @@ export function historyRows({ rollout, view }: Facts): HistoryRow[] {
     outcome: entry.outcome,
     ...(entry.bypassed !== undefined && { bypassed: entry.bypassed }),
     approvals: entry.approvals ?? [],
+    verdicts: entry.analysis ?? {},
     brokenGlass: entry.brokenGlass ?? [],
   }));
 }

@@ -1,37 +1,45 @@
 // One Rollout with its release as plain data: steps, ReplicaSets and Pods.
+import type { StepAnalysis } from '../api/analysis.ts';
 import { CHANGED_BY, ROLLOUT_ID } from '../api/keys.ts';
-import type { IntOrString, Pod, ReplicaSet, Rollout } from '../api/types.ts';
+import type { IntOrString, Pod, Rollout } from '../api/types.ts';
 import { parseTime } from '../engine/lib/time.ts';
-import { planRelease, type PlannedStep, type Wait } from '../engine/steps/plan.ts';
+import { planRelease, type Wait } from '../engine/steps/plan.ts';
 import { judgePods } from '../engine/steps/pod-health.ts';
-import { hashOf, sizeOf } from '../engine/workload/deployment/view.ts';
-import { isOwnedBy } from '../engine/workload/pods.ts';
-import type { Facts } from './facts.ts';
+import type { Progress, Version } from '../engine/workload/kind.ts';
+import { checkViews, type CheckView } from './checks.ts';
+import { kindFor, versionsOf, type Facts } from './facts.ts';
+import { requestsNow, requestsOf, type RequestsView } from './requests.ts';
 import { messageOf, sinceOf, stateOf, type State } from './state.ts';
 
 /** All times are in milliseconds since the epoch. */
 export interface ReleaseView {
   readonly name: string;
   readonly namespace: string | undefined;
-  /** The name of the Deployment, which may not exist. */
+  /** The kind and the name of the workload, which may not exist. */
+  readonly kind: string;
   readonly deployment: string;
+  /** The kind of the objects in `replicaSets`. */
+  readonly keeper: string;
   readonly state: State;
   /** The time of the last change of `state`. */
   readonly since: number | undefined;
   /** The message of the operator; undefined if there is none yet. */
   readonly message: string | undefined;
-  /** The release in progress; undefined without one, or without a Deployment. */
+  /** The release in progress; undefined without one, or without a workload. */
   readonly release: RunningRelease | undefined;
-  /** The new version, then the others that have Pods. Undefined without a Deployment. */
+  /** The new version, then the others that have Pods. Undefined without a workload. */
   readonly replicaSets: readonly ReplicaSetView[] | undefined;
 }
 
 export interface RunningRelease {
   readonly id: string | undefined;
-  /** The user who changed the Deployment, as recorded by the webhook. */
+  /** The user who changed the workload, as recorded by the webhook. */
   readonly author: string | undefined;
   readonly startedAt: number | undefined;
   readonly steps: readonly StepView[];
+  readonly checks: readonly CheckView[];
+  /** What the route of the release does now. */
+  readonly requests?: RequestsView;
 }
 
 export interface StepView {
@@ -45,8 +53,12 @@ export interface StepView {
   readonly old: number;
   /** The available Pods of `updated`; 0 for a future step. */
   readonly available: number;
+  /** How long the checks will watch the step before it waits. Absent: they do not, or they have begun. */
+  readonly watched?: StepAnalysis;
   /** The wait after the step. */
   readonly wait: Wait;
+  /** What the step sends to the new version. Absent: the share of its Pods. */
+  readonly requests?: string;
 }
 
 export interface ReplicaSetView {
@@ -74,7 +86,9 @@ export function releaseView(facts: Facts, now: number): ReleaseView {
   return {
     name: rollout.metadata.name,
     namespace: rollout.metadata.namespace,
+    kind: kindFor(rollout).resource.kind,
     deployment: rollout.spec.workloadRef.name,
+    keeper: kindFor(rollout).words.keeper,
     state: stateOf(rollout, deployment),
     since: parseTime(sinceOf(rollout)),
     message: messageOf(rollout),
@@ -86,26 +100,46 @@ export function releaseView(facts: Facts, now: number): ReleaseView {
 function runningRelease(facts: Facts): RunningRelease | undefined {
   const { rollout, deployment } = facts;
   if (!deployment || rollout.status?.phase !== 'Progressing') return undefined;
+  const requests = requestsNow(rollout);
   return {
     id: deployment.metadata.labels?.[ROLLOUT_ID],
     author: deployment.metadata.annotations?.[CHANGED_BY],
     startedAt: parseTime(rollout.status.history?.[0]?.startTime),
     steps: stepViews(facts),
+    checks: checkViews(rollout),
+    ...(requests && { requests }),
   };
 }
 
-function stepViews({ rollout, deployment, view }: Facts): StepView[] {
+/** States in which the current step is watched, or has been. */
+const BEGUN = new Set<string | undefined>(['StepMetricsAnalysis', 'StepPaused', 'StepReady']);
+
+export function stepViews({ rollout, deployment, view }: Facts): StepView[] {
+  const state = rollout.status?.canaryStatus?.currentStepState;
   // A version that is restored has no steps.
   if (!deployment || !view || rollout.status?.canaryStatus?.restores !== undefined) return [];
-  return planRelease(rollout, deployment).steps.map((planned) => {
+  return planRelease(rollout, deployment, { kind: kindFor(rollout) }).steps.map((planned) => {
     const { step, replicas, updated, old, wait } = planned;
-    const progress = progressOf(planned, rollout);
+    const requests = step === undefined ? undefined : requestsOf(rollout, step - 1, updated + old);
+    const progress = progressOf(step, rollout);
     const reached = { Done: updated, Current: Math.min(view.available, updated), Ahead: 0 };
-    return { step, replicas, progress, updated, old, available: reached[progress], wait };
+    const watched = progress === 'Done' || (progress === 'Current' && BEGUN.has(state)) ? undefined : planned.watched;
+    return {
+      step,
+      replicas,
+      progress,
+      updated,
+      old,
+      available: reached[progress],
+      ...(watched && { watched }),
+      wait,
+      ...(requests !== undefined && { requests }),
+    };
   });
 }
 
-function progressOf({ step = Infinity }: PlannedStep, { status }: Rollout): StepView['progress'] {
+/** `step`: undefined for the Pods after the last step. */
+export function progressOf(step = Infinity, { status }: Rollout): StepView['progress'] {
   const { currentStepIndex = 0, currentStepState } = status?.canaryStatus ?? {};
   if (currentStepState === 'Completed' || step < currentStepIndex) return 'Done';
   return step === currentStepIndex ? 'Current' : 'Ahead';
@@ -113,29 +147,25 @@ function progressOf({ step = Infinity }: PlannedStep, { status }: Rollout): Step
 
 function replicaSetViews({ rollout, view, pods }: Facts, now: number): ReplicaSetView[] | undefined {
   if (!view) return undefined;
-  const { newSet, oldSets, stableSet, minReadySeconds } = view;
-  const sets = [...(newSet ? [newSet] : []), ...oldSets.filter((set) => sizeOf(set) > 0)];
+  const { kind, workload, newVersion, minReadySeconds } = view;
+  const shown = versionsOf(view).filter((version) => version === newVersion || version.replicas > 0);
   const stepStartedAt = parseTime(rollout.status?.canaryStatus?.lastUpdateTime) ?? 0;
-  return sets.map((set) => {
-    const own = pods.filter((pod) => isOwnedBy(pod, set) && pod.metadata.deletionTimestamp === undefined);
+  return shown.map((version) => {
+    const own = kind.podsOf(workload, version, pods).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     const { waiting } = judgePods(own, { now, minReadySeconds, stepStartedAt, stepDeadlineSeconds: 0 });
     return {
-      name: set.metadata.name,
-      role: roleOf(set, newSet, stableSet),
-      size: sizeOf(set),
+      name: version.keeper.metadata.name,
+      role: roleOf(version, view),
+      size: version.replicas,
       available: Math.max(0, own.length - waiting.length),
       pods: podViews(own, new Map(waiting.map(({ pod, why }) => [pod, why]))),
     };
   });
 }
 
-function roleOf(
-  set: ReplicaSet,
-  newSet: ReplicaSet | undefined,
-  stableSet: ReplicaSet | undefined,
-): ReplicaSetView['role'] {
-  if (set !== newSet) return set === stableSet ? 'Stable' : 'Old';
-  return stableSet === undefined || stableSet === set || hashOf(stableSet) === hashOf(set) ? 'Current' : 'New';
+export function roleOf(version: Version, { newVersion, stableVersion }: Progress): ReplicaSetView['role'] {
+  if (version !== newVersion) return version === stableVersion ? 'Stable' : 'Old';
+  return stableVersion === undefined || stableVersion.revision === version.revision ? 'Current' : 'New';
 }
 
 const podViews = (pods: readonly Pod[], troubles: ReadonlyMap<string, string>): PodView[] =>

@@ -1,13 +1,17 @@
 // The rows of a list of Rollouts.
-import type { Deployment, KubeObject, Rollout } from '../api/types.ts';
+import type { Deployment, KubeObject, PodTemplate, Rollout, Workload } from '../api/types.ts';
 import { replicasOf } from '../engine/lib/replicas.ts';
 import { parseTime } from '../engine/lib/time.ts';
+import { DEPLOYMENTS, kindName } from '../api/resources.ts';
+import { workloadArgument } from '../engine/lib/text.ts';
+import { resourceOf } from './reference.ts';
 import { messageOf, sinceOf, stateOf, stepsOf, type State } from './state.ts';
 
 /** All times are in milliseconds since the epoch. */
 export interface RolloutRow {
   readonly name: string;
   readonly namespace: string | undefined;
+  /** The workload: `web` if it is a Deployment, `statefulset/db` if not. */
   readonly deployment: string;
   readonly state: State;
   readonly since: number | undefined;
@@ -17,7 +21,7 @@ export interface RolloutRow {
   /** The release in progress, otherwise the last one. */
   readonly releaseId: string | undefined;
   readonly author: string | undefined;
-  /** The images of the Deployment's containers; empty if it does not exist. */
+  /** The images of the workload's containers; empty if it does not exist. */
   readonly images: readonly string[];
   /** The message of the operator; undefined if there is none yet. */
   readonly message: string | undefined;
@@ -29,18 +33,22 @@ export interface RowProgress {
   readonly steps: number;
   /** Pods of the new version. */
   readonly updated: number;
-  /** The replicas of the Deployment; undefined if it does not exist. */
+  /** The Pods that the workload wants; undefined if it does not exist. */
   readonly replicas: number | undefined;
 }
 
 export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;
-/** The key of the Deployment that a Rollout names. */
-export const workloadKey = ({ metadata, spec }: Rollout): string => `${metadata.namespace}/${spec.workloadRef.name}`;
+/** The key of the workload that a Rollout names. */
+export const workloadKey = (rollout: Rollout): string =>
+  `${kindName(resourceOf(rollout))}/${rollout.metadata.namespace}/${rollout.spec.workloadRef.name}`;
+/** The key of a workload. Items of a list may have no kind: then it is a Deployment. */
+export const keyOfWorkload = (workload: KubeObject): string =>
+  `${kindName({ apiVersion: DEPLOYMENTS.apiVersion, kind: DEPLOYMENTS.kind, ...workload })}/${keyOf(workload)}`;
 export const byKey = (a: KubeObject, b: KubeObject): number => (keyOf(a) < keyOf(b) ? -1 : 1);
 
-/** In the order of `rollouts`. `deployments`: the Deployments of the same namespaces. */
+/** In the order of `rollouts`. `deployments`: the workloads of the same namespaces. */
 export function rolloutRows(rollouts: readonly Rollout[], deployments: readonly Deployment[]): RolloutRow[] {
-  const byName = new Map(deployments.map((deployment) => [keyOf(deployment), deployment]));
+  const byName = new Map(deployments.map((deployment) => [keyOfWorkload(deployment), deployment]));
   return rollouts.map((rollout) => rowOf(rollout, byName.get(workloadKey(rollout))));
 }
 
@@ -50,7 +58,7 @@ function rowOf(rollout: Rollout, deployment: Deployment | undefined): RolloutRow
   return {
     name: metadata.name,
     namespace: metadata.namespace,
-    deployment: spec.workloadRef.name,
+    deployment: workloadArgument(resourceOf(rollout), spec.workloadRef.name),
     state: stateOf(rollout, deployment),
     since: parseTime(sinceOf(rollout)),
     createdAt: parseTime(metadata.creationTimestamp),
@@ -62,8 +70,11 @@ function rowOf(rollout: Rollout, deployment: Deployment | undefined): RolloutRow
   };
 }
 
-function imagesOf(deployment: Deployment | undefined): string[] {
-  const { containers = [] } = (deployment?.spec.template.spec ?? {}) as { containers?: { image?: string }[] };
+/** Of the containers; empty without a workload. */
+export const imagesOf = (workload: Workload | undefined): string[] => imagesIn(workload?.spec.template);
+
+export function imagesIn(template: PodTemplate | undefined): string[] {
+  const { containers = [] } = (template?.spec ?? {}) as { containers?: { image?: string }[] };
   return containers.flatMap(({ image }) => image ?? []);
 }
 

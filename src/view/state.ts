@@ -2,6 +2,7 @@
 import { HELD, ROLLOUT_ID } from '../api/keys.ts';
 import type { Deployment, Rollout } from '../api/types.ts';
 import { conditionOf, isTrue, progressingReason } from '../engine/status.ts';
+import { pauseSeconds } from '../engine/lib/pause.ts';
 import { rollbackId } from '../engine/release/release-id.ts';
 import { withoutWayBack } from '../engine/messages.ts';
 
@@ -12,9 +13,11 @@ export type State =
   | 'Starting'
   /** Pods of a step are being replaced. */
   | 'Moving'
+  /** The Pods of a step are available; the checks watch them. */
+  | 'Watching'
   /** A step is done; the release waits for approval or for its time. */
   | 'Waiting'
-  /** Paused by spec.strategy.paused of the Rollout or spec.paused of the Deployment. */
+  /** Paused by spec.strategy.paused of the Rollout or by the workload, such as by spec.paused of a Deployment. */
   | 'Paused'
   /** A policy does not let the next step start. */
   | 'Blocked'
@@ -38,7 +41,9 @@ export function stateOf(rollout: Rollout, deployment: Deployment | undefined): S
     if (reason === 'Paused') return 'Paused';
     if (isTrue(rollout, 'Stalled')) return 'Stalled';
     if (isTrue(rollout, 'PolicyBlocked')) return 'Blocked';
-    return status.canaryStatus?.currentStepState === 'StepPaused' ? 'Waiting' : 'Moving';
+    const { currentStepState } = status.canaryStatus ?? {};
+    if (currentStepState === 'StepMetricsAnalysis') return 'Watching';
+    return currentStepState === 'StepPaused' ? 'Waiting' : 'Moving';
   }
   if (isTrue(rollout, 'Stalled')) return 'Stalled';
   return status?.phase === 'Healthy' ? 'Idle' : 'Pending';
@@ -52,6 +57,12 @@ export function isUnreported({ status }: Rollout, { metadata }: Deployment): boo
   if (observed !== id && observed !== rollbackId(id)) return true;
   return status.phase === 'Healthy' && metadata.annotations?.[HELD] !== undefined;
 }
+
+/** The release is held because a check is Worse. An approval lets it go on. */
+export const isHeldByCheck = ({ status }: Rollout): boolean => {
+  const stalled = conditionOf(status?.conditions, 'Stalled');
+  return status?.phase === 'Progressing' && stalled?.status === 'True' && stalled.reason === 'AnalysisFailed';
+};
 
 export type Outcome = 'succeeded' | 'failed' | 'underWay';
 
@@ -68,6 +79,14 @@ export const sinceOf = ({ status }: Rollout): string | undefined =>
   status?.phase === 'Progressing'
     ? status.canaryStatus?.lastUpdateTime
     : conditionOf(status?.conditions, 'Progressing')?.lastTransitionTime;
+
+/** A step that is done waits for approval, and not for its time only: by its pause, or because a policy asks for it. Then the message says so. */
+export function waitsForApproval({ spec, status }: Rollout): boolean {
+  const { currentStepIndex = 0, planChanged, notBegun } = status?.canaryStatus ?? {};
+  const seconds = pauseSeconds(spec.strategy.canary?.steps?.[currentStepIndex - 1]);
+  if (seconds === Infinity || planChanged === true || notBegun === true) return true;
+  return /waiting for approval/.test(status?.message ?? '');
+}
 
 export const stepsOf = ({ spec }: Rollout): number => spec.strategy.canary?.steps?.length ?? 0;
 

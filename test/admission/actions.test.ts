@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as keys from '../../src/api/keys.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
-import { mutateDeployment } from '../../src/admission/webhooks/workload.ts';
+import { mutateWorkload } from '../../src/admission/webhooks/workload.ts';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import type { AdmissionRequest } from '../../src/admission/shapes.ts';
@@ -126,10 +126,10 @@ describe('what clients send', () => {
         { operatorUser: OPERATOR, onDecision: ({ verdict }) => decided.push(verdict) },
       );
       const judge = (request: AdmissionRequest, by: AdmissionDeps = deps): Answer => {
-        const answer = atOnce(mutateDeployment(request, by));
+        const answer = atOnce(mutateWorkload(request, by));
         if (answer.patch && answer.patch.length > 0) {
           const result = applyOps(request.object, answer.patch);
-          const again = atOnce(mutateDeployment({ ...request, object: result }, by));
+          const again = atOnce(mutateWorkload({ ...request, object: result }, by));
           assert.deepEqual(again.patch, [], 'asked again it changes nothing');
           if (answer.patch.every(({ op }) => op !== 'remove')) {
             assert.equal(

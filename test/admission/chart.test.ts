@@ -61,6 +61,14 @@ describe('the webhook configurations of the chart', function () {
         ['deployments.tranche.dev', 'Ignore', ['UPDATE']],
         [WAY_OUT, 'Ignore', ['UPDATE']],
         ['created.deployments.tranche.dev', 'Ignore', ['CREATE']],
+        ['enrolled.statefulsets.tranche.dev', 'Fail', ['UPDATE']],
+        ['statefulsets.tranche.dev', 'Ignore', ['UPDATE']],
+        ['way-out.statefulsets.tranche.dev', 'Ignore', ['UPDATE']],
+        ['created.statefulsets.tranche.dev', 'Ignore', ['CREATE']],
+        ['enrolled.daemonsets.tranche.dev', 'Fail', ['UPDATE']],
+        ['daemonsets.tranche.dev', 'Ignore', ['UPDATE']],
+        ['way-out.daemonsets.tranche.dev', 'Ignore', ['UPDATE']],
+        ['created.daemonsets.tranche.dev', 'Ignore', ['CREATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
@@ -81,7 +89,13 @@ describe('the webhook configurations of the chart', function () {
   });
 
   /** The webhooks for Deployments that the API server calls, by their match conditions, for an update (or a creation). */
-  const called = (next: Deployment, old: Deployment | null, username = 'alice', approves = false): string[] => {
+  const called = (
+    next: Deployment,
+    old: Deployment | null,
+    username = 'alice',
+    approves = false,
+    resource = 'deployments',
+  ): string[] => {
     const variables = ['object', 'oldObject', 'request', 'authorizer'];
     const operation = old === null ? 'CREATE' : 'UPDATE';
     const variablesNow = {
@@ -94,7 +108,7 @@ describe('the webhook configurations of the chart', function () {
     };
     return webhooks
       .filter(
-        ({ name, rules }) => name.endsWith('.tranche.dev') && rules.some((rule) => isForDeployments(rule, operation)),
+        ({ name, rules }) => name.endsWith('.tranche.dev') && rules.some((rule) => isFor(resource, rule, operation)),
       )
       .filter(({ matchConditions = [] }) =>
         matchConditions.every(
@@ -103,10 +117,10 @@ describe('the webhook configurations of the chart', function () {
       )
       .map(({ name }) => name);
   };
-  const isForDeployments = (rule: Webhook['rules'][number], operation: string): boolean =>
-    rule.resources.includes('deployments') &&
+  const isFor = (resource: string, rule: Webhook['rules'][number], operation: string): boolean =>
+    rule.resources.includes(resource) &&
     rule.operations.includes(operation) &&
-    !rule.resources.includes('deployments/scale');
+    !rule.resources.includes(`${resource}/scale`);
   /** One of the two that are for enrolled Deployments calls us, whenever the one for the rest would; un-pausing alone is the exception. */
   const calls = (next: Deployment, old: Deployment | null, username?: string): boolean => {
     const names = called(next, old, username);
@@ -240,6 +254,59 @@ describe('the webhook configurations of the chart', function () {
     assert.equal(calls(bare, null), true);
     assert.equal(webhook('created.deployments.tranche.dev').objectSelector, undefined);
   });
+
+  const set = (partition: number, metadata: object = {}, version = 'v1', type = 'RollingUpdate'): Deployment => {
+    const { metadata: own, spec } = aDeployment(version);
+    const { strategy: _, ...rest } = spec;
+    const updateStrategy = { type, rollingUpdate: { partition } };
+    return { kind: 'StatefulSet', metadata: { ...own, ...metadata }, spec: { ...rest, updateStrategy } } as Deployment;
+  };
+  const heldSet = set(2147483647, { annotations });
+  for (const [what, webhook, old, next] of [
+    ['a scale', undefined, set(0), { ...set(0), spec: { ...set(0).spec, replicas: 7 } }],
+    ['a foreign annotation', undefined, heldSet, set(2147483647, { annotations: { ...annotations, note: 'b' } })],
+    ['a new template', 'enrolled', set(0), set(0, {}, 'v2')],
+    ['a new template during a release', 'enrolled', heldSet, set(2147483647, { annotations }, 'v2')],
+    ['another template, given back at the same time', 'enrolled', heldSet, set(0, {}, 'v2')],
+    ['the partition during a release', 'enrolled', heldSet, set(0, { annotations })],
+    ['another strategy', 'enrolled', set(0), set(0, {}, 'v1', 'OnDelete')],
+    ['the record taken off alone', 'enrolled', heldSet, set(2147483647)],
+    ['the enrolment taken off', 'enrolled', heldSet, set(0, { labels: {} })],
+    ['giving it back', 'way-out', heldSet, set(0)],
+    ['the partition at rest', 'way-out', set(0), set(3)],
+  ] as const)
+    it(`for a StatefulSet call ${webhook ?? 'nobody'} for ${what}`, () => {
+      const names = called(next, old, 'alice', false, 'statefulsets').filter(
+        (name) => name !== 'statefulsets.tranche.dev',
+      );
+      assert.deepEqual(names, webhook === undefined ? [] : [`${webhook}.statefulsets.tranche.dev`]);
+      assert.deepEqual(called(next, old, OPERATOR, false, 'statefulsets'), []);
+    });
+
+  const daemon = (type: string, metadata: object = {}, version = 'v1', maxUnavailable = 1): Deployment => {
+    const { metadata: own, spec } = aDeployment(version);
+    const { strategy: _, ...rest } = spec;
+    const updateStrategy = { type, rollingUpdate: { maxUnavailable } };
+    return { kind: 'DaemonSet', metadata: { ...own, ...metadata }, spec: { ...rest, updateStrategy } } as Deployment;
+  };
+  const [free, heldDaemon] = [daemon('RollingUpdate'), daemon('OnDelete', { annotations })];
+  for (const [what, webhook, old, next] of [
+    ['a foreign annotation', undefined, heldDaemon, daemon('OnDelete', { annotations: { ...annotations, note: 'b' } })],
+    ['a new template', 'enrolled', free, daemon('RollingUpdate', {}, 'v2')],
+    ['a new template during a release', 'enrolled', heldDaemon, daemon('OnDelete', { annotations }, 'v2')],
+    ['another template, given back at the same time', 'enrolled', heldDaemon, daemon('RollingUpdate', {}, 'v2')],
+    ['the type during a release', 'enrolled', heldDaemon, daemon('RollingUpdate', { annotations })],
+    ['the record taken off alone', 'enrolled', heldDaemon, daemon('OnDelete')],
+    ['the enrolment taken off', 'enrolled', heldDaemon, daemon('RollingUpdate', { labels: {} })],
+    ['giving it back', 'way-out', heldDaemon, free],
+    ['another type at rest', 'way-out', free, daemon('OnDelete')],
+    ['another limit at rest', 'way-out', free, daemon('RollingUpdate', {}, 'v1', 2)],
+  ] as const)
+    it(`for a DaemonSet call ${webhook ?? 'nobody'} for ${what}`, () => {
+      const names = called(next, old, 'alice', false, 'daemonsets').filter((name) => name !== 'daemonsets.tranche.dev');
+      assert.deepEqual(names, webhook === undefined ? [] : [`${webhook}.daemonsets.tranche.dev`]);
+      assert.deepEqual(called(next, old, OPERATOR, false, 'daemonsets'), []);
+    });
 
   it('never make the operator wait for itself', () => {
     assert.equal(calls(aDeployment('v2'), aDeployment(), OPERATOR), false);

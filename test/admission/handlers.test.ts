@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../src/api/keys.ts';
 import type { Rollout } from '../../src/api/types.ts';
-import { mutateDeployment } from '../../src/admission/webhooks/workload.ts';
+import { mutateWorkload } from '../../src/admission/webhooks/workload.ts';
 import type { Approval, Decided } from '../../src/admission/deps.ts';
 import { BadRequest } from '../../src/admission/json.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
@@ -15,13 +15,35 @@ const partition = { [keys.ROLLING_STYLE]: 'partition' };
 describe('the webhook for Deployments', () => {
   const rollouts = [aRollout(1, '50%', '100%')];
   const edit = (review: Json, deps = someDeps({ rollouts })): Answer =>
-    atOnce(mutateDeployment(readReview(review), deps));
+    atOnce(mutateWorkload(readReview(review), deps));
 
   it('holds a new template and says what happens', () => {
     const answer = edit(aReview(aDeployment('v2'), aDeployment()));
     assert.equal(answer.verdict, 'Held');
     assert.match(answer.warnings?.join() ?? '', /^tranche: Rollout demo releases this in 3 steps/);
     assert.equal(applyOps(aDeployment('v2'), answer.patch ?? []).spec.paused, true);
+  });
+
+  it('takes the status of a DaemonSet from the stored object, because users can write any into the request', () => {
+    const daemon = (tag: string, desiredNumberScheduled: number): object => {
+      const { metadata, spec } = aDeployment(tag);
+      const { replicas: _, strategy: __, ...rest } = spec as Json & { replicas?: number; strategy?: object };
+      const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } };
+      const status = { observedGeneration: 1, desiredNumberScheduled };
+      return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec: { ...rest, updateStrategy }, status };
+    };
+    const ofDaemon = aRollout(1, '50%', '100%');
+    const named = {
+      ...ofDaemon,
+      spec: { ...ofDaemon.spec, workloadRef: { ...ofDaemon.spec.workloadRef, kind: 'DaemonSet' } },
+    };
+    const deps = someDeps({ rollouts: [named] });
+    for (const forged of [0, 8, 1000]) {
+      const answer = edit(aReview(daemon('v2', forged), daemon('v1', 8)), deps);
+      assert.equal(answer.verdict, 'Held');
+      assert.match(answer.warnings?.join() ?? '', /releases this in 3 steps: 1 → 4 → 8 of 8 Pods/);
+    }
+    assert.equal(edit(aReview(daemon('v2', 8), daemon('v1', 0)), deps).verdict, 'Bypassed', 'it has no Pods');
   });
 
   it('says nothing when warnings are turned off', () => {
@@ -62,7 +84,7 @@ describe('the webhook for Deployments', () => {
       reason: 'Invalid',
       message:
         'spec.strategy.type: Forbidden: cannot change while Rollout demo releases this Deployment in steps; ' +
-        'keep RollingUpdate, or finish or roll back the release first',
+        'keep the previous value, or finish or roll back the release first',
     });
   });
 
@@ -175,7 +197,7 @@ describe('the webhook for Rollouts', () => {
 
   it('names fields as v1alpha1 does when that was written, converted by the API server or not', () => {
     const text =
-      'spec.objectRef.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"X"}: this kind cannot be released; write a Deployment of apps/v1';
+      'spec.objectRef.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"X"}: this kind cannot be released; write a Deployment, StatefulSet or DaemonSet of apps/v1, or a CloneSet, StatefulSet or DaemonSet of apps.kruise.io';
     const written = aV1alpha1Rollout(partition, 1) as { spec: { objectRef: { workloadRef: Json } } };
     written.spec.objectRef.workloadRef['kind'] = 'X';
     assert.equal(message(aReview(written)), text);

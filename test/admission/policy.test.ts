@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { AdmissionDeps, PolicyReport } from '../../src/admission/deps.ts';
-import { mutateDeployment, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
+import { mutateWorkload, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
 import { validatePolicyRequest } from '../../src/admission/webhooks/policy.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
@@ -53,7 +53,7 @@ const outcomes = ({ reports }: World): string[] => reports.map(({ outcome, findi
 describe('a template change under a policy', () => {
   const rollouts = [aRollout(1, '50%', '100%')];
   const bare = (tag: string, annotations = {}): Deployment => aDeployment(tag, { labels: { app: 'web' }, annotations });
-  const edit = ({ deps }: World, review: Json): Answer => atOnce(mutateDeployment(readReview(review), deps));
+  const edit = ({ deps }: World, review: Json): Answer => atOnce(mutateWorkload(readReview(review), deps));
 
   it('is refused without a Rollout where one is required; nothing else of the Deployment is', () => {
     const world = withPolicy({ requireRollout: true });
@@ -123,6 +123,37 @@ describe('a template change under a policy', () => {
     const next = { ...held, spec: { ...held.spec, template: bare('v3').spec.template } };
     assert.equal(edit(world, aReview(next, held)).verdict, 'Denied');
     assert.equal(edit(world, aReview({ ...held, spec: { ...held.spec, paused: false } }, held)).verdict, 'Denied');
+  });
+
+  it('of a DaemonSet that changes its placement too, or in a release, would start Pods on other nodes without steps', () => {
+    const daemon = (tag: string, more: object = {}): Deployment => {
+      const { spec, ...rest } = bare(tag);
+      const { strategy: _, replicas: __, ...own } = spec as Deployment['spec'] & { strategy?: unknown };
+      const placed = { ...own.template, spec: { ...own.template.spec, ...more } };
+      const status = { observedGeneration: 1, desiredNumberScheduled: 10 };
+      return { ...rest, kind: 'DaemonSet', spec: { ...own, template: placed }, status } as unknown as Deployment;
+    };
+    const [plain] = rollouts;
+    const ref = { ...plain!.spec.workloadRef, kind: 'DaemonSet' };
+    const of = { ...plain!, spec: { ...plain!.spec, workloadRef: ref } };
+    const review = (next: Deployment, old: Deployment): Json =>
+      aReview(next, old, { resource: { group: 'apps', version: 'v1', resource: 'daemonsets' } });
+    const world = withPolicy({ requireRollout: true, protectInFlight: true }, { rollouts: [of] });
+    const [near, far] = [{ nodeSelector: { disk: 'ssd' } }, { nodeSelector: { disk: 'hdd' } }];
+    assert.equal(edit(world, review(daemon('v2', near), daemon('v1', near))).verdict, 'Held');
+    const both = edit(world, review(daemon('v2', far), daemon('v1', near)));
+    assert.match(
+      both.status?.message ?? '',
+      /^spec.template.spec.nodeSelector: Forbidden: takes effect on all nodes at once/,
+    );
+    const alone = edit(world, review(daemon('v1', far), daemon('v1', near)));
+    assert.equal(alone.verdict, 'Held');
+    const held = applyOps(daemon('v1', far), alone.patch ?? []);
+    const template = daemon('v1', near).spec.template;
+    const other = { ...template, metadata: { ...template.metadata, annotations: { other: 'x' } } };
+    const during = edit(world, review({ ...held, spec: { ...held.spec, template: other } }, held));
+    assert.match(during.status?.message ?? '', /change it when the release has ended/);
+    assert.equal(edit(world, review({ ...held, spec: { ...held.spec, template } }, held)).verdict, 'RolledBack');
   });
 
   it('waits for its window; back to the stable version it does not', () => {

@@ -73,9 +73,11 @@ export const someDeps = (caches: Caches = {}, more: Partial<AdmissionDeps> = {})
   rolloutFor: (namespace, kind, name) =>
     caches.rollouts?.find(
       ({ metadata, spec }) =>
-        metadata.namespace === namespace && spec.workloadRef.kind === kind && spec.workloadRef.name === name,
+        metadata.namespace === namespace &&
+        spec.workloadRef.kind === kind.resource.kind &&
+        spec.workloadRef.name === name,
     ),
-  deploymentFor: (namespace, name) =>
+  workloadFor: (_kind, namespace, name) =>
     caches.deployments?.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
   ...more,
 });

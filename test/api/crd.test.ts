@@ -7,6 +7,10 @@ import * as keys from '../../src/api/keys.ts';
 import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
 import { aRollout, aV1alpha1Rollout, type Json } from '../admission/support.ts';
 
+const RATIO = { bad: 'a', total: 'b', limit: '1%' };
+const SLOW = { histogram: 'h', seconds: 1 };
+const PODS = { resource: 'cpu', timesStable: 2 };
+const CHECK = { name: 'a', ratio: RATIO };
 const PARTITION = { [keys.ROLLING_STYLE]: 'partition' };
 
 describe('without our webhooks', () => {
@@ -100,6 +104,45 @@ describe('without our webhooks', () => {
       { ...aRollout(1), spec: { strategy: { canary: { steps: [{ replicas: 1 }] } } } },
       /^spec\.workloadRef: Required value/,
     ],
+    ...(
+      [
+        ['a check of no kind', {}, /exactly one of ratio, value, pods and condition is required/],
+        ['a check of two kinds', { ratio: RATIO, pods: PODS }, /exactly one of ratio/],
+        ['a ratio that counts in two ways', { ratio: { ...RATIO, slowerThan: SLOW } }, /bad and total are required/],
+        ['a ratio without all requests', { ratio: { bad: 'a', limit: '1%' } }, /bad and total are required/],
+        ['a ratio without a limit', { ratio: { bad: 'a', total: 'b' } }, /limit or timesStable is required/],
+        [
+          'a ratio that is fine too soon',
+          { ratio: { ...RATIO, timesStable: 2, fineBelowTimesStable: 1 } },
+          /fineBelow/,
+        ],
+        [
+          'a ratio that is fine alone',
+          { ratio: { ...RATIO, fineBelowTimesStable: 1 } },
+          /fineBelowTimesStable requires/,
+        ],
+        ['no value', { value: { max: 1 } }, /exactly one of query/],
+        ['a value without limits', { value: { query: 'x' } }, /min or max is required/],
+        ['a value that cannot be good', { value: { query: 'x', min: 2, max: 1 } }, /min must not be more than max/],
+        ['Pods without a value', { pods: { timesStable: 2 } }, /exactly one of resource/],
+        ['Pods that roll back', { pods: PODS, onFailure: 'Rollback' }, /a check of Pods never rolls back/],
+        ['a document without a source', { value: { web: { path: '/', jsonPath: 'a' }, max: 1 } }, /source is required/],
+      ] as const
+    ).map(([what, check, text]): [string, object, RegExp] => [
+      what,
+      strategy({ canary: { analysis: [{ name: 'a', ...check }], steps: [{ replicas: 1 }] } }),
+      text,
+    ]),
+    [
+      'two checks of one name',
+      strategy({ canary: { analysis: [CHECK, CHECK], steps: [{ replicas: 1 }] } }),
+      /analysis\[1\]: Duplicate value/,
+    ],
+    [
+      'a step with analysis and no check',
+      strategy({ canary: { steps: [{ replicas: 1, analysis: { seconds: 1 } }] } }),
+      /a step with analysis requires at least one check/,
+    ],
     [
       'in v1alpha1, a step of nothing',
       {
@@ -125,6 +168,11 @@ describe('without our webhooks', () => {
     assert.deepEqual(await create(aRollout(1, '50%', 6, '50%', '100%')), []);
     assert.deepEqual(await create(aRollout('1%', '9%', '10%', '99%', '100%')), [], `${STEPS} are numbers, not texts`);
     assert.deepEqual(await create(aV1alpha1Rollout(PARTITION, 1, '50%', '100%')), []);
+    const analysis = [CHECK, { name: 'b', pods: PODS, onFailure: 'Hold' }];
+    assert.deepEqual(
+      await create(strategy({ canary: { analysis, steps: [{ replicas: 1, analysis: { seconds: 1 } }] } })),
+      [],
+    );
   });
 
   it("every field of OpenKruise's is kept: nothing of a manifest is dropped silently", async () => {
@@ -137,7 +185,7 @@ describe('without our webhooks', () => {
       service: 's',
       gracePeriodSeconds: 3,
       ingress: { classType: 'nginx', name: 'i' },
-      gateway: { httpRouteName: 'h' },
+      gateway: { httpRouteName: 'h', grpcRouteName: 'g' },
       customNetworkRefs: [{ apiVersion: 'v1', kind: 'K', name: 'n' }],
     };
     const spec = {

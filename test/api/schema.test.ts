@@ -55,6 +55,8 @@ const canaryStatus: Names<CanaryStatus> = {
   stepReplicas: true,
   undoTo: true,
   restores: true,
+  analysis: true,
+  traffic: true,
 };
 const condition: Names<Condition> = {
   type: true,
@@ -75,6 +77,8 @@ const history: Names<HistoryEntry> = {
   bypassed: true,
   brokenGlass: true,
   trace: true,
+  steps: true,
+  analysis: true,
 };
 const approval: Names<Approval> = {
   step: true,
@@ -95,8 +99,16 @@ const canary: Names<CanaryStrategy> = {
   stepDeadlineSeconds: true,
   onFailure: true,
   rollbackWindow: true,
+  analysis: true,
 };
-const step: Names<CanaryStep> = { replicas: true, traffic: true, pause: true };
+const step: Names<CanaryStep> = {
+  replicas: true,
+  traffic: true,
+  matches: true,
+  requestHeaderModifier: true,
+  pause: true,
+  analysis: true,
+};
 
 /** The schema at a path such as `status.history[]`. */
 const at = (schema: JsonSchema, path: string): JsonSchema =>

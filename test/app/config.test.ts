@@ -13,6 +13,9 @@ describe('the configuration', () => {
     const { identity, ...config } = read('');
     assert.deepEqual(config, {
       command: 'run',
+      labelsPods: false,
+      evictsStuckPods: false,
+      evictsDaemonSetPods: false,
       held: 'Finish',
       timeoutSeconds: 240,
       cluster: { type: 'inCluster', host: '10.0.0.1', port: '443' },
@@ -29,6 +32,8 @@ describe('the configuration', () => {
       webhookClientCa: undefined,
       webhookClientNames: [],
       leaderElect: true,
+      openkruise: false,
+      gatewayApi: false,
       lease: 'tranche',
       logLevel: 'info',
       warnings: true,
@@ -73,7 +78,7 @@ describe('the configuration', () => {
       return `--${flag}=${given[value as keyof typeof given] ?? value!.split('|')[0]}`;
     });
     const config = read(flags.join(' '));
-    assert.equal(flags.length, 21);
+    assert.equal(flags.length, 26);
     assert.deepEqual(config.watchNamespaces, ['a', 'b']);
     assert.deepEqual(
       [config.lease, config.tlsDir, config.warnings, config.logLevel, config.workers, config.metricsPort],

@@ -1,7 +1,7 @@
 // A world in virtual time with both webhooks in front of it: everybody's requests go through the handlers, as who makes them.
 import assert from 'node:assert/strict';
 import type { AdmissionDeps } from '../../src/admission/deps.ts';
-import { mutateDeployment, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
+import { mutateWorkload, validateScaleToZero } from '../../src/admission/webhooks/workload.ts';
 import { readReview, type Answer } from '../../src/admission/review.ts';
 import { mutateRollout, validateRolloutRequest } from '../../src/admission/webhooks/rollout.ts';
 import { GROUP } from '../../src/api/keys.ts';
@@ -68,7 +68,7 @@ export class Stage {
     const dry = { type: MERGE, query: { dryRun: 'All' }, body: change };
     const next = (await this.world.virtual.client.request('PATCH', DEPLOYMENT, dry)) as unknown as Deployment;
     const request = readReview(aReview(next, old, asked(who)));
-    const answer = await mutateDeployment(request, this.deps);
+    const answer = await mutateWorkload(request, this.deps);
     if (answer.status) return answer.status.message;
     const scaled = validateScaleToZero({ ...request, name: NAME }, this.deps);
     if (scaled.status) return scaled.status.message;
@@ -136,7 +136,7 @@ export class Stage {
       warnings: true,
       notReady: () => undefined,
       rolloutFor: () => world.rolloutOf(),
-      deploymentFor: () => world.deployment,
+      workloadFor: () => world.deployment,
       policy: {
         policiesFor: (namespace, workloadLabels) =>
           matching(policies, { namespace, namespaceLabels: LABELS, workloadLabels }, new Set()),

@@ -23,7 +23,8 @@ const examples = PAGES.flatMap((page) => {
     .filter((spec) => (spec?.approval?.required ?? 1) > 1 || spec?.approval?.notAuthor === true);
   return found.map((spec, index) => ({
     name: `${page}, ${index + 1}`,
-    spec: { ...spec, windows: {} } as ReleasePolicySpec,
+    // Neither the time of the day nor checks, which the Rollouts here do not have.
+    spec: { ...spec, windows: {}, analysis: {} } as ReleasePolicySpec,
   }));
 });
 

@@ -134,7 +134,7 @@ describe('Attacks with bodies', function () {
     });
 
     it('are refused with a policy in the namespace, which may ask for a Rollout; so is a deletion that it may protect', async () => {
-      const buggy = { ...caches, deploymentFor: () => assert.fail('a bug') };
+      const buggy = { ...caches, workloadFor: () => assert.fail('a bug') };
       const ruled = await WebhookServer.start({ ...caches, policy: ruling() });
       const ruledBuggy = await WebhookServer.start({ ...buggy, policy: ruling() });
       const free = await WebhookServer.start(buggy);

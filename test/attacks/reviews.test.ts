@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createAuthority, type Authority } from '@tranche/sandbox/certificates';
 import type { KubeObject, Rollout } from '../../src/api/types.ts';
 import { askAccess } from '../../src/admission/access.ts';
-import { Lane } from '../../src/admission/lane.ts';
+import { Lane, type LaneLimits } from '../../src/admission/lane.ts';
+import type { Client } from '../../src/admission/peer.ts';
 import type { Api, ApiCall } from '../../src/kube/api.ts';
 import { realClock } from '../../src/kube/clock.ts';
 import { BURST, Proof } from '../../src/admission/proof.ts';
@@ -97,10 +98,14 @@ describe('Forged reviews', function () {
         clock,
         verified,
         rollout: (namespace, name) => (namespace === 'default' && name === 'demo' ? rollout : undefined),
-        deployment: (namespace, name) => (namespace === 'default' && name === 'web' ? aDeployment() : undefined),
+        workload: (_kind, namespace, name) => (namespace === 'default' && name === 'web' ? aDeployment() : undefined),
       });
     const about = (kind: string, name: string, uid: string | undefined, namespace = 'default'): KubeObject =>
-      ({ kind, metadata: { name, namespace, uid } }) as KubeObject;
+      ({
+        apiVersion: kind === 'Rollout' ? 'rollouts.kruise.io/v1beta1' : 'apps/v1',
+        kind,
+        metadata: { name, namespace, uid },
+      }) as KubeObject;
     beforeEach(() => (calls.length = 0));
 
     it('lead to no event and no line in a status, unless they know the uid of the object', async () => {
@@ -182,33 +187,107 @@ describe('Forged reviews', function () {
 
 describe('Many reviews at once', function () {
   this.timeout(30_000);
+  const [one, another] = ['10.0.0.1', '10.0.0.2'].map((key) => ({ key, verified: false })) as [Client, Client];
+  const server: Client = { key: 'API server', verified: true };
+  /** Its clock stands still, so no request waits too long. */
+  const aLane = (limits: Partial<LaneLimits> = {}): Lane =>
+    new Lane(
+      { ...realClock, now: () => 0, after: () => () => undefined },
+      { bytes: 10, clientBytes: 10, waitMs: 1, waiting: 99, ...limits },
+    );
+  /** Enters, and notes who may. */
+  const entering =
+    (lane: Lane, order: string[]) =>
+    (client: Client, bytes: number): Promise<boolean> =>
+      lane.enter(client, bytes).then((may) => (order.push(`${client.key}: ${may ? bytes : 'no'}`), may));
 
   it('take no more memory for large bodies than there is room for, the smallest first', async () => {
-    const lane = new Lane({ ...realClock, after: () => () => undefined }, { bytes: 10, waitMs: 1, waiting: 3 });
+    const lane = aLane({ waiting: 3 });
     const order: number[] = [];
-    const enter = (bytes: number): Promise<boolean> => lane.enter(bytes).then((may) => (may && order.push(bytes), may));
+    const enter = (bytes: number): Promise<boolean> =>
+      lane.enter(one, bytes).then((may) => (may && order.push(bytes), may));
     assert.equal(await enter(8), true);
     const [six, two, four] = [enter(6), enter(2), enter(4)];
     assert.equal(await two, true);
     assert.equal(lane.bytesInFlight, 10);
     const [nine, three] = [enter(9), enter(3)];
     assert.equal(await nine, false, 'one too many: the largest is turned away at once');
-    lane.leave(8);
+    lane.leave(one, 8);
     assert.deepEqual(await Promise.all([three, four]), [true, true]);
-    lane.leave(2);
-    lane.leave(3);
-    lane.leave(4);
+    lane.leave(one, 2);
+    lane.leave(one, 3);
+    lane.leave(one, 4);
     assert.equal(await six, true);
     assert.deepEqual(order, [8, 2, 3, 4, 6]);
+  });
+
+  it('of one client leave room for those of another, however many it sends', async () => {
+    const order: string[] = [];
+    const lane = aLane({ clientBytes: 6 });
+    const enter = entering(lane, order);
+    const flood = Array.from({ length: 40 }, () => enter(one, 3));
+    await flood[1];
+    assert.equal(lane.bytesInFlight, 6, 'the rest of the room is not for it');
+    assert.equal(await enter(another, 4), true);
+    assert.deepEqual(order, ['10.0.0.1: 3', '10.0.0.1: 3', '10.0.0.2: 4']);
+  });
+
+  it('may be larger than the share of a client, if it sends no other', async () => {
+    const lane = aLane({ clientBytes: 6 });
+    assert.equal(await lane.enter(one, 9), true);
+  });
+
+  it('of a client that has the least come next, and those of a verified API server before all', async () => {
+    const order: string[] = [];
+    const lane = aLane();
+    const enter = entering(lane, order);
+    await enter(one, 9);
+    const rest = [enter(one, 1), enter(one, 2), enter(another, 5), enter(server, 8)];
+    await rest[0];
+    lane.leave(one, 9);
+    await rest[3];
+    lane.leave(server, 8);
+    await Promise.all(rest);
+    assert.deepEqual(order, ['10.0.0.1: 9', '10.0.0.1: 1', 'API server: 8', '10.0.0.2: 5', '10.0.0.1: 2']);
+  });
+
+  it('turn away the one too many of the client that has the most', async () => {
+    const order: string[] = [];
+    const lane = aLane({ waiting: 3 });
+    const enter = entering(lane, order);
+    await enter(another, 10);
+    const many = [enter(one, 4), enter(one, 5), enter(another, 9), enter(server, 9)];
+    assert.equal(await many[1], false);
+    assert.deepEqual(order, ['10.0.0.2: 10', '10.0.0.1: no']);
+  });
+
+  it('are worked on in turns of the clients: forty of one do not come before the first of another', async () => {
+    const lane = aLane();
+    const order: string[] = [];
+    const work = (client: Client, bytes = 7): Promise<unknown> =>
+      lane.turn(client, bytes, () => order.push(client.key));
+    const all = [...Array.from({ length: 40 }, () => work(one)), work(another, 20), work(another), work(server)];
+    await Promise.all(all);
+    assert.deepEqual(order.slice(0, 3), ['API server', '10.0.0.1', '10.0.0.2']);
+    // By bytes: twenty of one client are as much as three times seven of the other.
+    assert.deepEqual(order.slice(3, 6), ['10.0.0.1', '10.0.0.1', '10.0.0.2']);
+    assert.equal(order.length, 43);
+  });
+
+  it('go on after work that fails', async () => {
+    const lane = aLane();
+    const failed = lane.turn(one, 1, () => assert.fail('broken'));
+    await assert.rejects(failed, /broken/);
+    assert.equal(await lane.turn(one, 1, () => 'done'), 'done');
   });
 
   it('are refused by a review when there is no room for too long, and small ones pass', async () => {
     let passWait = (): void => {};
     const lane = new Lane(
       { ...realClock, after: (_ms, fn) => ((passWait = fn), () => undefined) },
-      { bytes: 1, waitMs: 1, waiting: 9 },
+      { bytes: 1, clientBytes: 1, waitMs: 1, waiting: 9 },
     );
-    await lane.enter(1);
+    await lane.enter(one, 1);
     const server = await WebhookServer.start(deps, { lane });
     try {
       passWait = () => {};

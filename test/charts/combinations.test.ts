@@ -40,7 +40,10 @@ const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], ch
     [],
     (all) => {
       assert.equal(find(all, 'Deployment').spec!['replicas'], 2);
-      assert.deepEqual(rulesOf(all, 'ClusterRole').toSorted(), [...new Set(rulesOf(all, 'ClusterRole'))].toSorted());
+      const granted = (find(all, 'ClusterRole').rules ?? []).flatMap(({ apiGroups, resources }) =>
+        resources.map((resource) => `${apiGroups.join()}/${resource}`),
+      );
+      assert.deepEqual(granted.toSorted(), [...new Set(granted)].toSorted());
     },
   ],
   [
@@ -145,6 +148,23 @@ const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], ch
       assert.deepEqual([config.tracing.ratio, config.tracing.parentBased], [1, true]);
       const { egress } = find(all, 'NetworkPolicy').spec as { egress: { ports: object[] }[] };
       assert.ok(egress.some(({ ports }) => JSON.stringify(ports) === '[{"protocol":"TCP","port":443}]'));
+    },
+  ],
+  [
+    'sources of metrics',
+    [
+      'analysis.secrets={mimir}',
+      'analysis.tokens[0].name=mimir',
+      'analysis.tokens[0].audience=https://mimir.example',
+      'analysis.customMetrics=false',
+      'watchNamespaces={shop}',
+    ],
+    (all) => {
+      const rules = all.flatMap(({ rules = [] }) => rules);
+      assert.ok(!rules.some(({ apiGroups }) => /^(custom|external)\.metrics/.test(apiGroups.join())));
+      const role = all.find(({ kind, metadata }) => kind === 'Role' && metadata.namespace === 'shop');
+      assert.ok(role?.rules?.some(({ apiGroups }) => apiGroups.includes('metrics.k8s.io')));
+      assert.ok(rulesOf(all, 'Role', 'tranche-analysis').includes('secrets'));
     },
   ],
   [

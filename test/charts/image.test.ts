@@ -74,6 +74,8 @@ describe('The image', () => {
     const { dependencies } = JSON.parse(await read('package.json')) as { dependencies: Record<string, string> };
     const imported = new Set<string>();
     for await (const file of glob('src/**/*.ts', { cwd: root })) {
+      // The build replaces it by generated code (tools/build/validators.ts).
+      if (file === 'src/schema/validators.ts') continue;
       const text = await read(file);
       // What only types are taken from is not there at run time.
       const statements = text.replaceAll(/import type [^;]*;/g, '');

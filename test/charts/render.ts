@@ -19,6 +19,7 @@ export interface Manifest {
   readonly spec?: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- any kind's
   readonly data?: Record<string, string>;
   readonly rules?: readonly Rule[];
+  readonly aggregationRule?: { readonly clusterRoleSelectors: readonly { matchLabels: Record<string, string> }[] };
   readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly subjects?: readonly { readonly kind: string; readonly name: string }[];
   readonly webhooks?: readonly {
@@ -62,3 +63,17 @@ export const find = (manifests: readonly Manifest[], kind: string, name = 'tranc
   assert.ok(found, `there is no ${kind} ${name} among ${named(manifests).join(', ')}`);
   return found;
 };
+
+/** The rules of a role, with those that Kubernetes adds to it. */
+export const rulesOf = (manifests: readonly Manifest[], { rules = [], aggregationRule }: Manifest): readonly Rule[] =>
+  aggregationRule === undefined
+    ? rules
+    : manifests
+        .filter(({ kind, metadata }) =>
+          aggregationRule.clusterRoleSelectors.some(
+            ({ matchLabels }) =>
+              kind === 'ClusterRole' &&
+              Object.entries(matchLabels).every(([key, value]) => metadata.labels[key] === value),
+          ),
+        )
+        .flatMap((found) => found.rules ?? []);

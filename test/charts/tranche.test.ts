@@ -1,6 +1,7 @@
 // The chart, rendered by the real helm: what is in it, what is left out, what its values refuse, and how little it may do.
 import assert from 'node:assert/strict';
-import { chart, find, helm, named, render, type ClientConfig, type Manifest } from './render.ts';
+import { AGGREGATE_TO_CONDITIONS, TOKEN_FOLDER } from '../../src/api/keys.ts';
+import { chart, find, helm, named, render, rulesOf, type ClientConfig, type Manifest } from './render.ts';
 
 const clientConfigs = (manifests: readonly Manifest[]): ClientConfig[] => [
   ...manifests.flatMap(({ webhooks }) => webhooks?.map(({ clientConfig }) => clientConfig) ?? []),
@@ -73,13 +74,16 @@ describe('The chart', function () {
     const copies = JSON.stringify({
       apiGroups: ['apps'],
       resources: ['controllerrevisions'],
-      verbs: ['get', 'create', 'delete'],
+      verbs: ['get', 'list', 'watch', 'create', 'delete'],
     });
     const manifests = await render();
     const rules = ['ClusterRole', 'Role'].flatMap((kind) => find(manifests, kind).rules ?? []);
     for (const rule of rules) {
       const all = [...rule.apiGroups, ...rule.resources, ...rule.verbs];
-      assert.ok(!all.includes('*'), JSON.stringify(rule));
+      // The resources of these two APIs are names of metrics, and they have no values that change anything.
+      const metrics = /^(custom|external)\.metrics\.k8s\.io$/.test(rule.apiGroups.join());
+      if (metrics) assert.match(rule.verbs.join(), /^(get|list)$/);
+      else assert.ok(!all.includes('*'), JSON.stringify(rule));
       if (JSON.stringify(rule) === copies) continue;
       assert.ok(!rule.verbs.some((verb) => verb.startsWith('delete')), JSON.stringify(rule));
       if (rule.verbs.includes('create'))
@@ -90,6 +94,69 @@ describe('The chart', function () {
           JSON.stringify(rule),
         );
     }
+  });
+
+  it('may evict Pods only where its values say so', async () => {
+    const evicts = async (...set: string[]): Promise<boolean> =>
+      JSON.stringify(await render(...set)).includes('pods/eviction');
+    const found = [
+      await evicts(),
+      await evicts('statefulSets.evictStuckPods=true'),
+      await evicts('daemonSets.evictPods=true'),
+    ];
+    assert.deepEqual(found, [false, true, true]);
+  });
+
+  it('labels the Pods of every release only where its values say so', async () => {
+    const labels = async (...set: string[]): Promise<boolean> =>
+      JSON.stringify(await render(...set)).includes('--label-pods=true');
+    assert.deepEqual([await labels(), await labels('releases.labelPods=true')], [false, true]);
+  });
+
+  it('names the workloads of OpenKruise only where its values say so', async () => {
+    const having = (manifests: readonly Manifest[], text: string): string[] =>
+      named(
+        // The description of a field of the CRD names them.
+        manifests.filter(
+          (manifest) => manifest.kind !== 'CustomResourceDefinition' && JSON.stringify(manifest).includes(text),
+        ),
+      );
+    const guard = 'apiVersions={admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy}';
+    const without = await render(guard);
+    assert.deepEqual(having(without, 'apps.kruise.io'), []);
+    assert.deepEqual(having(without, 'openkruise-workloads'), []);
+    const enabled = await render(guard, 'openkruiseWorkloads.enabled=true');
+    assert.deepEqual(having(enabled, '--openkruise-workloads=true'), ['Deployment/tranche', 'Pod/tranche-drain']);
+    assert.deepEqual(having(enabled, 'apps.kruise.io'), [
+      'ClusterRole/tranche',
+      'ClusterRole/tranche-approver',
+      'MutatingWebhookConfiguration/tranche',
+      'ValidatingAdmissionPolicy/tranche-guard-openkruise',
+      'ValidatingWebhookConfiguration/tranche',
+    ]);
+  });
+
+  it('names the Gateway API, and lets the program write Services, only where its values say so', async () => {
+    const guard = 'apiVersions={admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy}';
+    const having = async (text: string, ...set: string[]): Promise<string[]> =>
+      named((await render(guard, ...set)).filter((manifest) => JSON.stringify(manifest).includes(text)));
+    const api = '"gateway.networking.k8s.io"';
+    assert.deepEqual(await having(api), []);
+    assert.deepEqual(await having('--gateway-api'), []);
+    const on = 'traffic.gatewayAPI.enabled=true';
+    assert.deepEqual(await having('--gateway-api=true', on), ['Deployment/tranche', 'Pod/tranche-drain']);
+    assert.deepEqual(await having(api, on), [
+      'ClusterRole/tranche',
+      'MutatingWebhookConfiguration/tranche',
+      'ValidatingAdmissionPolicy/tranche-own-routes',
+      'ValidatingWebhookConfiguration/tranche',
+    ]);
+    assert.deepEqual(await having('"services"', on), [
+      'ClusterRole/tranche',
+      'ValidatingAdmissionPolicy/tranche-own-services',
+    ]);
+    const roles = (await render(on, 'watchNamespaces={shop}')).filter(({ kind }) => kind === 'ClusterRole');
+    assert.doesNotMatch(JSON.stringify(roles), /httproutes|"services"/, 'with watchNamespaces, in Roles only');
   });
 
   it('lets the program read no Secret, and write no webhook configuration, wherever it works', async () => {
@@ -106,6 +173,56 @@ describe('The chart', function () {
           assert.deepEqual(verbs, ['list', 'watch']);
       }
     }
+  });
+
+  it('lets the program read the Secrets of MetricSources by name, and no other', async () => {
+    const manifests = await render('analysis.secrets={mimir,tests}');
+    const bound = find(manifests, 'RoleBinding', 'tranche-analysis');
+    assert.deepEqual(
+      bound.subjects?.map(({ name }) => name),
+      ['tranche'],
+    );
+    assert.equal(bound.metadata.namespace, 'tranche-system');
+    assert.deepEqual(find(manifests, 'Role', 'tranche-analysis').rules, [
+      { apiGroups: [''], resources: ['secrets'], resourceNames: ['mimir', 'tests'], verbs: ['get'] },
+    ]);
+  });
+
+  it('lets the program read no custom metrics if it is told so', async () => {
+    const groups = async (...set: string[]) =>
+      (find(await render(...set), 'ClusterRole').rules ?? []).flatMap(({ apiGroups }) => apiGroups).join();
+    assert.match(await groups(), /custom\.metrics\.k8s\.io,external\.metrics\.k8s\.io/);
+    assert.doesNotMatch(await groups('analysis.customMetrics=false'), /custom|external/);
+  });
+
+  it('lets the program read what other ClusterRoles add to it, only in its namespaces', async () => {
+    const everywhere = await render();
+    const role = find(everywhere, 'ClusterRole', 'tranche-conditions');
+    assert.deepEqual(rulesOf(everywhere, role), [{ apiGroups: ['batch'], resources: ['jobs'], verbs: ['list'] }]);
+    assert.ok(!('rules' in role), 'Kubernetes writes them');
+    assert.equal(
+      find(everywhere, 'ClusterRole', 'tranche-conditions-jobs').metadata.labels[AGGREGATE_TO_CONDITIONS],
+      'true',
+    );
+    assert.ok(named(everywhere).includes('ClusterRoleBinding/tranche-conditions'));
+    const some = (await render('watchNamespaces={shop,pay}')).filter(
+      ({ kind, metadata }) => /Binding$/.test(kind) && metadata.name === 'tranche-conditions',
+    );
+    assert.deepEqual(
+      some.map(({ kind, metadata }) => `${kind} ${metadata.namespace}`),
+      ['RoleBinding shop', 'RoleBinding pay'],
+    );
+  });
+
+  it('mounts tokens of the ServiceAccount for MetricSources, with the audience that is given', async () => {
+    const token = ['analysis.tokens[0].name=mimir', 'analysis.tokens[0].audience=mimir'];
+    const { volumes, containers } = find(await render(...token), 'Deployment').spec!['template'].spec;
+    const mount = { name: 'analysis-tokens', mountPath: TOKEN_FOLDER.replace(/\/$/, ''), readOnly: true };
+    assert.deepEqual(containers[0].volumeMounts.at(-1), mount);
+    assert.deepEqual(volumes.at(-1), {
+      name: 'analysis-tokens',
+      projected: { sources: [{ serviceAccountToken: { path: 'mimir', audience: 'mimir' } }] },
+    });
   });
 
   it('lets the Job of the certificates write the Secret and the configurations of our name, and nothing else', async () => {
@@ -227,6 +344,9 @@ describe('The chart', function () {
     ['tracing.samplingRatio=25', /tracing\/samplingRatio/],
     ['replicaCount=3', /replicaCount/],
     ['operator.extraArgs={--workers 8}', /operator\/extraArgs/],
+    ['analysis.secrets={a/b}', /analysis\/secrets/],
+    ['analysis.tokens[0].name=mimir', /audience/],
+    ['analysis.tokens[0].name=..,analysis.tokens[0].audience=a', /analysis\/tokens/],
     ['apiVersions={apps/v1}', /apiVersions/],
     ['enabled=false', /enabled: Invalid value: false: .*only the condition of a parent chart does/],
     ['metrics.port=9443', /metrics.port: Invalid value: 9443: is also webhook.port; write two different ports/],

@@ -103,6 +103,7 @@ describe('kubectl tranche, deciding', function () {
 
   it('puts the version before back while it is held, and earlier ones in steps', async () => {
     const stage = await Stage.open(playground, 'undoing');
+    await stage.whole();
     const nothing = await stage.tranche('undo', 'web');
     await stage.release('web:v2');
     await stage.waits(1);

@@ -249,14 +249,9 @@ describe('the steps of a Canary of Flagger', () => {
       'all wait where metrics decided',
       flagger({ ...weights, metrics: [{ name: 'x' }] }),
       '20% waits, 40% waits, 100%',
-      ['spec.analysis.metrics'],
+      ['spec.analysis.metrics', 'spec.analysis.metrics "x"'],
     ],
-    [
-      'take their time where no metrics were',
-      flagger({ ...weights, metrics: [] }),
-      '20% 30s, 40% 30s, 100%',
-      ['spec.analysis.metrics'],
-    ],
+    ['take their time where no metrics were', flagger({ ...weights, metrics: [] }), '20% 30s, 40% 30s, 100%', []],
     ...['rollout', 'pre-rollout', 'rollback', 'confirm-traffic-increase', 'new-type'].map(
       (type) =>
         [
@@ -303,7 +298,7 @@ describe('the steps of a Canary of Flagger', () => {
       'are one step without an analysis, as in Flagger',
       flagger({ ...weights, metrics: [{}] }, { skipAnalysis: true }),
       '100%',
-      ['spec.analysis.metrics'],
+      [],
     ],
   ] as const)
     it(what, () => {
@@ -328,13 +323,25 @@ describe('the steps of a Canary of Flagger', () => {
 });
 
 describe('the other objects of the files', () => {
+  it('are templates of metrics, which become checks', () => {
+    for (const [apiVersion, kind] of [
+      ['argoproj.io/v1alpha1', 'AnalysisTemplate'],
+      ['argoproj.io/v1alpha1', 'ClusterAnalysisTemplate'],
+      ['flagger.app/v1beta1', 'MetricTemplate'],
+    ] as const)
+      assert.deepEqual(convert({ apiVersion, kind, metadata: { name: 'a' } }), {
+        objects: [],
+        remarks: [{ lost: false, text: 'its metrics become checks of the Rollouts that name it' }],
+      });
+  });
+
   it('are named, and what a release touches with what to do', () => {
     for (const [apiVersion, kind, said] of [
       ['v1', 'Service', /keep it as it is, but select the Pods of both versions/],
       ['policy/v1', 'PodDisruptionBudget', /keep it as it is, but select the Pods of both versions/],
       ['networking.istio.io/v1', 'VirtualService', /send all requests to one Service/],
       ['v1', 'ConfigMap', /keep it as it is$/],
-      ['argoproj.io/v1alpha1', 'AnalysisTemplate', /analysis by metrics is not supported/],
+      ['argoproj.io/v1alpha1', 'AnalysisRun', /the status of the Rollout says what the checks say/],
       ['argoproj.io/v1alpha1', 'Application', /keep it as it is$/],
     ] as const) {
       const { objects, remarks } = convert({ apiVersion, kind, metadata: { name: 'web' } });

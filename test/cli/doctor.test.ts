@@ -117,6 +117,29 @@ describe('kubectl tranche doctor', function () {
     assert.equal((await stage.tranche('doctor')).code, 0);
   });
 
+  it('finds a Rollout of a kind that this installation does not release, and its command enables it', async () => {
+    const { api } = playground.cluster;
+    const rollouts = '/apis/rollouts.kruise.io/v1beta1/namespaces/ward/rollouts';
+    const body = {
+      apiVersion: 'rollouts.kruise.io/v1beta1',
+      kind: 'Rollout',
+      metadata: { name: 'clones' },
+      spec: {
+        workloadRef: { apiVersion: 'apps.kruise.io/v1alpha1', kind: 'CloneSet', name: 'clones' },
+        strategy: { canary: { steps: [{ replicas: '20%' }] } },
+      },
+    };
+    await api.request({ method: 'POST', path: rollouts, body });
+    const found = async () => (await stage.tranche('doctor', '--system-namespace', 'tranche-system')).out;
+    const finding =
+      /✗ Rollout ward\/clones releases nothing: this installation does not release CloneSets of apps\.kruise\.io: set openkruiseWorkloads\.enabled in the values of the chart\n +helm upgrade .* --reuse-values --set openkruiseWorkloads\.enabled=true/;
+    await until(
+      async () => finding.test(await found()),
+      () => 'no finding',
+    ).catch(async () => assert.match(await found(), finding));
+    await api.request({ method: 'DELETE', path: `${rollouts}/clones` });
+  });
+
   it('finds webhooks without a CA, with one that has ended, one that ends soon, and one that is none', async () => {
     const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
     const now = Date.now();

@@ -146,7 +146,7 @@ describe('kubectl tranche, looking at a cluster', function () {
     const body = {
       ...made,
       metadata: { name: 'evil', namespace: 'looking' },
-      spec: { ...made.spec, workloadRef: { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' } },
+      spec: { ...made.spec, workloadRef: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web' } },
     };
     await api.request({ method: 'POST', path: evil, query, body });
     const conditions = [{ type: 'Stalled', status: 'True', reason: 'PodsFailing', message: text }];
@@ -237,7 +237,7 @@ describe('kubectl tranche, looking at a cluster', function () {
         () => patterns.every((pattern, i) => pattern.test(heard[i]!)),
         () => JSON.stringify(heard),
       );
-    await hears(/^NAME +DEPLOYMENT +STEP.*\nweb .* Idle .*\n/, /^\n/);
+    await hears(/^NAME +WORKLOAD +STEP.*\nweb .* Idle .*\n/, /^\n/);
     await stage.patch(rolloutPath('looking'), { spec: { disabled: true } });
     await hears(/\nweb .* Disabled /, /\ntrue\n/);
     await stage.patch(rolloutPath('looking'), { spec: { disabled: false } });

@@ -11,6 +11,7 @@ import {
   type Playground,
   type Result,
 } from './support.ts';
+import { goldenLive, liveViews } from '../view/dashboard/live.ts';
 
 const COMMANDS = [
   ['approve', 'web'],
@@ -47,6 +48,13 @@ describe('kubectl tranche, in every state', function () {
     for (const args of LOOKS) runs.push([args.join(' '), await stage.tranche(...args)]);
     golden(name, ...runs.map(([asked, result]): [string, typeof result] => [asked, quiet(result)]));
     for (const [asked, { code, err }] of runs) assert.ok(code !== 0 || !err.includes('error:'), asked);
+    await dashboard(name, stage);
+  };
+
+  /** What the dashboard shows of the same state. */
+  const dashboard = async (name: string, { namespace }: Stage): Promise<void> => {
+    const { overview, details } = await liveViews(playground.cluster.kubeconfig, namespace);
+    goldenLive(name, { overview, details });
   };
 
   it('while Pods of a step are starting', async () => {
@@ -113,6 +121,7 @@ describe('kubectl tranche, in every state', function () {
     for (const [command, , ...args] of COMMANDS)
       runs.push([`${command} web-second`, await stage.tranche(command, 'web-second', ...args, '--dry-run=server')]);
     golden('state-second', ...runs);
+    await dashboard('state-second', stage);
     for (const [asked, { code }] of runs) assert.equal(code, 1, asked);
   });
 });

@@ -28,6 +28,8 @@ export interface Terminal {
   readonly terminal?: boolean;
   /** Ctrl-C. */
   readonly signal?: AbortSignal;
+  /** Milliseconds since the epoch; the real time if it does not matter. */
+  readonly now?: number;
   /** Hears everything that was printed so far. */
   readonly hear?: (out: string) => void;
   /** Hears everything that was printed to standard error so far. */
@@ -47,11 +49,11 @@ export async function runPlugin(args: readonly string[], terminal: Terminal = {}
     terminal: terminal.terminal === true,
     columns: 120,
     rows: 60,
-    now: () => Date.now(),
+    now: () => terminal.now ?? Date.now(),
     stdin: async () => terminal.stdin ?? '',
     signal: terminal.signal ?? new AbortController().signal,
     async drain({ logger, version, ...job }) {
-      const config = { ...job, identity: identityOf('drain', {}) };
+      const config = { ...job, openkruise: true, identity: identityOf('drain', {}) };
       return runDrain({ config, version, logger, signal: io.signal });
     },
   };
@@ -124,14 +126,14 @@ export interface Playground {
 /** The chart's roles for people. */
 const USER_ROLES = new Set(['tranche-view', 'tranche-edit', 'tranche-approver']);
 
-/** An embedded cluster with the chart on it and the operator at work. */
-export async function startPlayground(): Promise<Playground> {
+/** An embedded cluster with the chart on it and the operator at work. `flags`: further flags of the program. */
+export async function startPlayground(...flags: readonly string[]): Promise<Playground> {
   const url = `https://127.0.0.1:${await freePort()}`;
   const cluster = await startCluster(url);
   for (const body of await render())
     if (body.kind === 'ClusterRole' && USER_ROLES.has(body.metadata.name))
       await cluster.api.request({ method: 'POST', path: '/apis/rbac.authorization.k8s.io/v1/clusterroles', body });
-  const program = startProgram(cluster.kubeconfig, '--webhook-url', url);
+  const program = startProgram(cluster.kubeconfig, '--webhook-url', url, ...flags);
   await program.ready();
   return {
     cluster,
@@ -169,8 +171,8 @@ async function makeViewer(cluster: TestCluster, namespace: string): Promise<stri
 const RBAC = (namespace: string): string => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
 
 /** A kubeconfig of a ServiceAccount with this role and no other. */
-async function makeUser(
-  { api, sandbox }: TestCluster,
+export async function makeUser(
+  { api, sandbox }: Pick<TestCluster, 'api' | 'sandbox'>,
   namespace: string,
   name: string,
   role: { readonly kind: 'Role' | 'ClusterRole'; readonly name: string },

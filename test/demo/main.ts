@@ -6,22 +6,13 @@ import { lastWords, startCluster } from '../e2e/harness/cluster.ts';
 import { reportAndExit } from '../e2e/harness/exit.ts';
 import { glance } from '../e2e/observe.ts';
 import { Player, type Stage } from './player.ts';
+import { paint, pause, say, terminal } from './terminal.ts';
 import { afterStep, atTheEnd, invitation, titleOf } from './words.ts';
 import { walkthrough } from './walkthrough.ts';
 
 const NAMESPACE = 'default';
 /** Slow enough to see a batch grow, quick enough for a run without a terminal below a minute. */
 const READY_MS = 1000;
-/** While the demo waits for Enter. */
-const LOOK_EVERY_MS = 300;
-
-const terminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
-const paint = (code: number, text: string): string => (terminal ? `\x1b[${code}m${text}\x1b[0m` : text);
-let lines = 0;
-const say = (text: string): void => {
-  lines++;
-  process.stdout.write(`${text}\n`);
-};
 
 endAllOnSignals();
 try {
@@ -37,9 +28,10 @@ async function play(): Promise<void> {
   say(`\n${invitation(programs, cluster.client.kubeconfig)}`);
   const steps = walkthrough(NAMESPACE);
   const player = new Player(stageOn(cluster.client));
+  const look = () => player.look();
   let kept = 0;
   for (const [index, step] of steps.entries()) {
-    await pause(`Press Enter for step ${index + 1} of ${steps.length} (Ctrl-C ends everything)`, player);
+    await pause(`Press Enter for step ${index + 1} of ${steps.length} (Ctrl-C ends everything)`, look);
     say(`\n${paint(1, titleOf(index + 1, step))}\n`);
     const isKept = await player.play(step).catch((error: unknown) => {
       process.stderr.write(wasInterrupted() ? '' : `\n${lastWords(cluster)}\n`);
@@ -49,7 +41,7 @@ async function play(): Promise<void> {
     say(`\n${paint(isKept ? 32 : 33, afterStep(step, isKept))}`);
   }
   say(`\n${atTheEnd(kept, steps.length)}`);
-  await pause('Press Enter to end the embedded cluster and everything else', player);
+  await pause('Press Enter to end the embedded cluster and everything else', look);
   await endAll();
 }
 
@@ -83,19 +75,4 @@ function stageOn(client: Client): Stage {
       return seen;
     },
   };
-}
-
-/** Waits for Enter where somebody is there to press it, and shows what others do meanwhile. Not readline: it would keep Ctrl-C to itself. */
-async function pause(prompt: string, player: Player): Promise<void> {
-  if (!terminal) return;
-  let isPressed = false;
-  process.stdin.resume();
-  const pressed = new Promise((resolve) => process.stdin.once('data', resolve)).then(() => (isPressed = true));
-  for (let shownAt = -1; !isPressed;) {
-    if (shownAt !== lines) process.stdout.write(`\n${paint(2, prompt)} `);
-    shownAt = lines;
-    await player.look();
-    await Promise.race([pressed, new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))]);
-  }
-  process.stdin.pause();
 }

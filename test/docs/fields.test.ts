@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { parse } from 'yaml';
 import * as keys from '../../src/api/keys.ts';
+import { metricSource } from '../../src/api/schema/metric-source.ts';
 import { releasePolicy } from '../../src/api/schema/policy.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../src/api/schema/rollout.ts';
 import { isUnsupported, pathsOf } from '../../tools/generate/fields-docs.ts';
@@ -27,6 +28,7 @@ describe('docs/fields.md', () => {
     // What the two versions have in common is shown in the other.
     ['RolloutV1alpha1', rolloutV1alpha1, ['Rollout']],
     ['ReleasePolicy', releasePolicy, []],
+    ['MetricSource', metricSource, []],
   ] as const)
     it(`shows every field of ${kind} in an example, but for those that are refused`, () => {
       const examples = new Set([kind, ...also].flatMap((one) => [...shown(one)]));
@@ -40,8 +42,9 @@ describe('docs/fields.md', () => {
     });
 
   it('has a description of every field', () => {
-    for (const { properties } of [rolloutV1beta1, rolloutV1alpha1, releasePolicy])
+    for (const { properties } of [rolloutV1beta1, rolloutV1alpha1, releasePolicy, metricSource])
       for (const part of ['spec', 'status'] as const) {
+        if (!properties![part]) continue;
         const silent = pathsOf(part, properties![part]!).filter(([, { description = '' }]) => description === '');
         assert.deepEqual(silent, []);
       }

@@ -9,7 +9,14 @@ interface Unrun {
 
 /** Commands that are not run. One that fits no command of any page fails the test. */
 export const UNRUN: readonly Unrun[] = [
-  { command: /^make (test|demo|help|test-unit|test-e2e)\b/, why: 'is what runs these tests, or is tested by test/e2e' },
+  {
+    command: /^make (test|demo|demo-analysis|demo-traffic|help|test-unit|test-e2e)\b/,
+    why: 'is what runs these tests, or is tested by test/e2e',
+  },
+  {
+    command: /^kubectl tranche dashboard/,
+    why: 'ends with Ctrl-C; test/cli/dashboard and test/dashboard run it',
+  },
   { command: /^make bench\b/, why: 'takes long, and a machine of its own; test/tools/bench has tests of its parts' },
   { command: /^make chaos\b/, why: 'takes long; make test plays its short form, test/chaos/chaos.test.ts' },
   { command: /^make (install|run|e2e) +KUBECONFIG=FILE/, why: 'the quickstart runs them, and test/e2e is the last' },

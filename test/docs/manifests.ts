@@ -25,6 +25,7 @@ const WHOLES: Readonly<Record<string, Tree>> = {
     spec: { objectRef: { workloadRef }, strategy: { canary: { steps } } },
   },
   ReleasePolicy: { apiVersion: 'tranche.dev/v1alpha1', kind: 'ReleasePolicy', metadata: { name: 'part' }, spec: {} },
+  MetricSource: { apiVersion: 'tranche.dev/v1alpha1', kind: 'MetricSource', metadata: { name: 'part' }, spec: {} },
   Deployment: {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -64,9 +65,16 @@ export async function checkYaml(block: Block, shell: PageShell, applied: boolean
   await trySoon(shell, 'kubectl apply --dry-run=server -f -', ours.map((object) => stringify(object)).join('---\n'));
 }
 
+/** Admission answers a limited number of questions of a namespace at once, and asks to try again. */
+const ATTEMPTS = 20;
+
 async function trySoon(shell: PageShell, command: string, input: string): Promise<void> {
-  const { code, stdout } = await shell.run(`${command} <<'END-OF-BLOCK'\n${input}\nEND-OF-BLOCK`);
-  assert.equal(code, 0, `${stdout}\n${input}`);
+  for (let attempt = 1; ; attempt++) {
+    const { code, stdout } = await shell.run(`${command} <<'END-OF-BLOCK'\n${input}\nEND-OF-BLOCK`);
+    if (code === 0) return;
+    assert.ok(attempt < ATTEMPTS && stdout.includes('try again in'), `${stdout}\n${input}`);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
 }
 
 function merge(whole: unknown, part: unknown): Tree {

@@ -61,7 +61,13 @@ describe('the commands of', function () {
   let kept: Set<string>;
 
   before(async () => {
-    [cluster, programs] = await Promise.all([startCluster({ readyMs: 100 }), makePrograms()]);
+    const options = {
+      readyMs: 100,
+      // The pages show routes.
+      chartValues: ['traffic.gatewayAPI.enabled=true'],
+      programFlags: ['--gateway-api=true'],
+    };
+    [cluster, programs] = await Promise.all([startCluster(options), makePrograms()]);
     kept = await clusterWide(cluster.client);
   });
   after(async () => {

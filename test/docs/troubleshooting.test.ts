@@ -107,13 +107,13 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     )
     .map(({ text }) => text)
     .filter((text) => /^[A-Z]\w+$/.test(text) && !CONDITIONS.has(text)),
-  // Errors in a field of a Rollout (src/schema, src/engine/validate/rollout.ts) say what to write.
+  // Errors in a field of a Rollout (src/schema, src/engine/validate/rollout.ts, analysis.ts and traffic.ts) say what to write.
   refusal: saidIn(
     [
       'engine/admit/*',
       'engine/policy/*',
       'engine/release/*',
-      'engine/validate/!(rollout|names|advice)',
+      'engine/validate/!(rollout|analysis|names|advice|traffic|traffic-advice)',
       'engine/workload/*',
       'admission/*',
     ],

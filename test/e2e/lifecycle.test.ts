@@ -73,7 +73,7 @@ describe('The chart over its life', function () {
     const older = path.join(home, 'older');
     cpSync(chart, older, { recursive: true });
     const file = path.join(older, 'templates/crds.yaml');
-    writeFileSync(file, withoutField(readFileSync(file, 'utf8'), 'onFailure'));
+    writeFileSync(file, withoutField(readFileSync(file, 'utf8'), 'stepDeadlineSeconds'));
     await helm(['install', '--create-namespace'], older);
     await start();
     await client.kubectl(['apply', '-f', '-'], { input: deploymentManifest('default') });
@@ -101,10 +101,10 @@ describe('The chart over its life', function () {
 
   it('helm upgrade upgrades the CRD in the middle of a release, and leaves the Rollout as it is', async () => {
     const before = { rollout: await rollout(), definition: await definition() };
-    assert.doesNotMatch(JSON.stringify(before.definition.spec.versions), /onFailure/);
+    assert.doesNotMatch(JSON.stringify(before.definition.spec.versions), /stepDeadlineSeconds/);
     await helm(['upgrade'], chart);
     const after = { rollout: await rollout(), definition: await definition() };
-    assert.match(JSON.stringify(after.definition.spec.versions), /onFailure/);
+    assert.match(JSON.stringify(after.definition.spec.versions), /stepDeadlineSeconds/);
     assert.equal(after.definition.metadata.uid, before.definition.metadata.uid, 'it is the same CRD');
     assert.deepEqual(after.rollout.spec, before.rollout.spec);
     assert.deepEqual(after.rollout.status, before.rollout.status);
@@ -127,9 +127,9 @@ describe('The chart over its life', function () {
     await start();
     await client.kubectl([
       ...['patch', 'rollout', 'rollouts-demo', '--type=merge', '-p'],
-      '{"spec":{"strategy":{"canary":{"onFailure":"Rollback"}}}}',
+      '{"spec":{"strategy":{"canary":{"stepDeadlineSeconds":77}}}}',
     ]);
-    assert.equal((await rollout()).spec.strategy.canary?.onFailure, 'Rollback');
+    assert.equal((await rollout()).spec.strategy.canary?.stepDeadlineSeconds, 77);
     await approve();
     await waits(2);
   });

@@ -92,7 +92,7 @@ describe('With an image that cannot be pulled', function () {
   it('kubectl tranche drain gives everything back from the machine of a user', async () => {
     const { code, stdout, stderr } = await tranche('drain', '--held', 'rollback');
     assert.equal(code, 0, stderr);
-    assert.equal(stdout, '1 Deployment given back; the finalizer removed from 1 Rollout\n');
+    assert.equal(stdout, '1 workload given back; the finalizer removed from 1 Rollout\n');
     const { spec, metadata } = await deployment();
     assert.deepEqual(spec, original);
     const keys = Object.keys({ ...metadata.labels, ...metadata.annotations });

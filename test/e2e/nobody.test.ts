@@ -131,6 +131,7 @@ spec:
       ['status.history', { history: [{ rolloutID: 'r1', startTime: '2026-01-01T00:00:00Z' }] }],
       ['status.canaryStatus.stableDigest', { canaryStatus: { stableDigest: 'evil' } }],
       ['status.canaryStatus.restores', { canaryStatus: { restores: 'Window' } }],
+      ['status.canaryStatus.analysis', { canaryStatus: { analysis: [] } }],
     ];
     for (const [field, status] of table) {
       const { code, stderr } = await write(status);

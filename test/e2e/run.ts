@@ -2,6 +2,7 @@
 // cluster and no others, and as the user that the chart's admission policies know.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { imageEnv, imageFlags } from '../support/image.ts';
 import { inVariables } from '../support/make.ts';
 import { endAll, temporaryFolder } from '../support/processes.ts';
 import { Client } from './harness/client.ts';
@@ -19,8 +20,11 @@ try {
     );
   });
   const args = ['--kubeconfig', own, '--webhook-url', webhookUrl, '--namespace', namespace, ...process.argv.slice(2)];
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url)), ...args], {
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  // As in the image, so that it behaves in the same way, also in memory.
+  const child = spawn(process.execPath, [...imageFlags(), main, ...args], {
     stdio: ['inherit', 'inherit', 'pipe'],
+    env: { ...process.env, ...imageEnv() },
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => process.stderr.write(inVariables(text)));
   // A Ctrl-C in the terminal reaches the program by itself; to be told twice would end it the hard way.

@@ -260,7 +260,7 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
   it('again, it finds nothing to do', async () => {
     const { code, out } = await tranche('takeover', '-A');
     assert.equal(code, 0);
-    assert.match(out, /no leftovers of OpenKruise Rollouts on Deployments in any namespace/);
+    assert.match(out, /no leftovers of OpenKruise Rollouts on workloads in any namespace/);
   });
 
   it('the release goes on and ends, with the Deployment as its user wrote it', async () => {

@@ -520,10 +520,11 @@ export function runOf(facts: Partial<Snapshot>, more: Partial<Run> = {}): Run {
   const step = steps[index - 1] ?? { replicas: '100%' };
   const last = index >= steps.length;
   const target = stepTarget(step.replicas, progress.replicas, last);
-  const goal = { target, tolerated: 0, keeps: false, last: target >= progress.replicas, young: false };
+  const ends = target >= progress.replicas;
+  const goal = { target, tolerated: 0, keeps: false, last: ends, goesOn: false, young: false };
   const record = progress.held ?? held();
   const name = `step ${index}/${steps.length}`;
-  return { snapshot: shot, progress, held: record, steps, index, step, name, goal, draft, events: [], ...more };
+  return { snapshot: shot, progress, held: record, steps, index, step, name, goal, ends, draft, events: [], ...more };
 }
 
 /** A decision in one line: what is written | the status | events | what it needs. A dash is nothing. */
@@ -544,6 +545,7 @@ export function written(effect: Effect): string {
     const { name } = effect.before.metadata;
     return name === 'web' ? effect.why : `${effect.why} ${name}`;
   }
+  if (effect.kind === 'Evict') return `evict ${effect.pod.metadata.name}`;
   return effect.kind === 'Create' ? `create ${effect.object.metadata.name}` : `delete ${effect.name}`;
 }
 

@@ -78,6 +78,25 @@ describe('before a workload is looked at', () => {
       'finalizer web-rollout | - | - | -',
     ],
     [
+      'a kind that the cluster does not serve is waited for',
+      { workload: undefined, absence: { message: 'no', gone: true } },
+      '- | Initial Stalled=KindNotServed | - | -',
+    ],
+    [
+      'a kind that cannot be read stops its Rollout, even one that is deleted during a release',
+      {
+        rollout: rollout({ status: inRelease, metadata: going }),
+        workload: undefined,
+        absence: { message: 'no', gone: false },
+      },
+      '- | Progressing 1 StepUpgrade Progressing=InRolling Stalled=KindNotServed | Stalled | -',
+    ],
+    [
+      'a Rollout of a kind that cannot be read may go if nothing is in a release',
+      { rollout: rollout({ metadata: going }), workload: undefined, absence: { message: 'no', gone: false } },
+      'finalizer web-rollout | - | - | -',
+    ],
+    [
       'a workload that does not exist is waited for',
       { workload: undefined },
       '- | Initial Stalled=WorkloadNotFound | - | again in 60 s',

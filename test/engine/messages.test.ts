@@ -115,11 +115,11 @@ describe('a command in a sentence', () => {
 describe('a workload that stays held', () => {
   it('is named, and what to do', () => {
     assert.match(
-      words.stableChanged('web'),
+      words.stableChanged('Deployment', 'web'),
       /^Deployment "web" stays held: .*apply the manifest of the stable version$/,
     );
     assert.match(
-      words.stableUnknown('web'),
+      words.stableUnknown('Deployment', 'web'),
       /^Deployment "web" stays held: .*apply the manifest of the stable version$/,
     );
   });

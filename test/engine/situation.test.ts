@@ -232,6 +232,36 @@ describe('with no release under way, the situation is', () => {
       'NotHeld: the Rollout was created during a rolling update',
     ],
     [
+      'two versions, of a Rollout that is new: it goes back to the earlier one, which most available Pods have',
+      { ...free('v1', 6, { v2: 4 }) },
+      'Settled',
+    ],
+    [
+      'two versions, of a Rollout that is new: it goes back to the earlier one, which half of the available Pods have',
+      { ...free('v1', 5, { v2: 5 }) },
+      'NotHeld: the Rollout was created during a rolling update',
+    ],
+    [
+      'two versions, of a Rollout that is new: it goes on to the later one, which most available Pods have',
+      { ...free('v2', 6, { v1: 4 }) },
+      'NotHeld: the Rollout was created during a rolling update',
+    ],
+    [
+      'three versions, of a Rollout that is new: it goes back, but not to the first',
+      { ...free('v2', 6, { v1: 1, v3: 3 }) },
+      'NotHeld: the Rollout was created during a rolling update',
+    ],
+    [
+      'three versions, of a Rollout that is new: it goes back, and an earlier one has no Pods',
+      { ...free('v2', 6, { v1: 0, v3: 4 }) },
+      'Settled',
+    ],
+    [
+      'it goes back to the earlier version, but the Rollout was disabled and knows what was stable',
+      { ...at(healthy('v2', { phase: 'Disabled' })), ...free('v1', 6, { v2: 4 }) },
+      'NotHeld: the Rollout was created during a rolling update',
+    ],
+    [
       'two versions, of a Rollout that is new: the new one is not made',
       { ...stage({ updated: 0, old: 2, lacking: 2, state: 'free' }) },
       'NotHeld: the Rollout was created during a rolling update',

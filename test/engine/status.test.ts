@@ -1,5 +1,6 @@
 // The next status: what of a draft is worth a write, and when.
 import assert from 'node:assert/strict';
+import type { CheckStatus } from '../../src/api/analysis.ts';
 import type { Approval, CanaryStatus, HistoryEntry, RolloutStatus } from '../../src/api/types.ts';
 import {
   closeHistory,
@@ -24,6 +25,17 @@ const moving = written(atStep(1, 'StepUpgrade', { canary: { lastUpdateTime: ago(
 const waiting = written(atStep(1, 'StepPaused'));
 
 describe('a status is written', () => {
+  const check = (verdict: CheckStatus['verdict'], total: number): CheckStatus => ({
+    name: 'errors',
+    verdict,
+    since: ago(60),
+    total,
+    bad: 0,
+  });
+  const [watched, unwatched] = [100, 0].map((total) =>
+    written(atStep(1, 'StepMetricsAnalysis', { canary: { analysis: [check('Open', total)] } })),
+  ) as [RolloutStatus, RolloutStatus];
+  const checkedPause = written(atStep(1, 'StepPaused', { canary: { analysis: [check('Open', 1)] } }));
   type Change = (draft: Draft) => void;
   const canary =
     (more: Partial<CanaryStatus>): Change =>
@@ -78,7 +90,19 @@ describe('a status is written', () => {
       10,
       50,
     ],
-    ['every ten seconds while a step waits', waiting, said, 1, 9],
+    ['once a minute when only numbers of checks changed', watched, canary({ analysis: [check('Open', 200)] }), 1, 59],
+    ['ten seconds later when a verdict flipped', watched, canary({ analysis: [check('Unknown', 100)] }), 1, 9],
+    ['at once when a check is Worse', watched, canary({ analysis: [check('Worse', 100)] }), 1, 'written'],
+    ['at once with the first requests', unwatched, canary({ analysis: [check('Open', 1)] }), 1, 'written'],
+    ['at once when a step waits for something else, such as one approval less', waiting, said, 1, 'written'],
+    [
+      'later when Pods of a waiting step fail in another way',
+      written(atStep(1, 'StepPaused', { conditions: [condition('Stalled', 'True', 'PodsFailing')] })),
+      said,
+      1,
+      9,
+    ],
+    ['later when checks of a waiting step say something else', checkedPause, said, 1, 59],
     ['at once when it is scaled while a step waits', waiting, canary({ canaryReplicas: 5 }), 1, 'written'],
     ['later when Pods are Ready while a step waits', waiting, canary({ canaryReadyReplicas: 5 }), 1, 9],
   ];
@@ -116,14 +140,14 @@ describe('a status is written', () => {
   });
 
   it('by a decision that only tells', () => {
-    const shot = snapshot({ rollout: rollout({ status: waiting }), reportedAt: NOW - 1_000 });
+    const shot = snapshot({ rollout: rollout({ status: moving }), reportedAt: NOW - 1_000 });
     const draft = draftOf(shot.rollout);
     assert.equal(brief(report(shot, draft, [])), '- | - | - | -');
     said(draft);
     assert.equal(brief(report(shot, draft, [{ reason: 'Stalled', message: 'x' }])), '- | - | Stalled | again in 9 s');
     assert.equal(
       brief(report({ ...shot, reportedAt: undefined }, draft, [])),
-      '- | Progressing 1 StepPaused Progressing=InRolling | - | -',
+      '- | Progressing 1 StepUpgrade Progressing=InRolling | - | -',
     );
   });
 });

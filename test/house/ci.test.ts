@@ -8,14 +8,21 @@ import { run, temporaryFolder, type Result } from '../support/processes.ts';
 const script = fileURLToPath(new URL('../../.ci/run', import.meta.url));
 
 interface StandIns {
-  /** What `make test` and `make e2e` do, as lines of a shell script. */
+  /** What `make test`, `make soak` and `make e2e` do, as lines of a shell script. */
   readonly test: string;
+  readonly soak?: string;
   readonly e2e?: string;
   readonly build?: string;
   readonly start?: string;
 }
 
-async function play({ test, e2e, build = 'true', start = 'true' }: StandIns): Promise<Result> {
+async function play({
+  test,
+  soak = "echo '  4 passing (2s)'",
+  e2e,
+  build = 'true',
+  start = 'true',
+}: StandIns): Promise<Result> {
   const folder = temporaryFolder('ci run');
   const put = async (file: string, lines: string): Promise<void> => {
     const target = path.join(folder, file);
@@ -25,7 +32,10 @@ async function play({ test, e2e, build = 'true', start = 'true' }: StandIns): Pr
   };
   await mkdir(path.join(folder, 'project', '.ci'), { recursive: true });
   await copyFile(script, path.join(folder, 'project', '.ci', 'run'));
-  await put('bin/make', `case $1 in test) ${test} ;; e2e) ${e2e ?? 'exit 9'} ;; esac`);
+  await put('bin/make', `case $1 in test) ${test} ;; soak) ${soak} ;; e2e) ${e2e ?? 'exit 9'} ;; esac`);
+  // So that it installs none.
+  await put('bin/chromium', 'true');
+  await put('bin/python3', 'true');
   if (e2e !== undefined) {
     await put('bin/go', 'true');
     for (const [name, lines] of Object.entries({ build, start, stop: 'echo stopped' }))
@@ -40,17 +50,22 @@ const GOOD = "printf 'unit ok\\n\\n12 passed, 0 failed in 0:01\\n'";
 
 describe('the run of CI', () => {
   for (const [what, standIns, sum] of [
-    ['passes', { test: GOOD }, '12 passed, 0 failed'],
-    ['has a failure', { test: "echo '12 passed, 2 failed, 1 skipped in 0:01'; exit 2" }, '12 passed, 2 failed'],
-    ['breaks off', { test: 'kill -9 $$' }, '0 passed, 1 failed'],
-    ['prints nothing', { test: 'true' }, '0 passed, 1 failed'],
-    ['runs no test', { test: "echo '0 passed, 0 failed in 0:01'" }, '0 passed, 1 failed'],
-    ['fails without saying so', { test: `${GOOD}; exit 2` }, '12 passed, 1 failed'],
-    ['passes on a real control plane too', { test: GOOD, e2e: "echo '  3 passing (2s)'" }, '15 passed, 0 failed'],
-    ['fails there', { test: GOOD, e2e: "printf '  3 passing\\n  1 failing\\n'; exit 1" }, '15 passed, 1 failed'],
-    ['breaks off there', { test: GOOD, e2e: 'exit 2' }, '12 passed, 1 failed'],
-    ['has no control plane', { test: GOOD, e2e: 'true', build: 'exit 1' }, '12 passed, 1 failed'],
-    ['has one that does not start', { test: GOOD, e2e: 'true', start: 'exit 1' }, '12 passed, 1 failed'],
+    ['passes', { test: GOOD }, '16 passed, 0 failed'],
+    [
+      'fails in more random histories',
+      { test: GOOD, soak: "printf '  3 passing\\n  1 failing\\n'; exit 1" },
+      '15 passed, 1 failed',
+    ],
+    ['has a failure', { test: "echo '12 passed, 2 failed, 1 skipped in 0:01'; exit 2" }, '16 passed, 2 failed'],
+    ['breaks off', { test: 'kill -9 $$' }, '4 passed, 1 failed'],
+    ['prints nothing', { test: 'true' }, '4 passed, 1 failed'],
+    ['runs no test', { test: "echo '0 passed, 0 failed in 0:01'" }, '4 passed, 1 failed'],
+    ['fails without saying so', { test: `${GOOD}; exit 2` }, '16 passed, 1 failed'],
+    ['passes on a real control plane too', { test: GOOD, e2e: "echo '  3 passing (2s)'" }, '19 passed, 0 failed'],
+    ['fails there', { test: GOOD, e2e: "printf '  3 passing\\n  1 failing\\n'; exit 1" }, '19 passed, 1 failed'],
+    ['breaks off there', { test: GOOD, e2e: 'exit 2' }, '16 passed, 1 failed'],
+    ['has no control plane', { test: GOOD, e2e: 'true', build: 'exit 1' }, '16 passed, 1 failed'],
+    ['has one that does not start', { test: GOOD, e2e: 'true', start: 'exit 1' }, '16 passed, 1 failed'],
   ] as const)
     it(`ends with ${sum} when it ${what}`, async () => {
       const { code, stdout, stderr } = await play(standIns);

@@ -10,9 +10,11 @@ const tests = path.join(root, 'test/engine');
 /** Files that are tested elsewhere, and why. */
 const exceptions: Readonly<Record<string, string>> = {
   'decision.ts': 'shapes, and a decision that does nothing',
-  'workload/statefulset/edits.ts': 'switched off; the contract of workload kinds holds it: contract.test.ts',
-  'workload/statefulset/hold.ts': 'switched off; tested with its kind: workload/statefulset/kind.test.ts',
-  'workload/statefulset/progress.ts': 'switched off; tested with its kind: workload/statefulset/kind.test.ts',
+  'workload/partition/kind.ts':
+    'tested with its kinds: workload/cloneset/kind.test.ts, workload/statefulset/kind.test.ts',
+  'workload/partition/edits.ts': 'the contract of workload kinds holds it: workload/statefulset/contract.test.ts',
+  'workload/partition/hold.ts': 'tested with a kind: workload/statefulset/kind.test.ts',
+  'workload/partition/progress.ts': 'tested with a kind: workload/statefulset/kind.test.ts',
   'workload/field-owners.ts': 'tested with the fields of a Deployment: workload/deployment/field-owners.test.ts',
 };
 
@@ -48,8 +50,12 @@ describe('the engine', () => {
       .filter((file) => !existsSync(path.join(engine, file)));
     // Of more than one file.
     const known = [
+      'admit/kinds.ts',
       'admit/restore.ts',
+      'admit/routed.ts',
+      'workload/daemonset/contract.ts',
       ...['contract', 'notice-edits', 'protocol'].map((name) => `workload/deployment/${name}.ts`),
+      'workload/partition/contract.ts',
       'workload/statefulset/contract.ts',
     ];
     assert.deepEqual(orphans.toSorted(), known, 'a file was moved, and its test was not');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { WatchLine } from '../../src/kube/api.ts';
@@ -129,6 +130,23 @@ describe('the API client', () => {
     assert.ok(sockets.size <= 3, `${sockets.size} connections`);
   });
 
+  it('sends an urgent request although others wait for a connection, and does not count their time in the queue', async () => {
+    const held: ServerResponse[] = [];
+    handler = ({ url }, response) => void (url === '/lease' ? response.end('{}') : held.push(response));
+    open({ connections: 1, timeoutMs: 300 });
+    const first = api.request({ method: 'GET', path: '/first' });
+    const second = api.request({ method: 'GET', path: '/second' });
+    const answers = Promise.allSettled([first, second]);
+    await api.request({ method: 'GET', path: '/lease', urgent: true });
+    await assert.rejects(first, { code: 'ETIMEDOUT' });
+    while (held.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    held[1]!.end('{}');
+    assert.deepEqual(
+      (await answers).map(({ status }) => status),
+      ['rejected', 'fulfilled'],
+    );
+  });
+
   it('throws what the server says, and how long it asks us to wait', async () => {
     const status = { kind: 'Status', code: 409, reason: 'Conflict', message: 'the object has been modified' };
     handler = (_, response) => response.writeHead(409, { 'retry-after': '3' }).end(JSON.stringify(status));
@@ -233,108 +251,142 @@ describe('the API client', () => {
     assert.equal(calls, 4);
   });
 
-  describe('watching', () => {
-    const line = (type: string, name: string): string =>
-      `${JSON.stringify({ type, object: { metadata: { name } } })}\n`;
-    const collect = async (signal?: AbortSignal) => {
-      const lines: string[] = [];
-      const note = ({ type, object }: WatchLine): void =>
-        void lines.push(`${type} ${(object as { metadata: { name: string } }).metadata.name}`);
-      const error = await api.watch({ method: 'GET', path: '/w', ...(signal ? { signal } : {}) }, note).then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
-      return { lines, error };
-    };
+  for (const version of ['HTTP/1.1', 'HTTP/2'] as const)
+    describe(`watching over ${version}`, () => {
+      beforeEach(async () => {
+        if (version === 'HTTP/1.1') return;
+        await new Promise((resolve) => server.close(resolve));
+        const both = createSecureServer({ key: bundle.key, cert: bundle.cert, allowHTTP1: true }, (request, response) =>
+          handler(request as unknown as IncomingMessage, response as unknown as ServerResponse, ''),
+        );
+        both.on('secureConnection', (socket: Socket) => sockets.add(socket));
+        await new Promise<void>((resolve) => both.listen(0, resolve));
+        server = Object.assign(both as unknown as Server, {
+          closeAllConnections: () => sockets.forEach((socket) => socket.destroy()),
+        });
+      });
 
-    it('gives line after line, however they are cut, until the server ends it', async () => {
-      const bytes = Buffer.from(line('ADDED', 'grün') + line('MODIFIED', 'b') + line('DELETED', 'c'));
-      handler = (_, response) => {
-        let at = 0;
-        // Through the middle of the ü, too.
-        const next = (): void => {
-          if (at >= bytes.length) return void response.end();
-          response.write(bytes.subarray(at, (at += 7)));
-          setImmediate(next);
+      const line = (type: string, name: string): string =>
+        `${JSON.stringify({ type, object: { metadata: { name } } })}\n`;
+      const collect = async (signal?: AbortSignal) => {
+        const lines: string[] = [];
+        const note = ({ type, object }: WatchLine): void =>
+          void lines.push(`${type} ${(object as { metadata: { name: string } }).metadata.name}`);
+        const error = await api.watch({ method: 'GET', path: '/w', ...(signal ? { signal } : {}) }, note).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        return { lines, error };
+      };
+
+      it('gives line after line, however they are cut, until the server ends it', async () => {
+        const bytes = Buffer.from(line('ADDED', 'grün') + line('MODIFIED', 'b') + line('DELETED', 'c'));
+        handler = (_, response) => {
+          let at = 0;
+          // Through the middle of the ü, too.
+          const next = (): void => {
+            if (at >= bytes.length) return void response.end();
+            response.write(bytes.subarray(at, (at += 7)));
+            setImmediate(next);
+          };
+          next();
         };
-        next();
-      };
-      open();
-      assert.deepEqual(await collect(), { lines: ['ADDED grün', 'MODIFIED b', 'DELETED c'], error: undefined });
-    });
+        open();
+        assert.deepEqual(await collect(), { lines: ['ADDED grün', 'MODIFIED b', 'DELETED c'], error: undefined });
+      });
 
-    it('tells an end from a break', async () => {
-      handler = (_, response) => {
-        response.write(line('ADDED', 'a') + '{"type":"MODI');
-        setTimeout(() => response.destroy(), 10);
-      };
-      open();
-      const { lines, error } = await collect();
-      assert.deepEqual(lines, ['ADDED a']);
-      assert.ok(error instanceof NetworkError);
-    });
+      it('opens sixteen at a time, and more when one is answered, given up or silent for a second', async () => {
+        const unanswered: ServerResponse[] = [];
+        handler = (_, response) => void unanswered.push(response);
+        open();
+        const ending = Array.from({ length: 19 }, () => new AbortController());
+        const watches = ending.map(({ signal }) => api.watch({ method: 'GET', path: '/', signal }, () => undefined));
+        const arrived = async (count: number): Promise<void> => {
+          while (unanswered.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+          assert.equal(unanswered.length, count);
+        };
+        await arrived(16);
+        unanswered[0]!.writeHead(200).flushHeaders();
+        await arrived(17);
+        ending[5]!.abort();
+        await arrived(18);
+        await arrived(19);
+        for (const controller of ending) controller.abort();
+        await Promise.all(watches);
+      });
 
-    it('throws the answer when it is not opened', async () => {
-      handler = (_, response) =>
-        response
-          .writeHead(410)
-          .end(JSON.stringify({ code: 410, reason: 'Expired', message: 'too old resource version' }));
-      open();
-      const { error } = await collect();
-      assert.ok(error instanceof ApiError);
-      assert.equal(error.reason, 'Expired');
-    });
+      it('tells an end from a break', async () => {
+        handler = (_, response) => {
+          response.write(line('ADDED', 'a') + '{"type":"MODI');
+          setTimeout(() => response.destroy(), 10);
+        };
+        open();
+        const { lines, error } = await collect();
+        assert.deepEqual(lines, ['ADDED a']);
+        assert.ok(error instanceof NetworkError);
+      });
 
-    it("ends when it is told to, and does not take a request's connections", async () => {
-      handler = (request, response) => {
-        if (request.url === '/w') response.write(line('ADDED', 'a'));
-        else response.end('{}');
-      };
-      open({ connections: 1 });
-      const ending = new AbortController();
-      const watches = Promise.all([collect(ending.signal), collect(ending.signal), collect(ending.signal)]);
-      assert.deepEqual(await api.request({ method: 'GET', path: '/r' }), {});
-      ending.abort();
-      for (const { error } of await watches) assert.equal(error, undefined);
-    });
+      it('throws the answer when it is not opened', async () => {
+        handler = (_, response) =>
+          response
+            .writeHead(410)
+            .end(JSON.stringify({ code: 410, reason: 'Expired', message: 'too old resource version' }));
+        open();
+        const { error } = await collect();
+        assert.ok(error instanceof ApiError);
+        assert.equal(error.reason, 'Expired');
+      });
 
-    it('may be ended by what it says, also when the server ends it in the same breath', async () => {
-      const ending = new AbortController();
-      handler = (_, response) => void response.end(line('ERROR', 'gone'));
-      open();
-      const call = { method: 'GET', path: '/w', signal: ending.signal } as const;
-      await api.watch(call, () => ending.abort());
-      // What is thrown where nobody listens would end the process a moment later.
-      await new Promise((resolve) => setImmediate(resolve));
-    });
+      it("ends when it is told to, and does not take a request's connections", async () => {
+        handler = (request, response) => {
+          if (request.url === '/w') response.write(line('ADDED', 'a'));
+          else response.end('{}');
+        };
+        open({ connections: 1 });
+        const ending = new AbortController();
+        const watches = Promise.all([collect(ending.signal), collect(ending.signal), collect(ending.signal)]);
+        assert.deepEqual(await api.request({ method: 'GET', path: '/r' }), {});
+        ending.abort();
+        for (const { error } of await watches) assert.equal(error, undefined);
+      });
 
-    it('that breaks on a kept connection is told once, and not opened again behind our back', async () => {
-      let watched = 0;
-      let raw: Socket | undefined;
-      server.on('connection', (socket: Socket) => (raw = socket));
-      handler = (_, response) => {
-        // Its end gives the connection back, to be used for the next one.
-        if (++watched === 1) return void response.end(line('ADDED', 'a'));
-        response.write(line('ADDED', 'b'));
-        setTimeout(() => raw!.resetAndDestroy(), 10);
-      };
-      open();
-      assert.equal((await collect()).error, undefined);
-      const { lines, error } = await collect();
-      assert.deepEqual(lines, ['ADDED b']);
-      assert.ok(error instanceof NetworkError);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      assert.deepEqual([watched, sockets.size], [2, 1]);
-    });
+      it('may be ended by what it says, also when the server ends it in the same breath', async () => {
+        const ending = new AbortController();
+        handler = (_, response) => void response.end(line('ERROR', 'gone'));
+        open();
+        const call = { method: 'GET', path: '/w', signal: ending.signal } as const;
+        await api.watch(call, () => ending.abort());
+        // What is thrown where nobody listens would end the process a moment later.
+        await new Promise((resolve) => setImmediate(resolve));
+      });
 
-    it('refuses a line without end', async () => {
-      handler = (_, response) => {
-        response.on('error', () => undefined);
-        response.write('x'.repeat(50_000));
-      };
-      open({ maxBytes: 10_000 });
-      const { error } = await collect();
-      assert.equal((error as NetworkError).code, 'TOOLARGE');
+      it('that breaks on a kept connection is told once, and not opened again behind our back', async () => {
+        let watched = 0;
+        let raw: Socket | undefined;
+        server.on('connection', (socket: Socket) => (raw = socket));
+        handler = (_, response) => {
+          // Its end gives the connection back, to be used for the next one.
+          if (++watched === 1) return void response.end(line('ADDED', 'a'));
+          response.write(line('ADDED', 'b'));
+          setTimeout(() => raw!.resetAndDestroy(), 10);
+        };
+        open();
+        assert.equal((await collect()).error, undefined);
+        const { lines, error } = await collect();
+        assert.deepEqual(lines, ['ADDED b']);
+        assert.ok(error instanceof NetworkError);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        assert.deepEqual([watched, sockets.size], [2, 1]);
+      });
+
+      it('refuses a line without end', async () => {
+        handler = (_, response) => {
+          response.on('error', () => undefined);
+          response.write('x'.repeat(50_000));
+        };
+        open({ maxBytes: 10_000 });
+        const { error } = await collect();
+        assert.equal((error as NetworkError).code, 'TOOLARGE');
+      });
     });
-  });
 });

@@ -72,6 +72,43 @@ describe('the work queue', () => {
     assert.deepEqual(started, [{ key: 'a', at: 1_000 }]);
   });
 
+  it('adds soon: the first time at once, and then once for all that comes within the interval', async () => {
+    const { clock, queue, started } = setUp(2);
+    queue.start();
+    for (let at = 0; at <= 1_200; at += 300) {
+      queue.addSoon('a', 500);
+      queue.addSoon('b', 500);
+      await clock.run(300);
+    }
+    await clock.run(10_000);
+    queue.addSoon('a', 500);
+    await clock.run(1_000);
+    const of = (key: string): number[] => started.filter((work) => work.key === key).map(({ at }) => at);
+    assert.deepEqual(
+      [of('a'), of('b')],
+      [
+        [0, 500, 1_000, 1_500, 11_500],
+        [0, 500, 1_000, 1_500],
+      ],
+    );
+  });
+
+  it('adds at once what is asked for at once, also within such an interval', async () => {
+    const { clock, queue, started } = setUp();
+    queue.start();
+    queue.addSoon('a', 5_000);
+    await clock.run(1_000);
+    queue.add('a');
+    await clock.run(500);
+    await queue.drain();
+    queue.addSoon('a', 5_000);
+    await clock.run(20_000);
+    assert.deepEqual(
+      started.map(({ at }) => at),
+      [0, 1_000],
+    );
+  });
+
   it('looks again when the work says so, unless something happens before: then the work decides anew', async () => {
     const { clock, queue, started } = setUp(1, (_, nth) => (nth < 3 ? { againAfterMs: 10_000 } : undefined));
     queue.start();

@@ -14,6 +14,9 @@ import { runProgram } from '../../src/app/run.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { run, temporaryFolder } from '../support/processes.ts';
 import { findTool } from '../support/tools.ts';
+import { until } from '../support/until.ts';
+
+export { until };
 
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 export const NAMESPACE = 'tranche-system';
@@ -26,14 +29,19 @@ export interface TestCluster {
 }
 
 /** With the chart's objects for a program at this URL, or behind the chart's Service. */
-export async function startCluster(webhookUrl: string | undefined, options: SandboxOptions = {}): Promise<TestCluster> {
+export async function startCluster(
+  webhookUrl: string | undefined,
+  options: SandboxOptions = {},
+  set: readonly string[] = [],
+): Promise<TestCluster> {
   const sandbox = await startSandbox({ readyMs: 50, ...options });
   const kubeconfig = path.join(temporaryFolder('main'), 'kubeconfig');
   await writeFile(kubeconfig, sandbox.kubeconfig, { mode: 0o600 });
   const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
   const api: ApiClient = createApi({ connection, userAgent: 'test', fieldManager: 'test' });
   await create(api, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  const values = webhookUrl ? ['--set', `operator.enabled=false,webhook.url=${webhookUrl}`] : [];
+  const outside = webhookUrl ? ['operator.enabled=false', `webhook.url=${webhookUrl}`] : [];
+  const values = [...outside, ...set].flatMap((value) => ['--set', value]);
   const { stdout, stderr, code } = await run(await findTool('helm'), [
     'template',
     'tranche',
@@ -115,17 +123,4 @@ export function startProgram(kubeconfig: string, ...flags: string[]): TestProgra
       return running;
     },
   };
-}
-
-/** Waits for what must come, and says what there is when it does not. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  state: () => string,
-  seconds = 20,
-): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) assert.fail(`did not happen within ${seconds} s: ${state()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceValidators } from '../../tools/build/validators.ts';
 import { run, temporaryFolder, type Result } from '../support/processes.ts';
 import { startCluster, type TestCluster } from './cluster.ts';
 
@@ -24,7 +25,8 @@ async function olderNode(): Promise<string | undefined> {
 }
 
 describe('the compiled program on an older Node', function () {
-  this.timeout(120_000);
+  // It compiles the program, beside other tests.
+  this.timeout(300_000);
   let node = '';
   let cluster: TestCluster | undefined;
   // Below the project, so that it finds its packages.
@@ -37,11 +39,11 @@ describe('the compiled program on an older Node', function () {
       return this.skip();
     }
     node = found;
-    const { code, stdout } = await run(process.execPath, [
-      path.join(root, 'node_modules/typescript/bin/tsc'),
-      ...['-p', path.join(root, 'tsconfig.build.json'), '--outDir', path.join(dist, 'dist')],
-    ]);
+    const compiler = path.join(root, 'node_modules/typescript/bin/tsc');
+    const args = [compiler, '-p', path.join(root, 'tsconfig.build.json'), '--outDir', path.join(dist, 'dist')];
+    const { code, stdout } = await run(process.execPath, args, { timeoutSeconds: 240 });
     assert.equal(code, 0, stdout);
+    await replaceValidators(path.join(dist, 'dist'));
     await copyFile(path.join(root, 'package.json'), path.join(dist, 'package.json'));
     cluster = await startCluster('https://127.0.0.1:1');
   });

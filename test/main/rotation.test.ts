@@ -31,7 +31,7 @@ describe('a rotation of the certificates under load', () => {
       warnings: true,
       notReady: () => undefined,
       rolloutFor: () => undefined,
-      deploymentFor: () => undefined,
+      workloadFor: () => undefined,
     });
     const port = await server.listen(0, '127.0.0.1');
     const kept = new Agent({ keepAlive: true, maxSockets: 2 });

@@ -1,4 +1,5 @@
 // A Deployment, a Rollout for it, and what tests of whole processes ask about them.
+import { rolloutIdOf } from '../../src/engine/release/release-id.ts';
 import type { Deployment, ReplicaSet, Rollout } from '../../src/api/types.ts';
 import type { Api } from '../../src/kube/api.ts';
 import { until } from './cluster.ts';
@@ -75,8 +76,10 @@ export class Workload {
 
   untilPaused(step: number, seconds?: number): Promise<void> {
     const paused = async (): Promise<boolean> => {
-      const canary = (await this.rollout()).status?.canaryStatus;
-      return canary?.currentStepIndex === step && canary.currentStepState === 'StepPaused';
+      const [canary, id] = [(await this.rollout()).status?.canaryStatus, rolloutIdOf(await this.deployment())];
+      // Not the pause of a release before.
+      const isThis = canary?.observedRolloutID === id;
+      return isThis && canary?.currentStepIndex === step && canary.currentStepState === 'StepPaused';
     };
     return this.until(`step ${step} done`, paused, seconds);
   }

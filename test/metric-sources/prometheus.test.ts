@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Prometheus, readAnswer, type PrometheusOptions } from '../../src/metric-sources/prometheus.ts';
-import type { Series, Unknown } from '../../src/metric-sources/source.ts';
+import type { Query, Series, Unknown } from '../../src/metric-sources/source.ts';
 import { rows } from '../engine/build.ts';
+
+const UP: Query = { kind: 'Counters', namespace: 'shop', workload: 'web', selector: 'up' };
 
 const brief = (answer: readonly Series[] | Unknown): unknown =>
   'unknown' in answer ? answer.unknown : answer.map(({ pod, samples }) => [pod, [...samples]]);
@@ -137,7 +139,7 @@ describe('the client', () => {
   function ask(options: Partial<PrometheusOptions> = {}, signal = new AbortController().signal) {
     const source = new Prometheus({ url: options.url ?? new URL(address()), guarded: false, ...options });
     sources.push(source);
-    return source.range('sum by (pod) (up)', 60_000, 120_000, 30_000, signal);
+    return source.range(UP, 60_000, 120_000, 30_000, signal);
   }
 
   it('asks for the range, with the parameters of the source and fresh headers', async () => {
@@ -156,7 +158,7 @@ describe('the client', () => {
     assert.deepEqual(seen, [
       'POST /prometheus/api/v1/query_range Bearer t',
       'partial_response=false',
-      'query=sum by (pod) (up)',
+      'query=sum by (pod) (up{namespace="shop",pod=~"web-.+"})',
       'start=60',
       'end=120',
       'step=30',
@@ -213,6 +215,20 @@ describe('the client', () => {
     assert.equal(requests, 0);
   });
 
+  it('reads no more of an expression than one series can have', async () => {
+    const series = Array.from({ length: 5_000 }, (_, index) => ({ metric: { a: `${index}` }, values: [[0, '1']] }));
+    const body = JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: series } });
+    handle = (_, response) => void response.end(body);
+    const source = new Prometheus({ url: new URL(address()), guarded: false });
+    sources.push(source);
+    const { signal } = new AbortController();
+    const expression = { kind: 'Expression', namespace: 'shop', expression: '{a!=""}' } as const;
+    assert.deepEqual(await source.range(expression, 0, 1_000, 1_000, signal), {
+      unknown: 'the answer has more than 131072 bytes',
+    });
+    assert.ok(!('unknown' in (await source.range(UP, 0, 1_000, 1_000, signal))));
+  });
+
   it('sends at most four requests at once', async () => {
     let [now, most] = [0, 0];
     handle = (_, response) => {
@@ -225,7 +241,8 @@ describe('the client', () => {
     const source = new Prometheus({ url: new URL(address()), guarded: false });
     sources.push(source);
     const { signal } = new AbortController();
-    await Promise.all(Array.from({ length: 12 }, () => source.range('up', 0, 1, 1, signal)));
+    const namespaces = Array.from({ length: 12 }, (_, index) => `team-${index % 3}`);
+    await Promise.all(namespaces.map((namespace) => source.range({ ...UP, namespace }, 0, 1, 1, signal)));
     assert.equal(most, 4);
   });
 });

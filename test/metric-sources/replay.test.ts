@@ -1,9 +1,11 @@
 // The judge on a real Prometheus: past releases, written as samples, are judged again.
 import assert from 'node:assert/strict';
-import { looksOf, type PodFacts } from '../../src/engine/analysis/counters.ts';
+import type { PodFacts } from '../../src/engine/analysis/counters.ts';
 import { judgeRatio, startRatio, type RatioCheck, type RatioState } from '../../src/engine/analysis/ratio.ts';
+import type { Query } from '../../src/metric-sources/source.ts';
 import { Prometheus } from '../../src/metric-sources/prometheus.ts';
-import { checkSelector, sumByPod, withMatcher } from '../../src/metric-sources/promql.ts';
+import { checkSelector } from '../../src/schema/promql.ts';
+import { looksOf } from '../engine/analysis/looks.ts';
 import { findPrometheus, startPrometheus, type RunningPrometheus } from '../support/prometheus.ts';
 
 const MINUTE = 60_000;
@@ -75,7 +77,7 @@ describe('past releases in a real Prometheus', function () {
 
   async function countersOf(namespace: string, selector: string, toMs: number) {
     checkSelector(selector);
-    const query = sumByPod(withMatcher(selector, 'namespace', namespace));
+    const query: Query = { kind: 'Counters', namespace, workload: 'web', selector };
     const answer = await source.range(query, START, toMs, LOOK_MS, new AbortController().signal);
     assert.ok(!('unknown' in answer), JSON.stringify(answer));
     return new Map(answer.map(({ pod, samples }) => [pod ?? '', samples]));

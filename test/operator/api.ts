@@ -24,11 +24,16 @@ export interface Misbehaviour {
 /** What the chart's ClusterRole allows, as far as writes go. */
 const ALLOWED = [
   /^PATCH .*\/deployments\/[^/]+$/,
+  /^PATCH .*\/(statefulsets|clonesets|daemonsets)\/[^/]+$/,
   /^PATCH .*\/replicasets\/[^/]+$/,
   /^PATCH .*\/pods\/[^/]+$/,
+  /^POST .*\/pods\/[^/]+\/eviction$/,
   /^POST .*\/controllerrevisions$/,
   /^DELETE .*\/controllerrevisions\/[^/]+$/,
   /^PATCH .*\/rollouts\/[^/]+(\/status)?$/,
+  /^PATCH .*\/(httproutes|grpcroutes)\/[^/]+$/,
+  /^POST .*\/services$/,
+  /^(PATCH|DELETE) .*\/services\/[^/]+$/,
 ];
 
 export class VirtualApi implements Api {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
-import { DEPLOYMENTS } from '../../src/api/resources.ts';
+import { FIELD_OWNERS, HELD, TRAFFIC } from '../../src/api/keys.ts';
+import { DEPLOYMENTS, HTTP_ROUTES } from '../../src/api/resources.ts';
 import type { Rollout } from '../../src/api/types.ts';
 import type { Decision } from '../../src/engine/decision.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
@@ -69,6 +69,50 @@ describe('carrying out a decision', () => {
     const held = { ...deployment, metadata: { ...deployment.metadata, annotations: { [HELD]: '{}' } } };
     await applier.carryOut('default/demo', markOf(held), undefined, held as never);
     assert.equal(made.length, 3, 'nothing is read where it is held already');
+  });
+
+  it('owns no field of a route: server-side apply of it meets no conflict, and the user owns all of it at the end', async () => {
+    const ours = { manager: 'tranche', operation: 'Update', fieldsV1: { 'f:spec': { 'f:rules': {} } } };
+    const by = (manager: string, operation: string): object => ({ manager, operation, fieldsV1: { 'f:spec': {} } });
+    const written = async (managedFields: readonly object[], labels: Record<string, string>): Promise<unknown[]> => {
+      const metadata = { name: 'demo', namespace: 'default', uid: 'r', resourceVersion: '2', managedFields, labels };
+      const route = { apiVersion: HTTP_ROUTES.apiVersion, kind: HTTP_ROUTES.kind, metadata, spec: {} };
+      const made: ApiCall[] = [];
+      const applier = new Applier({
+        api: { request: (call) => (made.push(call), Promise.resolve(route)), watch: () => Promise.resolve() },
+        clock: { now: () => 0, random: () => 0, after: () => () => {} },
+        events: { record: () => {} },
+        writes: new MutationCache(),
+        logger: silent,
+      });
+      const before = { ...route, metadata: { ...metadata, resourceVersion: '1' } };
+      const effect = {
+        kind: 'Patch',
+        why: 'route',
+        resource: HTTP_ROUTES,
+        before,
+        patch: [{ op: 'replace', path: '/spec/rules', value: [] }],
+      };
+      await applier.carryOut(
+        'default/demo',
+        { ...decision, status: undefined, effects: [effect] } as never,
+        undefined,
+        undefined,
+      );
+      return made.slice(1).map(({ body }) => body);
+    };
+    const flux = by('flux', 'Apply');
+    const kubectl = by('kubectl-client-side-apply', 'Update');
+    const without = (value: readonly object[]): object[] => [
+      { op: 'test', path: '/metadata/resourceVersion', value: '2' },
+      { op: 'replace', path: '/metadata/managedFields', value },
+    ];
+    const engaged = { [TRAFFIC]: 'demo' };
+    assert.deepEqual(await written([flux, ours], engaged), [without([flux])]);
+    assert.deepEqual(await written([kubectl, ours], engaged), [], 'it costs a call where nobody could meet a conflict');
+    assert.deepEqual(await written([kubectl, ours], {}), [without([kubectl])]);
+    assert.deepEqual(await written([kubectl], {}), []);
+    assert.deepEqual(await written([ours], {}), [], 'an API server ignores an empty list');
   });
 
   it('remembers no Rollout that is gone', async () => {

@@ -130,6 +130,26 @@ describe('a change that no webhook saw', () => {
     await finish();
   });
 
+  it('before the Rollout was made anew: a rollback that runs is not held, and what it removes takes the steps', async () => {
+    await world.patch({ spec: { minReadySeconds: 10 } });
+    await enrol();
+    await world.run(10_000);
+    await world.release('v2');
+    await world.untilPaused(1);
+    await world.release('v1');
+    await world.run(1_000);
+    await world.deleteRollout();
+    await world.until('gone', () => world.rolloutOf() === undefined);
+    await world.createRollout(STEPS);
+    await world.untilHealthy(5_000);
+    assert.deepEqual(world.sizes, { v1: 10, v2: 1 }, 'the rollback still runs');
+    await world.release('v2');
+    await world.untilPaused(1);
+    await world.run(60_000);
+    assert.deepEqual(world.sizes, { v1: 9, v2: 1 });
+    await finish();
+  });
+
   it('that has gone out as a whole while nobody was there is reported, and stays', async () => {
     await enrol();
     world.webhook = false;

@@ -1,7 +1,8 @@
 // What a release costs the API server, by counting the operator's calls (docs/holding.md, "Cost").
 import assert from 'node:assert/strict';
+import type { CanaryStep } from '../../src/api/types.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
-import { World } from './world.ts';
+import { World, type WorldOptions } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
 
@@ -9,12 +10,20 @@ describe('the cost of a release', () => {
   let world: World;
   let seen = 0;
 
-  const begin = async (spec: object = {}): Promise<void> => {
-    world = await new World({ seed: 31 }).start();
-    await world.createDeployment({ spec });
-    await world.createRollout(STEPS);
+  interface Beginning extends WorldOptions {
+    readonly replicas?: number;
+    readonly steps?: readonly CanaryStep[];
+  }
+
+  const begin = async (
+    spec: object = {},
+    { replicas = 10, steps = STEPS, ...options }: Beginning = {},
+  ): Promise<void> => {
+    world = await new World({ seed: 31, ...options }).start();
+    await world.createDeployment({ replicas, spec });
+    await world.createRollout(steps);
     await world.untilHealthy();
-    await world.until('all Pods count', () => world.deployment.status?.availableReplicas === 10, 120_000);
+    await world.until('all Pods count', () => world.deployment.status?.availableReplicas === replicas, 120_000);
     await world.virtual.settled();
   };
   afterEach(() => world.stop());
@@ -50,21 +59,67 @@ describe('the cost of a release', () => {
     assert.ok(writesTo(last, STATUS) <= 3, `last step: ${writesTo(last, STATUS)} of the status`);
   });
 
-  it('any other batch: one write to the Deployment more for each further wave of Pods', async () => {
-    await begin({ strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } });
-    await world.release('v2');
-    await world.untilPaused(1);
-    await world.virtual.settled();
-    calls();
-    await world.approve();
-    await world.untilPaused(2);
-    await world.virtual.settled();
-    const batch = calls();
-    // Four further Pods, one at a time: mark, four waves and the end of the last, hold.
-    assert.ok(writesTo(batch, DEPLOYMENT) <= 7, `${writesTo(batch, DEPLOYMENT)} to the Deployment`);
-    assert.ok(writesTo(batch, STATUS) <= 3, `${writesTo(batch, STATUS)} of the status`);
-    assert.equal(writesTo(batch, /\/replicasets\//), 0);
-  });
+  for (const labelsPods of [false, true])
+    it(`Pods of a release that nobody named: ${labelsPods ? 'a label each, where the installation asks for them' : 'no label'}`, async () => {
+      await begin({}, { labelsPods });
+      calls();
+      await world.release('v2');
+      await world.untilPaused(1);
+      assert.equal(writesTo(calls(), /\/pods\/[^/]+$/), labelsPods ? 1 : 0);
+    });
+
+  /** The bound of docs/holding.md ("Waves") on the budgets of a batch of d Pods. */
+  const waves = (d: number, s: number, u: number): number =>
+    d <= s + u ? 1 : 1 + Math.ceil((d - (s + u)) / Math.ceil((s + u) / 2));
+  const LIMITS = [
+    [1, 0],
+    [0, 1],
+    [3, 2],
+    [0, 5],
+    [4, 0],
+    [2, 7],
+    [30, 0],
+  ] as const;
+
+  for (const [maxSurge, maxUnavailable] of LIMITS)
+    for (const replicas of [7, 10, 30])
+      it(`${replicas} Pods with ${maxSurge} and ${maxUnavailable}: a batch before a step that waits writes the Deployment at most W + 3 times`, async () => {
+        await begin({ strategy: { rollingUpdate: { maxSurge, maxUnavailable } } }, { replicas });
+        calls();
+        await world.release('v2');
+        let before = 0;
+        for (const step of [1, 2, 3]) {
+          if (step < 3) await world.untilPaused(step);
+          else await world.untilCompleted();
+          await world.virtual.settled();
+          const target = [1, Math.ceil(replicas / 2), replicas][step - 1]!;
+          const most = waves(target - before, maxSurge, maxUnavailable);
+          // A mark, unless it is the first batch; a hold or the end; before a hold, the removal of what surge has left over.
+          const more = (step > 1 ? 1 : 0) + 1 + (step < 3 && maxSurge > 0 ? 1 : 0);
+          const written = writesTo(calls(), DEPLOYMENT);
+          assert.ok(written <= most + more, `step ${step}: ${written} instead of ${most} + ${more}`);
+          before = target;
+          if (step < 3) await world.approve();
+        }
+      });
+
+  for (const [maxSurge, maxUnavailable] of LIMITS)
+    for (const replicas of [7, 10, 30])
+      it(`${replicas} Pods with ${maxSurge} and ${maxUnavailable}: a release without waits writes the Deployment once for each wave, and once to give it back`, async () => {
+        const steps = STEPS.map((step) => ({ ...step, pause: { duration: 0 } }));
+        await begin({ strategy: { rollingUpdate: { maxSurge, maxUnavailable } } }, { replicas, steps });
+        calls();
+        await world.release('v2');
+        await world.untilCompleted();
+        await world.virtual.settled();
+        const sizes = [0, 1, Math.ceil(replicas / 2), replicas];
+        const most = [1, 2, 3].reduce((sum, i) => sum + waves(sizes[i]! - sizes[i - 1]!, maxSurge, maxUnavailable), 1);
+        const all = calls();
+        const written = writesTo(all, DEPLOYMENT);
+        assert.ok(written <= most, `${written} instead of ${most}`);
+        assert.ok(writesTo(all, STATUS) <= 5, `${writesTo(all, STATUS)} of the status`);
+        assert.equal(writesTo(all, /\/replicasets\//), 0);
+      });
 
   it('a batch whose Pods take half a minute costs no more than a quick one', async () => {
     await begin({ minReadySeconds: 30, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 5 } } });

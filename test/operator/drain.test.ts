@@ -1,66 +1,12 @@
 import assert from 'node:assert/strict';
-import { GROUP, HELD, WORKLOAD_TYPE } from '../../src/api/keys.ts';
-import type { Deployment, Rollout } from '../../src/api/types.ts';
-import { noObjects } from '../../src/kube/collection.ts';
-import { Reflector } from '../../src/kube/reflector.ts';
-import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
-import { drain, DrainError } from '../../src/operator/drain.ts';
+import { HELD } from '../../src/api/keys.ts';
+import type { Deployment } from '../../src/api/types.ts';
+import { DrainError } from '../../src/operator/drain.ts';
 import * as kruise from '../support/openkruise.ts';
-import { VirtualApi } from './api.ts';
+import { drainOf } from './draining.ts';
 import { NAME, ROLLOUT, template, World } from './world.ts';
 
 const STEPS = [{ replicas: 2 }, { replicas: '50%' }, { replicas: '100%' }];
-
-/** The operator is gone, and so is the webhook's interception: what `tranche drain` does once it leads. */
-async function drainOf(
-  world: World,
-  held: 'Finish' | 'Rollback',
-  options: { seconds?: number; crd?: boolean } = {},
-): Promise<{ deployments: number; rollouts: number }> {
-  world.crash();
-  world.webhook = false;
-  const api = new VirtualApi(world.virtual);
-  const { clock } = api;
-  const rollouts = new Reflector<Rollout>({
-    api,
-    clock,
-    path: `/apis/${GROUP}/v1beta1/rollouts`,
-    indexes: { workload: ({ metadata, spec }) => [`${metadata.namespace}/Deployment/${spec.workloadRef.name}`] },
-  });
-  const deployments = new Reflector<Deployment>({
-    api,
-    clock,
-    path: '/apis/apps/v1/deployments',
-    labelSelector: WORKLOAD_TYPE,
-  });
-  rollouts.start();
-  deployments.start();
-  const giveUp = new AbortController();
-  clock.after((options.seconds ?? 60) * 1000, () => giveUp.abort());
-  const done = drain({
-    api,
-    clock,
-    events: { record: () => undefined },
-    rollouts: options.crd === false ? noObjects<Rollout>() : rollouts,
-    workloads: new Map([[deploymentKind, deployments]]),
-    held,
-    namespaces: [],
-    signal: giveUp.signal,
-  });
-  let over = false;
-  const settled = done.then(
-    (result) => ((over = true), result),
-    (error: unknown) => {
-      over = true;
-      throw error;
-    },
-  );
-  settled.catch(() => undefined);
-  await world.until('the drain ends', () => over, 120_000);
-  void rollouts.stop();
-  void deployments.stop();
-  return settled;
-}
 
 const nothingOfOurs = (world: World): void => {
   const { labels = {}, annotations = {} } = world.deployment.metadata;

@@ -1,8 +1,9 @@
 // Pods that cannot be made, Pods that are rejected, and others who refuse or change what is written.
 import assert from 'node:assert/strict';
 import { ApiError, type AdmissionRequest } from '@tranche/sandbox/types';
+import { ROLLOUT_ID } from '../../src/api/keys.ts';
 import { applyOps } from '../support/json-patch.ts';
-import { World } from './world.ts';
+import { template, World } from './world.ts';
 
 const STEPS = [{ replicas: 2 }, { replicas: '50%' }, { replicas: '100%' }];
 const QUOTA = 'exceeded quota: small, requested: pods=1, used: pods=10, limited: pods=10';
@@ -231,7 +232,7 @@ describe('a release whose Pods', () => {
             refuse('labels of Pods are ours', code, reason);
         };
         others = refusing;
-        await world.release('v2');
+        await world.patch({ metadata: { labels: { [ROLLOUT_ID]: 'build-7' } }, spec: { template: template('v2') } });
         await world.untilPaused(1, 60_000);
         assert.equal(told('WriteRefused'), 1);
         assert.match(message(), /waiting for approval/);
@@ -239,7 +240,7 @@ describe('a release whose Pods', () => {
         await world.untilPaused(2, 60_000);
         assert.equal(told('WriteRefused'), 1);
         const labelled = (): number =>
-          world.pods.filter(({ metadata }) => metadata.labels?.['rollouts.kruise.io/rollout-id'] !== undefined).length;
+          world.pods.filter(({ metadata }) => metadata.labels?.[ROLLOUT_ID] !== undefined).length;
         assert.equal(labelled(), 0);
         others = () => {};
         await world.until('they are labelled', () => labelled() === 5, 310_000);

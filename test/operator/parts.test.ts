@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../src/api/types.ts';
 import { MutationCache } from '../../src/operator/mutation-cache.ts';
-import { selectorText } from '../../src/kube/selector.ts';
 import { transformWorkload, transformPod, transformReplicaSet } from '../../src/operator/transform.ts';
 import { mergeDiff } from '../../src/operator/status-patch.ts';
 
@@ -19,24 +18,6 @@ describe('the difference between two statuses', () => {
     it(`is ${name}`, () => assert.deepEqual(mergeDiff(before, after), patch));
 });
 
-describe('a selector', () => {
-  it('is written as the API server reads it', () =>
-    assert.equal(
-      selectorText({
-        matchLabels: { app: 'demo', tier: 'web' },
-        matchExpressions: [
-          { key: 'env', operator: 'In', values: ['a', 'b'] },
-          { key: 'old', operator: 'DoesNotExist' },
-          { key: 'zone', operator: 'NotIn', values: ['z'] },
-          { key: 'new', operator: 'Exists' },
-        ],
-      }),
-      'app=demo,tier=web,env in (a,b),!old,zone notin (z),new',
-    ));
-  it('with an operator nobody knows is refused rather than widened', () =>
-    assert.throws(() => selectorText({ matchExpressions: [{ key: 'a', operator: 'Near' }] }), /Near/));
-});
-
 describe('what we have just written', () => {
   const at = (resourceVersion: string, uid = 'u'): KubeObject => ({ metadata: { name: 'x', uid, resourceVersion } });
   it('is newer than the cache as long as the cache shows what was before it', () => {
@@ -48,14 +29,15 @@ describe('what we have just written', () => {
     assert.equal(writes.newest('k', at('7')).metadata.resourceVersion, '7');
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1', 'once seen, the cache leads again');
   });
-  it('of a Pod, is newer than what came before it from somebody else', () => {
+  it('without a resourceVersion, is newer than what came before it from somebody else', () => {
     const writes = new MutationCache();
-    const pod = (resourceVersion: string): KubeObject => ({ ...at(resourceVersion), kind: 'Pod' });
-    writes.remember('k', pod('97'), pod('101'));
-    assert.equal(writes.newest('k', pod('99')).metadata.resourceVersion, '101');
-    assert.equal(writes.newest('k', pod('102')).metadata.resourceVersion, '102');
+    writes.remember('k', at('97'), at('101'), false);
+    assert.equal(writes.newest('k', at('99')).metadata.resourceVersion, '101');
+    writes.remember('k', at('101'), at('105'));
+    assert.equal(writes.newest('k', at('99')).metadata.resourceVersion, '105', 'also if the next write had one');
+    assert.equal(writes.newest('k', at('106')).metadata.resourceVersion, '106');
     writes.remember('k', at('97', 'd'), at('101', 'd'));
-    assert.equal(writes.newest('k', at('99', 'd')).metadata.resourceVersion, '99', 'of other kinds nothing is assumed');
+    assert.equal(writes.newest('k', at('99', 'd')).metadata.resourceVersion, '99', 'with one, nothing is assumed');
   });
   it('is forgotten when a list that is newer does not show it: the cluster was restored from a backup', () => {
     const rollout = (resourceVersion: string, uid = 'u'): KubeObject => ({
@@ -134,5 +116,30 @@ describe('what is kept of the conditions', () => {
     const of = (phase: string) =>
       transformPod({ metadata: { name: 'p' }, status: { phase, ...status } }).status?.message;
     assert.deepEqual([of('Failed')?.length, of('Running')], [1_000, undefined]);
+  });
+
+  it('of a Pod are those that the engine reads, and of its containers those with trouble', () => {
+    const status = {
+      conditions: [condition('Ready', 'r'), condition('Initialized', 'i'), condition('PodScheduled', 's')],
+      containerStatuses: [
+        { name: 'well', ready: true, restartCount: 0, image: 'a:v1', state: { running: { startedAt: 'then' } } },
+        { name: 'waits', restartCount: 0, state: { waiting: { reason: 'ImagePullBackOff', message: 'm' } } },
+        {
+          name: 'again',
+          restartCount: 3,
+          state: {},
+          lastState: { terminated: { reason: 'OOMKilled', exitCode: 137 } },
+        },
+      ],
+    };
+    const { conditions, containerStatuses } = transformPod({ metadata: { name: 'p' }, status }).status!;
+    assert.deepEqual(conditions, [
+      { type: 'Ready', status: 'True', reason: 'r' },
+      { type: 'PodScheduled', status: 'True', reason: 's' },
+    ]);
+    assert.deepEqual(containerStatuses, [
+      { name: 'waits', restartCount: 0, state: { waiting: { reason: 'ImagePullBackOff' } } },
+      { name: 'again', restartCount: 3, state: {}, lastState: { terminated: { reason: 'OOMKilled' } } },
+    ]);
   });
 });

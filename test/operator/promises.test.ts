@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
-import { versionOf, World } from './world.ts';
+import { isReady, template, versionOf, World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
 
@@ -116,7 +116,8 @@ describe('a release in three steps', () => {
     ] as const) {
       await world.until(`step ${step} is ready`, () => ready(step));
       assert.equal(world.sizes['v2'], updated);
-      assert.equal(world.pods.filter((pod) => pod.metadata.labels?.[ROLLOUT_ID] === id).length, updated);
+      const there = world.pods.filter((pod) => versionOf({ spec: pod.spec as never }) === 'v2' && isReady(pod));
+      assert.equal(there.length, updated);
       await world.approve();
     }
     await world.untilCompleted();
@@ -133,8 +134,8 @@ describe('a release in three steps', () => {
     assert.equal(world.history[0]?.rolloutID, 'build-77');
   });
 
-  it('S6: the Pods of a batch carry the release and the number of their step', async () => {
-    await world.release('v2');
+  it('S6: the Pods of a batch carry the release that somebody named, and the number of their step', async () => {
+    await world.patch({ metadata: { labels: { [ROLLOUT_ID]: 'build-78' } }, spec: { template: template('v2') } });
     await world.untilPaused(1);
     await world.approve();
     await world.untilPaused(2);

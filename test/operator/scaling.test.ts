@@ -147,6 +147,48 @@ describe('scaling during a release', () => {
         });
     });
 
+  it('where no Pod of the new version is available, those of the stable version that come back all stay', async () => {
+    world = await new World({ seed: 25 }).start();
+    const strategy = { rollingUpdate: { maxSurge: '25%', maxUnavailable: 2 } };
+    await world.createDeployment({ replicas: 1, spec: { strategy } });
+    await world.createRollout([{ replicas: 1 }, { replicas: '100%' }]);
+    await world.untilHealthy();
+    await world.virtual.settled();
+    await world.release('v2:broken');
+    await world.until('it is replaced', () => world.sizes['v2:broken'] === 1);
+    await world.run(1_000);
+    await world.scale(12);
+    let [most, lost] = [0, 0];
+    const end = world.virtual.observe(() => {
+      const stable = world.sizes['v1'] ?? 0;
+      lost = Math.max(lost, most - stable);
+      most = Math.max(most, stable);
+    });
+    await world.run(60_000);
+    end();
+    assert.ok(most > 0, JSON.stringify(world.sizes));
+    assert.equal(lost, 0, JSON.stringify(world.sizes));
+  });
+
+  it('to one Pod, while a surge Pod of an abandoned version is there: the step asks for no Pod, and waits', async () => {
+    world = await new World({ seed: 26 }).start();
+    const strategy = { rollingUpdate: { maxSurge: 2, maxUnavailable: 0 } };
+    await world.createDeployment({ replicas: 3, spec: { strategy, minReadySeconds: 30 } });
+    await world.createRollout([{ replicas: '30%' }, { replicas: '100%' }]);
+    await world.untilHealthy();
+    await world.run(60_000);
+    await world.release('v2');
+    await world.until('it is Ready', () => world.readyPods === 4);
+    await world.release('v3');
+    await world.run(1_000);
+    await world.scale(1);
+    await world.untilPaused(1);
+    assert.equal(world.sizes['v3'], undefined, JSON.stringify(world.sizes));
+    await world.approve();
+    await world.untilCompleted(120_000);
+    assert.deepEqual(world.sizes, { v3: 1 });
+  });
+
   it('a number is never all Pods while a later step waits', async () => {
     world = await new World({ seed: 24 }).start();
     await world.createDeployment({ replicas: 3 });

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { HELD } from '../../src/api/keys.ts';
 import type { CanaryStep, Deployment, ReplicaSet } from '../../src/api/types.ts';
 import { leftoverOf } from '../../src/engine/release/openkruise.ts';
-import { planTakeover, type Ending, type TakeoverPlan } from '../../src/engine/release/takeover.ts';
+import type { Ending, TakeoverPlan } from '../../src/engine/release/takeover-plan.ts';
+import { planTakeover } from '../../src/engine/release/takeover.ts';
 import { digest } from '../../src/kube/digest.ts';
 import * as kruise from '../support/openkruise.ts';
 import { isReady, NAME, ROLLOUT, template, versionOf, World } from './world.ts';
@@ -151,7 +152,7 @@ async function takeOver(world: World, ending?: Ending): Promise<TakeoverPlan> {
         type: 'application/merge-patch+json',
         body: { metadata: { resourceVersion: plan.set.metadata.resourceVersion }, spec: plan.spec },
       });
-    if (plan.kind === 'PatchDeployment') {
+    if (plan.kind === 'PatchWorkload') {
       await client.request('PATCH', DEPLOYMENT, { type: 'application/json-patch+json', body: plan.ops });
       return plan;
     }
@@ -277,7 +278,7 @@ describe('a release that OpenKruise Rollouts left', function () {
           assert.deepEqual(world.deployment.spec, spec, 'nothing of ours touches it');
         }
         const plan = await takeOver(world);
-        assert.equal(plan.kind, 'PatchDeployment');
+        assert.equal(plan.kind, 'PatchWorkload');
         assert.match('says' in plan ? plan.says : '', new RegExp(shape.goesOn));
         await world.run(order === 'the operator already there' ? 0 : 20_000);
         assert.equal(leftoverOf(world.deployment, world.rollout), undefined);

@@ -1,6 +1,7 @@
 // Keys of workloads: what a Rollout names, whatever is stored in it.
 import assert from 'node:assert/strict';
 import type { Rollout } from '../../src/api/types.ts';
+import { daemonSetKind } from '../../src/engine/workload/daemonset/kind.ts';
 import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { statefulSetKind } from '../../src/engine/workload/statefulset/kind.ts';
 import { keyFor, readKey, workloadKey } from '../../src/operator/workload.ts';
@@ -26,8 +27,8 @@ describe('the key of a Rollout’s workload', () => {
 
   it('is another one for each kind', () => {
     assert.deepEqual(
-      [deploymentKind, statefulSetKind].map((kind) => keyFor(kind, 'shop', 'web')),
-      ['shop/web', 'shop/statefulsets:web'],
+      [deploymentKind, statefulSetKind, daemonSetKind].map((kind) => keyFor(kind, 'shop', 'web')),
+      ['shop/web', 'shop/statefulsets:web', 'shop/daemonsets:web'],
     );
   });
 });

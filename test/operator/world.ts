@@ -20,17 +20,25 @@ import type {
 } from '../../src/api/types.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import { intercept } from '../../src/engine/admit/intercept.ts';
+import { isApprovable } from '../../src/engine/lib/pause.ts';
+import type { Children } from '../../src/engine/snapshot.ts';
+import { planDigest } from '../../src/engine/policy/plan.ts';
+import type { Version, WorkloadKind } from '../../src/engine/workload/kind.ts';
 import type { Span } from '../../src/engine/trace/spans.ts';
 import type { Sampling } from '../../src/engine/trace/trace.ts';
+import { digest } from '../../src/kube/digest.ts';
 import type { EventInput } from '../../src/kube/events.ts';
 import { silent } from '../../src/kube/log.ts';
+import { pathOf } from '../../src/kube/path.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
+import type { MetricSources } from '../../src/metric-sources/source.ts';
 import { createOperator, type Operator, type OperatorDeps, type OperatorMetrics } from '../../src/operator/operator.ts';
 import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
 import { traceReleases } from '../../src/operator/trace.ts';
-import { workloadIndex } from '../../src/operator/workload.ts';
+import { kindIndex, workloadIndex } from '../../src/operator/workload.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
 import { applyOps } from '../support/json-patch.ts';
+import { fixtureOf, type KindFixture } from './kinds/fixtures.ts';
 import { OPERATOR, VirtualApi, type Misbehaviour } from './api.ts';
 
 export interface WorldOptions extends Partial<VirtualOptions> {
@@ -38,8 +46,18 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   misbehaviour?: (world: World) => Misbehaviour;
   decide?: OperatorDeps['decide'];
   unreached?: OperatorDeps['unreached'];
+  /** The kind of the workload. Default: a Deployment. */
+  kind?: WorkloadKind;
+  /** Pods that block a release may be evicted. */
+  evicts?: boolean;
+  /** Pods of every release are labelled. */
+  labelsPods?: boolean;
   /** With a cache of ReleasePolicies. */
   policies?: boolean;
+  /** Source of metrics for checks. */
+  metrics?: (world: World) => MetricSources;
+  /** The operator may change routes and Services. */
+  routesTraffic?: boolean;
   /** Releases are traced, and their spans put here. */
   spans?: Span[];
 }
@@ -52,6 +70,7 @@ const MERGE = 'application/merge-patch+json';
 const ROLLOUTS = `/apis/${GROUP}/v1beta1/namespaces/default/rollouts`;
 const POLICIES = '/apis/tranche.dev/v1alpha1/releasepolicies';
 const COLLECTION = `${GROUP}/rollouts`;
+const REVISIONS = 'apps/controllerrevisions';
 
 export class World {
   readonly virtual: VirtualCluster;
@@ -66,14 +85,42 @@ export class World {
   private readonly decide: OperatorDeps['decide'];
   private readonly unreached: OperatorDeps['unreached'];
   private readonly policies: boolean;
+  readonly kind: WorkloadKind;
+  /** What a world needs to know about the kind. */
+  readonly fixture: KindFixture;
+  private readonly evicts: boolean;
+  private readonly labelsPods: boolean;
+  private readonly routesTraffic: boolean;
   private readonly spans: Span[] | undefined;
+  private readonly metrics: WorldOptions['metrics'];
   private operator: { stop: () => Promise<void> } | undefined;
 
-  constructor({ seed = 1, misbehaviour, decide, unreached, policies = false, spans, ...rest }: WorldOptions = {}) {
+  constructor(options: WorldOptions = {}) {
+    const { kind = deploymentKind } = options;
+    this.fixture = fixtureOf(kind);
+    const {
+      seed = 1,
+      misbehaviour,
+      decide,
+      unreached,
+      policies = false,
+      kind: _,
+      evicts = false,
+      labelsPods = false,
+      routesTraffic = false,
+      spans,
+      metrics,
+      ...rest
+    }: WorldOptions = { ...this.fixture.options, ...options };
+    this.metrics = metrics;
     this.spans = spans;
     this.decide = decide;
     this.unreached = unreached;
     this.policies = policies;
+    this.kind = kind;
+    this.evicts = evicts;
+    this.labelsPods = labelsPods;
+    this.routesTraffic = routesTraffic;
     this.virtual = new VirtualCluster({
       seed,
       admission: (store) => this.admission(store),
@@ -91,6 +138,7 @@ export class World {
     this.virtual.cluster.registry.add(
       resource('tranche.dev', 'v1alpha1', 'ReleasePolicy', 'releasepolicies', policyKind),
     );
+    this.fixture.install?.(this.virtual);
     this.misbehaviour = misbehaviour?.(this);
   }
 
@@ -124,12 +172,12 @@ export class World {
       api,
       clock,
       path: `/apis/${GROUP}/v1beta1/rollouts`,
-      indexes: { workload: workloadIndex },
+      indexes: { workload: workloadIndex, kind: kindIndex },
     });
     const deployments = new Reflector<Deployment>({
       api,
       clock,
-      path: '/apis/apps/v1/deployments',
+      path: pathOf(this.kind.resource),
       labelSelector: WORKLOAD_TYPE,
       indexes: { held: heldIndex },
     });
@@ -139,7 +187,7 @@ export class World {
       policies,
       namespaces,
       rollouts,
-      deployments,
+      workloads: new Map([[this.kind, deployments]]),
       clock,
       calendar: createCalendar(),
       exempt: new Set(['kube-system']),
@@ -156,9 +204,13 @@ export class World {
       api,
       clock,
       rollouts,
-      workloads: new Map([[deploymentKind, deployments]]),
+      workloads: new Map([[this.kind, deployments]]),
       ...(this.policies ? { policies: lookup } : {}),
       ...(this.decide ? { decide: this.decide } : {}),
+      ...(this.metrics ? { evidence: { sources: this.metrics(this), findObject: async () => undefined } } : {}),
+      evicts: () => this.evicts,
+      labelsPods: this.labelsPods,
+      routesTraffic: this.routesTraffic,
       ...(this.unreached ? { unreached: this.unreached } : {}),
       ...(tracer ? { metrics: { ...noMetrics, ...note } } : {}),
       logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
@@ -192,17 +244,19 @@ export class World {
   async createDeployment(
     more: { replicas?: number; spec?: object; metadata?: object; version?: string } = {},
   ): Promise<void> {
-    await this.virtual.createDeployment({
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
+    const { apiVersion, kind } = this.kind.resource;
+    const body = {
+      apiVersion,
+      kind,
       metadata: { name: NAME, ...more.metadata },
       spec: {
-        replicas: more.replicas ?? 10,
+        ...this.fixture.spec(more.replicas ?? 10),
         selector: { matchLabels: { app: NAME } },
         template: template(more.version ?? 'v1'),
         ...more.spec,
       },
-    });
+    };
+    await this.virtual.client.request('POST', pathOf(this.kind.resource, { namespace: 'default' }), { body });
   }
 
   async createRollout(
@@ -215,7 +269,11 @@ export class World {
         kind: 'Rollout',
         metadata: { name: more.name ?? ROLLOUT, ...more.metadata },
         spec: {
-          workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: more.workload ?? NAME },
+          workloadRef: {
+            apiVersion: this.kind.resource.apiVersion,
+            kind: this.kind.resource.kind,
+            name: more.workload ?? NAME,
+          },
           strategy: { canary: { steps, ...more.canary } },
           ...more.spec,
         },
@@ -237,17 +295,26 @@ export class World {
     return this.patch({ spec: { template: template(version) } });
   }
 
-  patch(body: object, type = MERGE): Promise<KubeObject> {
-    return this.virtual.patchDeployment(NAME, body, type);
+  patch(body: object, type = MERGE, name = NAME): Promise<KubeObject> {
+    return this.virtual.client.request('PATCH', this.path({ name }), { type, body });
   }
 
-  scale(replicas: number): Promise<KubeObject> {
-    return this.virtual.scale(NAME, replicas);
+  async scale(replicas: number): Promise<unknown> {
+    if (this.fixture.resize) return this.fixture.resize(this, replicas);
+    return this.virtual.client.request('PATCH', this.path({ subresource: 'scale' }), {
+      type: MERGE,
+      body: { spec: { replicas } },
+    });
   }
 
-  /** As `kubectl-kruise rollout approve` does. */
-  async approve(): Promise<boolean> {
-    if (this.canary.currentStepState !== 'StepPaused') return false;
+  private path(more: { name?: string; subresource?: string } = {}): string {
+    return pathOf(this.kind.resource, { namespace: 'default', name: NAME, ...more });
+  }
+
+  /** Approves the waiting step, as `kubectl-kruise rollout approve` does. `early`: also while checks watch it, as `kubectl tranche approve` does. */
+  async approve(early = false): Promise<boolean> {
+    const { canary } = this;
+    if (canary.currentStepState !== 'StepPaused' && !(early && isApprovable(canary as CanaryStatus))) return false;
     await this.patchStatus({ canaryStatus: { currentStepState: 'StepReady' } });
     return true;
   }
@@ -266,9 +333,14 @@ export class World {
 
   // What there is ----------------------------------------------------------------------------------------------------
 
+  private get group(): string {
+    return groupOf(this.kind.resource.apiVersion);
+  }
+
+  /** The workload, of any kind. */
   get deployment(): Deployment {
-    const found = this.virtual.deployment(NAME);
-    assert.ok(found, 'the Deployment exists');
+    const found = this.virtual.cluster.store.get(`${this.group}/${this.kind.resource.plural}`, 'default', NAME);
+    assert.ok(found, 'the workload exists');
     return found as unknown as Deployment;
   }
 
@@ -317,8 +389,33 @@ export class World {
 
   /** Sizes by version, e.g. {v1: 9, v2: 1}; versions without Pods left out. */
   get sizes(): Record<string, number> {
+    if (!this.kind.children.includes('replicaSets')) {
+      const found: Record<string, number> = {};
+      for (const pod of this.pods.filter(({ metadata }) => metadata.labels?.['app'] === NAME))
+        found[versionOf(pod)] = (found[versionOf(pod)] ?? 0) + 1;
+      return found;
+    }
     const sets = this.replicaSets.filter((set) => (set.spec.replicas ?? 0) > 0);
     return Object.fromEntries(sets.map((set) => [versionOf(set.spec.template), set.spec.replicas ?? 0]));
+  }
+
+  get children(): Children {
+    const { replicaSets, pods } = this;
+    return { replicaSets, pods, revisions: this.virtual.cluster.store.list(REVISIONS, 'default') as never };
+  }
+
+  /** The versions of the workload that its controller keeps, the newest first. */
+  get versions(): readonly Version[] {
+    const { now, kind } = this;
+    const nobody = { metadata: { name: '' }, spec: { workloadRef: { kind: '' }, strategy: {} } } as unknown as Rollout;
+    const facts = { now, rollout: this.rolloutOf() ?? nobody, digest };
+    const { newVersion, oldVersions } = kind.progress(facts, this.deployment, this.children);
+    return newVersion ? [newVersion, ...oldVersions] : oldVersions;
+  }
+
+  /** The digest of the plan, as an approval names it. */
+  plan(): string {
+    return planDigest(this.rollout, this.canary as CanaryStatus, sha256);
   }
 
   get readyPods(): number {
@@ -378,7 +475,7 @@ export class World {
   }
 
   private isOurs({ resource: kind, subresource, group }: AdmissionRequest['attributes']): boolean {
-    return this.webhook && group === 'apps' && kind === 'deployments' && subresource === '';
+    return this.webhook && group === this.group && kind === this.kind.resource.plural && subresource === '';
   }
 
   private storedPolicies(store: Store): ReleasePolicy[] {
@@ -394,6 +491,7 @@ export class World {
       .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))[0];
     const decision = intercept(
       {
+        kind: this.kind,
         operation,
         old: (request.oldObject ?? undefined) as Deployment | undefined,
         next: request.object as unknown as Deployment,
@@ -419,8 +517,11 @@ const noMetrics: OperatorMetrics = {
   bypass() {},
   watchRestart() {},
   watchDrift() {},
+  look() {},
+  watchChecks() {},
 };
 
+const groupOf = (apiVersion: string): string => apiVersion.slice(0, apiVersion.indexOf('/'));
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** `v2`, or `v2:broken`, `v2:crash`, `v2:slow` as the stand-in kubelet understands them. */
@@ -429,7 +530,7 @@ export const template = (version: string): object => ({
   spec: { containers: [{ name: 'main', image: `demo/${version}${version.includes(':') ? '' : ':ok'}` }] },
 });
 
-export const versionOf = (of: Deployment['spec']['template'] | undefined): string =>
+export const versionOf = (of: Pick<Deployment['spec']['template'], 'spec'> | undefined): string =>
   ((of?.spec?.['containers'] as { image: string }[] | undefined)?.[0]?.image ?? '')
     .replace('demo/', '')
     .replace(':ok', '');

@@ -3,6 +3,7 @@ import type { ApiCall } from '../../src/kube/api.ts';
 import type { Fault, Misbehaviour } from '../operator/api.ts';
 import { versionOf, World, type WorldOptions } from '../operator/world.ts';
 import { Invariants, type UserSettings } from './invariants.ts';
+import { isChecked, Watched, withChecks } from './checks.ts';
 import { randomOf, type Action, type Plan } from './plan.ts';
 
 export interface Report {
@@ -42,7 +43,15 @@ export async function play(plan: Plan, { trouble = true, decide }: PlayOptions =
     world.crash();
     world.virtual.clock.after(100 + random() * 3000, () => void (world.running || world.startOperator()));
   };
-  const world = await new World({ seed: plan.seed, misbehaviour, decide }).start();
+  let watched: Watched | undefined;
+  const world = new World({
+    seed: plan.seed,
+    misbehaviour,
+    decide,
+    ...(isChecked(plan.seed) ? { metrics: () => watched!.metrics } : {}),
+  });
+  if (isChecked(plan.seed)) watched = new Watched(world, random, () => (calm ? 0 : 0.3));
+  await world.start();
   const settings: UserSettings = {
     maxSurge: plan.maxSurge,
     maxUnavailable: plan.maxUnavailable,
@@ -64,7 +73,8 @@ export async function play(plan: Plan, { trouble = true, decide }: PlayOptions =
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
   }
-  problems.unshift(...invariants.violations);
+  problems.unshift(...invariants.violations, ...(watched?.violations ?? []));
+  watched?.stop();
   invariants.stop();
   await world.stop();
   const story = (): string =>
@@ -102,8 +112,12 @@ class Driver {
   }
 
   private createRollout(): Promise<void> {
-    return this.world.createRollout(this.plan.steps, {
+    const { steps, canary } = isChecked(this.plan.seed)
+      ? withChecks(this.plan.steps)
+      : { steps: this.plan.steps, canary: {} };
+    return this.world.createRollout(steps, {
       canary: {
+        ...canary,
         stepDeadlineSeconds: 60,
         ...(this.plan.rollbackWindow && { rollbackWindow: this.plan.rollbackWindow }),
       },
@@ -125,7 +139,7 @@ class Driver {
       case 'release':
         this.noteStable();
         this.version += 1;
-        this.names.push(`v${this.version}${action.broken ? ':broken' : ''}`);
+        this.names.push(`v${this.version}${action.broken ? this.fault() : ''}`);
         await world.release(this.names.at(-1)!);
         return;
       case 'back':
@@ -203,6 +217,9 @@ class Driver {
         return;
     }
   }
+
+  /** Where there are checks, some versions start, and fail their requests. */
+  private readonly fault = (): string => (isChecked(this.plan.seed) && this.version % 2 === 0 ? '-bad40' : ':broken');
 
   /** What a rollback goes back to: the version of the last release that ended. */
   private noteStable(): void {

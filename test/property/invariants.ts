@@ -17,6 +17,8 @@ const DESIRED = 'deployment.kubernetes.io/desired-replicas';
 const SCALING_MS = 3_000;
 /** So long the native controller may act on its cache of before a pause that came from outside (docs/holding.md, "beyond us"). */
 const STOPPING_MS = 500;
+/** So long the ReplicaSet controller may not know that a Pod became Ready: it deletes Pods that are not Ready first. */
+const UNSEEN_MS = 150;
 
 /** Written anew, on purpose: the engine's own arithmetic is what is under test. */
 function pods(value: IntOrString, replicas: number, up: boolean): number {
@@ -51,8 +53,12 @@ export class Invariants {
   private heldSince: number | undefined;
   /** A new template has paused the Deployment while it moved: the webhook cannot know what the native controller has not seen. */
   private stoppedAt = -Infinity;
-  /** Versions that had all Pods alone, and were not held. */
+  /** Versions that had all Pods alone, all of them available, and were not held. */
   private readonly wholes = new Set<string>();
+  /** The last version that had all Pods alone and was not held, available or not: what a rollback goes back to. */
+  private ranAlone = '';
+  /** When a Pod became Ready; in the object, to the second only. */
+  private readonly readyAt = new Map<string, number>();
   private readonly end: () => void;
 
   constructor(world: World, steps: readonly CanaryStep[], settings: UserSettings) {
@@ -130,16 +136,22 @@ export class Invariants {
   /** Without steps only a version comes that was whole before: the stable one, or one within the window. */
   private seeFree(deployment: Deployment, before: Deployment): void {
     const version = versionOf(deployment.spec.template);
+    const changed = versionOf(before.spec.template) !== version;
     const sets = this.world.replicaSets.filter(({ spec }) => (spec.replicas ?? 0) > 0);
     const [only] = sets;
-    const whole =
-      only?.spec.replicas === deployment.spec.replicas && only?.status?.availableReplicas === only?.spec.replicas;
-    if (sets.length === 1 && whole && versionOf(only?.spec.template) === version) this.wholes.add(version);
+    const alone =
+      !changed &&
+      sets.length === 1 &&
+      only?.spec.replicas === deployment.spec.replicas &&
+      versionOf(only?.spec.template) === version;
+    if (alone) this.ranAlone = version;
+    if (alone && only?.status?.availableReplicas === only?.spec.replicas) this.wholes.add(version);
     const { spec, metadata, status } = this.world.rolloutOf() ?? {};
     const governs = spec !== undefined && spec.disabled !== true && metadata?.deletionTimestamp === undefined;
     const known = status?.phase === 'Healthy' || status?.phase === 'Progressing';
-    if (versionOf(before.spec.template) === version || !governs || !known || this.world.now < this.unguardedUntil)
-      return;
+    if (!changed || !governs || !known || this.world.now < this.unguardedUntil) return;
+    // A Rollout that was disabled for a moment has let this version out: it runs, so going back to it brings nothing new.
+    if (version === this.ranAlone) return;
     if (!this.wholes.has(version)) this.violated(`I7: ${version} came without steps, and never had all Pods before`);
     else this.cameBack += 1;
   }
@@ -193,10 +205,12 @@ export class Invariants {
   }
 
   private seePod(pod: Pod, before: Pod | undefined, type: Change['type']): void {
+    if (isReady(pod) && !(before && isReady(before))) this.readyAt.set(pod.metadata.name, this.world.now);
     const going =
       type === 'DELETED' ? before?.metadata.deletionTimestamp === undefined : pod.metadata.deletionTimestamp;
     if (!going || before?.metadata.deletionTimestamp !== undefined || !before) return;
     if (this.killed.has(pod.metadata.name) || !this.isAvailable(before)) return;
+    if (this.world.now - (this.readyAt.get(pod.metadata.name) ?? -Infinity) < UNSEEN_MS) return;
     if (this.heldSince === undefined || this.world.now < this.unguardedUntil || this.scaledLately()) return;
     if (this.world.now - this.stoppedAt < STOPPING_MS) return;
     const left = this.world.pods.filter((other) => other !== pod && this.isAvailable(other)).length;

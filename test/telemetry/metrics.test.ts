@@ -9,6 +9,8 @@ const COUNT: Readonly<Record<Exclude<keyof Metrics, 'text' | 'contentType'>, (me
   watchQueue: (metrics) => metrics.watchQueue('rollout', () => 7),
   budgetMove: (metrics) => metrics.budgetMove('hold'),
   bypass: (metrics) => metrics.bypass(),
+  look: (metrics) => metrics.look('seen'),
+  watchChecks: (metrics) => metrics.watchChecks(() => [{ namespace: 'shop', verdict: 'Fine' }]),
   policy: (metrics) => metrics.policy('windows', 'denied'),
   approval: (metrics) => metrics.approval(),
   watchRestart: (metrics) => metrics.watchRestart('deployments', 'gone'),
@@ -110,5 +112,12 @@ describe('the metrics', () => {
       .filter((line) => line.startsWith('tranche_dora_deployments_total{'));
     assert.equal(lines.length, 501);
     assert.ok(lines.includes('tranche_dora_deployments_total{namespace="(others)"} 100'));
+  });
+
+  it('of Node do not include those that wake an idle program 100 times a second', async () => {
+    const text = await exposition();
+    const lag = [...text.matchAll(/^# TYPE (nodejs_eventloop_\w+)/gm)].map(([, name]) => name);
+    assert.deepEqual(lag, ['nodejs_eventloop_lag_seconds', 'nodejs_eventloop_active_seconds_total']);
+    assert.match(text, /^nodejs_eventloop_active_seconds_total \d/m);
   });
 });

@@ -8,7 +8,7 @@ import { startSandbox, type Sandbox } from '@tranche/sandbox';
 import { parse, parseAllDocuments } from 'yaml';
 import { bundlePlugin } from '../../tools/release/plugin.ts';
 import { Client } from '../e2e/harness/client.ts';
-import { run, temporaryFolder, type Result } from '../support/processes.ts';
+import { run, start, temporaryFolder, type Result } from '../support/processes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
@@ -79,6 +79,37 @@ describe('make dist', function () {
       const env = { PATH: `${unpacked}:${bin}:/usr/bin:/bin` };
       assert.equal((await run('kubectl-tranche', ['version'], { env })).stdout, `kubectl-tranche ${version}\n`);
       assert.equal((await run('kubectl_complete-tranche', ['appr'], { env })).stdout, 'approve\n:4\n');
+    });
+
+    it('which has the page of the dashboard in it, with its library', async () => {
+      const kubeconfig = path.join(temporaryFolder('dashboard'), 'kubeconfig');
+      const cluster = { name: 'c', cluster: { server: 'https://127.0.0.1:9' } };
+      const context = { name: 'c', context: { cluster: 'c', user: 'c' } };
+      writeFileSync(
+        kubeconfig,
+        JSON.stringify({
+          clusters: [cluster],
+          contexts: [context],
+          users: [{ name: 'c', user: {} }],
+          'current-context': 'c',
+        }),
+      );
+      const args = [path.join(unpacked, 'kubectl-tranche'), 'dashboard', '--no-open', '--kubeconfig', kubeconfig];
+      const dashboard = await start('the dashboard', process.execPath, args, {
+        ready: (text) => /http:\S+\n/.test(text),
+      });
+      try {
+        const [address] = /http:\S+/.exec(dashboard.output())!;
+        for (const [file, text] of [
+          ['/', /<script type="module" src="\/main.js">/],
+          ['/main.js', /from '\/lit\/lit-html.js'/],
+          ['/lit/directives/repeat.js', /SPDX-License-Identifier: BSD-3-Clause/],
+          ['/base.css', /button/],
+        ] as const)
+          assert.match(await (await fetch(new URL(file, address))).text(), text);
+      } finally {
+        await dashboard.stop();
+      }
     });
 
     it('which carries the licences of the packages in it, and nothing for development', async () => {

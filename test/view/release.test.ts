@@ -23,7 +23,9 @@ describe('a release as plain data', () => {
     assert.deepEqual(head, {
       name: 'web',
       namespace: 'shop',
+      kind: 'Deployment',
       deployment: 'web',
+      keeper: 'ReplicaSet',
       state: 'Waiting',
       since: NOW - 60_000,
       message: 'step 1/3 done',

@@ -59,6 +59,7 @@ describe('releases in a history', () => {
         endTime: ago(600),
         outcome: 'Completed',
         brokenGlass,
+        analysis: { errors: 'Fine' as const },
       },
       { rolloutID: 'r0', revision: 'v0', startTime: ago(9000), endTime: ago(8000), outcome: 'RolledBack' },
     ];
@@ -74,6 +75,7 @@ describe('releases in a history', () => {
         outcome: undefined,
         approvals,
         brokenGlass: [],
+        verdicts: {},
       },
       {
         revision: '6',
@@ -85,6 +87,7 @@ describe('releases in a history', () => {
         outcome: 'Completed',
         approvals: [],
         brokenGlass,
+        verdicts: { errors: 'Fine' },
       },
       {
         revision: undefined,
@@ -96,6 +99,7 @@ describe('releases in a history', () => {
         outcome: 'RolledBack',
         approvals: [],
         brokenGlass: [],
+        verdicts: {},
       },
     ]);
   });

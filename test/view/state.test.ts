@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Deployment, Rollout, RolloutStatus } from '../../src/api/types.ts';
 import { rollbackId } from '../../src/engine/release/release-id.ts';
-import { messageOf, outcomeOf, sinceOf, stateOf, stepsOf, type State } from '../../src/view/state.ts';
+import { messageOf, outcomeOf, sinceOf, stateOf, stepsOf, waitsForApproval, type State } from '../../src/view/state.ts';
 import { ago, deployment, progressing, rollout } from './support.ts';
 
 const condition = (type: string, status: 'True' | 'False', reason = ''): Partial<RolloutStatus> => ({
@@ -28,6 +28,13 @@ const TABLE: readonly (readonly [string, Rollout, Deployment | undefined, State,
   ['a change is held that no status tells of', rollout(healthy()), HELD, 'Starting', 'underWay'],
   ['a step waits', rollout(progressing()), AT, 'Waiting', 'underWay'],
   ['Pods of a step are replaced', rollout(progressing({ currentStepState: 'StepUpgrade' })), AT, 'Moving', 'underWay'],
+  [
+    'checks watch a step',
+    rollout(progressing({ currentStepState: 'StepMetricsAnalysis' })),
+    AT,
+    'Watching',
+    'underWay',
+  ],
   ['there is no Deployment', rollout(progressing()), undefined, 'Waiting', 'underWay'],
   ['it is frozen', because('Paused'), AT, 'Paused', 'underWay'],
   ['the native controller has the rest', because('Finalising'), AT, 'Finishing', 'underWay'],
@@ -38,6 +45,29 @@ const TABLE: readonly (readonly [string, Rollout, Deployment | undefined, State,
   ['it is disabled', rollout(progressing(), { disabled: true }), AT, 'Disabled', 'failed'],
   ['it is being deleted', rollout(progressing(), {}, { deletionTimestamp: ago(1) }), AT, 'Deleting', 'failed'],
 ];
+
+describe('a step that waits', () => {
+  const steps = [
+    { replicas: 1, pause: { duration: 60 } },
+    { replicas: '50%', analysis: { seconds: 9 } },
+    { replicas: '100%' },
+  ];
+  const waits = (canary: object, message = ''): boolean =>
+    waitsForApproval(rollout(progressing(canary, { message }), { strategy: { canary: { steps } } }));
+
+  it('waits for approval by its pause, after a change of the plan, or because its message says so', () => {
+    assert.equal(waits({}), false);
+    assert.equal(waits({ currentStepIndex: 2 }), false, 'the checks decide');
+    assert.equal(waits({ currentStepIndex: 3 }), true);
+    assert.equal(waits({ planChanged: true }), true);
+    assert.equal(waits({ notBegun: true }), true);
+    assert.equal(waits({}, 'step 1/3 done: waiting for approval (0 of 1), and until 2026-01-01T01:00:10Z'), true);
+    assert.equal(
+      waits({ currentStepIndex: 2 }, 'step 2/3 done: waiting for approval (0 of 1); too few requests'),
+      true,
+    );
+  });
+});
 
 describe('the state of a Rollout', () => {
   for (const [when, of, workload, state, outcome] of TABLE)

@@ -1,16 +1,18 @@
 // `make bench`: runs the benches, stores their results, and writes docs/reports/performance.md. ONLY=NAME runs one bench, and ONLY=page only
-// writes the page. QUICK=1 makes a short run and writes to .cache/bench. SECONDS=N sets the duration of the soak.
+// writes the page. QUICK=1 makes a short run and writes to .cache/bench. SECONDS=N sets the duration of the soak. With BIN=PROGRAM, the bench of the
+// operator runs on a real control plane, and compares with the checkout in SRC; PARTS chooses parts of it.
 import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
 import { admissionBench } from './admission/bench.ts';
+import { analysisBench } from './analysis/bench.ts';
 import type { Bench, Report } from './bench.ts';
 import { operatorBench } from './operator/bench.ts';
 import { readMachine } from './machine.ts';
+import { ChoiceError, planeBench } from './plane/bench.ts';
 import { soakBench } from './soak/bench.ts';
 import { writePage, writeReport } from './write.ts';
 
-/** In the order of the page. */
-const benches: readonly Bench<unknown>[] = [admissionBench, operatorBench, soakBench];
+const { BIN: bin = '', SRC: src, PARTS: parts = '' } = process.env;
 
 const folderOf = (quick: boolean): string =>
   fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs/reports', import.meta.url));
@@ -31,7 +33,10 @@ async function runOne(bench: Bench<unknown>, quick: boolean, seconds: number | u
 /** Returns the exit code. */
 async function main(): Promise<number> {
   const { ONLY: only = '', QUICK: quickText = '', SECONDS: secondsText = '' } = process.env;
-  const names = benches.map(({ name }) => name);
+  const plane = planeBench({ bin, src, parts });
+  /** In the order of the page. */
+  const benches: readonly Bench<unknown>[] = [admissionBench, plane, operatorBench, analysisBench, soakBench];
+  const names = benches.filter((bench) => bench !== plane).map(({ name }) => name);
   if (only !== '' && only !== 'page' && !names.includes(only)) {
     print(`bench: ONLY: Unsupported value: ${JSON.stringify(only)}: write one of ${[...names, 'page'].join(', ')}`);
     return 2;
@@ -44,7 +49,11 @@ async function main(): Promise<number> {
   const seconds = secondsText === '' ? undefined : Number(secondsText);
   const folder = folderOf(quick);
   const failures: string[] = [];
-  for (const bench of benches.filter(({ name }) => only === '' || only === name)) {
+  const isChosen = ({ name }: Bench<unknown>): boolean => {
+    if (name === plane.name) return bin !== '' && (only === '' || only === operatorBench.name);
+    return only === '' || (only === name && !(name === operatorBench.name && bin !== ''));
+  };
+  for (const bench of benches.filter(isChosen)) {
     try {
       const report = await runOne(bench, quick, seconds);
       await writeReport(folder, report);
@@ -63,4 +72,10 @@ async function main(): Promise<number> {
 }
 
 endAllOnSignals();
-process.exit(await main());
+process.exit(
+  await main().catch((error: unknown) => {
+    if (!(error instanceof ChoiceError)) throw error;
+    print(`bench: ${error.message}`);
+    return 2;
+  }),
+);

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { run } from '../../test/support/processes.ts';
 
+export { imageEnv, imageFlags } from '../../test/support/image.ts';
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Compiles a script that imports only packages and `node:` modules. */
@@ -16,28 +18,20 @@ export function plain(script: URL): URL {
   return pathToFileURL(file);
 }
 
-let built: Promise<URL> | undefined;
+const built = new Map<string, Promise<URL>>();
 
-/** Returns dist/main.js, the program as in the image. Compiles it once per run. */
-export const builtProgram = (): Promise<URL> => (built ??= build());
-
-async function build(): Promise<URL> {
-  const { code, stdout, stderr } = await run('npm', ['run', '--silent', 'build'], { cwd: root, timeoutSeconds: 300 });
-  if (code !== 0) throw new Error(`the program does not compile:\n${stdout}${stderr}`);
-  return pathToFileURL(path.join(root, 'dist/main.js'));
+/** Returns dist/main.js, the program as in the image, of this checkout or another one. Compiles it once per run. */
+export function builtProgram(checkout = root): Promise<URL> {
+  const known = built.get(checkout) ?? build(checkout);
+  built.set(checkout, known);
+  return known;
 }
 
-/** Node's flags in the image. */
-export const imageFlags = (): string[] =>
-  (JSON.parse(inDockerfile('ENTRYPOINT')) as string[]).filter((word) => word.startsWith('--'));
-
-/** Environment variables of the image. */
-export const imageEnv = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(
-    inDockerfile('ENV')
-      .split(' ')
-      .map((entry) => entry.split('=')),
-  );
-
-const inDockerfile = (instruction: string): string =>
-  new RegExp(`^${instruction} (.*)$`, 'm').exec(readFileSync(path.join(root, 'Dockerfile'), 'utf8'))![1]!;
+async function build(checkout: string): Promise<URL> {
+  const { code, stdout, stderr } = await run('npm', ['run', '--silent', 'build'], {
+    cwd: checkout,
+    timeoutSeconds: 300,
+  });
+  if (code !== 0) throw new Error(`the program does not compile:\n${stdout}${stderr}`);
+  return pathToFileURL(path.join(checkout, 'dist/main.js'));
+}

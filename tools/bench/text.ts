@@ -69,10 +69,15 @@ export function pageText(parts: readonly Part[], faster: readonly Faster[]): str
 const INTRO = `This page shows the costs of Tranche. Each part names the machine of the measurement. To measure again, run:
 
 \`\`\`sh
-make bench                          # all parts, about an hour; writes this page
-make bench ONLY=admission           # one part: admission, operator or soak
+make bench                          # all parts, about two hours; writes this page
+make bench ONLY=admission           # one part: admission, operator, analysis or soak
 make bench ONLY=soak SECONDS=3600   # an hour of releases
-make bench QUICK=1                  # a test of some minutes; writes to .cache/bench
+make bench QUICK=1                  # a test of a quarter of an hour; writes to .cache/bench
+
+# the operator on a real control plane: BIN is a program with the sub-commands etcd, kube-apiserver and kube-controller-manager
+make bench ONLY=operator BIN=/path/to/control-plane
+make bench ONLY=operator BIN=/path/to/control-plane SRC=/path/to/checkout    # and another checkout before, to compare
+make bench ONLY=operator BIN=/path/to/control-plane QUICK=1 PARTS=1,20       # parts: 1, 20, 100 (releases at once), enrol
 \`\`\`
 
 Use an idle Linux machine with at least two cores. Each part shows the load average before its run. Numbers of different machines are not

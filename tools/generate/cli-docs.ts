@@ -54,7 +54,9 @@ kubectl exec -n tranche-system deployment/tranche -- tranche list -A
 
 | command                                                          | ClusterRole that contains the permissions                                                      |
 | ---------------------------------------------------------------- | ---------------------------------------------------------------------------------------------- |
+| \`dashboard\` | \`view\`; for its buttons those of the commands below: [Dashboard](dashboard.md#permissions) |
 | \`list\`, \`status\`, \`plan\`, \`history\`                      | \`view\`                                                                                       |
+| \`analyze\`, \`lint --live\` | \`view\`, and \`list\` on MetricSources; also \`get\` on \`services/proxy\` in the namespace of Prometheus, or \`--address\` |
 | \`approve\`, \`jump\`, \`finish\`                                | \`view\` and \`tranche-approver\`; \`approve --message\` also creates an event                   |
 | \`pause\`, \`resume\`, \`undo\`, \`abort\`, \`restart\`, \`retry\`, \`init\` | \`edit\`                                                                                       |
 | \`takeover\`                                                     | \`edit\` and \`tranche-takeover\`; to delete BatchReleases, also \`list\`, \`patch\` and \`delete\` on them                                                              |

@@ -1,7 +1,9 @@
 // The plugin as one file: src/plugin.ts and all packages that it uses, for any Node 20 or newer.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
+import { loadAssets } from '../../src/cli/dashboard/assets.ts';
+import { generateValidators } from '../build/validators.ts';
 
 export interface Bundle {
   readonly text: string;
@@ -22,6 +24,7 @@ export async function bundlePlugin(root: string, version: string): Promise<Bundl
     // Errors are recognised by the names of their classes.
     keepNames: true,
     legalComments: 'none',
+    plugins: [standaloneValidators, embeddedPage],
     define: { TRANCHE_VERSION: JSON.stringify(version) },
     // cli.ts reads package.json only if the version is not defined.
     logOverride: { 'empty-import-meta': 'silent' },
@@ -35,8 +38,34 @@ export async function bundlePlugin(root: string, version: string): Promise<Bundl
   const folders = Object.keys(metafile.inputs).flatMap(
     (file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? [],
   );
-  return { text: outputFiles[0]!.text, packages: [...new Set(folders)].toSorted() };
+  // The page's library is in the text of `embeddedPage`.
+  const packages = [...new Set([...folders, 'node_modules/lit-html'])].toSorted();
+  if (packages.includes('node_modules/ajv')) throw new Error('the plugin contains ajv: see standaloneValidators');
+  return { text: outputFiles[0]!.text, packages };
 }
+
+/** As in other builds, the generated validators take the place of ajv. */
+const standaloneValidators: Plugin = {
+  name: 'standalone-validators',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]schema[\\/]validators\.ts$/ }, ({ path: file }) => ({
+      contents: generateValidators('./ajv-runtime.ts'),
+      loader: 'js',
+      resolveDir: path.dirname(file),
+    }));
+  },
+};
+
+/** The files of the dashboard's page, as texts: one file has no folder next to it. */
+const embeddedPage: Plugin = {
+  name: 'embedded-page',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]cli[\\/]dashboard[\\/]assets\.ts$/ }, () => ({
+      contents: `export const loadAssets = () => new Map(${JSON.stringify([...loadAssets()])});`,
+      loader: 'js',
+    }));
+  },
+};
 
 interface PackageJson {
   readonly name: string;

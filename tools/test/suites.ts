@@ -10,18 +10,23 @@ export interface Suite {
   readonly yields?: boolean;
 }
 
-const suite = (name: string): Suite => ({
+const suite = (name: string, script = name, ...args: readonly string[]): Suite => ({
   name,
-  npm: ['run', '--silent', `test:${name}`, '--', '--reporter', 'json-stream'],
+  npm: ['run', '--silent', `test:${script}`, '--', '--reporter', 'json-stream', ...args],
   tests: true,
 });
 const check = (name: string): Suite => ({ name, npm: ['run', '--silent', name], tests: false });
+
+/** The acceptance tests mostly wait, so they run as two suites at the same time, each on a cluster of its own. These files are the second one. */
+const KINDS = 'statefulset,daemonset,kruise,openkruise,takeover,policy';
 
 /** The longest first: tests of processes mostly wait. */
 export const SUITES: readonly Suite[] = [
   // Random histories of releases, on every core.
   { ...suite('property'), yields: true },
-  ...['e2e', 'unit', 'program', 'docs', 'chaos', 'sandbox'].map(suite),
+  suite('e2e', 'e2e', '--ignore', `test/e2e/{${KINDS}}.test.ts`),
+  suite('e2e-kinds', 'e2e', '--ignore', `test/e2e/{clients/**,!(${KINDS.replaceAll(',', '|')}).test.ts}`),
+  ...['unit', 'traffic', 'dashboard', 'program', 'docs', 'chaos', 'analysis', 'sandbox'].map((name) => suite(name)),
   ...['lint', 'typecheck', 'generated'].map(check),
 ];
 

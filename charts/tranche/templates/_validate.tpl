@@ -30,7 +30,7 @@
 {{- end -}}
 {{- range $arg := .operator.extraArgs -}}
 {{- $flag := regexFind "^--[a-z-]+" $arg -}}
-{{- if has $flag (list "--namespace" "--webhook-url" "--webhook-service" "--webhook-port" "--webhook-configuration" "--webhook-client-ca" "--webhook-client-names" "--tls-dir" "--tls-secret" "--inject-ca" "--watch-namespaces" "--lease" "--metrics-port" "--log-level" "--warnings" "--approve-verb") -}}
+{{- if has $flag (list "--namespace" "--webhook-url" "--webhook-service" "--webhook-port" "--webhook-configuration" "--webhook-client-ca" "--webhook-client-names" "--tls-dir" "--tls-secret" "--inject-ca" "--watch-namespaces" "--lease" "--metrics-port" "--log-level" "--warnings" "--approve-verb" "--gateway-api") -}}
 {{- fail (printf "operator.extraArgs: Invalid value: %q: the chart sets %s itself; use the value for it (values.yaml)" $arg $flag) -}}
 {{- end -}}
 {{- end -}}

@@ -132,6 +132,16 @@ const ROLES: Record<string, RoleRow> = {
 /** The rules for the controllers of kube-controller-manager. Each runs as a service account in kube-system. */
 const CONTROLLERS: Record<string, PolicyRule[]> = {
   'clusterrole-aggregation-controller': [rule('escalate get list patch update watch', RBAC, 'clusterroles')],
+  'daemon-set-controller': [
+    rule(READ, 'apps extensions', 'daemonsets'),
+    rule('update', 'apps extensions', 'daemonsets/status'),
+    rule('update', 'apps extensions', 'daemonsets/finalizers'),
+    rule('list watch', 'core', 'nodes'),
+    rule('create delete list patch watch', 'core', 'pods'),
+    rule('create', 'core', 'pods/binding'),
+    rule('create delete get list patch update watch', 'apps', 'controllerrevisions'),
+    EVENTS,
+  ],
   'deployment-controller': [
     rule('get list update watch', 'apps extensions', 'deployments'),
     rule('update', 'apps extensions', 'deployments/status'),
@@ -184,6 +194,11 @@ const CONTROLLERS: Record<string, PolicyRule[]> = {
     rule('delete get list watch', 'core', 'pods'),
     EVENTS,
   ],
+  'pod-garbage-collector': [
+    rule('delete list watch', 'core', 'pods'),
+    rule(READ, 'core', 'nodes'),
+    rule('patch', 'core', 'pods/status'),
+  ],
   'replicaset-controller': [
     rule('get list update watch', 'apps extensions', 'replicasets'),
     rule('update', 'apps extensions', 'replicasets/status'),
@@ -195,6 +210,18 @@ const CONTROLLERS: Record<string, PolicyRule[]> = {
   'service-account-controller': [
     rule('create get list watch', 'core', 'serviceaccounts'),
     rule(READ, 'core', 'namespaces'),
+    EVENTS,
+  ],
+  'statefulset-controller': [
+    rule('list watch', 'core', 'pods'),
+    rule(READ, 'apps', 'statefulsets'),
+    rule('update', 'apps', 'statefulsets/status'),
+    rule('update', 'apps', 'statefulsets/finalizers'),
+    rule('create delete get patch update', 'core', 'pods'),
+    rule('create delete get list patch update watch', 'apps', 'controllerrevisions'),
+    rule('create get list watch', 'core', 'persistentvolumeclaims'),
+    rule('delete update', 'core', 'persistentvolumeclaims'),
+    rule('update', 'core', 'pods/finalizers'),
     EVENTS,
   ],
 };

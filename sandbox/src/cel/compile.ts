@@ -6,7 +6,8 @@ import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { CelCompileError, CelRuntimeError, compileMessage, pointAt, runtimeMessage } from './errors.ts';
 import { registerAuthorizer } from './authorizer.ts';
 import { registerFunctions, resultToJson } from './functions.ts';
-import { registerMacros, resetRounds } from './macros.ts';
+import { resetCost } from './cost.ts';
+import { registerMacros } from './macros.ts';
 import { rewrite } from './rewrite.ts';
 import { toCel } from './values.ts';
 
@@ -108,7 +109,7 @@ const compileUncached = (expression: string, options: CompileOptions): Program =
     throw new CelCompileError(`must evaluate to ${wanted}${options.returns.length === 1 ? ` but got ${type}` : ''}`);
   }
   const run = (variables: Record<string, unknown>): unknown => {
-    resetRounds();
+    resetCost();
     try {
       return parsed(variables);
     } catch (error) {

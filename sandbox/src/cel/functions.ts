@@ -2,7 +2,9 @@
 import { isIP } from 'node:net';
 import { Optional, type Environment } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { goPattern } from '../core/pattern.ts';
+import { spendMatch } from './cost.ts';
 import { CelRuntimeError, internalName } from './errors.ts';
 import { formatString } from './format.ts';
 import { Quantity } from './quantity.ts';
@@ -71,36 +73,34 @@ const registerTypes = (env: Environment, define: Define): void => {
   );
 };
 
-const patterns = new Map<string, RE2JS>();
-/** RE2, as in Kubernetes: linear time, so no pattern can block the server. */
 const pattern = (source: string): RE2JS => {
-  let compiled = patterns.get(source);
-  if (!compiled) {
-    try {
-      compiled = RE2JS.compile(source);
-    } catch (error) {
-      throw new CelRuntimeError((error as Error).message);
-    }
-    if (patterns.size > 500) patterns.clear();
-    patterns.set(source, compiled);
+  try {
+    return goPattern(source);
+  } catch (error) {
+    throw new CelRuntimeError((error as Error).message);
   }
-  return compiled;
 };
 
+const matches = (text: string, source: string): boolean => {
+  spendMatch(text, source);
+  return pattern(source).test(text);
+};
+
+/** Each match costs what is left of the text: a pattern that looks far ahead for each short match takes quadratic time. */
 const findAll = (text: string, source: string, limit: number): string[] => {
   const matcher = pattern(source).matcher(text);
   const found: string[] = [];
-  while (found.length !== limit && matcher.find()) found.push(matcher.group() ?? '');
+  for (let from = 0; found.length !== limit; from = matcher.end()) {
+    spendMatch(text.slice(from), source);
+    if (!matcher.find()) break;
+    found.push(matcher.group() ?? '');
+  }
   return found;
 };
 
 const registerStrings = (define: Define): void => {
-  define(`string.${internalName('matches')}(string): bool`, (text: string, source: string) =>
-    pattern(source).matcher(text).find(),
-  );
-  define(`${internalName('matches')}(string, string): bool`, (text: string, source: string) =>
-    pattern(source).matcher(text).find(),
-  );
+  define(`string.${internalName('matches')}(string): bool`, matches);
+  define(`${internalName('matches')}(string, string): bool`, matches);
   define('string.find(string): string', (text: string, source: string) => findAll(text, source, 1)[0] ?? '');
   define('string.findAll(string): list<string>', (text: string, source: string) => findAll(text, source, -1));
   define('string.findAll(string, int): list<string>', (text: string, source: string, limit: bigint) =>

@@ -1,14 +1,8 @@
 // Macros that the library lacks: has() of any selection, optMap/optFlatMap, loops with two variables, and the iteration limit.
 import { Optional, type ASTNode, type Environment } from '@marcbachmann/cel-js';
+import { spend } from './cost.ts';
 import { CelRuntimeError, internalName } from './errors.ts';
 import type { Args, Call, Macro, Overlay } from './macro-hooks.ts';
-
-/** The maximum number of iterations of all loops in one evaluation. Kubernetes limits the cost in a similar way. */
-const MAX_ROUNDS = 200_000;
-let rounds = 0;
-export const resetRounds = (): void => {
-  rounds = 0;
-};
 
 export const registerMacros = (env: Environment): void => {
   const macro = <A extends Args>(signature: string, handler: (call: Call<A>) => Macro): void => {
@@ -18,7 +12,7 @@ export const registerMacros = (env: Environment): void => {
   macro(`${internalName('round')}(ast): dyn`, ({ args: [expression] }: Call<[ASTNode]>) => ({
     typeCheck: (checker, _self, scope) => checker.check(expression, scope),
     evaluate(evaluator, _self, scope) {
-      if (++rounds > MAX_ROUNDS) throw new CelRuntimeError('operation cancelled: actual cost limit exceeded');
+      spend();
       return evaluator.run(expression, scope);
     },
   }));

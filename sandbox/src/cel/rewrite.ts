@@ -37,7 +37,7 @@ const LOOPS = new Set(
   'all exists exists_one existsOne map filter transformList transformMap transformMapEntry'.split(' '),
 );
 const REPLACED_METHODS = new Set(['matches']);
-const REPLACED_FUNCTIONS = new Set(['has']);
+const REPLACED_FUNCTIONS = new Set(['has', 'matches']);
 
 export const rewrite = (expression: string): Rewritten => {
   const rewriter = new Rewriter(expression);

@@ -1,5 +1,5 @@
 // PodDisruptionBudgets: counts healthy and required Pods, and computes the allowed evictions.
-import type { KubeObject } from '../core/types.ts';
+import type { KubeObject, OwnerReference } from '../core/types.ts';
 import type { Cache, CacheEvent } from './framework/cache.ts';
 import {
   createController,
@@ -21,6 +21,7 @@ import {
   sameJson,
   selects,
   splitKey,
+  STATEFUL_SETS,
   timestamp,
   type Condition,
 } from './framework/meta.ts';
@@ -64,10 +65,12 @@ class DisruptionController {
     const nowMs = this.session.clock.now();
     const disruptedPods = this.stillDisrupted(budget, pods, nowMs);
     const healthy = pods.filter((pod) => isActive(pod) && isReady(pod) && !(pod.metadata.name in disruptedPods)).length;
-    const { expected, desired } = await this.wanted(budget, pods);
+    const wanted = await this.wanted(budget, pods);
+    if ('problem' in wanted) return this.fail(budget, wanted.problem);
+    const { expected, desired } = wanted;
     const allowed = expected > 0 ? Math.max(0, healthy - desired) : 0;
     const status = {
-      conditions: [this.condition(budget, allowed, nowMs)],
+      conditions: [this.condition(budget, allowed > 0 ? 'SufficientPods' : 'InsufficientPods', '', nowMs)],
       currentHealthy: healthy,
       desiredHealthy: desired,
       disruptionsAllowed: allowed,
@@ -90,14 +93,14 @@ class DisruptionController {
   }
 
   /** Percentages and maxUnavailable refer to the desired Pods of the controllers, an integer minAvailable to existing Pods. */
-  private async wanted(
-    budget: KubeObject,
-    pods: readonly KubeObject[],
-  ): Promise<{ expected: number; desired: number }> {
+  private async wanted(budget: KubeObject, pods: readonly KubeObject[]): Promise<Wanted> {
     const { minAvailable, maxUnavailable } = budget.spec as Record<string, number | string | undefined>;
     const resolve = (value: number | string, of: number): number =>
       typeof value === 'number' ? value : Math.ceil((parseInt(value, 10) * of) / 100);
     if (typeof minAvailable === 'number') return { expected: pods.length, desired: minAvailable };
+    if (pods.some((pod) => controllerOf(pod)?.kind === 'DaemonSet')) {
+      return { problem: 'daemonsets.apps does not implement the scale subresource' };
+    }
     const expected = await this.scaleOf(pods);
     if (minAvailable !== undefined) return { expected, desired: resolve(minAvailable, expected) };
     return { expected, desired: Math.max(0, expected - resolve(maxUnavailable ?? 0, expected)) };
@@ -108,16 +111,30 @@ class DisruptionController {
     const looked = new Set<string>();
     for (const pod of pods) {
       const owner = controllerOf(pod);
-      if (owner?.kind !== 'ReplicaSet' || looked.has(owner.uid)) continue;
+      if (!owner || looked.has(owner.uid)) continue;
       looked.add(owner.uid);
-      const replicaSet = await this.find(pathOf(REPLICA_SETS, pod.metadata.namespace, owner.name));
-      if (!replicaSet) continue;
-      const parent = controllerOf(replicaSet);
-      const top = parent && (await this.find(pathOf(DEPLOYMENTS, pod.metadata.namespace, parent.name)));
-      const scaled = top ?? replicaSet;
-      sizes.set(scaled.metadata.uid!, scaled.spec.replicas ?? 1);
+      const scaled = await this.scaledOf(owner, pod.metadata.namespace);
+      if (scaled) sizes.set(scaled.metadata.uid!, scaled.spec.replicas ?? 1);
     }
     return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  /** The object with the number of replicas. */
+  private async scaledOf({ kind, name }: OwnerReference, namespace?: string): Promise<KubeObject | undefined> {
+    if (kind === 'StatefulSet') return this.find(pathOf(STATEFUL_SETS, namespace, name));
+    const replicaSet = kind === 'ReplicaSet' ? await this.find(pathOf(REPLICA_SETS, namespace, name)) : undefined;
+    const parent = replicaSet && controllerOf(replicaSet);
+    return (parent && (await this.find(pathOf(DEPLOYMENTS, namespace, parent.name)))) ?? replicaSet;
+  }
+
+  /** Nothing may be evicted. */
+  private async fail(budget: KubeObject, problem: string): Promise<void> {
+    const message = `Failed to calculate the number of expected pods: ${problem}`;
+    this.session.events.record(budget, 'Warning', 'CalculateExpectedPodCountFailed', message);
+    const conditions = [this.condition(budget, 'SyncFailed', problem, this.session.clock.now())];
+    const status = { ...budget.status, disruptionsAllowed: 0, conditions };
+    if (sameJson(status, budget.status)) return;
+    await this.session.request('PUT', pathOfObject(BUDGETS, budget, 'status'), { body: { ...budget, status } });
   }
 
   private find(path: string): Promise<KubeObject | undefined> {
@@ -127,16 +144,19 @@ class DisruptionController {
     });
   }
 
-  private condition(budget: KubeObject, allowed: number, nowMs: number): Condition {
-    const status = allowed > 0 ? 'True' : 'False';
+  private condition(budget: KubeObject, reason: string, message: string, nowMs: number): Condition {
+    const status = reason === 'SufficientPods' ? 'True' : 'False';
     const before = findCondition(budget.status?.conditions, 'DisruptionAllowed');
+    const observedGeneration = reason === 'SyncFailed' ? budget.status?.observedGeneration : budget.metadata.generation;
     return {
       lastTransitionTime: before?.status === status ? before.lastTransitionTime! : timestamp(nowMs),
-      message: '',
-      ...({ observedGeneration: budget.metadata.generation } as object),
-      reason: allowed > 0 ? 'SufficientPods' : 'InsufficientPods',
+      message,
+      ...(observedGeneration === undefined ? {} : ({ observedGeneration } as object)),
+      reason,
       status,
       type: 'DisruptionAllowed',
     };
   }
 }
+
+type Wanted = { expected: number; desired: number } | { problem: string };

@@ -3,9 +3,11 @@ import type { Registry } from '../core/resources.ts';
 import type { Store } from '../core/store.ts';
 import type { Client, Clock, User } from '../core/types.ts';
 import { createAutoscaler } from './autoscale.ts';
+import { createDaemonSetController } from './daemonset/controller.ts';
 import { createDeploymentController } from './deployment/controller.ts';
 import { createDisruptionController } from './disruption.ts';
-import { createEndpointsController, createEndpointSliceController } from './endpoints.ts';
+import { createEndpointsController } from './endpoints/endpoints.ts';
+import { createEndpointSliceController } from './endpoints/slices.ts';
 import type { Controller, ControllerOptions, Range } from './framework/controller.ts';
 import { createGarbageCollector } from './garbage.ts';
 import {
@@ -18,8 +20,11 @@ import {
 } from './namespace.ts';
 import { createKubelet } from './node/kubelet.ts';
 import { createNodes } from './node/nodes.ts';
+import { createPodGarbageCollector } from './node/pod-garbage.ts';
 import { createScheduler } from './node/scheduler.ts';
 import { createReplicaSetController } from './replicaset/controller.ts';
+import { createStatefulSetController } from './statefulset/controller.ts';
+import type { Serving } from '../serving/index.ts';
 
 export type { Controller, Range } from './framework/controller.ts';
 
@@ -48,6 +53,8 @@ export interface ControllersOptions {
   caBundle?: string;
   /** Write Events, and report containers that are being created. Default true. */
   verbose?: boolean;
+  /** Serves the ports of Pods. Absent: nothing listens. In real time only. */
+  serving?: Serving | undefined;
   /** Called for errors that are retried, except conflicts. */
   onError?: ((controller: string, key: string, error: unknown) => void) | undefined;
 }
@@ -64,7 +71,10 @@ export type ControllerName =
   | 'endpoints'
   | 'endpointSlices'
   | 'disruption'
-  | 'autoscaler';
+  | 'autoscaler'
+  | 'statefulset'
+  | 'daemonset'
+  | 'podGarbage';
 
 export class Controllers {
   readonly byName: Readonly<Record<ControllerName, Controller>>;
@@ -91,6 +101,7 @@ export class Controllers {
         stopMs: options.stopMs ?? 100,
         jitter: options.jitter ?? [1, 1],
         reportCreating: options.verbose ?? true,
+        serving: options.serving,
       }),
       garbage: createGarbageCollector({ ...as(serviceAccount('generic-garbage-collector')), store, registry }),
       namespace: createNamespaceController({ ...as(serviceAccount('namespace-controller')), store, registry }),
@@ -110,6 +121,9 @@ export class Controllers {
       endpointSlices: createEndpointSliceController(as(serviceAccount('endpointslice-controller'))),
       disruption: createDisruptionController(as(serviceAccount('disruption-controller'))),
       autoscaler: createAutoscaler({ ...as(serviceAccount('horizontal-pod-autoscaler')), registry }),
+      podGarbage: createPodGarbageCollector(as(serviceAccount('pod-garbage-collector'))),
+      daemonset: createDaemonSetController(as(serviceAccount('daemon-set-controller'))),
+      statefulset: createStatefulSetController(as(serviceAccount('statefulset-controller'))),
     };
   }
 

@@ -76,6 +76,8 @@ export async function createObject(
       if (!request.attributes.name) request.attributes.name = metadata.name;
       await m.admission.validate(request);
     }
+    // Defaults of the status: a real server sets them when it reads the object from its storage.
+    if (type.custom && type.status) type.default?.(object);
     const stored = await toStored(type, object);
     const collection = collectionOf(type);
     if (options.dryRun) {

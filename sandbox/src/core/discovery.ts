@@ -120,7 +120,7 @@ function resourceList(group: string, version: string, types: ResourceType[]): ob
         verbs: type.custom ? CUSTOM_VERBS : type.verbs,
         ...(type.shortNames.length ? { shortNames: type.shortNames } : {}),
         ...(type.categories.length ? { categories: type.categories } : {}),
-        ...(type.virtual ? {} : { storageVersionHash: storageHash(type) }),
+        ...(type.virtual || type.computed ? {} : { storageVersionHash: storageHash(type) }),
       },
       ...subresources(type).map((each) => ({
         name: `${type.plural}/${each.name}`,

@@ -3,12 +3,13 @@ import { badRequest, conflict, internal, notFound, tooManyRequests } from './err
 import { collectionOf } from './resources.ts';
 import { groupResource, isBytes, type Call, type Machinery, type Result } from './call.ts';
 import { labelSelectorOf, matchesLabels } from './select.ts';
-import { removeObject } from './remove.ts';
+import { checkPreconditions, removeObject, type DeleteOptions } from './remove.ts';
 import { readOptions } from './options.ts';
 import { timestamp } from './names.ts';
 import type { KubeObject } from './types.ts';
 
 const PODS = '/pods';
+const DISRUPTED = 'DisruptionTarget';
 const BUDGETS = 'policy/poddisruptionbudgets';
 
 const success = (code = 201): Result => ({
@@ -83,9 +84,7 @@ export async function evict(m: Machinery, call: Call): Promise<Result> {
   const eviction = readObject(call);
   const name = eviction.metadata?.name;
   if (name && name !== call.info.name) throw badRequest('name in URL does not match name in Eviction object');
-  const options = { ...(eviction.deleteOptions ?? {}) };
-  delete options.kind;
-  delete options.apiVersion;
+  const { kind: _, apiVersion: __, ...options } = (eviction.deleteOptions ?? {}) as DeleteOptions & Partial<KubeObject>;
   const dryRun = call.query.getAll('dryRun');
   if (dryRun.length) options.dryRun = dryRun;
   const pod = livePod(m, call);
@@ -94,8 +93,33 @@ export async function evict(m: Machinery, call: Call): Promise<Result> {
     pod.status?.phase === 'Pending' ||
     pod.metadata.deletionTimestamp !== undefined;
   if (!unprotected) spend(m, pod, Boolean(options.dryRun?.length));
-  await removeObject(m, { ...call, info: { ...call.info, verb: 'delete', subresource: '' } }, options);
+  const marked = markDisrupted(m, call, options);
+  await removeObject(m, { ...call, info: { ...call.info, verb: 'delete', subresource: '' } }, marked);
   return success();
+}
+
+/** Writes the reason into the Pod before it is deleted. With a precondition, the deletion then requires the Pod with the reason. */
+function markDisrupted(m: Machinery, call: Call, options: DeleteOptions): DeleteOptions {
+  for (;;) {
+    const pod = livePod(m, call);
+    const { preconditions } = options;
+    checkPreconditions(call.type, pod, options);
+    if (options.dryRun?.length) return options;
+    const others = ((pod.status?.conditions ?? []) as { type: string }[]).filter(({ type }) => type !== DISRUPTED);
+    const condition = {
+      type: DISRUPTED,
+      status: 'True',
+      lastProbeTime: null,
+      lastTransitionTime: timestamp(m.clock.now()),
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+    };
+    const next: KubeObject = { ...pod, status: { ...pod.status, conditions: [...others, condition] } };
+    const saved = m.store.commit(PODS, pod, next);
+    if (!saved) continue;
+    if (preconditions?.resourceVersion === undefined) return options;
+    return { ...options, preconditions: { ...preconditions, resourceVersion: saved.metadata.resourceVersion! } };
+  }
 }
 
 function spend(m: Machinery, pod: KubeObject, dryRun: boolean): void {

@@ -4,10 +4,11 @@ import { checkListOptions, NO_FILTER, passes, readFilter, readRevision } from '.
 import { apiVersionOf, collectionOf } from './resources.ts';
 import { integerOf } from './options.ts';
 import { fromStored, groupResource, type Call, type Machinery, type Result } from './call.ts';
-import { ApiError, type KubeObject } from './types.ts';
+import { ApiError, type KubeObject, type ResourceType } from './types.ts';
 
 export async function get(m: Machinery, call: Call): Promise<Result> {
   const { type, info } = call;
+  if (type.computed) return getComputed(type, info.namespace, info.name);
   const stored = m.store.get(collectionOf(type), type.namespaced ? info.namespace : '', info.name);
   checkNotTooNew(m, readRevision(call, info.name));
   if (!stored) throw notFound(groupResource(type), info.name);
@@ -15,6 +16,13 @@ export async function get(m: Machinery, call: Call): Promise<Result> {
     return { kind: 'object', code: 200, object: stored, type };
   }
   return { kind: 'object', code: 200, object: (await fromStored(type, [stored]))[0]!, type };
+}
+
+function getComputed(type: ResourceType, namespace: string, name: string): Result {
+  const object = type.computed!(namespace).find(({ metadata }) => metadata.name === name);
+  // As metrics-server names it.
+  if (!object) throw notFound({ group: type.group, resource: type.kind.toLowerCase() }, `${namespace}/${name}`);
+  return { kind: 'object', code: 200, object, type };
 }
 
 function checkNotTooNew(m: Machinery, revision: number | undefined): void {
@@ -78,6 +86,10 @@ export async function list(m: Machinery, call: Call): Promise<Result & { kind: '
   const namespace = type.namespaced && info.namespace ? info.namespace : undefined;
   checkListOptions(call);
   const filter = readFilter(call);
+  if (type.computed) {
+    const items = type.computed(namespace).filter((object) => passes(filter, object));
+    return { kind: 'list', items, type, metadata: {} };
+  }
   const token = query.size ? query.get('continue') : null;
   const asked = readRevision(call);
   // Lists from the cache (resourceVersion=0) are not paged.

@@ -10,7 +10,7 @@ import { timestamp } from './names.ts';
 import { clone, same } from './objects.ts';
 import type { KubeObject, ResourceType } from './types.ts';
 
-interface DeleteOptions {
+export interface DeleteOptions {
   gracePeriodSeconds?: number;
   propagationPolicy?: string;
   orphanDependents?: boolean;
@@ -124,7 +124,12 @@ export function removeNow(m: Machinery, type: ResourceType, stored: KubeObject, 
   m.store.remove(collectionOf(type), stored, last);
 }
 
-function checkPreconditions(type: ResourceType, { metadata }: KubeObject, { preconditions }: DeleteOptions): void {
+/** Throws a conflict. */
+export function checkPreconditions(
+  type: ResourceType,
+  { metadata }: KubeObject,
+  { preconditions }: DeleteOptions,
+): void {
   const about = { group: type.group, resource: type.kind };
   if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
     throw conflict(

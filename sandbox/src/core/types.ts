@@ -179,6 +179,7 @@ export interface ResourceType {
   garbageCollected?: boolean;
   /** Changes of annotations increase the generation (Deployments). */
   annotationsBumpGeneration?: boolean;
+  labelsBumpGeneration?: boolean;
   /** Extra rules for writes to /status. Receives a mutable copy. */
   prepareStatus?(object: KubeObject, old: KubeObject): void;
   validateStatus?(object: KubeObject, old: KubeObject): FieldError[];
@@ -188,6 +189,8 @@ export interface ResourceType {
   warnings?(object: KubeObject): string[];
   /** A warning for each response. */
   deprecationWarning?: string;
+  /** Supports only get and list. The objects are computed for each request, and nothing is stored (metrics.k8s.io). */
+  computed?(namespace: string | undefined): readonly KubeObject[];
   /** Supports only create. The answer is computed and nothing is stored (reviews). */
   virtual?: boolean;
 }

@@ -253,7 +253,10 @@ function specChanged(type: Call['type'], next: KubeObject, old: KubeObject): boo
     if (key === 'metadata' || key === 'apiVersion' || key === 'kind' || (key === 'status' && type.status)) continue;
     if (next[key] !== old[key] && !same(next[key], old[key])) return true;
   }
+  const moved = (field: 'annotations' | 'labels'): boolean =>
+    !same(next.metadata[field] ?? {}, old.metadata[field] ?? {});
   return (
-    type.annotationsBumpGeneration === true && !same(next.metadata.annotations ?? {}, old.metadata.annotations ?? {})
+    (type.annotationsBumpGeneration === true && moved('annotations')) ||
+    (type.labelsBumpGeneration === true && moved('labels'))
   );
 }

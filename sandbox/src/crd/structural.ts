@@ -2,7 +2,7 @@
 import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
 import { deepEqual } from '../patch/values.ts';
-import { goPattern } from './pattern.ts';
+import { goPattern } from '../core/pattern.ts';
 
 type Level = 'root' | 'item' | 'field';
 

@@ -3,7 +3,7 @@ import { field } from '../core/errors.ts';
 import type { FieldError, Schema } from '../core/types.ts';
 import { deepEqual, isObject } from '../patch/values.ts';
 import { formatOf } from './formats.ts';
-import { goPattern } from './pattern.ts';
+import { goPattern } from '../core/pattern.ts';
 
 interface Problem {
   error: FieldError;

@@ -14,6 +14,10 @@ export const named = (path: string, value: string, check: NameCheck): FieldError
 export const notNegative = (path: string, value: unknown): FieldError[] =>
   typeof value === 'number' && value < 0 ? [field.invalid(path, value, NOT_NEGATIVE)] : [];
 
+/** A counter of collisions only grows. */
+export const notLess = (path: string, value: number | undefined, old: number | undefined): FieldError[] =>
+  old !== undefined && (value ?? 0) < old ? [field.invalid(path, value ?? 0, 'cannot be decremented')] : [];
+
 export const oneOf = (path: string, value: unknown, allowed: readonly string[]): FieldError[] =>
   allowed.includes(value as string) ? [] : [field.notSupported(path, value ?? '', allowed)];
 
@@ -39,7 +43,7 @@ export const notMoreThan100Percent = (path: string, value: unknown): FieldError[
     : [];
 
 export const isZero = (value: unknown): boolean =>
-  typeof value === 'string' ? /^[0-9]+%$/.test(value) && parseInt(value, 10) === 0 : !value;
+  typeof value === 'string' ? !Number(value.replace(/^([0-9]+)%$/, '$1')) : !value;
 
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
 

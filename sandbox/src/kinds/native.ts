@@ -162,13 +162,17 @@ export interface DeploymentStrategy {
 
 export interface StatefulSetStrategy {
   type?: string;
-  rollingUpdate?: { partition?: number };
+  rollingUpdate?: { partition?: number; maxUnavailable?: number | string };
 }
 
 /** The common fields of the workload specs in apps/v1. */
 export interface WorkloadSpec {
   selector?: LabelSelector;
   template?: PodTemplate;
+}
+
+export interface StatefulSetSpec extends WorkloadSpec {
+  volumeClaimTemplates?: (Claim & { metadata: { name: string } })[];
 }
 
 export interface JobSpec extends WorkloadSpec {
@@ -233,6 +237,8 @@ interface MetricValue {
 }
 
 export interface ClaimSpec {
+  accessModes?: string[];
+  resources?: Resources;
   volumeMode?: string;
 }
 
@@ -240,7 +246,7 @@ export interface Claim {
   apiVersion?: string;
   kind?: string;
   spec?: ClaimSpec;
-  status?: object;
+  status?: { phase?: string };
 }
 
 export interface IngressRule {

@@ -223,6 +223,7 @@ export function otherTypes(): ResourceType[] {
     }),
     resource('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices', {
       generation: true,
+      labelsBumpGeneration: true,
       columns: endpointSliceColumns,
       default(slice) {
         for (const port of slice.ports ?? []) fill(port, { name: '', protocol: 'TCP' });

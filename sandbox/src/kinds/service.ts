@@ -35,6 +35,9 @@ function defaultService(service: KubeObject): void {
 
 /** Removes fields that only the previous type needs, unless the request sets them. */
 function dropOutlived(spec: ServiceSpec, old: ServiceSpec): void {
+  if (spec.type === 'ExternalName' && old.type !== 'ExternalName')
+    for (const field of ['internalTrafficPolicy', 'ipFamilies', 'ipFamilyPolicy'] as const)
+      if (same(spec[field], old[field])) delete spec[field];
   if (usesNodePorts(spec) || !usesNodePorts(old)) return;
   if (spec.externalTrafficPolicy === old.externalTrafficPolicy) delete spec.externalTrafficPolicy;
   if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts) {

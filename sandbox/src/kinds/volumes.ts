@@ -4,7 +4,7 @@ import { resource } from '../core/resources.ts';
 import { same } from '../core/objects.ts';
 import { AGE, column, columns, doc, wide } from './column.ts';
 import type { FieldError, KubeObject, ResourceType } from '../core/types.ts';
-import type { Claim } from './native.ts';
+import type { Claim, ClaimSpec } from './native.ts';
 
 const CLAIM = 'core.v1.PersistentVolumeClaim';
 const MODES: Record<string, string> = {
@@ -17,16 +17,22 @@ const MODES: Record<string, string> = {
 /** Defaults of a claim, also within a StatefulSet. */
 export function defaultClaim(claim: Claim): void {
   if (claim.spec && claim.spec.volumeMode === undefined) claim.spec.volumeMode = 'Filesystem';
-  claim.status = { phase: 'Pending', ...claim.status };
+  if (!claim.status?.phase) claim.status = { phase: 'Pending', ...claim.status };
+}
+
+/** Also within a StatefulSet. */
+export function checkClaimSpec(path: string, { accessModes = [], resources }: ClaimSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!accessModes.length) errors.push(field.required(`${path}.accessModes`, 'at least 1 access mode is required'));
+  for (const [i, mode] of accessModes.entries()) {
+    if (!MODES[mode]) errors.push(field.notSupported(`${path}.accessModes[${i}]`, mode, Object.keys(MODES).sort()));
+  }
+  if (resources?.requests?.storage === undefined) errors.push(field.required(`${path}.resources[storage]`));
+  return errors;
 }
 
 function validateClaim({ spec = {} }: KubeObject, old: KubeObject | undefined): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!spec.accessModes?.length) errors.push(field.required('spec.accessModes', 'at least 1 access mode is required'));
-  for (const [i, mode] of ((spec.accessModes ?? []) as string[]).entries()) {
-    if (!MODES[mode]) errors.push(field.notSupported(`spec.accessModes[${i}]`, mode, Object.keys(MODES).sort()));
-  }
-  if (spec.resources?.requests?.storage === undefined) errors.push(field.required('spec.resources[storage]'));
+  const errors = checkClaimSpec('spec', spec);
   if (old && old.spec.volumeName && !same({ ...spec, resources: 0 }, { ...old.spec, resources: 0 })) {
     errors.push(
       field.forbidden(

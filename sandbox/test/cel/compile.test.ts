@@ -56,6 +56,7 @@ const gives: [expression: string, value: unknown][] = [
   ['false && object.none == 1', false],
   // Strings and regular expressions (RE2).
   ['"app-17".matches("^[a-z]+-\\\\d+$")', true],
+  ['matches("app-17", "p-\\\\d") && !matches(object.metadata.name, "^p")', true],
   ['"abc 123 45".find("[0-9]+")', '123'],
   ['"abc 123 45".findAll("[0-9]+")', ['123', '45']],
   ['"a,b".split(",").join("/")', 'a/b'],
@@ -151,6 +152,19 @@ describe('CEL expressions', () => {
 
   it('matches a pattern that makes a backtracking engine hang', () => {
     assert.equal(evaluate(`"${'a'.repeat(60)}!".matches("^(a+)+$")`), false);
+  });
+
+  it('stops an expression that searches long texts', () => {
+    const text = 'a'.repeat(20_000);
+    for (const [expression, list] of [
+      ['self.all(t, !matches(t, "^(a+)+$b"))', Array.from({ length: 3000 }, () => text)],
+      ['self[0].findAll("[a-z]*x|a").size() > 0', [text]],
+    ] as const)
+      assert.throws(() => compile(expression, { variables: ['self'] }).evaluate({ self: list }), {
+        message: 'operation cancelled: actual cost limit exceeded',
+      });
+    assert.deepEqual(evaluate('"a-b-c".findAll("[a-z]", 2)'), ['a', 'b']);
+    assert.deepEqual(evaluate('"a-b".findAll("[x]*")'), ['', '', '', '']);
   });
 
   it('refuses an expression nested too deeply', () => {

@@ -8,6 +8,7 @@ const changed: [expression: string, text: string][] = [
   ['has(a.b)', 'cel_has(a.b)'],
   ['has (a.b)', 'cel_has (a.b)'],
   ['a.matches("x")', 'a.cel_matches("x")'],
+  ['!matches(a, "x")', '!cel_matches(a, "x")'],
   ['l.all(x, x > 0)', 'l.all(x,cel_round( x > 0))'],
   ['l.map(x, f(x, 1), x)', 'l.map(x, f(x, 1),cel_round( x))'],
   ['[a, ?b]', 'cel_list([cel_item(a),cel_optionalItem( b)])'],

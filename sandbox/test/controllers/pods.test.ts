@@ -119,12 +119,12 @@ describe('replicaset controller: expectations', () => {
     const clock = new VirtualClock(1);
     const expectations = new Expectations(clock);
     assert.ok(expectations.satisfied('a'));
-    expectations.expectCreations('a', 2);
+    expectations.expect('a', 2, []);
     expectations.creationObserved('a');
     assert.ok(!expectations.satisfied('a'));
     expectations.creationObserved('a');
     assert.ok(expectations.satisfied('a'));
-    expectations.expectDeletions('a', ['x', 'y']);
+    expectations.expect('a', 0, ['x', 'y']);
     expectations.deletionObserved('a', 'x');
     expectations.deletionObserved('a', 'x');
     assert.ok(!expectations.satisfied('a'));

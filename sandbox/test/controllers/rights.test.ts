@@ -4,7 +4,7 @@ import { describe, it } from 'mocha';
 import { bootstrapObjects } from '../../src/auth/index.ts';
 import { ADMIN } from '../../src/cluster.ts';
 import { VirtualCluster } from '../../src/virtual.ts';
-import { aDeployment, imagePatch } from './support.ts';
+import { aDeployment, imagePatch, template } from './support.ts';
 
 const CORE = '/api/v1/namespaces';
 
@@ -39,7 +39,30 @@ describe('the controllers’ rights', () => {
       metadata: { name: 'web', annotations: { 'sandbox.tranche.dev/desired-replicas': '4' } },
       spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 8 },
     });
+    const claim = {
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    };
+    for (const kind of ['StatefulSet', 'DaemonSet']) {
+      await create(`/apis/apps/v1/namespaces/shop/${kind.toLowerCase()}s`, {
+        apiVersion: 'apps/v1',
+        kind,
+        metadata: { name: 'set' },
+        spec: {
+          revisionHistoryLimit: 0,
+          selector: { matchLabels: { app: kind } },
+          template: template('web:1', { app: kind }),
+          ...(kind === 'StatefulSet' ? { volumeClaimTemplates: [claim] } : {}),
+        },
+      });
+    }
     await cluster.run(20_000);
+    for (const plural of ['statefulsets', 'daemonsets']) {
+      await admin.request('PATCH', `/apis/apps/v1/namespaces/shop/${plural}/set`, {
+        type: 'application/strategic-merge-patch+json',
+        body: { spec: imagePatch('web:2') },
+      });
+    }
     await cluster.patchDeployment('web', { spec: imagePatch('web:2') }, undefined, 'shop');
     await cluster.run(20_000);
     const { status } = cluster.deployment('web', 'shop')!;
@@ -47,6 +70,17 @@ describe('the controllers’ rights', () => {
     assert.equal(cluster.cluster.store.list('/endpoints', 'shop')[0]?.subsets[0].addresses.length, 4);
     assert.equal(cluster.cluster.store.list('discovery.k8s.io/endpointslices', 'shop')[0]?.endpoints.length, 4);
     assert.equal(cluster.cluster.store.list('/configmaps', 'shop')[0]?.metadata.name, 'kube-root-ca.crt');
+    const { updatedReplicas } = cluster.cluster.store.get('apps/statefulsets', 'shop', 'set')!.status;
+    const { numberAvailable, updatedNumberScheduled } = cluster.cluster.store.get(
+      'apps/daemonsets',
+      'shop',
+      'set',
+    )!.status;
+    assert.deepEqual([updatedReplicas, numberAvailable, updatedNumberScheduled], [1, 2, 2]);
+    assert.equal(cluster.cluster.store.list('apps/controllerrevisions', 'shop').length, 2);
+    await admin.request('DELETE', '/api/v1/nodes/n1');
+    await cluster.run(60_000);
+    assert.ok(cluster.pods('shop').every(({ spec }) => spec.nodeName === 'n0'));
     await admin.request('DELETE', `${CORE}/shop`);
     await cluster.run(20_000);
     assert.equal(cluster.cluster.store.get('/namespaces', '', 'shop'), undefined);

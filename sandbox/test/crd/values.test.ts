@@ -61,6 +61,12 @@ describe('a custom resource', () => {
       [`Invalid value: "A": spec.f in body should match '^[a-z]+$'`],
     ],
     [
+      'a string that makes a backtracking engine hang',
+      { type: 'string', pattern: '^(a+)+$' },
+      `${'a'.repeat(60)}!`,
+      [`Invalid value: "${'a'.repeat(60)}!": spec.f in body should match '^(a+)+$'`],
+    ],
+    [
       'too few items',
       { type: 'array', minItems: 1, items: { type: 'string' } },
       [],

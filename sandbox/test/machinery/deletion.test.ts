@@ -169,6 +169,30 @@ describe('An eviction', () => {
     assert.ok((await api.get(`${PODS}/a`)).body.metadata.deletionTimestamp);
   });
 
+  it('writes its reason into the Pod, and requires the Pod of its preconditions before that', async () => {
+    const api = new TestCluster();
+    await running(api, 'a');
+    const { resourceVersion } = (await api.get(`${PODS}/a`)).body.metadata;
+    const evictAt = (version: string): ReturnType<TestCluster['post']> =>
+      api.post(`${PODS}/a/eviction`, {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name: 'a' },
+        deleteOptions: { preconditions: { resourceVersion: version } },
+      });
+    const reason = async (): Promise<string | undefined> =>
+      (await api.get(`${PODS}/a`)).body.status.conditions.find(
+        ({ type }: { type: string }) => type === 'DisruptionTarget',
+      )?.reason;
+    const refused = await evictAt('1');
+    assert.equal(refused.status, 409);
+    assert.match(refused.body.message, /the ResourceVersion in the precondition \(1\) does not match/);
+    assert.equal(await reason(), undefined);
+    assert.equal((await evictAt(resourceVersion ?? '')).status, 201);
+    assert.equal(await reason(), 'EvictionByEvictionAPI');
+    assert.ok((await api.get(`${PODS}/a`)).body.metadata.deletionTimestamp);
+  });
+
   it('uses the budget, and is refused if the budget is exhausted', async () => {
     const api = new TestCluster();
     await running(api, 'a', { app: 'web' });

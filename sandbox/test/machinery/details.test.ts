@@ -37,7 +37,7 @@ const refusals: [what: string, path: string, body: object, message: string][] = 
       metadata: { name: 'a' },
       spec: { selector, template, podManagementPolicy: 'X', updateStrategy: { type: 'OnDelete', rollingUpdate: {} } },
     },
-    `StatefulSet.apps "a" is invalid: [spec.podManagementPolicy: Invalid value: "X": must be 'OrderedReady' or 'Parallel', spec.updateStrategy.rollingUpdate: Invalid value: {}: only allowed for updateStrategy 'RollingUpdate']`,
+    `StatefulSet.apps "a" is invalid: [spec.podManagementPolicy: Invalid value: "X": must be 'OrderedReady' or 'Parallel', spec.updateStrategy.rollingUpdate: Invalid value: {"Partition":0,"MaxUnavailable":null}: only allowed for updateStrategy 'RollingUpdate']`,
   ],
   [
     'a DaemonSet that could not move',
@@ -250,7 +250,8 @@ describe('Stored as the API server stores it', () => {
   });
 
   it('a StatefulSet has kind and apiVersion in its claims', async () => {
-    const claim = { metadata: { name: 'v' }, spec: { accessModes: ['ReadWriteOnce'] } };
+    const resources = { requests: { storage: '1Gi' } };
+    const claim = { metadata: { name: 'v' }, spec: { accessModes: ['ReadWriteOnce'], resources } };
     const { body } = await new TestCluster().post(`${APPS}/statefulsets`, {
       metadata: { name: 'a' },
       spec: { selector, template, serviceName: 's', volumeClaimTemplates: [claim] },

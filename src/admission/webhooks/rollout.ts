@@ -2,7 +2,7 @@
 import { convertRollout } from '../../api/convert.ts';
 import type { Json } from '../../api/json.ts';
 import { GROUP } from '../../api/keys.ts';
-import type { Deployment, Rollout } from '../../api/types.ts';
+import type { Rollout, Workload } from '../../api/types.ts';
 import {
   admitRollout,
   concernsRollout,
@@ -12,6 +12,7 @@ import {
 } from '../../engine/admit/rollout.ts';
 import { admitStatus, concernsStatus, mendStatus } from '../../engine/admit/rollout-status.ts';
 import { restoreDropped } from '../../engine/validate/status.ts';
+import { kindOf } from '../../engine/workload/registry.ts';
 import { sha256 } from '../../kube/digest.ts';
 import { checkRollout } from '../../schema/rollout.ts';
 import { answerOf, decide } from '../decide.ts';
@@ -43,6 +44,7 @@ function reviewRollout(
   const old = request.operation === 'CREATE' ? undefined : read(request, 'oldObject');
   const next = request.operation === 'DELETE' ? undefined : read(request, 'object');
   const ref = next?.rollout?.spec.workloadRef;
+  const kind = ref && kindOf(ref);
   const facts = {
     ...head,
     phase,
@@ -50,10 +52,12 @@ function reviewRollout(
     old,
     next,
     deployments: {
-      old: old?.rollout && deploymentOf(old.rollout, namespace, deps),
-      next: ref?.kind === 'Deployment' ? deps.deploymentFor(namespace, ref.name) : undefined,
+      old: old?.rollout && workloadOf(old.rollout, namespace, deps),
+      next: next?.rollout && workloadOf(next.rollout, namespace, deps),
     },
-    other: ref && deps.rolloutFor(namespace, ref.kind, ref.name),
+    other: kind && ref && deps.rolloutFor(namespace, kind, ref.name),
+    routers: (next?.rollout && deps.routersOf?.(next.rollout)) ?? [],
+    gatewayApi: deps.gatewayApi,
     unreached: deps.unreached?.(namespace),
     texts: () => textsOf(request),
     sha256,
@@ -81,24 +85,26 @@ function validateStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer 
 function statusFacts(request: AdmissionRequest, deps: AdmissionDeps, object: Json) {
   const old = asRollout(asObject(request, 'oldObject'), 'oldObject');
   const next = asRollout(object, 'object');
-  const deployment = deploymentOf(old, request.namespace ?? '', deps);
+  const deployment = workloadOf(old, request.namespace ?? '', deps);
   return { ...factsOf(request, deps), old, next, deployment, sha256 };
 }
 
 function asRollout(json: Json, where: string): Rollout {
-  const { rollout } = checkRollout(toStored(json), 'v1beta1');
+  const { rollout } = checkRollout(toStored(json));
   if (rollout === undefined) throw new BadRequest(`request.${where}: must be a Rollout`);
   return rollout;
 }
 
 function read(request: AdmissionRequest, where: 'object' | 'oldObject'): WrittenRollout {
   const json = toStored(asObject(request, where));
-  const { rollout, violations: shape } = checkRollout(json, 'v1beta1');
+  const { rollout, violations: shape } = checkRollout(json);
   return { json, rollout, shape };
 }
 
-const deploymentOf = (rollout: Rollout, namespace: string, deps: AdmissionDeps): Deployment | undefined =>
-  deps.deploymentFor(namespace, rollout.spec.workloadRef.name);
+function workloadOf({ spec }: Rollout, namespace: string, deps: AdmissionDeps): Workload | undefined {
+  const kind = kindOf(spec.workloadRef);
+  return kind && deps.workloadFor(kind, namespace, spec.workloadRef.name);
+}
 
 const toStored = (object: Json): Json => convertRollout(object, GROUP, versionOf(object), 'v1beta1');
 

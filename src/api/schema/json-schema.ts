@@ -9,7 +9,7 @@ export interface CelRule {
 
 export interface JsonSchema {
   readonly description?: string;
-  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   readonly format?: 'int32' | 'int64' | 'date-time';
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -23,6 +23,7 @@ export interface JsonSchema {
   readonly pattern?: string;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly maxProperties?: number;
   readonly anyOf?: readonly JsonSchema[];
   readonly 'x-kubernetes-int-or-string'?: true;
   readonly 'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
@@ -51,6 +52,11 @@ export const int32 = (description: string, extra: Extra = {}): JsonSchema => ({
   format: 'int32',
   ...extra,
 });
+export const number = (description: string, extra: Extra = {}): JsonSchema => ({
+  description,
+  type: 'number',
+  ...extra,
+});
 export const int64 = (description: string): JsonSchema => ({ description, type: 'integer', format: 'int64' });
 export const time = (description: string): JsonSchema => ({ description, type: 'string', format: 'date-time' });
 /** An integer is a number of Pods, a string is a percentage. Kubernetes requires this exact `anyOf`, so `extra` has the limits. */
@@ -76,3 +82,23 @@ export const stringMap = (description: string): JsonSchema => ({
   type: 'object',
   additionalProperties: { type: 'string' },
 });
+
+export const labelSelector = (what: string): JsonSchema =>
+  object(`Label selector for ${what}. Empty selects all.`, {
+    matchLabels: stringMap('Labels that the object must have.'),
+    matchExpressions: list(
+      'Conditions that must all be true.',
+      object(
+        'A condition on one label.',
+        {
+          key: text('Key of the label.', { minLength: 1, maxLength: 317 }),
+          operator: text('Relation of the label to the values.', {
+            enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+          }),
+          values: list('Values for In and NotIn.', { type: 'string' }, { maxItems: 100 }),
+        },
+        { required: ['key', 'operator'] },
+      ),
+      { maxItems: 50 },
+    ),
+  });

@@ -5,9 +5,9 @@ import {
   int32,
   int64,
   intOrString,
+  labelSelector,
   list,
   object,
-  stringMap,
   text,
   time,
   type JsonSchema,
@@ -17,26 +17,6 @@ const MAX_WINDOWS = 50;
 const SHARE = '^([1-9][0-9]?|100)%$';
 /** A year and a day. */
 const MAX_SECONDS = 31_622_400;
-
-const selector = (what: string): JsonSchema =>
-  object(`Label selector for ${what}. Empty selects all.`, {
-    matchLabels: stringMap('Labels that the object must have.'),
-    matchExpressions: list(
-      'Conditions that must all be true.',
-      object(
-        'A condition on one label.',
-        {
-          key: text('Key of the label.', { minLength: 1, maxLength: 317 }),
-          operator: text('Relation of the label to the values.', {
-            enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
-          }),
-          values: list('Values for In and NotIn.', { type: 'string' }, { maxItems: 100 }),
-        },
-        { required: ['key', 'operator'] },
-      ),
-      { maxItems: 50 },
-    ),
-  });
 
 const names = (what: string): JsonSchema =>
   list(what, { type: 'string', minLength: 1, maxLength: 253 }, { maxItems: 100 });
@@ -66,10 +46,10 @@ const share = (description: string): JsonSchema => intOrString(description, { mi
 
 const spec = object('Rules for releases.', {
   match: object(
-    "The Deployments that the policy applies to. Empty selects all, except in kube-system and in Tranche's own namespace.",
+    "The workloads that the policy applies to, such as Deployments and StatefulSets. Empty selects all, except in kube-system and in Tranche's own namespace.",
     {
-      namespaceSelector: selector('namespaces'),
-      workloadSelector: selector('Deployments'),
+      namespaceSelector: labelSelector('namespaces'),
+      workloadSelector: labelSelector('workloads'),
     },
   ),
   enforcement: text(
@@ -109,6 +89,29 @@ const spec = object('Rules for releases.', {
       'true: a restart without other changes needs no approval if the Rollout has the annotation tranche.dev/on-restart: Batches. Default false.',
     ),
   }),
+  analysis: object('Rules for the checks of a Rollout.', {
+    sources: list(
+      'Names of the MetricSources that checks may use. A check without source counts as default. Checks with pods, condition or value.external count as kubernetes.',
+      { type: 'string', minLength: 1, maxLength: 253 },
+      { minItems: 1, maxItems: 100 },
+    ),
+    required: list(
+      'Kinds of checks. A Rollout must have at least one check of each kind: Ratio, Value, Pods or Condition.',
+      { type: 'string', enum: ['Ratio', 'Value', 'Pods', 'Condition'] },
+      { minItems: 1, maxItems: 4 },
+    ),
+    minSeconds: int32(
+      'How long the checks must watch each step, in seconds: by analysis.seconds or a timed pause. A step that waits for approval satisfies this rule. A last step that updates all Pods does not count.',
+      { minimum: 1, maximum: 604_800 },
+    ),
+    override: object(
+      'Who may approve a step while a check is Worse. If override is absent, every approver may. If it lists no users and no groups, nobody may.',
+      {
+        users: names('Users. A ServiceAccount may approve only if it is listed here or in groups.'),
+        groups: names('Groups.'),
+      },
+    ),
+  }),
   windows: object('Times at which releases can start and steps can continue.', {
     timeZone: text('IANA name, e.g. Europe/Berlin. Default UTC.', { minLength: 1, maxLength: 64 }),
     deny: windows('Windows in which no release starts and no step continues.'),
@@ -116,7 +119,7 @@ const spec = object('Rules for releases.', {
   }),
   maxConcurrentReleases: int32('Maximum number of releases at the same time in one namespace.', { minimum: 1 }),
   protectInFlight: flag(
-    'true: during a release, its Rollout cannot be deleted, disabled or loosened, and the Deployment cannot be scaled to 0. Default false.',
+    'true: during a release, its Rollout cannot be deleted, disabled or loosened, and its workload cannot be scaled to 0. Default false.',
   ),
   rollbackWindow: object(
     'Limits of rollbackWindow, with which a Rollout goes back to a completed version without steps.',
@@ -134,8 +137,8 @@ const spec = object('Rules for releases.', {
 
 const status = object('Status of the policy. The operator writes it.', {
   observedGeneration: int64('Generation of the policy that this status describes.'),
-  matchedDeployments: int32('Number of Deployments with a Rollout that this policy matches.'),
-  matchedRollouts: int32('Number of Rollouts of these Deployments.'),
+  matchedDeployments: int32('Number of workloads with a Rollout that this policy matches, of all kinds.'),
+  matchedRollouts: int32('Number of Rollouts of these workloads.'),
   refusals: list(
     'The last refusals, newest first.',
     object('A refusal.', {
@@ -149,7 +152,7 @@ const status = object('Status of the policy. The operator writes it.', {
 });
 
 export const releasePolicy: JsonSchema = {
-  description: 'A ReleasePolicy contains rules for the releases of Deployments.',
+  description: 'A ReleasePolicy contains rules for the releases of workloads.',
   type: 'object',
   required: ['spec'],
   properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { type: 'object' }, spec, status },
@@ -168,7 +171,7 @@ export const policyCrdSpec = {
       storage: true,
       additionalPrinterColumns: [
         { name: 'ENFORCEMENT', type: 'string', jsonPath: '.spec.enforcement' },
-        { name: 'DEPLOYMENTS', type: 'integer', jsonPath: '.status.matchedDeployments' },
+        { name: 'WORKLOADS', type: 'integer', jsonPath: '.status.matchedDeployments' },
         { name: 'LAST_REFUSAL', type: 'date', jsonPath: '.status.refusals[0].time' },
         { name: 'AGE', type: 'date', jsonPath: '.metadata.creationTimestamp' },
       ],

@@ -1,5 +1,6 @@
 // JSON Schemas of Rollout v1beta1 and v1alpha1, for the CRD (make generate) and for validation at admission (ajv).
 import { API_VERSION, KIND_NAME, OPTIONAL_SUBDOMAIN_NAME, SUBDOMAIN_NAME } from '../names.ts';
+import { analysis, analysisStatus, stepAnalysis, stepStarts, verdicts } from './analysis.ts';
 import {
   flag,
   int32,
@@ -20,13 +21,14 @@ import {
   patchPodTemplateMetadata,
   requestHeaderModifier,
   trafficRoutings,
+  trafficStatus,
 } from './traffic.ts';
 
 const MAX_STEPS = 50;
 const PERCENT = '^([1-9][0-9]?|100)%$';
 
 const workloadRef = object(
-  'The workload to release: a Deployment (apps/v1) in the same namespace.',
+  'The workload to release, in the same namespace: a Deployment, StatefulSet or DaemonSet (apps/v1), or a CloneSet, StatefulSet or DaemonSet of OpenKruise (apps.kruise.io).',
   {
     apiVersion: nameText('API version, e.g. apps/v1.', API_VERSION),
     kind: nameText('Kind, e.g. Deployment.', KIND_NAME),
@@ -82,22 +84,27 @@ const stepV1beta1 = object(
   'A step.',
   {
     replicas: stepReplicas,
-    traffic: text('Share of the traffic, e.g. "20%". Ignored: traffic routing is not supported yet.', {
-      maxLength: 16,
-    }),
+    traffic: text(
+      'Share of the requests for the new version, "0%" to "100%". Requires trafficRoutings; otherwise it has no effect.',
+      { maxLength: 16 },
+    ),
     matches: matchesV1beta1,
     requestHeaderModifier,
     pause,
+    analysis: stepAnalysis,
   },
   { required: ['replicas'] },
 );
 
 const stepV1alpha1 = object('A step.', {
   replicas: stepReplicas,
-  weight: int32('Share of the traffic in percent. Without replicas, it is also the share of Pods.'),
+  weight: int32(
+    'Share of the requests for the new version in percent. Without replicas, it is also the share of Pods. Without trafficRoutings, it has no other effect.',
+  ),
   matches: matchesV1alpha1,
   requestHeaderModifier,
   pause,
+  analysis: stepAnalysis,
 });
 
 /** Fields of Tranche that OpenKruise does not have. */
@@ -127,6 +134,16 @@ const rollbackWindow = object(
   },
 );
 
+/** Without checks, a step with analysis waits for nothing. */
+const analysed = {
+  'x-kubernetes-validations': [
+    {
+      rule: '!self.steps.exists(s, has(s.analysis)) || (has(self.analysis) && size(self.analysis) > 0)',
+      message: 'a step with analysis requires at least one check in analysis',
+    },
+  ],
+} as const;
+
 const trafficFields = { trafficRoutings, disableGenerateCanaryService };
 
 const canaryV1beta1 = object(
@@ -136,15 +153,16 @@ const canaryV1beta1 = object(
     failureThreshold,
     ...failurePolicy,
     rollbackWindow,
+    analysis,
     ...trafficFields,
     trafficRoutingRef: nameText(
-      'Name of a TrafficRouting. Refused: traffic routing is not supported yet.',
+      'Name of a TrafficRouting. Refused: not supported yet. Use trafficRoutings.',
       OPTIONAL_SUBDOMAIN_NAME,
     ),
     enableExtraWorkloadForCanary: flag('true: an extra Deployment runs the canary Pods. Refused: not supported yet.'),
     patchPodTemplateMetadata,
   },
-  { required: ['steps'] },
+  { required: ['steps'], ...analysed },
 );
 
 const blueGreen = object('A blue-green release. Refused: not supported yet.', {
@@ -185,7 +203,7 @@ const specV1alpha1 = object(
   'The workload to release, and the steps.',
   {
     objectRef: object('The workload to release.', { workloadRef }, { required: ['workloadRef'] }),
-    rolloutID: text('Ignored. Use the label rollouts.kruise.io/rollout-id on the Deployment instead.', {
+    rolloutID: text('Ignored. Use the label rollouts.kruise.io/rollout-id on the workload instead.', {
       maxLength: 253,
     }),
     disabled: flag(
@@ -207,10 +225,11 @@ const specV1alpha1 = object(
             failureThreshold,
             ...failurePolicy,
             rollbackWindow,
+            analysis,
             ...trafficFields,
             patchPodTemplateMetadata,
           },
-          { required: ['steps'] },
+          { required: ['steps'], ...analysed },
         ),
       },
       { required: ['canary'] },
@@ -265,12 +284,14 @@ const canaryStatus = object('The current release, or the last one.', {
     'true: the number of steps changed during the release, and the step waits for approval regardless of its pause.',
   ),
   notBegun: flag('true: the step starts when it is approved.'),
-  releasedRolloutID: text('Id of the last release, if another id was set on the Deployment after its end.'),
+  releasedRolloutID: text('Id of the last release, if another id was set on the workload after its end.'),
   grantedReplicas: intOrString('Under a policy that requires approvals: replicas of the step when it started.', {}),
   stepReplicas: int32('spec.replicas of the workload when the step started, updated when the step completes.'),
   undoTo: text(
     'Write the templateDigest of a completed version to approve that it is restored without steps. It is recorded in approvals.',
   ),
+  analysis: analysisStatus,
+  traffic: trafficStatus,
   restores: text('Why an earlier version is being restored without steps: Window (rollbackWindow) or Approval.'),
 });
 
@@ -312,6 +333,8 @@ const history = list(
         parent: text('Id of the parent span, from the requester of the change.'),
         admitted: time('Time of the admission of the change.'),
       }),
+      steps: stepStarts,
+      analysis: verdicts,
     },
     { required: ['rolloutID', 'startTime'] },
   ),
@@ -347,7 +370,7 @@ const statusOf = (extra: Readonly<Record<string, JsonSchema>>): JsonSchema =>
   });
 
 const root = (spec: JsonSchema, status: JsonSchema): JsonSchema => ({
-  description: 'A Rollout releases a Deployment step by step.',
+  description: 'A Rollout releases a Deployment or another workload step by step.',
   type: 'object',
   required: ['spec'],
   properties: {

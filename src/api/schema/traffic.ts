@@ -1,6 +1,7 @@
-// Schemas of OpenKruise's traffic fields. They are not supported yet, but with a schema they are refused with a message and not silently dropped.
-import { API_VERSION, KIND_NAME, LABEL_NAME, SUBDOMAIN_NAME } from '../names.ts';
-import { flag, int32, list, nameText, object, stringMap, text, type JsonSchema } from './json-schema.ts';
+// Schemas of the traffic fields, which are OpenKruise's. Some are not supported, but with a schema they are refused with a message and not silently
+// dropped.
+import { API_VERSION, KIND_NAME, LABEL_NAME, OPTIONAL_SUBDOMAIN_NAME, SUBDOMAIN_NAME } from '../names.ts';
+import { flag, int32, int64, list, nameText, object, stringMap, text, time, type JsonSchema } from './json-schema.ts';
 
 const name = text('Name.', { minLength: 1, maxLength: 256 });
 const MAX_ITEMS = 16;
@@ -30,7 +31,7 @@ const keyMatch = (description: string): JsonSchema =>
 
 const headerMatches = list('Header matches.', keyMatch('A header match.'), { maxItems: MAX_ITEMS });
 
-export const requestHeaderModifier = object('Header changes. Refused: traffic routing is not supported yet.', {
+export const requestHeaderModifier = object('Changes the headers of the requests that match. Requires matches.', {
   add: headers('Headers to add.'),
   set: headers('Headers to set.'),
   remove: list('Headers to remove.', text('Name.', { maxLength: 256 }), {
@@ -40,13 +41,13 @@ export const requestHeaderModifier = object('Header changes. Refused: traffic ro
 });
 
 export const matchesV1alpha1 = list(
-  'Requests to route to the new version. Refused: traffic routing is not supported yet.',
+  'The requests that the new version gets in this step, instead of a share of all requests. A request must fulfil all parts of one match. Requires trafficRoutings.',
   object('A match.', { headers: headerMatches }),
   { maxItems: MAX_ITEMS },
 );
 
 export const matchesV1beta1 = list(
-  'Requests to route to the new version. Refused: traffic routing is not supported yet.',
+  'The requests that the new version gets in this step, instead of a share of all requests. A request must fulfil all parts of one match. Requires trafficRoutings.',
   object('A match.', {
     path: object('A path match.', {
       type: text('Type of the comparison.', { enum: ['Exact', 'PathPrefix', 'RegularExpression'] }),
@@ -59,20 +60,28 @@ export const matchesV1beta1 = list(
 );
 
 export const trafficRoutings = list(
-  'Services and routes. Refused: traffic routing is not supported yet.',
+  'The route that sends requests to the workload, at most one. Without it, each Pod gets its share of the requests.',
   object(
     'A traffic routing.',
     {
-      service: nameText('The stable Service.', LABEL_NAME),
-      gracePeriodSeconds: int32('Seconds to wait after a change of the routes.'),
+      service: nameText(
+        'The Service of the workload, in the same namespace, that the route sends requests to.',
+        LABEL_NAME,
+      ),
+      gracePeriodSeconds: int32(
+        'Seconds that proxies need to follow a change of the route or of a Service. Default 3. With a load balancer of a cloud provider, write 60.',
+      ),
       ingress: object(
-        'An Ingress.',
+        'An Ingress. Refused: not supported yet.',
         { classType: text('Type of the Ingress controller.'), name: nameText('Name of the Ingress.', SUBDOMAIN_NAME) },
         { required: ['name'] },
       ),
-      gateway: object('A Gateway API route.', { httpRouteName: nameText('Name of the HTTPRoute.', SUBDOMAIN_NAME) }),
+      gateway: object('A route of the Gateway API: one of the two names.', {
+        httpRouteName: nameText('Name of an HTTPRoute in the same namespace.', OPTIONAL_SUBDOMAIN_NAME),
+        grpcRouteName: nameText('Name of a GRPCRoute in the same namespace.', OPTIONAL_SUBDOMAIN_NAME),
+      }),
       customNetworkRefs: list(
-        'Other network objects.',
+        'Other network objects. Refused: not supported yet.',
         object(
           'An object.',
           {
@@ -99,5 +108,26 @@ export const patchPodTemplateMetadata = object(
 );
 
 export const disableGenerateCanaryService = flag(
-  'true: no canary Service is created. Ignored: traffic routing is not supported yet.',
+  'true: no canary Service is created. Ignored: without trafficRoutings, there is none; with trafficRoutings, this is refused.',
+);
+
+/** `status.canaryStatus.traffic`. */
+export const trafficStatus = object(
+  'What the routes do for this release. Absent if it has routed no traffic yet.',
+  {
+    mode: text(
+      'Shared: the Service of the Rollout also sends requests to new Pods. Apart: each version has a Service of its own.',
+    ),
+    state: text('What is being done: Pin, Unroute, Warm, Refer, Shift, Watch or Retreated.'),
+    weight: int32(
+      'What the routes give the new version besides its share of a shared Service, in thousandths of the requests.',
+    ),
+    since: time('When the state began, or when the routes were observed.'),
+    routeGeneration: int64('Generation of the route that its controller has observed.'),
+    step: int32('Step whose requests the route sends, from 1. 0 if it is none.'),
+    service: text('Name of the Service of the Rollout.'),
+    route: object('The route that is changed.', { kind: text('HTTPRoute or GRPCRoute.'), name: text('Its name.') }),
+    graceSeconds: int32('How long proxies have to follow a change, in seconds.'),
+  },
+  { required: ['mode', 'state', 'weight', 'since'] },
 );

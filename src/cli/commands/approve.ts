@@ -1,26 +1,29 @@
 // `kubectl tranche approve`: approves the waiting step, with the same patch as OpenKruise's clients.
 import { EVENTS, ROLLOUTS } from '../../api/resources.ts';
 import type { Rollout } from '../../api/types.ts';
-import { stepsOf } from '../../view/state.ts';
-import { approvalOf, change, describeStep, follow, inSteps, whileFrozen } from '../act.ts';
+import { change } from '../act.ts';
 import type { Cluster } from '../cluster.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { CliError, EXIT } from '../exit.ts';
+import { EXIT } from '../exit.ts';
 import { DRY_RUN, parseDryRun, parseStep, ROLLOUT } from '../flags.ts';
+import { confirmOverruling, YES } from '../overrule.ts';
 
 interface ApproveFlags {
   readonly step?: string;
   readonly message?: string;
+  readonly yes?: boolean;
   readonly dryRun?: string;
 }
 
 export const approve = defineCommand({
-  description: 'Approves the waiting step. The release then continues with the next step.',
+  description:
+    'Approves the waiting step. The release then continues with the next step. If a check is Worse, the command shows its numbers and requires --yes.',
   arguments: [ROLLOUT],
   options: [
     ['--step <number>', 'Approve only if this is the waiting step'],
     ['--message <text>', 'Reason; stored as an event of the Rollout'],
+    YES,
     DRY_RUN,
   ],
   examples: ['kubectl tranche approve web --step 1 --message "error rate is flat"'],
@@ -30,26 +33,22 @@ export const approve = defineCommand({
 async function approveStep(context: Context, flags: ApproveFlags, name: string): Promise<number> {
   const dryRun = parseDryRun(flags.dryRun);
   const step = flags.step === undefined ? undefined : parseStep(flags.step, '--step');
+  const { approve: decide } = await import('../../view/act/approve.ts');
   let approved: string | undefined;
   const { rollout } = await change(context, name, dryRun, (target) => {
     const { rollout, deployment } = target;
-    const status = inSteps(target, 'approve');
-    const index = status.currentStepIndex;
-    const of = `step ${index} of ${stepsOf(rollout)} of ${rollout.metadata.name}`;
-    if (step !== undefined && step !== index)
-      throw new CliError(`cannot approve step ${step}: the release is at step ${index} of ${stepsOf(rollout)}`);
-    if (status.currentStepState === 'StepReady') return { says: () => `${of} is already approved` };
-    if (status.currentStepState !== 'StepPaused')
-      throw new CliError(`cannot approve: ${of} is not waiting yet: ${rollout.status?.message}; ${follow(rollout)}`);
-    const next = status.nextStepIndex >= 1 ? status.nextStepIndex : index + 1;
+    const { write, what, early, next } = decide(target, step);
+    if (write === undefined) return { says: () => `${what} is already approved` };
+    const again = `approve ${rollout.metadata.name}${step === undefined ? '' : ` --step ${step}`}`;
+    const although = `${early}${confirmOverruling(rollout, again, flags.yes, dryRun)}`;
     return {
-      write: approvalOf(rollout),
+      write,
       says: async (answer) => {
         const { furtherApprovals } = await import('../policies.ts');
         const further = await furtherApprovals(await context.cluster(), rollout, deployment, answer);
-        if (further !== undefined) return `your approval of ${of} is recorded: ${further}`;
-        approved = of;
-        return `${of} is approved; next is ${await describeStep(target, next)}${whileFrozen(target)}`;
+        if (further !== undefined) return `your approval of ${what}${although} is recorded: ${further}`;
+        approved = what;
+        return `${what} is approved${although}; ${next}`;
       },
     };
   });
@@ -68,7 +67,8 @@ async function keepMessage(context: Context, rollout: Rollout, message: string):
   }
 }
 
-async function postEvent(cluster: Cluster, rollout: Rollout, message: string, now: number): Promise<void> {
+/** Stores a message of the user as an event of the Rollout. Throws what the request throws. */
+export async function postEvent(cluster: Cluster, rollout: Rollout, message: string, now: number): Promise<void> {
   const user = await cluster.whoAmI();
   const { name, namespace = 'default', uid, resourceVersion } = rollout.metadata;
   const time = new Date(now).toISOString().replace(/\.\d+/, '');

@@ -1,7 +1,8 @@
 // `kubectl-tranche __complete`: completes command lines for all shells.
 import type { Command, Option } from 'commander';
-import { DEPLOYMENTS, NAMESPACES } from '../../api/resources.ts';
+import { NAMESPACES } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
+import { workloadArgument } from '../../engine/lib/text.ts';
 import { stepsOf } from '../../view/state.ts';
 import { defineCommand } from '../command.ts';
 import { createContext, type Context } from '../context.ts';
@@ -9,6 +10,7 @@ import { EXIT } from '../exit.ts';
 import type { GlobalFlags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { getRollout, listRollouts } from '../resources.ts';
+import { listWorkloads, resourceNamed } from '../workloads.ts';
 import { SHELLS } from './completion.ts';
 
 export const complete = defineCommand({
@@ -35,6 +37,8 @@ async function printCandidates(
   const { command, args } = parseWords(program, before);
   const pending = optionOf(program, command, joined?.slice(0, -1) ?? before.at(-1) ?? '');
   const ask: Ask = (what) => names(io, version, before, what);
+  const { registeredArguments: known } = command;
+  const argument = known[args.length] ?? (known.at(-1)?.variadic ? known.at(-1) : undefined);
   let candidates: readonly string[] = [];
   if (pending && (joined !== undefined || takesValue(pending))) candidates = await valuesOf(pending, ask, args);
   else if (joined !== undefined) candidates = [];
@@ -44,7 +48,7 @@ async function printCandidates(
       .createHelp()
       .visibleCommands(program)
       .map((one) => one.name());
-  else candidates = await argumentsOf(command.registeredArguments[args.length]?.name(), ask, args);
+  else candidates = await argumentsOf(argument?.name(), current, ask, args);
   const found = candidates.filter((candidate) => candidate.startsWith(current));
   io.out(found.map((candidate) => `${joined ?? ''}${candidate}\n`).join(''));
   return EXIT.done;
@@ -66,10 +70,16 @@ async function valuesOf({ long = '' }: Option, ask: Ask, args: readonly string[]
   return VALUES[long] ?? [];
 }
 
-async function argumentsOf(name: string | undefined, ask: Ask, args: readonly string[]): Promise<readonly string[]> {
+/** `current`: the word that is completed. */
+async function argumentsOf(
+  name: string | undefined,
+  current: string,
+  ask: Ask,
+  args: readonly string[],
+): Promise<readonly string[]> {
   if (name === 'shell') return SHELLS;
-  if (name === 'rollout') return ask(rollouts);
-  if (name === 'deployment') return ask(deployments);
+  if (name === 'rollout') return ask(current.includes('/') ? workloads(current) : rollouts);
+  if (name === 'workload') return ask(workloads(current));
   return name === 'step' ? ask(steps(args[0])) : [];
 }
 
@@ -87,10 +97,21 @@ const rollouts: Look = async (context) => {
   return namesOf(await listRollouts(cluster, cluster.namespace));
 };
 
-const deployments: Look = async (context) => {
-  const cluster = await context.cluster();
-  return namesOf(await cluster.list(DEPLOYMENTS, { namespace: cluster.namespace }));
-};
+/** With a kind: the workloads of this kind, as the user began to write it. Without: Deployments by name, and the others as `statefulset/db`. */
+const workloads =
+  (current: string): Look =>
+  async (context) => {
+    const cluster = await context.cluster();
+    const [word, name] = current.split('/', 2);
+    if (word === undefined || name === undefined) {
+      const all = await listWorkloads(cluster, cluster.namespace);
+      return all.map(({ resource, workload }) => workloadArgument(resource, workload.metadata.name));
+    }
+    const resource = resourceNamed(word);
+    if (resource === undefined) return [];
+    const all = namesOf(await cluster.list(resource, { namespace: cluster.namespace }));
+    return all.map((one) => `${word}/${one}`);
+  };
 
 const namespaces: Look = async (context) => namesOf(await (await context.cluster()).list(NAMESPACES));
 

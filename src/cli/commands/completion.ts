@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 
 export const completion = defineCommand({
-  description: 'Prints a script that completes commands, flags and names of Rollouts in your shell.',
+  description: 'Prints a script that completes commands, flags and names of Rollouts and workloads in your shell.',
   arguments: [['<shell>', 'bash, zsh, fish, or kubectl (the file that kubectl itself runs)']],
   examples: [
     'source <(kubectl-tranche completion bash)',

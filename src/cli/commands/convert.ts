@@ -2,13 +2,15 @@
 import { plural } from '../../engine/lib/text.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
+import type { Source } from '../convert/checks.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { FILES } from '../flags.ts';
 
 export const convert = defineCommand({
   description:
     'Converts Rollouts of Argo Rollouts and Canaries of Flagger to Deployments and Rollouts, and prints them. Lists on standard error what is not ' +
-    'carried over, and ends with a count. What has no counterpart, such as analysis, becomes a step that waits for approval.',
+    'carried over, and ends with a count. Metrics become checks, and a comment shows the MetricSources that they need. What has no counterpart becomes a ' +
+    'step that waits for approval.',
   arguments: [FILES],
   options: [['--strict', 'Fail if something is not carried over']],
   examples: ['kubectl tranche convert argo-rollout.yaml > tranche.yaml'],
@@ -23,10 +25,12 @@ async function convertFiles({ io }: Context, flags: { strict?: boolean }, files:
   const { stringify } = await import('yaml');
   const found = await readAll(io, files);
   const all = found.map(({ object }) => object);
+  const sources = new Map<string, Source>();
   let converted = 0;
   let lost = 0;
   const objects = found.flatMap(({ object, place }) => {
-    const { objects: made, remarks } = convertObject(object, all);
+    const { objects: made, remarks, sources: needed = [] } = convertObject(object, all);
+    for (const source of needed) sources.set(`${source.name} ${source.url}`, source);
     const { file, line } = place('kind');
     for (const remark of remarks)
       io.err(
@@ -43,7 +47,8 @@ async function convertFiles({ io }: Context, flags: { strict?: boolean }, files:
       `nothing to convert: no Rollout of argoproj.io and no Canary of flagger.app in ${files.join(', ')}`,
     );
   }
-  const text = objects.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+  const yaml = (one: object): string => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false });
+  const text = `${commentOn([...sources.values()], yaml)}${objects.map(yaml).join('---\n')}`;
   io.data(text);
   // The result must pass the same validation as any Rollout.
   const { findings } = await checkContents(parseObjects('the result', text), io.now());
@@ -51,4 +56,18 @@ async function convertFiles({ io }: Context, flags: { strict?: boolean }, files:
   io.err(`${counts}\n`);
   const fails = findings.some(({ level }) => level === 'error') || (flags.strict === true && lost > 0);
   return fails ? EXIT.failed : EXIT.done;
+}
+
+/** The MetricSources that the checks need, as a comment: whoever administers the cluster creates them, with their credentials. */
+function commentOn(sources: readonly Source[], yaml: (one: object) => string): string {
+  if (sources.length === 0) return '';
+  const manifests = sources.map(({ name, type, url }) =>
+    yaml({ apiVersion: 'tranche.dev/v1alpha1', kind: 'MetricSource', metadata: { name }, spec: { [type]: { url } } }),
+  );
+  const text = `The checks need these MetricSources. They are cluster-scoped: ask whoever administers the cluster.\n${manifests.join('---\n')}`;
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `# ${line}\n`)
+    .join('');
 }

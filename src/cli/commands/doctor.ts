@@ -16,7 +16,7 @@ interface DoctorFlags {
 
 export const doctor = defineCommand({
   description:
-    'Checks the installation (CRDs, webhooks, certificates, operator, your permissions) and all held Deployments. Prints a command that fixes each ' +
+    'Checks the installation (CRDs, webhooks, certificates, operator, your permissions) and all held workloads. Prints a command that fixes each ' +
     'problem. It works even if Tranche is not running. The exit code is 1 if there is a problem.',
   options: [
     ['--system-namespace <name>', 'Namespace of the installation; default: as in the webhook configurations'],

@@ -1,4 +1,4 @@
-// `kubectl tranche drain`: gives all Deployments back, as helm uninstall does, but from the user's machine and with the user's rights.
+// `kubectl tranche drain`: gives all workloads back, as helm uninstall does, but from the user's machine and with the user's rights.
 import { MUTATING } from '../../api/resources.ts';
 import { plural } from '../../engine/lib/text.ts';
 import type { Logger } from '../../kube/log.ts';
@@ -19,9 +19,9 @@ interface DrainFlags {
 
 export const drain = defineCommand({
   description:
-    'Gives all Deployments back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine with your ' +
+    'Gives all workloads back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine with your ' +
     'permissions, so it also works if no Pod of Tranche can start. If the webhooks are configured but do not answer, first run helm uninstall --no-hooks.',
-  arguments: [['[namespace...]', 'Namespaces whose Deployments to give back; default: all']],
+  arguments: [['[namespace...]', 'Namespaces whose workloads to give back; default: all']],
   options: [
     [
       '--held <how>',
@@ -31,7 +31,7 @@ export const drain = defineCommand({
       '--system-namespace <name>',
       'Namespace of the installation; default: as in the webhook configurations, or tranche-system',
     ],
-    ['--timeout <time>', 'Time to wait until all Deployments are given back', { default: '4m' }],
+    ['--timeout <time>', 'Time to wait until all workloads are given back', { default: '4m' }],
   ],
   examples: ['kubectl tranche drain --held rollback', 'kubectl tranche drain --held finish shop pay'],
   run: drainAll,
@@ -46,7 +46,7 @@ async function drainAll(context: Context, flags: DrainFlags, namespaces: readonl
   }
   if (flags.namespace !== undefined) {
     throw usageError(
-      '--namespace does not apply to drain: for the Deployments of some namespaces only, write their names as arguments; ' +
+      '--namespace does not apply to drain: for the workloads of some namespaces only, write their names as arguments; ' +
         'for the namespace of Tranche, use --system-namespace',
     );
   }
@@ -68,7 +68,7 @@ async function drainAll(context: Context, flags: DrainFlags, namespaces: readonl
       version,
     });
     io.out(
-      `${plural(given.deployments, 'Deployment')} given back; the finalizer removed from ${plural(given.rollouts, 'Rollout')}\n`,
+      `${plural(given.deployments, 'workload')} given back; the finalizer removed from ${plural(given.rollouts, 'Rollout')}\n`,
     );
     return EXIT.done;
   } catch (error) {
@@ -81,7 +81,7 @@ async function drainAll(context: Context, flags: DrainFlags, namespaces: readonl
   }
 }
 
-/** The chart gives its webhook configurations and its Lease one name. The Lease keeps replicas from holding Deployments again. */
+/** The chart gives its webhook configurations and its Lease one name. The Lease keeps replicas from holding workloads again. */
 async function findInstalled(
   cluster: Cluster,
 ): Promise<{ found: boolean; lease: string; namespace?: string | undefined }> {

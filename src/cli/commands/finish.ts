@@ -1,9 +1,8 @@
 // `kubectl tranche finish`: waits for the step in progress, then continues with the last step.
 import type { Rollout } from '../../api/types.ts';
-import { isWhole, replicasOf } from '../../engine/lib/replicas.ts';
-import { namespaceFlag } from '../../engine/lib/text.ts';
-import { messageOf, stateOf, stepsOf } from '../../view/state.ts';
-import { describeStep, follow, getTarget, inSteps, patchStatus, type Target } from '../act.ts';
+import { follow } from '../../view/act/target.ts';
+import { messageOf, stepsOf } from '../../view/state.ts';
+import { getTarget } from '../act.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -11,7 +10,7 @@ import { DRY_RUN, dryRunNote, parseDryRun, parseDuration, ROLLOUT } from '../fla
 
 export const finish = defineCommand({
   description:
-    'Updates the remaining Pods without further steps, within maxSurge and maxUnavailable of the Deployment. The command waits until the Pods of the current step ' +
+    'Updates the remaining Pods without further steps, within the limits of the workload, such as maxSurge and maxUnavailable. The command waits until the Pods of the current step ' +
     'are available. It counts as an approval, and waits for the windows of policies like any step.',
   arguments: [ROLLOUT],
   options: [['--timeout <time>', 'Time to wait for the step in progress', { default: '10m' }], DRY_RUN],
@@ -29,14 +28,14 @@ async function releaseRest(
   const { timeout } = flags;
   const timeoutMs = parseDuration(timeout, '--timeout');
   const { io } = context;
+  const { finish: decide, isOutOfOurHands } = await import('../../view/act/approve.ts');
   const { realClock, sleep } = await import('../../kube/clock.ts');
   const { furtherApprovals } = await import('../policies.ts');
   const cluster = await context.cluster();
   const deadline = io.now() + timeoutMs;
   const say = (text: string): void => io.out(`${text}${dryRunNote(dryRun)}\n`);
   let target = await getTarget(cluster, name);
-  inSteps(target, 'finish');
-  refuseFrozen(target);
+  decide(target);
   const release = target.rollout.status?.canaryStatus?.observedRolloutID;
   let told = '';
   for (;;) {
@@ -47,58 +46,31 @@ async function releaseRest(
       say(`${rollout.metadata.name} releases the remaining Pods now: ${messageOf(rollout)}; ${follow(rollout)}`);
       return EXIT.done;
     }
-    refuseFrozen(target);
-    const { currentStepIndex, currentStepState } = inSteps(target, 'finish');
+    const { write, current, says, ends } = decide(target);
     const last = stepsOf(rollout);
-    if (currentStepState === 'StepPaused') {
-      const onward = currentStepIndex < last ? { nextStepIndex: last } : {};
+    if (write !== undefined) {
       try {
-        const answer = await cluster.send(patchStatus(rollout, { ...onward, currentStepState: 'StepReady' }), dryRun);
+        const answer = await cluster.send(write, dryRun);
         const further = await furtherApprovals(cluster, rollout, deployment, answer as Rollout | undefined);
         if (further !== undefined)
           throw new CliError(
-            `your approval of step ${currentStepIndex} of ${rollout.metadata.name} is recorded, but finish requires more approvals: ${further}`,
+            `your approval of step ${current} of ${rollout.metadata.name} is recorded, but finish requires more approvals: ${further}`,
             EXIT.refused,
           );
-        say(
-          `${rollout.metadata.name} continues with ${await describeStep(target, currentStepIndex < last ? last : last + 1)}`,
-        );
-        const whole = deployment && isWhole(rollout.spec.strategy.canary?.steps?.[last - 1], replicasOf(deployment));
-        if (dryRun !== 'none' || whole || currentStepIndex === last) return EXIT.done;
+        say(says);
+        if (dryRun !== 'none' || ends) return EXIT.done;
       } catch (error) {
         if (cluster.answerOf(error) !== 'Conflict') throw error;
       }
-    } else if (told !== (told = `${currentStepIndex}`)) {
-      say(`waiting for step ${currentStepIndex} of ${last}: ${messageOf(rollout)}`);
+    } else if (told !== (told = `${current}`)) {
+      say(`waiting for step ${current} of ${last}: ${messageOf(rollout)}`);
       if (dryRun !== 'none') return EXIT.done;
     }
     if (io.now() > deadline) {
-      io.err(
-        `error: timed out after ${timeout}: step ${currentStepIndex} of ${last} is not done: ${rollout.status?.message}\n`,
-      );
+      io.err(`error: timed out after ${timeout}: step ${current} of ${last} is not done: ${rollout.status?.message}\n`);
       return EXIT.timedOut;
     }
     if (!(await sleep(realClock, LOOK_EVERY_MS, io.signal))) return EXIT.interrupted;
     target = await getTarget(cluster, name);
   }
-}
-
-function refuseFrozen({ rollout, deployment }: Target): void {
-  const { name } = rollout.metadata;
-  const state = stateOf(rollout, deployment);
-  if (state === 'Paused' || rollout.spec.strategy.paused === true)
-    throw new CliError(
-      `cannot finish: ${name} is paused; resume it first: kubectl tranche resume ${name}${namespaceFlag(rollout)}`,
-    );
-  if (state === 'Stalled') throw new CliError(`cannot finish: ${rollout.status?.message}`);
-}
-
-/** The last step is in progress and no wait follows, or the native controller releases the remaining Pods. */
-function isOutOfOurHands({ rollout, deployment }: Target): boolean {
-  const state = stateOf(rollout, deployment);
-  if (state === 'Finishing' || state === 'Idle') return true;
-  const status = rollout.status?.canaryStatus;
-  const last = stepsOf(rollout);
-  const whole = deployment && isWhole(rollout.spec.strategy.canary?.steps?.[last - 1], replicasOf(deployment));
-  return whole === true && status?.currentStepIndex === last && status.currentStepState === 'StepUpgrade';
 }

@@ -6,12 +6,14 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { OUTPUT, ROLLOUT } from '../flags.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
+import type { Paint } from '../paint.ts';
+import { paintVerdict } from '../render/checks.ts';
 import { gather, getRollout } from '../resources.ts';
 import { ago, duration, table } from '../text.ts';
 
 export const history = defineCommand({
   description:
-    'Shows the last ten releases with their author, start, duration, outcome and approvals. -o wide adds the times of the approvals, and who broke the glass of a policy, with the reason.',
+    'Shows the last ten releases with their author, start, duration, outcome, approvals, and what their checks said. -o wide adds the times of the approvals, and who broke the glass of a policy, with the reason.',
   arguments: [ROLLOUT],
   options: [OUTPUT],
   run: showHistory,
@@ -28,10 +30,11 @@ async function showHistory(context: Context, flags: { output?: string }, name: s
   else {
     const { historyRows } = await import('../../view/history.ts');
     const rows = historyRows(await gather(cluster, rollout, io.now()));
+    const shown = { now: io.now(), wide: format === 'wide', checks: rows.some(hasChecks), paint: context.paint };
     io.out(
       table([
-        format === 'wide' ? [...HEAD, 'BROKEN GLASS'] : HEAD,
-        ...rows.map((row) => cellsOf(row, io.now(), format === 'wide')),
+        [...HEAD, ...(shown.checks ? ['CHECKS'] : []), ...(shown.wide ? ['BROKEN GLASS'] : [])],
+        ...rows.map((row) => cellsOf(row, shown)),
       ]),
     );
   }
@@ -40,7 +43,17 @@ async function showHistory(context: Context, flags: { output?: string }, name: s
 
 const HEAD = ['REVISION', 'RELEASE', 'POD TEMPLATE', 'AUTHOR', 'BEGAN', 'TOOK', 'OUTCOME', 'APPROVED BY'];
 
-const cellsOf = (row: HistoryRow, now: number, wide: boolean): string[] => [
+interface Shown {
+  readonly now: number;
+  readonly wide: boolean;
+  /** With a column for the verdicts of checks. */
+  readonly checks: boolean;
+  readonly paint: Paint;
+}
+
+const hasChecks = ({ verdicts }: HistoryRow): boolean => Object.keys(verdicts).length > 0;
+
+const cellsOf = (row: HistoryRow, { now, wide, checks, paint }: Shown): string[] => [
   row.revision ?? '-',
   row.releaseId ?? '-',
   row.podTemplateHash ?? '-',
@@ -49,6 +62,13 @@ const cellsOf = (row: HistoryRow, now: number, wide: boolean): string[] => [
   row.startedAt === undefined ? '-' : duration((row.endedAt ?? now) - row.startedAt),
   `${row.outcome ?? 'in progress'}${row.bypassed === undefined ? '' : ` (${row.bypassed})`}`,
   approvers(row, wide),
+  ...(checks
+    ? [
+        Object.entries(row.verdicts)
+          .map(([name, verdict]) => `${name} ${paintVerdict(verdict, paint)}`)
+          .join(', ') || '-',
+      ]
+    : []),
   ...(wide ? [row.brokenGlass.map(({ user, reason, time }) => `${user}: ${reason} at ${time}`).join(', ') || '-'] : []),
 ];
 

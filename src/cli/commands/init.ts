@@ -1,15 +1,17 @@
-// `kubectl tranche init`: generates a Rollout with steps for the size of a Deployment.
+// `kubectl tranche init`: generates a Rollout with steps for the size of a workload.
 import { ROLLOUT_RESOURCE } from '../../api/keys.ts';
-import { ROLLOUTS } from '../../api/resources.ts';
+import { ROLLOUTS, type Resource } from '../../api/resources.ts';
 import type { CanaryStep, IntOrString, Rollout } from '../../api/types.ts';
-import { replicasOf, stepTarget, stepTargets } from '../../engine/lib/replicas.ts';
+import { stepTarget, stepTargets } from '../../engine/lib/replicas.ts';
 import { inNamespace, pods } from '../../engine/lib/text.ts';
 import { sentence } from '../../engine/validate/violation.ts';
+import { resourceOf } from '../../view/reference.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
-import { deploymentName, DRY_RUN, dryRunNote, parseDryRun, parseDuration } from '../flags.ts';
-import { getDeployment, listRollouts } from '../resources.ts';
+import { DRY_RUN, dryRunNote, parseDryRun, parseDuration, WORKLOAD } from '../flags.ts';
+import { listRollouts } from '../resources.ts';
+import { findNamed } from '../workloads.ts';
 
 interface InitFlags {
   readonly steps?: string;
@@ -20,15 +22,19 @@ interface InitFlags {
 
 export const init = defineCommand({
   description:
-    'Generates a Rollout with steps that fit the size of the Deployment, and prints it. With --apply, creates the Rollout.',
-  arguments: [['<deployment>', 'Name of the Deployment']],
+    'Generates a Rollout with steps that fit the size of the workload, and prints it. With --apply, creates the Rollout.',
+  arguments: [WORKLOAD],
   options: [
     ['--steps <list>', 'Steps, such as 1,50%,100%; default: depends on the size'],
     ['--pause <time>', 'Continue after this time, such as 10m; default: each step waits for approval'],
     ['--apply', 'Create the Rollout'],
     DRY_RUN,
   ],
-  examples: ['kubectl tranche init web --steps 10%,50%,100% > rollout.yaml', 'kubectl tranche init web --apply'],
+  examples: [
+    'kubectl tranche init web --steps 10%,50%,100% > rollout.yaml',
+    'kubectl tranche init web --apply',
+    'kubectl tranche init statefulset/db --apply',
+  ],
   run: makeRollout,
 });
 
@@ -39,18 +45,20 @@ async function makeRollout(context: Context, flags: InitFlags, argument: string)
   if (dryRun !== 'none' && flags.apply !== true) throw usageError('--dry-run requires --apply');
   const { io } = context;
   const cluster = await context.cluster();
-  const deployment = await getDeployment(cluster, deploymentName(argument));
-  const { name, namespace = cluster.namespace } = deployment.metadata;
-  const replicas = replicasOf(deployment);
+  const { resource, workload } = await findNamed(cluster, argument);
+  const { kindOfResource } = await import('../../engine/workload/registry.ts');
+  const { name, namespace = cluster.namespace } = workload.metadata;
+  const { kind } = resource;
+  const replicas = kindOfResource(resource)!.replicas(workload);
   const steps = wanted ?? stepsFor(replicas);
-  const rollout = rolloutFor(name, namespace, steps, pauseMs);
+  const rollout = rolloutFor(resource, name, namespace, steps, pauseMs);
   const others = await listRollouts(cluster, namespace);
-  const other = others.find(({ spec }) => spec.workloadRef.name === name);
+  const other = others.find(({ spec }) => spec.workloadRef.name === name && resourceOf({ spec }) === resource);
   const { validateRollout } = await import('../../engine/validate/rollout.ts');
-  const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment });
+  const { violations, warnings } = validateRollout({ rollout, version: 'v1beta1', other, deployment: workload });
   const taken = other
     ? [
-        `Deployment "${name}" already has Rollout "${other.metadata.name}"; to change it: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
+        `${kind} "${name}" already has Rollout "${other.metadata.name}"; to change it: kubectl edit ${ROLLOUT_RESOURCE} ${other.metadata.name}${inNamespace(namespace)}`,
       ]
     : [];
   const wrong = [
@@ -66,13 +74,13 @@ async function makeRollout(context: Context, flags: InitFlags, argument: string)
   const { stringify } = await import('yaml');
   if (flags.apply !== true) {
     io.data(
-      `# New Pods after each step: ${sizes} of the ${pods(replicas)} of Deployment ${name}.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
+      `# New Pods after each step: ${sizes} of the ${pods(replicas)} of ${kind} ${name}.\n${stringify(rollout, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     );
     return EXIT.done;
   }
   await cluster.send({ method: 'POST', resource: ROLLOUTS, namespace, body: rollout }, dryRun);
   io.out(
-    `Rollout ${name} created: the next change of Deployment ${name} goes through the steps ${sizes} of ${pods(replicas)}${dryRunNote(dryRun)}\n`,
+    `Rollout ${name} created: the next change of ${kind} ${name} goes through the steps ${sizes} of ${pods(replicas)}${dryRunNote(dryRun)}\n`,
   );
   return EXIT.done;
 }
@@ -102,6 +110,7 @@ function parseSteps(text: string): IntOrString[] {
 }
 
 function rolloutFor(
+  { apiVersion, kind }: Resource,
   name: string,
   namespace: string,
   sizes: readonly IntOrString[],
@@ -113,6 +122,6 @@ function rolloutFor(
     apiVersion: ROLLOUTS.apiVersion,
     kind: ROLLOUTS.kind,
     metadata: { name, namespace },
-    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, strategy: { canary: { steps } } },
+    spec: { workloadRef: { apiVersion, kind, name }, strategy: { canary: { steps } } },
   };
 }

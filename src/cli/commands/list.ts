@@ -1,6 +1,5 @@
 // `kubectl tranche list`: prints one line per Rollout.
-import { DEPLOYMENTS } from '../../api/resources.ts';
-import type { Deployment } from '../../api/types.ts';
+import { resourceOf } from '../../view/reference.ts';
 import { byKey } from '../../view/rows.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -10,6 +9,7 @@ import { isTable, listOf, parseFormat, printData, rolloutName, tidy } from '../o
 import { noRollouts, rowsOf } from '../render/list.ts';
 import { listRollouts } from '../resources.ts';
 import { table } from '../text.ts';
+import { listWorkloads } from '../workloads.ts';
 
 interface ListFlags {
   readonly allNamespaces?: boolean;
@@ -59,7 +59,9 @@ async function showList(context: Context, flags: ListFlags): Promise<number> {
     context.io.err(noRollouts(namespace));
     return EXIT.done;
   }
-  const deployments = await cluster.list<Deployment>(DEPLOYMENTS, { namespace });
+  const named = new Set(rollouts.map(resourceOf));
+  const workloads = await listWorkloads(cluster, namespace, [...named]);
+  const deployments = workloads.map(({ workload }) => workload);
   context.io.out(table(rowsOf(context, rollouts, deployments, { namespace, wide: format === 'wide' })));
   return EXIT.done;
 }

@@ -1,14 +1,16 @@
 // `kubectl tranche plan`: shows the steps of a release in advance, from the cluster, from files, or from both.
 import { MAX_PODS, replicasOf } from '../../engine/lib/replicas.ts';
 import { plural, pods } from '../../engine/lib/text.ts';
-import type { Plan } from '../../engine/steps/plan.ts';
+import type { Plan, PlannedStep } from '../../engine/steps/plan.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { OUTPUT } from '../flags.ts';
 import { isTable, parseFormat, printData, rolloutName } from '../output.ts';
 import type { Subject } from '../plan/subject.ts';
+import { describeWatch } from '../render/checks.ts';
 import { describeWait, table } from '../text.ts';
+import { resourceOf } from '../../view/reference.ts';
 
 interface PlanFlags {
   readonly filename?: readonly string[];
@@ -18,14 +20,14 @@ interface PlanFlags {
 
 export const plan = defineCommand({
   description:
-    'Shows what each step of the next release will do: new and old Pods, the maximum of surge and unavailable Pods, where the release waits, and how ' +
-    'long the last releases took. The same engine runs the release. With -f, it plans a changed Deployment. If the files contain both a Rollout and its ' +
-    'Deployment, it needs no cluster. ReleasePolicies in the files are applied, too.',
+    'Shows what each step of the next release will do: new and old Pods, the maximum of surge and unavailable Pods, how long checks watch it, where the release waits, and how ' +
+    'long the last releases took. The same engine runs the release. With -f, it plans a changed workload. If the files contain both a Rollout and its ' +
+    'workload, it needs no cluster. ReleasePolicies in the files are applied, too.',
   arguments: [['[rollout]', 'Name of the Rollout, or deployment/NAME; not needed if -f contains the Rollout']],
   options: [
     [
       '-f, --filename <file>',
-      'YAML or JSON file with a new Deployment, a Rollout, or both, and with policies; "-" is standard input; may be repeated',
+      'YAML or JSON file with a new workload, a Rollout, or both, and with policies; "-" is standard input; may be repeated',
       { repeated: true },
     ],
     ['--replicas <number>', 'Plan for this number of replicas'],
@@ -54,13 +56,14 @@ async function showPlan(context: Context, flags: PlanFlags, name: string | undef
   const { replicas = 1 } = subject.deployment.spec;
   if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_PODS)
     throw usageError(
-      `Deployment ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
+      `${resourceOf(subject.rollout).kind} ${subject.deployment.metadata.name}: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
         `must be between 0 and ${MAX_PODS}; write the number of Pods`,
     );
   const size = flags.replicas === undefined ? replicasOf(subject.deployment) : Number(flags.replicas);
   const { policies, doubts } = await policiesOf(context, subject);
   const approval = approvalPolicies(policies).length > 0;
-  const planned = planRelease(subject.rollout, subject.deployment, { size, approval });
+  const { kindFor } = await import('../../view/facts.ts');
+  const planned = planRelease(subject.rollout, subject.deployment, { size, approval, kind: kindFor(subject.rollout) });
   const experience = experienceOf(subject.rollout.status?.history);
   const granting = () => ({ policies, now: context.io.now() });
   const notes = [
@@ -85,7 +88,7 @@ function print(
   const listed = notes.map((note) => `- ${note}\n`).join('');
   if (replicas === 0) return io.out(listed);
   io.out(
-    `${paint('bold', rollout.metadata.name)} releases ${pods(replicas)} of Deployment ${deployment.metadata.name} in ` +
+    `${paint('bold', rollout.metadata.name)} releases ${pods(replicas)} of ${resourceOf(rollout).kind} ${deployment.metadata.name} in ` +
       `${plural(steps.length, 'step')} (maxSurge ${limits.surge}, maxUnavailable ${limits.unavailable})\n\n`,
   );
   io.out(
@@ -110,9 +113,15 @@ function print(
         ...(wide ? [`${replicas === 0 ? 100 : Math.round((step.updated * 100) / replicas)}%`] : []),
         `${step.surge}`,
         `${step.unavailable}`,
-        step.old === 0 && step.wait === 'None' ? 'is done' : describeWait(step.wait),
+        thenOf(step),
       ]),
     ]),
   );
   if (notes.length > 0) io.out(`\n${listed}`);
+}
+
+/** `is watched for 10m, then waits for approval` */
+function thenOf({ old, watched, wait }: PlannedStep): string {
+  const then = old === 0 && wait === 'None' ? 'is done' : describeWait(wait);
+  return watched === undefined ? then : `${describeWatch(watched)}, then ${then}`;
 }

@@ -1,9 +1,11 @@
 // `kubectl tranche restart`: like `kubectl rollout restart`, but says what follows, and refuses during a release.
 import { ON_RESTART, RESTARTED_AT } from '../../api/keys.ts';
-import { DEPLOYMENTS } from '../../api/resources.ts';
 import { formatTime } from '../../engine/lib/time.ts';
+import { resourceOf } from '../../view/reference.ts';
 import { messageOf, stateOf } from '../../view/state.ts';
-import { change, follow, nameOf, type Change, type Target } from '../act.ts';
+import { follow, type Target } from '../../view/act/target.ts';
+import { nameOf } from '../../view/act/write.ts';
+import { change, type Change } from '../act.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -11,7 +13,7 @@ import { DRY_RUN, parseDryRun, ROLLOUT } from '../flags.ts';
 
 export const restart = defineCommand({
   description:
-    'Restarts all Pods of the Deployment with their current template. The annotation tranche.dev/on-restart of the Rollout specifies how: as a release ' +
+    'Restarts all Pods of the workload with their current template. The annotation tranche.dev/on-restart of the Rollout specifies how: as a release ' +
     '(Release, the default), in steps without approvals unless a policy requires them (Batches), or as a normal rolling update (Native).',
   arguments: [ROLLOUT],
   options: [DRY_RUN],
@@ -29,8 +31,9 @@ const FOLLOWS: Readonly<Record<string, string>> = {
 
 function restartPods({ rollout, deployment }: Target, now: number): Change {
   const { name } = rollout.metadata;
+  const resource = resourceOf(rollout);
   if (!deployment)
-    throw new CliError(`Deployment "${rollout.spec.workloadRef.name}" of Rollout "${name}" does not exist`);
+    throw new CliError(`${resource.kind} "${rollout.spec.workloadRef.name}" of Rollout "${name}" does not exist`);
   const state = stateOf(rollout, deployment);
   if (rollout.status?.phase === 'Progressing' || state === 'Starting')
     throw new CliError(
@@ -44,7 +47,7 @@ function restartPods({ rollout, deployment }: Target, now: number): Change {
   return {
     write: {
       method: 'PATCH',
-      resource: DEPLOYMENTS,
+      resource,
       ...nameOf(deployment),
       contentType: 'application/merge-patch+json',
       body: {
@@ -52,6 +55,6 @@ function restartPods({ rollout, deployment }: Target, now: number): Change {
         spec: { template: { metadata: { annotations } } },
       },
     },
-    says: () => `the Pods of Deployment ${deployment.metadata.name} are restarted ${follows}; ${follow(rollout)}`,
+    says: () => `the Pods of ${resource.kind} ${deployment.metadata.name} are restarted ${follows}; ${follow(rollout)}`,
   };
 }

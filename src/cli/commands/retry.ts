@@ -1,17 +1,11 @@
 // `kubectl tranche retry`: replaces failing Pods of a stalled release, or releases a rolled back version again.
-import { PODS } from '../../api/resources.ts';
-import type { HistoryEntry } from '../../api/types.ts';
-import { deploymentTemplate } from '../../engine/lib/template.ts';
-import { plural } from '../../engine/lib/text.ts';
-import { isTrue } from '../../engine/status.ts';
-import { stateOf } from '../../view/state.ts';
-import { change, follow, getTarget, replaceTemplate, standing, type Target } from '../act.ts';
-import type { Cluster } from '../cluster.ts';
+import { follow } from '../../view/act/target.ts';
+import { change, getTarget } from '../act.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { CliError, EXIT } from '../exit.ts';
-import { DRY_RUN, dryRunNote, parseDryRun, ROLLOUT, type DryRun } from '../flags.ts';
-import { gather, removeObject } from '../resources.ts';
+import { EXIT } from '../exit.ts';
+import { DRY_RUN, dryRunNote, parseDryRun, ROLLOUT } from '../flags.ts';
+import { gather, sendDeletion } from '../resources.ts';
 
 export const retry = defineCommand({
   description:
@@ -22,70 +16,22 @@ export const retry = defineCommand({
   run: retryRelease,
 });
 
-const UNDONE = new Set<string | undefined>(['RolledBack', 'Failed']);
-
 async function retryRelease(context: Context, flags: { dryRun?: string }, name: string): Promise<number> {
   const dryRun = parseDryRun(flags.dryRun);
+  const { io } = context;
   const cluster = await context.cluster();
+  const { releaseAgain, retryable, startAnew } = await import('../../view/act/retry.ts');
   const target = await getTarget(cluster, name);
-  const { rollout, deployment } = target;
-  if (rollout.status?.phase === 'Progressing' && isTrue(rollout, 'Stalled'))
-    return startAnew(context, cluster, target, dryRun);
-  const [last] = rollout.status?.history ?? [];
-  if (stateOf(rollout, deployment) === 'Idle' && last && UNDONE.has(last.outcome))
-    return releaseAgain(context, cluster, name, last, dryRun);
-  throw new CliError(
-    `nothing to retry: ${rollout.metadata.name} has no stalled or rolled back release (${standing(target)})`,
-  );
-}
-
-/** Deletes the Pods of the new version that are not ready. */
-async function startAnew(context: Context, cluster: Cluster, target: Target, dryRun: DryRun): Promise<number> {
-  const { rollout } = target;
-  const { readySince } = await import('../../engine/workload/pods.ts');
-  const { view } = await gather(cluster, rollout, context.io.now());
-  const bad = (view?.pods ?? []).filter((pod) => readySince(pod, Infinity) === undefined);
-  const missing = view ? view.updated - view.pods.length : 0;
-  if (bad.length === 0 && (missing > 0 || (view && !view.newSet)))
-    throw new CliError(
-      `nothing to retry: Pods of the new version of ${rollout.metadata.name} are not created yet, and Kubernetes retries by itself: ` +
-        `${rollout.status?.message ?? ''}`,
-    );
-  if (!view || bad.length === 0)
-    throw new CliError(
-      `nothing to retry: all Pods of the new version of ${rollout.metadata.name} are ready; the release continues by itself`,
-    );
-  const { namespace = cluster.namespace } = rollout.metadata;
-  for (const { metadata } of bad) {
-    const { name, uid } = metadata;
-    await removeObject(cluster, PODS, { namespace, name, uid }, dryRun);
+  const last = retryable(target);
+  if (last === 'Stalled') {
+    const { writes, says } = startAnew(await gather(cluster, target.rollout, io.now()));
+    for (const write of writes) await sendDeletion(cluster, write, dryRun);
+    io.out(`${says}; ${follow(target.rollout)}${dryRunNote(dryRun)}\n`);
+    return EXIT.done;
   }
-  const names = bad.map(({ metadata }) => metadata.name).join(', ');
-  context.io.out(
-    `${plural(bad.length, 'unready Pod')} of the new version deleted, to be replaced: ${names}; ${follow(rollout)}${dryRunNote(dryRun)}\n`,
-  );
-  return EXIT.done;
-}
-
-async function releaseAgain(
-  context: Context,
-  cluster: Cluster,
-  name: string,
-  last: HistoryEntry,
-  dryRun: DryRun,
-): Promise<number> {
-  const { hashOf } = await import('../../engine/workload/deployment/view.ts');
   await change(context, name, dryRun, async ({ rollout, deployment }) => {
-    const { view } = await gather(cluster, rollout, context.io.now());
-    const set = view?.oldSets.find((one) => hashOf(one) === last.revision);
-    if (!deployment || !set)
-      throw new CliError(
-        `no ReplicaSet has the rolled back version (${last.revision || 'it had no Pods'}): apply its manifest again`,
-      );
-    return {
-      write: replaceTemplate(deployment, deploymentTemplate(set.spec.template)),
-      says: () => `${rollout.metadata.name} releases ${last.revision} again from step 1; ${follow(rollout)}`,
-    };
+    const { writes, says } = releaseAgain({ ...(await gather(cluster, rollout, io.now())), deployment }, last);
+    return { write: writes[0]!, says: () => `${says}; ${follow(rollout)}` };
   });
   return EXIT.done;
 }

@@ -48,7 +48,7 @@ async function showStatus(context: Context, flags: StatusFlags, name: string | u
   const rollouts =
     name === undefined ? await listRollouts(cluster, cluster.namespace) : [await getRollout(cluster, name)];
   if (rollouts.length === 0) {
-    context.io.err(`no Rollouts in namespace "${cluster.namespace}"; to create one: kubectl tranche init DEPLOYMENT\n`);
+    context.io.err(`no Rollouts in namespace "${cluster.namespace}"; to create one: kubectl tranche init WORKLOAD\n`);
     return EXIT.done;
   }
   if (!watching) return showOnce(context, cluster, rollouts, format);

@@ -1,6 +1,9 @@
-// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods. What has no counterpart becomes a wait for approval.
+// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods, and metrics become checks. What has no counterpart becomes a
+// wait for approval.
 import type { Json } from '../../api/json.ts';
+import { convertAnalysis, type ArgoContext } from './argo-analysis.ts';
 import { deploymentOf } from './argo-deployment.ts';
+import { CheckList } from './checks.ts';
 import {
   asList,
   asObject,
@@ -17,14 +20,16 @@ import {
   type Step,
 } from './types.ts';
 
-export function convertArgo(object: Json): Converted {
+/** `all`: all objects of the files. */
+export function convertArgo(object: Json, all: readonly Json[]): Converted {
   const metadata = asObject(object['metadata']) ?? {};
   const spec = asObject(object['spec']) ?? {};
   const strategy = asObject(spec['strategy']) ?? {};
   const canary = asObject(strategy['canary']);
   const deployment = deploymentOf(metadataOf(metadata), spec, canary ?? {});
   const remarks: Remark[] = [...inMetadata(metadata), ...inSpec(spec), ...deployment.remarks];
-  const steps: Step[] = canary ? stepsOf(canary, remarks) : [];
+  const checks = new CheckList();
+  const steps: Step[] = canary ? stepsOf(canary, { metadata, all, checks, remarks }) : [];
   for (const name of Object.keys(strategy).filter((one) => one !== 'canary'))
     remarks.push(...withoutCounterpart(`spec.strategy.${name}`, asObject(strategy[name]) ?? {}));
   if (!canary) {
@@ -41,10 +46,15 @@ export function convertArgo(object: Json): Converted {
   const failure = spec['progressDeadlineAbort'] === true ? { onFailure: 'Rollback' } : {};
   const made = rollout(own, deployment.name, {
     steps,
-    canary: { ...deadlineOf(spec['progressDeadlineSeconds']), ...failure, ...windowOf(spec) },
+    canary: {
+      ...deadlineOf(spec['progressDeadlineSeconds']),
+      ...failure,
+      ...windowOf(spec),
+      ...(checks.checks.length > 0 && { analysis: checks.checks }),
+    },
     paused: spec['paused'] === true,
   });
-  return { objects: [...(deployment.object ? [deployment.object] : []), made], remarks };
+  return { objects: [...(deployment.object ? [deployment.object] : []), made], remarks, sources: checks.sources };
 }
 
 function* inMetadata(metadata: Json): Generator<Remark> {
@@ -80,7 +90,7 @@ function windowOf(spec: Json): Json | undefined {
 }
 
 const SPEC_LOST: Readonly<Record<string, string>> = {
-  analysis: 'analysis by metrics is not supported, so there are no runs to keep',
+  analysis: 'there are no runs to keep',
   restartAt: 'use kubectl tranche restart',
 };
 
@@ -100,7 +110,7 @@ function* inSpec(spec: Json): Generator<Remark> {
     yield note('spec.progressDeadlineAbort: becomes spec.strategy.canary.onFailure: Rollback');
 }
 
-const CANARY_KNOWN = new Set(['steps', 'maxSurge', 'maxUnavailable']);
+const CANARY_KNOWN = new Set(['steps', 'analysis', 'maxSurge', 'maxUnavailable']);
 
 const CANARY_LOST: Readonly<Record<string, string>> = {
   trafficRouting:
@@ -108,8 +118,6 @@ const CANARY_LOST: Readonly<Record<string, string>> = {
   canaryService: 'there is no canary Service; Pods of a release have the label rollouts.kruise.io/rollout-id',
   stableService:
     'there is no stable Service; after you remove Argo Rollouts, remove rollouts-pod-template-hash from the selector of the remaining Service',
-  analysis:
-    'analysis by metrics is not supported: each step waits for approval; run the queries before kubectl tranche approve',
   antiAffinity: 'add it to the Pod template',
   canaryMetadata: 'Pods of a release have the labels rollouts.kruise.io/rollout-id and rollout-batch-id',
   dynamicStableScale: 'always on: old Pods are removed when new Pods are available',
@@ -133,15 +141,16 @@ const withoutCounterpart = (at: string, fields: Json): Remark[] =>
         lost(`${at}.${field}${named(value)}: has no counterpart: blue-green releases are not supported`),
       );
 
-function stepsOf(canary: Json, remarks: Remark[]): Step[] {
+function stepsOf(canary: Json, context: ArgoContext): Step[] {
+  const { remarks } = context;
   for (const [field, value] of Object.entries(canary))
     if (!CANARY_KNOWN.has(field))
       remarks.push(lost(`spec.strategy.canary.${field}${named(value)}: ${CANARY_LOST[field] ?? 'has no counterpart'}`));
   const written = asList(canary['steps']);
   const traffic = asObject(canary['trafficRouting']);
   const full = traffic?.['maxTrafficWeight'];
-  const steps = readSteps(written, typeof full === 'number' && full > 0 ? full : 100, traffic !== undefined, remarks);
-  if (canary['analysis'] !== undefined) {
+  const steps = readSteps(written, typeof full === 'number' && full > 0 ? full : 100, traffic !== undefined, context);
+  if (canary['analysis'] !== undefined && !watchesBeside(canary['analysis'], context)) {
     for (const step of steps) if (step.weight < 100 || step.seconds !== 0) step.seconds = undefined;
     if (steps.every(({ seconds }) => seconds !== undefined)) steps.unshift({ weight: 0, seconds: undefined });
   } else if (written.length === 0)
@@ -149,8 +158,24 @@ function stepsOf(canary: Json, remarks: Remark[]): Step[] {
   return steps;
 }
 
+/** The analysis in the background. False if not all of its metrics are checks. */
+function watchesBeside(value: unknown, context: ArgoContext): boolean {
+  const analysis = asObject(value) ?? {};
+  const at = 'spec.strategy.canary.analysis';
+  const { complete } = convertAnalysis(analysis, context);
+  if (analysis['startingStep'] !== undefined)
+    context.remarks.push(lost(`${at}.startingStep: the checks watch the release from its first step on`));
+  context.remarks.push(
+    complete
+      ? note(`${at}: becomes spec.strategy.canary.analysis: its checks watch all steps`)
+      : lost(`${at}${named(value)}: not all of its metrics are converted: each step waits for approval`),
+  );
+  return complete;
+}
+
 /** A setWeight and the pauses after it become one step. `full`: the weight for all traffic. */
-function readSteps(written: readonly unknown[], full: number, traffic: boolean, remarks: Remark[]): Step[] {
+function readSteps(written: readonly unknown[], full: number, traffic: boolean, context: ArgoContext): Step[] {
+  const { remarks } = context;
   const steps: Step[] = [];
   const waits = (text: string, which = 'the step before it'): void => {
     const how =
@@ -182,6 +207,16 @@ function readSteps(written: readonly unknown[], full: number, traffic: boolean, 
       else if (given === undefined || last.seconds === undefined) last.seconds = undefined;
       else if (seconds === undefined) waits(`${at}: invalid duration ${JSON.stringify(given)}`, 'the step');
       else last.seconds += seconds;
+    } else if (kind === 'analysis') {
+      const { complete, seconds } = convertAnalysis(asObject(value) ?? {}, context);
+      if (last && seconds > 0) last.analysis = Math.max(last.analysis ?? 0, seconds);
+      if (!complete || !last) waits(`${at}: analysis ${STEP_LOST['analysis']}`);
+      else
+        remarks.push(
+          note(
+            `${at}: becomes analysis.seconds: ${seconds} of the step before it; its checks watch the other steps, too`,
+          ),
+        );
     } else waits(`${at}: ${kind || 'it'} ${STEP_LOST[kind] ?? 'has no counterpart'}`);
   }
   const end = steps.at(-1);
@@ -196,7 +231,7 @@ function readSteps(written: readonly unknown[], full: number, traffic: boolean, 
 const goesOn = (next: unknown): boolean => next === undefined || 'setWeight' in (asObject(next) ?? {});
 
 const STEP_LOST: Readonly<Record<string, string>> = {
-  analysis: 'has no counterpart: run its queries before kubectl tranche approve',
+  analysis: 'has metrics that are not converted: run their queries before kubectl tranche approve',
   experiment: 'has no counterpart',
   setCanaryScale: 'has no counterpart: the step itself sets the number of Pods',
   setHeaderRoute: 'has no counterpart: traffic routing is not supported',

@@ -2,16 +2,18 @@
 import type { Json } from '../../api/json.ts';
 import { asObject, groupOf, lost, metadataOf, note, type Converted } from './types.ts';
 
-const RUN_QUERIES =
-  'analysis by metrics is not supported; run its queries in the pipeline, before kubectl tranche approve';
 const NO_COUNTERPART: Readonly<Record<string, string>> = {
-  'argoproj.io/AnalysisTemplate': RUN_QUERIES,
-  'argoproj.io/ClusterAnalysisTemplate': RUN_QUERIES,
-  'argoproj.io/AnalysisRun': RUN_QUERIES,
+  'argoproj.io/AnalysisRun': 'has no counterpart: the status of the Rollout says what the checks say',
   'argoproj.io/Experiment': 'has no counterpart',
-  'flagger.app/MetricTemplate': RUN_QUERIES,
   'flagger.app/AlertProvider': 'use the Events of the Rollout, and the metrics and alerts of the chart',
 };
+
+/** They become checks of the Rollouts that name them. */
+const TEMPLATES = new Set([
+  'argoproj.io/AnalysisTemplate',
+  'argoproj.io/ClusterAnalysisTemplate',
+  'flagger.app/MetricTemplate',
+]);
 
 /** What to look at in objects that a release of Argo Rollouts or Flagger changes or depends on. */
 const LOOK_AT: Readonly<Record<string, string>> = {
@@ -29,6 +31,8 @@ export function convertCompanion(object: Json, deploymentOf: (rollout: string) =
   const kind = String(object['kind']);
   const known = NO_COUNTERPART[`${groupOf(object)}/${kind}`];
   if (known !== undefined) return { objects: [], remarks: [lost(known)] };
+  if (TEMPLATES.has(`${groupOf(object)}/${kind}`))
+    return { objects: [], remarks: [note('its metrics become checks of the Rollouts that name it')] };
   // HorizontalPodAutoscalers, and KEDA's ScaledObjects.
   const spec = asObject(object['spec']);
   const target = asObject(spec?.['scaleTargetRef']);

@@ -7,8 +7,8 @@ import { asObject, groupOf, type Converted } from './types.ts';
 
 /** `all`: all objects of the files. */
 export function convertObject(object: Json, all: readonly Json[]): Converted {
-  if (isArgo(object)) return convertArgo(object);
-  if (groupOf(object) === 'flagger.app' && object['kind'] === 'Canary') return convertFlagger(object);
+  if (isArgo(object)) return convertArgo(object, all);
+  if (groupOf(object) === 'flagger.app' && object['kind'] === 'Canary') return convertFlagger(object, all);
   return convertCompanion(object, (rollout) => deploymentOf(rollout, all));
 }
 

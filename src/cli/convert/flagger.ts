@@ -1,6 +1,9 @@
-// Converts Canaries of Flagger: each weight becomes the same percentage of Pods. What has no counterpart becomes a wait for approval.
+// Converts Canaries of Flagger: each weight becomes the same percentage of Pods, and metrics become checks. What has no counterpart becomes a wait
+// for approval.
 import type { Json } from '../../api/json.ts';
 import { plural } from '../../engine/lib/text.ts';
+import { CheckList } from './checks.ts';
+import { convertMetrics } from './flagger-metrics.ts';
 import {
   asList,
   asObject,
@@ -17,7 +20,8 @@ import {
   type Step,
 } from './types.ts';
 
-export function convertFlagger(object: Json): Converted {
+/** `all`: all objects of the files. */
+export function convertFlagger(object: Json, all: readonly Json[]): Converted {
   const metadata = metadataOf(asObject(object['metadata']));
   const spec = asObject(object['spec']) ?? {};
   const analysis = asObject(spec['analysis']) ?? asObject(spec['canaryAnalysis']) ?? {};
@@ -45,9 +49,17 @@ export function convertFlagger(object: Json): Converted {
         'spec.progressDeadlineSeconds: becomes spec.strategy.canary.stepDeadlineSeconds, to which minReadySeconds are added',
       ),
     );
-  const steps = stepsOf(spec, analysis, remarks);
-  const made = rollout(metadata, name, { steps, canary: { ...deadline, onFailure: 'Rollback' } });
-  return { objects: [made], remarks };
+  const checks = new CheckList();
+  const skipped = spec['skipAnalysis'] === true;
+  const { complete, seconds } = skipped
+    ? { complete: true, seconds: 0 }
+    : convertMetrics(analysis, { metadata, spec, all, checks, remarks });
+  if (!complete)
+    remarks.push(lost('spec.analysis.metrics: not all of them are converted: each step waits for approval'));
+  const steps = stepsOf(spec, analysis, { complete, seconds }, remarks);
+  const watched = checks.checks.length > 0 ? { analysis: checks.checks } : {};
+  const made = rollout(metadata, name, { steps, canary: { ...deadline, onFailure: 'Rollback', ...watched } });
+  return { objects: [made], remarks, sources: checks.sources };
 }
 
 /** Fields that are converted, or whose loss has no effect. */
@@ -67,7 +79,7 @@ const SPEC_LOST: Readonly<Record<string, string>> = {
   routeRef: NO_ROUTING,
   upstreamRef: NO_ROUTING,
   provider: NO_ROUTING,
-  metricsServer: 'analysis by metrics is not supported',
+  metricsServer: 'name a MetricSource in the checks',
   suspend: 'use spec.disabled of the Rollout',
 };
 
@@ -94,12 +106,17 @@ function named(value: unknown): string {
   return typeof name === 'string' ? ` ${JSON.stringify(name)}` : '';
 }
 
-const ANALYSIS_KNOWN = new Set(['interval', 'stepWeight', 'stepWeights', 'maxWeight', 'webhooks']);
+const ANALYSIS_KNOWN = new Set([
+  'interval',
+  'threshold',
+  'metrics',
+  'stepWeight',
+  'stepWeights',
+  'maxWeight',
+  'webhooks',
+]);
 
 const ANALYSIS_LOST: Readonly<Record<string, string>> = {
-  metrics:
-    'analysis by metrics is not supported: each step waits for approval; run the queries before kubectl tranche approve',
-  threshold: 'analysis by metrics is not supported',
   iterations: 'blue-green and A/B releases are not supported: the Pods are released in steps that wait for approval',
   match: 'A/B releases are not supported: the Pods are released in steps that wait for approval',
   mirror: 'traffic routing is not supported: each step waits for approval',
@@ -118,11 +135,17 @@ function* inAnalysis(analysis: Json): Generator<Remark> {
 }
 
 /** The parts of an analysis that decide whether a release goes on. Without them its steps only take time. */
-const DECIDING = ['metrics', 'iterations', 'match', 'mirror'];
+const DECIDING = ['iterations', 'match', 'mirror'];
 
-function stepsOf(spec: Json, analysis: Json, remarks: Remark[]): Step[] {
+/** `complete`: each metric has become a check. `seconds`: how long the checks must watch a step; 0 without checks. */
+function stepsOf(
+  spec: Json,
+  analysis: Json,
+  measured: { readonly complete: boolean; readonly seconds: number },
+  remarks: Remark[],
+): Step[] {
   if (spec['skipAnalysis'] === true) {
-    remarks.push(note('spec.skipAnalysis: all Pods are updated in one step, as in Flagger'));
+    remarks.push(note('spec.skipAnalysis: all Pods are updated in one step, and metrics are left out, as in Flagger'));
     return [];
   }
   const { before, all, end } = gatesOf(asList(analysis['webhooks']), remarks);
@@ -139,7 +162,14 @@ function stepsOf(spec: Json, analysis: Json, remarks: Remark[]): Step[] {
   const steps: Step[] = [];
   if (before) hold(steps);
   const weights = weightsOf(analysis, remarks);
-  for (const weight of weights) steps.push({ weight, seconds: all || decides ? undefined : interval });
+  const waits = all || decides || !measured.complete;
+  for (const weight of weights)
+    steps.push({
+      weight,
+      // Checks watch the step for the time of the pause.
+      seconds: waits || interval === undefined ? undefined : measured.seconds > 0 ? 0 : interval,
+      ...(measured.seconds > 0 && { analysis: measured.seconds }),
+    });
   if (end || weights.length === 0) hold(steps);
   return steps;
 }

@@ -1,4 +1,5 @@
 // The result of a conversion, and helpers for it.
+import type { Source } from './checks.ts';
 import { isObject, type Json } from '../../api/json.ts';
 import { ROLLOUTS } from '../../api/resources.ts';
 
@@ -6,6 +7,8 @@ export interface Converted {
   /** Objects to apply, in this order. */
   readonly objects: readonly Json[];
   readonly remarks: readonly Remark[];
+  /** The MetricSources that the checks need. */
+  readonly sources?: readonly Source[];
 }
 
 export interface Remark {
@@ -53,6 +56,8 @@ export interface Step {
   readonly weight: number;
   /** Undefined: it waits for approval. */
   seconds: number | undefined;
+  /** How long checks watch the step, in seconds. */
+  analysis?: number;
 }
 
 /**
@@ -67,15 +72,25 @@ export function hold(steps: Step[]): void {
 
 /** Only the last step ends a release, so a wait with all Pods updated is a step of 100% before it. */
 export function stepsFrom(steps: readonly Step[]): Json[] {
-  const written = steps.map(({ weight, seconds }) => stepOf(weight === 0 ? 1 : `${weight}%`, seconds));
+  const written = steps.map((step) => stepOf(step.weight === 0 ? 1 : `${step.weight}%`, step));
   const last = steps.at(-1);
-  return last?.weight === 100 && last.seconds === 0
-    ? [...written.slice(0, -1), { replicas: '100%' }]
-    : [...written, { replicas: '100%' }];
+  if (last?.weight !== 100 || last.seconds !== 0) return [...written, { replicas: '100%' }];
+  const { analysis } = last;
+  return [
+    ...written.slice(0, -1),
+    { replicas: '100%', ...(analysis !== undefined && { analysis: { seconds: analysis } }) },
+  ];
 }
 
-const stepOf = (replicas: number | string, seconds: number | undefined): Json =>
-  seconds === undefined ? { replicas } : { replicas, pause: { duration: seconds } };
+function stepOf(replicas: number | string, { seconds, analysis }: Step): Json {
+  const watched = analysis === undefined ? {} : { analysis: { seconds: analysis } };
+  // With analysis, a step waits for approval only if it has a pause.
+  const waits = analysis === undefined ? {} : { pause: {} };
+  if (seconds === undefined) return { replicas, ...waits, ...watched };
+  return seconds === 0 && analysis !== undefined
+    ? { replicas, ...watched }
+    : { replicas, pause: { duration: seconds }, ...watched };
+}
 
 /** `metadata`: name and namespace, and what else the Rollout keeps. */
 export const rollout = (

@@ -1,21 +1,26 @@
-// Checks Rollouts and Deployments: holds, leftovers of Tranche and OpenKruise, and namespaces without webhooks.
+// Checks Rollouts and their workloads: holds, leftovers of Tranche and OpenKruise, and namespaces without webhooks.
 import { HELD, ROLLOUT_FINALIZER, ROLLOUT_RESOURCE, WORKLOAD_TYPE } from '../../api/keys.ts';
 import type { StalledReason } from '../../api/reasons.ts';
-import { DEPLOYMENTS, NAMESPACES, ROLLOUTS } from '../../api/resources.ts';
-import type { Deployment, Held, Rollout } from '../../api/types.ts';
+import { argumentOf, DEPLOYMENTS, NAMESPACES, ROLLOUTS } from '../../api/resources.ts';
+import type { Deployment, Held, HoldRecord, Rollout } from '../../api/types.ts';
 import { freeDeployment } from '../../engine/workload/deployment/effects.ts';
-import { isMarked, readHeld } from '../../engine/workload/deployment/hold.ts';
+import { isMarked } from '../../engine/workload/deployment/hold.ts';
+import { deploymentKind } from '../../engine/workload/deployment/kind.ts';
+import type { WorkloadKind } from '../../engine/workload/kind.ts';
+import { KINDS } from '../../engine/workload/registry.ts';
 import { HELD_ANNOTATIONS, HELD_LABELS } from '../../engine/workload/record.ts';
 import { leftoverOf } from '../../engine/release/openkruise.ts';
 import { olderFirst, ownerOf } from '../../engine/release/governing-rollout.ts';
 import { isForbidden, isNotFound } from '../../kube/errors.ts';
-import { plural } from '../../engine/lib/text.ts';
+import { plural, workloadArgument } from '../../engine/lib/text.ts';
 import { parseTime } from '../../engine/lib/time.ts';
 import { pathOf } from '../../kube/path.ts';
+import { resourceOf } from '../../view/reference.ts';
 import { messageOf } from '../../view/state.ts';
 import type { Cluster } from '../cluster.ts';
 import { ago } from '../text.ts';
-import { note, ok, patchCommand, problem, type Finding } from './finding.ts';
+import { listWorkloads } from '../workloads.ts';
+import { installWith, note, ok, patchCommand, problem, type Finding } from './finding.ts';
 import { reaches, type WebhookConfiguration } from './webhooks.ts';
 
 export async function checkDeployments(
@@ -25,7 +30,7 @@ export async function checkDeployments(
   now: number,
 ): Promise<Finding[]> {
   const [where, namespace] = await scope(cluster);
-  const deployments = await cluster.list<Deployment>(DEPLOYMENTS, { namespace });
+  const deployments = (await listWorkloads(cluster, namespace)).map(({ workload }) => workload);
   const rollouts = await cluster.list<Rollout>(ROLLOUTS, { namespace }).catch((error: unknown) => {
     if (isNotFound(error)) return [];
     throw error;
@@ -33,7 +38,9 @@ export async function checkDeployments(
   const findings = deployments.flatMap((deployment) => {
     const naming = rollouts.filter(
       ({ metadata, spec }) =>
-        metadata.namespace === deployment.metadata.namespace && spec.workloadRef.name === deployment.metadata.name,
+        metadata.namespace === deployment.metadata.namespace &&
+        spec.workloadRef.name === deployment.metadata.name &&
+        resourceOf({ spec }) === kindIn(deployment).resource,
     );
     return [
       ...leftByOpenKruise(deployment, ownerOf(naming)),
@@ -43,10 +50,16 @@ export async function checkDeployments(
   });
   findings.push(...rollouts.flatMap((rollout) => checkRollout(rollout, deployments, { alive, now })));
   findings.push(...(await checkNamespaces(cluster, rollouts, webhooks)));
-  const held = deployments.filter(({ metadata }) => metadata.annotations?.[HELD] !== undefined).length;
-  const count = `${plural(rollouts.length, 'Rollout')}, ${plural(held, 'held Deployment')} in ${where}`;
+  const held = (of: WorkloadKind): number =>
+    deployments.filter((one) => kindIn(one) === of && one.metadata.annotations?.[HELD] !== undefined).length;
+  const others = KINDS.filter((kind) => kind !== deploymentKind && held(kind) > 0);
+  const counts = [deploymentKind, ...others].map((kind) => plural(held(kind), `held ${kind.resource.kind}`));
+  const count = `${[plural(rollouts.length, 'Rollout'), ...counts].join(', ')} in ${where}`;
   return [findings.some(({ level }) => level === 'problem') ? note(count) : ok(count), ...findings];
 }
+
+const kindIn = ({ apiVersion, kind }: Deployment): WorkloadKind =>
+  KINDS.find(({ resource }) => resource.kind === kind && resource.apiVersion === apiVersion) ?? deploymentKind;
 
 /** All namespaces; only the current one if the user may not list all. */
 async function scope({ api, namespace }: Cluster): Promise<[string, string | undefined]> {
@@ -59,9 +72,10 @@ async function scope({ api, namespace }: Cluster): Promise<[string, string | und
   }
 }
 
-const nameOf = ({ metadata }: Deployment): string => `Deployment ${metadata.namespace}/${metadata.name}`;
-const mend = ({ metadata }: Deployment, patch: object): string =>
-  patchCommand('deployment', metadata.name, metadata.namespace ?? 'default', patch);
+const nameOf = (one: Deployment): string =>
+  `${kindIn(one).resource.kind} ${one.metadata.namespace}/${one.metadata.name}`;
+const mend = (one: Deployment, patch: object): string =>
+  patchCommand(argumentOf(kindIn(one).resource), one.metadata.name, one.metadata.namespace ?? 'default', patch);
 const gone = (keys: readonly string[]): Record<string, null> => Object.fromEntries(keys.map((key) => [key, null]));
 
 function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: boolean): Finding[] {
@@ -69,7 +83,7 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
   const name = nameOf(deployment);
   const rollout = naming.find(({ spec }) => spec.disabled !== true);
   if (metadata.annotations?.[HELD] === undefined) {
-    if (isMarked(deployment))
+    if (kindIn(deployment) === deploymentKind && isMarked(deployment))
       return [
         problem(
           `${name} has the minReadySeconds of a release but is not in a release: its Pods never become available`,
@@ -80,19 +94,20 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
       return [
         note(
           `${name} has the label ${WORKLOAD_TYPE}, but no Rollout names it: its changes call the webhook without need`,
-          `kubectl label deployment ${metadata.name} -n ${metadata.namespace} ${WORKLOAD_TYPE}-`,
+          `kubectl label ${argumentOf(kindIn(deployment).resource)} ${metadata.name} -n ${metadata.namespace} ${WORKLOAD_TYPE}-`,
         ),
       ];
     return [];
   }
-  const held = readHeld(deployment);
+  const kind = kindIn(deployment);
+  const held = kind.readHold(deployment);
   if (!held)
     return [
       problem(
         `${name} is held, but its annotation ${HELD} is not readable, so its original settings are lost; this command resumes it`,
         mend(deployment, {
           metadata: { annotations: gone(HELD_ANNOTATIONS), labels: gone(HELD_LABELS) },
-          spec: { paused: false, minReadySeconds: null, progressDeadlineSeconds: null },
+          spec: kind.words.whole,
         }),
       ),
     ];
@@ -113,9 +128,12 @@ function checkHold(deployment: Deployment, naming: readonly Rollout[], alive: bo
   return [ok(`${name} is held by Rollout ${rollout.metadata.name}: ${messageOf(rollout) ?? ''}`)];
 }
 
-/** The patch that gives the Deployment back, without the precondition, because the user may run it later. */
-function freePatch(deployment: Deployment, held: Held): object {
-  const [effect] = freeDeployment(deployment, held);
+/** The patch that gives the workload back, without the precondition, because the user may run it later. */
+function freePatch(deployment: Deployment, held: HoldRecord): object {
+  const kind = kindIn(deployment);
+  const effects =
+    kind === deploymentKind ? freeDeployment(deployment, held as Held) : kind.giveUp(deployment, held, {});
+  const [effect] = effects;
   if (effect?.kind !== 'Patch' || !('metadata' in effect.patch)) return {};
   const { resourceVersion: _, ...metadata } = effect.patch.metadata as Record<string, unknown>;
   return { ...effect.patch, metadata };
@@ -133,7 +151,7 @@ function checkRivals(deployment: Deployment, naming: readonly Rollout[]): Findin
   );
 }
 
-/** An operator needs seconds, or longer if the Deployment is rolled back first. */
+/** An operator needs seconds, or longer if the workload is rolled back first. */
 const DELETION_TAKES_MS = 300_000;
 
 /** A Rollout that is being deleted stays until its finalizers are gone. */
@@ -165,6 +183,12 @@ function checkDeletion(
   ];
 }
 
+/** The kind of the workload is not in the cluster, or Tranche has no right to it. */
+const unreadable = (what: string): Finding =>
+  /waiting (for|until) CustomResourceDefinition /.test(what)
+    ? note(what)
+    : problem(what, installWith('openkruiseWorkloads.enabled=true'));
+
 function checkRollout(
   rollout: Rollout,
   deployments: readonly Deployment[],
@@ -172,18 +196,23 @@ function checkRollout(
 ): Finding[] {
   const { metadata, spec, status } = rollout;
   const deployment = deployments.find(
-    (one) => one.metadata.namespace === metadata.namespace && one.metadata.name === spec.workloadRef.name,
+    (one) =>
+      one.metadata.namespace === metadata.namespace &&
+      one.metadata.name === spec.workloadRef.name &&
+      kindIn(one).resource === resourceOf(rollout),
   );
   if (metadata.deletionTimestamp !== undefined) return checkDeletion(rollout, deployment, about);
+  const stalled = status?.conditions?.find(({ type, status: state }) => type === 'Stalled' && state === 'True');
+  if (stalled?.reason === ('KindNotServed' satisfies StalledReason))
+    return [unreadable(`Rollout ${metadata.namespace}/${metadata.name} releases nothing: ${stalled.message}`)];
   if (!deployment)
     return [
       note(
-        `Rollout ${metadata.namespace}/${metadata.name} names Deployment ${spec.workloadRef.name}, which does not exist`,
+        `Rollout ${metadata.namespace}/${metadata.name} names ${resourceOf(rollout).kind} ${spec.workloadRef.name}, which does not exist`,
         `kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name} -n ${metadata.namespace}`,
       ),
     ];
-  const stalled = status?.conditions?.find(({ type, status: state }) => type === 'Stalled' && state === 'True');
-  // The findings about the Deployment or the namespace cover these reasons.
+  // The findings about the workload or the namespace cover these reasons.
   const told: ReadonlySet<string> = new Set<StalledReason>(['LeftByOpenKruise', 'NotReached']);
   return stalled && !told.has(stalled.reason ?? '')
     ? [
@@ -195,7 +224,7 @@ function checkRollout(
     : [];
 }
 
-/** In a namespace without webhooks, changes of Deployments are not held. */
+/** In a namespace without webhooks, changes of workloads are not held. */
 async function checkNamespaces(
   cluster: Cluster,
   rollouts: readonly Rollout[],
@@ -213,7 +242,7 @@ async function checkNamespaces(
     ))
       findings.push(
         problem(
-          `Rollout ${name}/${metadata.name} has no effect: the webhooks exclude namespace ${name}, so changes of Deployment ` +
+          `Rollout ${name}/${metadata.name} has no effect: the webhooks exclude namespace ${name}, so changes of ${spec.workloadRef.kind} ` +
             `${spec.workloadRef.name} are not held; move both to another namespace, or include this one (watchNamespaces of the chart)`,
           `kubectl delete ${ROLLOUT_RESOURCE} ${metadata.name} -n ${name}`,
         ),
@@ -225,14 +254,17 @@ async function checkNamespaces(
 const LEFT = {
   Partition: 'between two versions',
   Paused: 'paused before its first step, or with an extra Deployment',
+  Held: 'held before its first step',
   BlueGreen: 'in a blue-green release',
 } as const;
 
 function leftByOpenKruise(deployment: Deployment, owner: Rollout | undefined): Finding[] {
-  const leftover = leftoverOf(deployment, owner);
+  const kind = kindIn(deployment);
+  if (kind !== deploymentKind && kind.openKruise === undefined) return [];
+  const leftover = leftoverOf(deployment, owner, kind);
   if (leftover === undefined) return [];
   const { name, namespace } = deployment.metadata;
-  const command = `kubectl tranche takeover ${name} -n ${namespace}`;
+  const command = `kubectl tranche takeover ${workloadArgument(kind.resource, name)} -n ${namespace}`;
   if (leftover === 'Traces')
     return [
       note(`${nameOf(deployment)} has leftover annotations of OpenKruise Rollouts; they have no effect`, command),
@@ -247,7 +279,7 @@ function leftByOpenKruise(deployment: Deployment, owner: Rollout | undefined): F
     : 'no Rollout continues the release; this command updates all Pods to the current template (with --rollback: to the stable version)';
   return [
     problem(
-      `OpenKruise Rollouts left ${nameOf(deployment)} ${LEFT[leftover]}${recreate}; ${how}`,
+      `OpenKruise Rollouts left ${nameOf(deployment)} ${LEFT[kind.openKruise && leftover === 'Paused' ? 'Held' : leftover]}${recreate}; ${how}`,
       goesOn ? command : `${command} --finish`,
     ),
   ];

@@ -9,8 +9,11 @@ export interface Installed {
 export const installIn = ({ release, namespace }: Installed): string =>
   `helm upgrade --install ${release} charts/tranche --namespace ${namespace} --create-namespace`;
 
-/** Findings name this one. Where the chart is installed is known after the checks. */
+/** Findings name this one, or start with it. Where the chart is installed is known after the checks. */
 export const INSTALL = installIn({ release: 'tranche', namespace: 'tranche-system' });
+
+/** Sets a value of the chart, and keeps the others. */
+export const installWith = (value: string): string => `${INSTALL} --reuse-values --set ${value}`;
 
 export interface Finding {
   readonly level: 'ok' | 'note' | 'problem';

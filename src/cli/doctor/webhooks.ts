@@ -26,7 +26,7 @@ export interface WebhookConfiguration extends KubeObject {
   }[];
 }
 
-/** The webhook that holds a changed Deployment. */
+/** The webhook that holds a changed workload. */
 const HOLDS = 'enrolled.deployments.tranche.dev';
 
 /**
@@ -133,7 +133,7 @@ export async function checkReach(
       return ok('the API server reaches the webhooks');
     if (message.includes('failed calling webhook'))
       return problem(
-        `the API server does not reach the webhooks, so changes of enrolled Deployments are refused: ${message}; check the operator in ` +
+        `the API server does not reach the webhooks, so changes of enrolled workloads are refused: ${message}; check the operator in ` +
           `namespace ${system}. If it is gone for good, this command lets changes pass:`,
         remove,
       );

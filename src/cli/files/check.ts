@@ -2,12 +2,13 @@
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
 import { releasePolicy } from '../../api/schema/policy.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
+import { rivals } from '../../engine/admit/routing.ts';
 import { judgeRolloutEdit } from '../../engine/admit/rollout-policy.ts';
 import { nameInVersion, validateRollout } from '../../engine/validate/rollout.ts';
 import { unknownFields } from '../../engine/validate/unknown.ts';
 import { sentence, type Violation } from '../../engine/validate/violation.ts';
 import { sha256 } from '../../kube/digest.ts';
-import { asDeployment, asRollout, releases, sameNamespace, type FoundRollout } from './objects.ts';
+import { asDeployment, asRollout, releases, routedIn, sameNamespace, type FoundRollout } from './objects.ts';
 import { applied, policiesAmong, type FoundPolicy, type Selected } from './policies.ts';
 import type { Contents, Found, Place } from './read.ts';
 
@@ -31,7 +32,7 @@ export async function checkContents(
   const findings: Finding[] = mistakes.map(({ place, message }) => ({ ...place, level: 'error', message }));
   const seen: Rollout[] = [];
   for (const found of rollouts) {
-    const own = lintRollout(found, seen, deployments);
+    const own = lintRollout(found, seen, deployments, objects);
     findings.push(...own);
     const { rollout } = found.shape;
     if (rollout) seen.push(rollout);
@@ -47,16 +48,33 @@ export async function checkContents(
   return { findings, checked: rollouts.length + policies.length };
 }
 
-function lintRollout(found: FoundRollout, before: readonly Rollout[], deployments: readonly Deployment[]): Finding[] {
+function lintRollout(
+  found: FoundRollout,
+  before: readonly Rollout[],
+  deployments: readonly Deployment[],
+  objects: readonly Found[],
+): Finding[] {
   const { version, shape, object } = found;
   const { rollout } = shape;
   const name = rollout?.spec.workloadRef.name;
   const other = rollout && before.find((one) => one.spec.workloadRef.name === name && sameNamespace(one, rollout));
   const deployment = rollout && deployments.find((one) => releases(rollout, one));
-  const judged = rollout ? validateRollout({ rollout, version, other, deployment }) : { violations: [], warnings: [] };
+  const routed = rollout && routedIn(objects, rollout);
+  const judged = rollout
+    ? validateRollout({ rollout, version, other, deployment, routed })
+    : { violations: [], warnings: [] };
+  const twins = rollout
+    ? [
+        ...rivals(
+          rollout,
+          before.filter((one) => sameNamespace(one, rollout)),
+        ),
+      ]
+    : [];
   const said = new Set(judged.violations.map(({ field }) => field));
   const violations = [
     ...judged.violations,
+    ...twins.map((violation) => nameInVersion(version, violation)),
     ...shape.violations.map((violation) => nameInVersion(version, violation)).filter(({ field }) => !said.has(field)),
   ];
   return findingsOf(found, violations, [...judged.warnings, ...unknownFields(object, SCHEMAS[version])]);

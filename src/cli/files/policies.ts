@@ -68,7 +68,7 @@ export function applied(
         policy,
         why:
           inNamespace === true
-            ? `it selects Deployments by labels, and Deployment ${rollout.spec.workloadRef.name} is not among the files`
+            ? `it selects workloads by labels, and ${rollout.spec.workloadRef.kind} ${rollout.spec.workloadRef.name} is not among the files`
             : namespace === undefined
               ? 'it selects namespaces by labels, and the Rollout has no namespace: write metadata.namespace, or use -n'
               : `it selects namespaces by labels, and Namespace ${namespace} is not among the files`,

@@ -8,7 +8,7 @@ import { policiesFor } from '../policies.ts';
 import type { Subject } from './subject.ts';
 
 export interface PlanPolicies {
-  /** The policies that select the Deployment. */
+  /** The policies that select the workload. */
   readonly policies: readonly ReleasePolicy[];
   /** Which policies are not taken into account, and why. */
   readonly doubts: readonly string[];

@@ -1,14 +1,16 @@
-// The Rollout and the Deployment of a plan, from the cluster, from files, or from both.
+// The Rollout and the workload of a plan, from the cluster, from files, or from both.
+import { groupOf } from '../../api/resources.ts';
 import type { Deployment, PodTemplate, Rollout } from '../../api/types.ts';
 import { deploymentTemplate } from '../../engine/lib/template.ts';
 import { validateRollout } from '../../engine/validate/rollout.ts';
 import { sentence } from '../../engine/validate/violation.ts';
-import { readHeld } from '../../engine/workload/deployment/hold.ts';
+import { recordOn } from '../../engine/workload/record.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../exit.ts';
 import { isWritten } from '../files/defaults.ts';
 import type { Found } from '../files/read.ts';
+import { resourceOf } from '../../view/reference.ts';
 import { gather, getDeployment, getRollout } from '../resources.ts';
 
 export interface Subject {
@@ -36,20 +38,28 @@ export async function subjectOf(
     return { rollout: given.rollout, deployment: given.deployment, live: undefined, objects };
   const rollout = given.rollout ?? (await findRollout(context, name, given.deployment));
   const cluster = await context.cluster();
-  const live = await getDeployment(cluster, rollout.spec.workloadRef.name, rollout.metadata.namespace);
+  const live = await getDeployment(
+    cluster,
+    rollout.spec.workloadRef.name,
+    rollout.metadata.namespace,
+    resourceOf(rollout),
+  );
   if (!given.deployment) return { rollout, deployment: live, live, objects };
   const next = merged(live, given.deployment);
   const template = await keptTemplate(context, cluster, rollout, live, next);
   return { rollout, deployment: { ...next, spec: { ...next.spec, template } }, live, objects };
 }
 
-/** Finds the Rollout by its name, or by the Deployment in the files. */
+/** Finds the Rollout by its name, or by the workload in the files. */
 async function findRollout(
   context: Context,
   name: string | undefined,
   deployment: Deployment | undefined,
 ): Promise<Rollout> {
-  const asked = name ?? (deployment && `deployment/${deployment.metadata.name}`);
+  const asked =
+    name ??
+    (deployment &&
+      `${(deployment.kind ?? 'Deployment').toLowerCase()}.${groupOf(deployment.apiVersion ?? 'apps/v1')}/${deployment.metadata.name}`);
   if (asked === undefined) throw usageError('specify a Rollout: write its name, or -f with a file that contains one');
   return getRollout(await context.cluster(), asked);
 }
@@ -63,7 +73,7 @@ async function keptTemplate(
   next: Deployment,
 ): Promise<PodTemplate> {
   const { view } = await gather(cluster, rollout, context.io.now());
-  const kept = (view?.oldSets ?? []).map(({ spec }) => deploymentTemplate(spec.template));
+  const kept = (view?.oldVersions ?? []).map(({ template }) => deploymentTemplate(template));
   return [live.spec.template, ...kept].find((one) => isWritten(next.spec.template, one)) ?? next.spec.template;
 }
 
@@ -81,10 +91,12 @@ async function fromFiles(
   const [found] = rollouts;
   if (!found) {
     if (deployments.length > 1)
-      throw usageError(`the files contain ${deployments.length} Deployments and no Rollout: plan one at a time`);
+      throw usageError(
+        `the files contain ${deployments.length} ${deployments.every(({ kind }) => kind === 'Deployment') ? 'Deployments' : 'workloads'} and no Rollout: plan one at a time`,
+      );
     const [deployment] = deployments;
     if (deployment) return { objects, deployment };
-    if (!objects.some(isPolicy)) throw usageError(`no Rollout and no Deployment in ${files.join(', ')}`);
+    if (!objects.some(isPolicy)) throw usageError(`no Rollout and no workload in ${files.join(', ')}`);
     return { objects };
   }
   const { rollout, violations: shape } = found.shape;
@@ -99,7 +111,7 @@ async function fromFiles(
 
 /** Approximates the result of an apply: fields that the file does not contain stay unchanged. */
 function merged(live: Deployment, next: Deployment): Deployment {
-  const settings = readHeld(live)?.user;
+  const settings = recordOn(live)?.user;
   const { strategy } = next.spec;
   const spec = { ...live.spec, ...next.spec, strategy: strategy ?? live.spec.strategy ?? {} };
   if (next.spec.replicas === undefined && live.spec.replicas !== undefined) spec.replicas = live.spec.replicas;

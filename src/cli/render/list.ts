@@ -20,7 +20,7 @@ export const rowsOf = (
 ): string[][] => [
   [
     ...(shape.namespace === undefined ? ['NAMESPACE'] : []),
-    ...['NAME', 'DEPLOYMENT', 'STEP', 'NEW PODS', 'STATE', 'SINCE', 'AGE'],
+    ...['NAME', 'WORKLOAD', 'STEP', 'NEW PODS', 'STATE', 'SINCE', 'AGE'],
     ...(shape.wide ? ['RELEASE', 'AUTHOR', 'IMAGES'] : []),
     'WHAT NEXT',
   ],
@@ -29,7 +29,7 @@ export const rowsOf = (
 
 /** The message if there are no Rollouts. */
 export const noRollouts = (namespace: string | undefined): string =>
-  `no Rollouts in ${namespace === undefined ? 'the cluster' : `namespace "${namespace}"`}; to create one: kubectl tranche init DEPLOYMENT\n`;
+  `no Rollouts in ${namespace === undefined ? 'the cluster' : `namespace "${namespace}"`}; to create one: kubectl tranche init WORKLOAD\n`;
 
 function cellsOf({ io, paint }: Context, row: RolloutRow, { namespace, wide }: Shape): string[] {
   const { progress } = row;

@@ -9,6 +9,7 @@ const COLOURS: Partial<Record<State, Colour>> = {
   Waiting: 'yellow',
   Paused: 'yellow',
   Moving: 'cyan',
+  Watching: 'cyan',
   Finishing: 'cyan',
   RollingBack: 'cyan',
 };

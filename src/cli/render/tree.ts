@@ -1,8 +1,11 @@
-// Renders a release as a tree of steps, ReplicaSets and Pods.
+// Renders a release as a tree of steps, checks, ReplicaSets and Pods.
 import { pods } from '../../engine/lib/text.ts';
+import { parseTime } from '../../engine/lib/time.ts';
+import type { RequestsView } from '../../view/requests.ts';
 import type { PodView, ReleaseView, ReplicaSetView, RunningRelease, StepView } from '../../view/release.ts';
 import { oneLine, type Paint } from '../paint.ts';
 import { ago, bar, describeWait, duration, table } from '../text.ts';
+import { checkCells, describeWatch } from './checks.ts';
 import { paintState } from './state.ts';
 
 /** The maximum number of Pods shown per ReplicaSet. */
@@ -24,16 +27,25 @@ export function tree(shown: ReleaseView, options: TreeOptions): string {
   const nodes: Node[] = [];
   if (release && release.steps.length > 0)
     nodes.push({ cells: ['steps'], children: release.steps.map((step) => stepNode(step, options)) });
+  if (release?.requests) nodes.push({ cells: ['requests'], children: [requestsNode(release.requests, options)] });
+  if (release && release.checks.length > 0)
+    nodes.push({
+      cells: ['checks'],
+      children: release.checks.map((check) => ({ cells: checkCells(check, options.paint, options.now) })),
+    });
   if (replicaSets)
-    nodes.push({ cells: ['ReplicaSets'], children: replicaSets.map((set) => replicaSetNode(set, options)) });
+    nodes.push({ cells: [`${shown.keeper}s`], children: replicaSets.map((set) => replicaSetNode(set, options)) });
   return headOf(shown, options) + (release ? releaseLine(release, options) : '') + draw(nodes);
 }
 
-function headOf({ name, namespace, deployment, state, since, message }: ReleaseView, options: TreeOptions): string {
+function headOf(
+  { name, namespace, kind, deployment, state, since, message }: ReleaseView,
+  options: TreeOptions,
+): string {
   const { paint, now } = options;
   return (
     `${paint('bold', name)}   ${paintState(state, paint)}${since === undefined ? '' : ` since ${ago(now - since)}`}` +
-    `   Deployment ${oneLine(deployment)}, namespace ${namespace}\n` +
+    `   ${kind} ${oneLine(deployment)}, namespace ${namespace}\n` +
     `  ${oneLine(message ?? 'no status yet')}\n`
   );
 }
@@ -44,18 +56,31 @@ const releaseLine = ({ id, author, startedAt }: RunningRelease, { now }: TreeOpt
 
 const SIGNS = { Done: ['green', '✓'], Current: ['cyan', '●'], Ahead: ['dim', '○'] } as const;
 
-function stepNode({ step, replicas, progress, updated, old, available, wait }: StepView, { paint }: TreeOptions): Node {
+function stepNode(
+  { step, replicas, progress, updated, old, available, watched, wait, requests }: StepView,
+  { paint }: TreeOptions,
+): Node {
   const [colour, sign] = SIGNS[progress];
-  const then = progress === 'Done' || (old === 0 && wait === 'None') ? '' : `then ${describeWait(wait)}`;
+  const watching = watched ? `then ${describeWatch(watched)}` : '';
+  const waiting = progress === 'Done' || (old === 0 && wait === 'None') ? '' : `then ${describeWait(wait)}`;
+  const then = [watching, waiting].filter((text) => text !== '').join(', ');
   return {
     cells: [
       `${paint(colour, sign)} ${step ?? ' '}`,
       `${replicas ?? 'the rest'}`,
       progress === 'Ahead' ? paint('dim', pods(updated)) : `${bar(available, updated)} ${available}/${updated}`,
-      then,
+      [...(requests === undefined ? [] : [requests]), ...(then === '' ? [] : [then])].join(', '),
     ],
   };
 }
+
+const requestsNode = ({ route, gets, since }: RequestsView, { now }: TreeOptions): Node => ({
+  cells: [
+    oneLine(route),
+    `sends ${oneLine(gets)} to the new version`,
+    `for ${duration(now - (parseTime(since) ?? now))}`,
+  ],
+});
 
 const ROLES = { New: 'new', Current: 'current', Stable: 'stable', Old: 'old' } as const;
 

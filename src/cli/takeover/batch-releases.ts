@@ -1,29 +1,35 @@
 // Removes BatchReleases, which the controllers of OpenKruise leave behind. Their finalizer blocks the deletion of namespaces.
 import { KRUISE_BATCH_FINALIZER } from '../../api/keys.ts';
-import { BATCH_RELEASES } from '../../api/resources.ts';
+import { BATCH_RELEASES, DEPLOYMENTS, groupOf, kindName, type Resource } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
+import { WORKLOADS } from '../../view/reference.ts';
 import type { Cluster } from '../cluster.ts';
 import type { DryRun } from '../flags.ts';
 import { removeObject } from '../resources.ts';
 
 export interface BatchRelease extends KubeObject {
-  readonly spec?: { readonly workloadRef?: { readonly kind?: string; readonly name?: string } };
+  readonly spec?: {
+    readonly workloadRef?: { readonly apiVersion?: string; readonly kind?: string; readonly name?: string };
+  };
 }
 
-/** The BatchReleases of Deployments. Empty if the cluster does not serve the kind. */
+/** The BatchReleases of workloads that can be released. Empty if the cluster does not serve the kind. */
 export async function listBatchReleases(cluster: Cluster, namespace: string | undefined): Promise<BatchRelease[]> {
   try {
     const all = await cluster.list<BatchRelease>(BATCH_RELEASES, { namespace });
-    return all.filter(({ spec }) => spec?.workloadRef?.kind === 'Deployment');
+    return all.filter((one) => resourceIn(one) !== undefined);
   } catch (error) {
     if (cluster.answerOf(error) === 'NotFound') return [];
     throw error;
   }
 }
 
-/** `namespace/name` of the Deployment. */
-export const workloadOf = ({ metadata, spec }: BatchRelease): string =>
-  `${metadata.namespace}/${spec?.workloadRef?.name}`;
+/** The key of its workload, as keyOfWorkload gives it. */
+export const workloadOf = (one: BatchRelease): string =>
+  `${kindName(resourceIn(one) ?? DEPLOYMENTS)}/${one.metadata.namespace}/${one.spec?.workloadRef?.name}`;
+
+const resourceIn = ({ spec: { workloadRef: of } = {} }: BatchRelease): Resource | undefined =>
+  WORKLOADS.find(({ apiVersion, kind }) => kind === of?.kind && groupOf(apiVersion) === groupOf(of.apiVersion));
 
 /** Removes the finalizer first, because its controller no longer runs. */
 export async function removeBatchRelease(cluster: Cluster, { metadata }: BatchRelease, dryRun: DryRun): Promise<void> {

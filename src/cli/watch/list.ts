@@ -1,7 +1,7 @@
 // `kubectl tranche list --watch`: updates the table in place on a terminal, otherwise prints a line for each changed Rollout.
-import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import { ROLLOUTS } from '../../api/resources.ts';
 import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
-import { byKey, keyOf, workloadKey } from '../../view/rows.ts';
+import { byKey, keyOf, keyOfWorkload, workloadKey } from '../../view/rows.ts';
 import { stateOf } from '../../view/state.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Context } from '../context.ts';
@@ -9,6 +9,7 @@ import type { Timeout } from '../flags.ts';
 import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts';
 import { noRollouts, rowsOf, type Shape } from '../render/list.ts';
 import { table } from '../text.ts';
+import { asKind, listable } from '../workloads.ts';
 import { Screen, watchUntilOver } from './watch.ts';
 
 interface WatchOptions {
@@ -18,19 +19,18 @@ interface WatchOptions {
 }
 
 /** Watches until --timeout or Ctrl-C. */
-export function watchList(context: Context, cluster: Cluster, options: WatchOptions): Promise<number> {
+export async function watchList(context: Context, cluster: Cluster, options: WatchOptions): Promise<number> {
   const { namespace, format, timeout } = options;
   const show = showing(context, format, { namespace, wide: format === 'wide' });
+  // The other formats do not show workloads.
+  const shown = isTable(format) ? await listable(cluster, namespace) : [];
   return watchUntilOver(context, cluster, {
-    // The other formats do not show Deployments.
-    collections: [
-      { resource: ROLLOUTS, namespace },
-      ...(isTable(format) ? [{ resource: DEPLOYMENTS, namespace }] : []),
-    ],
+    collections: [{ resource: ROLLOUTS, namespace }, ...shown.map((resource) => ({ resource, namespace }))],
     timeout,
     reason: () => 'the watch of a list does not end by itself',
-    async look([rollouts = [], deployments = []]) {
-      await show((rollouts as readonly Rollout[]).toSorted(byKey), deployments as readonly Deployment[]);
+    async look([rollouts = [], ...workloads]) {
+      const ofKind = (list: readonly KubeObject[], i: number) => list.map((one) => asKind(one, shown[i]!));
+      await show((rollouts as readonly Rollout[]).toSorted(byKey), workloads.flatMap(ofKind));
       return undefined;
     },
   });
@@ -73,7 +73,7 @@ function lines(context: Context, shape: Shape): Show {
     head = false;
     const line = new Map(rollouts.map((rollout, i) => [keyOf(rollout), rows[i + 1] ?? '']));
     // A higher age is not a change.
-    const states = new Map(deployments.map((one) => [keyOf(one), one]));
+    const states = new Map(deployments.map((one) => [keyOfWorkload(one), one]));
     const version = (one: Rollout): string =>
       `${one.metadata.resourceVersion} ${stateOf(one, states.get(workloadKey(one)))}`;
     for (const rollout of changed(last, rollouts, version)) context.io.out(`${line.get(keyOf(rollout))}\n`);

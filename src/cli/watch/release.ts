@@ -1,11 +1,12 @@
 // `kubectl tranche status --watch`: follows a release to its end, as a tree or as one line per change.
-import { DEPLOYMENTS, ROLLOUTS } from '../../api/resources.ts';
+import { ROLLOUTS } from '../../api/resources.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { misnamedWorkload } from '../../engine/validate/names.ts';
 import { factsWithout, type Facts } from '../../view/facts.ts';
+import { resourceOf } from '../../view/reference.ts';
 import { releaseView } from '../../view/release.ts';
 import { replicasOf } from '../../engine/lib/replicas.ts';
-import { messageOf, outcomeOf, stateOf } from '../../view/state.ts';
+import { messageOf, outcomeOf, stateOf, waitsForApproval } from '../../view/state.ts';
 import { adviceFor } from '../advice.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Context } from '../context.ts';
@@ -24,7 +25,7 @@ interface WatchOptions {
   readonly format: Format;
 }
 
-/** Pods are not watched. They are read after each change of the Deployment, and at this interval. */
+/** Pods are not watched. They are read after each change of the workload, and at this interval. */
 const READ_PODS_EVERY_MS = 5000;
 
 export async function watchRelease(
@@ -43,7 +44,9 @@ export async function watchRelease(
   return watchUntilOver(context, cluster, {
     collections: [
       { resource: ROLLOUTS, namespace, only: name },
-      ...(misnamedWorkload(first) ? [] : [{ resource: DEPLOYMENTS, namespace, only: first.spec.workloadRef.name }]),
+      ...(misnamedWorkload(first)
+        ? []
+        : [{ resource: resourceOf(first), namespace, only: first.spec.workloadRef.name }]),
     ],
     timeout,
     reason: ([rollouts]) => (rollouts?.[0] as Rollout | undefined)?.status?.message ?? 'no status yet',
@@ -107,9 +110,4 @@ function lines({ io }: Context): Show {
     last = line;
     io.out(`${new Date(io.now()).toISOString().slice(11, 19)}   ${line}`);
   };
-}
-
-function waitsForApproval({ spec, status }: Rollout): boolean {
-  const step = spec.strategy.canary?.steps?.[(status?.canaryStatus?.currentStepIndex ?? 0) - 1];
-  return step?.pause?.duration === undefined || step.pause.duration === null;
 }

@@ -1,5 +1,8 @@
-// Approval by an edit of the spec: a shorter pause in the waiting step lets the release continue, so it is checked like an approval.
+// Approval by an edit of the spec: a shorter pause or less analysis in the waiting step lets the release continue, so it is checked like an approval.
+import type { StepAnalysis } from '../../api/analysis.ts';
 import type { CanaryStep, Rollout } from '../../api/types.ts';
+import { minTotalOf } from '../analysis/step.ts';
+import { pauseSeconds } from '../lib/pause.ts';
 import { isInFlight } from '../release/in-flight.ts';
 
 export const stepsOf = (rollout: Rollout | undefined): readonly CanaryStep[] =>
@@ -9,30 +12,43 @@ export const stepsOf = (rollout: Rollout | undefined): readonly CanaryStep[] =>
 export function approvalByEdit(
   old: Rollout | undefined,
   next: Rollout,
-): { readonly field: string; readonly value: number } | undefined {
+): { readonly field: string; readonly value: unknown } | undefined {
   const index = waitingIndex(old);
   if (index === undefined) return undefined;
-  const [before, after] = [pauseIn(old, index), pauseIn(next, index)];
-  return after < before ? { field: `spec.strategy.canary.steps[${index}].pause.duration`, value: after } : undefined;
+  const [before, after] = [stepsOf(old)[index], stepsOf(next)[index]];
+  const pause = pauseSeconds(after);
+  const at = `spec.strategy.canary.steps[${index}]`;
+  if (pause < pauseSeconds(before)) return { field: `${at}.pause.duration`, value: pause };
+  const was = before?.analysis;
+  if (pause === Infinity || !asksForRequests(was)) return undefined;
+  if (needsFewerRequests(was, after?.analysis)) return { field: `${at}.analysis`, value: after?.analysis ?? null };
+  const counts = countsRequests(old) && !countsRequests(next);
+  return counts ? { field: 'spec.strategy.canary.analysis', value: null } : undefined;
 }
 
-/** The Rollout without the approval: the waiting step keeps its old pause. */
+const countsRequests = (rollout: Rollout | undefined): boolean =>
+  rollout?.spec.strategy.canary?.analysis?.some(({ ratio }) => ratio !== undefined) === true;
+
+/** A step that had too few requests may be waiting for approval for that reason only. */
+const asksForRequests = (was: StepAnalysis | undefined): was is StepAnalysis =>
+  was !== undefined && minTotalOf(was) > 0 && (was.lowTraffic ?? 'Approval') === 'Approval';
+
+const needsFewerRequests = (was: StepAnalysis, is: StepAnalysis | undefined): boolean =>
+  is === undefined || (is.lowTraffic ?? 'Approval') !== 'Approval' || minTotalOf(is) < minTotalOf(was);
+
+/** The Rollout without the approval: the waiting step keeps its old pause and analysis. */
 export function asWaiting(old: Rollout | undefined, next: Rollout): Rollout {
   if (approvalByEdit(old, next) === undefined) return next;
   const index = waitingIndex(old);
   const { canary, ...strategy } = next.spec.strategy;
   const steps = stepsOf(next).map((step, i) => {
     if (i !== index) return step;
-    const { pause: _, ...rest } = step;
-    const pause = stepsOf(old)[i]?.pause;
-    return { ...rest, ...(pause && { pause }) };
+    const { pause: _, analysis: __, ...rest } = step;
+    const { pause, analysis } = stepsOf(old)[i] ?? {};
+    return { ...rest, ...(pause && { pause }), ...(analysis && { analysis }) };
   });
   return { ...next, spec: { ...next.spec, strategy: { ...strategy, canary: { ...canary, steps } } } };
 }
-
-/** The pause in seconds. Infinity if the step waits for approval. */
-const pauseIn = (rollout: Rollout | undefined, index: number): number =>
-  stepsOf(rollout)[index]?.pause?.duration ?? Infinity;
 
 /** 0-based index of the step that waits for approval or for its pause. */
 function waitingIndex(old: Rollout | undefined): number | undefined {

@@ -3,6 +3,7 @@ import type { ReleasePolicy } from '../../api/policy.ts';
 import type { Approval, CanaryStatus, Deployment, Rollout, TemplateDigest } from '../../api/types.ts';
 import { sameJson, type Sha256 } from '../lib/template.ts';
 import { parseTime } from '../lib/time.ts';
+import { judgeOverride } from '../policy/analysis.ts';
 import { approvalBy, count, judgeApprover, judgeJumpAlone, saysTheSame, type Approving } from '../policy/approval.ts';
 import { breakableBy } from '../policy/break-glass.ts';
 import { originOf } from '../policy/origin.ts';
@@ -16,7 +17,7 @@ import { outcomesOf, type Said } from './outcomes.ts';
 export interface PolicyContext {
   readonly deployment: Deployment | undefined;
   readonly by: Requester;
-  /** The policies that match the Deployment. */
+  /** The policies that match the workload. */
   readonly policies: readonly ReleasePolicy[];
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -105,6 +106,9 @@ export function addedApproval(edit: StatusEdit): Approval | undefined {
   return isNow && [asWritten, ...jumps, ...undos].some((one) => saysTheSame(added, one)) ? added : undefined;
 }
 
+/** True if the request approves that a completed version is restored. */
+const restores = (edit: StatusEdit): boolean => addedApproval(edit)?.step === UNDO_STEP;
+
 const approvalsIn = ({ status }: Rollout): readonly Approval[] => status?.canaryStatus?.approvals ?? [];
 
 /** Checks the approver against the policies. `recorded`: the mutating webhook recorded the approval. */
@@ -115,7 +119,10 @@ export function judgeApproval(edit: StatusEdit, recorded: boolean): Said {
   const findings = judgeApprover(policies, person, originOf(old, deployment));
   const [before, after] = [old, next].map(({ status }) => status?.canaryStatus);
   const approves = recorded || after?.currentStepState !== before?.currentStepState;
-  if (after?.nextStepIndex !== before?.nextStepIndex && !approves) {
+  const jumps = after?.nextStepIndex !== before?.nextStepIndex;
+  // The way back to a completed version is not stopped by a check.
+  if (jumps || (approves && !restores(edit))) findings.push(...judgeOverride(policies, old, person));
+  if (jumps && !approves) {
     findings.push(...judgeJumpAlone(policies, after?.nextStepIndex));
   }
   return outcomesOf(findings, person, old, by, ['warned', 'audited', 'broken']);

@@ -2,6 +2,7 @@
 import * as keys from '../../api/keys.ts';
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
+import { kindOf } from '../workload/registry.ts';
 import { templateDigest, type Sha256 } from '../lib/template.ts';
 import { waitingStepOf } from '../policy/approval.ts';
 import { isAbout, mayBreak, readBreakGlass, releaseOf, type Release } from '../policy/break-glass.ts';
@@ -18,7 +19,7 @@ export const markOf = (rollout: Rollout | undefined): string | undefined =>
 export const reasonIn = (rollout: Rollout | undefined): string | undefined =>
   rollout?.metadata.annotations?.[keys.BREAK_GLASS] ?? undefined;
 
-/** The release of a Deployment, as a mark identifies it. */
+/** The release of a workload, as a mark identifies it. */
 export const releaseMarked = (deployment: Deployment, sha256: Sha256): Release =>
   releaseOf(deployment, (template) => templateDigest(template, sha256));
 
@@ -53,7 +54,8 @@ export function misuseOf(
   if (value.trim() === '') return { field, value, reason: 'must not be empty', remedy: 'write the reason' };
   if (stored === undefined || !isInFlight(stored, deployment)) {
     const reason = 'no release is in progress';
-    const remedy = 'set it on the Deployment, in the change that starts a release';
+    const workload = kindOf(next?.spec.workloadRef ?? {})?.resource.kind ?? 'workload';
+    const remedy = `set it on the ${workload}, in the change that starts a release`;
     return { field, value, type: 'Forbidden', reason, remedy };
   }
   if (readBreakGlass(markOf(stored))?.reason === value.trim()) return usedUp(value);

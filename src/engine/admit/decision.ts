@@ -1,11 +1,14 @@
 // Admission as data: the facts about a request, and the decision. The caller reads the facts, asks the API server what a decision needs, and answers.
 import type { ReleasePolicy } from '../../api/policy.ts';
-import type { Deployment, KubeObject, Rollout } from '../../api/types.ts';
+import type { Deployment, KubeObject, Rollout, Workload } from '../../api/types.ts';
 import type { Finding, Labels, Person } from '../policy/policy.ts';
 import type { Calendar } from '../policy/windows.ts';
 import type { Violation } from '../validate/violation.ts';
 import { isOperators, type Verdict } from './edit.ts';
+import type { TrafficAsk } from '../traffic/facts.ts';
+import type { Right, RoutedObjects } from './routing.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
+import type { WorkloadKind } from '../workload/kind.ts';
 
 /** `Denied`: a policy refuses the request. `NotReady`: no decision is possible now. */
 export type AdmissionVerdict = Verdict | 'Denied' | 'Approved' | 'NotReady';
@@ -56,19 +59,26 @@ export interface Decided {
 export interface Needs {
   /** May the requester use this verb on the Rollout? */
   readonly access?: { readonly verb: 'approve' | 'takeover'; readonly rollout: Rollout };
-  /** Name of the Deployment to read. A release that has just started is not in the cache yet. */
-  readonly deployment?: string;
+  /** The workload to read. A release that has just started is not in the cache yet. */
+  readonly workload?: { readonly kind: WorkloadKind; readonly name: string };
   /** Name of the ReplicaSet whose Deployment is needed. */
   readonly ownerOf?: string;
+  /** May the requester write what the Rollout routes requests with? */
+  readonly rights?: readonly Right[];
+  /** The route and the Services to read. */
+  readonly routed?: TrafficAsk;
 }
 
 /** The answers of the API server so far. */
 export interface Answers {
   /** Why the requester may not use the verb. Empty if they may. */
   readonly access?: readonly Violation[];
-  readonly deployment?: Answered<Deployment>;
+  readonly workload?: Answered<Workload>;
   /** The owner's name. */
   readonly owner?: Answered<string>;
+  /** The rights that the requester does not have. */
+  readonly rights?: readonly Violation[];
+  readonly routed?: Answered<RoutedObjects>;
 }
 
 /** `found` is undefined if the object does not exist. `NoAnswer`: no answer in time. `NobodyToAsk`: the program has no API client for this. */
@@ -105,10 +115,10 @@ export interface Facts {
 
 /** Lookups of policies in the caches. Called only if needed. */
 export interface Policies {
-  /** Policies that select a Deployment in the namespace with any of these label sets. Without label sets, policies that select the namespace. */
+  /** Policies that select a workload in the namespace with any of these label sets. Without label sets, policies that select the namespace. */
   readonly matching: (workloadLabels: readonly Labels[]) => readonly ReleasePolicy[];
-  /** Number of Deployments in the namespace with a release in progress, except this one. */
-  readonly inFlight: (except: string) => number;
+  /** Number of workloads in the namespace with a release in progress, except this one. */
+  readonly inFlight: (except: string, kind: WorkloadKind) => number;
   readonly calendar: Calendar;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -136,7 +146,7 @@ export const personOf = ({ user, groups }: Requester, breakGlass: string | undef
   breakGlass,
 });
 
-/** The policies that select this Deployment. If it is unknown, those that select all Deployments of the namespace. */
+/** The policies that select this workload. If it is unknown, those that select all workloads of the namespace. */
 export const policiesFor = ({ policies }: Facts, deployment: Deployment | undefined): readonly ReleasePolicy[] =>
   policies?.matching(deployment === undefined ? [] : [deployment.metadata.labels]) ?? [];
 

@@ -12,7 +12,7 @@ import type { WorkloadKind } from '../workload/kind.ts';
 import type { Wanted } from './patch.ts';
 
 export interface Edit extends WorkloadEdit<Deployment> {
-  /** The kind of the workload. Defaults to Deployment, the only kind with webhooks. */
+  /** The kind of the workload. Defaults to Deployment. */
   readonly kind?: WorkloadKind;
   readonly operation: 'CREATE' | 'UPDATE';
   /** Undefined on CREATE. */
@@ -34,7 +34,7 @@ export interface InterceptOptions {
 export type Verdict =
   /** The edit does not concern Tranche, or nothing has to change. */
   | 'Passed'
-  /** A Deployment that a Rollout names got the enrolment label. */
+  /** A workload that a Rollout names got the enrolment label. */
   | 'Enrolled'
   /** A release starts: the workload is held. */
   | 'Held'
@@ -70,7 +70,7 @@ export interface Ruling {
 /** An edit with the facts that the rules need. */
 export interface Context extends Edit, InterceptOptions {
   readonly kind: WorkloadKind;
-  /** The Rollout that names this Deployment, even if it is disabled or being deleted. */
+  /** The Rollout that names this workload, even if it is disabled or being deleted. */
   readonly rollout: Rollout | undefined;
   /** What the edit does to the template. */
   readonly change: TemplateChange;

@@ -66,6 +66,7 @@ export function withoutForeignHold(kind: WorkloadKind, old: Workload | undefined
     annotations: {
       [keys.HELD]: null,
       [keys.GIVE_BACK]: null,
+      [keys.TRAFFIC]: null,
       [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
       [keys.KRUISE_EXTRA_STATUS]: annotationOf(old, keys.KRUISE_EXTRA_STATUS) ?? null,
     },

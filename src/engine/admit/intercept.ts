@@ -1,9 +1,9 @@
-// Decides on an edit of a Deployment before policies are checked: hold it, roll back immediately, keep the hold, or let it pass.
+// Decides on an edit of a workload before policies are checked: hold it, roll back immediately, keep the hold, or let it pass.
 import * as keys from '../../api/keys.ts';
-import type { Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
+import type { CompletedVersion, Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
 import { annotationPath, type PatchOp } from '../lib/json-patch.ts';
-import { grantFor, isEarlier, type Grant } from '../release/completed.ts';
+import { earlierVersions, grantFor, type Grant } from '../release/completed.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
 import { recordTooLarge } from '../workload/annotation-size.ts';
@@ -84,7 +84,9 @@ function earlierVersion({
   granting,
   sha256,
 }: Context): ReturnType<Context['earlier']> {
-  if (!changed || !governs(rollout) || !isEarlier(rollout, digest(next))) return undefined;
+  // Most Rollouts have no earlier version, and then no digest is needed.
+  const isThis = (version: CompletedVersion): boolean => version.templateDigest === digest(next);
+  if (!changed || !governs(rollout) || !earlierVersions(rollout).some(isThis)) return undefined;
   const facts = granting?.();
   // Users can write the author of the new object.
   return { grant: facts && grantFor({ ...facts, rollout, deployment: old, sha256 }, digest(next)) };
@@ -143,16 +145,16 @@ function whileFree(context: Context, old: Deployment): Ruling {
     // The label makes the status follow the id, and the next release uses it.
     const id = idSet(context, old);
     const wanted = id === undefined ? kept : { ...kept, labels: { ...kept.labels, [keys.ROLLOUT_ID]: id } };
-    return { verdict: 'Kept', isQuiet: () => false, wanted, warnings: messages.recreates(rollout, old, next) };
+    return { verdict: 'Kept', isQuiet: () => false, wanted, warnings: messages.recreates(rollout, old, next, kind) };
   }
-  const bypass = messages.bypassReason(rollout, next, change);
+  const bypass = messages.bypassReason(rollout, next, change, kind);
   if (bypass !== undefined) return { verdict: 'Bypassed', wanted: kept, warnings: [bypass] };
   const grant = context.earlier()?.grant;
   return grant === undefined
     ? startHold(context, old, rollout, kept)
     : restored(context, old, rollout, kept, {
         grant,
-        paused: (kept.borrowed ?? kind.borrowed(next))['paused'] === true,
+        paused: kind.isPausedBy(kept.borrowed ?? kind.borrowed(next)),
       });
 }
 
@@ -173,12 +175,16 @@ function restored(
       [keys.CHANGED_BY]: grant === 'Approval' ? (annotationOf(old, keys.CHANGED_BY) ?? null) : context.user,
     },
   };
-  return { verdict: 'Restored', wanted, warnings: [messages.restored(rollout, context.next, grant, paused)] };
+  return {
+    verdict: 'Restored',
+    wanted,
+    warnings: [messages.restored(rollout, context.next, grant, paused, context.kind)],
+  };
 }
 
 /** Without a governing Rollout. */
-function ungoverned({ next, rollout, changed }: Context, old: Deployment, exported: Wanted): Ruling {
-  const warnings = changed && rollout !== undefined ? [messages.standsAside(rollout, next)] : [];
+function ungoverned({ kind, next, rollout, changed }: Context, old: Deployment, exported: Wanted): Ruling {
+  const warnings = changed && rollout !== undefined ? [messages.standsAside(rollout, next, kind)] : [];
   // Users must not set the author themselves, and the webhook does not record one here.
   const author = changed ? null : (annotationOf(old, keys.CHANGED_BY) ?? null);
   const wanted = { ...exported, annotations: { ...exported.annotations, [keys.CHANGED_BY]: author } };
@@ -207,40 +213,45 @@ const laterVersion = ({ earlier, next }: Context, rollout: Rollout): readonly st
 
 function whileHeld(context: Context, old: Deployment, held: HoldRecord): Ruling {
   const { kind, next, rollout, changed } = context;
-  if (next.spec.strategy?.type !== old.spec.strategy?.type) {
-    return { verdict: 'Refused', warnings: [], refusal: messages.strategyTypeRefusal(held, next) };
+  if (kind.strategyType(next) !== kind.strategyType(old)) {
+    return { verdict: 'Refused', warnings: [], refusal: messages.strategyTypeRefusal(held, next, kind) };
   }
   const { dropped } = context.owned(old);
   const edit = kind.edits.editOfHeld(context, old, held, { changed, dropped });
   const back = changed && context.digest(next) === held.stable;
   const free = (): Wanted => freed(context, old, edit.after, authorOf(context, old));
+  // While a Service of the release gets requests, the operator takes them away first, and the workload stays held.
+  const routed = annotationOf(old, keys.TRAFFIC) !== undefined;
+  const atOnce = kind.mayFreeAtOnce(held) && !routed;
   // If the status does not confirm the record, the operator checks it first, and the workload stays held.
-  if (back && kind.mayFreeAtOnce(held) && isTrusted(held, rollout)) {
-    const warnings = [messages.rolledBack(held, next, kind.isPaused(edit.after))];
+  if (back && atOnce && isTrusted(held, rollout)) {
+    const warnings = [messages.rolledBack(held, next, kind.isPaused(edit.after), kind)];
     return { verdict: 'RolledBack', wanted: free(), warnings };
   }
   const grant = context.earlier()?.grant;
   if (governs(rollout) && grant !== undefined) {
     // If the workload cannot be given back in one write, it stays held, and the operator gives it back.
-    const wanted = kind.mayFreeAtOnce(held) ? free() : stillHeld(context, old, kind.edits.holdOn(old, edit));
+    const wanted = atOnce ? free() : stillHeld(context, old, kind.edits.holdOn(old, edit));
     return restored(context, old, rollout, wanted, { grant, paused: kind.isPaused(edit.after) });
   }
-  if (edit.unpauses && !governs(rollout)) {
-    return { verdict: 'Freed', wanted: free(), warnings: [messages.freed(held, next)] };
+  if (edit.unpauses && !governs(rollout) && !routed) {
+    return { verdict: 'Freed', wanted: free(), warnings: [messages.freed(held, next, kind)] };
   }
   const holding = kind.edits.holdOn(old, edit);
   if (back) {
     const wanted = stillHeld(context, old, holding);
-    return { verdict: 'RolledBack', wanted, warnings: [messages.rollsBackLater(held)] };
+    return { verdict: 'RolledBack', wanted, warnings: [messages.rollsBackLater(held, routed)] };
   }
   if (changed && governs(rollout)) return supersede(context, old, rollout, held, holding);
   const warnings = changed
-    ? [messages.stillHeld(held, next)]
-    : messages.kept(edit.before, next, editedFields(edit), {
-        unpaused: edit.unpauses,
-        marked: edit.marked,
-        paused: kind.isPaused(edit.before),
-      });
+    ? [messages.stillHeld(held, next, kind)]
+    : messages.kept(
+        edit.before,
+        next,
+        editedFields(edit),
+        { unpaused: edit.unpauses, marked: edit.marked, paused: kind.isPaused(edit.before), ends: !governs(rollout) },
+        kind,
+      );
   return { verdict: 'Kept', isQuiet: isOwnersNote, wanted: stillHeld(context, old, holding), warnings };
 }
 
@@ -255,7 +266,8 @@ function supersede(context: Context, old: Deployment, rollout: Rollout, before: 
   // The operator uses the stable version in the status, not the one in the record.
   const { phase, canaryStatus } = rollout.status ?? {};
   const back = phase === 'Progressing' && canaryStatus?.stableDigest === context.digest(next);
-  const said = back ? messages.rollsBackLater(before) : messages.superseded(rollout, next, change);
+  const routed = annotationOf(old, keys.TRAFFIC) !== undefined;
+  const said = back ? messages.rollsBackLater(before, routed) : messages.superseded(rollout, next, change);
   const more = back ? [] : laterVersion(context, rollout);
   return {
     verdict: 'Superseded',

@@ -1,4 +1,4 @@
-// Annotations on a Deployment that only Tranche may write: their values after an edit. Values from users are replaced by the old ones.
+// Annotations on a workload that only Tranche may write: their values after an edit. Values from users are replaced by the old ones.
 import * as keys from '../../api/keys.ts';
 import type { BrokenGlass } from '../../api/policy.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
@@ -20,7 +20,13 @@ export function patchOf(context: Context, wanted: Wanted, past: PastPolicy | und
     [keys.GLASS_BROKEN]: (past && JSON.stringify(withRelease(context, wanted, past))) ?? kept ?? null,
     [keys.FIELD_OWNERS]: ownersNote(context, wanted),
   };
-  const annotations = { [keys.PAUSED_UNSEEN]: null, ...wanted.annotations, ...marks };
+  const held = annotationOf(old, keys.HELD) !== undefined;
+  const annotations = {
+    [keys.PAUSED_UNSEEN]: null,
+    [keys.TRAFFIC]: (held ? annotationOf(old, keys.TRAFFIC) : undefined) ?? null,
+    ...wanted.annotations,
+    ...marks,
+  };
   return patchFor(context.kind, next, { ...wanted, annotations });
 }
 

@@ -3,21 +3,17 @@ import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
 import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/types.ts';
 import { replicasOf, stepTargets } from '../lib/replicas.ts';
 import type { Grant } from '../release/completed.ts';
-import type { Settings } from '../workload/deployment/hold.ts';
+import { describeStep, routingOf } from '../traffic/plan.ts';
+import { deploymentKind } from '../workload/deployment/kind.ts';
+import type { WorkloadKind } from '../workload/kind.ts';
 import type { TemplateChange } from '../lib/template.ts';
-import { namespaceFlag, plural, pods } from '../lib/text.ts';
+import { pauseSeconds } from '../lib/pause.ts';
+import { namespaceFlag, plural, pods, workloadArgument } from '../lib/text.ts';
 import type { Violation } from '../validate/violation.ts';
 
 const MAX_STEPS_SHOWN = 8;
-
-const LIMITS: ReadonlySet<string> = new Set<keyof Settings>(['maxSurge', 'maxUnavailable']);
-const FIELD_NAMES: Readonly<Record<keyof Settings, string>> = {
-  paused: 'spec.paused',
-  maxSurge: 'spec.strategy.rollingUpdate.maxSurge',
-  maxUnavailable: 'spec.strategy.rollingUpdate.maxUnavailable',
-  minReadySeconds: 'spec.minReadySeconds',
-  progressDeadlineSeconds: 'spec.progressDeadlineSeconds',
-};
+/** The kind if the caller names none. */
+const ANY: WorkloadKind = deploymentKind;
 
 /** A release starts. */
 export const released = (rollout: Rollout, next: Deployment, change: TemplateChange): string =>
@@ -36,17 +32,17 @@ const wayBack = (rollout: Rollout, next: Deployment): string =>
     ? 'to roll back, apply the manifest of the stable version'
     : `to roll back to the stable version: kubectl tranche undo ${nameOf(rollout)}${namespaceFlag(rollout)}`;
 
-export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean): string =>
+export const rolledBack = (held: HoldRecord, next: Deployment, paused: boolean, kind = ANY): string =>
   paused
-    ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release, but Deployment ${nameOf(next)} stays paused, as you set it; ` +
-      `to roll back: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`
+    ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release, but ${named(kind, next)} stays paused, as you set it; ` +
+      `to roll back: ${kind.words.resume(next)}`
     : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back immediately, without steps`;
 
 /** A version that was completed before. */
-export const restored = (rollout: Rollout, next: Deployment, grant: Grant, paused: boolean): string =>
+export const restored = (rollout: Rollout, next: Deployment, grant: Grant, paused: boolean, kind = ANY): string =>
   `tranche: this version was completed before: Rollout ${nameOf(rollout)} restores it immediately, without steps ` +
   `(${grant === 'Window' ? 'spec.strategy.canary.rollbackWindow' : 'approved with kubectl tranche undo --now'})` +
-  (paused ? `, but Deployment ${nameOf(next)} stays paused, as you set it` : '');
+  (paused ? `, but ${named(kind, next)} stays paused, as you set it` : '');
 
 /** A version that was completed before goes through the steps. */
 export const backAtOnce = (rollout: Rollout, next: Deployment): string =>
@@ -55,43 +51,51 @@ export const backAtOnce = (rollout: Rollout, next: Deployment): string =>
     ? 'to allow this for later changes, set spec.strategy.canary.rollbackWindow of the Rollout'
     : 'it is outside spec.strategy.canary.rollbackWindow, or outside what a policy allows');
 
-/** The operator must first remove the marks of an abandoned version. */
-export const rollsBackLater = (held: HoldRecord): string =>
-  `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back shortly, without steps`;
+/** The operator must first take requests away from the new version, or remove the marks of an abandoned version. */
+export const rollsBackLater = (held: HoldRecord, routed = false): string =>
+  routed
+    ? `tranche: this is the stable version: Rollout ${held.rollout} cancels the release: it sends all requests to the stable version first, and then rolls back without steps`
+    : `tranche: this is the stable version: Rollout ${held.rollout} cancels the release and rolls back shortly, without steps`;
 
-export const freed = (held: HoldRecord, next: Deployment): string =>
-  `tranche: Rollout ${held.rollout} no longer governs Deployment ${nameOf(next)}, which continues as a normal rolling update, without steps`;
+export const freed = (held: HoldRecord, next: Deployment, kind = ANY): string =>
+  `tranche: Rollout ${held.rollout} no longer governs ${named(kind, next)}, which continues as a normal rolling update, without steps`;
 
-/** A newer version of a Deployment that is still held, while its Rollout is disabled or deleted. */
-export const stillHeld = (held: HoldRecord, next: Deployment): string =>
-  `tranche: Deployment ${nameOf(next)} is still held, but Rollout ${held.rollout} no longer releases it; ` +
-  `to update it without steps: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`;
+/** A newer version of a workload that is still held, while its Rollout is disabled or deleted. */
+export const stillHeld = (held: HoldRecord, next: Deployment, kind = ANY): string =>
+  `tranche: ${named(kind, next)} is still held, but Rollout ${held.rollout} no longer releases it; ` +
+  `to update it without steps: ${kind.words.resume(next)}`;
 
 /** A template change without steps, because the Rollout is disabled or being deleted. */
-export const standsAside = (rollout: Rollout, next: Deployment): string =>
+export const standsAside = (rollout: Rollout, next: Deployment, kind = ANY): string =>
   `tranche: Rollout ${nameOf(rollout)} is ${rollout.spec.disabled === true ? 'disabled' : 'being deleted'}: ` +
-  `Deployment ${nameOf(next)} updates all Pods in a normal rolling update, without steps`;
+  `${named(kind, next)} updates all Pods in a normal rolling update, without steps`;
 
 /** Why a template change under an active Rollout is rolled out without steps. Undefined if it goes through steps. */
-export const bypassReason = (rollout: Rollout, next: Deployment, change: TemplateChange): string | undefined => {
+export const bypassReason = (
+  rollout: Rollout,
+  next: Deployment,
+  change: TemplateChange,
+  kind = ANY,
+): string | undefined => {
   const withoutSteps = `Rollout ${nameOf(rollout)} cannot release this in steps:`;
-  if (next.spec.strategy?.type === 'Recreate') {
-    return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has strategy Recreate, which replaces all Pods at the same time; write RollingUpdate`;
+  const obstacle = kind.obstacle(next);
+  if (obstacle !== undefined) {
+    return `tranche: ${withoutSteps} ${named(kind, next)} has ${obstacle.strategy}, which ${obstacle.effect}; ${obstacle.remedy}`;
   }
-  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} Deployment ${nameOf(next)} has 0 replicas`;
+  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} ${named(kind, next)} has 0 replicas`;
   if ((rollout.spec.strategy.canary?.steps ?? []).length === 0) {
     return `tranche: ${withoutSteps} it has no spec.strategy.canary.steps`;
   }
   if (change === 'Restart' && restartMode(rollout) === 'Native') {
-    return `tranche: Deployment ${nameOf(next)} restarts in a normal rolling update, because Rollout ${nameOf(rollout)} has the annotation ${ON_RESTART}=Native`;
+    return `tranche: ${named(kind, next)} restarts in a normal rolling update, because Rollout ${nameOf(rollout)} has the annotation ${ON_RESTART}=Native`;
   }
   return undefined;
 };
 
-/** A new template of a Deployment with an unfinished release of OpenKruise. */
-export const leftBehind = (rollout: Rollout, next: Deployment): string =>
-  `tranche: Deployment ${nameOf(next)} has an unfinished release of OpenKruise Rollouts: Rollout ${nameOf(rollout)} releases this in steps after a takeover; ` +
-  `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}`;
+/** A new template of a workload with an unfinished release of OpenKruise. */
+export const leftBehind = (rollout: Rollout, next: Deployment, kind = ANY): string =>
+  `tranche: ${named(kind, next)} has an unfinished release of OpenKruise Rollouts: Rollout ${nameOf(rollout)} releases this in steps after a takeover; ` +
+  `take it over with: kubectl tranche takeover ${workloadArgument(kind.resource, nameOf(next))}${namespaceFlag(next)}`;
 
 export const unpausingRefusal = (next: Deployment): Violation => ({
   field: 'spec.paused',
@@ -102,40 +106,55 @@ export const unpausingRefusal = (next: Deployment): Violation => ({
   remedy: `take it over with: kubectl tranche takeover ${nameOf(next)}${namespaceFlag(next)}, or write strategy RollingUpdate in the same change`,
 });
 
-/** Outside a release the user may set any strategy, but a Deployment with strategy Recreate cannot be released in steps. */
-export const recreates = (rollout: Rollout, old: Deployment, next: Deployment): string[] =>
-  next.spec.strategy?.type === 'Recreate' && old.spec.strategy?.type !== 'Recreate'
+/** Outside a release the user may set any strategy, but with some of them, such as Recreate, there are no steps. */
+export const recreates = (rollout: Rollout, old: Deployment, next: Deployment, kind = ANY): string[] => {
+  const obstacle = kind.obstacle(next);
+  return obstacle !== undefined && kind.obstacle(old) === undefined
     ? [
-        `tranche: with strategy Recreate, Rollout ${nameOf(rollout)} cannot release Deployment ${nameOf(next)} in steps: the next change replaces all Pods at the same time; ` +
-          'write RollingUpdate',
+        `tranche: Rollout ${nameOf(rollout)} cannot release ${named(kind, next)} in steps: ${obstacle.strategy} ${obstacle.effect}; ${obstacle.remedy}`,
       ]
     : [];
+};
+
+interface KeptEdit {
+  readonly unpaused: boolean;
+  readonly marked: boolean;
+  readonly paused: boolean;
+  /** No Rollout governs the workload. */
+  readonly ends: boolean;
+}
 
 /** Edits during a release that are recorded but not applied yet. */
 export const kept = (
   held: HoldRecord,
   next: Deployment,
   edits: readonly string[],
-  { unpaused, marked, paused }: { readonly unpaused: boolean; readonly marked: boolean; readonly paused: boolean },
+  { unpaused, marked, paused, ends }: KeptEdit,
+  kind = ANY,
 ): readonly string[] => {
+  const { recorded, fields, pausedBy, resume } = kind.words;
+  const pauses = edits.includes(pausedBy) && kind.isPausedBy(kind.borrowed(next));
   const others = edits
-    .filter((field) => LIMITS.has(field) || (marked && field !== 'paused'))
-    .map((field) => FIELD_NAMES[field as keyof Settings]);
+    .filter((field) => (recorded.has(field) && !(pauses && field === pausedBy)) || (marked && field !== pausedBy))
+    .map((field) => fields[field]);
   const sentences: string[] = [];
-  if (unpaused) {
+  if (unpaused && ends) {
+    sentences.push(
+      `tranche: Rollout ${held.rollout} no longer governs ${named(kind, next)}, which continues as a normal rolling update, without steps, ` +
+        'when requests no longer depend on its versions',
+    );
+  } else if (unpaused) {
     sentences.push(
       paused
         ? `tranche: Rollout ${held.rollout} continues with its steps`
-        : `tranche: Deployment ${nameOf(next)} stays held: Rollout ${held.rollout} releases it in steps; ` +
+        : `tranche: ${named(kind, next)} stays held: Rollout ${held.rollout} releases it in steps; ` +
             `approve with: kubectl tranche approve ${held.rollout}${namespaceFlag(next)}; ` +
             `roll back with: kubectl tranche undo ${held.rollout}${namespaceFlag(next)}, ` +
             `or kubectl-kruise rollout undo ${ROLLOUT_RESOURCE}/${held.rollout}${namespaceFlag(next)}`,
     );
   }
-  if (edits.includes('paused') && next.spec.paused === true) {
-    sentences.push(
-      `tranche: Rollout ${held.rollout} pauses its release; continue with: kubectl rollout resume deployment/${nameOf(next)}${namespaceFlag(next)}`,
-    );
+  if (pauses) {
+    sentences.push(`tranche: Rollout ${held.rollout} pauses its release; continue with: ${resume(next)}`);
   }
   if (others.length > 0) {
     sentences.push(
@@ -145,15 +164,16 @@ export const kept = (
   return sentences;
 };
 
-export const strategyTypeRefusal = (held: HoldRecord, next: Deployment): Violation => ({
-  field: 'spec.strategy.type',
-  value: next.spec.strategy?.type,
+export const strategyTypeRefusal = (held: HoldRecord, next: Deployment, kind = ANY): Violation => ({
+  field: kind.words.strategyType,
+  value: kind.strategyType(next),
   type: 'Forbidden',
-  reason: `cannot change while Rollout ${held.rollout} releases this Deployment in steps`,
-  remedy: 'keep RollingUpdate, or finish or roll back the release first',
+  reason: `cannot change while Rollout ${held.rollout} releases this ${kind.resource.kind} in steps`,
+  remedy: 'keep the previous value, or finish or roll back the release first',
 });
 
 const nameOf = (object: Rollout | Deployment): string => object.metadata.name;
+const named = ({ resource }: WorkloadKind, next: Deployment): string => `${resource.kind} ${nameOf(next)}`;
 const restartMode = (rollout: Rollout): string | undefined => rollout.metadata.annotations?.[ON_RESTART];
 
 /** `3 steps: 1 → 5 → 10 of 10 Pods; step 1 waits for approval; approve with: …` */
@@ -165,6 +185,7 @@ const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string
   const parts = [
     `${plural(steps.length, 'step')}: ${list(targets)} of ${pods(replicas)}`,
     ...(replicas === 1 && steps.length > 1 ? ['step 1 replaces the only Pod'] : []),
+    ...firstRequests(rollout, replicas),
     ...(steps[0] === undefined || ends(0) ? [] : [wait(steps[0], withApproval)]),
     ...((targets.at(-1) ?? 0) < replicas
       ? ['after the last step, the remaining Pods are updated in a rolling update']
@@ -176,16 +197,25 @@ const plan = (rollout: Rollout, next: Deployment, withApproval: boolean): string
   return parts.join('; ');
 };
 
+/** `step 1 sends 5% of the requests of Service web to 1 Pod` */
+function firstRequests(rollout: Rollout, replicas: number): readonly string[] {
+  const routing = routingOf(rollout);
+  const said = routing && describeStep(routing, rollout.spec.strategy.canary?.steps ?? [], 0, replicas);
+  return said === undefined ? [] : [said];
+}
+
 const list = (targets: readonly number[]): string =>
   targets.length <= MAX_STEPS_SHOWN
     ? targets.join(' → ')
     : [...targets.slice(0, MAX_STEPS_SHOWN - 2), '…', targets.at(-1)].join(' → ');
 
-const waitsForApproval = (step: CanaryStep): boolean => step.pause?.duration === undefined;
+const waitsForApproval = (step: CanaryStep): boolean => pauseSeconds(step) === Infinity;
 
 const wait = (step: CanaryStep, withApproval: boolean): string => {
   if (waitsForApproval(step)) return withApproval ? 'step 1 waits for approval' : 'no step waits for approval';
-  return step.pause?.duration === 0 ? 'step 1 does not wait' : `step 1 waits ${step.pause?.duration}s`;
+  const seconds = pauseSeconds(step);
+  if (step.analysis !== undefined && seconds === 0) return `step 1 is watched for ${step.analysis.seconds}s`;
+  return seconds === 0 ? 'step 1 does not wait' : `step 1 waits ${seconds}s`;
 };
 
 export const noTraceparent = (value: string): string =>

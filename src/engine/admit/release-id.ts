@@ -1,7 +1,7 @@
 // The id of a release, decided with the edit that starts it.
 import * as keys from '../../api/keys.ts';
 import type { Deployment, RolloutId } from '../../api/types.ts';
-import { isUsedId } from '../release/release-id.ts';
+import { GENERATED_LENGTH, isUsedId } from '../release/release-id.ts';
 import { annotationOf, labelOf, type Context } from './edit.ts';
 
 const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
@@ -37,5 +37,5 @@ export function rolloutId(context: Context, old: Deployment): RolloutId {
   const uid = next.metadata.uid || old.metadata.uid || '';
   const before = labelOf(old, keys.ROLLOUT_ID) ?? '';
   // The new template is not canonicalized: a different field order may give a different id.
-  return sha256([uid, before, digest(old), JSON.stringify(next.spec.template)].join('\n')).slice(0, 16);
+  return sha256([uid, before, digest(old), JSON.stringify(next.spec.template)].join('\n')).slice(0, GENERATED_LENGTH);
 }

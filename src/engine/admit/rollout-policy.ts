@@ -4,6 +4,7 @@ import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Rollout } from '../../api/types.ts';
 import { replicasOf } from '../lib/replicas.ts';
 import { formatTime } from '../lib/time.ts';
+import { judgeOverride } from '../policy/analysis.ts';
 import { approvalBy, approvalPolicies, judgeApprover, judgeSingleHanded, waitingStepOf } from '../policy/approval.ts';
 import { breakableBy } from '../policy/break-glass.ts';
 import { originOf } from '../policy/origin.ts';
@@ -37,7 +38,7 @@ export function judgeRolloutEdit(edit: PolicedEdit): Said {
   const misuse = phase === 'mutate' ? misuseOf(next, facts, policies) : undefined;
   if (misuse !== undefined) return { ...nothingSaid, violations: [misuse] };
   const findings: Finding[] = old === undefined ? [] : judgeProtection(policies, old, next, deployment);
-  if (stepsChanged(old, next)) {
+  if (planChanged(old, next)) {
     findings.push(...judgePlan(policies, asWaiting(old, next), deployment && replicasOf(deployment)));
   }
   if (!sameJson(old?.spec.strategy.canary?.rollbackWindow, next.spec.strategy.canary?.rollbackWindow))
@@ -56,14 +57,21 @@ export function judgeDeletion(old: Rollout, context: PolicyContext): Said {
   return outcomesOf(findings, person, old, by, ['warned', 'audited', 'broken']);
 }
 
-const stepsChanged = (old: Rollout | undefined, next: Rollout): boolean =>
-  old === undefined || JSON.stringify(stepsOf(old)) !== JSON.stringify(stepsOf(next));
+/** True if the edit changes the steps or the checks. */
+const planChanged = (old: Rollout | undefined, next: Rollout): boolean =>
+  old === undefined ||
+  JSON.stringify(stepsOf(old)) !== JSON.stringify(stepsOf(next)) ||
+  !sameJson(old.spec.strategy.canary?.analysis, next.spec.strategy.canary?.analysis);
 
 function judgeApprovalByEdit({ old, next, deployment, policies }: PolicedEdit, person: Person): Finding[] {
   const approval = approvalByEdit(old, next);
-  if (approval === undefined) return [];
+  if (old === undefined || approval === undefined) return [];
   const origin = originOf(next, deployment);
-  return [...judgeApprover(policies, person, origin), ...judgeSingleHanded(policies, approval, origin)];
+  return [
+    ...judgeApprover(policies, person, origin),
+    ...judgeOverride(policies, old, person),
+    ...judgeSingleHanded(policies, approval, origin),
+  ];
 }
 
 /** True if the edit changes the plan of a release in progress, apart from an approval. */

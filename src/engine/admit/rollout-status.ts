@@ -3,7 +3,9 @@ import type { Json } from '../../api/json.ts';
 import type { CanaryStatus, Deployment, Rollout, TemplateDigest } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
 import { isApproval, validateStatusWrite } from '../validate/status.ts';
+import { isApprovable } from '../lib/pause.ts';
 import { addedApproval, judgeApproval, recordApproval, recordUndo, type StatusEdit } from './approvals.ts';
+import type { Violation } from '../validate/violation.ts';
 import {
   byOperator,
   ifAllowed,
@@ -42,8 +44,7 @@ export function mendStatus(facts: MendFacts): AdmissionDecision {
   if (!concernsStatus(facts)) return pass;
   const { old, next, statuses, policies } = facts;
   const approves =
-    next.status?.canaryStatus?.currentStepState === 'StepReady' &&
-    old.status?.canaryStatus?.currentStepState === 'StepPaused';
+    next.status?.canaryStatus?.currentStepState === 'StepReady' && isApprovable(old.status?.canaryStatus);
   const undoTo = next.status?.canaryStatus?.undoTo;
   if (undoTo !== undefined && policies !== undefined) return mendUndo(facts, undoTo, policies.now);
   if (!approves || policies === undefined) return written(statuses.mended, statuses.written, {});
@@ -52,11 +53,22 @@ export function mendStatus(facts: MendFacts): AdmissionDecision {
   if (facts.notReady !== undefined) return notReady(facts.notReady);
   const record = recordApproval(editOf(facts, policies.now));
   if (record === undefined) return written(statuses.mended, statuses.written, {});
+  // The approvals of a step count from when it waits.
+  if (!record.enough && old.status?.canaryStatus?.currentStepState === 'StepMetricsAnalysis')
+    return refuse([watched(old.status.canaryStatus.currentStepIndex)]);
   const base = record.enough ? statuses.mended : statuses.before;
   const canaryStatus = { ...(base?.['canaryStatus'] as Json | undefined), approvals: record.approvals };
   const warns = facts.warns && record.warning !== undefined ? { warnings: [record.warning] } : {};
   return written({ ...base, canaryStatus }, statuses.written, warns);
 }
+
+const watched = (step: number): Violation => ({
+  field: 'status.canaryStatus.currentStepState',
+  value: 'StepReady',
+  type: 'Forbidden',
+  reason: `step ${step} is being watched by its checks, and a policy requires more than one approval`,
+  remedy: 'approve it when the state is StepPaused',
+});
 
 /** Records the approval to restore this version. The request itself is not stored. */
 function mendUndo(facts: MendFacts, undoTo: TemplateDigest, now: number): AdmissionDecision {

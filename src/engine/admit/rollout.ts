@@ -23,7 +23,10 @@ import {
   refuse,
   type AdmissionDecision,
   type Facts,
+  type Needs,
 } from './decision.ts';
+import { kindOf } from '../workload/registry.ts';
+import { asksAbout, missing, rivals, routedFacts } from './routing.ts';
 import { deny, nothingSaid } from './outcomes.ts';
 import { judgeDeletion, judgeRolloutEdit, marksOf, type Phase, type PolicedEdit } from './rollout-policy.ts';
 
@@ -46,10 +49,14 @@ export interface RolloutFacts extends Facts {
   readonly old: WrittenRollout | undefined;
   /** Undefined on DELETE. */
   readonly next: WrittenRollout | undefined;
-  /** The Deployments that the old and the new Rollout name, from the cache. */
+  /** The workloads that the old and the new Rollout name, from the cache. */
   readonly deployments: { readonly old: Deployment | undefined; readonly next: Deployment | undefined };
   /** The Rollout that governs the same workload. */
   readonly other: Rollout | undefined;
+  /** Other Rollouts that route the same route or Service. */
+  readonly routers: readonly Rollout[];
+  /** The installation changes routes. Undefined: not known. */
+  readonly gatewayApi: boolean | undefined;
   /** Why changes in the namespace are not held. Undefined if the webhooks select it. */
   readonly unreached: Violation | undefined;
   /** What the user wrote: the object, and the last-applied configuration of kubectl if it changed. */
@@ -64,23 +71,25 @@ export const concernsRollout = (facts: Facts): boolean =>
 export function admitRollout(facts: RolloutFacts): AdmissionDecision {
   if (!concernsRollout(facts)) return pass;
   const { deployments } = facts;
-  const asked = liveDeployment(facts);
+  const asked = liveWorkload(facts);
   if (asked === undefined) return admitWith(facts, deployments);
-  const { deployment: live } = facts.answers;
-  if (live === undefined) return need({ deployment: asked });
+  const { workload: live } = facts.answers;
+  if (live === undefined) return need({ workload: asked });
   if (live === 'NoAnswer') return notReady('the API server did not answer whether a release is in progress');
   return admitWith(facts, live === 'NobodyToAsk' ? deployments : { old: live.found, next: live.found });
 }
 
 /**
- * Name of the Deployment to read live. If a policy protects releases in progress, the cache may not have a release that has just started. This
+ * The workload to read live. If a policy protects releases in progress, the cache may not have a release that has just started. This
  * costs one GET for an edit or deletion of a Rollout under such a policy, and none if the cache already shows the release.
  */
-function liveDeployment(facts: RolloutFacts): string | undefined {
+function liveWorkload(facts: RolloutFacts): Needs['workload'] {
   const ref = facts.old?.rollout?.spec.workloadRef;
+  const kind = ref && kindOf(ref);
   const cached = facts.deployments.old;
-  if (ref?.kind !== 'Deployment' || byOperator(facts) || isHeld(cached)) return undefined;
-  return policiesFor(facts, cached).some(({ spec }) => spec.protectInFlight === true) ? ref.name : undefined;
+  if (kind === undefined || byOperator(facts) || isHeld(cached)) return undefined;
+  const isProtected = policiesFor(facts, cached).some(({ spec }) => spec.protectInFlight === true);
+  return isProtected ? { kind, name: ref!.name } : undefined;
 }
 
 function admitWith(facts: RolloutFacts, deployments: RolloutFacts['deployments']): AdmissionDecision {
@@ -103,7 +112,11 @@ function admitEdit(facts: RolloutFacts, deployment: Deployment | undefined): Adm
   if (next.rollout.metadata.deletionTimestamp != null) return pass;
   if (facts.notReady !== undefined) return notReady(facts.notReady);
   const { violations, warnings } = wrongWith(facts, next.rollout, shape, deployment);
-  if (violations.length > 0 && !onlyTurnsOff(old?.json, next.json)) return refuse(violations);
+  const turnsOff = onlyTurnsOff(old?.json, next.json);
+  if (violations.length > 0 && !turnsOff) return refuse(violations);
+  const asked = phase === 'validate' && !turnsOff ? asksAbout(next.rollout, old?.rollout, facts.answers) : undefined;
+  if (asked !== undefined && !sameJson(old?.json['spec'], next.json['spec'])) return need(asked);
+  if (facts.answers.routed === 'NoAnswer') return notReady('the API server did not answer what the route is');
   const edit = policedEdit(facts, next.rollout, deployment);
   const said = edit === undefined ? nothingSaid : judgeRolloutEdit(edit);
   if (said.violations.length > 0) return deny({ ...said, violations: named(version, said.violations) });
@@ -122,16 +135,20 @@ const shapeToMend = (old: WrittenRollout | undefined, next: WrittenRollout): rea
 
 /** All errors, with the field names of the version. An error of a rule replaces a schema error of the same field. */
 function wrongWith(
-  { old, version, other, unreached }: RolloutFacts,
+  { old, version, other, unreached, routers, gatewayApi, answers }: RolloutFacts,
   rollout: Rollout,
   shape: readonly Violation[],
   deployment: Deployment | undefined,
 ): { readonly violations: readonly Violation[]; readonly warnings: readonly string[] } {
-  const { violations, warnings } = validateRollout({ rollout, old: old?.rollout, version, other, deployment });
+  const routed = routedFacts(answers);
+  const edit = { rollout, old: old?.rollout, version, other, deployment, gatewayApi, routed };
+  const { violations: found, warnings } = validateRollout(edit);
+  const rights = named(version, [...rivals(rollout, routers), ...(answers.rights ?? [])]);
+  const violations = [...found, ...rights];
   const said = new Set(violations.map(({ field }) => field));
   const nowhere = old === undefined && unreached !== undefined ? [unreached] : [];
   const unsaid = named(version, shape).filter(({ field }) => !said.has(field));
-  return { violations: [...nowhere, ...violations, ...unsaid], warnings };
+  return { violations: [...nowhere, ...violations, ...unsaid], warnings: [...warnings, ...missing(rollout, answers)] };
 }
 
 /** True if the edit only disables the Rollout. This is allowed even if its spec is not supported. */

@@ -1,4 +1,4 @@
-// The decision on scaling a Deployment to 0. During a release, scaling up again would create only Pods of the new version.
+// The decision on scaling a workload to 0. During a release, scaling up again would create only Pods of the new version.
 import type { Deployment, Rollout } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
 import { judgeScaleToZero } from '../policy/rules.ts';

@@ -1,7 +1,7 @@
 // The trace of a release, decided with the edit that starts it.
 import { TRACEPARENT } from '../../api/keys.ts';
 import type { Deployment, Held, Rollout, RolloutId } from '../../api/types.ts';
-import { readHeld } from '../workload/deployment/hold.ts';
+import { recordOn } from '../workload/record.ts';
 import { noTraceparent } from './messages.ts';
 import type { Sha256 } from '../lib/template.ts';
 import { newTrace, parseTraceparent, type Tracing } from '../trace/trace.ts';
@@ -38,7 +38,7 @@ export function traceOf({ next, rollout, tracing, sha256 }: TraceFacts, old: Dep
   const facts = [next.metadata.uid || old.metadata.uid || '', old.metadata.resourceVersion ?? '', id];
   const trace = newTrace(facts, tracing, taken ? undefined : parent, sha256);
   // In a second call for the same request, the trace of the first call is kept.
-  const known = readHeld(next)?.trace;
+  const known = recordOn(next)?.trace;
   return {
     record: { trace: known?.traceparent === trace.traceparent ? known : trace },
     warnings: fresh !== undefined && parent === undefined ? [noTraceparent(fresh)] : [],

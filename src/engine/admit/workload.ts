@@ -7,6 +7,7 @@ import { formatTime } from '../lib/time.ts';
 import { breakableBy, readBreakGlass } from '../policy/break-glass.ts';
 import { judgeChange } from '../policy/rules.ts';
 import type { Tracing } from '../trace/trace.ts';
+import { deploymentKind } from '../workload/deployment/kind.ts';
 import { usedUp } from './break-glass.ts';
 import {
   ifAllowed,
@@ -103,7 +104,7 @@ function bringsOut({ change, changed, rollout }: Context, { verdict }: Ruling): 
 
 /** The facts about the change that the rules need. */
 function changeOf(
-  { edit: { next }, rollout }: WorkloadFacts,
+  { edit: { old, next, kind = deploymentKind }, rollout }: WorkloadFacts,
   { inFlight, now, calendar }: Policies,
   { verdict }: Ruling,
 ): Omit<Parameters<typeof judgeChange>[0], 'policies'> {
@@ -111,9 +112,11 @@ function changeOf(
   return {
     rollout: inSteps ? rollout : undefined,
     bypass: !inSteps && rollout !== undefined ? `Rollout ${rollout.metadata.name} does not release it` : undefined,
+    atOnce: old && kind.atOnce?.(old, next),
     workload: next.metadata.name,
+    kind: kind.resource.kind,
     replicas: replicasOf(next),
-    inFlight: inFlight(next.metadata.name),
+    inFlight: inFlight(next.metadata.name, kind),
     superseding: verdict === 'Superseded',
     now,
     calendar,

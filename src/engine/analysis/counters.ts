@@ -24,15 +24,23 @@ export interface Counters {
   readonly bad: ReadonlyMap<string, Samples>;
 }
 
-export interface CountersFacts {
-  readonly counters: Counters;
-  readonly pods: readonly PodFacts[];
-  /** Times of the looks in milliseconds, ascending. The first is the start of the release: nothing before it counts. */
-  readonly times: readonly number[];
+/** How counters are read in one release. */
+export interface Counting {
+  /** Start of the release in milliseconds: nothing before it counts. */
+  readonly startedAt: number;
   /** Requests of a Pod in this time after its creation do not count, in milliseconds. */
   readonly warmUpMs: number;
   /** True if the check compares with the stable version. */
   readonly comparesStable: boolean;
+}
+
+/** The last counters of each Pod, by its name. It keeps Pods that are gone: a source has their last samples for a while. */
+export type Known = ReadonlyMap<string, KnownPod>;
+
+interface KnownPod extends Counts {
+  readonly arm: Arm;
+  readonly createdAt: number;
+  readonly at: number;
 }
 
 /** One look, or why there is nothing to be seen at this time. */
@@ -45,62 +53,89 @@ export type Seen =
     }
   | { readonly at: number; readonly unknown: string };
 
-interface Known extends Counts {
-  readonly at: number;
+const NONE: Counts = { total: 0, bad: 0 };
+const sum = (one: Counts, other: Counts): Counts => ({
+  total: one.total + other.total,
+  bad: one.bad + other.bad,
+});
+
+/** What was known at the start of the release: the counters of the Pods that existed then. */
+export function knownAtStart({ startedAt }: Counting, counters: Counters, pods: readonly PodFacts[]): Known {
+  const known = new Map<string, KnownPod>();
+  for (const pod of pods) {
+    if (pod.createdAt >= startedAt) continue;
+    const now = read(counters, pod.name, startedAt);
+    if (typeof now === 'object') known.set(pod.name, { ...now, arm: pod.arm, createdAt: pod.createdAt, at: startedAt });
+  }
+  return known;
 }
 
-const NONE: Counts = { total: 0, bad: 0 };
-const sum = (one: Counts, other: Counts): Counts => ({ total: one.total + other.total, bad: one.bad + other.bad });
-
-/** The looks after the first time. The order of Pods and of samples does not matter. */
-export function looksOf({ counters, pods, times, warmUpMs, comparesStable }: CountersFacts): Seen[] {
-  const [startedAt = 0, ...later] = times;
-  const known = new Map<string, Known>();
-  const baseline = (pod: PodFacts): void => {
-    const now = read(counters, pod, startedAt);
-    if (typeof now === 'object') known.set(pod.name, { ...now, at: startedAt });
-  };
-  pods.filter(({ createdAt }) => createdAt < startedAt).forEach(baseline);
-  return later.map((at) => {
-    const seen = { fresh: NONE, stable: NONE };
-    const missing = { fresh: 0, stable: 0 };
-    const sampled = { fresh: 0, stable: 0 };
-    const byPod = new Map<string, Counts>();
-    let unknown: string | undefined;
-    for (const pod of pods) {
-      if (pod.createdAt > at) continue;
-      const now = read(counters, pod, at, known.get(pod.name));
-      if (now === undefined) {
-        if (at - pod.createdAt > warmUpMs) missing[pod.arm] += 1;
-        continue;
-      }
-      if (typeof now === 'string') {
-        unknown = now;
-        continue;
-      }
-      sampled[pod.arm] += 1;
-      const before = known.get(pod.name) ?? bornIn(pod, startedAt);
-      const counted = before && difference(now, before);
-      if (counted && counted.bad > counted.total) {
-        // Kept for the next look, which may have both.
-        unknown = `more bad requests than requests in Pod ${pod.name}`;
-        continue;
-      }
-      known.set(pod.name, { ...now, at });
-      if (!counted || before.at < pod.createdAt + warmUpMs) continue;
-      seen[pod.arm] = sum(seen[pod.arm], counted);
-      if (pod.arm === 'fresh') byPod.set(pod.name, counted);
+/** The look at this time, and what is known after it. The order of Pods and of samples does not matter. */
+export function lookAt(
+  { startedAt, warmUpMs, comparesStable }: Counting,
+  before: Known,
+  counters: Counters,
+  pods: readonly PodFacts[],
+  at: number,
+): { readonly known: Known; readonly seen: Seen } {
+  const known = new Map(before);
+  const seen = { fresh: NONE, stable: NONE };
+  const missing = { fresh: 0, stable: 0 };
+  const sampled = { fresh: 0, stable: 0 };
+  const byPod = new Map<string, Counts>();
+  let unknown: string | undefined;
+  for (const { name, arm, createdAt, gone } of withGone(pods, before)) {
+    if (createdAt > at) continue;
+    const same = before.get(name);
+    // The Pod of a StatefulSet keeps its name when it gets another version.
+    const last = same?.arm === arm ? same : undefined;
+    const now = read(counters, name, at, last);
+    if (now === undefined) {
+      if (!gone && at - createdAt > warmUpMs) missing[arm] += 1;
+      continue;
     }
-    if (unknown !== undefined) return { at, unknown };
-    if (sampled.fresh === 0 && missing.fresh > 0) return { at, unknown: 'no samples of Pods of the new version' };
+    if (typeof now === 'string') {
+      unknown = now;
+      continue;
+    }
+    sampled[arm] += 1;
+    const from = last ?? bornIn(createdAt, startedAt);
+    const counted = from && difference(now, from);
+    if (counted && counted.bad > counted.total) {
+      // Kept for the next look, which may have both.
+      unknown = `more bad requests than requests in Pod ${name}`;
+      continue;
+    }
+    known.set(name, { ...now, arm, createdAt, at });
+    if (!counted || from.at < createdAt + warmUpMs) continue;
+    seen[arm] = sum(seen[arm], counted);
+    if (arm === 'fresh') byPod.set(name, counted);
+  }
+  return { known, seen: { at, ...result() } };
+
+  function result(): { look: Look; byPod: ReadonlyMap<string, Counts> } | { unknown: string } {
+    if (unknown !== undefined) return { unknown };
+    if (sampled.fresh === 0 && missing.fresh > 0) return { unknown: 'the source has no counters of the new Pods' };
     if (comparesStable && sampled.stable === 0 && missing.stable > 0)
-      return { at, unknown: 'no samples of Pods of the stable version' };
-    return { at, look: seen, byPod };
-  });
+      return { unknown: 'the source has no counters of the stable Pods' };
+    return { look: seen, byPod };
+  }
+}
+
+interface Counted extends PodFacts {
+  /** The Pod does not exist any more. */
+  readonly gone?: true;
+}
+
+/** The Pods, and those that are gone. */
+function* withGone(pods: readonly PodFacts[], known: Known): Generator<Counted> {
+  yield* pods;
+  const names = new Set(pods.map(({ name }) => name));
+  for (const [name, { arm, createdAt }] of known) if (!names.has(name)) yield { name, arm, createdAt, gone: true };
 }
 
 /** The counters of a Pod at a time. Undefined if there are none, or why they cannot be used. */
-function read({ total, bad }: Counters, { name }: PodFacts, at: number, before?: Counts): Counts | string | undefined {
+function read({ total, bad }: Counters, name: string, at: number, before?: Counts): Counts | string | undefined {
   const requests = total.get(name)?.get(at);
   if (requests === undefined) return undefined;
   // A counter of bad requests that is gone, but not because of a restart, has not changed.
@@ -112,7 +147,7 @@ function read({ total, bad }: Counters, { name }: PodFacts, at: number, before?:
 }
 
 /** All counters of a Pod that was created in the release were 0. An older Pod without samples so far has no baseline yet. */
-const bornIn = ({ createdAt }: PodFacts, startedAt: number): Known | undefined =>
+const bornIn = (createdAt: number, startedAt: number): (Counts & { readonly at: number }) | undefined =>
   createdAt >= startedAt ? { ...NONE, at: createdAt } : undefined;
 
 /** A counter that is lower than before was reset by a restart. */

@@ -38,7 +38,8 @@ export function judgeRank(timesStable: number, before: RankState, { at, fresh, s
   if (stable.length === 0) return state('Unknown', { why: 'no values of Pods of the stable version' });
   if ([...fresh, ...stable].some((value) => !Number.isFinite(value)))
     return state('Unknown', { why: 'the source returned a value that is not a number' });
-  if (fresh.length < FEWEST) return state('Open');
+  if (!canDiffer(fresh.length, stable.length))
+    return state('Open', { why: `too few Pods to compare (${fresh.length} new, ${stable.length} stable)` });
   const isHigher =
     chanceOfHigher(
       fresh.map((value) => value / timesStable),
@@ -48,6 +49,14 @@ export function judgeRank(timesStable: number, before: RankState, { at, fresh, s
   const notHigher = isHigher ? 0 : before.notHigher + 1;
   return state(higher >= LOOKS ? 'Worse' : notHigher >= LOOKS ? 'Fine' : 'Open', { higher, notHigher });
 }
+
+/** True if a difference between so many Pods of both versions can be shown. */
+export const canDiffer = (fresh: number, stable: number): boolean =>
+  fresh >= FEWEST && leastChance(fresh, stable) <= CHANCE;
+
+/** The chance of the strongest possible difference between so many Pods, without ties: 1 / (n + m over n). */
+const leastChance = (n: number, m: number): number =>
+  Array.from({ length: n }, (_, index) => (index + 1) / (m + index + 1)).reduce((all, one) => all * one, 1);
 
 /**
  * Probability that values in random order put `fresh` as high as this (Mann and Whitney; one side). Exact for up to 40 Pods, with ties; a normal

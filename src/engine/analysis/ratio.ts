@@ -94,9 +94,16 @@ export function judgeRatio(check: RatioCheck, checks: number, before: RatioState
   );
 }
 
-/** The strongest evidence that the release is worse, of all tests. 1 at the start. */
-export const worstEvidence = (check: RatioCheck, { worse }: RatioState): number =>
-  Math.max(...testsOf(check, 1).worse.map((test, index) => test.value(worse[index]!)));
+/** The strongest evidence that the release is worse, of all tests: 1 at the start. At `alarm` the verdict is Worse. */
+export function evidenceOf(
+  check: RatioCheck,
+  checks: number,
+  { worse }: RatioState,
+): { readonly evidence: number; readonly alarm: number } {
+  const tests = testsOf(check, checks);
+  const evidence = Math.max(...tests.worse.map((test, index) => test.value(worse[index]!)));
+  return { evidence, alarm: tests.alarm };
+}
 
 function see(tests: Tests, before: RatioState, at: number, look: Look): RatioState {
   const worse = tests.worse.map((test, index) => test.add(before.worse[index]!, look));

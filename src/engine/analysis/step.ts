@@ -1,15 +1,11 @@
 // What the checks of a release mean for its current step.
 import { plural } from '../lib/text.ts';
+import type { StepAnalysis } from '../../api/analysis.ts';
 import type { Judgement } from './verdict.ts';
 
-/** How long a step is watched. */
-export interface StepAnalysis {
-  readonly seconds: number;
-  /** Requests that the new version must have had. Default 0. */
-  readonly minTotal?: number;
-  /** If there were fewer: wait for an approval (default), wait for more requests, or continue. */
-  readonly lowTraffic?: 'Approval' | 'Wait' | 'Continue';
-}
+/** Fewer requests show next to nothing. */
+export const MIN_TOTAL = 100;
+export const minTotalOf = ({ minTotal = MIN_TOTAL }: StepAnalysis): number => minTotal;
 
 export interface NamedJudgement extends Judgement {
   readonly name: string;
@@ -26,13 +22,21 @@ export type StepOutcome =
   /** It is watched until this time, in milliseconds. Undefined: until there were enough requests. */
   | { readonly kind: 'Watching'; readonly until: number | undefined; readonly message: string }
   | { readonly kind: 'WaitsForApproval'; readonly message: string }
-  | { readonly kind: 'Done' };
+  /** All looks until this time must have been read. */
+  | { readonly kind: 'Done'; readonly until: number };
 
-/** `startedAt`: when the step began to be watched, in milliseconds. */
+/** Times in milliseconds. */
+export interface Watching {
+  /** When the step began to be watched. */
+  readonly startedAt: number;
+  /** When it may end before its `seconds`, because all checks are Fine. Default: at once. */
+  readonly earliest?: number;
+}
+
 export function outcomeOf(
-  { seconds, minTotal = 0, lowTraffic = 'Approval' }: StepAnalysis,
+  { seconds, minTotal = MIN_TOTAL, lowTraffic = 'Approval' }: StepAnalysis,
   checks: readonly NamedJudgement[],
-  startedAt: number,
+  { startedAt, earliest = startedAt }: Watching,
   now: number,
 ): StepOutcome {
   const failed = checks.find(({ verdict }) => verdict === 'Worse');
@@ -45,20 +49,20 @@ export function outcomeOf(
     undefined,
   );
   const enough = least === undefined || least.total! >= minTotal;
-  if (enough && checks.length > 0 && checks.every(({ verdict }) => verdict === 'Fine')) return { kind: 'Done' };
-  const until = startedAt + seconds * 1000;
+  const allFine = enough && checks.length > 0 && checks.every(({ verdict }) => verdict === 'Fine');
+  const until = allFine ? earliest : startedAt + seconds * 1000;
   if (now < until) return { kind: 'Watching', until, message: seen(least, minTotal) };
-  if (enough || lowTraffic === 'Continue') return { kind: 'Done' };
+  if (enough || lowTraffic === 'Continue') return { kind: 'Done', until };
   const message = seen(least, minTotal);
   return lowTraffic === 'Wait'
     ? { kind: 'Watching', until: undefined, message }
     : { kind: 'WaitsForApproval', message };
 }
 
-/** `errors: 12 of 500 requests, none bad` */
+/** `errors: 12 requests (500 required), none bad` */
 function seen(check: NamedJudgement | undefined, minTotal: number): string {
   if (check === undefined) return '';
   const { name, total = 0, bad = 0 } = check;
-  const requests = minTotal > 0 ? `${total} of ${plural(minTotal, 'request')}` : plural(total, 'request');
-  return `${name}: ${requests}, ${bad === 0 ? 'none' : bad} bad`;
+  const required = total < minTotal ? ` (${minTotal} required)` : '';
+  return `${name}: ${plural(total, 'request')}${required}, ${bad === 0 ? 'none' : bad} bad`;
 }

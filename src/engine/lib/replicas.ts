@@ -1,5 +1,5 @@
 // Converts numbers and percentages, maxSurge and maxUnavailable to numbers of Pods.
-import type { CanaryStep, Deployment, IntOrString } from '../../api/types.ts';
+import type { CanaryStep, DaemonSet, IntOrString, Workload } from '../../api/types.ts';
 
 /** maxSurge and maxUnavailable in Pods. */
 export interface Limits {
@@ -27,8 +27,17 @@ export function podsOf(value: IntOrString, replicas: number, round: 'up' | 'down
   return bounded(round === 'up' ? Math.ceil((percent * replicas) / 100) : (percent * replicas) / 100);
 }
 
-/** `spec.replicas`. Absent is 1, as in Kubernetes. */
-export const replicasOf = (deployment: Deployment): number => bounded(deployment.spec.replicas ?? 1);
+/** `spec.replicas`. Absent is 1, as in Kubernetes. A DaemonSet has as many Pods as nodes. */
+export const replicasOf = (workload: Workload): number =>
+  workload.kind === 'DaemonSet' ? nodesOf(workload) : bounded(workload.spec.replicas ?? 1);
+
+/** Undefined for a DaemonSet that is not in a cluster yet: only its controller knows the number of nodes. */
+export const knownReplicas = (workload: Workload): number | undefined =>
+  workload.kind === 'DaemonSet' && workload.status?.observedGeneration === undefined ? undefined : replicasOf(workload);
+
+/** Number of nodes that should run a Pod of a DaemonSet. 1 until its controller has seen it. */
+export const nodesOf = ({ status }: DaemonSet): number =>
+  status?.observedGeneration === undefined ? 1 : bounded(status.desiredNumberScheduled ?? 0);
 
 /**
  * Number of updated Pods in a step, at most `replicas`. Percentages round up, so more than 0% is at least one Pod. With more than one replica, a

@@ -26,9 +26,11 @@ const EMPTY_IS_ABSENT = new Set([
 function sorted(value: unknown, key: string): unknown {
   if (value === null || typeof value !== 'object') return value ?? undefined;
   if (Array.isArray(value)) return value.length === 0 ? undefined : value.map((item) => sorted(item, '') ?? null);
+  const names = Object.keys(value);
+  if (isPlain(value as Record<string, unknown>, names)) return value;
   const map: Record<string, unknown> = {};
   let empty = true;
-  for (const name of inOrder(Object.keys(value))) {
+  for (const name of inOrder(names)) {
     const field = sorted((value as Record<string, unknown>)[name], name);
     if (field === undefined) continue;
     empty = false;
@@ -36,6 +38,17 @@ function sorted(value: unknown, key: string): unknown {
     else Object.defineProperty(map, name, { value: field, enumerable: true });
   }
   return empty && EMPTY_IS_ABSENT.has(key) ? undefined : map;
+}
+
+/** True for an object that is its own canonical form: its names are in order, and its values are neither objects nor absent. */
+function isPlain(value: Record<string, unknown>, names: readonly string[]): boolean {
+  let last = '';
+  for (const name of names) {
+    const field = value[name];
+    if (name <= last || field === undefined || typeof field === 'object') return false;
+    last = name;
+  }
+  return names.length > 0;
 }
 
 /** Up to this number of names, an insertion sort is faster. */

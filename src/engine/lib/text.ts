@@ -1,4 +1,5 @@
 // Counts and namespaces in messages and commands.
+import { argumentOf, DEPLOYMENTS, type Resource } from '../../api/resources.ts';
 import type { KubeObject } from '../../api/types.ts';
 
 /** `1 step`, `2 steps`. `many`: an irregular plural. */
@@ -13,3 +14,12 @@ export const inNamespace = (namespace: string | undefined): string =>
 
 /** The flag for the namespace of an object. */
 export const namespaceFlag = ({ metadata }: KubeObject): string => inNamespace(metadata.namespace);
+
+/** A workload as an argument of `kubectl tranche`: `web` for a Deployment, `statefulset/db` for another kind. */
+export const workloadArgument = (resource: Resource, name: string): string =>
+  resource === DEPLOYMENTS ? name : `${argumentOf(resource)}/${name}`;
+
+const MAX_LABEL = 63;
+
+/** The name of an object as the value of a label: truncated to its length. */
+export const labelValueOf = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a-z0-9]+$/, '');

@@ -75,3 +75,9 @@ export function earliestAfter(now: number, times: readonly (number | undefined)[
   const coming = times.filter((time) => time !== undefined).filter((time) => time > now);
   return coming.length > 0 ? Math.min(...coming) : undefined;
 }
+
+/** The first of the times that are known. */
+export function earliest(...times: (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
+}

@@ -7,6 +7,7 @@ export function advisePolicy(policy: ReleasePolicy): string[] {
   return [
     ...selector(policy),
     ...(spec.approval === undefined ? [] : [...enforced(policy), ...around(policy), ...approvers(spec.approval)]),
+    ...override(policy),
     ...(spec.breakGlass?.groups ?? [])
       .filter((group) => EVERYBODY.has(group))
       .map(
@@ -20,7 +21,7 @@ const EVERYBODY = new Set(['system:authenticated', 'system:unauthenticated']);
 
 function* selector({ spec }: ReleasePolicy): Generator<string> {
   if (Object.keys(spec.match?.workloadSelector ?? {}).length === 0) return;
-  yield 'tranche: spec.match.workloadSelector: users who can edit a Deployment can remove its labels; to prevent this, select by namespace';
+  yield 'tranche: spec.match.workloadSelector: users who can edit a workload can remove its labels; to prevent this, select by namespace';
 }
 
 function* enforced(policy: ReleasePolicy): Generator<string> {
@@ -32,7 +33,7 @@ function* enforced(policy: ReleasePolicy): Generator<string> {
 /** Ways to release without an approval. */
 function* around({ spec }: ReleasePolicy): Generator<string> {
   if (spec.requireRollout !== true) {
-    yield 'tranche: spec.approval: a Deployment without a Rollout can change without approval; set spec.requireRollout: true';
+    yield 'tranche: spec.approval: a workload without a Rollout can change without approval; set spec.requireRollout: true';
   }
   if (spec.protectInFlight !== true) {
     yield 'tranche: spec.approval: if a Rollout is deleted or disabled during a release, the remaining Pods are updated without approval; set spec.protectInFlight: true';
@@ -43,6 +44,17 @@ function* around({ spec }: ReleasePolicy): Generator<string> {
   if (spec.steps?.maxFirstStep === undefined) {
     yield 'tranche: spec.approval: the first step starts before the first approval, and the author of the Rollout chooses its size; set spec.steps.maxFirstStep';
   }
+}
+
+/** Ways around the rule about checks that are Worse. */
+function* override({ spec }: ReleasePolicy): Generator<string> {
+  const { override } = spec.analysis ?? {};
+  if (override === undefined) return;
+  if (spec.protectInFlight !== true) {
+    yield 'tranche: spec.analysis.override: if a Rollout is deleted or disabled during a release, the remaining Pods are updated although a check is Worse; set spec.protectInFlight: true';
+  }
+  for (const group of (override.groups ?? []).filter((name) => EVERYBODY.has(name)))
+    yield `tranche: spec.analysis.override.groups: ${group} contains every user; name a group of approvers`;
 }
 
 function* approvers({ required = 1, users = [], groups = [], notAuthor = false }: ApprovalRules): Generator<string> {

@@ -90,18 +90,24 @@ export function judgeApprover(
   });
 }
 
+/** Without users and groups, everybody but machine accounts may approve. */
+const isNamed = (rules: People, approver: Approver): boolean =>
+  isListed(rules, approver) ||
+  (!isMachine(approver.user) && (rules.users ?? []).length === 0 && (rules.groups ?? []).length === 0);
+
+type People = Pick<ApprovalRules, 'users' | 'groups'>;
+
 /** A machine account counts only if the policy names it or a group of machine accounts. Every account is a member of system:authenticated. */
-function isNamed({ users = [], groups = [] }: ApprovalRules, { user, groups: of }: Approver): boolean {
+export function isListed({ users = [], groups = [] }: People, { user, groups: of }: Approver): boolean {
   if (users.includes(user)) return true;
   const named = groups.filter((group) => of.includes(group));
-  if (isMachine(user)) return named.some(ofMachines);
-  return named.length > 0 || (users.length === 0 && groups.length === 0);
+  return isMachine(user) ? named.some(ofMachines) : named.length > 0;
 }
 
 const EVERYBODY = new Set(['system:authenticated', 'system:unauthenticated']);
 const ofMachines = (group: string): boolean => group.startsWith('system:') && !EVERYBODY.has(group);
 
-const whoMay = (users: readonly string[], groups: readonly string[]): string =>
+export const whoMay = (users: readonly string[], groups: readonly string[]): string =>
   [...users, ...groups.map((group) => `a member of ${group}`)].join(', or ');
 
 /** Findings about a way to approve that counts as a single approval. */
@@ -113,7 +119,10 @@ export const judgeSingleHanded = (
   policies.flatMap((policy): Finding[] => {
     const required = policy.spec.approval === undefined ? 1 : requiredBy(policy, origin);
     if (required < 2) return [];
-    const reason = `a shorter pause is one approval, and policy ${policy.metadata.name} requires ${required}`;
+    const name = policy.metadata.name;
+    const reason = what.field.endsWith('.analysis')
+      ? `less analysis is one approval, and policy ${name} requires ${required}`
+      : `a shorter pause is one approval, and policy ${name} requires ${required}`;
     const remedy = 'each approver must set status.canaryStatus.currentStepState to StepReady';
     return [{ ...what, type: 'Forbidden', policy, rule: 'approval', rank: required, reason, remedy }];
   });
@@ -144,9 +153,14 @@ export interface Approving {
 
 /** A record of the approval. Its time is never before the start of the wait, even if clocks differ. */
 export function approvalBy({ approver, rollout, status, policies, past, now, sha256 }: Approving): Approval {
-  const named = new Set(policies.flatMap(({ spec }) => spec.approval?.groups ?? []));
+  const named = new Set(
+    policies.flatMap(({ spec }) => [...(spec.approval?.groups ?? []), ...(spec.analysis?.override?.groups ?? [])]),
+  );
   const groups = approver.groups.filter((group) => named.has(group)).toSorted();
-  const gone = policies.filter(({ metadata, spec }) => spec.approval !== undefined && past.includes(metadata.name));
+  const gone = policies.filter(
+    ({ metadata, spec }) =>
+      (spec.approval !== undefined || spec.analysis?.override !== undefined) && past.includes(metadata.name),
+  );
   return {
     ...waitingStepOf(status),
     user: approver.user,

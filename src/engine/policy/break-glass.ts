@@ -1,4 +1,4 @@
-// Breaking the glass: who may bypass a policy, and for which release the mark counts. A mark counts for one release of one Deployment, from one
+// Breaking the glass: who may bypass a policy, and for which release the mark counts. A mark counts for one release of one workload, from one
 // version to one other. No label extends it to the next release.
 import type { BrokenGlass, ReleasePolicy } from '../../api/policy.ts';
 import type { Workload } from '../../api/types.ts';

@@ -26,7 +26,7 @@ export interface Gate {
   readonly required: number;
   /** Name of the policy that protects releases in progress: a release that loses its Rollout rolls back instead of finishing. */
   readonly protects?: string;
-  /** The policies that match the Deployment. Absent if they are not needed. */
+  /** The policies that match the workload. Absent if they are not needed. */
   readonly policies?: readonly ReleasePolicy[];
   /** Policies that require an approval for each step. Absent if there are none. */
   readonly approval?: readonly ReleasePolicy[];
@@ -35,7 +35,7 @@ export interface Gate {
 export const openGate: Gate = { blocked: undefined, required: 1 };
 
 export interface GateFacts {
-  /** The policies that match the Deployment. */
+  /** The policies that match the workload. */
   readonly policies: readonly ReleasePolicy[];
   readonly rollout: Rollout;
   readonly deployment: Deployment;
@@ -61,7 +61,7 @@ export function gateFor(facts: GateFacts): Gate {
   };
 }
 
-/** The gate of a Deployment without a Rollout. There is no Rollout on which somebody could break the glass. */
+/** The gate of a workload without a Rollout. There is no Rollout on which somebody could break the glass. */
 export function orphanGate(policies: readonly ReleasePolicy[]): Gate {
   const protects = policies.find((policy) => enforcementOf(policy) === 'Deny' && policy.spec.protectInFlight === true);
   return protects === undefined ? openGate : { ...openGate, protects: protects.metadata.name };
@@ -111,7 +111,7 @@ function tooMany({ rollout, running }: GateFacts, policies: readonly ReleasePoli
 export const hasBegun = ({ status }: Rollout): boolean =>
   status?.phase === 'Progressing' && status.canaryStatus?.currentStepState !== 'BeforeStepUpgrade';
 
-/** Marks of broken glass for this release (on the Deployment) and for its current step (on the Rollout). */
+/** Marks of broken glass for this release (on the workload) and for its current step (on the Rollout). */
 export function breakGlassFor(rollout: Rollout, deployment: Deployment, digest: DigestOf): BrokenGlass[] {
   const change = readBreakGlass(deployment.metadata.annotations?.[GLASS_BROKEN]);
   const onChange = change !== undefined && isAbout(change, releaseOf(deployment, digest)) ? [change] : [];

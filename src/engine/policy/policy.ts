@@ -1,11 +1,19 @@
-// Which policies match a Deployment, and the outcome of their findings. The rules are in rules.ts, windows.ts and approval.ts.
+// Which policies match a workload, and the outcome of their findings. The rules are in rules.ts, windows.ts and approval.ts.
 import type { Enforcement, ReleasePolicy } from '../../api/policy.ts';
 import type { LabelSelector } from '../../api/types.ts';
 import type { Violation } from '../validate/violation.ts';
 import { mayBreak } from './break-glass.ts';
 
 export type Rule =
-  'requireRollout' | 'steps' | 'approval' | 'windows' | 'maxConcurrentReleases' | 'protectInFlight' | 'rollbackWindow';
+  | 'requireRollout'
+  | 'steps'
+  | 'approval'
+  | 'analysis'
+  | 'analysis.override'
+  | 'windows'
+  | 'maxConcurrentReleases'
+  | 'protectInFlight'
+  | 'rollbackWindow';
 
 /** A violation of a rule of one policy. */
 export interface Finding extends Violation {
@@ -20,13 +28,13 @@ export type Labels = Readonly<Record<string, string>> | undefined;
 export interface Subject {
   readonly namespace: string;
   readonly namespaceLabels: Labels;
-  /** Labels of the Deployment before and after the edit: an edit that removes a label is still checked by the policies that select it. */
+  /** Labels of the workload before and after the edit: an edit that removes a label is still checked by the policies that select it. */
   readonly workloadLabels: readonly Labels[];
 }
 
 export const enforcementOf = ({ spec }: ReleasePolicy): Enforcement => spec.enforcement ?? 'Deny';
 
-/** Policies that select this Deployment and are not being deleted, sorted by name. */
+/** Policies that select this workload and are not being deleted, sorted by name. */
 export function matching(
   policies: readonly ReleasePolicy[],
   subject: Subject,
@@ -39,7 +47,7 @@ export function matching(
       return (
         metadata.deletionTimestamp === undefined &&
         selects(namespaceSelector, subject.namespaceLabels) &&
-        // The labels of a Deployment that does not exist yet are unknown, so only policies without a workloadSelector match.
+        // The labels of a workload that does not exist yet are unknown, so only policies without a workloadSelector match.
         (isEmpty(workloadSelector) || subject.workloadLabels.some((labels) => selects(workloadSelector, labels)))
       );
     })
@@ -89,8 +97,14 @@ export interface Judgement {
   readonly broken: readonly Finding[];
 }
 
-/** Rules that breaking the glass bypasses. It does not bypass `steps` and `maxConcurrentReleases`. */
-const BREAKABLE: ReadonlySet<Rule> = new Set(['requireRollout', 'approval', 'windows', 'protectInFlight']);
+/** Rules that breaking the glass bypasses. It does not bypass the rules about the plan, and `maxConcurrentReleases`. */
+const BREAKABLE: ReadonlySet<Rule> = new Set([
+  'requireRollout',
+  'approval',
+  'analysis.override',
+  'windows',
+  'protectInFlight',
+]);
 
 /** For each rule and field, only the strictest finding counts: Deny before Warn before Audit, then the highest rank. */
 export function judge(findings: readonly Finding[], person: Person): Judgement {

@@ -3,8 +3,11 @@ import { ROLLOUT_FINALIZER } from '../../api/keys.ts';
 import type { ReleasePolicy, StepRules } from '../../api/policy.ts';
 import type { CanaryStep, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { isWhole, percentOf, podsOf, stepTarget } from '../lib/replicas.ts';
+import { pauseSeconds } from '../lib/pause.ts';
 import { plural } from '../lib/text.ts';
 import { isInFlight } from '../release/in-flight.ts';
+import { judgeAnalysis, loosenedChecks, loosenedStep, type Loosened } from './analysis.ts';
+import { startsAtOnce } from './at-once.ts';
 import type { Finding } from './policy.ts';
 import { isWider } from './rollback-window.ts';
 import { outsideWindows, type Calendar } from './windows.ts';
@@ -19,12 +22,16 @@ export interface Change {
   readonly rollout: Rollout | undefined;
   /** Why the change is rolled out without steps although there is a Rollout. Part of a message. */
   readonly bypass?: string | undefined;
+  /** A field of the template that takes effect on all nodes at once, although the rest is released in steps. */
+  readonly atOnce?: string | undefined;
   readonly workload: string;
+  /** Kind of the workload. Defaults to Deployment. */
+  readonly kind?: string;
   /** `spec.replicas` after the change. */
   readonly replicas: number;
-  /** Number of other Deployments in the namespace that have a release in progress. */
+  /** Number of other workloads in the namespace that have a release in progress. */
   readonly inFlight: number;
-  /** The change replaces a release of the same Deployment, so it does not count as another release. */
+  /** The change replaces a release of the same workload, so it does not count as another release. */
   readonly superseding: boolean;
   readonly now: number;
   readonly calendar: Calendar;
@@ -46,7 +53,7 @@ export function judgeChange(change: Change): Finding[] {
           reason: `policy ${name} requires a Rollout, and this change would be rolled out without steps${bypass === undefined ? '' : ` (${bypass})`}`,
           remedy:
             bypass === undefined
-              ? `create a Rollout whose workloadRef names Deployment ${workload} first`
+              ? `create a Rollout whose workloadRef names ${change.kind ?? 'Deployment'} ${workload} first`
               : 'fix this first',
         };
       });
@@ -56,6 +63,7 @@ export function judgeChange(change: Change): Finding[] {
     ...judgePlan(policies, rollout, change.replicas),
     ...outsideWindows(policies, CHANGED, change.now, change.calendar),
     ...tooMany(change),
+    ...startsAtOnce(change),
   ];
 }
 
@@ -77,17 +85,18 @@ function tooMany({ policies, inFlight, superseding }: Change): Finding[] {
   });
 }
 
-/** Findings about the steps. Without `replicas`, rules that depend on the number of Pods are checked when a release starts. */
+/** Findings about the steps and the checks. Without `replicas`, rules that depend on the number of Pods are checked when a release starts. */
 export function judgePlan(
   policies: readonly ReleasePolicy[],
   rollout: Rollout,
   replicas: number | undefined,
 ): Finding[] {
   const steps = rollout.spec.strategy.canary?.steps ?? [];
-  return policies.flatMap((policy) => {
+  const found = policies.flatMap((policy) => {
     const rules = policy.spec.steps;
     return rules === undefined ? [] : [...stepFindings(policy, rules, steps, replicas)];
   });
+  return [...found, ...judgeAnalysis(policies, rollout, replicas)];
 }
 
 function* stepFindings(
@@ -148,16 +157,19 @@ function* pauseFindings(
   const final = steps.at(-1);
   const ends = final?.replicas === '100%' || (replicas !== undefined && isWhole(final, replicas));
   const gates = ends ? steps.length - 1 : steps.length;
-  for (const [index, { pause }] of steps.slice(0, gates).entries()) {
-    const seconds = pause?.duration ?? undefined;
+  for (const [index, step] of steps.slice(0, gates).entries()) {
+    const seconds = pauseSeconds(step);
     const field = `${STEPS}[${index}].pause.duration`;
-    const common = { policy, rule: 'steps', field, value: seconds } as const;
+    const common = { policy, rule: 'steps', field, value: step.pause?.duration } as const;
     const first = index === 0 && (manual === 'First' || manual === 'FirstAndLast');
     const last = index === gates - 1 && (manual === 'Last' || manual === 'FirstAndLast');
-    if (seconds === undefined) continue;
+    if (seconds === Infinity) continue;
     if (manual === 'All' || first || last) {
-      const reason = `must not be set: this step must wait for approval (policy ${name})`;
-      yield { ...common, rank: Infinity, reason, remedy: 'write pause: {}' };
+      const reason =
+        step.pause === undefined
+          ? `a step with analysis and without pause continues by itself, and this step must wait for approval (policy ${name})`
+          : `must not be set: this step must wait for approval (policy ${name})`;
+      yield { ...common, type: 'Invalid', rank: Infinity, reason, remedy: 'write pause: {}' };
     } else if (minPauseSeconds !== undefined && seconds < minPauseSeconds) {
       const reason = `must be at least ${minPauseSeconds} seconds (policy ${name})`;
       const remedy = `write ${minPauseSeconds} or more, or pause: {} to wait for approval`;
@@ -228,7 +240,6 @@ export function judgeProtection(
   );
 }
 
-type Loosened = Pick<Finding, 'field' | 'value' | 'type' | 'reason' | 'remedy'>;
 const WAIT = 'wait until the release ends, or roll it back first';
 
 const deletion = (name: string): Loosened => ({
@@ -266,6 +277,7 @@ function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
     const reason = 'must not be wider than before during a release';
     yield { field: 'spec.strategy.canary.rollbackWindow', value: window, reason, remedy: 'keep it' };
   }
+  yield* loosenedChecks(old.spec.strategy.canary ?? {}, next.spec.strategy.canary ?? {});
   const current = old.status?.canaryStatus?.currentStepIndex ?? 1;
   const [before, after] = [old, next].map((rollout) => rollout.spec.strategy.canary?.steps ?? []) as [
     readonly CanaryStep[],
@@ -282,13 +294,14 @@ function* loosened(old: Rollout, next: Rollout): Generator<Loosened> {
       const reason = `must not be more than the previous value ${JSON.stringify(was.replicas)} during a release`;
       yield { field: `${STEPS}[${index}].replicas`, value: is.replicas, reason, remedy: 'keep it, or write less' };
     }
-    const [longer, shorter] = [was, is].map(({ pause }) => pause?.duration ?? Infinity) as [number, number];
+    const [longer, shorter] = [was, is].map(pauseSeconds) as [number, number];
     // A shorter pause in the waiting step is an approval, which has its own rules.
     const approves = index + 1 === current && old.status?.canaryStatus?.currentStepState === 'StepPaused';
     if (shorter < longer && !approves) {
       const reason = `must not be shorter than before (${longer === Infinity ? 'until approval' : `${longer} s`}) during a release`;
       yield { field: `${STEPS}[${index}].pause.duration`, value: shorter, reason, remedy: 'keep it' };
     }
+    if (!approves) yield* loosenedStep(was, is, `${STEPS}[${index}]`);
   }
 }
 

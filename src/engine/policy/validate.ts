@@ -1,5 +1,5 @@
 // Validates a ReleasePolicy: errors, and warnings for its author.
-import type { ReleasePolicy, Window, WindowRules } from '../../api/policy.ts';
+import type { CheckKind, ReleasePolicy, Window, WindowRules } from '../../api/policy.ts';
 import { advisePolicy } from './advice.ts';
 import { closedAt, DEFAULT_TIME_ZONE, type Calendar } from './windows.ts';
 import type { Findings } from '../validate/rollout.ts';
@@ -7,7 +7,12 @@ import type { Violation } from '../validate/violation.ts';
 
 export function validatePolicy(policy: ReleasePolicy, now: number, calendar: Calendar): Findings {
   const { spec } = policy;
-  const violations = [...windows(spec.windows, now, calendar), ...people(policy), ...selectors(policy)];
+  const violations = [
+    ...windows(spec.windows, now, calendar),
+    ...people(policy),
+    ...checks(policy),
+    ...selectors(policy),
+  ];
   return { violations, warnings: violations.length > 0 ? [] : advisePolicy(policy) };
 }
 
@@ -89,6 +94,22 @@ function* people({ spec }: ReleasePolicy): Generator<Violation> {
   if (breakGlass !== undefined && breakGlass.groups.length === 0) {
     const remedy = 'add a group, or remove breakGlass';
     yield { field: 'spec.breakGlass.groups', value: [], type: 'Required', reason: '', remedy };
+  }
+}
+
+/** Kinds of checks that are always read from the Kubernetes API. */
+const OF_KUBERNETES: ReadonlySet<CheckKind> = new Set(['Pods', 'Condition']);
+
+function* checks({ spec }: ReleasePolicy): Generator<Violation> {
+  const { required = [], sources } = spec.analysis ?? {};
+  if (sources === undefined) return;
+  const unable = required.filter((kind) => OF_KUBERNETES.has(kind));
+  if (unable.length > 0 && !sources.includes('kubernetes')) {
+    const reason = `spec.analysis.required has ${unable.join(' and ')}, which are read from the source kubernetes`;
+    yield { field: 'spec.analysis.sources', value: sources, reason, remedy: 'add kubernetes' };
+  } else if (required.includes('Ratio') && sources.every((name) => name === 'kubernetes')) {
+    const reason = 'spec.analysis.required has Ratio, and the source kubernetes does not answer PromQL';
+    yield { field: 'spec.analysis.sources', value: sources, reason, remedy: 'add the name of a MetricSource' };
   }
 }
 

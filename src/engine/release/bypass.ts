@@ -37,10 +37,10 @@ function stableGuess({ oldVersions }: Progress, digest: Snapshot['digest']): Tem
   return largest && digest(largest.template);
 }
 
-/** The Deployment was resumed and no webhook saw it. If all Pods already run the new version, the release is done. */
+/** The workload was resumed and no webhook saw it. If all Pods already run the new version, the release is done. */
 export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldRecord): Decision {
   const { kind, old } = progress;
-  const bypassed = 'the Deployment was resumed during the release';
+  const bypassed = `${kind.words.resumed} during the release`;
   if (old > 0)
     return decisionOf(kind.freeze(progress, { ...held, bypassed }), 'Bypassed', `${bypassed}: it is held again`);
   const draft = draftOf(snapshot.rollout);

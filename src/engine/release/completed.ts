@@ -1,4 +1,6 @@
 // The versions that a Rollout has completed, and which of them a change may go back to at once, without steps (docs/adr/0020).
+import { kindName } from '../../api/resources.ts';
+import { kindOf } from '../workload/registry.ts';
 import type { ReleasePolicy } from '../../api/policy.ts';
 import type { CanaryStatus, CompletedVersion, Deployment, Rollout, TemplateDigest } from '../../api/types.ts';
 import type { Sha256 } from '../lib/template.ts';
@@ -41,7 +43,8 @@ export function remember(
 }
 
 /** The workload of a Rollout, as in the record. The name of a Rollout's workload can change. */
-export const completedBy = ({ spec: { workloadRef } }: Rollout): string => `${workloadRef.kind}/${workloadRef.name}`;
+export const completedBy = ({ spec: { workloadRef } }: Rollout): string =>
+  `${kindName(kindOf(workloadRef)?.resource ?? workloadRef)}/${workloadRef.name}`;
 
 /** The completed versions that a change can go back to, the latest first: all of this workload but the stable version. */
 export const earlierVersions = (rollout: Rollout): readonly CompletedVersion[] =>
@@ -63,7 +66,7 @@ export const mayRestore = (rollout: Rollout): boolean =>
 export interface GrantFacts {
   readonly rollout: Rollout;
   readonly deployment: Deployment | undefined;
-  /** The policies that match the Deployment. */
+  /** The policies that match the workload. */
   readonly policies: readonly ReleasePolicy[];
   readonly now: number;
   readonly sha256: Sha256;

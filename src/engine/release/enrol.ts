@@ -53,7 +53,7 @@ function planOf(canary: CanaryStrategy): unknown {
   return { ...rest, steps: steps?.map(({ pause: __, ...step }) => step) };
 }
 
-/** Adds the enrolment label. Admission knows only labelled Deployments, so warnings about the steps on this one are events. */
+/** Adds the enrolment label. Admission knows only labelled workloads, so warnings about the steps on this one are events. */
 export function enrol({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload): Decision {
   const effects = patchObject('enrol', kind.resource, workload, { labels: { [WORKLOAD_TYPE]: kind.workloadType } });
   if (kind.obstacle(workload)) return { ...nothing, effects };

@@ -4,13 +4,14 @@ import type { Outcome } from '../../api/reasons.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import type { HoldRecord, TemplateDigest, Workload } from '../../api/types.ts';
 import { podsOf } from '../lib/replicas.ts';
-import { patchRollout } from '../workload/effects.ts';
+import { patchRollout, withEvictions } from '../workload/effects.ts';
 import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } from '../workload/kind.ts';
 import { WITHOUT_HOLD } from '../workload/record.ts';
 import { kindOf } from '../workload/registry.ts';
 import { isLeftBehind } from './openkruise.ts';
 import { rollbackId, rolloutIdOf } from './release-id.ts';
 import { withoutReplan } from '../steps/replan.ts';
+import { gate } from '../traffic/gate.ts';
 import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { completedBy, remember } from './completed.ts';
@@ -43,12 +44,12 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: Templat
     setCondition(draft, now, 'Progressing', 'True', 'Cancelling', message);
     events.push({ reason: 'RolledBack', message });
   }
-  draft.message = messages.natively('rolling back', progress.updated, progress.replicas);
-  if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, events);
+  draft.message = withRemark('rolling back', progress);
+  if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, events, progress);
   if (!kind.isSettled(progress, 0))
     return {
       ...report(snapshot, draft, events),
-      effects: [...kind.resumeUnseen(progress.workload), ...kind.repair(progress)],
+      ...withEvictions([...kind.resumeUnseen(progress.workload), ...kind.repair(progress)], progress),
       needsChildren: true,
     };
   if (draft.canary?.restores !== undefined) return close(snapshot, progress, template, draft, 'Restored', events);
@@ -60,15 +61,15 @@ export function cancel(snapshot: Snapshot, progress: Progress, template: Templat
 export function finalize(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { kind } = progress;
   const draft = draftOf(snapshot.rollout);
-  draft.message = messages.natively('finishing', progress.updated, progress.replicas);
-  if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, []);
+  draft.message = withRemark('finishing', progress);
+  if (progress.held) return giveBack(snapshot, kind.giveBack(progress, progress.held), draft, [], progress);
   if (!kind.isSettled(progress, toleratedBy(snapshot, progress)))
     return {
       ...report(snapshot, draft, []),
-      effects: [...kind.resumeUnseen(progress.workload), ...kind.repair(progress)],
+      ...withEvictions([...kind.resumeUnseen(progress.workload), ...kind.repair(progress)], progress),
       needsChildren: true,
     };
-  // A Deployment that was resumed before its last step did not complete the release.
+  // A workload that was resumed before its last step did not complete the release.
   const state = snapshot.rollout.status?.canaryStatus?.currentStepState;
   // With 0 replicas, no step starts.
   const begins = state === 'BeforeStepUpgrade' && !isTrue(snapshot.rollout, 'Bypassed');
@@ -81,9 +82,19 @@ function toleratedBy({ rollout }: Snapshot, { replicas }: Progress): number {
   return threshold === undefined ? 0 : podsOf(threshold, replicas, 'up');
 }
 
-function giveBack(snapshot: Snapshot, move: Move, draft: Draft, events: readonly EventNote[]): Decision {
-  return { ...report(snapshot, draft, events), effects: effectsOf(move), needsChildren: true };
+function giveBack(
+  snapshot: Snapshot,
+  move: Move,
+  draft: Draft,
+  events: readonly EventNote[],
+  progress: Progress,
+): Decision {
+  const decision = report(snapshot, draft, events);
+  return { ...decision, ...withEvictions(effectsOf(move), progress), needsChildren: true };
 }
+
+const withRemark = (what: string, { updated, replicas, remark }: Progress): string =>
+  messages.withRemark(messages.natively(what, updated, replicas), remark);
 
 function close(
   snapshot: Snapshot,
@@ -141,7 +152,7 @@ function close(
   return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 
-/** With 0 replicas, or if the Deployment was resumed, a release ends without its steps. */
+/** With 0 replicas, or if the workload was resumed, a release ends without its steps. */
 const wentThroughSteps = ({ canary, history: [current] }: Draft, template: TemplateDigest): boolean =>
   canary?.currentStepState === 'Completed' &&
   canary.templateDigest === template &&
@@ -165,10 +176,13 @@ export const dropCopy = (workload: Workload, stable: TemplateDigest | undefined)
  * The decision during a drain, which treats each Rollout as disabled and as the only one of its workload. `onDelete` overrides the annotation
  * of that name.
  */
-export function depart(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision {
+export const depart = (snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision =>
+  gate(snapshot, departing(snapshot, onDelete));
+
+function departing(snapshot: Snapshot, onDelete: 'Finish' | 'Rollback'): Decision {
   const { rollout, workload } = snapshot;
   // Kept as it is, so that OpenKruise can continue it.
-  if (workload && isLeftBehind(workload)) return nothing;
+  if (workload && isLeftBehind(workload, undefined, kindOf(rollout.spec.workloadRef))) return nothing;
   if (rollout.metadata.deletionTimestamp !== undefined) return leave(snapshot, 'Deleted');
   const annotations = { ...rollout.metadata.annotations, [ON_DELETE]: onDelete };
   return leave(
@@ -182,7 +196,7 @@ export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Deci
   const { rollout, workload, alone, children } = snapshot;
   const kind = kindOf(rollout.spec.workloadRef);
   if (!kind || !workload || !alone) return left(snapshot, outcome);
-  if (isLeftBehind(workload, rollout)) return waitForTakeover(snapshot, outcome);
+  if (isLeftBehind(workload, rollout, kind)) return waitForTakeover(snapshot, outcome);
   const held = kind.readHold(workload);
   if (!held && slippedBy(snapshot, workload)) return holdFirst(snapshot, kind, workload);
   if (!held) {
@@ -193,13 +207,16 @@ export function leave(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Deci
   return { ...leaving(snapshot, kind.progress(snapshot, workload, children), outcome), needsChildren: true };
 }
 
-/** A Deployment that OpenKruise left with strategy Recreate cannot be given back, and without a Rollout it would stay paused forever. */
+/**
+ * A Deployment that OpenKruise left with strategy Recreate cannot be given back, and without a Rollout a workload would stay paused or partitioned
+ * forever.
+ */
 function waitForTakeover(snapshot: Snapshot, outcome: 'Deleted' | 'Disabled'): Decision {
   const { rollout, now } = snapshot;
   const draft = draftOf(rollout);
   const before = conditionOf(draft.conditions, 'Stalled');
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
-  draft.message = messages.leftByOpenKruise(rollout);
+  draft.message = messages.leftByOpenKruise(rollout, kindOf(rollout.spec.workloadRef)?.resource);
   setCondition(draft, now, 'Stalled', 'True', 'LeftByOpenKruise', draft.message);
   const known = before?.status === 'True' && before.message === draft.message;
   return report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
@@ -225,7 +242,7 @@ function holdFirst({ rollout }: Snapshot, kind: WorkloadKind, workload: Workload
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
 }
 
-/** Why the end of a Rollout during a release rolls back. Undefined if the Deployment continues to the new version. */
+/** Why the end of a Rollout during a release rolls back. Undefined if the workload continues to the new version. */
 const whyBack = ({ rollout, gate }: Pick<Snapshot, 'gate' | 'rollout'>): string | undefined =>
   rollout.metadata.annotations?.[ON_DELETE] === 'Rollback'
     ? `because of the annotation ${ON_DELETE}`
@@ -243,23 +260,25 @@ function leaving(snapshot: Snapshot, progress: Progress, outcome: 'Deleted' | 'D
   const held = stored === undefined || !mayDiffer ? progress.held! : { ...progress.held!, reverted: stored };
   draft.phase = outcome === 'Deleted' ? 'Terminating' : 'Disabling';
   draft.message =
-    outcome === 'Deleted' ? 'deleted: giving the Deployment back' : 'Disabling rollout, release resources';
+    outcome === 'Deleted' ? `deleted: giving the ${kind.resource.kind} back` : 'Disabling rollout, release resources';
+  draft.message = messages.withRemark(draft.message, progress.remark);
   if (outcome === 'Deleted')
     setCondition(draft, now, 'Terminating', 'True', 'InTerminating', 'Rollout is in terminating');
   if (why !== undefined && (stored === undefined || !mayDiffer)) {
     const way = wayBack(snapshot, progress, held);
     if (way.kind === 'Ask') return way.decision;
     if (way.kind === 'Unknown')
-      return stayHeld(snapshot, progress, draft, messages.stableUnknown(workload.metadata.name));
+      return stayHeld(snapshot, progress, draft, messages.stableUnknown(kind.resource.kind, workload.metadata.name));
     const effect = goBack(progress, way.template, { ...held, reverted: generationOf(workload) });
     if (effect && stored !== undefined)
-      return stayHeld(snapshot, progress, draft, messages.stableChanged(workload.metadata.name));
+      return stayHeld(snapshot, progress, draft, messages.stableChanged(kind.resource.kind, workload.metadata.name));
     if (effect) return { ...report(snapshot, draft, []), effects: [effect] };
   }
-  const move = kind.giveBack(progress, held, nothingOfOurs);
+  const move = kind.giveBack(progress, held, nothingOfOurs, true);
   const how = why === undefined ? 'finishes without steps' : `rolls back, ${why}`;
-  const message = `the Rollout was ${outcome.toLowerCase()} during a release: the Deployment ${how}`;
-  const decision = giveBack(snapshot, move, draft, isFree(move) ? [{ reason: 'ReleaseEnded', message }] : []);
+  const message = `the Rollout was ${outcome.toLowerCase()} during a release: the ${kind.resource.kind} ${how}`;
+  const events: EventNote[] = isFree(move) ? [{ reason: 'ReleaseEnded', message }] : [];
+  const decision = giveBack(snapshot, move, draft, events, progress);
   return isFree(move) ? { ...decision, effects: [...decision.effects, ...dropCopy(workload, held.stable)] } : decision;
 }
 
@@ -277,7 +296,7 @@ function stayHeld(snapshot: Snapshot, progress: Progress, draft: Draft, message:
 
 /**
  * The digest of the stored template, if another program changed the stable template in the request that restored it. Trying again would give
- * the same, so the Deployment is given back with it. Undefined if nothing was restored, or if the Deployment changed since.
+ * the same, so the workload is given back with it. Undefined if nothing was restored, or if the workload changed since.
  */
 function storedInstead({ held, workload }: Progress, template: TemplateDigest): string | undefined {
   const { reverted } = held!;
@@ -323,7 +342,7 @@ export function releaseOrphan(kind: WorkloadKind, workload: Workload, facts: Orp
     protects === undefined
       ? 'finishes without steps'
       : `rolls back, because policy ${protects} protects releases in progress`;
-  const message = `Rollout "${held.rollout}", which held the Deployment, does not exist: the Deployment ${how}`;
+  const message = `Rollout "${held.rollout}", which held the ${kind.resource.kind}, does not exist: the ${kind.resource.kind} ${how}`;
   const events: EventNote[] = [{ reason: 'HoldReleased', message }];
   if (kind.mayFreeAtOnce(held) && protects === undefined) {
     const effects = [...kind.giveUp(workload, held, nothingOfOurs), ...dropCopy(workload, held.stable)];
@@ -343,13 +362,13 @@ export function releaseOrphan(kind: WorkloadKind, workload: Workload, facts: Orp
     if (way.kind === 'Ask') return way.decision;
     // Without a Rollout there is no status to report this in, so the log and an event do.
     const stay = (why: string): Decision => decisionOf(kind.freeze(progress, progress.held!), 'Stalled', why);
-    if (way.kind === 'Unknown') return stay(messages.stableUnknown(name));
+    if (way.kind === 'Unknown') return stay(messages.stableUnknown(ofKind, name));
     const effect = goBack(progress, way.template, { ...progress.held!, reverted: generationOf(workload) });
     if (effect && storedInstead(progress, facts.digest(workload.spec.template)) !== undefined)
-      return stay(messages.stableChanged(name));
+      return stay(messages.stableChanged(ofKind, name));
     if (effect) return { effects: [effect], events: [], needsChildren: true };
   }
-  const move = kind.giveBack(progress, progress.held!, nothingOfOurs);
+  const move = kind.giveBack(progress, progress.held!, nothingOfOurs, true);
   const effects = effectsOf(move);
   return isFree(move)
     ? { effects: [...effects, ...dropCopy(workload, held.stable)], events, needsChildren: true }

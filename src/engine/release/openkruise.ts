@@ -1,13 +1,17 @@
-// What OpenKruise Rollouts leaves on a Deployment with an unfinished release, and the user's original settings.
+// What OpenKruise Rollouts leaves on a workload with an unfinished release, and the user's original settings of a Deployment.
 import type { Json } from '../../api/json.ts';
 import * as keys from '../../api/keys.ts';
 import type { Resource } from '../../api/resources.ts';
 import type { CanaryStatus, Deployment, IntOrString, Rollout } from '../../api/types.ts';
 import { isMarked, settingsOf, type Settings } from '../workload/deployment/hold.ts';
 import type { Effect } from '../decision.ts';
+import type { WorkloadKind } from '../workload/kind.ts';
 
 export type Leftover =
-  /** OpenKruise's controller resizes the ReplicaSets: paused, usually with strategy Recreate. Resuming would delete every Pod at once. */
+  /**
+   * OpenKruise's controller resizes the ReplicaSets: paused, usually with strategy Recreate. Resuming would delete every Pod at once. Other kinds are
+   * held by a field of their own, such as the partition of a StatefulSet.
+   */
   | 'Partition'
   /** Paused by OpenKruise's webhook before the first Pod, or the stable Deployment of a release with an extra Deployment. */
   | 'Paused'
@@ -16,12 +20,27 @@ export type Leftover =
   /** Only annotations or labels of a finished release. */
   | 'Traces';
 
-const MARKS = [keys.KRUISE_STRATEGY, keys.KRUISE_ORIGINAL_STRATEGY, keys.KRUISE_CONTROL_INFO] as const;
-const ANNOTATIONS = [...MARKS, keys.KRUISE_EXTRA_STATUS] as const;
+type Kind = Pick<WorkloadKind, 'openKruise'>;
+
+const MARKS = [
+  keys.KRUISE_STRATEGY,
+  keys.KRUISE_ORIGINAL_STRATEGY,
+  keys.KRUISE_CONTROL_INFO,
+  keys.KRUISE_DAEMON_STRATEGY,
+] as const;
+const ANNOTATIONS = [
+  ...MARKS,
+  keys.KRUISE_EXTRA_STATUS,
+  keys.KRUISE_DAEMON_REVISION,
+  keys.KRUISE_DAEMON_CONTROL,
+] as const;
 const LABELS = [keys.KRUISE_ADVANCED] as const;
 
-/** `rollout`: the Rollout that names the Deployment. If Tranche wrote its status, a pause without a record is Tranche's. */
-export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover | undefined {
+/**
+ * `rollout`: the Rollout that names the workload. If Tranche wrote its status, a pause without a record is Tranche's. `kind`: its kind. Default:
+ * Deployment.
+ */
+export function leftoverOf(deployment: Deployment, rollout?: Rollout, kind?: Kind): Leftover | undefined {
   const { annotations, labels } = deployment.metadata;
   const marked =
     MARKS.some((key) => annotations?.[key] !== undefined) || LABELS.some((key) => labels?.[key] !== undefined);
@@ -29,6 +48,10 @@ export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover 
   if (!marked && (annotations?.[keys.IN_PROGRESSING] === undefined || isOurs(rollout)))
     // Tranche writes these numbers too, so alone they do not indicate a release.
     return annotations?.[keys.KRUISE_EXTRA_STATUS] === undefined ? undefined : 'Traces';
+  if (kind?.openKruise) {
+    if (!kind.openKruise.holds(deployment)) return 'Traces';
+    return annotations?.[keys.KRUISE_CONTROL_INFO] === undefined ? 'Paused' : 'Partition';
+  }
   const { paused, strategy } = deployment.spec;
   if (annotations?.[keys.KRUISE_ORIGINAL_STRATEGY] !== undefined && (paused === true || isMarked(deployment)))
     return 'BlueGreen';
@@ -38,11 +61,11 @@ export function leftoverOf(deployment: Deployment, rollout?: Rollout): Leftover 
 }
 
 /**
- * True if the Deployment has an unfinished release of OpenKruise, which Tranche must not touch before a takeover. False if Tranche wrote the
- * status, because users who can edit the Deployment can write such keys.
+ * True if the workload has an unfinished release of OpenKruise, which Tranche must not touch before a takeover. False if Tranche wrote the
+ * status, because users who can edit the workload can write such keys.
  */
-export const isLeftBehind = (deployment: Deployment, rollout?: Rollout): boolean =>
-  !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout));
+export const isLeftBehind = (deployment: Deployment, rollout?: Rollout, kind?: Kind): boolean =>
+  !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout, kind));
 
 /**
  * Adds the annotation that OpenKruise's tools read: how many Pods of the new version are Ready, and how many are wanted. It is added to writes
@@ -67,7 +90,7 @@ export function withExtraStatus(
 export const isOurs = (rollout: Rollout | undefined): boolean =>
   rollout?.status?.canaryStatus?.templateDigest !== undefined;
 
-/** A change that removes OpenKruise's annotations and labels from this Deployment. */
+/** A change that removes OpenKruise's annotations and labels from this workload. */
 export function tracesOf({ metadata }: Deployment): {
   annotations: Record<string, null>;
   labels: Record<string, null>;

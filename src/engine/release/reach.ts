@@ -39,5 +39,5 @@ const list = (names: readonly string[]): string =>
     : `${names.slice(0, MAX_NAMED).join(', ')} and ${names.length - MAX_NAMED} more`;
 
 /** The message for an existing Rollout. */
-export const notReached = (deployment: string, { value, reason, remedy }: Violation): string =>
-  `Deployment "${deployment}" is not released in steps: namespace "${String(value)}" ${reason}; ${remedy}`;
+export const notReached = (kind: string, name: string, { value, reason, remedy }: Violation): string =>
+  `${kind} "${name}" is not released in steps: namespace "${String(value)}" ${reason}; ${remedy}`;

@@ -5,10 +5,17 @@ import type { CanaryStatus, Rollout, RolloutId, Workload } from '../../api/types
 /** The label on the workload. Users may write it. */
 export const rolloutIdOf = ({ metadata }: Workload): RolloutId | undefined => metadata.labels?.[ROLLOUT_ID];
 
+/** Length of an id that admission generates: hexadecimal digits of a digest. */
+export const GENERATED_LENGTH = 16;
+const GENERATED = new RegExp(`^[0-9a-f]{${GENERATED_LENGTH}}$`);
+
+/** True if admission generated the id, and nobody asked for it. */
+export const isGenerated = (id: RolloutId): boolean => GENERATED.test(id);
+
 /** As in OpenKruise, a rollback gets its own id. */
 export const rollbackId = (id: RolloutId): RolloutId => `rollback-${id}`;
 
-/** The id of the last release, or of the version that ran when the Rollout was created. The Deployment may have another id since. */
+/** The id of the last release, or of the version that ran when the Rollout was created. The workload may have another id since. */
 export const lastReleaseId = ({ releasedRolloutID, observedRolloutID }: CanaryStatus): RolloutId =>
   releasedRolloutID ?? observedRolloutID ?? '';
 

@@ -30,12 +30,12 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
     draft.canary = {
       ...draft.canary,
       ...followId(draft.canary, id),
-      ...followScale(draft.canary, workload, kind.replicas(workload)),
+      ...followScale(draft.canary, kind, workload),
       rolloutHash,
       // The plan may have fewer steps than at the end of the release.
       currentStepIndex: Math.min(draft.canary.currentStepIndex, steps),
     };
-  if (isFirst(draft, workload, kind.replicas(workload))) {
+  if (isFirst(draft, kind, workload)) {
     const { templateDigest, stableRevision = '' } = draft.canary!;
     draft.completed = remember(
       [],
@@ -51,14 +51,17 @@ export function rest({ rollout, now }: Snapshot, kind: WorkloadKind, workload: W
  * True if all Pods of the version that ran when the Rollout was created are available. It counts as completed. A version that bypassed the webhook
  * does not.
  */
-function isFirst({ canary, completed, history }: Draft, { metadata, status }: Workload, replicas: number): boolean {
+function isFirst({ canary, completed, history }: Draft, kind: WorkloadKind, workload: Workload): boolean {
+  const { metadata, status } = workload;
+  const replicas = kind.replicas(workload);
+  const counted = kind.counted?.(workload) ?? status;
   return (
     completed.length === 0 &&
     history.length === 0 &&
     canary?.templateDigest !== undefined &&
     replicas > 0 &&
     (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
-    [status?.replicas, status?.updatedReplicas, status?.availableReplicas].every((pods) => pods === replicas)
+    [counted?.replicas, counted?.updatedReplicas, counted?.availableReplicas].every((pods) => pods === replicas)
   );
 }
 
@@ -74,11 +77,14 @@ function followId(canary: CanaryStatus, id: RolloutId | undefined): Partial<Cana
  * Follows scaling outside a release: one write when the workload's controller has observed it, and one when all Pods are Ready. Pods that become
  * unready later are not reported here.
  */
-function followScale(canary: CanaryStatus, { metadata, status }: Workload, replicas: number): Partial<CanaryStatus> {
+function followScale(canary: CanaryStatus, kind: WorkloadKind, workload: Workload): Partial<CanaryStatus> {
+  const { metadata, status } = workload;
   const generation = metadata.generation ?? 0;
   if ((status?.observedGeneration ?? 0) < generation) return {};
-  const ready = status?.readyReplicas ?? 0;
-  if (canary.observedWorkloadGeneration !== generation)
+  const replicas = kind.replicas(workload);
+  const ready = (kind.counted?.(workload) ?? status)?.readyReplicas ?? 0;
+  // Nodes come and go without a change of the workload's spec.
+  if (canary.observedWorkloadGeneration !== generation || (kind.counted && canary.canaryReplicas !== replicas))
     return {
       observedWorkloadGeneration: generation,
       canaryReplicas: replicas,

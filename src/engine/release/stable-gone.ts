@@ -26,7 +26,7 @@ const nothingRuns = ({ replicas, updated, old }: Progress): boolean => replicas 
 export function stableGone(snapshot: Snapshot, progress: Progress, held: HoldRecord): Decision {
   const { rollout, gate, now } = snapshot;
   const { kind } = progress;
-  const message = 'the ReplicaSet of the stable version was deleted or edited during the release';
+  const message = `the ${kind.words.keeper} of the stable version was deleted or edited during the release`;
   if (gate?.protects === undefined && !nothingRuns(progress)) {
     return decisionOf(kind.freeze(progress, { ...held, bypassed: message }), 'Bypassed', message);
   }
@@ -35,7 +35,7 @@ export function stableGone(snapshot: Snapshot, progress: Progress, held: HoldRec
   const draft = draftOf(rollout);
   setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', message);
   if (way.kind === 'Unknown') {
-    draft.message = messages.stableUnknown(progress.workload.metadata.name);
+    draft.message = messages.stableUnknown(kind.resource.kind, progress.workload.metadata.name);
     return { ...report(snapshot, draft, []), effects: effectsOf(kind.freeze(progress, held)), needsChildren: true };
   }
   draft.message = `${message}: the stable version is restored`;

@@ -1,6 +1,6 @@
-// Which version a release may roll back to. Users who can edit a Deployment can write its record, so the record alone is not trusted.
+// Which version a release may roll back to. Users who can edit a workload can write its record, so the record alone is not trusted.
 import { STABLE_OF } from '../../api/keys.ts';
-import type { Resource } from '../../api/resources.ts';
+import { DAEMON_SETS, DEPLOYMENTS, type Resource } from '../../api/resources.ts';
 import type {
   ControllerRevision,
   HoldRecord,
@@ -12,6 +12,7 @@ import type {
 } from '../../api/types.ts';
 import { isInFlight } from './in-flight.ts';
 import { deploymentTemplate, type DigestOf } from '../lib/template.ts';
+import { labelValueOf } from '../lib/text.ts';
 import { progressingReason } from '../status.ts';
 import type { Version } from '../workload/kind.ts';
 
@@ -58,7 +59,7 @@ export function stableDigest(
 /**
  * A copy of the stable template for the duration of a release. Neither revisionHistoryLimit nor users with Kubernetes' role `edit` can remove it,
  * because that role cannot write ControllerRevisions. Like Kubernetes' own ControllerRevisions, its data is a strategic merge patch: it restores
- * the template and pauses the Deployment.
+ * the template, and pauses a Deployment.
  */
 export function stableCopy(
   kind: Resource,
@@ -73,21 +74,32 @@ export function stableCopy(
     metadata: {
       name: copyName(workload, digest),
       ...(namespace === undefined ? {} : { namespace }),
-      labels: { [STABLE_OF]: labelFor(name) },
-      ownerReferences: [{ apiVersion: kind.apiVersion, kind: kind.kind, name, uid: uid ?? '', controller: true }],
+      labels: { [STABLE_OF]: labelValueOf(name) },
+      ownerReferences: [
+        {
+          apiVersion: kind.apiVersion,
+          kind: kind.kind,
+          name,
+          uid: uid ?? '',
+          // The DaemonSet controller removes itself as the owner of revisions without the labels of its Pods.
+          ...(kind.kind !== DAEMON_SETS.kind && { controller: true }),
+        },
+      ],
     },
     revision: 1,
-    data: { spec: { paused: true, template: { ...deploymentTemplate(template), $patch: 'replace' } } },
+    data: {
+      spec: {
+        ...(kind === DEPLOYMENTS && { paused: true }),
+        template: { ...deploymentTemplate(template), $patch: 'replace' },
+      },
+    },
   };
 }
 
 const MAX_NAME = 230;
-const MAX_LABEL = 63;
 
 export const copyName = ({ metadata }: KubeObject, digest: TemplateDigest): string =>
   `${metadata.name.slice(0, MAX_NAME)}-stable-${digest.slice(0, 10)}`;
-
-const labelFor = (name: string): string => name.slice(0, MAX_LABEL).replace(/[^a-z0-9]+$/, '');
 
 /** The template in a copy. Undefined if its digest differs. */
 export function templateOf(

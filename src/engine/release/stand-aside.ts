@@ -4,6 +4,7 @@ import type { Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { notReached } from './reach.ts';
 import type { Obstacle } from '../workload/kind.ts';
+import { kindOf } from '../workload/registry.ts';
 import * as messages from '../messages.ts';
 
 const MISSING_AGAIN_MS = 60_000;
@@ -17,22 +18,26 @@ export function standAside(
     | 'LeftByOpenKruise'
     | 'WorkloadTaken'
     | 'InvalidWorkloadRef'
-    | 'NotReached',
+    | 'NotReached'
+    | 'KindNotServed',
   by = '',
 ): Decision {
-  const { rollout, now, unreached } = snapshot;
-  const name = rollout.spec.workloadRef.name;
+  const { rollout, now, unreached, absence } = snapshot;
+  const { kind, name } = rollout.spec.workloadRef;
   const draft = draftOf(rollout);
   draft.message = {
-    WorkloadNotFound: `Deployment "${name}" does not exist: waiting for it`,
+    WorkloadNotFound: `${kind} "${name}" does not exist: waiting for it`,
     RecreateStrategy: by,
     OnDeleteStrategy: by,
-    LeftByOpenKruise: messages.leftByOpenKruise(rollout),
+    UnsupportedStrategy: by,
+    LeftByOpenKruise: messages.leftByOpenKruise(rollout, kindOf(rollout.spec.workloadRef)?.resource),
     InvalidWorkloadRef: `this Rollout has no effect: ${by}`,
-    WorkloadTaken: `Rollout "${by}" already releases Deployment "${name}": delete one of the two`,
-    NotReached: unreached === undefined ? '' : notReached(name, unreached),
+    WorkloadTaken: `Rollout "${by}" already releases ${kind} "${name}": delete one of the two`,
+    KindNotServed: absence?.message ?? '',
+    NotReached: unreached === undefined ? '' : notReached(kind, name, unreached),
   }[reason];
-  if (reason === 'WorkloadNotFound') {
+  const isMissing = reason === 'WorkloadNotFound' || (reason === 'KindNotServed' && absence?.gone === true);
+  if (isMissing) {
     closeHistory(draft, now, 'WorkloadGone');
     dropConditions(draft, 'Progressing', 'Succeeded');
     draft.canary = undefined;
@@ -40,8 +45,8 @@ export function standAside(
   } else if (draft.phase === '') draft.phase = 'Initial';
   setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
   const before = conditionOf(rollout.status?.conditions, 'Stalled');
-  // A Deployment may be created after its Rollout, so its absence is not worth a warning.
-  const known = reason === 'WorkloadNotFound' || (before?.status === 'True' && before.reason === reason);
+  // A workload may be created after its Rollout, so its absence is not worth a warning.
+  const known = isMissing || (before?.status === 'True' && before.reason === reason);
   const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
   return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;
 }

@@ -14,6 +14,7 @@ import {
   draftOf,
   dropConditions,
   isTrue,
+  noteStep,
   openHistory,
   report,
   setCondition,
@@ -136,8 +137,13 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
   draft.phase = 'Progressing';
   draft.message =
     progress.replicas === 0
-      ? messages.noReplicas
-      : messages.updating(messages.stepOf(1, Math.max(steps.length, 1)), 0, target, 'the Deployment controller');
+      ? messages.noReplicas(progress.kind)
+      : messages.updating(
+          messages.stepOf(1, Math.max(steps.length, 1)),
+          0,
+          target,
+          messages.controllerOf(progress.kind.resource),
+        );
   draft.canary = {
     ...withNumbers(blank, progress),
     ...atStep(1, steps.length, progress.updated > target, progress.replicas),
@@ -149,6 +155,7 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
     currentStepState: progress.replicas === 0 || snapshot.gate?.blocked ? 'BeforeStepUpgrade' : 'StepUpgrade',
     lastUpdateTime: formatTime(now),
   };
+  if (draft.canary.currentStepState === 'StepUpgrade') noteStep(draft, 1, now);
   const id = draft.canary.observedRolloutID ?? '';
   events.push(
     again && isOurs(rollout) && !failed

@@ -1,13 +1,11 @@
 // Plans the takeover of one Deployment that OpenKruise Rollouts left: the next write, or why there is none. Pure.
 import * as keys from '../../api/keys.ts';
-import type { Deployment, Held, KubeObject, ReplicaSet, Rollout } from '../../api/types.ts';
+import type { Deployment, Held, ReplicaSet, Rollout } from '../../api/types.ts';
 import { patchFor } from '../admit/patch.ts';
 import type { PatchOp } from '../lib/json-patch.ts';
 import { resolveLimits } from '../lib/replicas.ts';
 import { deploymentTemplate, sameTemplate, UNKNOWN } from '../lib/template.ts';
 import { namespaceFlag, pods } from '../lib/text.ts';
-import { validateRollout } from '../validate/rollout.ts';
-import { sentence } from '../validate/violation.ts';
 import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld, type Settings } from '../workload/deployment/hold.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
 import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../workload/deployment/view.ts';
@@ -15,10 +13,23 @@ import type { ProgressFacts } from '../workload/kind.ts';
 import { WITHOUT_HOLD } from '../workload/record.ts';
 import { ownerOf } from './governing-rollout.ts';
 import { leftoverOf, settingsBefore, tracesOf, type Leftover } from './openkruise.ts';
-
-export interface Service extends KubeObject {
-  readonly spec?: { readonly selector?: Readonly<Record<string, string>> };
-}
+import {
+  askForEnding,
+  clean,
+  endWithout,
+  governorOf,
+  nobody,
+  onward,
+  refuse,
+  refuseEnding,
+  refusePinned,
+  refuseUnsupported,
+  version,
+  wait,
+  type Ending,
+  type Service,
+  type TakeoverPlan,
+} from './takeover-plan.ts';
 
 /** The facts about one Deployment, read at the same time. */
 export interface TakeoverFacts extends Pick<ProgressFacts, 'now' | 'digest'> {
@@ -32,49 +43,26 @@ export interface TakeoverFacts extends Pick<ProgressFacts, 'now' | 'digest'> {
   readonly extras: readonly Deployment[];
 }
 
-/** How to end a release that no Rollout continues in steps. */
-export type Ending = 'Finish' | 'Rollback';
-
-/** One write, or why there is none. */
-export type TakeoverPlan =
-  | { readonly kind: 'Nothing'; readonly says: string }
-  /** Another controller must act first. */
-  | { readonly kind: 'Wait'; readonly waitsFor: string }
-  /** One write of a ReplicaSet. A new plan follows. */
-  | { readonly kind: 'PatchReplicaSet'; readonly set: ReplicaSet; readonly spec: object; readonly says: string }
-  | {
-      readonly kind: 'PatchDeployment';
-      readonly ops: readonly PatchOp[];
-      readonly says: string;
-      /** True if Kubernetes' defaults replace settings that OpenKruise did not keep. */
-      readonly guessed: boolean;
-    }
-  | { readonly kind: 'Refuse'; readonly reason: string; readonly remedy: string };
-
-const refuse = (reason: string, remedy: string): TakeoverPlan => ({ kind: 'Refuse', reason, remedy });
-const wait = (waitsFor: string): TakeoverPlan => ({ kind: 'Wait', waitsFor });
-
 /** The same facts give the same plan. After a plan is carried out, the next plan is `Nothing`. */
 export function planTakeover(facts: TakeoverFacts, ending: Ending | undefined): TakeoverPlan {
   const { deployment } = facts;
   const owner = ownerOf(facts.rollouts);
   const leftover = leftoverOf(deployment, owner);
   if (leftover === undefined) return { kind: 'Nothing', says: 'it has no leftovers of OpenKruise Rollouts' };
-  if (leftover === 'Traces') return clean(deployment);
-  const pinned = facts.services.find(({ spec }) => pins(spec?.selector, deployment));
-  if (pinned) return unpinFirst(pinned);
+  if (leftover === 'Traces') return clean(deploymentKind, deployment);
+  const pinned = refusePinned(deploymentKind, deployment, facts.services);
+  if (pinned) return pinned;
   const situation = look(facts, owner, leftover);
-  const governor =
-    owner && owner.metadata.deletionTimestamp === undefined && owner.spec.disabled !== true ? owner : undefined;
+  const governor = governorOf(owner);
   if (isOver(situation)) return giveBack(situation, 'it has only one version left');
   if (situation.stable !== undefined && situation.stable === situation.view.newSet)
     return giveBack(situation, 'it has the stable template again and rolls back in a normal rolling update');
   if (governor) {
     const impossible = cannotHold(situation, governor);
     if (impossible) return impossible;
-    return ending ? refuseEnding(governor, deployment) : hold(situation, governor);
+    return ending ? refuseEnding(deploymentKind, deployment, governor) : hold(situation, governor);
   }
-  if (!ending) return askForEnding(deployment, owner);
+  if (!ending) return askForEnding(deploymentKind, deployment, owner);
   const marked = situation.view.oldSets.find((set) => isActive(set) && isMarkedSet(set));
   if (marked) return unmark(situation, marked);
   const then = afterwards(situation);
@@ -101,7 +89,7 @@ interface Situation {
 
 function look(facts: TakeoverFacts, owner: Rollout | undefined, leftover: Exclude<Leftover, 'Traces'>): Situation {
   const { now, deployment, replicaSets, extras, digest } = facts;
-  const rollout = owner ?? nobody(deployment);
+  const rollout = owner ?? nobody(deploymentKind, deployment);
   const children = { replicaSets, pods: [] };
   const viewed = (as: Deployment): View => deploymentKind.progress({ now, rollout, digest }, as, children);
   const before = viewed(deployment);
@@ -137,11 +125,6 @@ function look(facts: TakeoverFacts, owner: Rollout | undefined, leftover: Exclud
     (recreate ? undefined : before.unsettled) ?? (late && `${late.metadata.name} to create its Pods`) ?? view.unsettled;
   return { deployment, leftover, view, stable, settings, guessed, held, sum, extras, unsettled };
 }
-
-const nobody = (deployment: Deployment): Rollout => ({
-  metadata: { name: '', namespace: deployment.metadata.namespace ?? 'default' },
-  spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name }, strategy: {} },
-});
 
 /** The stable revision that OpenKruise recorded, or else the oldest revision that still has Pods, as OpenKruise chooses it. */
 function stableOf(
@@ -180,21 +163,15 @@ function cannotHold(situation: Situation, rollout: Rollout): TakeoverPlan | unde
   const { deployment, leftover, extras, view, sum } = situation;
   const { name } = deployment.metadata;
   const where = namespaceFlag(deployment);
-  const without =
-    `end this release without steps: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rollout.metadata.name}${where} --wait=false, then ` +
-    `kubectl tranche takeover ${name}${where} --finish (or --rollback)`;
+  const without = endWithout(deploymentKind, deployment, rollout);
   if (leftover === 'BlueGreen') return refuse('Tranche cannot continue its blue-green release', without);
   if (extras.length > 0)
     return refuse(
       `Tranche cannot continue its release with an extra Deployment (${extras.map(({ metadata }) => metadata.name).join(', ')})`,
       without,
     );
-  const { violations } = validateRollout({ rollout, version: 'v1beta1' });
-  if (violations.length > 0)
-    return refuse(
-      `Tranche does not support Rollout ${rollout.metadata.name}: ${violations.map(sentence).join('; ')}`,
-      `change the Rollout and try again, or ${without}`,
-    );
+  const unsupported = refuseUnsupported(deploymentKind, deployment, rollout);
+  if (unsupported) return unsupported;
   if (sum > view.replicas + view.limits.surge)
     return refuse(
       `it was scaled to ${view.replicas}, but its ReplicaSets have ${pods(sum)}`,
@@ -221,19 +198,8 @@ function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
     annotations: heldAnnotations(held),
     labels: { [keys.WORKLOAD_TYPE]: 'deployment', ...(stableHash ? { [keys.STABLE_REVISION]: stableHash } : {}) },
   });
-  const says = `taken over: the Deployment stays held with ${view.updated} of ${pods(view.replicas)} updated, and Rollout ${rollout.metadata.name} ${onward(situation, rollout)}`;
-  return { kind: 'PatchDeployment', ops, says, guessed };
-}
-
-/** How the engine will continue. */
-function onward({ view }: Situation, { spec, status }: Rollout): string {
-  const steps = spec.strategy.canary?.steps?.length ?? 0;
-  const canary = status?.canaryStatus;
-  const hash = hashOf(view.newSet);
-  const same = hash !== '' && [canary?.canaryRevision, canary?.podTemplateHash].includes(hash);
-  return status?.phase === 'Progressing' && canary && same
-    ? `continues with step ${Math.max(1, canary.currentStepIndex)} of ${steps}`
-    : `starts with step 1 of ${steps}`;
+  const says = `taken over: the Deployment stays held with ${view.updated} of ${pods(view.replicas)} updated, and ${onward(rollout, hashOf(view.newSet))}`;
+  return { kind: 'PatchWorkload', ops, says, guessed: lost(guessed) };
 }
 
 /** Restores the user's settings and resumes in one write. Between two writes, strategy Recreate would delete every Pod. */
@@ -241,7 +207,12 @@ function giveBack({ deployment, settings, guessed }: Situation, says: string, te
   const ops = patch(deployment, settings, {
     ...WITHOUT_HOLD,
   });
-  return { kind: 'PatchDeployment', ops: template ? [...ops, template] : ops, says: `given back: ${says}`, guessed };
+  return {
+    kind: 'PatchWorkload',
+    ops: template ? [...ops, template] : ops,
+    says: `given back: ${says}`,
+    guessed: lost(guessed),
+  };
 }
 
 function rollBack(situation: Situation, then: string): TakeoverPlan {
@@ -265,24 +236,10 @@ const unmark = ({ settings }: Situation, set: ReplicaSet): TakeoverPlan => ({
   says: `ReplicaSet ${set.metadata.name}: its Pods count as available again`,
 });
 
-function clean(deployment: Deployment): TakeoverPlan {
-  const traces = tracesOf(deployment);
-  const own = deployment.metadata.annotations?.[keys.HELD] !== undefined;
-  const annotations = { ...traces.annotations, ...(own ? {} : { [keys.IN_PROGRESSING]: null }) };
-  const ops = [version(deployment), ...patchFor(deploymentKind, deployment, { annotations, labels: traces.labels })];
-  return {
-    kind: 'PatchDeployment',
-    ops,
-    says: 'cleaned: it had only annotations of OpenKruise Rollouts',
-    guessed: false,
-  };
-}
-
-const version = ({ metadata }: Deployment): PatchOp => ({
-  op: 'replace',
-  path: '/metadata/resourceVersion',
-  value: metadata.resourceVersion,
-});
+const lost = (guessed: boolean): string | undefined =>
+  guessed
+    ? "maxSurge and maxUnavailable: both are set to Kubernetes' default, 25%; correct them afterwards"
+    : undefined;
 
 type Keys = Readonly<Record<string, string | null>>;
 
@@ -304,40 +261,4 @@ function patch(deployment: Deployment, settings: Settings, keep: { annotations: 
     }),
     { op: 'add', path: '/spec/strategy', value: strategy },
   ];
-}
-
-/** True if this selector selects Pods of only one version of the Deployment. Without that version, the Service has no Pods. */
-function pins(selector: Readonly<Record<string, string>> | undefined, { spec }: Deployment): boolean {
-  if (selector?.[keys.POD_TEMPLATE_HASH] === undefined) return false;
-  const { [keys.POD_TEMPLATE_HASH]: _, ...rest } = selector;
-  const labels = spec.template.metadata?.labels ?? {};
-  return Object.entries(rest).every(([key, value]) => labels[key] === value);
-}
-
-const unpinFirst = (service: Service): TakeoverPlan =>
-  refuse(
-    `Service ${service.metadata.name} selects only one version, because OpenKruise routed traffic; it would have no Pods when that version ends`,
-    `kubectl patch service ${service.metadata.name}${namespaceFlag(service)} --type=json -p '[{"op":"remove","path":"/spec/selector/pod-template-hash"}]' ` +
-      '(then all versions get traffic), or delete the Service if OpenKruise created it (NAME-canary); then try again',
-  );
-
-function refuseEnding(rollout: Rollout, deployment: Deployment): TakeoverPlan {
-  const { name } = deployment.metadata;
-  const where = namespaceFlag(deployment);
-  return refuse(
-    `Rollout ${rollout.metadata.name} can continue this release in steps, so the takeover must not end it`,
-    `kubectl tranche takeover ${name}${where}, then kubectl tranche finish ${rollout.metadata.name}${where} or kubectl tranche abort ${rollout.metadata.name}${where}`,
-  );
-}
-
-function askForEnding(deployment: Deployment, owner: Rollout | undefined): TakeoverPlan {
-  const why =
-    owner === undefined
-      ? 'no Rollout names it'
-      : `Rollout ${owner.metadata.name} is ${owner.metadata.deletionTimestamp === undefined ? 'disabled' : 'being deleted'}`;
-  const command = `kubectl tranche takeover ${deployment.metadata.name}${namespaceFlag(deployment)}`;
-  return refuse(
-    `${why}, so it cannot be released in steps`,
-    `${command} --finish (a normal rolling update to its template), or --rollback (to the stable version)`,
-  );
 }

@@ -15,9 +15,9 @@ export type WayBack =
 
 type Facts = Pick<Snapshot, 'digest' | 'copy' | 'gate'>;
 
-/** A ReplicaSet may have been edited, so only a template with the recorded digest counts. */
+/** A ReplicaSet may have been edited, and a ControllerRevision replaced, so only a template with the recorded digest counts. */
 export function wayBack({ digest, copy, gate }: Facts, progress: Progress, held: HoldRecord): WayBack {
-  const { workload, newVersion, oldVersions, stableVersion } = progress;
+  const { kind, workload, newVersion, oldVersions, stableVersion } = progress;
   const versions = newVersion ? [newVersion, ...oldVersions] : oldVersions;
   const known = versions.find(({ template }) => digest(template) === held.stable);
   if (known) return { kind: 'Template', template: deploymentTemplate(known.template) };
@@ -27,8 +27,9 @@ export function wayBack({ digest, copy, gate }: Facts, progress: Progress, held:
   }
   const kept = templateOf(copy ?? undefined, held.stable, digest);
   if (kept !== undefined) return { kind: 'Template', template: kept };
-  // A newer API server may have added a default since. If a policy protects the release, this version is not trusted.
-  return stableVersion !== undefined && gate?.protects === undefined
+  // A newer API server may have added a default to a ReplicaSet since; nothing changes a ControllerRevision. If a policy protects the release, this
+  // version is not trusted.
+  return stableVersion !== undefined && gate?.protects === undefined && !kind.children.includes('revisions')
     ? { kind: 'Template', template: deploymentTemplate(stableVersion.template) }
     : { kind: 'Unknown' };
 }

@@ -1,25 +1,44 @@
 // The step machine of a held release, with OpenKruise's states.
 import { PLAN_HASH } from '../../api/keys.ts';
-import type { CanaryStatus, HoldRecord, IntOrString } from '../../api/types.ts';
+import type { CanaryStatus, HoldRecord } from '../../api/types.ts';
 import { hasFallen, podsOf } from '../lib/replicas.ts';
 import { approvalsOf } from '../policy/approval.ts';
 import { isOurs, withExtraStatus } from '../release/openkruise.ts';
-import { replan, replanned, usualNext, withoutReplan } from './replan.ts';
+import { replan, replanned, usualNext } from './replan.ts';
 import type { Health } from './pod-health.ts';
 import { nothing, type Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { conditionOf, draftOf, dropConditions, noteInHistory, setCondition, settle, type Draft } from '../status.ts';
+import { draftOf, noteInHistory, setCondition, settle } from '../status.ts';
+import {
+  afterApprovals,
+  currentEvidence,
+  evidenceAsk,
+  hadFewRequests,
+  mayAccept,
+  noteChecks,
+  outcomeOfStep,
+  shownFailed,
+  type Checks,
+} from './analysis.ts';
 import { approvedReplicas, approvedTarget, isUnattended, standingOfStep } from './approval.ts';
+import { enterNext, finish, jumpOf, setState, startStep } from './enter.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from './health.ts';
-import { labelPods, noteApprovals, noteBrokenGlass, noteTakeover, noteTrim } from './notes.ts';
-import { atStep, withNumbers, type Answer, type Run } from './run.ts';
+import { labelPods, noteBeyond, noteBrokenGlass, noteTakeover, noteTrim } from './notes.ts';
+import { retreating, routes, routing, trafficAsk } from './routing.ts';
+import { withNumbers, type Answer, type Run } from './run.ts';
+import { pauseSeconds } from '../lib/pause.ts';
 import { pods } from '../lib/text.ts';
-import { formatTime, parseTime } from '../lib/time.ts';
+import { earliest, formatTime, parseTime } from '../lib/time.ts';
+import { routingOf } from '../traffic/plan.ts';
+import { withEvictions } from '../workload/effects.ts';
 import { effectsOf, type Move, type Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
 
 /** During this time after its start, a step may continue without being held between batches. */
 const YOUNG_MS = 30_000;
+
+/** In these states, the Pods of the step are there. */
+const AT_REST: ReadonlySet<string> = new Set(['StepTrafficRouting', 'StepMetricsAnalysis', 'StepPaused', 'StepReady']);
 
 /** The decision for a release in one of its steps. */
 export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord, known: CanaryStatus): Decision {
@@ -38,7 +57,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
   );
   // No Pods are granted before a required approval.
   const target = before.notBegun === true ? Math.min(wanted, progress.updated) : wanted;
-  const atRest = before.currentStepState === 'StepPaused' || before.currentStepState === 'StepReady';
+  const atRest = AT_REST.has(before.currentStepState);
   const name = messages.stepOf(index, Math.max(steps.length, 1));
   const foreign = !isOurs(rollout);
   // Pods that OpenKruise updated stay, as after a jump back.
@@ -52,12 +71,15 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
       }
     : before;
   const threshold = canary?.failureThreshold;
+  const ends = status.notBegun !== true && last && !fallen && target >= progress.replicas;
   const goal = {
     // While the step waits, scaling down does not update more Pods.
     target: fallen && atRest ? Math.min(target, progress.updated) : target,
     tolerated: threshold === undefined ? 0 : podsOf(threshold, target, 'up'),
     keeps: status.keepsReplicas === true || held.bypassed !== undefined,
-    last: status.notBegun !== true && last && !fallen && target >= progress.replicas,
+    // The workload stays held until the checks have watched the last step.
+    last: ends && step.analysis === undefined,
+    goesOn: false,
     young: now - (parseTime(status.lastUpdateTime) ?? 0) < YOUNG_MS,
   };
   const draft = draftOf(rollout);
@@ -70,7 +92,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
     setCondition(draft, now, 'Bypassed', 'True', 'NotSeenByWebhook', held.bypassed);
     noteInHistory(draft, { bypassed: held.bypassed });
   }
-  const run: Run = {
+  const found: Run = {
     snapshot,
     progress,
     held,
@@ -79,24 +101,37 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
     step,
     name,
     goal,
+    ends,
     draft,
     events: [],
   };
+  const run: Run = { ...found, snapshot: { ...snapshot, evidence: currentEvidence(found) } };
+  const needsTraffic = trafficAsk(run);
+  if (needsTraffic && !snapshot.traffic) return { ...nothing, needsChildren: true, needsTraffic };
   if (foreign) noteTakeover(run);
   const changed = replanned(known, before);
   if (changed !== undefined) run.events.push({ reason: 'PlanChanged', message: changed });
   const { effects: wantedEffects = [], againAtMs, needsCopy } = decideRun(run, !foreign);
-  if (needsCopy !== undefined) return { ...nothing, needsChildren: true, needsCopy };
-  const effects = withExtraStatus(wantedEffects, progress.kind.resource, draft.canary, goal.target);
+  draft.message = messages.withRemark(draft.message, noteBeyond(run) ?? progress.remark);
+  const asks = { needsChildren: true, ...(needsTraffic && { needsTraffic }) };
+  if (needsCopy !== undefined) return { ...nothing, ...asks, needsCopy };
+  const needsEvidence = evidenceAsk(run);
+  const annotated = withExtraStatus(wantedEffects, progress.kind.resource, draft.canary, goal.target);
+  const { effects, againAfterMs } = withEvictions(annotated, progress);
   // After a write the next decision follows at once and reports the progress.
   const acts = effects.some(({ why }) => why !== 'label');
   const settled = settle(rollout, draft, now, acts ? now : snapshot.reportedAt);
-  const again = [settled.againAfterMs, ...[againAtMs, snapshot.labelsAgainAt].map((at) => at && Math.max(0, at - now))];
+  const again = [
+    againAfterMs,
+    settled.againAfterMs,
+    ...[againAtMs, snapshot.labelsAgainAt].map((at) => at && Math.max(0, at - now)),
+  ];
   const waits = again.filter((ms) => ms !== undefined);
   return {
     effects,
     events: run.events,
-    needsChildren: true,
+    ...asks,
+    ...(needsEvidence && { needsEvidence }),
     ...(settled.status ? { status: settled.status } : {}),
     ...(waits.length > 0 ? { againAfterMs: Math.min(...waits) } : {}),
   };
@@ -104,8 +139,10 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
 
 function decideRun(run: Run, mayJump: boolean): Answer {
   const { progress, draft } = run;
+  const retreat = retreating(run);
+  if (retreat) return retreat;
   if (progress.replicas === 0) {
-    draft.message = messages.noReplicas;
+    draft.message = messages.noReplicas(progress.kind);
     return {};
   }
   const frozen = frozenBy(run);
@@ -114,19 +151,25 @@ function decideRun(run: Run, mayJump: boolean): Answer {
   noteBrokenGlass(run);
   const state = draft.canary!.currentStepState;
   const health = healthOf(run);
-  if (mayJump && isJump(run)) return ready(run, health);
-  const stalled = state === 'StepReady' ? undefined : judge(run, health);
+  const checks = noteChecks(run);
+  if (mayJump && checks.failed === undefined && isJump(run)) return ready(run, health, checks);
+  // An approval is about what the status showed.
+  const approved = state === 'StepReady' && (checks.failed === undefined || shownFailed(run).length > 0);
+  const stalled = approved ? undefined : judge(run, health, checks);
   if (stalled) return stalled;
+  const waits = state === 'Completed' ? undefined : routing(run);
+  if (waits) return { ...waits, againAtMs: earliest(waits.againAtMs, health.changesAt) };
   switch (state) {
     case 'StepReady':
-      return ready(run, health);
+      return ready(run, health, checks);
     case 'StepUpgrade':
-      return upgrade(run, health);
+      return upgrade(run, health, checks);
     case 'StepPaused':
-      return pause(run, health);
-    case 'StepTrafficRouting':
+      return pause(run, health, checks);
     case 'StepMetricsAnalysis':
-      return completeStep(run);
+      return run.step.analysis === undefined ? completeStep(run, checks) : analyse(run, health, checks);
+    case 'StepTrafficRouting':
+      return watchOrComplete(run, checks);
     case 'Completed':
       return finish(run);
     case 'BeforeStepUpgrade':
@@ -135,9 +178,9 @@ function decideRun(run: Run, mayJump: boolean): Answer {
   }
 }
 
-function upgrade(run: Run, health: Health): Answer {
-  const { progress, held, goal, draft, name } = run;
-  const move = progress.kind.advance(progress, held, goal);
+function upgrade(run: Run, health: Health, checks: Checks): Answer {
+  const { snapshot, progress, held, goal, draft, name } = run;
+  const move = progress.kind.advance(progress, held, { ...goal, goesOn: goesOn(run, checks) });
   const labels = labelPods(run);
   const reminder = move.kind === 'Wait' ? remind(run) : undefined;
   const againAtMs = earliest(
@@ -154,32 +197,73 @@ function upgrade(run: Run, health: Health): Answer {
         ? move.waitsFor
         : 'the next Pods';
   draft.message = messages.updating(name, Math.min(progress.available, goal.target), goal.target, waitsFor);
-  if (move.kind === 'Done' && labels.length === 0) return completeStep(run);
+  if (move.kind === 'Done' && labels.length === 0) {
+    if (!routes(run)) return watchOrComplete(run, checks);
+    setState(draft, 'StepTrafficRouting', snapshot.now);
+    return {};
+  }
   noteTrim(run, move);
   return { effects: [...effectsOf(move), ...(reminder?.effects ?? []), ...labels], againAtMs };
 }
 
-function completeStep(run: Run): Answer {
-  const { snapshot, progress, draft, events, name, goal } = run;
+/** The Pods of the step are there, and get its requests. */
+function watchOrComplete(run: Run, checks: Checks): Answer {
+  const { snapshot, progress, draft, step } = run;
+  // Without a Pod of the new version, there is nothing to watch.
+  if (step.analysis === undefined || progress.newVersion === undefined) return completeStep(run, checks);
+  setState(draft, 'StepMetricsAnalysis', afterApprovals(draft.canary!, snapshot.now));
+  return watch(run, checks);
+}
+
+/** The Pods are there, and the checks watch them. Sizes follow scaling. */
+function analyse(run: Run, health: Health, checks: Checks): Answer {
+  const { progress, held, goal } = run;
+  const move = progress.kind.advance(progress, held, goal);
+  noteTrim(run, move);
+  const effects = [...effectsOf(move), ...labelPods(run)];
+  const watching = effects.length > 0 ? {} : watch(run, checks);
+  return { effects, againAtMs: nextLook(run, health, move, watching) };
+}
+
+function watch(run: Run, checks: Checks): Answer {
+  const { draft, name } = run;
+  const outcome = outcomeOfStep(run, checks);
+  switch (outcome.kind) {
+    case 'Blind':
+      draft.message = messages.waitsForCheck(name, checks.blind ?? '');
+      return {};
+    case 'Reading':
+      draft.message = messages.waitsForCheck(name, outcome.what);
+      return {};
+    case 'Watching':
+      draft.message = messages.watched(name, timeOf(outcome.until), outcome.message);
+      return { againAtMs: outcome.until };
+    case 'Failed':
+    case 'WaitsForApproval':
+    case 'Done':
+      return completeStep(run, checks);
+  }
+}
+
+function completeStep(run: Run, checks: Checks): Answer {
+  const { snapshot, progress, draft, events, name, ends } = run;
   if (draft.canary!.grantedReplicas !== 0)
     events.push({ reason: 'StepCompleted', message: `${name}: ${pods(progress.available)} updated and available` });
-  if (goal.last) return finish(run);
-  // Later than any approval of an earlier visit, which may have been in the same second.
-  const given = (draft.canary!.approvals ?? []).map(({ time }) => (parseTime(time) ?? 0) + 1000);
-  setState(draft, 'StepPaused', Math.max(snapshot.now, ...given));
+  if (ends && hadFewRequests(run, checks) === undefined) return finish(run);
+  setState(draft, 'StepPaused', afterApprovals(draft.canary!, snapshot.now));
   draft.canary = { ...draft.canary!, stepReplicas: progress.replicas };
-  return waitOrGoOn(run);
+  return waitOrGoOn(run, checks);
 }
 
 /** The step waits for approval or for its pause. Sizes follow scaling. */
-function pause(run: Run, health: Health): Answer {
+function pause(run: Run, health: Health, checks: Checks): Answer {
   const { progress, held, goal } = run;
   if (goal.last && progress.available >= progress.replicas && progress.old === 0) return finish(run);
   const move = progress.kind.advance(progress, held, goal);
   noteTrim(run, move);
   const effects = [...effectsOf(move), ...labelPods(run)];
   // Correct the sizes before the next step starts.
-  const waiting = effects.length > 0 ? {} : waitOrGoOn(run);
+  const waiting = effects.length > 0 ? {} : waitOrGoOn(run, checks);
   return { effects, againAtMs: nextLook(run, health, move, waiting) };
 }
 
@@ -188,7 +272,7 @@ const nextLook = ({ progress }: Run, health: Health, move: Move, waiting: Answer
   earliest(waiting.againAtMs, lookAt(move), progress.availableAt, progress.oldAvailableAt, health.changesAt);
 
 /** A timed pause waits for its duration. If a policy requires approvals, every pause also waits for them. */
-function waitOrGoOn(run: Run): Answer {
+function waitOrGoOn(run: Run, checks: Checks): Answer {
   const { snapshot, progress, draft, step, name } = run;
   const standing = standingOfStep(run);
   const until = pausedUntil(run);
@@ -200,7 +284,14 @@ function waitOrGoOn(run: Run): Answer {
     return { againAtMs: until };
   }
   if (standing?.enough === true) return enterNext(run);
-  if (standing === undefined && (until !== undefined || isUnattended(snapshot, progress))) return enterNext(run);
+  const few = hadFewRequests(run, checks);
+  const goesOn =
+    standing === undefined && few === undefined && (until !== undefined || isUnattended(snapshot, progress));
+  if (goesOn && checks.blind === undefined) return enterNext(run);
+  if (goesOn) {
+    draft.message = messages.waitsForCheck(name, checks.blind ?? '');
+    return {};
+  }
   const { given, required } = standing ?? givenOf(run);
   const jump = standing === undefined ? 0 : jumpOf(run);
   const { planChanged, notBegun, grantedReplicas, nextStepIndex } = draft.canary!;
@@ -215,14 +306,27 @@ function waitOrGoOn(run: Run): Answer {
             changed: planChanged === true,
             next: standing === undefined ? next : undefined,
           });
-  draft.message = messages.withWayBack(message, snapshot.rollout, progress.stableVersion !== undefined);
+  const { keeper } = progress.kind.words;
+  const why = few === undefined ? message : `${message}; ${few}`;
+  draft.message = messages.withWayBack(why, snapshot.rollout, progress.stableVersion !== undefined, keeper);
   return {};
+}
+
+/** True if the next step starts as soon as the Pods of this one are there. Required approvals count only from then on. */
+function goesOn(run: Run, { blind }: Checks): boolean {
+  const { snapshot, progress, draft, step, ends } = run;
+  if (ends || step.analysis !== undefined || blind !== undefined || snapshot.gate?.blocked !== undefined) return false;
+  // Requests are routed between the steps.
+  if (routingOf(snapshot.rollout) !== undefined) return false;
+  if (standingOfStep(run) !== undefined) return false;
+  const seconds = draft.canary!.planChanged === true ? Infinity : pauseSeconds(step);
+  return seconds <= 0 || (seconds === Infinity && isUnattended(snapshot, progress));
 }
 
 /** When a timed pause ends, in milliseconds. Undefined if the step has none. */
 function pausedUntil({ snapshot, draft, step }: Run): number | undefined {
-  const seconds = draft.canary!.planChanged === true ? undefined : step.pause?.duration;
-  if (seconds === undefined || seconds === null) return undefined;
+  const seconds = draft.canary!.planChanged === true ? Infinity : pauseSeconds(step);
+  if (seconds === Infinity) return undefined;
   return seconds <= 0 ? snapshot.now : (parseTime(draft.canary!.lastUpdateTime) ?? snapshot.now) + seconds * 1000;
 }
 
@@ -231,22 +335,20 @@ const givenOf = ({ snapshot, draft }: Run): { given: number; required: number } 
   required: snapshot.gate?.required ?? 1,
 });
 
-/** The step in nextStepIndex if it is not the usual next one, otherwise 0. */
-function jumpOf({ draft, index, steps }: Run): number {
-  const wanted = draft.canary!.nextStepIndex;
-  const usual = usualNext(draft.canary!, index, steps.length);
-  return wanted >= 1 && wanted <= steps.length && wanted !== usual ? wanted : 0;
-}
-
 /** State StepReady. If the next step may not start yet, the sizes follow scaling as in a pause. */
-function ready(run: Run, health: Health): Answer {
+function ready(run: Run, health: Health, checks: Checks): Answer {
   const { progress, held, goal, snapshot, draft, events, name, step } = run;
   const standing = standingOfStep(run);
   if (standing?.enough === false) {
     const { policies, given, required } = standing;
     draft.canary = { ...draft.canary!, currentStepState: 'StepPaused' };
     events.push({ reason: 'PolicyBlocked', message: messages.notApproved(name, policies, given, required) });
-    return pause(run, health);
+    return (checks.failed && judge(run, health, checks)) ?? pause(run, health, checks);
+  }
+  if (!mayAccept(run)) {
+    draft.canary = { ...draft.canary!, currentStepState: 'StepPaused' };
+    events.push({ reason: 'PolicyBlocked', message: messages.notAccepted(name) });
+    return judge(run, health, checks) ?? {};
   }
   const until = standing === undefined ? undefined : pausedUntil(run);
   const waits = until !== undefined && until > snapshot.now;
@@ -275,87 +377,6 @@ function isJump({ snapshot, draft, index, steps }: Run): boolean {
   );
 }
 
-/** The release waits to start. */
-function startStep(run: Run): Answer {
-  const waiting = waitForPolicy(run);
-  if (waiting !== undefined) return waiting;
-  enter(run, run.index, run.snapshot.now, run.draft.canary!.grantedReplicas);
-  return {};
-}
-
-/** Waits until the policy's windows open, or until policies or other releases change. Undefined if no policy blocks the step. */
-function waitForPolicy({ snapshot, draft, events, name }: Run): Answer | undefined {
-  const { gate, rollout, now } = snapshot;
-  const blocked = gate?.blocked;
-  if (blocked === undefined) {
-    dropConditions(draft, 'PolicyBlocked');
-    return undefined;
-  }
-  draft.message = messages.blocked(name, blocked.message);
-  const before = conditionOf(rollout.status?.conditions, 'PolicyBlocked');
-  if (before?.reason !== blocked.reason) events.push({ reason: 'PolicyBlocked', message: draft.message });
-  setCondition(draft, now, 'PolicyBlocked', 'True', blocked.reason, blocked.message);
-  return { againAtMs: blocked.opensAt };
-}
-
-/** Enters the next step, or the one in nextStepIndex. It writes only the status. The budget follows when the status is written. */
-function enterNext(run: Run): Answer {
-  const { snapshot, draft, index, steps } = run;
-  const waiting = waitForPolicy(run);
-  if (waiting !== undefined) return waiting;
-  noteApprovals(run);
-  const usual = usualNext(draft.canary!, index, steps.length);
-  const wanted = draft.canary!.nextStepIndex;
-  // The step was approved before its start, so it starts now.
-  const next =
-    draft.canary!.grantedReplicas === 0 && jumpOf(run) === 0
-      ? index
-      : wanted >= 1 && wanted <= steps.length
-        ? wanted
-        : usual;
-  if (next === -1) return finish(run);
-  enter(run, next, snapshot.now);
-  return {};
-}
-
-/** `approved`: the approved `replicas` of the step, if a policy requires approvals. */
-function enter(
-  { progress, draft, steps, events, goal }: Run,
-  index: number,
-  now: number,
-  approved?: IntOrString,
-): void {
-  const step = steps[index - 1] ?? { replicas: '100%' };
-  const grantedReplicas = draft.canary!.grantedReplicas === undefined ? undefined : (approved ?? step.replicas);
-  const target = approvedTarget(step, grantedReplicas, progress.replicas, index >= steps.length);
-  // If no Pod of another version is left, scaling caused the surplus, so it is not kept. After a jump back, Pods beyond the target may be granted
-  // but not created yet.
-  const keeps =
-    (progress.updated > target && progress.old > 0) || (index < draft.canary!.currentStepIndex && goal.target > target);
-  draft.canary = { ...withoutReplan(draft.canary!), ...atStep(index, steps.length, keeps, progress.replicas) };
-  if (grantedReplicas !== undefined) draft.canary = { ...draft.canary, grantedReplicas };
-  setState(draft, 'StepUpgrade', now);
-  const name = messages.stepOf(index, Math.max(steps.length, 1));
-  draft.message = messages.updating(name, Math.min(progress.available, target), target, 'the Deployment controller');
-  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${pods(progress.replicas)}` });
-}
-
-/** All steps are done. The next decision gives the Deployment back. */
-function finish({ snapshot, draft, progress }: Run): Answer {
-  const { now } = snapshot;
-  setState(draft, 'Completed', now);
-  setCondition(draft, now, 'Progressing', 'True', 'Finalising', 'the steps are done, the Deployment is given back');
-  draft.message = messages.natively('finishing', progress.updated, progress.replicas);
-  return {};
-}
-
-function setState(draft: Draft, state: CanaryStatus['currentStepState'], now: number): void {
-  draft.canary = { ...draft.canary!, currentStepState: state, lastUpdateTime: formatTime(now) };
-}
+const timeOf = (at: number | undefined): string | undefined => (at === undefined ? undefined : formatTime(at));
 
 const lookAt = (move: Move): number | undefined => (move.kind === 'Wait' ? move.againAtMs : undefined);
-
-function earliest(...times: (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length > 0 ? Math.min(...known) : undefined;
-}

@@ -21,18 +21,18 @@ export function lacksVersion({ progress, held, draft }: Run): boolean {
 
 export function missingPods(run: Run): Missing | undefined {
   const { progress, goal } = run;
-  const { kind, workload, newVersion, updated, pods } = progress;
+  const { kind, workload, newVersion, updated, pods, missing: due } = progress;
   if (newVersion === undefined) {
     if (!lacksVersion(run)) return undefined;
     const { failure, what } = kind.whyNoVersion(workload);
     return missing(`${kind.resource.kind} ${workload.metadata.name}`, goal.target, failure, what);
   }
-  const count = updated - pods.length;
+  const count = due?.pods ?? updated - pods.length;
   if (count <= 0) return undefined;
   const failure = conditionOf(newVersion.conditions, 'ReplicaFailure');
   // A failed deletion does not explain missing Pods.
   const told = failure?.status === 'True' && failure.reason !== 'FailedDelete' ? failure : undefined;
-  return missing(newVersion.maker, count, told, messages.notMade(count));
+  return { ...missing(newVersion.maker, count, told, messages.notMade(count)), ...(due && { since: due.sinceMs }) };
 }
 
 function missing(pod: string, pods: number, failure: Condition | undefined, what: string): Missing {

@@ -3,10 +3,11 @@ import { ROLLOUT_BATCH_ID, ROLLOUT_ID } from '../../api/keys.ts';
 import type { Pod } from '../../api/types.ts';
 import { labelPod } from '../workload/effects.ts';
 import type { Move } from '../workload/kind.ts';
+import { isGenerated } from '../release/release-id.ts';
 import { approvalsOf } from '../policy/approval.ts';
 import { breakGlassFor, withApprovalByEdit } from '../policy/gate.ts';
 import type { Effect } from '../decision.ts';
-import { conditionOf, dropConditions, openHistory } from '../status.ts';
+import { conditionOf, dropConditions, openHistory, setCondition } from '../status.ts';
 import type { Run } from './run.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 
@@ -25,6 +26,16 @@ export function noteTrim({ draft, events, name }: Run, move: Move): void {
     const message = `${name}: the size correction was reverted; the sizes stay as they are`;
     events.push({ reason: 'TrimRefused', message });
   }
+}
+
+/** Pods beyond the step that nobody granted: the condition and the event Bypassed report them. Returns the message. */
+export function noteBeyond({ snapshot, progress, goal, held, draft, events }: Run): string | undefined {
+  const beyond = goal.keeps ? undefined : progress.kind.beyond?.(progress, goal.target);
+  if (beyond === undefined || held.bypassed !== undefined) return beyond;
+  if (conditionOf(draft.conditions, 'Bypassed')?.status !== 'True')
+    events.push({ reason: 'Bypassed', message: beyond });
+  setCondition(draft, snapshot.now, 'Bypassed', 'True', 'CreatedDuringRelease', beyond);
+  return beyond;
 }
 
 /** Records a release that OpenKruise started: adds it to the history and removes the condition Stalled. */
@@ -64,10 +75,14 @@ export function noteApprovals({ snapshot, draft, events, name }: Run): void {
   if (users.length > 0) events.push({ reason: 'Approved', message: `${name} approved by ${users.join(', ')}` });
 }
 
-/** Labels Pods with the release and the step that created them, for logs and metrics. */
+/**
+ * Labels Pods with the release and the step that created them, for logs and metrics: one write for each Pod, so only if the user set the id of the
+ * release, or the installation asks for it.
+ */
 export function labelPods({ snapshot, progress, draft, index }: Run): Effect[] {
   const id = draft.canary!.observedRolloutID;
   if (!id || snapshot.labelsAgainAt !== undefined) return [];
+  if (isGenerated(id) && snapshot.labelsPods !== true) return [];
   const startedAt = draft.history[0]?.startTime ?? '';
   const batchOf = (pod: Pod): string => {
     const known = pod.metadata.labels?.[ROLLOUT_BATCH_ID];

@@ -1,5 +1,7 @@
 // Predicts what a release will do in each step, with the budgets that the release itself will use.
+import type { StepAnalysis } from '../../api/analysis.ts';
 import type { HistoryEntry, IntOrString, Rollout, Workload } from '../../api/types.ts';
+import { pauseSeconds } from '../lib/pause.ts';
 import { stepTargets, type Limits } from '../lib/replicas.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
@@ -22,6 +24,8 @@ export interface PlannedStep {
   readonly surge: number;
   /** Maximum number of unavailable Pods during the step, if all were available before. */
   readonly unavailable: number;
+  /** How long the checks watch the step before that. */
+  readonly watched?: StepAnalysis;
   /** What the release waits for after the step. */
   readonly wait: Wait;
   /** A policy requires approvals, and the step is the first one and updates all Pods: it waits for approval before it starts, too. */
@@ -58,12 +62,23 @@ export function planRelease(rollout: Rollout, workload: Workload, options: PlanO
     // Only the last step ends the release: a step before it waits even if all Pods are updated.
     const ends = replicas === 0 || (index === planned.length - 1 && targets[index]! >= replicas);
     const target = Math.max(updated, targets[index]!);
-    const wait = ends ? 'None' : waitOf(step.pause?.duration, approval);
+    const wait = ends ? 'None' : waitOf(pauseSeconds(step), approval);
     const worst = worstOf(updated, target);
     const [old, replaces] = [replicas - target, target - updated];
     const whole = approval && index === 0 && replicas > 0 && target >= replicas;
+    const watched = step.analysis && replicas > 0 ? { watched: step.analysis } : {};
     const starts = whole ? { startsAfterApproval: true as const } : {};
-    steps.push({ step: index + 1, replicas: step.replicas, updated: target, old, replaces, ...worst, wait, ...starts });
+    steps.push({
+      step: index + 1,
+      replicas: step.replicas,
+      updated: target,
+      old,
+      replaces,
+      ...worst,
+      wait,
+      ...watched,
+      ...starts,
+    });
     updated = target;
     if (ends) break;
   }
@@ -83,8 +98,8 @@ export function planRelease(rollout: Rollout, workload: Workload, options: PlanO
   };
 }
 
-function waitOf(seconds: number | null | undefined, approval: boolean): Wait {
-  if (seconds === undefined || seconds === null) return 'Approval';
+function waitOf(seconds: number, approval: boolean): Wait {
+  if (seconds === Infinity) return 'Approval';
   if (seconds === 0) return approval ? 'Approval' : 'None';
   return approval ? { seconds, approval } : { seconds };
 }
@@ -98,11 +113,18 @@ export interface Experience {
 
 /** How long the last releases took. Undefined if none in the history was completed. */
 export function experienceOf(history: readonly HistoryEntry[] | undefined): Experience | undefined {
-  const seconds = (history ?? [])
-    .filter(({ outcome }) => outcome === 'Completed')
-    .map(({ startTime, endTime }) => ((parseTime(endTime) ?? NaN) - (parseTime(startTime) ?? NaN)) / 1000)
-    .filter((taken) => Number.isFinite(taken) && taken >= 0)
-    .sort((a, b) => a - b);
-  const medianSeconds = seconds[Math.floor((seconds.length - 1) / 2)];
+  const completed = (history ?? []).filter(({ outcome }) => outcome === 'Completed');
+  const seconds = completed.map((entry) => secondsBetween(entry, entry)).filter((taken) => taken !== undefined);
+  const medianSeconds = medianOf(seconds);
   return medianSeconds === undefined ? undefined : { releases: seconds.length, medianSeconds };
 }
+
+/** From the start of one release to the end of this or another one. Undefined if the end is unknown, or if the times contradict each other. */
+export function secondsBetween({ startTime }: HistoryEntry, { endTime }: HistoryEntry): number | undefined {
+  const seconds = ((parseTime(endTime) ?? NaN) - (parseTime(startTime) ?? NaN)) / 1000;
+  return seconds >= 0 ? seconds : undefined;
+}
+
+/** The lower one of two in the middle. Undefined without values. */
+export const medianOf = (values: readonly number[]): number | undefined =>
+  values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];

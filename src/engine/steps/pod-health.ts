@@ -16,6 +16,8 @@ export interface Trouble {
 /** Pods that are due but do not exist. */
 export interface Missing extends Trouble {
   readonly pods: number;
+  /** Since when they are due, in milliseconds, if that is later than `dueSince`. */
+  readonly since?: number;
   /** Since when Kubernetes reports that it cannot create them, in milliseconds. */
   readonly refusedAt?: number;
 }
@@ -93,10 +95,10 @@ export function judgePods(pods: readonly Pod[], rules: HealthRules): Health {
     signal(again.trouble, again.from);
   }
   if (missing) {
-    const { refusedAt, ...trouble } = missing;
+    const { refusedAt, since = 0, ...trouble } = missing;
     waiting.push(trouble);
     if (refusedAt !== undefined) signal(trouble, Math.max(refusedAt, dueSince) + UNMADE_MS);
-    expect(trouble, dueSince);
+    expect(trouble, Math.max(dueSince, since));
   }
   // A Pod that replaces a rejected Pod has the same deadline as that Pod.
   const replacing = new Set(unavailable.filter(counts).sort(youngestFirst).slice(0, rejected.length));
@@ -162,7 +164,8 @@ const counts = ({ status }: Pod): boolean =>
 const isRestless = (pod: Pod, readyAt: number, now: number): boolean =>
   statuses(pod).some(({ restartCount }) => (restartCount ?? 0) >= RESTARTS) && readyAt + TRANSIENT_MS > now;
 
-function signalOf(pod: Pod): { why: string; from: number } | undefined {
+/** A sign of failure, in Kubernetes' word, and from when on it counts, in milliseconds. Undefined if there is none. */
+export function signalOf(pod: Pod): { why: string; from: number } | undefined {
   const conditions = pod.status?.conditions ?? [];
   const scheduled = conditions.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable') {

@@ -35,7 +35,7 @@ export const isAtItsStart = ({
   ['', 'BeforeStepUpgrade', 'StepUpgrade'].includes(currentStepState);
 
 export interface Sizes {
-  /** `spec.replicas` of the Deployment. */
+  /** Number of Pods that the workload wants. */
   readonly replicas: number;
   /** Pods of the new version. */
   readonly updated: number;

@@ -17,6 +17,8 @@ export interface Run {
   readonly step: CanaryStep;
   readonly name: string;
   readonly goal: Goal;
+  /** The release ends with this step. */
+  readonly ends: boolean;
   readonly draft: Draft;
   readonly events: EventNote[];
 }

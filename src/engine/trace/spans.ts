@@ -1,10 +1,13 @@
 // The spans that ended with a change of a Rollout. They are derived from its status, so any leader can emit them.
+import { kindOf } from '../workload/registry.ts';
+import type { CheckStatus } from '../../api/analysis.ts';
 import type { HistoryEntry, Rollout } from '../../api/types.ts';
 import { conditionOf, progressingReason } from '../status.ts';
+import { pauseSeconds } from '../lib/pause.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { newTrace, parseTraceparent, spanIdOf, type Sampling } from './trace.ts';
 import type { Sha256 } from '../lib/template.ts';
-import { stepOf } from '../messages.ts';
+import { seenBy, stepOf } from '../messages.ts';
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
@@ -55,7 +58,9 @@ export function endedSpans(before: Rollout, after: Rollout, now: number, samplin
       ...(then
         ? [...stages(trace, before, after, entry, now), ...interruptions(trace, before, after, entry, now)]
         : []),
-      ...(entry.endTime === undefined ? [] : [whole(trace, entry, parseTime(entry.endTime) ?? now)]),
+      ...(entry.endTime === undefined
+        ? []
+        : [whole(trace, entry, parseTime(entry.endTime) ?? now, checksOf(before, entry))]),
     ];
   });
 }
@@ -96,7 +101,7 @@ function traceOf(rollout: Rollout, entry: HistoryEntry, sampling: Sampling, sha2
     admittedMs: parseTime(entry.trace?.admitted),
     attributes: {
       'k8s.namespace.name': namespace,
-      'k8s.deployment.name': rollout.spec.workloadRef.name,
+      [`k8s.${kindOf(rollout.spec.workloadRef)?.workloadType ?? 'deployment'}.name`]: rollout.spec.workloadRef.name,
       'tranche.rollout': name,
       'tranche.rollout_id': rolloutID,
       ...(revision && { 'tranche.revision': revision }),
@@ -132,7 +137,23 @@ function admission(trace: Trace, { startTime }: HistoryEntry): Span[] {
   return admittedMs === undefined ? [] : [child(trace, 'admission', admittedMs, parseTime(startTime) ?? admittedMs)];
 }
 
-function whole(trace: Trace, entry: HistoryEntry, endMs: number): Span {
+/** What the checks of this release said last. */
+const checksOf = ({ status }: Rollout, { rolloutID }: HistoryEntry): readonly CheckStatus[] =>
+  status?.canaryStatus?.observedRolloutID === rolloutID ? (status.canaryStatus.analysis ?? []) : [];
+
+const judged = (check: CheckStatus): SpanEvent => {
+  const { name, verdict, since, total, bad, evidence } = check;
+  return happened('check', since, {
+    check: name,
+    verdict,
+    seen: seenBy(check),
+    ...(total === undefined ? {} : { total }),
+    ...(bad === undefined ? {} : { bad }),
+    ...(evidence === undefined ? {} : { evidence }),
+  });
+};
+
+function whole(trace: Trace, entry: HistoryEntry, endMs: number, checks: readonly CheckStatus[]): Span {
   const { outcome = '', approvals = [], brokenGlass = [] } = entry;
   const { traceId, rootId: spanId, parentId, attributes, admittedMs } = trace;
   const startMs = Math.min(admittedMs ?? Infinity, parseTime(entry.startTime) ?? endMs);
@@ -147,10 +168,16 @@ function whole(trace: Trace, entry: HistoryEntry, endMs: number): Span {
     events: [
       ...approvals.map((approval) => approved(approval)),
       ...brokenGlass.map(({ user, reason, time }) => happened('glass broken', time, { user, reason })),
+      ...checks.map(judged),
     ],
-    ...(outcome === 'Failed' && { error: 'Pods of the new version failed' }),
+    ...(outcome === 'Failed' && { error: failure(checks) }),
   };
 }
+
+const failure = (checks: readonly CheckStatus[]): string => {
+  const worse = checks.find(({ verdict }) => verdict === 'Worse');
+  return worse === undefined ? 'Pods of the new version failed' : `check ${worse.name} was Worse`;
+};
 
 const approved = ({ step, user, time }: { step: number; user: string; time: string }): SpanEvent =>
   happened('approved', time, { user, step });
@@ -211,15 +238,15 @@ function stageOf({ spec, status }: Rollout): Stage | undefined {
   const steps = spec.strategy.canary?.steps ?? [];
   const since = parseTime(lastUpdateTime);
   if (state === 'Completed') return { key: 'finish', name: 'give back', since, attributes: {} };
-  const seconds = steps[index - 1]?.pause?.duration;
+  const seconds = pauseSeconds(steps[index - 1]);
   const [key, what] = {
     '': ['begin', 'wait to begin'],
     BeforeStepUpgrade: ['begin', 'wait to begin'],
     StepUpgrade: ['upgrade', 'upgrade'],
     StepTrafficRouting: ['wait', 'wait'],
-    StepMetricsAnalysis: ['wait', 'wait'],
-    StepPaused: ['wait', seconds === undefined ? 'wait for approval' : `wait ${seconds} s`],
-    StepReady: ['wait', seconds === undefined ? 'wait for approval' : `wait ${seconds} s`],
+    StepMetricsAnalysis: ['watch', 'watched by the checks'],
+    StepPaused: ['wait', seconds === Infinity ? 'wait for approval' : `wait ${seconds} s`],
+    StepReady: ['wait', seconds === Infinity ? 'wait for approval' : `wait ${seconds} s`],
   }[state] as [string, string];
   return {
     key: `${key} ${index}`,

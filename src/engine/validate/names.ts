@@ -3,6 +3,10 @@ import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
 import type { Rollout } from '../../api/types.ts';
 import type { Violation } from './violation.ts';
 
+/** A stored kind may be any text. */
+const kindNamed = (kind: unknown): string =>
+  kind === 'StatefulSet' || kind === 'DaemonSet' || kind === 'CloneSet' ? kind : 'Deployment';
+
 /** Undefined if the name is valid. Older schemas accepted any name. */
 export function misnamedWorkload({ spec }: Rollout): Violation | undefined {
   const value: unknown = spec.workloadRef.name;
@@ -13,6 +17,6 @@ export function misnamedWorkload({ spec }: Rollout): Violation | undefined {
     field: 'spec.workloadRef.name',
     value,
     reason: value === undefined ? '' : tooLong ? `must be no more than ${maxLength} characters` : must,
-    remedy: `write the name of a Deployment in the same namespace, such as "${example}"`,
+    remedy: `write the name of a ${kindNamed(spec.workloadRef.kind)} in the same namespace, such as "${example}"`,
   };
 }

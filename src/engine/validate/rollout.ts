@@ -1,11 +1,16 @@
 // Validates a Rollout: all errors at once, and warnings for its author. Pure: the facts are passed in.
 import * as keys from '../../api/keys.ts';
 import type { CanaryStep, CanaryStrategy, Deployment, IntOrString, RollbackWindow, Rollout } from '../../api/types.ts';
-import { percentOf } from '../lib/replicas.ts';
+import { groupOf } from '../../api/resources.ts';
+import { knownReplicas, percentOf } from '../lib/replicas.ts';
 import { namespaceFlag } from '../lib/text.ts';
 import { isInFlight } from '../release/in-flight.ts';
+import { kindOf, KINDS as WORKLOAD_KINDS } from '../workload/registry.ts';
 import { advise } from './advice.ts';
+import { analysisFields } from './analysis.ts';
 import { misnamedWorkload } from './names.ts';
+import { checkTraffic, type RoutedFacts } from '../traffic/check.ts';
+import { trafficErrors } from './traffic.ts';
 import { show, type Violation } from './violation.ts';
 
 export interface RolloutEdit {
@@ -19,6 +24,10 @@ export interface RolloutEdit {
   readonly other?: Rollout | undefined;
   /** The workload, if it is known. */
   readonly deployment?: Deployment | undefined;
+  /** The installation changes routes. Undefined: not known. */
+  readonly gatewayApi?: boolean | undefined;
+  /** What the Rollout routes requests with. */
+  readonly routed?: Pick<RoutedFacts, 'route' | 'service' | 'legs'> | undefined;
 }
 
 export interface Findings {
@@ -36,14 +45,7 @@ const CANARY = 'spec.strategy.canary';
 const SHARE = 'must be a number of Pods or a percentage';
 
 /** Kinds that OpenKruise supports and Tranche does not support yet. */
-const KINDS_NOT_YET = new Set([
-  'apps/ReplicaSet',
-  'apps/StatefulSet',
-  'apps/DaemonSet',
-  'apps.kruise.io/CloneSet',
-  'apps.kruise.io/StatefulSet',
-  'apps.kruise.io/DaemonSet',
-]);
+const KINDS_NOT_YET = new Set(['apps/ReplicaSet']);
 
 /** Annotations with a fixed set of values. The first value is the default. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -60,11 +62,36 @@ export function validateRollout(edit: RolloutEdit): Findings {
   const violations = [...annotationChoices(rollout, old)];
   if (!specChanged) return { violations, warnings: [] };
   violations.push(...workload(edit), ...strategy(edit), ...frozen(edit));
-  return {
-    violations: violations.map((violation) => nameInVersion(edit.version, violation)),
-    warnings: violations.length > 0 ? [] : advise(edit),
-  };
+  const named = (found: readonly Violation[]): Violation[] =>
+    found.map((violation) => nameInVersion(edit.version, violation));
+  if (violations.length > 0) return { violations: named(violations), warnings: [] };
+  const traffic = checkTraffic(routedFactsOf(edit));
+  if (traffic.violations.length > 0) return { violations: named(traffic.violations), warnings: [] };
+  const advice = advise({ ...edit, minReadySeconds: minReadyIn(edit) });
+  return { violations: [], warnings: [...advice, ...traffic.warnings, ...warningsOf(edit)] };
 }
+
+const routedFactsOf = ({ rollout, deployment, routed }: RolloutEdit): RoutedFacts => ({
+  rollout,
+  ...routed,
+  template: deployment?.spec.template,
+  replicas: deployment && knownReplicas(deployment),
+});
+
+/** The supported kinds of an API group: `Deployment or StatefulSet`. */
+const kindsOf = (group: string): string =>
+  WORKLOAD_KINDS.filter(({ resource }) => groupOf(resource.apiVersion) === group)
+    .map(({ resource }) => resource.kind)
+    .join(', ')
+    .replace(/, (?=[^,]*$)/, ' or ');
+
+/** minReadySeconds of the workload. 0 if it is not known. */
+const minReadyIn = ({ rollout, deployment }: RolloutEdit): number =>
+  (deployment && kindOf(rollout.spec.workloadRef)?.minReadySeconds(deployment)) ?? 0;
+
+/** What a release means for a workload of this kind. */
+const warningsOf = ({ rollout, deployment }: RolloutEdit): readonly string[] =>
+  (deployment && kindOf(rollout.spec.workloadRef)?.warnings?.(deployment)) ?? [];
 
 function* annotationChoices(rollout: Rollout, old: Rollout | undefined): Generator<Violation> {
   for (const [key, choices] of Object.entries(CHOICES)) {
@@ -82,21 +109,22 @@ function* annotationChoices(rollout: Rollout, old: Rollout | undefined): Generat
 
 function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Violation> {
   const { apiVersion, kind, name } = rollout.spec.workloadRef;
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  if (group !== 'apps' || kind !== 'Deployment') {
+  const group = groupOf(apiVersion);
+  const of = kindOf(rollout.spec.workloadRef);
+  if (of === undefined || group !== groupOf(of.resource.apiVersion)) {
     const known = KINDS_NOT_YET.has(`${group}/${kind}`);
     yield {
       field: 'spec.workloadRef',
       value: { apiVersion, kind },
       type: 'Unsupported',
       reason: known ? `this kind is ${NOT_YET}` : 'this kind cannot be released',
-      remedy: 'write a Deployment of apps/v1',
+      remedy: `write a ${kindsOf('apps')} of apps/v1, or a ${kindsOf('apps.kruise.io')} of apps.kruise.io`,
     };
     return;
   }
   const misnamed = misnamedWorkload(rollout);
   if (misnamed) yield misnamed;
-  // A Rollout that is being deleted gives up its Deployment.
+  // A Rollout that is being deleted gives up its workload.
   const rival = other !== undefined && other.metadata.deletionTimestamp === undefined ? other.metadata.name : undefined;
   if (rival !== undefined && rival !== rollout.metadata.name) {
     yield {
@@ -106,17 +134,18 @@ function* workload({ rollout, other, deployment }: RolloutEdit): Generator<Viola
       remedy: `change that Rollout, or delete it first: kubectl delete ${keys.ROLLOUT_RESOURCE} ${rival}${namespaceFlag(rollout)}`,
     };
   }
-  if (deployment?.spec.strategy?.type === 'Recreate') {
+  const obstacle = deployment && of.obstacle(deployment);
+  if (obstacle !== undefined) {
     yield {
       field: 'spec.workloadRef.name',
       value: name,
-      reason: 'the Deployment has strategy Recreate, which cannot run two versions side by side',
-      remedy: 'set spec.strategy.type of the Deployment to RollingUpdate first',
+      reason: `the ${kind} has ${obstacle.strategy}, which ${obstacle.why}`,
+      remedy: `in the ${kind}, ${obstacle.remedy} first`,
     };
   }
 }
 
-function* strategy({ rollout, version }: RolloutEdit): Generator<Violation> {
+function* strategy({ rollout, version, gatewayApi }: RolloutEdit): Generator<Violation> {
   const { canary, blueGreen } = rollout.spec.strategy;
   if (blueGreen !== undefined) {
     yield notYet('spec.strategy.blueGreen', 'set', 'blue-green releases are', 'write spec.strategy.canary');
@@ -128,6 +157,7 @@ function* strategy({ rollout, version }: RolloutEdit): Generator<Violation> {
     return;
   }
   yield* canaryFields(canary, rollout, version);
+  yield* trafficErrors(canary, rollout, gatewayApi);
   const steps = canary.steps ?? [];
   if (steps.length === 0) {
     yield {
@@ -142,8 +172,10 @@ function* strategy({ rollout, version }: RolloutEdit): Generator<Violation> {
     const reason = `must have at most ${MAX_STEPS} steps`;
     yield { field: `${CANARY}.steps`, value: steps.length, reason, remedy: 'remove steps' };
   }
-  for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, version);
+  const routed = (canary.trafficRoutings ?? []).length > 0;
+  for (const [index, step] of steps.entries()) yield* stepFields(step, `${CANARY}.steps[${index}]`, version, routed);
   yield* order(steps, version);
+  yield* analysisFields(canary);
 }
 
 function* canaryFields(canary: CanaryStrategy, rollout: Rollout, version: string): Generator<Violation> {
@@ -152,14 +184,12 @@ function* canaryFields(canary: CanaryStrategy, rollout: Rollout, version: string
       ? rollingStyle(rollout)
       : notYet(`${CANARY}.enableExtraWorkloadForCanary`, true, 'extra canary Deployments are', 'remove it');
   }
-  if ((canary.trafficRoutings ?? []).length > 0) {
-    yield notYet(`${CANARY}.trafficRoutings`, 'set', 'traffic routing is', 'remove it: steps count Pods');
-  }
   for (const field of ['trafficRoutingRef', 'patchPodTemplateMetadata'] as const) {
     const value = (canary as Record<string, unknown>)[field];
     if (value === undefined || value === '') continue;
-    const what = field === 'trafficRoutingRef' ? 'traffic routing is' : 'extra canary Deployments are';
-    yield notYet(`${CANARY}.${field}`, value, what, 'remove it');
+    yield field === 'trafficRoutingRef'
+      ? notYet(`${CANARY}.${field}`, value, 'TrafficRoutings are', 'write trafficRoutings in the Rollout instead')
+      : notYet(`${CANARY}.${field}`, value, 'extra canary Deployments are', 'remove it');
   }
   const { failureThreshold, stepDeadlineSeconds, rollbackWindow } = canary;
   if (failureThreshold !== undefined && !isShare(failureThreshold, 0)) {
@@ -209,7 +239,7 @@ function rollingStyle(rollout: Rollout): Violation {
 const isWeight = ({ replicas, traffic }: CanaryStep, version: string): boolean =>
   version === 'v1alpha1' && traffic !== undefined && traffic === replicas;
 
-function* stepFields(step: CanaryStep, at: string, version: string): Generator<Violation> {
+function* stepFields(step: CanaryStep, at: string, version: string, routed: boolean): Generator<Violation> {
   if (isWeight(step, version)) {
     const [field, value] = [`${at}.traffic`, step.traffic];
     if (!isShare(value!, 1))
@@ -225,8 +255,9 @@ function* stepFields(step: CanaryStep, at: string, version: string): Generator<V
     const remedy = 'write 1 or more, or "1%" to "100%"';
     yield { field: `${at}.replicas`, value: step.replicas, reason: SHARE, remedy };
   }
-  // Traffic routing is refused, so the weight of a step has no effect. It must still be valid.
+  // Without a route, the weight of a step has no effect. It must still be valid.
   if (
+    !routed &&
     step.traffic !== undefined &&
     step.replicas !== undefined &&
     !isWeight(step, version) &&
@@ -237,11 +268,6 @@ function* stepFields(step: CanaryStep, at: string, version: string): Generator<V
       `remove it, or write ${version === 'v1alpha1' ? '1 to 100' : '"1%" to "100%"'}`,
     ];
     yield { field, value: step.traffic, reason: 'must be a percentage', remedy };
-  }
-  for (const field of ['matches', 'requestHeaderModifier'] as const) {
-    const value = (step as Record<string, unknown>)[field];
-    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    yield notYet(`${at}.${field}`, 'set', 'traffic routing is', 'remove it');
   }
   if (step.pause?.duration !== undefined) yield* seconds(`${at}.pause.duration`, step.pause.duration);
 }

@@ -1,6 +1,7 @@
 // Validates writes of a Rollout's status: the operator may write everything, other users only an approval.
 import { isObject, type Json } from '../../api/json.ts';
 import type { Rollout } from '../../api/types.ts';
+import { isApprovable } from '../lib/pause.ts';
 import { isEarlier } from '../release/completed.ts';
 import type { Violation } from './violation.ts';
 
@@ -56,7 +57,7 @@ function* approval(old: Rollout, next: Rollout): Generator<Violation> {
   const [before, after] = [old.status?.canaryStatus, next.status?.canaryStatus];
   const steps = old.spec.strategy.canary?.steps?.length ?? 0;
   const state = after?.currentStepState;
-  if (state !== before?.currentStepState && (state !== 'StepReady' || before?.currentStepState !== 'StepPaused')) {
+  if (state !== before?.currentStepState && (state !== 'StepReady' || !isApprovable(before))) {
     yield {
       field: 'status.canaryStatus.currentStepState',
       value: state,
@@ -66,7 +67,7 @@ function* approval(old: Rollout, next: Rollout): Generator<Violation> {
           : before === undefined || before.currentStepState === ''
             ? 'no release is in progress'
             : `step ${before.currentStepIndex} of ${steps} is in state ${before.currentStepState}`,
-      remedy: 'write StepReady when the state is StepPaused',
+      remedy: 'write StepReady when the state is StepPaused or StepMetricsAnalysis',
     };
   }
   const undoTo = after?.undoTo;

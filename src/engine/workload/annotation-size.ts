@@ -24,8 +24,9 @@ export function recordTooLarge(
   patch: readonly PatchOp[],
 ): Violation | undefined {
   const before = received.metadata.annotations ?? {};
+  if (isPlainlySmall(before, patch)) return undefined;
   const after = patched(before, patch);
-  if (after[HELD] === undefined || isPlainlySmall(after)) return undefined;
+  if (after[HELD] === undefined) return undefined;
   const total = sizeOf(after);
   if (total + ROOM_BYTES <= LIMIT_BYTES) return undefined;
   const [own, others] = [sizeOf(pick(after, true)), sizeOf(pick(after, false))];
@@ -69,10 +70,14 @@ function patched(before: Annotations, patch: readonly PatchOp[]): Annotations {
   return after;
 }
 
-/** A cheap check that is enough for nearly all objects. */
-function isPlainlySmall(annotations: Annotations): boolean {
+/** A cheap check that is enough for nearly all objects. It counts what the patch replaces, too. */
+function isPlainlySmall(before: Annotations, patch: readonly PatchOp[]): boolean {
   let characters = 0;
-  for (const key in annotations) characters += key.length + (annotations[key]?.length ?? 0);
+  for (const key of Object.keys(before)) characters += key.length + (before[key]?.length ?? 0);
+  for (const op of patch) {
+    if (op.op === 'remove' || !op.path.startsWith(ANNOTATIONS)) continue;
+    characters += op.path.length + (typeof op.value === 'string' ? op.value : JSON.stringify(op.value)).length;
+  }
   return characters * WIDEST + ROOM_BYTES <= LIMIT_BYTES;
 }
 

@@ -1,9 +1,11 @@
 // Effects for objects of any kind. Each contains only the differences and the resourceVersion that it was decided on.
 import { PODS, ROLLOUTS, type Resource } from '../../api/resources.ts';
-import { STABLE_REVISION } from '../../api/keys.ts';
-import type { KubeObject, Pod } from '../../api/types.ts';
+import { HELD, STABLE_REVISION } from '../../api/keys.ts';
+import type { HoldRecord, KubeObject, Pod, PodTemplate, Workload } from '../../api/types.ts';
 import type { Effect, MergePatch, Why } from '../decision.ts';
-import type { Changes, MetadataChange } from './kind.ts';
+import { annotationPath } from '../lib/json-patch.ts';
+import { evictPod } from './eviction.ts';
+import type { Changes, MetadataChange, Progress } from './kind.ts';
 
 interface Change extends MetadataChange {
   /** Part of a merge patch with only the differences. */
@@ -41,6 +43,33 @@ export const patchRollout = (why: Why, rollout: KubeObject, metadata: Record<str
   resource: ROLLOUTS,
   before: rollout,
   patch: { metadata: { resourceVersion: version(rollout), ...metadata } },
+});
+
+/** Also evicts the Pod that blocks the release, if there is one and it may be evicted. */
+export const withEvictions = (
+  effects: readonly Effect[],
+  { evict, evictAgainAt, now }: Progress,
+): { readonly effects: readonly Effect[]; readonly againAfterMs?: number } => ({
+  effects: evict === undefined ? effects : [...effects, evictPod(evict)],
+  ...(evictAgainAt === undefined ? {} : { againAfterMs: evictAgainAt - now }),
+});
+
+/** Replaces the whole template, and the record if there is one. */
+export const replaceTemplate = (
+  resource: Resource,
+  workload: Workload,
+  template: PodTemplate,
+  record?: HoldRecord,
+): Effect => ({
+  kind: 'Patch',
+  why: 'revert',
+  resource,
+  before: workload,
+  patch: [
+    { op: 'replace', path: '/metadata/resourceVersion', value: version(workload) },
+    { op: 'replace', path: '/spec/template', value: template },
+    ...(record ? ([{ op: 'add', path: annotationPath(HELD), value: JSON.stringify(record) }] as const) : []),
+  ],
 });
 
 export const version = (object: KubeObject): string => object.metadata.resourceVersion ?? '';

@@ -49,8 +49,8 @@ export const writeOwners = (owners: readonly Owner[]): string | null => {
 };
 
 export interface OwnedEdit<F extends string = string> {
-  /** metadata.managedFields before the edit, and with it. */
-  readonly old: unknown;
+  /** metadata.managedFields before the edit, which are needed only if there is a record, and with it. */
+  readonly old: () => unknown;
   readonly next: unknown;
   /** Field manager of the edit. */
   readonly manager: string;
@@ -118,7 +118,7 @@ export function fieldOwners<F extends string>(
 
   /** The annotation's value from the current owners and the recorded ones. */
   function ownersNow(managedFields: unknown, noted: string | undefined): string | null {
-    const edit = { old: managedFields, next: managedFields, manager: '', edited: [] };
+    const edit = { old: () => managedFields, next: managedFields, manager: '', edited: [] };
     return writeOwners(ownersAfter(readOwners(noted), edit).owners);
   }
 
@@ -127,7 +127,8 @@ export function fieldOwners<F extends string>(
    * other owners, and an applier owns exactly the fields that it applies.
    */
   function ownersAfter(record: readonly Owner<F>[], { old, next, manager, edited }: OwnedEdit<F>): Owned<F> {
-    const before = entriesOf(old);
+    let known: ReturnType<typeof entriesOf> | undefined;
+    const before = (): ReturnType<typeof entriesOf> => (known ??= entriesOf(old()));
     const after = entriesOf(next);
     const present = ownersIn(next);
     const applied = (owner: Owner<F>): boolean => {
@@ -137,15 +138,15 @@ export function fieldOwners<F extends string>(
         entry !== undefined &&
         !sameJson(
           entry,
-          before.find((one) => isOf(owner, one)),
+          before().find((one) => isOf(owner, one)),
         )
       );
     };
-    const known = [...record, ...present.filter((owner) => !record.some((one) => isOf(owner, one)))];
-    const owners = known.map((owner) => {
+    const every = [...record, ...present.filter((owner) => !record.some((one) => isOf(owner, one)))];
+    const owners = every.map((owner) => {
       const now = present.find((one) => isOf(owner, one))?.fields ?? [];
       const noted = record.find((one) => isOf(owner, one))?.fields ?? [];
-      const keeps = (field: F): boolean => !applied(owner) && !edited.includes(field) && noted.includes(field);
+      const keeps = (field: F): boolean => noted.includes(field) && !edited.includes(field) && !applied(owner);
       return { ...owner, fields: all.filter((field) => now.includes(field) || keeps(field)) };
     });
     const isOwned = (by: readonly Owner<F>[], field: F): boolean => by.some(({ fields }) => fields.includes(field));

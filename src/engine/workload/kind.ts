@@ -1,13 +1,24 @@
 // The interface for workload kinds: what a release reads from a workload and does to it. Each kind has one implementation and one line in registry.ts.
 import type { Resource } from '../../api/resources.ts';
-import type { Condition, HoldRecord, Pod, PodTemplate, Rollout, Workload, TemplateDigest } from '../../api/types.ts';
+import type {
+  Condition,
+  HoldRecord,
+  IntOrString,
+  KubeObject,
+  Pod,
+  PodTemplate,
+  Rollout,
+  Workload,
+  TemplateDigest,
+} from '../../api/types.ts';
 import type { Decision, Effect } from '../decision.ts';
 import type { Limits } from '../lib/replicas.ts';
 import type { Children, Snapshot } from '../snapshot.ts';
-import type { WorkloadEdits } from './edits.ts';
+import type { Borrowed, WorkloadEdits } from './edits.ts';
+import type { Eviction } from './eviction.ts';
 import type { FieldOwners } from './field-owners.ts';
 
-/** A version of a workload: a ReplicaSet of a Deployment, or a revision of a StatefulSet. */
+/** A version of a workload: a ReplicaSet of a Deployment, or a revision of a StatefulSet or DaemonSet. */
 export interface Version {
   /** Hash in the labels of the version's Pods. */
   readonly revision: string;
@@ -16,6 +27,12 @@ export interface Version {
   readonly replicas: number;
   /** Number of its Pods that its controller counts as available. */
   readonly available: number;
+  /** The object that keeps the template: a ReplicaSet or a ControllerRevision. */
+  readonly keeper: KubeObject;
+  /** Number of the revision, as `kubectl rollout undo` takes it. */
+  readonly number: string | undefined;
+  /** When the version was created, as in `metadata.creationTimestamp`, which users cannot write. */
+  readonly created: string;
   /** The object that creates its Pods, for messages: "ReplicaSet web-5d4f". */
   readonly maker: string;
   /** Conditions of the maker, with errors about Pods that it cannot create. */
@@ -57,7 +74,24 @@ export interface Progress {
   readonly stopped: boolean;
   /** The workload's controller may replace Pods now, within a budget. */
   readonly moving: boolean;
+  /**
+   * Pods of the new version that the controller has to create, and since when at the earliest, in milliseconds. Absent if the version has a size of
+   * its own: `updated` without `pods`.
+   */
+  readonly missing?: { readonly pods: number; readonly sinceMs: number };
+  /** What Tranche cannot do itself, for status.message. */
+  readonly remark?: string | undefined;
+  /** A Pod to evict, because the controller waits for it and never replaces it. */
+  readonly evict?: Eviction;
+  /** When a refused eviction is tried again, in milliseconds. */
+  readonly evictAgainAt?: number;
 }
+
+/** The numbers of Pods in the status of a workload. */
+export type Counted = Pick<
+  NonNullable<Workload['status']>,
+  'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas'
+>;
 
 /** The goal of a step. */
 export interface Goal {
@@ -69,6 +103,8 @@ export interface Goal {
   readonly keeps: boolean;
   /** The last step: the workload is given back after it instead of held. */
   readonly last: boolean;
+  /** The next step starts as soon as the Pods of this one are there: the workload need not be held in between. */
+  readonly goesOn: boolean;
   /** The step has just started: it may continue for a while before it is held during a batch. */
   readonly young: boolean;
 }
@@ -98,10 +134,55 @@ export interface MetadataChange {
 }
 export type Changes = Readonly<Record<string, string | null>>;
 
-/** Why a workload cannot be released in steps. */
+/** Why a workload cannot be released in steps: the type of its update strategy. */
 export interface Obstacle {
-  readonly reason: 'RecreateStrategy' | 'OnDeleteStrategy';
+  readonly reason: 'RecreateStrategy' | 'OnDeleteStrategy' | 'UnsupportedStrategy';
+  /** `Deployment "web" has strategy Recreate, which cannot run two versions side by side: set spec.strategy.type to RollingUpdate`. */
   readonly message: string;
+  /** `strategy Recreate`. */
+  readonly strategy: string;
+  /** Completes "which": `cannot run two versions side by side`. */
+  readonly why: string;
+  /** The effect of a new template. Completes "which": `replaces all Pods at the same time`. */
+  readonly effect: string;
+  /** `set spec.strategy.type to RollingUpdate`. */
+  readonly remedy: string;
+}
+
+/** What is called differently in each kind. */
+export interface KindWords {
+  /** The kind of object that keeps the template of a version: `ReplicaSet`. */
+  readonly keeper: string;
+  /** What its user sets to pause it: `spec.paused`. */
+  readonly pause: string;
+  /** The borrowed value with which its user pauses it. */
+  readonly pausedBy: string;
+  /** Part of a merge patch of the spec that ends a pause by the user. */
+  readonly unpause: Readonly<Record<string, unknown>>;
+  /** Part of a merge patch of the spec after which the workload's controller updates all Pods. */
+  readonly whole: Readonly<Record<string, unknown>>;
+  /** How the hold ends without Tranche: `the Deployment was resumed`. */
+  readonly resumed: string;
+  /** Field of the type of the update strategy. */
+  readonly strategyType: string;
+  /** The user's field of each borrowed value. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** Borrowed values that are never in effect during a release. The others are, outside a batch. */
+  readonly recorded: ReadonlySet<string>;
+  /** A release of a workload without Pods: what it waits for. Absent: it has 0 replicas. */
+  readonly none?: string;
+  /** The command after which the workload's controller updates all Pods. */
+  resume(workload: Workload): string;
+}
+
+/** How OpenKruise Rollouts holds a workload of the kind during a release: with a field that Tranche borrows too. */
+export interface OpenKruiseHold<W extends Workload = Workload> {
+  /** The field keeps Pods from being updated. */
+  holds(workload: W): boolean;
+  /** The user's values of the borrowed fields: Kubernetes' defaults, and the partition that the user names. */
+  user(workload: W, partition: IntOrString | undefined): Borrowed;
+  /** The user has no other values than these. Absent: OpenKruise does not keep them. */
+  readonly known?: true;
 }
 
 /** A hold that the operator starts, because no webhook saw the change. */
@@ -124,7 +205,7 @@ export interface Spending {
   worst(from: number, target: number): { readonly surge: number; readonly unavailable: number };
 }
 
-export type ProgressFacts = Pick<Snapshot, 'now' | 'rollout' | 'digest'>;
+export type ProgressFacts = Pick<Snapshot, 'now' | 'rollout' | 'digest' | 'evicts' | 'evictions'>;
 
 /** Kinds of objects that the operator watches during a release. */
 export type ChildKind = 'replicaSets' | 'pods' | 'revisions';
@@ -142,6 +223,9 @@ export interface WorkloadKind<
   /** Value of the enrolment label. */
   readonly workloadType: string;
   readonly children: readonly ChildKind[];
+  readonly words: KindWords;
+  /** Absent: OpenKruise Rollouts does not release the kind, or holds Deployments, in ways of their own (release/openkruise.ts). */
+  readonly openKruise?: OpenKruiseHold<W>;
   /** Owners of the borrowed fields. */
   readonly fields: FieldOwners;
   /** Effects of edits on the hold. */
@@ -149,12 +233,20 @@ export interface WorkloadKind<
   /** Current values of the borrowed fields. Null if absent. */
   borrowed(workload: W): Readonly<Record<string, unknown>>;
   replicas(workload: W): number;
+  /** The numbers of Pods that its controller has counted, if they are in other fields than those of a Deployment. */
+  counted?(workload: W): Counted;
+  /** The user's own value in seconds, also while the workload is held. */
+  minReadySeconds(workload: W): number;
+  /** Type of the update strategy. */
+  strategyType(workload: W): string | undefined;
   obstacle(workload: W): Obstacle | undefined;
 
   /** The record of the hold. Undefined if it is absent or invalid. */
   readHold(workload: W): H | undefined;
   /** The user paused the workload. */
   isPaused(held: H): boolean;
+  /** With these values of the borrowed fields, the workload is paused. */
+  isPausedBy(user: Borrowed): boolean;
   /** The workload can be given back in one write. */
   mayFreeAtOnce(held: H): boolean;
 
@@ -163,8 +255,11 @@ export interface WorkloadKind<
   advance(progress: P, held: H, goal: Goal): Move;
   /** Stops at the current sizes. Undefined if it is already stopped. */
   freeze(progress: P, held: H): Move | undefined;
-  /** Gives the workload back with the user's settings and `more`. Required preparations are returned first. */
-  giveBack(progress: P, held: H, more?: MetadataChange): Move;
+  /**
+   * Gives the workload back with the user's settings and `more`. Required preparations are returned first. `leaves`: the Rollout is about to go, so
+   * the end of its release is not waited for.
+   */
+  giveBack(progress: P, held: H, more?: MetadataChange, leaves?: boolean): Move;
   /** Replaces the whole template. The workload stays held, with the record `held`. */
   revert(workload: W, template: PodTemplate, held?: H): Effect;
   /** The workload's controller is done, except for at most this many unavailable Pods. */
@@ -193,8 +288,16 @@ export interface WorkloadKind<
   /** Why the controller creates no new version: its condition, and a message. */
   whyNoVersion(workload: W): { readonly failure: Condition | undefined; readonly what: string };
 
+  /** The Pods of a version. `pods`: Pods that the selector of the workload matches. */
+  podsOf(workload: W, version: Version, pods: readonly Pod[]): readonly Pod[];
+  /** Why more Pods than the target have the new version, if no change of the hold has caused it: it is reported as bypassed. */
+  beyond?(progress: P, target: number): string | undefined;
+  /** A field of the template that this edit changes, and with which Pods of an unreleased version would start at once on other nodes. */
+  atOnce?(old: W, next: W): string | undefined;
   /** The limits at this number of replicas. */
   spending(workload: W, replicas: number): Spending;
+  /** Warnings about a release of this workload, whatever its Rollout is. */
+  warnings?(workload: W): readonly string[];
   /** Warnings about a Rollout on this workload. */
   advise(rollout: Rollout, workload: W): readonly string[];
 }

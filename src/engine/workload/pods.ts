@@ -1,22 +1,29 @@
 // Owners and states of Pods, for all workload kinds.
+import { groupOf } from '../../api/resources.ts';
 import type { KubeObject, Pod } from '../../api/types.ts';
 import { parseTime } from '../lib/time.ts';
 
-export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean =>
+export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean => isOf(object, owner, true);
+
+/** True for the copy of a template (stableCopy in release/stable.ts), whose owner may not be its controller. */
+export const isCopyOf = (object: KubeObject, owner: KubeObject): boolean => isOf(object, owner, false);
+
+const isOf = (object: KubeObject, owner: KubeObject, controlled: boolean): boolean =>
   object.metadata.namespace === owner.metadata.namespace &&
   owner.metadata.uid !== undefined &&
   (object.metadata.ownerReferences?.some(
     (ref) =>
-      ref.controller === true &&
+      (!controlled || ref.controller === true) &&
       ref.uid === owner.metadata.uid &&
       ref.kind === owner.kind &&
-      OWNER_GROUPS.has(groupOf(ref.apiVersion)),
+      isGroupOf(owner, groupOf(ref.apiVersion)),
   ) ??
     false);
 
 /** API groups of Deployments and ReplicaSets. Objects from before Kubernetes 1.9 name the older group, and the Deployment controller accepts it. */
 const OWNER_GROUPS = new Set(['apps', 'extensions']);
-const groupOf = (apiVersion: string): string => apiVersion.split('/', 1)[0] ?? '';
+const isGroupOf = ({ apiVersion }: KubeObject, group: string): boolean =>
+  groupOf(apiVersion) === 'apps' ? OWNER_GROUPS.has(group) : group === groupOf(apiVersion);
 
 export const isFailed = ({ metadata, status }: Pod): boolean =>
   status?.phase === 'Failed' && metadata.deletionTimestamp === undefined;
@@ -30,5 +37,10 @@ export const isAlive = (pod: Pod): boolean =>
  */
 export function readySince(pod: Pod, now: number): number | undefined {
   const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' ? Math.min(parseTime(ready.lastTransitionTime) ?? 0, now) : undefined;
+  if (ready?.status !== 'True' || isUpdating(pod)) return undefined;
+  return Math.min(parseTime(ready.lastTransitionTime) ?? 0, now);
 }
+
+/** OpenKruise updates the Pod in place. The kubelet sets Ready to False only a moment later. */
+const isUpdating = ({ status }: Pod): boolean =>
+  status?.conditions?.some(({ type, status: state }) => type === 'InPlaceUpdateReady' && state === 'False') ?? false;

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const RELEASE = 'tranche';
 export const RELEASE_NAMESPACE = 'tranche-system';
 /** Of the chart. Policies go first, because they may protect Rollouts. */
-const CRDS = ['releasepolicies.tranche.dev', 'rollouts.rollouts.kruise.io'];
+const CRDS = ['metricsources.tranche.dev', 'releasepolicies.tranche.dev', 'rollouts.rollouts.kruise.io'];
 
 /** What the user gave cannot be used; the message says what to give instead. */
 export class InputError extends Error {
@@ -28,8 +28,10 @@ export interface Cluster {
   readonly services: readonly Service[];
   /** From one moment to the next none of our processes is there. */
   readonly killProgram: () => Promise<void>;
-  /** Starts the program again after that. */
-  readonly startProgram: () => Promise<void>;
+  /** Starts the program again after that, with further flags. */
+  readonly startProgram: (flags?: readonly string[]) => Promise<void>;
+  /** Upgrades the chart with these values, such as `daemonSets.evictPods=true`. */
+  readonly upgradeChart: (values: readonly string[]) => Promise<void>;
 }
 
 export interface ClusterOptions {
@@ -39,6 +41,14 @@ export interface ClusterOptions {
   readonly webhookUrl?: string | undefined;
   /** How long a Pod of the embedded cluster takes to become Ready. */
   readonly readyMs?: number;
+  /** Further flags of the embedded cluster. */
+  readonly sandboxFlags?: readonly string[];
+  /** Done on the cluster before the chart is installed. */
+  readonly prepare?: (client: Client) => Promise<unknown>;
+  /** Further values of the chart, such as `daemonSets.evictPods=true`. */
+  readonly chartValues?: readonly string[];
+  /** Further flags of the program. */
+  readonly programFlags?: readonly string[];
   /** Told what is done at the moment. */
   readonly say?: (text: string) => void;
 }
@@ -54,9 +64,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   let before: ReadonlySet<string> = new Set();
   if (embedded) {
     say('starting the embedded cluster');
-    services.push(await startSandbox(kubeconfig, options.readyMs));
+    services.push(await startSandbox(kubeconfig, options.readyMs, options.sandboxFlags));
   } else {
     await checkReachable(client);
+    await untilStarted(client);
     await refuseIfInstalled(client);
     before = await clusterObjects(client);
     const namespaceWasThere = before.has(`namespace/${RELEASE_NAMESPACE}`);
@@ -64,12 +75,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     beforeEnd(() => uninstallChart(client, namespaceWasThere));
   }
   services.push(await client.startProxy());
+  await options.prepare?.(client);
   const webhookUrl = options.webhookUrl || `https://127.0.0.1:${await freePort()}`;
+  const { chartValues = [], programFlags = [] } = options;
   say('installing the chart');
-  await installChart(client, webhookUrl);
+  await installChart(client, webhookUrl, RELEASE_NAMESPACE, chartValues);
   say("starting the program with its service account's token");
   const own = await operatorKubeconfig(client, home);
-  services.push(await startProgram(own, webhookUrl));
+  services.push(await startProgram(own, webhookUrl, programFlags));
   return {
     client,
     embedded,
@@ -80,22 +93,24 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       program?.kill('SIGKILL');
       await program?.stop();
     },
-    startProgram: async () => void services.push(await startProgram(own, webhookUrl)),
+    startProgram: async (flags = []) =>
+      void services.push(await startProgram(own, webhookUrl, [...programFlags, ...flags])),
+    upgradeChart: async (more) => void (await installChart(client, webhookUrl, RELEASE_NAMESPACE, more)),
   };
 }
 
 /** The embedded cluster as a process of its own. */
-export function startSandbox(kubeconfig: string, readyMs = 300): Promise<Service> {
+export function startSandbox(kubeconfig: string, readyMs = 300, flags: readonly string[] = []): Promise<Service> {
   const main = fileURLToPath(import.meta.resolve('@tranche/sandbox/main'));
-  const args = ['--port', '0', '--kubeconfig', kubeconfig, '--ready-ms', String(readyMs)];
+  const args = ['--port', '0', '--kubeconfig', kubeconfig, '--ready-ms', String(readyMs), ...flags];
   return start('the embedded cluster', process.execPath, [main, ...args], {
     ready: (output) => output.includes('\n') && existsSync(kubeconfig),
   });
 }
 
 /** The program as a process of its own, outside the cluster. */
-export function startProgram(kubeconfig: string, webhookUrl: string): Promise<Service> {
-  const args = ['--kubeconfig', kubeconfig, '--webhook-url', webhookUrl];
+export function startProgram(kubeconfig: string, webhookUrl: string, flags: readonly string[] = []): Promise<Service> {
+  const args = [...flags, '--kubeconfig', kubeconfig, '--webhook-url', webhookUrl];
   args.push('--namespace', RELEASE_NAMESPACE, '--metrics-port', '0');
   return start('the program', process.execPath, [path.join(root, 'src/main.ts'), ...args], {
     env: { PATH: process.env.PATH },
@@ -111,9 +126,14 @@ export const lastWords = ({ services }: Cluster): string =>
     .join('\n');
 
 /** Installs (or upgrades) the chart for a program that runs outside the cluster. */
-export async function installChart(client: Client, webhookUrl: string, namespace = RELEASE_NAMESPACE): Promise<string> {
+export async function installChart(
+  client: Client,
+  webhookUrl: string,
+  namespace = RELEASE_NAMESPACE,
+  more: readonly string[] = [],
+): Promise<string> {
   const chart = path.join(root, 'charts/tranche');
-  const values = ['--set', 'operator.enabled=false', '--set', `webhook.url=${webhookUrl}`];
+  const values = ['operator.enabled=false', `webhook.url=${webhookUrl}`, ...more].flatMap((value) => ['--set', value]);
   return client.helm(['upgrade', '--install', RELEASE, chart, '-n', namespace, '--create-namespace', ...values], {
     timeoutSeconds: 120,
   });
@@ -164,6 +184,29 @@ export async function checkReachable(client: Client): Promise<void> {
   throw new InputError(
     `No cluster answers with KUBECONFIG ${file} (${reason}): start the cluster, or give another kubeconfig.`,
   );
+}
+
+/**
+ * An API server answers before it has made its own roles, and makes the Service `kubernetes` when it is ready. What appears after the tests
+ * have begun would be counted as theirs.
+ */
+async function untilStarted(client: Client, withinSeconds = 60): Promise<void> {
+  const deadline = Date.now() + withinSeconds * 1000;
+  const questions = [
+    ['get', '--raw', '/readyz'],
+    ['get', 'service', 'kubernetes', '--namespace', 'default'],
+  ];
+  for (const question of questions) {
+    for (;;) {
+      const { code, stderr } = await client.attempt('kubectl', question);
+      if (code === 0) break;
+      if (Date.now() > deadline)
+        throw new InputError(
+          `The cluster was not ready within ${withinSeconds} s: kubectl ${question.join(' ')} says ${stderr.trim().split('\n').at(-1)}.`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 /** Tests that remove what they made must not start on an installation that is not theirs. */

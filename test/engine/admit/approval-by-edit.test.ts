@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { AnalysisCheck, StepAnalysis } from '../../../src/api/analysis.ts';
 import type { CanaryStep, Rollout } from '../../../src/api/types.ts';
 import { approvalByEdit, asWaiting } from '../../../src/engine/admit/approval-by-edit.ts';
 import { demo } from './support.ts';
@@ -28,6 +29,49 @@ describe('a shorter pause in the step that waits', () => {
       assert.deepEqual(approvalByEdit(old, withSteps(demo({}), next)), expected);
     });
   }
+
+  describe('with analysis', () => {
+    const watched = (analysis: StepAnalysis | undefined, pause?: CanaryStep['pause']): readonly CanaryStep[] => [
+      { replicas: 1, ...(analysis && { analysis }), ...(pause && { pause }) },
+      { replicas: '100%' },
+    ];
+    const few = { seconds: 60, minTotal: 500 };
+    const ANALYSIS = 'spec.strategy.canary.steps[0].analysis';
+    for (const [when, was, is, expected] of [
+      ['analysis instead of approval', watched(undefined), watched({ seconds: 1 }), FIELD],
+      ['analysis besides approval', watched(undefined), watched({ seconds: 1 }, {}), undefined],
+      ['fewer requests', watched(few), watched({ ...few, minTotal: 499 }), ANALYSIS],
+      ['fewer requests than the default', watched({ seconds: 60 }), watched({ seconds: 60, minTotal: 0 }), ANALYSIS],
+      ['no wait for the default', watched({ seconds: 60 }), watched({ seconds: 60, lowTraffic: 'Continue' }), ANALYSIS],
+      ['fewer requests are enough', watched(few), watched({ ...few, lowTraffic: 'Continue' }), ANALYSIS],
+      ['requests to come', watched(few), watched({ ...few, lowTraffic: 'Wait' }), ANALYSIS],
+      ['a pause instead of requests', watched(few, { duration: 0 }), watched(undefined, { duration: 0 }), ANALYSIS],
+      ['approval instead of requests', watched(few), watched(undefined), undefined],
+      ['more requests', watched(few), watched({ ...few, minTotal: 501 }), undefined],
+      ['less time, after the time', watched(few), watched({ ...few, seconds: 1 }), undefined],
+      ['requests that nobody waits for', watched({ ...few, lowTraffic: 'Wait' }), watched({ seconds: 60 }), undefined],
+    ] as const)
+      it(`${expected === undefined ? 'is no approval' : 'approves'}: ${when}`, () => {
+        assert.equal(approvalByEdit(withSteps(demo({}), was), withSteps(demo({}), is))?.field, expected);
+      });
+
+    it('approves: the checks that count requests are removed', () => {
+      const errors = { name: 'errors', ratio: { bad: 'bad', total: 'all', limit: '1%' } };
+      const queue = { name: 'queue', value: { query: 'max(queue)', max: 9 } };
+      const checked = (...analysis: AnalysisCheck[]): Rollout => {
+        const made = withSteps(demo({}), watched(few));
+        return { ...made, spec: { ...made.spec, strategy: { canary: { ...made.spec.strategy.canary, analysis } } } };
+      };
+      const field = 'spec.strategy.canary.analysis';
+      assert.equal(approvalByEdit(checked(errors, queue), checked(queue))?.field, field);
+      assert.equal(approvalByEdit(checked(errors, queue), checked(errors)), undefined);
+      assert.equal(approvalByEdit(checked(queue), checked()), undefined);
+    });
+    it('is left aside where the rest of the plan is judged', () => {
+      const next = withSteps(demo({}), watched({ seconds: 60 }));
+      assert.deepEqual(asWaiting(withSteps(demo({}), watched(few)), next).spec.strategy.canary?.steps, watched(few));
+    });
+  });
 
   it('is left aside where the rest of the plan is judged', () => {
     const old = withSteps(demo({}), paused());

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../../src/api/keys.ts';
 import type { ReleasePolicySpec } from '../../../src/api/policy.ts';
-import type { Approval, CanaryStatus, Rollout } from '../../../src/api/types.ts';
-import { addedApproval, judgeApproval, recordApproval, type StatusEdit } from '../../../src/engine/admit/approvals.ts';
+import type { Approval, CanaryStatus, CompletedVersion, Rollout } from '../../../src/api/types.ts';
+import {
+  addedApproval,
+  judgeApproval,
+  recordApproval,
+  recordUndo,
+  type StatusEdit,
+} from '../../../src/engine/admit/approvals.ts';
 import { sentence } from '../../../src/engine/validate/violation.ts';
+import { asDigest } from '../../support/digests.ts';
 import { policy } from '../policy/support.ts';
 import { as, demo, NOW, sha256, web } from './support.ts';
 
@@ -93,6 +100,46 @@ describe('what policies say of an approval', () => {
       /policy production does not list "bob" as an approver/,
     );
     assert.match(said(edit({ approval: { notAuthor: true } }, READY, 'alice')), /"alice" changed the template/);
+  });
+
+  describe('while a check is Worse', () => {
+    const worse = { name: 'errors', verdict: 'Worse', since: '2026-01-05T10:00:00Z' } as const;
+    const spec = { analysis: { override: { groups: ['sre'] } } };
+    const stopped = demo({ analysis: [worse] });
+    const NO =
+      /approval of a failed check: Forbidden: check errors is Worse, and policy production lets only a member of sre continue/;
+
+    it('is no to everybody else, for approvals and jumps', () => {
+      assert.match(said(edit(spec, READY, 'bob', stopped)), NO);
+      assert.match(said(edit(spec, { nextStepIndex: 3 }, 'bob', stopped)), NO);
+      assert.match(said(edit(spec, { nextStepIndex: 3 }, 'bob', stopped), true), NO);
+      assert.equal(said({ ...edit(spec, READY, 'bob', stopped), by: as('bob', 'sre') }), '');
+      assert.equal(said(edit(spec, READY, 'bob', demo({ analysis: [{ ...worse, acceptedBy: ['eve'] }] }))), '');
+      assert.equal(said(edit({}, READY, 'bob', stopped)), '', 'whoever may approve');
+    });
+
+    it('is no to the first of two approvals, which changes no state', () => {
+      const both = { ...spec, ...TWO };
+      const approvals = record(edit(both, READY, 'bob', stopped));
+      assert.match(said(edit(both, { approvals }, 'bob', stopped), true), NO);
+    });
+
+    it('is yes to the way back', () => {
+      const completedVersions = [
+        { workload: 'Deployment/web', templateDigest: 'b', revision: 'b', completedTime: '2026-01-01T10:00:00Z' },
+        { workload: 'Deployment/web', templateDigest: 'a', revision: 'a', completedTime: '2026-01-01T09:00:00Z' },
+      ] as unknown as readonly CompletedVersion[];
+      const old = { ...stopped, status: { ...stopped.status!, completedVersions } };
+      const undo = edit(spec, {}, 'bob', old);
+      const added = recordUndo(undo, asDigest('a'))?.approvals ?? [];
+      assert.equal(added.length, 1);
+      assert.equal(said(edit(spec, { approvals: added }, 'bob', old), true), '');
+    });
+
+    it('keeps the groups and the broken glass on record, for the operator', () => {
+      const [own] = record({ ...edit(spec, READY, 'bob', stopped), by: as('bob', 'sre', 'other') });
+      assert.deepEqual(own?.groups, ['sre']);
+    });
   });
 
   it('is no to a jump that nobody approves', () => {

@@ -204,7 +204,7 @@ describe('an edit of a Deployment that is not held', () => {
     const { verdict, patch, warnings } = edit(idle, next);
     assert.deepEqual({ verdict, patch }, { verdict: 'Passed', patch: [] });
     assert.deepEqual(warnings, [
-      'tranche: with strategy Recreate, Rollout rollouts-demo cannot release Deployment demo in steps: the next change replaces all Pods at the same time; write RollingUpdate',
+      'tranche: Rollout rollouts-demo cannot release Deployment demo in steps: strategy Recreate replaces all Pods at the same time; set spec.strategy.type to RollingUpdate',
     ]);
     assert.deepEqual(edit(next, edited(next, { replicas: 3 })).warnings, [], 'it is said once');
   });
@@ -240,7 +240,7 @@ describe('an edit of a Deployment that is not held', () => {
     'the strategy is Recreate': [
       edited(idle, { ...image('v2'), strategy: { type: 'Recreate' } }),
       rollout,
-      /demo has strategy Recreate.*write RollingUpdate/,
+      /demo has strategy Recreate.*; set spec.strategy.type to RollingUpdate/,
     ],
     'there are no Pods': [edited(idle, { ...image('v2'), replicas: 0 }), rollout, /demo has 0 replicas/],
     'the Rollout has no steps': [edited(idle, image('v2')), withSteps([]), /has no spec.strategy.canary.steps/],

@@ -1,5 +1,6 @@
 // The sentences that a user reads at the moment of an edit.
 import assert from 'node:assert/strict';
+import type { CanaryStep } from '../../../src/api/types.ts';
 import * as words from '../../../src/engine/admit/messages.ts';
 import { readHeld } from '../../../src/engine/workload/deployment/hold.ts';
 import { demo, disabled, held, web, withSpec } from './support.ts';
@@ -43,6 +44,22 @@ describe('the sentence about a release that begins', () => {
     });
   }
 
+  it('says how long the checks watch the first step', () => {
+    const releasedWith = (step: CanaryStep): string =>
+      words.released(
+        {
+          ...demo(),
+          spec: { ...demo().spec, strategy: { canary: { steps: [{ replicas: 1, ...step }, { replicas: '100%' }] } } },
+        },
+        v2,
+        'Version',
+      );
+    const analysis = { seconds: 600 };
+    assert.match(releasedWith({ analysis }), /10 Pods; step 1 is watched for 600s$/);
+    assert.match(releasedWith({ analysis, pause: {} }), /; step 1 waits for approval; approve with/);
+    assert.match(releasedWith({ analysis, pause: { duration: 60 } }), /; step 1 waits 60s$/);
+  });
+
   it('of a restart, and of one in place of another', () => {
     assert.match(words.released(demo(), v2, 'Restart'), /^tranche: Rollout demo restarts the Pods in 3 steps/);
     assert.match(words.superseded(demo(), v2, 'Version'), /replaces its current release and releases this from step 1/);
@@ -59,7 +76,10 @@ describe('the sentence about a release that does not begin', () => {
   it('says why there are no steps', () => {
     const reason = (next: typeof v2, rollout = demo()) => words.bypassReason(rollout, next, 'Version') ?? '';
     assert.equal(reason(v2), '');
-    assert.match(reason(withSpec(v2, { strategy: { type: 'Recreate' } })), /write RollingUpdate$/);
+    assert.match(
+      reason(withSpec(v2, { strategy: { type: 'Recreate' } })),
+      /; set spec.strategy.type to RollingUpdate$/,
+    );
     assert.match(reason(withSpec(v2, { replicas: 0 })), /web has 0 replicas$/);
     assert.match(reason(v2, demo(undefined, [])), /it has no spec.strategy.canary.steps$/);
     assert.match(
@@ -70,9 +90,22 @@ describe('the sentence about a release that does not begin', () => {
   });
 });
 
+describe('the sentence about a release that routes requests', () => {
+  it('says what the first step sends to the new version', () => {
+    const one = demo();
+    const steps = [{ replicas: 1, traffic: '5%' }, { replicas: '100%' }];
+    const canary = { trafficRoutings: [{ service: 'web', gateway: { httpRouteName: 'web' } }], steps };
+    const routed = { ...one, spec: { ...one.spec, strategy: { canary } } };
+    assert.match(
+      words.released(routed, v2, 'Version'),
+      /in 2 steps: 1 → 10 of 10 Pods; step 1 sends 5% of the requests of Service web to 1 Pod; step 1 waits for approval/,
+    );
+  });
+});
+
 describe('the sentence about an edit beside the release', () => {
   const kept = (edits: Parameters<typeof words.kept>[2], more = { unpaused: false, marked: false }, next = v2) =>
-    words.kept(record, next, edits, { ...more, paused: record.user.paused === true }).join('\n');
+    words.kept(record, next, edits, { ends: false, ...more, paused: record.user.paused === true }).join('\n');
 
   it('names what is noted for later, and nothing that is in force', () => {
     assert.equal(kept(['minReadySeconds']), '');

@@ -63,6 +63,36 @@ describe('an edit of a Rollout under a policy', () => {
     assert.match(said(edit(demo({}), next, { approval: { required: 2 } })), /a shorter pause is one approval/);
   });
 
+  it('must keep the rules about checks, where it changes them', () => {
+    const spec: ReleasePolicySpec = { analysis: { required: ['Ratio'] } };
+    const checked = (name: string): Rollout => ({
+      ...demo(),
+      spec: {
+        ...demo().spec,
+        strategy: {
+          canary: {
+            ...demo().spec.strategy.canary,
+            analysis: [{ name, pods: { resource: 'cpu', timesStable: 2 } }],
+          },
+        },
+      },
+    });
+    assert.match(said(edit(checked('a'), checked('b'), spec)), /must have a check with ratio \(policy production\)/);
+    assert.equal(said(edit(checked('a'), annotated(checked('a'), { a: 'b' }), spec)), '');
+  });
+
+  it('that approves needs who may continue while a check is Worse', () => {
+    const analysis = [{ name: 'errors', verdict: 'Worse', since: '2026-01-05T10:00:00Z' }] as const;
+    const old = demo({ analysis });
+    const spec = { analysis: { override: { users: ['bob'] } } };
+    assert.match(
+      said(edit(old, goesOn(old), spec)),
+      /check errors is Worse, and policy production lets only bob continue/,
+    );
+    assert.equal(said(edit(old, goesOn(old), spec, { by: as('bob') })), '');
+    assert.equal(said(edit(old, annotated(old, { a: 'b' }), spec)), '');
+  });
+
   it('that changes the plan in flight warns of approvals that count no more', () => {
     const next = demo({}, [1, '60%', '100%']);
     const warn = (phase: PolicedEdit['phase']) =>

@@ -78,6 +78,11 @@ describe('a status that somebody writes', () => {
         /currentStepState: Invalid value: "Completed": only the operator writes this state/,
       ],
       [{ nextStepIndex: 9 }, /nextStepIndex: Invalid value: 9: must be the number of a step; write 1 to 3/],
+      [{ analysis: [] }, /^$/],
+      [
+        { analysis: [{ name: 'a', verdict: 'Fine', since: '2026-01-05T10:05:00Z' }] },
+        /analysis: Forbidden: only the op/,
+      ],
       [
         { approvals: [{ step: 1, user: 'carol', time: '2026-01-05T10:05:00Z' }] },
         /approvals: Forbidden: only the operator/,
@@ -88,6 +93,37 @@ describe('a status that somebody writes', () => {
       refusal(admit(waiting({ currentStepState: 'StepUpgrade' }), approved(waiting()))),
       /step 1 of 3 is in state StepUpgrade/,
     );
+  });
+
+  it('never changes what the checks say, together with an approval or without', () => {
+    const worse = { name: 'errors', verdict: 'Worse', since: '2026-01-05T10:00:00Z' } as const;
+    const old = waiting({ analysis: [worse] });
+    for (const analysis of [[], [{ ...worse, verdict: 'Fine' as const }], [{ ...worse, acceptedBy: ['bob'] }]]) {
+      for (const next of [write(old, { analysis }), write(approved(old), { analysis })]) {
+        assert.match(
+          refusal(admit(old, next)),
+          /canaryStatus\.analysis: Forbidden: only the operator writes this field/,
+        );
+        assert.match(approve(old, under({}), next).says, /canaryStatus\.analysis: Forbidden/);
+      }
+    }
+    // A client that does not know the field drops it, and gets it back.
+    const { analysis: _, ...dropped } = approved(old).status!.canaryStatus!;
+    const { after, says } = approve(old, under({}), { ...old, status: { ...old.status!, canaryStatus: dropped } });
+    assert.deepEqual([after.status?.canaryStatus?.analysis, says], [[worse], '']);
+  });
+
+  it('is no approval while a check is Worse, except by those whom a policy lists', () => {
+    const old = waiting({ analysis: [{ name: 'errors', verdict: 'Worse', since: '2026-01-05T10:00:00Z' }] });
+    const spec = { analysis: { override: { groups: ['sre'] } } };
+    assert.match(
+      approve(old, under(spec)).says,
+      /check errors is Worse, and policy production lets only a member of sre/,
+    );
+    const { after, says } = approve(old, under(spec, 'bob', 'sre'));
+    assert.deepEqual([stateOf(after), says], [['StepReady', 'bob'], '']);
+    assert.deepEqual(after.status?.canaryStatus?.approvals?.[0]?.groups, ['sre']);
+    assert.deepEqual(outcomes(admit(old, approved(old), under(spec))), ['denied analysis.override']);
   });
 
   it('is the operator’s to write', () => {
@@ -174,6 +210,15 @@ describe('an approval under policies', () => {
     assert.deepEqual(stateOf(approve(old, under(rules, 'eve', 'sre')).after), ['StepReady', 'eve']);
     assert.deepEqual(outcomes(admit(old, approved(old), under(rules, 'eve', 'sre'))), ['broken approval']);
     assert.match(approve(old, under(rules, 'dave', 'sre')).says, /does not list "dave" as an approver/);
+  });
+
+  it('counts while checks watch the step, if one is enough', () => {
+    const watched = waiting({ currentStepState: 'StepMetricsAnalysis' });
+    assert.deepEqual(stateOf(approve(watched, under({ approval: {} })).after), ['StepReady', 'bob']);
+    assert.match(
+      refusal(mend(watched, approved(watched), under({ approval: { required: 2 } }))),
+      /step 1 is being watched by its checks, and a policy requires more than one approval; approve it when the state is StepPaused/,
+    );
   });
 
   it('waits for the caches', () => {

@@ -1,5 +1,6 @@
 // What becomes of an edit, and of the deletion, of a Rollout.
 import assert from 'node:assert/strict';
+import { deploymentKind } from '../../../src/engine/workload/deployment/kind.ts';
 import * as keys from '../../../src/api/keys.ts';
 import type { ReleasePolicySpec } from '../../../src/api/policy.ts';
 import type { Deployment, Rollout } from '../../../src/api/types.ts';
@@ -37,6 +38,8 @@ const factsOf = (
   next: written(next),
   deployments: { old: web('v1'), next: web('v1') },
   other: undefined,
+  routers: [],
+  gatewayApi: undefined,
   unreached: undefined,
   texts: () => (next === undefined ? [] : [next as unknown as Json]),
   sha256: (text) => text,
@@ -167,11 +170,11 @@ describe('a Rollout under a policy', () => {
   it('protected, and at rest as far as caches know, is decided by the Deployment as it is now', () => {
     const protect = under({ protectInFlight: true });
     const edit = (answers: Facts['answers']) => admit(demo(), disabled(), { ...protect, answers });
-    assert.deepEqual(edit({}).needs, { deployment: 'web' });
-    assert.equal(edit({ deployment: { found: web('v1') } }).verdict, 'Passed');
-    assert.equal(edit({ deployment: { found: held() } }).verdict, 'Denied');
-    assert.equal(edit({ deployment: 'NobodyToAsk' }).verdict, 'Passed');
-    assert.match(edit({ deployment: 'NoAnswer' }).notReady ?? '', /whether a release is in progress/);
+    assert.deepEqual(edit({}).needs, { workload: { kind: deploymentKind, name: 'web' } });
+    assert.equal(edit({ workload: { found: web('v1') } }).verdict, 'Passed');
+    assert.equal(edit({ workload: { found: held() } }).verdict, 'Denied');
+    assert.equal(edit({ workload: 'NobodyToAsk' }).verdict, 'Passed');
+    assert.match(edit({ workload: 'NoAnswer' }).notReady ?? '', /whether a release is in progress/);
     assert.equal(admit(demo(), disabled(), { ...protect, ...inFlight() }).needs, undefined, 'the cache shows it');
     assert.equal(admit(undefined, demo(), protect).needs, undefined, 'a new one');
     assert.equal(admit(demo(), disabled(), under({})).needs, undefined, 'no policy protects');

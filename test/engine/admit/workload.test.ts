@@ -147,7 +147,7 @@ describe('an edit of a Deployment at rest', () => {
       old: v1,
       next: withSpec(v1, recreate),
       then: 'Passed',
-      says: /cannot release Deployment web in steps: the next change replaces all Pods/,
+      says: /cannot release Deployment web in steps: strategy Recreate replaces all Pods/,
     },
   ]);
 

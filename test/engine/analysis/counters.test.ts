@@ -1,8 +1,9 @@
 // Raw counters of Pods become the requests of each look.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { looksOf, type CountersFacts, type PodFacts, type Seen } from '../../../src/engine/analysis/counters.ts';
+import { knownAtStart, lookAt, type PodFacts, type Seen } from '../../../src/engine/analysis/counters.ts';
 import { rows } from '../build.ts';
+import { looksOf, type CountersFacts } from './looks.ts';
 
 /** Samples of one Pod at the looks 0, 1, 2, …; undefined: none. */
 type Row = readonly (number | undefined)[];
@@ -109,12 +110,12 @@ describe('a look is unknown', () => {
       [
         'without samples of the new version',
         { total: { 'new@-9': [], 'stable@-9': [0, 1, 2, 3] } },
-        'no samples of Pods of the new version',
+        'the source has no counters of the new Pods',
       ],
       [
         'without samples of the stable version, if it is compared with',
         { total: { 'new@-9': [0, 1, 2, 3], 'stable@-9': [] }, comparesStable: true },
-        'no samples of Pods of the stable version',
+        'the source has no counters of the stable Pods',
       ],
     ],
     (sketch: Sketch, expected: string) => assert.equal(brief(see(sketch))[0], expected),
@@ -128,6 +129,22 @@ describe('a look is unknown', () => {
 
   it('but not while all Pods of the new version are young', () =>
     assert.deepEqual(brief(see({ total: { 'new@15': [] }, warmUp: 30 })), ['0/0 0/0', '0/0 0/0', '0/0 0/0']));
+});
+
+describe('a Pod that keeps its name', () => {
+  const counting = { startedAt: 0, warmUpMs: 0, comparesStable: false };
+  const counters = (total: number, at: number) => ({
+    total: new Map([['web-0', new Map([[at, total]])]]),
+    bad: new Map(),
+  });
+  it('starts again when it gets another version, although its counter is higher', () => {
+    const pod = (arm: PodFacts['arm'], createdAt: number): PodFacts => ({ name: 'web-0', arm, createdAt });
+    const stable = [pod('stable', -50)];
+    const known = knownAtStart(counting, counters(100, 0), stable);
+    const first = lookAt(counting, known, counters(110, 10), stable, 10);
+    const second = lookAt(counting, first.known, counters(150, 20), [pod('fresh', 12)], 20);
+    assert.deepEqual(brief([first.seen, second.seen]), ['0/0 0/10', '0/150 0/0']);
+  });
 });
 
 describe('the looks', () => {

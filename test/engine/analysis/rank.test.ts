@@ -69,6 +69,7 @@ function counted(fresh: readonly number[], stable: readonly number[]): number {
 describe('the verdict', () => {
   const high: Omit<PodValues, 'at'> = { fresh: [20, 21, 22], stable: [1, 2, 3, 4, 5, 6, 7] };
   const same: Omit<PodValues, 'at'> = { fresh: [3, 4, 5], stable: [1, 2, 3, 4, 5, 6, 7] };
+  const three: Omit<PodValues, 'at'> = { fresh: [1, 2, 3], stable: [1, 2, 3, 4, 5, 6] };
   const few: Omit<PodValues, 'at'> = { fresh: [20, 21], stable: high.stable };
   const none: Omit<PodValues, 'at'> = { fresh: [], stable: high.stable };
   const broken: Omit<PodValues, 'at'> = { fresh: [NaN, 1, 2], stable: high.stable };
@@ -78,7 +79,16 @@ describe('the verdict', () => {
       ['Worse after three looks in a row', [high, high, high], 'Worse since 3'],
       ['not with another look between', [high, high, same, high, high], 'Open since 0'],
       ['Fine after three looks in a row', [same, same, same], 'Fine since 3'],
-      ['Open with fewer than three new Pods', [few, few, few, few], 'Open since 0'],
+      [
+        'Open with fewer than three new Pods',
+        [few, few, few, few],
+        'Open since 0 too few Pods to compare (2 new, 7 stable)',
+      ],
+      [
+        'Open as long as no difference between so many Pods could be shown',
+        [three, three, three],
+        'Open since 0 too few Pods to compare (3 new, 6 stable)',
+      ],
       ['Unknown without values of the new version', [none], 'Unknown since 1 no values of Pods of the new version'],
       [
         'Unknown without values of the stable version',

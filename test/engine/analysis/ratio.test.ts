@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Seen } from '../../../src/engine/analysis/counters.ts';
-import { judgeRatio, startRatio, worstEvidence, type RatioCheck } from '../../../src/engine/analysis/ratio.ts';
+import { evidenceOf, judgeRatio, startRatio, type RatioCheck } from '../../../src/engine/analysis/ratio.ts';
 import { rows } from '../build.ts';
 
 const NOTHING = new Map();
@@ -79,7 +79,7 @@ describe('the verdict', () => {
     const [one, ten] = [1, 10].map((checks) => judgeRatio(check, checks, startRatio(check, 0), seen));
     assert.equal(one!.verdict, 'Worse');
     assert.equal(ten!.verdict, 'Open');
-    assert.ok(worstEvidence(check, one!) > 100);
+    assert.ok(evidenceOf(check, 1, one!).evidence > 100);
   });
 
   it('comes with the numbers that it is based on', () => {

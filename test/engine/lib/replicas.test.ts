@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import {
   hasFallen,
   isWhole,
+  knownReplicas,
   percentOf,
   podsOf,
+  replicasOf,
   resolveLimits,
   shareOf,
   stepTarget,
   stepTargets,
 } from '../../../src/engine/lib/replicas.ts';
+import type { Workload } from '../../../src/api/types.ts';
 
 describe('the number of Pods in a step', () => {
   const cases: [string | number | undefined, number, number][] = [
@@ -124,5 +127,22 @@ describe('a number of Pods in a step', () => {
     assert.ok(!hasFallen({ replicas: 5 }, 4, 5, true));
     assert.ok(!hasFallen({ replicas: 5 }, 10, 10, true));
     assert.ok(!hasFallen({ replicas: 5 }, 4, undefined, true));
+  });
+});
+
+describe('the Pods of a DaemonSet', () => {
+  const set = (status?: object): Workload =>
+    ({ kind: 'DaemonSet', metadata: { name: 'agent' }, spec: {}, status }) as never;
+  it('are as many as its controller has counted nodes', () => {
+    const seen = set({ observedGeneration: 1, desiredNumberScheduled: 7 });
+    assert.deepEqual([replicasOf(seen), knownReplicas(seen)], [7, 7]);
+    assert.deepEqual(
+      [replicasOf(set({ observedGeneration: 1 })), knownReplicas(set({ observedGeneration: 1 }))],
+      [0, 0],
+    );
+  });
+  it('are not known before', () => {
+    assert.deepEqual([replicasOf(set()), knownReplicas(set())], [1, undefined]);
+    assert.equal(knownReplicas({ ...set(), kind: 'StatefulSet' }), 1);
   });
 });

@@ -18,6 +18,7 @@ describe('advice about a policy', () => {
   it('is none for one that holds, and none where nobody has to approve', () => {
     assert.deepEqual(advice(WHOLE), []);
     assert.deepEqual(advice({ requireRollout: true, windows: {} }), []);
+    assert.deepEqual(advice({ protectInFlight: true, analysis: { override: { groups: ['sre'] } } }), []);
   });
 
   const rules: readonly (readonly [string, ReleasePolicySpec, RegExp])[] = [
@@ -54,6 +55,16 @@ describe('advice about a policy', () => {
       'that names ServiceAccounts',
       { ...WHOLE, approval: { required: 2, groups: ['system:serviceaccounts:ci'] } },
       /as a ServiceAccount of system:serviceaccounts:ci/,
+    ],
+    [
+      'without protectInFlight, with an override',
+      { analysis: { override: {} } },
+      /spec\.analysis\.override: if a Rollout is deleted or disabled .* although a check is Worse; set spec\.protectInFlight: true/,
+    ],
+    [
+      'whose override is open to all',
+      { protectInFlight: true, analysis: { override: { groups: ['system:authenticated'] } } },
+      /spec\.analysis\.override\.groups: system:authenticated contains every user/,
     ],
     [
       'that names everybody',

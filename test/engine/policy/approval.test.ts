@@ -67,6 +67,11 @@ describe('who may approve', () => {
       /a shorter pause is one approval, and policy p requires 2/,
     );
     assert.deepEqual(judgeSingleHanded([policy('p', { approval: {} })], what), []);
+    const [less] = judgeSingleHanded([policy('p', { approval: { required: 2 } })], {
+      field: 'spec.strategy.canary.steps[0].analysis',
+      value: {},
+    });
+    assert.match(less?.reason ?? '', /^less analysis is one approval/);
   });
 });
 

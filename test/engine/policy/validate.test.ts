@@ -50,6 +50,16 @@ describe('a ReleasePolicy', () => {
       /spec.breakGlass.groups: Required value: add a group, or remove breakGlass/,
     ],
     [
+      'checks of Pods without their source',
+      { analysis: { required: ['Ratio', 'Pods', 'Condition'], sources: ['main'] } },
+      /spec.analysis.sources: Invalid value: \["main"\]: spec.analysis.required has Pods and Condition, which are read from the source kubernetes; add kubernetes/,
+    ],
+    [
+      'checks of requests without a source',
+      { analysis: { required: ['Ratio'], sources: ['kubernetes'] } },
+      /spec.analysis.sources: Invalid value: \["kubernetes"\]: .* Ratio, and the source kubernetes does not answer PromQL/,
+    ],
+    [
       'In without values',
       expression('In'),
       /matchExpressions\[0\].values: Required value: must be specified when operator is In/,
@@ -71,9 +81,13 @@ describe('a ReleasePolicy', () => {
     {},
     { approval: { required: 2, groups: ['g'] } },
     { approval: {} },
+    { analysis: { override: {}, minSeconds: 60 } },
+    { analysis: { required: ['Ratio', 'Pods'], sources: ['main', 'kubernetes'] } },
+    { analysis: { required: ['Ratio', 'Pods'] } },
+    { analysis: { required: ['Pods'], sources: ['kubernetes'] } },
     expression('In', 'x'),
     expression('Exists'),
-  ]) {
+  ] as readonly ReleasePolicySpec[]) {
     it(`may be ${JSON.stringify(spec)}`, () => assert.deepEqual(findings(spec).violations, []));
   }
 

@@ -49,7 +49,7 @@ describe('a namespace is reached', () => {
   it('or not, and the Rollout says so', () => {
     const found = unreachedBy({ watched: ['a'] })('shop')!;
     assert.match(
-      notReached('web', found),
+      notReached('Deployment', 'web', found),
       /^Deployment "web" is not released in steps: namespace "shop" is not in watchNamespaces/,
     );
   });

@@ -1,7 +1,7 @@
 // The id of a release: one that a release has used names no other one.
 import assert from 'node:assert/strict';
 import type { CanaryStatus } from '../../../src/api/types.ts';
-import { isUsedId, lastReleaseId } from '../../../src/engine/release/release-id.ts';
+import { isGenerated, isUsedId, lastReleaseId } from '../../../src/engine/release/release-id.ts';
 import { ago, healthy, rollout, rows } from '../build.ts';
 
 describe('the id of the last release', () => {
@@ -11,6 +11,11 @@ describe('the id of the last release', () => {
     assert.equal(of({ observedRolloutID: 'mine', releasedRolloutID: 'r1' }), 'r1');
     assert.equal(of({ observedRolloutID: undefined! }), '');
   });
+});
+
+it('an id of sixteen hexadecimal digits was generated', () => {
+  const table = { '0123456789abcdef': true, '0123456789abcdeF': false, '0123456789abcde': false, 'build-77': false };
+  for (const [id, generated] of Object.entries(table)) assert.equal(isGenerated(id), generated, id);
 });
 
 describe('an id is used', () => {

@@ -59,7 +59,10 @@ describe('the version to go back to', () => {
     template: template(name),
     replicas: 5,
     available,
+    created: '',
     maker: '',
+    keeper: { metadata: { name: '' } },
+    number: undefined,
     conditions: undefined,
   });
   type Row = readonly [

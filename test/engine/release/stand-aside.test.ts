@@ -96,6 +96,25 @@ describe('a Rollout that stands aside', () => {
     assert.match(made.status?.message ?? '', message);
   });
 
+  it('says that its kind cannot be read, and keeps its release', () => {
+    const absence = { message: 'cannot read CloneSets: forbidden', gone: false };
+    const sketch = { status: atStep(1, 'StepUpgrade') };
+    const made = standAside({ ...snapshot({ rollout: rollout(sketch) }), absence }, 'KindNotServed');
+    assert.equal(
+      brief(made),
+      '- | Progressing 1 StepUpgrade Progressing=InRolling Stalled=KindNotServed | Stalled | -',
+    );
+    assert.equal(made.status?.message, absence.message);
+  });
+
+  it('says that its kind is not there, forgets the release, and alarms nobody', () => {
+    const absence = { message: 'waiting for CustomResourceDefinition clonesets.apps.kruise.io', gone: true };
+    const sketch = { status: atStep(1, 'StepUpgrade') };
+    const made = standAside({ ...snapshot({ rollout: rollout(sketch) }), absence }, 'KindNotServed');
+    assert.equal(brief(made), '- | Initial Stalled=KindNotServed | - | -');
+    assert.equal(made.status?.message, absence.message);
+  });
+
   it('without its workload closes the history', () => {
     const { status } = standAside(
       snapshot({ rollout: rollout({ status: atStep(1, 'StepUpgrade') }) }),

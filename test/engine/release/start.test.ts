@@ -4,6 +4,7 @@ import { CHANGED_BY } from '../../../src/api/keys.ts';
 import type { CanaryStatus, Held, HistoryEntry, Rollout } from '../../../src/api/types.ts';
 import { changedBack, idle, noReplicas } from '../../../src/engine/messages.ts';
 import { openGate, type Gate } from '../../../src/engine/policy/gate.ts';
+import { deploymentKind } from '../../../src/engine/workload/deployment/kind.ts';
 import { adopt, start as begin, hasComeBack } from '../../../src/engine/release/start.ts';
 import { conditionOf } from '../../../src/engine/status.ts';
 import type { Decision } from '../../../src/engine/decision.ts';
@@ -77,7 +78,7 @@ describe('a release begins', () => {
       { status: healthy() },
       { replicas: 0, old: { v1: 0 } },
       `${kept} | Progressing 1 BeforeStepUpgrade ${GOES_ON} | ReleaseStarted | children`,
-      noReplicas,
+      noReplicas(deploymentKind),
     ],
     [
       'with everything where there are no steps',
@@ -269,11 +270,13 @@ describe('a release begins', () => {
     const [entry] =
       begun({ status: healthy() }, { record, deployment: { annotations: { [CHANGED_BY]: 'anna' } } }).status?.history ??
       [];
-    assert.deepEqual(entry, { rolloutID: 'r2', revision: '', author: 'anna', startTime: ago(0), trace });
+    const steps = [{ step: 1, time: ago(0) }];
+    assert.deepEqual(entry, { rolloutID: 'r2', revision: '', author: 'anna', startTime: ago(0), trace, steps });
     assert.deepEqual(begun({ status: healthy() }, { updated: 1 }).status?.history?.[0], {
       rolloutID: 'r2',
       revision: 'v2',
       startTime: ago(0),
+      steps,
     });
   });
 

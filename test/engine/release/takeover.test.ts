@@ -2,12 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Deployment, ReplicaSet, Rollout } from '../../../src/api/types.ts';
 import { intercept } from '../../../src/engine/admit/intercept.ts';
-import {
-  planTakeover,
-  type Ending,
-  type TakeoverFacts,
-  type TakeoverPlan,
-} from '../../../src/engine/release/takeover.ts';
+import type { Ending, TakeoverPlan } from '../../../src/engine/release/takeover-plan.ts';
+import { planTakeover, type TakeoverFacts } from '../../../src/engine/release/takeover.ts';
 import { digest, sha256 } from '../../../src/kube/digest.ts';
 import * as kruise from '../../support/openkruise.ts';
 
@@ -88,8 +84,8 @@ const blueGreen = withSpec(
 describe('a takeover', () => {
   it('is one write for exactly the Deployment that was looked at', () => {
     const planned = plan({});
-    assert.equal(planned.kind, 'PatchDeployment', JSON.stringify(planned));
-    assert.deepEqual(planned.kind === 'PatchDeployment' && planned.ops[0], {
+    assert.equal(planned.kind, 'PatchWorkload', JSON.stringify(planned));
+    assert.deepEqual(planned.kind === 'PatchWorkload' && planned.ops[0], {
       op: 'replace',
       path: '/metadata/resourceVersion',
       value: '7',
@@ -149,7 +145,7 @@ describe('a takeover', () => {
       metadata: { name: 'api', namespace: 'shop' },
       spec: { selector: { app: 'api', 'pod-template-hash': 'x' } },
     };
-    assert.equal(plan({ services: [other] }).kind, 'PatchDeployment');
+    assert.equal(plan({ services: [other] }).kind, 'PatchWorkload');
     for (const ending of [undefined, 'Finish', 'Rollback'] as const)
       assert.match(
         refused(plan({ services: [service] }, ending)),
@@ -177,7 +173,7 @@ describe('a takeover', () => {
   it('says when the limits of the user are not known any more', () => {
     const { 'rollouts.kruise.io/deployment-strategy': _, ...annotations } = deployment.metadata.annotations!;
     const planned = plan({ deployment: { ...deployment, metadata: { ...deployment.metadata, annotations } } });
-    assert.equal(planned.kind === 'PatchDeployment' && planned.guessed, true);
+    assert.match((planned.kind === 'PatchWorkload' && planned.guessed) || '', /both are set to Kubernetes' default/);
   });
 });
 
@@ -246,7 +242,7 @@ function inWords(planned: TakeoverPlan): string {
       return `refuse: ${planned.reason}`;
     case 'PatchReplicaSet':
       return `${planned.set.metadata.name} ${JSON.stringify(planned.spec)}: ${planned.says}`;
-    case 'PatchDeployment': {
+    case 'PatchWorkload': {
       const strategy = planned.ops.find(({ path }) => path === '/spec/strategy');
       if (!strategy) return planned.says;
       const { rollingUpdate } = ('value' in strategy ? strategy.value : {}) as {
@@ -351,7 +347,7 @@ describe('a takeover of a release that OpenKruise Rollouts left', () => {
       );
       const back = planTakeover(facts, 'Rollback');
       assert.match(inWords(back), /^un-paused with 2\/1: given back: it rolls back to the stable version \(old\)/);
-      const op = back.kind === 'PatchDeployment' ? back.ops.find(({ path }) => path === '/spec/template') : undefined;
+      const op = back.kind === 'PatchWorkload' ? back.ops.find(({ path }) => path === '/spec/template') : undefined;
       assert.deepEqual(op, { op: 'replace', path: '/spec/template', value: template('web:old') });
     }
   });
@@ -369,8 +365,8 @@ describe('a takeover of a release that OpenKruise Rollouts left', () => {
   it('leaves nothing to do when its write is done', () => {
     const left = leave({ sizes: { old: 5, new: 5 }, step: 2 });
     const planned = planTakeover(left, undefined);
-    assert.equal(planned.kind, 'PatchDeployment');
-    const kept = planned.kind === 'PatchDeployment' ? planned.ops : [];
+    assert.equal(planned.kind, 'PatchWorkload');
+    const kept = planned.kind === 'PatchWorkload' ? planned.ops : [];
     const annotations = Object.fromEntries(
       kept.flatMap((op) =>
         op.path.startsWith('/metadata/annotations/') && 'value' in op

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Condition, Held, HistoryEntry } from '../../../src/api/types.ts';
 import { changedBack } from '../../../src/engine/messages.ts';
 import { frozenBy, healthOf, judge, remind, resume, stayFrozen } from '../../../src/engine/steps/health.ts';
+import type { Checks } from '../../../src/engine/steps/analysis.ts';
 import type { Health } from '../../../src/engine/steps/pod-health.ts';
 import type { Run } from '../../../src/engine/steps/run.ts';
 import {
@@ -25,6 +26,8 @@ import {
 import { conditionOf } from '../../../src/engine/status.ts';
 import type { StepState } from '../../../src/api/types.ts';
 import { HELD } from '../../../src/api/keys.ts';
+
+const NO_CHECKS: Checks = { all: [], failed: undefined, blind: undefined, blindForLong: undefined };
 
 interface Sketch {
   readonly status?: StatusSketch;
@@ -175,7 +178,7 @@ describe('a step', () => {
   /** What is written, the condition, the events, and when it is looked at again; undefined = the step goes on. */
   const verdict = (sketch: Sketch, health: Health): string | undefined => {
     const judged = run(sketch);
-    const answer = judge(judged, health);
+    const answer = judge(judged, health, NO_CHECKS);
     const { status, reason } = conditionOf(judged.draft.conditions, 'Stalled') ?? {};
     const again = answer?.againAtMs === undefined ? 'event' : `${(answer.againAtMs - NOW) / 1000} s`;
     const told = judged.events.map((event) => event.reason).join(', ');
@@ -221,7 +224,7 @@ describe('a step', () => {
       'has no other moment to be looked at',
       { stage: moving },
       { ...bad, changesAt: undefined },
-      'freeze; True PodsFailing; Stalled; Infinity s',
+      'freeze; True PodsFailing; Stalled; event',
     ],
     [
       'that lacks its ReplicaSet is reminded, and not held: held, it would never be made',
@@ -302,7 +305,7 @@ describe('a step', () => {
 
   const message = (sketch: Sketch, health: Health, copy?: null): string => {
     const judged = run(sketch);
-    judge(copy === undefined ? judged : { ...judged, snapshot: { ...judged.snapshot, copy } }, health);
+    judge(copy === undefined ? judged : { ...judged, snapshot: { ...judged.snapshot, copy } }, health, NO_CHECKS);
     return judged.draft.message;
   };
   const why = 'step 1/3 stalled: v2-1 (CrashLoopBackOff); no further Pod is replaced until they are available';
@@ -325,7 +328,7 @@ describe('a step', () => {
   });
   it('keeps since when it has been stalled', () => {
     const judged = run({ stage: moving, status: stalled('PodsFailing', 77) });
-    judge(judged, bad);
+    judge(judged, bad, NO_CHECKS);
     assert.equal((conditionOf(judged.draft.conditions, 'Stalled') as Condition).lastTransitionTime, ago(77));
   });
 });

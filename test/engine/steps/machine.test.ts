@@ -164,6 +164,8 @@ describe('BeforeStepUpgrade', () => {
 });
 
 describe('StepUpgrade', () => {
+  const moving: Stage = { ...two, state: 'moving', budget: [0, 2] };
+  const HELD_FIRST = `hold | Progressing 1 StepUpgrade ${GOES_ON} | - | children`;
   const unlabelled = pods('v2', 2, { labels: { [ROLLOUT_ID]: 'r1' } });
   const table: readonly Row[] = [
     [
@@ -219,6 +221,39 @@ describe('StepUpgrade', () => {
       { stage: two, rollout: { steps: steps({ duration: 0 }) } },
       `- | Progressing 2 StepUpgrade ${GOES_ON} | StepCompleted, StepStarted | children`,
       'step 2/3: 2 of 5 Pods updated, waiting for the Deployment controller',
+    ],
+    [
+      'it goes on so without a hold in between',
+      { stage: moving, rollout: { steps: steps({ duration: 0 }) } },
+      `- | Progressing 2 StepUpgrade ${GOES_ON} | StepCompleted, StepStarted | children`,
+    ],
+    ['but is held where it waits for some seconds', { stage: moving, rollout: timed }, HELD_FIRST],
+    [
+      'where it waits for checks',
+      {
+        stage: moving,
+        rollout: { steps: [{ replicas: '20%', analysis: { seconds: 60 } }, ...steps({ duration: 0 }).slice(1)] },
+      },
+      HELD_FIRST,
+    ],
+    [
+      'where a policy is closed',
+      { stage: moving, rollout: { steps: steps({ duration: 0 }) }, facts: { gate: closed } },
+      HELD_FIRST,
+    ],
+    [
+      'where the steps have changed',
+      {
+        stage: moving,
+        rollout: { steps: steps({ duration: 0 }) },
+        status: { canary: { planChanged: true } },
+      },
+      HELD_FIRST,
+    ],
+    [
+      'where a policy asks for approvals, which count from then on',
+      { stage: moving, status: granted, facts: { gate: people }, approvedBy: ['anna', 'ben'] },
+      HELD_FIRST,
     ],
     [
       'the last step is done: the release finishes',

@@ -27,12 +27,14 @@ interface Sketch {
   readonly annotations?: Record<string, string>;
   readonly index?: number;
   readonly labelsAgainAt?: number;
+  readonly labelsPods?: boolean;
 }
-const run = ({ status, annotations, index = 1, labelsAgainAt, ...sketch }: Sketch = {}): Run =>
+const run = ({ status, annotations, index = 1, labelsAgainAt, labelsPods, ...sketch }: Sketch = {}): Run =>
   runOf({
     rollout: rollout({ status: atStep(index, 'StepPaused', status), ...(annotations && { annotations }) }),
     ...stage({ updated: 2, ...sketch.stage }),
     ...(labelsAgainAt === undefined ? {} : { labelsAgainAt }),
+    ...(labelsPods === undefined ? {} : { labelsPods }),
   });
 const told = ({ events }: Run): string[] => events.map(({ reason, message }) => `${reason} ${message}`);
 
@@ -166,6 +168,7 @@ describe('the labels of Pods', () => {
   const labels = (sketch: Sketch): unknown[] =>
     labelPods(run(sketch)).map((effect) => effect.kind === 'Patch' && effect.patch);
   const of = (...of: Pod[]): Stage => ({ updated: of.length, pods: of });
+  const GENERATED = '0123456789abcdef';
   const old = { [ROLLOUT_ID]: 'r1', [ROLLOUT_BATCH_ID]: '7' };
   const patch = (batch: string) => [
     { metadata: { uid: 'uid-a', labels: { [ROLLOUT_ID]: 'r2', [ROLLOUT_BATCH_ID]: batch } } },
@@ -188,6 +191,16 @@ describe('the labels of Pods', () => {
       'are none in a release without an id',
       { stage: of(pod('a', { labels: old })), status: { canary: { observedRolloutID: '' } } },
       [],
+    ],
+    [
+      'are none in a release that nobody named',
+      { stage: of(pod('a', { labels: old })), status: { canary: { observedRolloutID: GENERATED } } },
+      [],
+    ],
+    [
+      'are written then, too, if the installation asks for them',
+      { stage: of(pod('a')), status: { canary: { observedRolloutID: GENERATED } }, labelsPods: true },
+      [{ metadata: { uid: 'uid-a', labels: { [ROLLOUT_ID]: GENERATED, [ROLLOUT_BATCH_ID]: '1' } } }],
     ],
   ];
   rows(table, (sketch, patches) => assert.deepEqual(labels(sketch), patches));

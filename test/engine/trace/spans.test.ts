@@ -70,10 +70,10 @@ describe('the spans that end', () => {
       ['step 1/3: wait to begin 60..5'],
     ],
     [
-      'the wait of OpenKruise’s states',
+      'the time in which checks watch a step',
       at(1, 'StepMetricsAnalysis', since(60)),
       at(2, 'StepUpgrade', since(5)),
-      ['step 1/3: wait 60..5'],
+      ['step 1/3: watched by the checks 60..5'],
     ],
     [
       'the end of the steps, when the release is over',

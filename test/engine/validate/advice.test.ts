@@ -90,7 +90,7 @@ describe('the author of a Rollout is told', () => {
   it('that weights count Pods', () => {
     const weighted: CanaryStep[] = [{ replicas: '20%', traffic: '20%' }, { replicas: '100%' }];
     assert.deepEqual(advice(canary({ steps: weighted })), [
-      'tranche: the weights of the steps are percentages of Pods, because traffic routing is not supported yet',
+      'tranche: the weights of the steps are percentages of Pods, because there are no trafficRoutings',
     ]);
   });
 });

@@ -52,13 +52,9 @@ describe('a Rollout is refused', () => {
       canary({ patchPodTemplateMetadata: { labels: { a: 'b' } } }),
       `spec.strategy.canary.patchPodTemplateMetadata: Forbidden: extra canary Deployments are ${NOT_YET}; remove it`,
     ],
-    'traffic routings': [
-      canary({ trafficRoutings: [{ service: 's' }] }),
-      `spec.strategy.canary.trafficRoutings: Forbidden: traffic routing is ${NOT_YET}; remove it: steps count Pods`,
-    ],
     'a TrafficRouting': [
       canary({ trafficRoutingRef: 'tr' }),
-      `spec.strategy.canary.trafficRoutingRef: Forbidden: traffic routing is ${NOT_YET}; remove it`,
+      `spec.strategy.canary.trafficRoutingRef: Forbidden: TrafficRoutings are ${NOT_YET}; write trafficRoutings in the Rollout instead`,
     ],
     'a weight that is no percent': [
       step({ traffic: '5' }),
@@ -67,18 +63,6 @@ describe('a Rollout is refused', () => {
     'a step that is only a weight': [
       canary({ steps: [{ traffic: '20%' }] }),
       `${S}[0].replicas: Required value: write replicas: "20%" instead of the weight`,
-    ],
-    'weights of traffic routings, once': [
-      canary({ trafficRoutings: [{ service: 's' }], steps: [{ replicas: '20%', traffic: '5%' }] }),
-      `spec.strategy.canary.trafficRoutings: Forbidden: traffic routing is ${NOT_YET}; remove it: steps count Pods`,
-    ],
-    'matches of a step': [
-      step({ matches: [{}] }),
-      `${S}[0].matches: Forbidden: traffic routing is ${NOT_YET}; remove it`,
-    ],
-    'header changes of a step': [
-      step({ requestHeaderModifier: { remove: ['a'] } }),
-      `${S}[0].requestHeaderModifier: Forbidden: traffic routing is ${NOT_YET}; remove it`,
     ],
     'a pause below nothing': [
       step({ pause: { duration: -1 } }),
@@ -109,12 +93,12 @@ describe('a Rollout is refused', () => {
       'spec.strategy.canary.failureThreshold: Invalid value: "120%": must be a number of Pods or a percentage; write 0 or more, or "0%" to "100%"',
     ],
     'a kind that comes later': [
-      rollout({ canary: { steps: [{ replicas: 1 }] } }, { ref: { kind: 'StatefulSet' } }),
-      `spec.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"StatefulSet"}: this kind is ${NOT_YET}; write a Deployment of apps/v1`,
+      rollout({ canary: { steps: [{ replicas: 1 }] } }, { ref: { kind: 'ReplicaSet' } }),
+      `spec.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"ReplicaSet"}: this kind is ${NOT_YET}; write a Deployment, StatefulSet or DaemonSet of apps/v1, or a CloneSet, StatefulSet or DaemonSet of apps.kruise.io`,
     ],
     'a kind that is no workload': [
       rollout({ canary: { steps: [{ replicas: 1 }] } }, { ref: { apiVersion: 'v1', kind: 'Service' } }),
-      'spec.workloadRef: Unsupported value: {"apiVersion":"v1","kind":"Service"}: this kind cannot be released; write a Deployment of apps/v1',
+      'spec.workloadRef: Unsupported value: {"apiVersion":"v1","kind":"Service"}: this kind cannot be released; write a Deployment, StatefulSet or DaemonSet of apps/v1, or a CloneSet, StatefulSet or DaemonSet of apps.kruise.io',
     ],
     'a choice that is none': [
       rollout({ canary: { steps: [{ replicas: 1 }] } }, { annotations: { [keys.ON_RESTART]: 'fast' } }),
@@ -144,6 +128,7 @@ describe('a Rollout is refused', () => {
       all.map((text) => text.split(':')[0]),
       [
         'spec.workloadRef',
+        'spec.strategy.canary.trafficRoutings[0].gateway',
         'spec.strategy.canary.trafficRoutings',
         `${S}[0].replicas`,
         `${S}[2].pause.duration`,
@@ -164,7 +149,7 @@ describe('a Rollout is refused', () => {
 
   it('when its Deployment is Recreate', () => {
     assert.deepEqual(judge(steps(1), { deployment: sized(3, 'Recreate') }), [
-      'spec.workloadRef.name: Invalid value: "web": the Deployment has strategy Recreate, which cannot run two versions side by side; set spec.strategy.type of the Deployment to RollingUpdate first',
+      'spec.workloadRef.name: Invalid value: "web": the Deployment has strategy Recreate, which cannot run two versions side by side; in the Deployment, set spec.strategy.type to RollingUpdate first',
     ]);
   });
 
@@ -192,15 +177,8 @@ describe('a Rollout is refused', () => {
     it('for its workload and its weights', () => {
       const odd = rollout({ canary: { steps: [{ replicas: 1, traffic: '120%' }] } }, { ref: { kind: 'X' } });
       assert.deepEqual(inAlpha(odd), [
-        'spec.objectRef.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"X"}: this kind cannot be released; write a Deployment of apps/v1',
+        'spec.objectRef.workloadRef: Unsupported value: {"apiVersion":"apps/v1","kind":"X"}: this kind cannot be released; write a Deployment, StatefulSet or DaemonSet of apps/v1, or a CloneSet, StatefulSet or DaemonSet of apps.kruise.io',
         `${S}[0].weight: Invalid value: 120: must be a percentage; remove it, or write 1 to 100`,
-      ]);
-    });
-
-    it('for traffic routings only, where the weights are the steps', () => {
-      const weights = [{ replicas: '20%', traffic: '20%' }];
-      assert.deepEqual(inAlpha(canary({ trafficRoutings: [{ service: 's' }], steps: weights })), [
-        `spec.strategy.canary.trafficRoutings: Forbidden: traffic routing is ${NOT_YET}; remove it: steps count Pods`,
       ]);
     });
   });

@@ -68,7 +68,7 @@ describe('the status of a Rollout, written by somebody else than the operator', 
     const upgrading: Rollout = { ...waiting, status: inCanary({ currentStepState: 'StepUpgrade' }) as RolloutStatus };
     const approve = { ...upgrading, status: inCanary({ currentStepState: 'StepReady' }) as RolloutStatus };
     assert.deepEqual(validateStatusWrite(upgrading, approve).map(sentence), [
-      'status.canaryStatus.currentStepState: Invalid value: "StepReady": step 1 of 3 is in state StepUpgrade; write StepReady when the state is StepPaused',
+      'status.canaryStatus.currentStepState: Invalid value: "StepReady": step 1 of 3 is in state StepUpgrade; write StepReady when the state is StepPaused or StepMetricsAnalysis',
     ]);
     const idle = steps(1);
     const early = { ...idle, status: { canaryStatus: { currentStepState: 'StepReady' } } as unknown as RolloutStatus };
@@ -77,7 +77,7 @@ describe('the status of a Rollout, written by somebody else than the operator', 
       /Invalid value: "StepReady": no release is in progress/,
     );
     assert.deepEqual(write(inCanary({ currentStepState: 'Completed' })), [
-      'status.canaryStatus.currentStepState: Invalid value: "Completed": only the operator writes this state; write StepReady when the state is StepPaused',
+      'status.canaryStatus.currentStepState: Invalid value: "Completed": only the operator writes this state; write StepReady when the state is StepPaused or StepMetricsAnalysis',
     ]);
     for (const jump of [0, 4, -1, 1.5]) {
       assert.deepEqual(write(inCanary({ nextStepIndex: jump })), [
@@ -92,6 +92,37 @@ describe('the status of a Rollout, written by somebody else than the operator', 
     const sent = { ...known, canaryStatus: { ...canaryKnown, currentStepState: 'StepReady' } };
     assert.deepEqual(restoreDropped(status, sent), inCanary({ currentStepState: 'StepReady' }));
     assert.deepEqual(restoreDropped(undefined, sent), sent);
+  });
+
+  it('keeps what the checks say, whatever it writes', () => {
+    const analysis = [
+      { name: 'errors', verdict: 'Worse', since: '2026-11-23T12:00:00Z', total: 100, bad: 9 },
+      { name: 'queue', verdict: 'Open', since: '2026-11-23T12:00:00Z' },
+    ] as const;
+    const judged = inCanary({ analysis }) as RolloutStatus;
+    const after = (next: unknown): string[] =>
+      validateStatusWrite({ ...waiting, status: judged }, { ...waiting, status: next as RolloutStatus }).map(sentence);
+    assert.deepEqual(restoreDropped(judged, inCanary({ currentStepState: 'StepReady' })), {
+      ...judged,
+      canaryStatus: { ...judged.canaryStatus, currentStepState: 'StepReady' },
+    });
+    const refusal =
+      'status.canaryStatus.analysis: Forbidden: only the operator writes this field; ' +
+      'keep it; to approve a step, set only status.canaryStatus.currentStepState to StepReady';
+    const [errors, queue] = analysis;
+    for (const changed of [
+      [queue],
+      [queue, errors],
+      [{ ...errors, verdict: 'Fine' }, queue],
+      [{ ...errors, acceptedBy: ['alice'] }, queue],
+      [errors, queue, { ...queue, name: 'x' }],
+    ]) {
+      // A list is not merged: what is missing in it is a change.
+      const mended = restoreDropped(judged, inCanary({ analysis: changed, currentStepState: 'StepReady' }));
+      assert.deepEqual(after(mended), [refusal]);
+    }
+    assert.deepEqual(after(inCanary({ analysis: [] })), [refusal]);
+    assert.deepEqual(write(inCanary({ analysis })), [refusal], 'there was none');
   });
 
   it('does not get zero values in fields that it has not', () => {

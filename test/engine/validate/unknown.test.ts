@@ -13,7 +13,10 @@ describe('unknown fields of a Rollout', () => {
       { strategy: { canary: { steps: [{ replica: 1 }] } } },
       'unknown field "spec.strategy.canary.steps[0].replica": did you mean "replicas"?',
     ],
-    [{ strategy: { canary: { analysis: {} } } }, 'unknown field "spec.strategy.canary.analysis"'],
+    [
+      { strategy: { canary: { analyse: {} } } },
+      'unknown field "spec.strategy.canary.analyse": did you mean "analysis"?',
+    ],
   ] as const) {
     it(text, () => assert.deepEqual(unknown(spec), [text]));
   }

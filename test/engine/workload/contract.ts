@@ -1,7 +1,7 @@
 // The laws of the seam for workload kinds: whatever implements WorkloadKind is held to each of them.
 import assert from 'node:assert/strict';
 import { asDigest } from '../../support/digests.ts';
-import { CHANGED_BY, HELD, ROLLOUT_ID } from '../../../src/api/keys.ts';
+import { CHANGED_BY, GLASS_BROKEN, HELD, ROLLOUT_ID } from '../../../src/api/keys.ts';
 import { PODS, type Resource } from '../../../src/api/resources.ts';
 import type { HoldRecord, KubeObject, Workload } from '../../../src/api/types.ts';
 import type { Effect } from '../../../src/engine/decision.ts';
@@ -51,12 +51,14 @@ export interface Bench<W extends Workload, H extends HoldRecord, P extends Progr
   granted(workload: W): number;
   /** Kinds of the children that may be patched, beside Pods. */
   readonly children: readonly Resource[];
+  /** It is moved by evictions of its Pods, one in each move, and not by writes of the workload. */
+  readonly evicts?: true;
 }
 
 const REPLICAS = 10;
 const RUBBISH = ['', '{', 'null', '[]', '7', '"x"', '{"v":2}', '{"v":1}', '{"v":1,"rollout":"r","stable":"s"}'];
 const MORE_RUBBISH = ['{"v":1,"rollout":7,"stable":"s","user":{}}', '{"v":1,"rollout":"r","stable":"../s","user":{}}'];
-const facts = { now: NOW, rollout: rollout({ status: healthy('v1') }), digest };
+const known = { now: NOW, rollout: rollout({ status: healthy('v1') }), digest };
 const HOLD = { rollout: 'web-rollout', stable: asDigest('v1'), bypassed: 'no webhook saw it' };
 
 export function contract<W extends Workload, H extends HoldRecord, P extends Progress>(
@@ -64,6 +66,7 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
   bench: Bench<W, H, P>,
 ): void {
   const { kind, users } = bench;
+  const facts = { ...known, ...(bench.evicts && { evicts: true }) };
   const [usual] = users;
   assert.ok(usual, 'a bench has users');
 
@@ -122,6 +125,11 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
   const after = (progress: P, move: Move | undefined): W | undefined => {
     const [effect] = effectsOf(move);
     if (effect === undefined) return undefined;
+    if (effect.kind === 'Evict' && bench.evicts) {
+      assert.ok(progress.updated + progress.old > 0 && !progress.pods.includes(effect.pod), 'a Pod of the new version');
+      assert.ok(effect.pod.metadata.uid && effect.pod.metadata.resourceVersion, 'which Pod, and in which state');
+      return undefined;
+    }
     assert.ok(effect.kind === 'Patch');
     if (effect.before.metadata.uid === progress.workload.metadata.uid) {
       assert.equal(effect.resource, kind.resource);
@@ -155,6 +163,7 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
     tolerated: 0,
     keeps: false,
     last: target >= REPLICAS,
+    goesOn: false,
     young: true,
   });
   const begun: Sizes = { updated: 0, available: 0, old: REPLICAS };
@@ -176,7 +185,10 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
           const resting = hold(workload);
           const moving = moved(resting, begun, (progress, held) => kind.advance(progress, held, goalOf(5))).workload;
           for (const holding of [resting, moving]) {
-            const given = moved(holding, begun, (progress, held) => kind.giveBack(progress, held)).workload;
+            const back = (workload: W, sizes: Sizes): W =>
+              moved(workload, sizes, (progress, held) => kind.giveBack(progress, held)).workload;
+            // Its controller may have to finish first.
+            const given = back(back(holding, begun), { updated: REPLICAS, available: REPLICAS, old: 0 });
             assert.deepEqual(given.spec, workload.spec);
             assertFree(given);
             const up = allApplied(holding, kind.giveUp(holding, holdOn(holding), {}));
@@ -229,6 +241,20 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
         [],
       );
     };
+
+    it('is given back without the mark of broken glass, which is good for one release', () => {
+      const { workload } = moved(hold(changed()), begun, (progress, held) => kind.advance(progress, held, goalOf(5)));
+      const { annotations } = workload.metadata;
+      const broken = {
+        ...workload,
+        metadata: { ...workload.metadata, annotations: { ...annotations, [GLASS_BROKEN]: '{}' } },
+      };
+      const back = (of: W, sizes: Sizes): W =>
+        moved(of, sizes, (progress, held) => kind.giveBack(progress, held)).workload;
+      const given = back(back(broken, begun), { updated: REPLICAS, available: REPLICAS, old: 0 });
+      const up = allApplied(broken, kind.giveUp(broken, holdOn(broken), {}));
+      for (const free of [given, up]) assert.equal(free.metadata.annotations?.[GLASS_BROKEN], undefined);
+    });
 
     it('may be released: nothing is in the way of it', () => {
       assert.equal(kind.obstacle(changed()), undefined);
@@ -286,7 +312,12 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
               moved(
                 hold(changed(user)),
                 sizes,
-                (progress, held) => kind.advance(progress, held, goalOf(target)),
+                (progress, held) => {
+                  const move = kind.advance(progress, held, goalOf(target));
+                  const evicts = effectsOf(move).some((effect) => effect.kind === 'Evict');
+                  assert.ok(!evicts || updated < most, `${user.what}: ${JSON.stringify(sizes)} to ${target}: evicts`);
+                  return move;
+                },
                 (workload) => {
                   const what = `${user.what}: ${JSON.stringify(sizes)} to ${target}`;
                   assert.ok(bench.granted(workload) <= most, `${what}: ${bench.granted(workload)} granted`);
@@ -296,7 +327,13 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
     });
 
     it('is granted something where a step asks for more', () => {
-      const { workload } = moved(hold(changed()), begun, (progress, held) => kind.advance(progress, held, goalOf(5)));
+      const to = (progress: P, held: H): Move => kind.advance(progress, held, goalOf(5));
+      const { workload, move } = moved(hold(changed()), begun, to);
+      if (bench.evicts)
+        return assert.deepEqual(
+          effectsOf(move).map(({ why }) => why),
+          ['evict'],
+        );
       assert.ok(bench.granted(workload) > 0);
       assert.equal(progressOf(workload, begun).moving, true);
     });
@@ -387,6 +424,46 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
         all,
         'found where they were put',
       );
+    });
+
+    it('knows a hold of OpenKruise by the same field, and what to restore after it', () => {
+      const { openKruise } = kind;
+      if (openKruise === undefined) return;
+      const workload = changed();
+      assert.deepEqual([openKruise.holds(workload), openKruise.holds(hold(workload))], [false, true]);
+      const user = openKruise.user(hold(workload), undefined);
+      assert.deepEqual(Object.keys(user).toSorted(), Object.keys(kind.borrowed(workload)).toSorted());
+      const given = applyOps(hold(workload), kind.edits.patch(hold(workload), user));
+      assert.equal(openKruise.holds(given), false);
+      if (openKruise.known !== true) assert.equal(openKruise.user(workload, 2)['partition'], 2);
+    });
+
+    it('has words for each borrowed field, and for how its user pauses and resumes it', () => {
+      const { words } = kind;
+      const workload = changed();
+      const borrowed = Object.keys(kind.borrowed(workload)).toSorted();
+      assert.deepEqual(Object.keys(words.fields).toSorted(), borrowed);
+      for (const [field, path] of Object.entries(words.fields)) assert.match(path, /^spec\./, field);
+      assert.ok(borrowed.includes(words.pausedBy));
+      for (const field of words.recorded) assert.ok(borrowed.includes(field), field);
+      assert.ok(words.pause.startsWith(words.fields[words.pausedBy]!), 'it names the field');
+      assert.match(words.strategyType, /^spec\..*\.type$/);
+      const { name, namespace } = workload.metadata;
+      const command = words.resume(workload);
+      for (const part of ['kubectl ', name, `-n ${namespace}`]) assert.ok(command.includes(part), command);
+      const { kind: noun } = kind.resource;
+      for (const text of [words.resumed, kind.whyNoVersion(workload).what]) assert.match(text, /\S/);
+      assert.ok(words.resumed.includes(noun));
+    });
+
+    it('knows the Pods of its versions, and no others', () => {
+      const { workload, children } = bench.settled(hold(changed()), { updated: 4, available: 4, old: 6 });
+      const { newVersion, stableVersion } = kind.progress(facts, workload, children);
+      const podsOf = (version: typeof newVersion): number => kind.podsOf(workload, version!, children.pods).length;
+      assert.deepEqual([podsOf(newVersion), podsOf(stableVersion)], [4, 6]);
+      const other = { ...workload, metadata: { ...workload.metadata, uid: 'uid-of-another' } };
+      const foreign = kind.progress(facts, other, children);
+      assert.deepEqual([foreign.updated, foreign.old, foreign.pods.length], [0, 0, 0]);
     });
 
     it('says what a step costs at most: nothing where it brings nothing, never less than nothing', () => {

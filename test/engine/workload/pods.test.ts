@@ -1,7 +1,7 @@
 // Owners and states of Pods.
 import assert from 'node:assert/strict';
 import type { ObjectMeta, OwnerReference, Pod } from '../../../src/api/types.ts';
-import { isAlive, isFailed, isOwnedBy, readySince } from '../../../src/engine/workload/pods.ts';
+import { isAlive, isCopyOf, isFailed, isOwnedBy, readySince } from '../../../src/engine/workload/pods.ts';
 import { ago, deployment, NOW, pod, replicaSet, rows } from '../build.ts';
 
 const owner = deployment();
@@ -28,6 +28,18 @@ describe('an object is of a workload', () => {
     ['not from another namespace', replicaSet('v1', { metadata: { namespace: 'other' } }), false],
   ];
   rows(table, (object, owned) => assert.equal(isOwnedBy(object, owner), owned));
+
+  it('of OpenKruise, by its own group only', () => {
+    const clones = { ...owner, apiVersion: 'apps.kruise.io/v1alpha1', kind: 'CloneSet' };
+    const by = (apiVersion: string) => set({ ...ref, apiVersion, kind: 'CloneSet' });
+    assert.equal(isOwnedBy(by('apps.kruise.io/v1beta1'), clones), true);
+    assert.equal(isOwnedBy(by('apps/v1'), clones), false);
+  });
+
+  it('also without controlling it, for a copy of its template', () => {
+    assert.equal(isCopyOf(set({ ...ref, controller: false }), owner), true);
+    assert.equal(isCopyOf(set({ ...ref, uid: 'other', controller: false }), owner), false);
+  });
 
   it('not when the workload has no uid', () => {
     const nameless = deployment({ metadata: { uid: undefined! } });

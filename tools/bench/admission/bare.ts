@@ -1,4 +1,5 @@
-// A bare express server for comparison: it answers `allowed: true` to all reviews, over TLS. Argument: a file with key and certificate.
+// A bare express server for comparison: it answers `allowed: true` to all reviews, over TLS, with as many bytes as a header of the request says.
+// Argument: a file with key and certificate.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +12,10 @@ app.disable('x-powered-by');
 app.disable('etag');
 app.post('/mutate', express.json({ limit: '7mb' }), (request, response) => {
   const { uid } = (request.body as { request: { uid: string } }).request;
-  response.json({ kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response: { uid, allowed: true } });
+  const answer = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response: { uid, allowed: true } };
+  // `,"padding":""` and the answer without it take the rest.
+  const bytes = Number(request.headers['x-answer-bytes']) - JSON.stringify(answer).length - 13;
+  response.json(bytes > 0 ? { ...answer, padding: 'x'.repeat(bytes) } : answer);
 });
 const server = createServer({ key, cert, minVersion: 'TLSv1.2', keepAliveTimeout: 120_000 }, app);
 server.listen(0, '127.0.0.1', () => {

@@ -109,7 +109,7 @@ const QUICK: Extent = {
   warmSeconds: 1,
   seconds: 1,
   floodSeconds: 3,
-  rounds: 1,
+  rounds: 3,
   rateRounds: 1,
   rates: [100, 500],
   sizes: [9_000, 30_000],

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import * as keys from '../../../src/api/keys.ts';
 import type { Deployment } from '../../../src/api/types.ts';
-import { mutateDeployment } from '../../../src/admission/webhooks/workload.ts';
-import { readReview } from '../../../src/admission/review.ts';
+import { mutateWorkload } from '../../../src/admission/webhooks/workload.ts';
+import { readReview, writeReview, type Answer } from '../../../src/admission/review.ts';
 import { aRollout, atOnce, someDeps, type Json } from '../../../test/admission/support.ts';
 import { applyOps } from '../../../test/support/json-patch.ts';
 
@@ -19,8 +19,9 @@ const DEPLOYMENTS = 16;
 export interface Body {
   /** The JSON of the review. */
   readonly text: string;
-  /** Text that the answer must contain. */
+  /** Text that the answer must contain, and its size. */
   readonly answer: string;
+  readonly answerBytes: number;
   /** The Deployment as it must be in the cluster. All of them have the same template. */
   readonly deployment: Deployment;
 }
@@ -100,9 +101,10 @@ function bodyOf(kind: Kind, name: string, bytes: number): Body {
   if (body) return body;
   const file = kind === 'pass' ? '10-kubectl-label' : '02-kubectl-patch-strategic-env';
   const review = named(grown(edited(recorded(file), enrolled), bytes), name);
-  const text = JSON.stringify(kind === 'refuse' ? refused(review) : review);
+  const sent = kind === 'refuse' ? refused(review) : review;
+  const text = JSON.stringify(sent);
   const answer = kind === 'hold' ? '"patch"' : `"allowed":${kind === 'pass'}`;
-  made.set(name, (body = { text, answer, deployment: review.request.oldObject }));
+  made.set(name, (body = { text, answer, answerBytes: answerTo(sent), deployment: review.request.oldObject }));
   return body;
 }
 
@@ -113,10 +115,17 @@ export const bodiesOf = (...kinds: readonly Kind[]): Body[] =>
 /** A review that starts a release. */
 export const bodyOfSize = (bytes: number): Body => bodyOf('hold', `hold-of-${bytes}`, bytes);
 
+function decided(review: Review): Answer {
+  const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(review.request.name, 'default') };
+  return atOnce(mutateWorkload(readReview(review), someDeps({ rollouts: [rollout as never] })));
+}
+
+/** Size of the program's answer. */
+const answerTo = (review: Review): number => JSON.stringify(writeReview('', decided(review))).length;
+
 /** A review that sets the strategy Recreate during a release. */
 function refused(review: Review): Review {
-  const rollout = { ...aRollout(1, '50%', '100%'), ...rolloutFor(review.request.name, 'default') };
-  const { patch = [] } = atOnce(mutateDeployment(readReview(review), someDeps({ rollouts: [rollout as never] })));
+  const { patch = [] } = decided(review);
   const held = applyOps(review.request.object, patch);
   return edited(review, (_, which) =>
     which === 'oldObject' ? held : { ...held, spec: { ...held.spec, strategy: { type: 'Recreate' } } },

@@ -9,7 +9,12 @@ const BARE: ServerName = 'bare express';
 const OURS: readonly ServerName[] = ['tranche', 'tranche, policies'];
 const ALL: readonly ServerName[] = [BARE, ...OURS];
 const MIXES: readonly Mix[] = ['mix', 'pass', 'hold', 'refuse'];
-const SHARE = 0.6;
+/** Throughput relative to bare express. `hold`: new templates. */
+const SHARES: readonly (readonly [server: ServerName, body: Mix, share: number])[] = [
+  ['tranche', 'mix', 0.8],
+  ['tranche', 'hold', 0.7],
+  ['tranche, policies', 'mix', 0.7],
+];
 const WITHIN_MS = 2;
 
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
@@ -50,7 +55,7 @@ Deployments, which are enrolled and therefore in the program's caches. A separat
 connections with HTTP/1.1. The server does not offer HTTP/2, so the API server also uses HTTP/1.1.`,
       `The program is compiled as in the image, and is the leader. It has ${shown(rollouts)} Rollouts in its caches, and writes its log and metrics. _policies_ means that
 ${policies} ReleasePolicies exist, and that one with all kinds of rules applies to the Deployment. For comparison, a bare express handler parses the same bodies
-with \`express.json()\` and answers \`allowed: true\`. ${pinned ? 'Server and load run on separate cores.' : '**No process was pinned to a core.**'} Each number is the median of
+with \`express.json()\` and answers \`allowed: true\`, with as many bytes as the program. ${pinned ? 'Server and load run on separate cores.' : '**No process was pinned to a core.**'} Each number is the median of
 ${rounds} runs of ${secondsEach} s after a warm-up, or of ${rateRounds} runs at a fixed rate. For throughput and latency, the load alternates between the program and the bare handler every quarter of a second, because the speed of the machine varies. All answers are checked.`,
       `Memory (RSS): ${mib(rssBytes.before)} before the load (with ${byRollouts[0]!.rollouts} Rollouts) and ${mib(rssBytes.after)} after it; bare express ${mib(rssBytes.bareBefore)} and ${mib(rssBytes.bareAfter)}.`,
     ],
@@ -80,13 +85,13 @@ function throughput(data: AdmissionData): Section {
       of(server, body, 'cores'),
     ]),
   );
-  const goals = OURS.map((server): Goal => {
-    const share = of(server, 'mix', 'ofBare');
+  const goals = SHARES.map(([server, body, goal]): Goal => {
+    const share = of(server, body, 'ofBare');
     return {
-      what: `throughput of ${server}, relative to bare express`,
-      goal: `at least ${percent(SHARE)}`,
+      what: `throughput of ${server}, relative to bare express: ${body}`,
+      goal: `at least ${percent(goal)}`,
       measured: percent(share),
-      met: share >= SHARE,
+      met: share >= goal,
     };
   });
   return {
@@ -140,8 +145,8 @@ function rated({ rates }: AdmissionData): Rated[] {
   });
 }
 
-/** Rates at which the server is busy for at most half of the time. At higher rates, requests wait for each other. */
-const HALF = 0.5;
+/** Rates at which the server is busy for at most this share of the time. At higher rates, requests wait for each other. */
+const BUSY = 0.6;
 
 function latency(data: AdmissionData): Section {
   const rates = rated(data);
@@ -158,12 +163,12 @@ function latency(data: AdmissionData): Section {
     lateness,
   ]);
   const goals = OURS.map((server): Goal => {
-    const half = rates.filter((run) => run.server === server && run.serverCores <= HALF);
-    const worst = Math.max(...half.map(({ p99BehindBare }) => p99BehindBare));
+    const slow = rates.filter((run) => run.server === server && run.serverCores <= BUSY);
+    const worst = Math.max(...slow.map(({ p99BehindBare }) => p99BehindBare));
     return {
-      what: `p99 of ${server}, difference to bare express, at rates that keep it busy for at most half of the time`,
+      what: `p99 of ${server}, difference to bare express, at rates that keep it busy for at most ${percent(BUSY)} of the time`,
       goal: `at most ${WITHIN_MS} ms`,
-      measured: half.length > 0 ? `${shown(worst)} ms` : 'no such rate',
+      measured: slow.length > 0 ? `${shown(worst)} ms` : 'no such rate',
       met: worst <= WITHIN_MS,
     };
   });

@@ -13,7 +13,7 @@ export interface LoadPlan {
   /** PEM. */
   readonly ca: string;
   /** Bodies to send in turn, and the text that each answer must contain. */
-  readonly bodies: readonly { readonly text: string; readonly answer: string }[];
+  readonly bodies: readonly { readonly text: string; readonly answer: string; readonly answerBytes: number }[];
   /** Requests per second. null = each connection sends the next request as soon as it gets an answer. */
   readonly rate: number | null;
   readonly connections: number;
@@ -52,7 +52,7 @@ interface Request {
 }
 
 const plan = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as LoadPlan;
-const requests = plan.bodies.map(({ text, answer }) => ({
+const requests = plan.bodies.map(({ text, answer, answerBytes }) => ({
   bytes: Buffer.from(
     [
       'POST /mutate?timeout=5s HTTP/1.1',
@@ -61,6 +61,7 @@ const requests = plan.bodies.map(({ text, answer }) => ({
       `content-length: ${Buffer.byteLength(text)}`,
       'accept: application/json, */*',
       'content-type: application/json',
+      `x-answer-bytes: ${answerBytes}`,
       '',
       text,
     ].join('\r\n'),

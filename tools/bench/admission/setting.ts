@@ -178,7 +178,11 @@ export async function loadInTurns(servers: readonly [Server, Server], what: Load
 /** Sends load to one server. Rejects if an answer is wrong. */
 export async function load({ name, port, pid, ca }: Server, { bodies, rate, seconds, turns }: Load): Promise<Run> {
   // The bare handler does not check the reviews.
-  const expected = bodies.map(({ text, answer }) => ({ text, answer: name === BARE ? '"allowed":true' : answer }));
+  const expected = bodies.map(({ text, answer, answerBytes }) => ({
+    text,
+    answer: name === BARE ? '"allowed":true' : answer,
+    answerBytes,
+  }));
   const plan: LoadPlan = {
     ...{ port, pid, ca, rate, seconds, bodies: expected },
     connections: CONNECTIONS,

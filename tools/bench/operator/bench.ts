@@ -1,7 +1,6 @@
 // Measures the operator: its costs while idle, and with many releases at once.
-import { fileURLToPath } from 'node:url';
-import { run } from '../../../test/support/processes.ts';
 import type { Bench } from '../bench.ts';
+import { builtProgram } from '../plain.ts';
 import { describeOperator } from './describe.ts';
 import { measureIdle, measureReleases, type IdleData, type ReleaseFigure, type ReleaseOptions } from './measure.ts';
 
@@ -23,16 +22,12 @@ const QUICK: readonly ReleaseOptions[] = [
   { ...STEPS, releases: 10, perSecond: PACE, readyMs: 2_000, timeoutSeconds: 60 },
 ];
 
-const root = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
-
 export const operatorBench: Bench<OperatorData> = {
   name: 'operator',
   title: 'Operator',
   async run({ quick, progress }) {
     progress('compiling the program as for the image');
-    const args = [root('node_modules/typescript/bin/tsc'), '-p', root('tsconfig.build.json')];
-    const built = await run(process.execPath, args, { timeoutSeconds: 180 });
-    if (built.code !== 0) throw new Error(`the program does not compile:\n${built.stdout}`);
+    await builtProgram();
     const idle = await measureIdle(quick ? [10, 100] : [100, 1_000, 10_000], quick ? 10 : 30, progress);
     const releases: ReleaseFigure[] = [];
     for (const options of quick ? QUICK : FULL) releases.push(await measureReleases(options, progress));

@@ -1,14 +1,17 @@
 // The cluster for measurements of the operator: the sandbox in a separate process, which counts and times its requests.
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
+import type { Change } from '@tranche/sandbox/store';
 import { newUid } from '@tranche/sandbox/names';
 import type { ApiRequest, KubeObject } from '@tranche/sandbox/types';
+import type { AnalysisCheck } from '../../../src/api/analysis.ts';
 import { render } from '../../../test/charts/render.ts';
 import { ACCOUNT, JOB_ACCOUNT, runJob, TLS_SECRET, withToken } from '../../../test/support/certificates.ts';
 import { copier, deployment, newVersion, placeOf, PER_NAMESPACE, rollout, SEED, withLastApplied } from './objects.ts';
 import { summarize } from '../stats.ts';
-import { Observer } from './observer.ts';
+import { Observer, workloadOf } from './observer.ts';
 import { serve } from './rpc.ts';
+import type { PodTold } from './source.ts';
 
 const NAMESPACE = 'tranche-system';
 const CLIENTS = 50;
@@ -31,6 +34,8 @@ let webhookPort = 0;
 let seedMs = 60_000;
 let seed: KubeObject[] = [];
 let observer: Observer | undefined;
+/** For the source of metrics: Pods that were created or deleted since the last call. Undefined without a source. */
+let podsToTell: PodTold[] | undefined;
 const calls = new Map<string, number>();
 const requestMs: number[] = [];
 let openWatches = 0;
@@ -124,7 +129,7 @@ serve({
     webhookPort = port;
   },
   /** Creates the first Deployment and its Rollout like a user, and waits until the Rollout is Healthy. */
-  async makeSeed(replicas: number) {
+  async makeSeed(replicas: number, analysis?: readonly AnalysisCheck[]) {
     const { namespace, name } = SEED;
     await makeNamespace(namespace);
     await api(
@@ -135,17 +140,38 @@ serve({
     await api(
       'POST',
       `/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts`,
-      rollout(namespace, name, replicas),
+      rollout(namespace, name, replicas, analysis),
     );
     const get = (collection: string): KubeObject | undefined => sandbox.cluster.store.get(collection, namespace, name);
     await until(() => get(DEPLOYMENTS)?.status?.availableReplicas === replicas);
     await until(() => get(ROLLOUTS)?.status?.phase === 'Healthy');
+    // Otherwise each copy would be written once when the program starts.
+    await until(() => get(ROLLOUTS)?.status?.completedVersions !== undefined);
     const of = (collection: string): readonly KubeObject[] => sandbox.cluster.store.list(collection, namespace);
     seed = [...of(DEPLOYMENTS), ...of('apps/replicasets'), ...of('/pods'), ...of(ROLLOUTS)];
 
     return Object.fromEntries(
       ['Deployment', 'Rollout'].map((kind) => [kind, JSON.stringify(seed.find((one) => one.kind === kind)).length]),
     );
+  },
+  /** The checks of all Rollouts ask this address. */
+  async useSource(url: string) {
+    const [apiVersion, kind] = ['tranche.dev/v1alpha1', 'MetricSource'];
+    const source = { apiVersion, kind, metadata: { name: 'default' }, spec: { prometheus: { url } } };
+    await api('POST', '/apis/tranche.dev/v1alpha1/metricsources', source);
+    podsToTell = [];
+    sandbox.cluster.store.observe(tellPod);
+  },
+  podsToTell() {
+    const told = podsToTell;
+    podsToTell = [];
+    return told;
+  },
+  /** Number of checks of the last release of each Rollout, by their verdict. */
+  verdicts() {
+    const rollouts = sandbox.cluster.store.list(ROLLOUTS).filter(({ metadata }) => metadata.name !== SEED.name);
+    const all = rollouts.flatMap(({ status }) => Object.values(status?.history?.[0]?.analysis ?? {}) as string[]);
+    return Object.fromEntries([...Map.groupBy(all, (verdict) => verdict)].map(([verdict, of]) => [verdict, of.length]));
   },
   /** Stops the controllers. The following Deployments need no Pods. */
   stopControllers() {
@@ -220,6 +246,14 @@ serve({
   },
   results: () => observer!.results(),
 });
+
+function tellPod({ collection, object, previous, type }: Change): void {
+  const isDeleted = type === 'DELETED';
+  if (collection !== '/pods' || (previous && !isDeleted)) return;
+  const { name, creationTimestamp } = object.metadata;
+  const pod = { workload: workloadOf(object), name, fromMs: Date.parse(creationTimestamp!) };
+  podsToTell!.push(isDeleted ? { ...pod, toMs: Date.now() } : pod);
+}
 
 async function makeNamespace(name: string): Promise<void> {
   if (sandbox.cluster.store.get('/namespaces', '', name)) return;

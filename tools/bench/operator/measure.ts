@@ -1,7 +1,16 @@
 // Runs the program against the cluster, idle and with many releases at once, and returns the measurements.
+import type { AnalysisCheck } from '../../../src/api/analysis.ts';
 import { summarize, type Summary } from '../stats.ts';
 import type { ReleaseResults } from './observer.ts';
-import { startClusterProcess, startProgramProcess, type Delay, type Usage } from './processes.ts';
+import {
+  startClusterProcess,
+  startProgramProcess,
+  startSourceProcess,
+  type ClusterProcess,
+  type Delay,
+  type Usage,
+} from './processes.ts';
+import type { Tally } from './requests.ts';
 
 type Say = (line: string) => void;
 type Calls = Readonly<Record<string, number>>;
@@ -96,6 +105,16 @@ export interface ReleaseOptions {
   readonly timeoutSeconds: number;
   /** Releases that start per second. 0 = as many as possible. */
   readonly perSecond: number;
+  /** Checks of each release. They ask a source in a process of its own. All have the same interval. */
+  readonly checks?: readonly AnalysisCheck[];
+}
+
+/** What the source of metrics was asked. */
+export interface SourceFigure extends Tally {
+  /** Requests in this time before the first release and after the last one. */
+  readonly idle: { readonly seconds: number; readonly before: number; readonly after: number };
+  /** Number of checks with each verdict at the end of their release. */
+  readonly verdicts: Readonly<Record<string, number>>;
 }
 
 export interface ReleaseFigure extends ReleaseOptions {
@@ -119,19 +138,22 @@ export interface ReleaseFigure extends ReleaseOptions {
   readonly clusterBusy: { readonly mean: number; readonly most: number };
   readonly clusterDelayMs: Delay;
   readonly clusterRequestMs: Summary;
+  readonly source?: SourceFigure;
 }
 
 export async function measureReleases(options: ReleaseOptions, say: Say): Promise<ReleaseFigure> {
-  const { releases, replicas, readyMs, jitter, timeoutSeconds, perSecond } = options;
+  const { releases, replicas, readyMs, jitter, timeoutSeconds, perSecond, checks } = options;
   const cluster = await startClusterProcess(readyMs, jitter);
+  const source = checks && (await startSource(cluster, checks));
   try {
     const maker = await startProgramProcess(cluster);
-    await cluster.call('makeSeed', replicas);
+    await cluster.call('makeSeed', replicas, checks ?? []);
     await maker.stop();
     await cluster.call('copy', 0, releases);
     const program = await startProgramProcess(cluster);
     await sleep(SETTLE_SECONDS);
     say(`${releases} Deployments with ${replicas} Pods each exist; releasing a new version of each`);
+    const askedBefore = await source?.idle();
     await cluster.call('reset');
     const before = await program.usage('collect');
     const releasing = cluster.call('release', releases, replicas, 'v2', perSecond);
@@ -142,6 +164,7 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (let finished = 0, saidAt = Date.now(); finished < releases && Date.now() < deadline;) {
       await sleep(2);
+      await source?.tell();
       usages.push(await program.usage());
       const progress = (await cluster.call('progress')) as { finished: number; batches: number; busy: number };
       clusterBusy.push(progress.busy);
@@ -155,6 +178,7 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
     const counted = (await cluster.call('counted')) as Counted;
     const results = (await cluster.call('results')) as ReleaseResults;
     const { batches } = (await cluster.call('progress')) as { batches: number };
+    const askedAfter = await source?.idle();
     await program.stop();
     const perBatch = (count: number): number => Math.round((count / batches) * 100) / 100;
     const busy = usages.map(({ utilization }) => utilization);
@@ -177,10 +201,46 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
       clusterBusy: { mean: counted.utilization, most: Math.max(...clusterBusy) },
       clusterDelayMs: counted.delayMs,
       clusterRequestMs: counted.requestMs,
+      ...(source && { source: await source.figure(askedBefore!, askedAfter!) }),
     };
   } finally {
+    await source?.stop();
     await cluster.stop();
   }
+}
+
+/** Longer than the default interval of a check, and the time until its look is read. */
+const IDLE_SECONDS = 45;
+
+interface RunningSource {
+  /** Tells it about new and deleted Pods. Samples are asked for ten seconds after their time, so calls may be some seconds apart. */
+  tell(): Promise<void>;
+  /** The number of requests in an idle time. */
+  idle(): Promise<number>;
+  figure(before: number, after: number): Promise<SourceFigure>;
+  stop(): Promise<void>;
+}
+
+async function startSource(cluster: ClusterProcess, checks: readonly AnalysisCheck[]): Promise<RunningSource> {
+  const { call, url, stop } = await startSourceProcess();
+  await cluster.call('useSource', url);
+  const asked = async (): Promise<number> => (await call('asked')) as number;
+  const tell = async (): Promise<void> => void (await call('told', await cluster.call('podsToTell')));
+  return {
+    tell,
+    async idle() {
+      await tell();
+      const before = await asked();
+      await sleep(IDLE_SECONDS);
+      return (await asked()) - before;
+    },
+    async figure(before, after) {
+      const counted = (await call('tally', checks.length)) as Tally;
+      const verdicts = (await cluster.call('verdicts')) as SourceFigure['verdicts'];
+      return { ...counted, idle: { seconds: IDLE_SECONDS, before, after }, verdicts };
+    },
+    stop,
+  };
 }
 
 const worst = (usages: readonly Usage[]): Delay => {

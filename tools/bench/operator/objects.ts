@@ -1,6 +1,7 @@
 // A typical Deployment (two containers, probes, environment; about 12 kB when stored), its Rollout, and copies of both.
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '@tranche/sandbox/types';
+import type { AnalysisCheck } from '../../../src/api/analysis.ts';
 import type { PodTemplate } from '../../../src/api/types.ts';
 import { templateDigest } from '../../../src/engine/lib/template.ts';
 
@@ -136,7 +137,12 @@ export function withLastApplied(object: KubeObject): KubeObject {
 }
 
 /** Three equal steps without pauses. */
-export function rollout(namespace: string, name: string, replicas: number): KubeObject {
+export function rollout(
+  namespace: string,
+  name: string,
+  replicas: number,
+  analysis: readonly AnalysisCheck[] = [],
+): KubeObject {
   const pause = { duration: 0 };
   const steps = [1, 2, 3].map((step) => ({ replicas: step === 3 ? '100%' : (replicas * step) / 3, pause }));
   return {
@@ -145,7 +151,7 @@ export function rollout(namespace: string, name: string, replicas: number): Kube
     metadata: { name, namespace },
     spec: {
       workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-      strategy: { canary: { steps } },
+      strategy: { canary: { steps, ...(analysis.length > 0 && { analysis }) } },
     },
   };
 }

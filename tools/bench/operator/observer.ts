@@ -132,7 +132,8 @@ export class Observer {
   }
 }
 
-const workloadOf = ({ metadata }: KubeObject): string =>
+/** Namespace and name. */
+export const workloadOf = ({ metadata }: KubeObject): string =>
   `${metadata.namespace}/${metadata.labels?.['app.kubernetes.io/name'] ?? ''}`;
 
 const isReady = ({ status }: KubeObject): boolean =>

@@ -53,8 +53,10 @@ export interface ProgramProcess {
   stop(): Promise<void>;
 }
 
-const pinned = (core: number, args: readonly string[]): [string, string[]] =>
-  canPin() ? [TASKSET, ['-c', String(core), process.execPath, ...args]] : [process.execPath, [...args]];
+const pinned = (core: number | undefined, args: readonly string[]): [string, string[]] =>
+  core !== undefined && canPin()
+    ? [TASKSET, ['-c', String(core), process.execPath, ...args]]
+    : [process.execPath, [...args]];
 
 function follow(child: ChildProcess): { output: () => string } {
   let output = '';
@@ -74,7 +76,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function launch(core: number, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+function launch(core: number | undefined, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   const [program, rest] = pinned(core, args);
   const child = spawn(program, rest, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   running.add(child);
@@ -118,6 +120,26 @@ export async function startClusterProcess(readyMs: number, jitter: readonly [num
   };
 }
 
+export interface SourceProcess {
+  readonly call: Call;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** The source of metrics. It is not pinned, because it has little to do. */
+export async function startSourceProcess(): Promise<SourceProcess> {
+  const child = launch(undefined, [here('source.ts')], process.env);
+  const call = caller(child);
+  return {
+    call,
+    url: (await call('start')) as string,
+    async stop() {
+      child.kill('SIGKILL');
+      await ended(child);
+    },
+  };
+}
+
 let inside: Promise<string> | undefined;
 
 /** Compiled to JavaScript, because a compiler in the program's process would be measured too. */
@@ -129,33 +151,44 @@ async function makeInside(): Promise<string> {
   return file;
 }
 
-/** Starts the compiled program as in a Pod of its image, with a service account. */
-export async function startProgramProcess(cluster: ClusterProcess, ...flags: string[]): Promise<ProgramProcess> {
-  const { port, folder, tls } = cluster.account;
+/** How the program is started: as in a Pod of its image, with a service account. */
+export interface ProgramOptions {
+  /** Port of the API server, and the directory that is mounted as the service account. */
+  readonly account: { readonly port: string; readonly folder: string };
+  readonly main: string;
+  readonly nodeFlags: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly args: readonly string[];
+  readonly core?: number;
+}
+
+export interface LaunchedProgram extends ProgramProcess {
+  readonly pid: number;
+  readonly webhookPort: number;
+}
+
+/** Resolves when the program is ready. */
+export async function launchProgram(options: ProgramOptions): Promise<LaunchedProgram> {
+  const { account, main, nodeFlags, core } = options;
   const env = {
     PATH: process.env['PATH'],
-    ...imageEnv(),
+    ...options.env,
     KUBERNETES_SERVICE_HOST: '127.0.0.1',
-    KUBERNETES_SERVICE_PORT: port,
-    BENCH_SERVICE_ACCOUNT: folder,
+    KUBERNETES_SERVICE_PORT: account.port,
+    BENCH_SERVICE_ACCOUNT: account.folder,
   };
   const args = [
-    ...imageFlags(),
+    ...nodeFlags,
     // For profiling, e.g. BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'.
     ...(process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
     '--expose-gc',
     '--import',
     await insideFile(),
-    MAIN,
-    '--webhook-port',
-    '0',
-    '--metrics-port',
-    '0',
-    ...tlsFlags(tls),
-    ...flags,
+    main,
+    ...options.args,
   ];
   const started = performance.now();
-  const child = launch(1, args, env);
+  const child = launch(core, args, env);
   const { output } = follow(child);
   const call = caller(child);
   const readyMs = await new Promise<number>((resolve, reject) => {
@@ -169,14 +202,24 @@ export async function startProgramProcess(cluster: ClusterProcess, ...flags: str
       resolve(performance.now() - started);
     });
   });
-  const webhookPort = Number(/"webhookPort":(\d+)/.exec(output())![1]);
-  await cluster.call('webhookAt', webhookPort);
   return {
     readyMs,
+    pid: child.pid!,
+    webhookPort: Number(/"webhookPort":(\d+)/.exec(output())![1]),
     usage: async (after) => (await call(after ?? 'usage')) as Usage,
     async stop() {
       child.kill('SIGTERM');
       await ended(child);
     },
   };
+}
+
+/** Starts the compiled program for the embedded cluster. */
+export async function startProgramProcess(cluster: ClusterProcess, ...flags: string[]): Promise<ProgramProcess> {
+  const { account, call } = cluster;
+  const args = ['--webhook-port', '0', '--metrics-port', '0', ...tlsFlags(account.tls), ...flags];
+  const options = { account, main: MAIN, nodeFlags: imageFlags(), env: imageEnv(), args, core: 1 };
+  const program = await launchProgram(options);
+  await call('webhookAt', program.webhookPort);
+  return program;
 }

@@ -18,6 +18,8 @@ const NONE: ReadonlyMap<string, KubeObject> = new Map();
  */
 export class Cache {
   readonly objects = new Map<string, KubeObject>();
+  /** The resourceVersion of the last event. */
+  revision = 0;
   private readonly byNamespace = new Map<string, Map<string, KubeObject>>();
   private readonly byController = new Map<string, Map<string, KubeObject>>();
   private readonly late: Delay<WatchEvent>;
@@ -70,6 +72,7 @@ export class Cache {
   private deliver({ type, object }: WatchEvent): void {
     const key = keyOf(object);
     const previous = this.objects.get(key);
+    this.revision = Math.max(this.revision, Number(object.metadata.resourceVersion));
     if (previous) this.unindex(key, previous);
     if (type === 'DELETED') this.objects.delete(key);
     else {

@@ -74,6 +74,8 @@ export const parseTime = (time: string | null | undefined): number => {
 
 export const DEPLOYMENTS: GroupResource = { group: 'apps', resource: 'deployments' };
 export const REPLICA_SETS: GroupResource = { group: 'apps', resource: 'replicasets' };
+export const STATEFUL_SETS: GroupResource = { group: 'apps', resource: 'statefulsets' };
+export const DAEMON_SETS: GroupResource = { group: 'apps', resource: 'daemonsets' };
 export const PODS: GroupResource = { group: '', resource: 'pods' };
 export const NODES: GroupResource = { group: '', resource: 'nodes' };
 export const NAMESPACES: GroupResource = { group: '', resource: 'namespaces' };

@@ -13,6 +13,8 @@ export interface Life {
   image: string;
   stage: 'creating' | 'running' | 'pull-failed' | 'pull-backoff' | 'crashed' | 'crash-backoff' | 'completed' | 'failed';
   ready: boolean;
+  /** It runs for some time before it is ready, and its server listens from then on. */
+  serves: boolean;
   restarts: number;
   startedAt: string;
   last?: Terminated;
@@ -21,11 +23,14 @@ export interface Life {
 const FIRST_BACKOFF_MS = 10_000;
 const LONGEST_BACKOFF_MS = 300_000;
 const SLOW = 10;
+/** The part of the time until Ready after which a container that serves runs. */
+const STARTED = 0.2;
 
-export const newLife = (image: string): Life => ({
+export const newLife = (image: string, serves: boolean): Life => ({
   image,
   stage: 'creating',
   ready: false,
+  serves,
   restarts: 0,
   startedAt: '',
 });
@@ -33,12 +38,12 @@ export const newLife = (image: string): Life => ({
 /** Milliseconds until the next stage. Undefined for a final stage. */
 export const stayMs = (life: Life, fate: Fate, readyMs: number): number | undefined => {
   const startMs = fate === 'slow' ? readyMs * SLOW : readyMs;
-  if (life.stage === 'creating') return fate === 'broken' ? readyMs / 2 : startMs;
+  if (life.stage === 'creating') return fate === 'broken' ? readyMs / 2 : life.serves ? startMs * STARTED : startMs;
   if (life.stage === 'pull-failed' || life.stage === 'crashed') return readyMs;
   if (life.stage === 'crash-backoff') {
     return Math.min(FIRST_BACKOFF_MS * 2 ** Math.max(0, life.restarts - 1), LONGEST_BACKOFF_MS);
   }
-  if (life.stage === 'running' && !life.ready) return startMs;
+  if (life.stage === 'running' && !life.ready) return life.serves ? startMs * (1 - STARTED) : startMs;
   return undefined;
 };
 
@@ -59,7 +64,8 @@ export const nextLife = (life: Life, fate: Fate, task: boolean, again: boolean, 
     return { ...life, stage: 'crash-backoff', restarts: life.restarts + 1, last: ended(1, 'Error') };
   }
   if (task) return { ...life, stage: 'completed', ready: false, last: ended(0, 'Completed') };
-  return { ...life, stage: 'running', ready: true, startedAt: life.startedAt || now };
+  const ready = !life.serves || life.stage === 'running';
+  return { ...life, stage: 'running', ready, startedAt: life.startedAt || now };
 };
 
 /** The container was killed and restarts at once. */

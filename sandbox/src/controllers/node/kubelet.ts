@@ -13,17 +13,24 @@ import type { WorkQueue } from '../framework/queue.ts';
 import { killed, newLife, nextLife, stayMs, type Life } from './container.ts';
 import { fateOf, OOM } from './keys.ts';
 import { isTask, podStatus, type Address } from './pod-status.ts';
+import { behaviourOf } from '../../serving/behaviour.ts';
+import { LISTENS, preStopMs, type Running, type Serving } from '../../serving/index.ts';
 
 export interface KubeletOptions extends ControllerOptions {
   /** Milliseconds from scheduling to Ready. */
   readyMs: number;
-  /** Milliseconds from deletion to removal, at most the grace period of the Pod. */
+  /** Milliseconds from the end of the preStop hooks to removal, at most the grace period of the Pod. */
   stopMs: number;
   /** Each delay is multiplied by a number from this range. */
   jitter: readonly [number, number];
   /** Also report containers that are being created. Without it, each Pod needs one write less. */
   reportCreating: boolean;
+  /** Serves the ports of running containers. Absent: nothing listens. */
+  serving?: Serving | undefined;
 }
+
+/** A container has this time to end, even if its preStop hook has used the whole grace period. */
+const SHORTEST_END_MS = 2000;
 
 export const createKubelet = (options: KubeletOptions): Controller =>
   createController('kubelet', options, (session) => new Kubelet(session, options));
@@ -62,6 +69,7 @@ class Kubelet {
       if (type === 'DELETED') this.forget(object.metadata.uid!);
       else if (object.spec.nodeName) this.queue.add(keyOf(object));
     });
+    options.serving?.keepOnly(new Set([...this.pods.objects.values()].map(({ metadata }) => metadata.uid!)));
     // Existing addresses stay in use after a restart.
     for (const { status } of this.pods.objects.values())
       this.addresses = Math.max(this.addresses, numberOf(status?.podIP as string | undefined));
@@ -70,6 +78,7 @@ class Kubelet {
   private forget(uid: string): void {
     for (const cancel of this.known.get(uid)?.timers.values() ?? []) cancel();
     this.known.delete(uid);
+    this.options.serving?.forget(uid);
   }
 
   private async sync(key: string): Promise<void> {
@@ -81,7 +90,9 @@ class Kubelet {
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
     this.followSpec(pod, known);
     for (const { name: container } of containersOf(pod)) this.arm(pod, known, container);
-    await this.report(pod, known);
+    const { serving } = this.options;
+    const listens = serving && (await serving.follow(pod, runningOf(known)));
+    await this.report(pod, known, listens);
   }
 
   private know(pod: KubeObject): Known {
@@ -90,10 +101,12 @@ class Kubelet {
       const host = Number(/\d+$/.exec(pod.spec.nodeName)?.[0] ?? 0) % 250;
       const n = ++this.addresses;
       known = {
-        lives: new Map(containersOf(pod).map((container) => [container.name, rememberedLife(pod, container)])),
+        lives: new Map(
+          containersOf(pod).map((container) => [container.name, rememberedLife(pod, container, this.serves(pod))]),
+        ),
         address: {
           hostIP: this.nodes.get(undefined, pod.spec.nodeName)?.status?.addresses?.[0]?.address ?? `10.0.0.${host + 1}`,
-          podIP: pod.status?.podIP ?? `10.244.${(n >> 8) & 255}.${n & 255}`,
+          podIP: this.options.serving?.addressOf(pod) ?? pod.status?.podIP ?? `10.244.${(n >> 8) & 255}.${n & 255}`,
         },
         timers: new Map(),
         stopping: false,
@@ -108,6 +121,10 @@ class Kubelet {
     return known;
   }
 
+  private serves(pod: KubeObject): boolean {
+    return this.options.serving !== undefined && !isTask(pod);
+  }
+
   /** A new image restarts the container. A new value of the OOM annotation kills it once. */
   private followSpec(pod: KubeObject, known: Known): void {
     for (const { name, image } of containersOf(pod)) {
@@ -115,7 +132,7 @@ class Kubelet {
       if (life?.image === image) continue;
       known.timers.get(name)?.();
       known.timers.delete(name);
-      known.lives.set(name, { ...newLife(image), restarts: life ? life.restarts + 1 : 0 });
+      known.lives.set(name, { ...newLife(image, this.serves(pod)), restarts: life ? life.restarts + 1 : 0 });
     }
     const order = pod.metadata.annotations?.[OOM];
     if (order === undefined || order === known.killed) return;
@@ -147,7 +164,7 @@ class Kubelet {
     return from === to ? from : from + this.session.clock.random() * (to - from);
   }
 
-  private async report(pod: KubeObject, known: Known): Promise<void> {
+  private async report(pod: KubeObject, known: Known, listens: string | undefined): Promise<void> {
     const lives = [...known.lives.values()];
     if (
       !this.options.reportCreating &&
@@ -156,8 +173,10 @@ class Kubelet {
     )
       return;
     const status = podStatus(pod, known.lives, known.address, this.session.clock.now());
-    if (sameJson(status, pod.status)) return;
-    await this.session.request('PUT', pathOfObject(PODS, pod, 'status'), { body: { ...pod, status } });
+    const isSame = pod.metadata.annotations?.[LISTENS] === listens;
+    if (isSame && sameJson(status, pod.status)) return;
+    const metadata = isSame ? pod.metadata : withListens(pod.metadata, listens);
+    await this.session.request('PUT', pathOfObject(PODS, pod, 'status'), { body: { ...pod, metadata, status } });
   }
 
   private stop(pod: KubeObject, known: Known): void {
@@ -168,7 +187,19 @@ class Kubelet {
       this.event(pod, 'Normal', 'Killing', `Stopping container ${name}`);
     }
     const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
-    this.session.after(Math.min(graceMs, this.options.stopMs * this.jitter()), () => void this.remove(pod, known));
+    const stopMs = this.options.stopMs * this.jitter();
+    const { serving } = this.options;
+    if (!serving) return void this.session.after(Math.min(graceMs, stopMs), () => void this.remove(pod, known));
+    const hooksMs = Math.min(graceMs, preStopMs(pod));
+    this.session.after(hooksMs, () => void this.end(pod, known, serving, stopMs, graceMs - hooksMs));
+  }
+
+  /** As after SIGTERM: the containers answer their open requests in what is left of the grace period, and end. */
+  private async end(pod: KubeObject, known: Known, serving: Serving, stopMs: number, leftMs: number): Promise<void> {
+    const stopped = new Promise<void>((resolve) => this.session.after(Math.min(leftMs, stopMs), resolve));
+    await serving.drain(pod.metadata.uid!, Math.max(leftMs, SHORTEST_END_MS));
+    await stopped;
+    await this.remove(pod, known);
   }
 
   private async remove(pod: KubeObject, known: Known): Promise<void> {
@@ -189,11 +220,15 @@ class Kubelet {
   }
 
   private announce(pod: KubeObject, container: string, life: Life): void {
-    const { image, stage } = life;
+    const { image, stage, serves, ready } = life;
+    // It has run for some time.
+    if (serves && ready) return;
     if (stage === 'running' || stage === 'crashed' || stage === 'completed') {
       this.event(pod, 'Normal', 'Pulled', `Successfully pulled image "${image}"`);
       this.event(pod, 'Normal', 'Created', `Container created`);
       this.event(pod, 'Normal', 'Started', `Container started`);
+      const { problem } = behaviourOf(image);
+      if (serves && problem) this.event(pod, 'Warning', 'TagNotFollowed', problem);
     } else if (stage === 'pull-failed') {
       this.event(pod, 'Normal', 'Pulling', `Pulling image "${image}"`);
       this.event(pod, 'Warning', 'Failed', `Failed to pull image "${image}": not found`);
@@ -210,6 +245,16 @@ class Kubelet {
   }
 }
 
+const runningOf = ({ lives }: Known): Running[] =>
+  [...lives]
+    .filter(([, { stage, serves }]) => serves && stage === 'running')
+    .map(([name, { image, restarts }]) => ({ name, image, restarts }));
+
+function withListens(metadata: KubeObject['metadata'], listens: string | undefined): KubeObject['metadata'] {
+  const { [LISTENS]: _, ...annotations } = metadata.annotations ?? {};
+  return { ...metadata, annotations: { ...annotations, ...(listens ? { [LISTENS]: listens } : {}) } };
+}
+
 /** The counter in an address 10.244.x.y. */
 const numberOf = (address = ''): number => {
   const [, , high = 0, low = 0] = address.split('.').map(Number);
@@ -219,11 +264,11 @@ const numberOf = (address = ''): number => {
 const containersOf = (pod: KubeObject): Container[] => pod.spec.containers as Container[];
 
 /** After a restart, the kubelet keeps running containers and starts all others again. */
-const rememberedLife = (pod: KubeObject, { name, image }: Container): Life => {
+const rememberedLife = (pod: KubeObject, { name, image }: Container, serves: boolean): Life => {
   const status = (pod.status?.containerStatuses ?? []).find((each: { name: string }) => each.name === name);
   const startedAt: string | undefined = status?.state?.running?.startedAt;
-  if (!status || status.image !== image) return newLife(image);
+  if (!status || status.image !== image) return newLife(image, serves);
   const restarts: number = status.restartCount ?? 0;
-  if (!startedAt) return { ...newLife(image), restarts };
-  return { image, stage: 'running', ready: true, restarts, startedAt, last: status.lastState?.terminated };
+  if (!startedAt) return { ...newLife(image, serves), restarts };
+  return { image, stage: 'running', ready: true, serves, restarts, startedAt, last: status.lastState?.terminated };
 };

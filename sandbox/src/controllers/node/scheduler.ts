@@ -19,6 +19,7 @@ import {
   type Condition,
 } from '../framework/meta.ts';
 import type { WorkQueue } from '../framework/queue.ts';
+import { isSelected, taintsOf, tolerates, type Placement, type Taint } from './placement.ts';
 
 export const createScheduler = (options: ControllerOptions): Controller =>
   createController('default-scheduler', options, (session) => new Scheduler(session));
@@ -97,13 +98,11 @@ class Scheduler {
   }
 
   private reasonAgainst(node: KubeObject, pod: KubeObject): string | undefined {
-    const wanted = Object.entries<string>(pod.spec.nodeSelector ?? {});
-    if (wanted.some(([key, value]) => node.metadata.labels?.[key] !== value)) {
-      return "node(s) didn't match Pod's node affinity/selector";
-    }
-    if (node.spec?.unschedulable && !tolerates(pod, UNSCHEDULABLE)) return 'node(s) were unschedulable';
-    const taint = ((node.spec?.taints ?? []) as Taint[]).find(
-      (each) => each.effect !== 'PreferNoSchedule' && each.key !== UNSCHEDULABLE.key && !tolerates(pod, each),
+    const spec = pod.spec as Placement;
+    if (!isSelected(node, spec)) return "node(s) didn't match Pod's node affinity/selector";
+    if (node.spec?.unschedulable && !tolerates(spec, UNSCHEDULABLE)) return 'node(s) were unschedulable';
+    const taint = taintsOf(node).find(
+      (each) => each.effect !== 'PreferNoSchedule' && each.key !== UNSCHEDULABLE.key && !tolerates(spec, each),
     );
     if (taint) return `node(s) had untolerated taint(s)`;
     const room = Number(node.status?.allocatable?.pods ?? 110);
@@ -137,17 +136,4 @@ class Scheduler {
   }
 }
 
-interface Taint {
-  key: string;
-  value?: string;
-  effect: string;
-}
-
 const UNSCHEDULABLE: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
-
-const tolerates = (pod: KubeObject, taint: Taint): boolean =>
-  ((pod.spec.tolerations ?? []) as { key?: string; operator?: string; value?: string; effect?: string }[]).some(
-    ({ key, operator, value, effect }) =>
-      (!effect || effect === taint.effect) &&
-      (operator === 'Exists' ? !key || key === taint.key : key === taint.key && (value ?? '') === (taint.value ?? '')),
-  );

@@ -106,14 +106,15 @@ class ReplicaSetController {
     const diff = active.length - replicaSet.spec.replicas;
     if (diff < 0) {
       const count = Math.min(-diff, BURST);
-      this.expectations.expectCreations(key, count);
+      this.expectations.expect(key, count, []);
       return firstError(await Promise.allSettled(Array.from({ length: count }, () => this.createPod(replicaSet, key))));
     }
     if (diff > 0) {
       const count = Math.min(diff, BURST);
       const doomed = podsToDelete(active, this.siblingsOf(replicaSet), count, this.session.clock.now());
-      this.expectations.expectDeletions(
+      this.expectations.expect(
         key,
+        0,
         doomed.map((pod) => pod.metadata.uid!),
       );
       return firstError(await Promise.allSettled(doomed.map((pod) => this.deletePod(replicaSet, key, pod))));

@@ -1,4 +1,4 @@
-// Changes that a ReplicaSet has requested and its cache does not show yet. Until then, it must not act.
+// Changes that a ReplicaSet or DaemonSet has requested and its cache does not show yet. Until then, it must not act.
 import type { Clock } from '../../core/types.ts';
 
 const TIMEOUT_MS = 5 * 60_000;
@@ -24,12 +24,9 @@ export class Expectations {
     return this.clock.now() - expected.since > TIMEOUT_MS;
   }
 
-  expectCreations(owner: string, count: number): void {
-    this.byOwner.set(owner, { creations: count, deletions: new Set(), since: this.clock.now() });
-  }
-
-  expectDeletions(owner: string, uids: readonly string[]): void {
-    this.byOwner.set(owner, { creations: 0, deletions: new Set(uids), since: this.clock.now() });
+  /** `uids`: the Pods that are deleted. */
+  expect(owner: string, creations: number, uids: readonly string[]): void {
+    this.byOwner.set(owner, { creations, deletions: new Set(uids), since: this.clock.now() });
   }
 
   creationObserved(owner: string): void {

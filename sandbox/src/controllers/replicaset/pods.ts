@@ -4,7 +4,8 @@ import { findCondition, parseTime } from '../framework/meta.ts';
 
 export const isTerminating = (pod: KubeObject): boolean => pod.metadata.deletionTimestamp !== undefined;
 
-const isFinished = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+export const isFinished = (pod: KubeObject): boolean =>
+  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
 export const isActive = (pod: KubeObject): boolean => !isTerminating(pod) && !isFinished(pod);
 

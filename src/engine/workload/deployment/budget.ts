@@ -1,10 +1,10 @@
 // The budget protocol (docs/holding.md): moves a Deployment towards a number of updated Pods with one safe write at a time.
 import { DESIRED_REPLICAS, MAX_REPLICAS, TRIM } from '../../../api/keys.ts';
-import type { Held, Pod, ReplicaSet } from '../../../api/types.ts';
+import type { Held, ReplicaSet } from '../../../api/types.ts';
 import type { Effect } from '../../decision.ts';
 import { stableLabel } from '../effects.ts';
 import { act, wait, type Goal, type MetadataChange, type Move } from '../kind.ts';
-import { freeDeployment, patchHeld, patchReplicaSet } from './effects.ts';
+import { freeDeployment, guardedBySpec, patchHeld, patchReplicaSet } from './effects.ts';
 import {
   heldSettings,
   isMarked,
@@ -19,16 +19,10 @@ import {
   type Budget,
 } from './hold.ts';
 import { shareOf } from '../../lib/replicas.ts';
-import { readySince } from '../pods.ts';
 import { areInPlace, markedTooMuch, marksFor, type Marks } from './marks.ts';
-import { formatTime, parseTime } from '../../lib/time.ts';
+import { formatTime } from '../../lib/time.ts';
+import { goesOnFrom, isWorthIt, lingersUntil, notYet, type NumericBudget } from './waves.ts';
 import { availableInAll, availableOf, hashOf, isActive, isMarkedSet, sizeOf, type View } from './view.ts';
-
-/**
- * If Pods take longer than this, the Deployment is held during the batch, so that all numbers in its status are true meanwhile. This costs two
- * more writes.
- */
-const LINGER_MS = 5_000;
 
 /**
  * The budget towards a target: the old versions may lose as many Pods as new ones are available, plus the user's maxUnavailable. It is never less
@@ -43,11 +37,6 @@ export function budgetFor(
   const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, replicas - old, granted));
   const maxSurge = Math.max(Math.min(limits.surge, target - maxUnavailable), updated - maxUnavailable);
   return { maxUnavailable, maxSurge: Math.max(0, maxSurge) };
-}
-
-interface NumericBudget {
-  readonly maxSurge: number;
-  readonly maxUnavailable: number;
 }
 
 /** Limits the budget to the old Pods that the marks cover. What is already granted stays. */
@@ -91,25 +80,31 @@ export function advance(view: View, held: Held, goal: Goal): Move {
     updated === budget.maxUnavailable + budget.maxSurge &&
     old === replicas - budget.maxUnavailable &&
     view.budget.surge === budget.maxSurge;
-  const atRest = complete || (enough && exhausted);
+  // A budget of 0 and 0 is invalid. Surge Pods of an abandoned version stay until a step asks for Pods.
+  const atRest = complete || (enough && exhausted) || target === 0;
 
   if (moving) {
+    if (enough && goesOnFrom(view, held, goal)) return { kind: 'Done' };
     if (atRest && enough) {
       if (complete && goal.last) return { kind: 'Done' };
       return view.unsettled ? wait(view.unsettled) : act(rest(view, held, complete))!;
     }
     if (complete || sameBudget(view, budget)) return linger(view, held, goal, complete || exhausted, complete);
+    const until = isWorthIt(view, target, budget) ? 0 : lingersUntil(view, goal);
+    if (until > view.now) return wait('Pods', until);
     // Reduce the surge only if all Pods have been observed.
-    if (budget.maxSurge < view.budget.surge && view.unsettled) return wait(view.unsettled);
+    const shrinks = budget.maxSurge < view.budget.surge;
+    if (shrinks && view.unsettled) return wait(view.unsettled);
     // Set the marks before more old Pods may be deleted.
     if (budget.maxUnavailable > replicas - old && !areInPlace(view, marks))
       return view.unsettled ? wait(view.unsettled) : act(rest(view, held, false))!;
-    return act(move(view, held, budget))!;
+    const effects = move(view, held, budget);
+    return act(shrinks ? effects : guardedBySpec(effects))!;
   }
   const back = bringBack(view, held, goal);
   if (back) return back;
   if (!atRest && exhausted) return act(rest(view, held, false)) ?? wait('Pods');
-  if (!atRest) return notYet(view, budget) ?? start(view, held, budget, marks);
+  if (!atRest) return notYet(view, target, budget) ?? start(view, held, budget, marks);
   const overfull = updated > goal.target && complete && !goal.keeps;
   const settle =
     (overfull ? trim(view, held, goal.target) : undefined) ?? act(rest(view, held, complete)) ?? unmark(view, held);
@@ -122,31 +117,20 @@ export function advance(view: View, held: Held, goal: Goal): Move {
 
 /** The budget is spent or nearly spent. If its Pods take long, the Deployment is held until they are available. */
 function linger(view: View, held: Held, goal: Goal, spent: boolean, complete: boolean): Move {
-  const until = Math.max(...view.pods.map(createdAt), 0) + (goal.young ? LINGER_MS : 0);
+  const until = lingersUntil(view, goal);
   if (!spent || view.updated === 0 || view.pods.length < view.updated) return wait('Pods');
   if (until > view.now) return wait('Pods', until);
   return view.unsettled ? wait(view.unsettled) : (act(rest(view, held, complete)) ?? wait('Pods'));
 }
-
-/** A Deployment that is held during a batch is not moved for each available Pod, only for half of the limits or after the last Pod. */
-function notYet(
-  { updated, available, limits, pods, minReadySeconds, now }: View,
-  budget: NumericBudget,
-): Move | undefined {
-  const more = budget.maxUnavailable + budget.maxSurge - updated;
-  if (available >= updated || more < 1 || 2 * more >= limits.surge + limits.unavailable) return undefined;
-  const due = pods.map((pod) => (readySince(pod, now) ?? -Infinity) + minReadySeconds * 1000).filter((at) => at <= now);
-  const until = Math.max(...due, 0) + LINGER_MS;
-  return until > now ? wait('Pods', until) : undefined;
-}
-
-const createdAt = (pod: Pod): number => parseTime(pod.metadata.creationTimestamp) ?? 0;
 
 /** Starts a batch: first the marks, then the budget, only from a state that the Deployment controller has observed. */
 function start(view: View, held: Held, budget: NumericBudget, marks: Marks): Move {
   const { deployment, newSet, updated } = view;
   // A ReplicaSet deletes any of its Ready Pods: it could delete an available one instead of one that is not available yet.
   if (view.oldAvailableAt !== undefined) return wait('the old Pods to be Ready for minReadySeconds');
+  // After scaling, the Deployment controller first reduces the new ReplicaSet to spec.replicas.
+  if (updated > view.replicas && view.availableAt !== undefined)
+    return wait('the updated Pods to be Ready for minReadySeconds');
   const flagged = marks.sets.length > 0 ? { ...held, marks: true } : held;
   const needsMark = updated > 0 && !isMarked(deployment);
   if (needsMark || (flagged.marks === true && held.marks !== true)) return act(mark(view, flagged))!;
@@ -237,7 +221,8 @@ export function letGo(view: View, held: Held, more: MetadataChange = {}): Move {
     if (step) return step;
     if (view.unsettled) return wait(view.unsettled);
   }
-  return act(freeDeployment(view.deployment, noticeEdits(held, view.deployment), more)) ?? { kind: 'Done' };
+  const free = freeDeployment(view.deployment, noticeEdits(held, view.deployment), more);
+  return act(mayFreeAtOnce(held) ? guardedBySpec(free) : free) ?? { kind: 'Done' };
 }
 
 /**
@@ -293,18 +278,32 @@ function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
   if (old === 0) {
     // With 1 replica both sizes would be 1, and the older Pod would be deleted.
     if (replicas > 1 && spare > 0) return undefined;
-    const surge = replicas === 1 ? 1 : Math.min(Math.max(1, limits.surge), excess, replicas - 1);
+    const most = spare < 0 ? keptOf(replicas) : replicas - 1;
+    const surge = replicas === 1 ? 1 : Math.min(Math.max(1, limits.surge), excess, most);
     if (budget.surge !== surge || !isMarked(view.deployment)) return act(mark(view, held, surge));
     if (!seesMark(newSet)) return wait('the Deployment controller to observe the new minReadySeconds');
     const effect = patchReplicaSet('trim', stableSet, { replicas: surge }, sizesNoted(replicas, replicas + surge));
     return { kind: 'Act', effect, trimmed: { from: updated, to: updated - surge } };
   }
   if (old !== budget.surge || !isMarked(view.deployment)) return undefined;
-  if (view.lacking.length > 0 && spare - old < 0)
-    return wait('the stable Pods to become available, to correct the sizes after scaling');
+  if (spare < old) {
+    // The ReplicaSet controller counts a Pod as available a little later than this does.
+    if (view.lacking.length > 0 || availableOf(stableSet) < old)
+      return wait('the stable Pods to become available, to correct the sizes after scaling');
+    // See start().
+    if (replicas > 1 && view.availableAt !== undefined)
+      return wait('the updated Pods to be Ready for minReadySeconds, to correct the sizes after scaling');
+    if (old > keptOf(replicas)) return undefined;
+  }
   if (replicas > 1) return act(mark(view, held, 0));
   return act([patchReplicaSet('trim', newSet, { replicas: 0 }, sizesNoted(replicas, replicas + budget.surge))]);
 }
+
+/**
+ * Without the surge, the Deployment controller scales all ReplicaSets in proportion. This is the largest number of surge Pods in a ReplicaSet of
+ * their own that it keeps: s of them become s · R / (R + s), rounded.
+ */
+const keptOf = (replicas: number): number => Math.floor((1 + Math.sqrt(1 + 8 * replicas)) / 4);
 
 /**
  * While an active ReplicaSet has another size in its annotation, the Deployment controller treats the Deployment as being scaled, and it updates the

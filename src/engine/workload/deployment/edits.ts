@@ -106,7 +106,7 @@ function ownedAfter({ next, fieldManager: manager, managedFields }: WorkloadEdit
   const isEdited = (field: Field): boolean =>
     noted ? noted[field] !== user[field] : after[field] !== before[field] && after[field] !== user[field];
   return ownersAfter(readOwners(old.metadata.annotations?.[FIELD_OWNERS]), {
-    old: managedFields ? managedFields.old() : of(old),
+    old: () => (managedFields ? managedFields.old() : of(old)),
     next: managedFields ? managedFields.next() : of(next),
     manager,
     edited: FIELDS.filter(isEdited),

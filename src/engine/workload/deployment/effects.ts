@@ -33,6 +33,10 @@ export function patchHeld(
   return patchDeployment(why, deployment, { settings, labels, annotations });
 }
 
+/** The same writes, which a newer status of the Deployment does not make stale. */
+export const guardedBySpec = (effects: readonly Effect[]): Effect[] =>
+  effects.map((effect) => (effect.kind === 'Patch' ? { ...effect, guard: 'Spec' } : effect));
+
 /** Gives the Deployment back with the user's settings and `more`. */
 export const freeDeployment = (deployment: Deployment, held: Held, more: MetadataChange = {}): Effect[] =>
   patchDeployment('free', deployment, {

@@ -2,14 +2,25 @@
 import { DEPLOYMENTS } from '../../../api/resources.ts';
 import type { Condition, Deployment, Held } from '../../../api/types.ts';
 import { replicasOf, resolveLimits } from '../../lib/replicas.ts';
+import { namespaceFlag } from '../../lib/text.ts';
 import { advise } from '../../validate/advice.ts';
 import { conditionOf } from '../../status.ts';
 import type { Obstacle, Spending, WorkloadKind } from '../kind.ts';
+import { isOwnedBy } from '../pods.ts';
 import { advance, budgetFor, freeze, letGo, repair } from './budget.ts';
 import { freeDeployment, patchDeployment, patchHeld, revertDeployment } from './effects.ts';
 import { deploymentEdits } from './edits.ts';
 import { deploymentFields } from './field-owners.ts';
-import { firstHold, isMarked, mayFreeAtOnce, noticeEdits, readHeld, settingsOf, userSettings } from './hold.ts';
+import {
+  firstHold,
+  isMarked,
+  mayFreeAtOnce,
+  noticeEdits,
+  readHeld,
+  settingsOf,
+  userSettings,
+  type Settings,
+} from './hold.ts';
 import { asUserWrote, holdUnseen, isStale } from './unseen.ts';
 import { viewOf, type View } from './view.ts';
 import * as messages from '../../messages.ts';
@@ -19,14 +30,35 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   resource: DEPLOYMENTS,
   workloadType: 'deployment',
   children: ['replicaSets', 'pods'],
+  words: {
+    keeper: 'ReplicaSet',
+    pause: 'spec.paused',
+    pausedBy: 'paused' satisfies keyof Settings,
+    unpause: { paused: false },
+    whole: { paused: false, minReadySeconds: null, progressDeadlineSeconds: null },
+    resumed: 'the Deployment was resumed',
+    strategyType: 'spec.strategy.type',
+    fields: {
+      paused: 'spec.paused',
+      maxSurge: 'spec.strategy.rollingUpdate.maxSurge',
+      maxUnavailable: 'spec.strategy.rollingUpdate.maxUnavailable',
+      minReadySeconds: 'spec.minReadySeconds',
+      progressDeadlineSeconds: 'spec.progressDeadlineSeconds',
+    } satisfies Record<keyof Settings, string>,
+    recorded: new Set<string>(['maxSurge', 'maxUnavailable'] satisfies (keyof Settings)[]),
+    resume: (deployment) => `kubectl rollout resume deployment/${deployment.metadata.name}${namespaceFlag(deployment)}`,
+  },
   fields: deploymentFields,
   edits: deploymentEdits,
   borrowed: (deployment) => ({ ...settingsOf(deployment) }),
   replicas: replicasOf,
+  minReadySeconds: (deployment) => userSettings(deployment).minReadySeconds ?? 0,
+  strategyType: ({ spec }) => spec.strategy?.type,
   obstacle,
 
   readHold: readHeld,
   isPaused: ({ user }) => user.paused === true,
+  isPausedBy: (user) => user['paused'] === true,
   mayFreeAtOnce,
 
   progress: (facts, deployment, children) => viewOf(deploymentKind, facts, deployment, children),
@@ -67,8 +99,10 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
     what: messages.noReplicaSet(deployment),
   }),
 
+  podsOf: (_deployment, { keeper }, pods) => pods.filter((pod) => isOwnedBy(pod, keeper)),
   spending,
-  advise: (rollout, deployment) => advise({ rollout, deployment }),
+  advise: (rollout, deployment) =>
+    advise({ rollout, deployment, minReadySeconds: deploymentKind.minReadySeconds(deployment) }),
 };
 
 /** A MutatingAdmissionPolicy paused it, and no webhook saw the change. */
@@ -76,8 +110,14 @@ const wasPausedUnseen = ({ metadata }: Deployment): boolean => metadata.annotati
 
 function obstacle({ metadata, spec }: Deployment): Obstacle | undefined {
   if (spec.strategy?.type !== 'Recreate') return undefined;
-  const message = `Deployment "${metadata.name}" has strategy Recreate, which cannot run two versions side by side: set spec.strategy.type to RollingUpdate`;
-  return { reason: 'RecreateStrategy', message };
+  const words = {
+    strategy: 'strategy Recreate',
+    why: 'cannot run two versions side by side',
+    effect: 'replaces all Pods at the same time',
+    remedy: 'set spec.strategy.type to RollingUpdate',
+  };
+  const message = `Deployment "${metadata.name}" has ${words.strategy}, which ${words.why}: ${words.remedy}`;
+  return { reason: 'RecreateStrategy', message, ...words };
 }
 
 /** According to the Deployment controller. With 0 replicas a release never completes. */

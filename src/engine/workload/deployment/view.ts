@@ -1,5 +1,5 @@
 // The numbers of docs/holding.md, computed from a Deployment, its ReplicaSets and Pods.
-import { POD_TEMPLATE_HASH } from '../../../api/keys.ts';
+import { POD_TEMPLATE_HASH, REVISION } from '../../../api/keys.ts';
 import type { Deployment, Held, KubeObject, Pod, ReplicaSet } from '../../../api/types.ts';
 import { earliestAfter } from '../../lib/time.ts';
 import { replicasOf, resolveLimits, type Limits } from '../../lib/replicas.ts';
@@ -30,6 +30,9 @@ const versionOf = (set: ReplicaSet): Version => ({
   template: set.spec.template,
   replicas: sizeOf(set),
   available: availableOf(set),
+  keeper: set,
+  number: set.metadata.annotations?.[REVISION],
+  created: set.metadata.creationTimestamp ?? '',
   maker: `ReplicaSet ${set.metadata.name}`,
   conditions: set.status?.conditions,
 });

@@ -86,7 +86,7 @@ function duringRelease(
   const user = new Map(before.values);
   const managers = new Map(before.entries.map((one) => [`${one.manager}/${one.operation}`, one]));
   let record = writeOwners(
-    ownersAfter([], { old: before.entries, next: before.entries, manager: 'kubectl-set', edited: [] }).owners,
+    ownersAfter([], { old: () => before.entries, next: before.entries, manager: 'kubectl-set', edited: [] }).owners,
   );
   const strip = (): ManagedFields[] =>
     [...managers.values()].map(({ manager, operation, time }) => entry(manager!, operation!, [], time));
@@ -100,7 +100,7 @@ function duringRelease(
       `${one.manager}/${one.operation}` === by ? entry(edit.manager, edit.kind, written, `${index + 1}`) : one,
     );
     const edited = written.filter((field) => user.get(field) !== wanted[field]);
-    const after = ownersAfter(readOwners(record ?? undefined), { old, next, manager: edit.manager, edited });
+    const after = ownersAfter(readOwners(record ?? undefined), { old: () => old, next, manager: edit.manager, edited });
     for (const field of edited) user.set(field, wanted[field]!);
     for (const field of after.dropped) user.delete(field);
     record = writeOwners(after.owners);

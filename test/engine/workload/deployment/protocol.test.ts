@@ -46,6 +46,7 @@ const goal = (target: number, more: Partial<Goal> = {}): Goal => ({
   tolerated: 0,
   keeps: false,
   last: false,
+  goesOn: false,
   young: false,
   ...more,
 });
@@ -156,7 +157,31 @@ describe('in motion, towards five of ten Pods', () => {
       'freeze 3 surge, 2 unavailable',
     ],
     [
-      'two are available: two more old ones may go',
+      'two are available, and no further Pod is asked for: that old ones may go is not worth a write yet',
+      moving(3, 2, { updated: 5, old: 8, pods: [...pods('v2', 2), ...starting(3, 1, 2)] }),
+      'waits for Pods',
+      young,
+    ],
+    [
+      'nor are two further Pods, where five may be on their way',
+      moving(3, 2, { updated: 5, old: 8, pods: [...pods('v2', 2), ...starting(3, 1, 2)] }),
+      'waits for Pods',
+      { ...young, target: 8 },
+    ],
+    [
+      'half of that is',
+      moving(3, 2, { updated: 5, old: 8, pods: [...pods('v2', 3), ...starting(2, 1, 3)] }),
+      'move 3 surge, 5 unavailable',
+      { ...young, target: 8 },
+    ],
+    [
+      'the others take their time: two more old ones may go',
+      moving(3, 2, { updated: 5, old: 8, pods: [...pods('v2', 2), ...starting(3, 6, 2)] }),
+      'move 1 surge, 4 unavailable',
+      young,
+    ],
+    [
+      'two are available, in a step that is not young: two more old ones may go',
       moving(3, 2, { updated: 5, old: 8, pods: [...pods('v2', 2), ...starting(3, 1, 2)] }),
       'move 1 surge, 4 unavailable',
     ],
@@ -196,6 +221,86 @@ describe('in motion, towards five of ten Pods', () => {
     ],
   ];
   rows(table, advances);
+});
+
+describe('in motion, and the next step does not wait', () => {
+  const there: Stage = { updated: 5, state: 'moving', budget: [0, 5] };
+  const surplus: Stage = { ...there, budget: [3, 2], old: 8 };
+  const goesOn = { goesOn: true };
+  const whole: Stage = { updated: 10, state: 'moving', budget: [3, 7], old: 3 };
+  const last = { target: 10, last: true };
+  const table: readonly Row[] = [
+    ['all are there: done, without a hold', there, 'Done', goesOn],
+    [
+      'whatever the controller has not seen',
+      { ...there, deployment: { status: { readyReplicas: 9 } } },
+      'Done',
+      goesOn,
+    ],
+    ['the old Pods that surge has left over go with the next budget', surplus, 'Done', goesOn],
+    ['which is given from in motion', surplus, 'move 3 surge, 7 unavailable', { ...goesOn, target: 10 }],
+    ['one is missing', { ...there, available: 4 }, 'hold 0 surge, 2 unavailable', goesOn],
+    ['one is missing that may be', { ...there, available: 4 }, 'Done', { ...goesOn, tolerated: 1 }],
+    ['fewer old ones are left than there should be', { ...there, old: 4 }, 'waits for Pods', goesOn],
+    [
+      'more are there than asked for: it is held, to be corrected',
+      { ...there, updated: 6, old: 4, budget: [0, 6] },
+      'hold 0 surge, 1 unavailable',
+      goesOn,
+    ],
+    [
+      'an old Pod is not Ready for long enough: it is held, and waits for it',
+      { ...there, record: { user: { ...USER, minReadySeconds: 90 } }, pods: pods('v2', 5, { ready: 100 }) },
+      'hold 0 surge, 1 unavailable',
+      goesOn,
+    ],
+    ['at rest it stays held', { updated: 5 }, 'Done', goesOn],
+    ['after the last step the user’s settings take away what surge has left over', whole, 'Done', last],
+    ['one is missing in the last step', { ...whole, available: 9 }, 'move 0 surge, 10 unavailable', last],
+    [
+      'one is missing that may be: the native controller would wait for it',
+      { ...whole, available: 9 },
+      'move 0 surge, 10 unavailable',
+      { ...last, tolerated: 1 },
+    ],
+    [
+      'with an abandoned version that is marked, the budget takes its Pods',
+      {
+        ...whole,
+        version: 'v3',
+        old: { v1: 2, v2: 1 },
+        marked: ['v2'],
+        record: { marks: true, budget: { maxSurge: 3, maxUnavailable: 7 } },
+      },
+      'move 0 surge, 10 unavailable',
+      last,
+    ],
+  ];
+  rows(table, advances);
+});
+
+describe('a write that is guarded by the spec alone', () => {
+  const guardOf = (sketch: Stage, more: Partial<Goal> = {}): string | undefined => {
+    const view = viewOf(sketch);
+    const move = advance(view, record(view), { ...goal(5), ...more });
+    assert.ok(move.kind === 'Act' && move.effect.kind === 'Patch');
+    return move.effect.guard;
+  };
+  const moving: Stage = { state: 'moving', budget: [3, 2], updated: 5, old: 8 };
+  it('is a larger budget while it moves, and the end', () => {
+    assert.equal(guardOf(moving, { target: 10 }), 'Spec');
+    const view = viewOf({ updated: 10, old: { v1: 0 }, state: 'moving', budget: [0, 10] });
+    const move = letGo(view, record(view));
+    assert.equal(move.kind === 'Act' && move.effect.kind === 'Patch' && move.effect.guard, 'Spec');
+  });
+  it('is none that depends on what the controller has observed', () => {
+    assert.equal(guardOf({}), undefined, 'the first budget');
+    assert.equal(guardOf(moving), undefined, 'less surge');
+    assert.equal(guardOf({ ...moving, budget: [0, 5], old: 5 }), undefined, 'a hold');
+    const marks = viewOf({ updated: 2, old: { v0: 1, v1: 7 }, record: { marks: true } });
+    const move = letGo(marks, record(marks));
+    assert.equal(move.kind === 'Act' && move.effect.kind === 'Patch' && move.effect.guard, undefined);
+  });
 });
 
 describe('an abandoned version', () => {
@@ -371,6 +476,8 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
   const all: Stage = { updated: 10, old: { v1: 0 }, user: [3, 0], budget: [0, 1] };
   const one: Stage = { replicas: 1, updated: 1, state: 'marked', budget: [1, 1], old: { v1: 0 } };
   const zero = { target: 0 };
+  const youngPods = pods('v2', 10, { ready: 5 });
+  const later = { user: { ...USER, maxSurge: 3, maxUnavailable: 0, minReadySeconds: 30 } };
   const table: readonly Row[] = [
     ['it is to come back as surge', all, 'mark 3 surge, 10 unavailable'],
     [
@@ -393,6 +500,26 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
     ],
     ['its surge is there, without the mark', { ...all, budget: [3, 1] }, 'mark 3 surge, 10 unavailable'],
     [
+      'none is available: as many as the native controller keeps when it scales all in proportion',
+      { ...all, available: 0 },
+      'mark 2 surge, 10 unavailable',
+    ],
+    [
+      'they are there, and nothing else is available: no surge is left',
+      { ...all, available: 0, old: { v1: 2 }, state: 'marked', budget: [2, 1] },
+      'mark 0 surge, 8 unavailable',
+    ],
+    [
+      'more of them are there than the native controller keeps: they stay',
+      { ...all, available: 0, old: { v1: 3 }, state: 'marked', budget: [3, 1] },
+      'freeze 3 surge, 0 unavailable',
+    ],
+    [
+      'new Pods are Ready, and any of them may go',
+      { ...all, available: 0, old: { v1: 2 }, state: 'marked', budget: [2, 1], pods: youngPods, record: later },
+      'waits for the updated Pods to be Ready for minReadySeconds, to correct the sizes after scaling',
+    ],
+    [
       'some are not available, and may be missing',
       { ...all, user: [3, 2], old: { v1: 3 }, lacking: 1, state: 'marked', budget: [3, 1] },
       'mark 0 surge, 7 unavailable',
@@ -407,6 +534,25 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
     ],
   ];
   rows(table, advances);
+
+  it('their Pods are available, and their ReplicaSet has not counted them yet: it waits, and does not begin again', () => {
+    const { workload, children } = stage({ ...all, user: [3, 0], old: { v1: 3 }, state: 'marked', budget: [3, 1] });
+    const replicaSets = children.replicaSets.map((set) =>
+      set.metadata.name === 'web-v1' ? { ...set, status: { ...set.status, availableReplicas: 0 } } : set,
+    );
+    const status = { ...workload.status, availableReplicas: 0 };
+    const view = progressOf(
+      snapshot({
+        rollout: rollout({ status: atStep(2, 'StepPaused') }),
+        workload: { ...workload, status },
+        children: { ...children, replicaSets },
+      }),
+    );
+    assert.equal(
+      told(view, advance(view, record(view), goal(5))),
+      'waits for the stable Pods to become available, to correct the sizes after scaling',
+    );
+  });
 
   const counting = (sketch: Stage): string => {
     const { workload, children } = stage(sketch);
@@ -458,11 +604,28 @@ describe('several old versions', () => {
 });
 
 describe('what is waited for, at rest', () => {
+  const young: Stage = {
+    replicas: 8,
+    available: 2,
+    old: 6,
+    budget: ['100%', 2],
+    record: { user: { ...USER, maxSurge: '100%', maxUnavailable: 2, minReadySeconds: 30 } },
+  };
   const table: readonly Row[] = [
     [
       'old Pods, until it does not matter which of them go',
       { updated: 2, record: { user: { ...USER, minReadySeconds: 90 } } },
       'waits for the old Pods to be Ready for minReadySeconds',
+    ],
+    [
+      'new Pods, of which too many are there after scaling, until it does not matter which of them go',
+      { ...young, updated: 10, pods: [...pods('v2', 2), ...pods('v2', 8, { ready: 5 })] },
+      'waits for the updated Pods to be Ready for minReadySeconds',
+    ],
+    [
+      'not new Pods, of which none is to go',
+      { ...young, updated: 8, budget: ['75%', 2], pods: [...pods('v2', 2), ...pods('v2', 6, { ready: 5 })] },
+      'mark 6 surge, 2 unavailable',
     ],
     [
       'the last step is not held before it is given back',
@@ -471,6 +634,12 @@ describe('what is waited for, at rest', () => {
       { target: 10, last: true },
     ],
     ['what may be missing, in Pods that fail', { updated: 5, available: 3 }, 'Done', { tolerated: 2 }],
+    [
+      'nothing, where no Pod is asked for, and a surge Pod of an abandoned version is there',
+      { replicas: 1, version: 'v3', old: { v1: 1, v2: 1 }, user: [2, 0], budget: ['100%', 0] },
+      'Done',
+      { target: 0 },
+    ],
     ['what may be missing is less', { updated: 5, available: 2 }, 'waits for Pods', { tolerated: 2 }],
   ];
   rows(table, advances);
@@ -576,7 +745,8 @@ describe('held in the middle of a batch', () => {
     ['it is after five seconds', held(2, 5), 'mark 3 surge, 2 unavailable', eight],
     ['it is moved for half of that at once', held(3, 1), 'mark 3 surge, 2 unavailable', eight],
     ['it is moved at once when all its Pods are there', held(5, 1), 'mark 3 surge, 2 unavailable', eight],
-    ['it is moved at once for the last Pods of the step', held(1, 1), 'mark 3 surge, 2 unavailable'],
+    ['nor for old Pods alone, where the step asks for no more', held(1, 1), 'waits for Pods'],
+    ['but after five seconds', held(1, 5), 'mark 3 surge, 2 unavailable'],
   ];
   rows(table, advances);
 });

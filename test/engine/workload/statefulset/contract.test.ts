@@ -1,9 +1,10 @@
 // StatefulSets keep the contract of a workload kind.
 import { CONTROLLER_REVISION_HASH } from '../../../../src/api/keys.ts';
-import type { ControllerRevision, OwnerReference, Pod, StatefulSet } from '../../../../src/api/types.ts';
-import { ALL, type PartitionHeld } from '../../../../src/engine/workload/statefulset/hold.ts';
+import type { ControllerRevision, OwnerReference, Pod } from '../../../../src/api/types.ts';
+import type { PartitionHeld } from '../../../../src/engine/workload/partition/hold.ts';
+import type { PartitionProgress } from '../../../../src/engine/workload/partition/progress.ts';
+import { EVERY as ALL, type Partitioned } from '../../../../src/engine/workload/partition/shape.ts';
 import { statefulSetKind } from '../../../../src/engine/workload/statefulset/kind.ts';
-import type { PartitionProgress } from '../../../../src/engine/workload/statefulset/progress.ts';
 import { digest, pod, template } from '../../build.ts';
 import { contract, type Bench } from '../contract.ts';
 
@@ -32,7 +33,7 @@ const podOf = (ordinal: number, version: string, available: boolean): Pod =>
     metadata: { ownerReferences: [owner] },
   });
 
-const bench: Bench<StatefulSet, PartitionHeld, PartitionProgress> = {
+const bench: Bench<Partitioned, PartitionHeld, PartitionProgress> = {
   kind: statefulSetKind,
   children: [],
   users: [
@@ -51,7 +52,12 @@ const bench: Bench<StatefulSet, PartitionHeld, PartitionProgress> = {
   settled(workload, { updated, available, old }) {
     const version = digest(workload.spec.template);
     const { generation = 0 } = workload.metadata;
-    const status = { observedGeneration: generation, replicas: updated + old, updateRevision: `web-${version}` };
+    const status = {
+      observedGeneration: generation,
+      replicas: updated + old,
+      updateRevision: `web-${version}`,
+      currentRevision: old === 0 ? `web-${version}` : 'web-v1',
+    };
     // The Pods of the new version are those of the highest ordinals; the lowest of them come last.
     const pods = Array.from({ length: updated + old }, (_, i) =>
       podOf(i, i < old ? 'v1' : version, i < old || i >= old + updated - available),
@@ -61,7 +67,7 @@ const bench: Bench<StatefulSet, PartitionHeld, PartitionProgress> = {
   },
   granted({ spec }) {
     const replicas = spec.replicas ?? 1;
-    return Math.max(0, replicas - (spec.updateStrategy?.rollingUpdate?.partition ?? 0));
+    return Math.max(0, replicas - Number(spec.updateStrategy?.rollingUpdate?.partition ?? 0));
   },
 };
 

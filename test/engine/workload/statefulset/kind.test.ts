@@ -1,6 +1,6 @@
 // A StatefulSet by its partition: what is granted, and when, as tables; and a whole release against a controller of twenty lines.
 import assert from 'node:assert/strict';
-import { HELD, ROLLOUT_ID } from '../../../../src/api/keys.ts';
+import { GIVE_BACK, HELD, ROLLOUT_ID } from '../../../../src/api/keys.ts';
 import type {
   ControllerRevision,
   Pod,
@@ -12,10 +12,18 @@ import type {
 import type { Effect } from '../../../../src/engine/decision.ts';
 import type { Children } from '../../../../src/engine/snapshot.ts';
 import type { Goal } from '../../../../src/engine/workload/kind.ts';
-import { kindOf, KINDS, SWITCHED_OFF } from '../../../../src/engine/workload/registry.ts';
-import { ALL, partitionOf, readHeld } from '../../../../src/engine/workload/statefulset/hold.ts';
-import { statefulSetKind as kind } from '../../../../src/engine/workload/statefulset/kind.ts';
+import { kindOf, KINDS } from '../../../../src/engine/workload/registry.ts';
+import * as hold from '../../../../src/engine/workload/partition/hold.ts';
+import { EVERY as ALL } from '../../../../src/engine/workload/partition/shape.ts';
+import {
+  statefulSetKind as kind,
+  statefulSetShape as shape,
+} from '../../../../src/engine/workload/statefulset/kind.ts';
 import { asDigest } from '../../../support/digests.ts';
+
+const readHeld = (set: StatefulSet) => hold.readHeld(shape, set);
+const giveBackPatch = (held: hold.PartitionHeld): string => hold.giveBackPatch(shape, held);
+const partitionOf = ({ spec }: StatefulSet): number | null => spec.updateStrategy?.rollingUpdate?.partition ?? null;
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const template = (version: string): PodTemplate => ({
@@ -87,6 +95,7 @@ const goal = (target: number, more: Partial<Goal> = {}): Goal => ({
   tolerated: 0,
   keeps: false,
   last: false,
+  goesOn: false,
   young: false,
   ...more,
 });
@@ -114,9 +123,9 @@ const partitionIn = (effect: Effect | undefined): unknown => {
 };
 
 describe('a StatefulSet', () => {
-  it('is known to the engine, and switched off', () => {
-    assert.deepEqual([KINDS.includes(kind), SWITCHED_OFF.includes(kind)], [false, true]);
-    assert.equal(kindOf({ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' }), undefined);
+  it('is known to the engine', () => {
+    assert.ok(KINDS.includes(kind));
+    assert.equal(kindOf({ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' }), kind);
   });
 
   it('is counted by its Pods', () => {
@@ -133,11 +142,13 @@ describe('a StatefulSet', () => {
     assert.deepEqual({ stopped, moving }, { stopped: true, moving: false });
   });
 
-  it('has no new version before its controller has seen the template', () => {
+  it('waits until its controller has seen the last change, and knows its version by the template meanwhile', () => {
     const set = held(3, ALL);
     const young = { ...set, metadata: { ...set.metadata, generation: 4 } };
-    const progress = progressOf(young, podsOf('v1 v1 v1'));
-    assert.deepEqual([progress.newVersion, progress.updated], [undefined, 0]);
+    const progress = progressOf(young, podsOf('v1 v1 v2'));
+    assert.deepEqual([progress.newVersion?.revision, progress.updated, progress.old], ['web-v2', 1, 2]);
+    const other = { ...young, spec: { ...young.spec, template: template('v3') } };
+    assert.equal(progressOf(other, podsOf('v1 v1 v2')).newVersion, undefined);
     assert.match(progress.unsettled ?? '', /the StatefulSet controller/);
     assert.equal(kind.advance(progress, progress.held!, goal(1)).kind, 'Wait');
   });
@@ -211,6 +222,177 @@ describe('a StatefulSet', () => {
     assert.deepEqual([noted?.user.partition, partitionIn(effect)], [4, 2]);
   });
 
+  // The user's partition, whether a Pod was ever granted, the Pods, the current revision → the partition that is written, or what is waited for.
+  const givings: readonly (readonly [
+    string,
+    number | null,
+    boolean,
+    number,
+    string,
+    string,
+    number | null | 'Wait',
+  ])[] = [
+    ['without a partition at once, whatever its Pods are', null, true, 2, 'v1 v1 v1 v2 v2', 'v1', null],
+    ['with 0 too', 0, true, 2, 'v1 v1 v1 v2 v2', 'v1', 0],
+    ['with a partition at once, if no Pod was updated', 3, false, ALL, 'v1 v1 v1 v1 v1', 'v1', 3],
+    ['with a partition not before all Pods are allowed', 3, true, 2, 'v1 v1 v2 v2 v2', 'v1', 0],
+    ['nor before all are updated', 3, true, 0, 'v1 v2 v2 v2 v2', 'v1', 'Wait'],
+    ['nor before the version is the current one', 3, true, 0, 'v2 v2 v2 v2 v2', 'v1', 'Wait'],
+    ['then', 3, true, 0, 'v2 v2 v2 v2 v2', 'v2', 3],
+    ['paused by its user, at once', ALL, true, 2, 'v1 v1 v2 v2 v2', 'v1', ALL],
+  ];
+  for (const [what, user, moved, granted, pods, current, expected] of givings)
+    it(`is given back ${what}`, () => {
+      const before = held(5, granted, granted, user);
+      const record = { ...readHeld(before)!, ...(moved && { moved: '2026-01-01T11:00:00Z' }) };
+      const set = { ...before, status: { ...before.status, currentRevision: `web-${current}` } };
+      const progress = progressOf(set, podsOf(pods));
+      const move = kind.giveBack(progress, record);
+      assert.equal(move.kind === 'Act' ? partitionOf(apply(set, move.effect)) : move.kind, expected);
+      assert.equal(kind.mayFreeAtOnce(record), !(moved && user === 3));
+    });
+
+  it('is held whole again by a new template, and keeps its user’s partition', () => {
+    const old = held(5, 2, 2, 3);
+    const record = readHeld(old)!;
+    const next = { ...old, spec: { ...old.spec, template: template('v3') } };
+    const edit = kind.edits.editOfHeld({ next, fieldManager: 'kubectl' }, old, record, { changed: true, dropped: [] });
+    const holding = kind.edits.holdOn(old, edit);
+    assert.deepEqual(holding, { held: { ...record, partition: ALL }, borrowed: { partition: ALL } });
+    const again = apply(next, {
+      kind: 'Patch',
+      why: 'hold',
+      resource: kind.resource,
+      before: next,
+      patch: {
+        metadata: { annotations: kind.edits.annotationsOf(holding.held) },
+        spec: { updateStrategy: { rollingUpdate: { partition: ALL } } },
+      },
+    });
+    const second = kind.edits.editOfHeld({ next: again, fieldManager: 'kubectl' }, old, record, {
+      changed: true,
+      dropped: [],
+    });
+    assert.deepEqual(kind.edits.holdOn(old, second), holding, 'asked twice, it answers the same');
+  });
+
+  it('records its user’s partition, and keeps its own', () => {
+    const old = held(5, 2, 2, null);
+    const record = readHeld(old)!;
+    const editTo = (partition: number | null, dropped: readonly string[] = []) => {
+      const next = {
+        ...old,
+        spec: { ...old.spec, updateStrategy: { rollingUpdate: partition === null ? {} : { partition } } },
+      };
+      return kind.edits.editOfHeld({ next, fieldManager: 'kubectl' }, old, record, { changed: false, dropped });
+    };
+    assert.deepEqual([editTo(4).after.user.partition, editTo(4).unpauses], [4, false]);
+    assert.deepEqual([editTo(0).after.user.partition, editTo(0).unpauses], [0, true]);
+    assert.deepEqual(kind.edits.holdOn(old, editTo(0)).borrowed, { partition: 2 });
+    assert.equal(editTo(2, ['partition']).after.user.partition, null, 'its owner applies it no longer');
+    // Lowered while no webhook was there: it is not taken for a grant.
+    const lowered = held(5, 4, 0);
+    const seen = kind.edits.heldBefore(lowered)!;
+    const same = kind.edits.editOfHeld({ next: lowered, fieldManager: 'kubectl' }, lowered, seen, {
+      changed: false,
+      dropped: [],
+    });
+    assert.deepEqual(kind.edits.holdOn(lowered, same).borrowed, { partition: 4 });
+  });
+
+  it('whose partition was lowered to what its Pods are already is held again there', () => {
+    const lowered = progressOf(held(5, 4, 3), podsOf('v1 v1 v1 v2 v2'));
+    assert.equal(kind.isLoose(lowered), true);
+    const move = kind.freeze(lowered, lowered.held!);
+    assert.ok(move?.kind === 'Act');
+    const again = apply(lowered.workload as StatefulSet, move.effect);
+    assert.deepEqual([partitionOf(again), readHeld(again)?.partition, readHeld(again)?.user.partition], [3, 3, 3]);
+  });
+
+  it('that lost its record finds its user’s partition in the patch that gives it back', () => {
+    const unfinished = { rollout: 'web', stable: asDigest('v1'), bypassed: 'x', unfinished: true, labels: {} };
+    const holdOf = (set: StatefulSet) =>
+      readHeld(apply(set, kind.holdUnseen(progressOf(set, podsOf('v1 v1 v1 v1 v2')), unfinished)[0]!))?.user.partition;
+    const bare = makeSet(5, 'v2', 4);
+    assert.equal(holdOf(bare), null, 'the partition is ours');
+    const annotations = { [GIVE_BACK]: giveBackPatch({ ...readHeld(held(5, 4, 4, 3))! }) };
+    assert.equal(holdOf({ ...bare, metadata: { ...bare.metadata, annotations } }), 3);
+    assert.equal(holdOf({ ...bare, metadata: { ...bare.metadata, annotations: { [GIVE_BACK]: '{' } } }), null);
+  });
+
+  // Pods, policy, partition, whether they may be evicted → the remark, and the Pod that is evicted.
+  const DELETE = 'kubectl delete pod';
+  const stucks: readonly (readonly [
+    string,
+    string,
+    string | undefined,
+    number,
+    boolean,
+    string,
+    string | undefined,
+  ])[] = [
+    ['that is broken is named', 'v1 v1 v2! v1 v1', undefined, 0, false, `${DELETE} web-2`, undefined],
+    ['is the lowest of several', 'v1 v2! v2! v2 v1', undefined, 0, false, `web-1 and 1 more`, undefined],
+    ['is evicted where that is allowed', 'v1 v2! v2! v2 v1', undefined, 0, true, 'evicting Pod web-1', 'web-1'],
+    ['is not evicted below the partition', 'v1 v2! v1 v1 v1', undefined, 2, true, `${DELETE} web-1`, undefined],
+    ['that is Ready is none', 'v1 v1 v2 v1 v1', undefined, 0, true, '', undefined],
+    ['of the stable version is none', 'v1! v1 v2 v2 v2', undefined, 0, true, '', undefined],
+    ['is none with Parallel', 'v1 v1 v2! v1 v1', 'Parallel', 0, true, '', undefined],
+  ];
+  for (const [what, pods, policy, at, evicts, remark, evicted] of stucks)
+    it(`a Pod of an abandoned version ${what}`, () => {
+      const set = makeSet(5, 'v1', at);
+      const back = { ...set, spec: { ...set.spec, ...(policy && { podManagementPolicy: policy }) } };
+      const status = { canaryStatus: { stableRevision: 'web-v1' } };
+      const facts = { now: NOW, rollout: { ...rollout, status } as unknown as Rollout, digest, evicts };
+      const progress = kind.progress(facts, back, children(podsOf(pods)));
+      assert.ok((progress.remark ?? '').includes(remark) && (remark !== '' || progress.remark === undefined));
+      assert.equal(progress.evict?.pod.metadata.name, evicted);
+    });
+
+  it('a Pod of the stable version that is not Ready is named: with the command where the step updates it, and never evicted', () => {
+    const of = (partition: number, pods: string) =>
+      kind.progress({ now: NOW, rollout, digest, evicts: true }, held(3, partition), children(podsOf(pods)));
+    assert.match(of(0, 'v1! v1 v2').remark ?? '', /kubectl delete pod web-0$/);
+    assert.match(
+      of(1, 'v1! v1 v2').remark ?? '',
+      /^Pod web-0 is not Ready, and the StatefulSet controller updates no other/,
+    );
+    assert.equal(of(2, 'v1! v1 v2').remark, undefined, 'nothing is to be updated');
+    assert.deepEqual([of(0, 'v1! v1 v2').evict, of(1, 'v1! v1 v2').evict], [undefined, undefined]);
+  });
+
+  it('says that its user’s partition keeps Pods, where no hold does', () => {
+    assert.match(progressOf(makeSet(3, 'v2', 2), podsOf('v1 v1 v2')).remark ?? '', /partition is 2, so the Pods below/);
+    assert.equal(progressOf(makeSet(3, 'v2', 2), podsOf('v2 v2 v2')).remark, undefined);
+  });
+
+  it('frozen, leaves a Pod that is deleted already to the new version', () => {
+    const progress = progressOf(held(5, 2), podsOf('v1 v1 v1 - v2'));
+    const move = kind.freeze(progress, progress.held!);
+    assert.equal(move?.kind === 'Act' && partitionIn(move.effect), 3);
+  });
+
+  it('says how many Pods a scale-up has brought beyond the step', () => {
+    assert.match(progressOf(held(6, 5), podsOf('v1 v1 v1 v2 v2 v2')).remark ?? '', /^2 Pods beyond the step have/);
+    assert.equal(progressOf(held(6, 3), podsOf('v1 v1 v1 v2 v2 v2')).remark, undefined);
+  });
+
+  it('counts the Pods that its controller has to create, since the last one was Ready', () => {
+    assert.deepEqual(progressOf(held(5, 3), podsOf('v1 v1 v1 - v2')).missing, {
+      pods: 1,
+      sinceMs: Date.parse('2026-01-01T11:00:00Z'),
+    });
+    assert.equal(progressOf(held(5, 4), podsOf('v1 - v1 v1 v2')).missing?.pods, 0, 'an old one is not ours to count');
+  });
+
+  it('takes no directive of a revision for a part of its template', () => {
+    const stored = { ...revision('v1'), data: { spec: { template: { ...template('v1'), $patch: 'replace' } } } };
+    const facts = { now: NOW, rollout, digest };
+    const progress = kind.progress(facts, held(2, ALL), { ...children(podsOf('v1 v1')), revisions: [stored] });
+    assert.deepEqual(progress.stableVersion?.template, template('v1'));
+  });
+
   it('with OnDelete cannot be released, in words', () => {
     const set = makeSet(3, 'v1');
     const found = kind.obstacle({ ...set, spec: { ...set.spec, updateStrategy: { type: 'OnDelete' } } });
@@ -243,7 +425,9 @@ describe('a StatefulSet', () => {
       assert.equal(progressOf(set, pods).available, target);
     }
     const done = progressOf(set, pods);
-    const back = kind.giveBack(done, done.held!);
+    assert.equal(kind.giveBack(done, done.held!).kind, 'Wait', 'Pods below its partition would be created old again');
+    const whole = progressOf({ ...set, status: { ...set.status, currentRevision: 'web-v2' } }, pods);
+    const back = kind.giveBack(whole, whole.held!);
     assert.ok(back.kind === 'Act');
     set = apply(set, back.effect);
     assert.deepEqual([partitionOf(set), set.metadata.annotations?.[HELD]], [1, undefined]);

@@ -1,0 +1,87 @@
+// Writes of routes: a split and its record, or the user's route again. Every write contains the resourceVersion that it was decided on.
+import { HELD, TRAFFIC } from '../../api/keys.ts';
+import type { Route, RouteRule } from '../../api/traffic.ts';
+import type { Effect } from '../decision.ts';
+import { annotationPath, patchMap, type PatchOp } from '../lib/json-patch.ts';
+import { sameJson } from '../lib/template.ts';
+import { labelValueOf } from '../lib/text.ts';
+import { version } from '../workload/effects.ts';
+import type { TrafficProvider } from './provider.ts';
+import { engage, isRefusal, strip, type Refusal } from './rules.ts';
+import { isEngaged, routeRecord, type RouteRecord, type Split } from './split.ts';
+
+type Rules = readonly RouteRule[];
+
+/** The rules as the user wrote them. `service`: the user's Service. */
+export function userRules(route: Route, service: string): Rules {
+  const rules = route.spec.rules ?? [];
+  return isEngaged(route) ? strip(rules, routeRecord(route), service, route.metadata.namespace) : rules;
+}
+
+export interface Engagement {
+  /** Name of the Rollout. */
+  readonly rollout: string;
+  readonly split: Split;
+}
+
+/** What a route that carries the split has: its rules, the record and the label. */
+export interface EngagedRoute {
+  readonly rules: Rules;
+  readonly record: string;
+  readonly label: string;
+}
+
+/** The route with the split, from these rules of the user. */
+export function engaged(
+  provider: TrafficProvider,
+  user: Rules,
+  { rollout, split }: Engagement,
+  namespace: string | undefined,
+): EngagedRoute | Refusal {
+  const rules = engage(provider, user, split, namespace);
+  if (isRefusal(rules)) return rules;
+  const record: RouteRecord = { v: 1, rollout, split, user };
+  return { rules, record: JSON.stringify(record), label: labelValueOf(rollout) };
+}
+
+/** Makes the route carry the split. Empty if it does. */
+export function engageRoute(
+  provider: TrafficProvider,
+  route: Route,
+  engagement: Engagement,
+): readonly Effect[] | Refusal {
+  const { namespace, labels, annotations } = route.metadata;
+  const wanted = engaged(provider, userRules(route, engagement.split.base), engagement, namespace);
+  if (isRefusal(wanted)) return wanted;
+  // An API server may return the fields of an object in another order than they were written.
+  const isRecorded = sameJson(routeRecord(route), JSON.parse(wanted.record));
+  return writeRoute(provider, route, [
+    ...patchMap('/metadata/labels', labels, { [TRAFFIC]: wanted.label }),
+    ...(isRecorded ? [] : patchMap('/metadata/annotations', annotations, { [HELD]: wanted.record })),
+    ...rulesPatch(route, wanted.rules),
+  ]);
+}
+
+/** Gives the user's route back. Empty if nothing of ours is in it. */
+export function leaveRoute(provider: TrafficProvider, route: Route, service: string): readonly Effect[] {
+  const { labels = {}, annotations = {} } = route.metadata;
+  return writeRoute(provider, route, [
+    ...patchMap('/metadata/labels', labels, { [TRAFFIC]: null }),
+    ...patchMap('/metadata/annotations', annotations, { [HELD]: null }),
+    ...rulesPatch(route, userRules(route, service)),
+  ]);
+}
+
+function rulesPatch({ spec }: Route, rules: Rules): readonly PatchOp[] {
+  if (sameJson(spec.rules ?? [], rules)) return [];
+  return [{ op: spec.rules === undefined ? 'add' : 'replace', path: '/spec/rules', value: rules }];
+}
+
+function writeRoute({ resource }: TrafficProvider, route: Route, ops: readonly PatchOp[]): readonly Effect[] {
+  if (ops.length === 0) return [];
+  const lock: PatchOp = { op: 'replace', path: '/metadata/resourceVersion', value: version(route) };
+  return [{ kind: 'Patch', why: 'route', resource, before: route, patch: [lock, ...ops] }];
+}
+
+/** Path of the record in a JSON patch. */
+export const RECORD_PATH = annotationPath(HELD);

@@ -1,0 +1,42 @@
+// The effect of an edit on the hold of a DaemonSet.
+import { FIELD_OWNERS } from '../../../api/keys.ts';
+import type { Json } from '../../../api/json.ts';
+import type { DaemonSet } from '../../../api/types.ts';
+import { patchMap, read } from '../../lib/json-patch.ts';
+import type { WorkloadEdits } from '../edits.ts';
+import { fieldOwners } from '../field-owners.ts';
+import { firstHold, heldAnnotations, HOLDS, isHolding, readHeld, typeOf, USUAL, type DaemonHeld } from './hold.ts';
+
+export const daemonSetFields = fieldOwners('apps/v1', { type: ['f:spec', 'f:updateStrategy', 'f:type'] });
+
+export const daemonSetEdits: WorkloadEdits<DaemonSet, DaemonHeld> = {
+  heldBefore: readHeld,
+  holdFirst: (_edit, _old, _user, { rollout, stable }) => ({
+    held: firstHold({ rollout: rollout.metadata.name, stable }),
+    borrowed: { type: HOLDS },
+  }),
+  editOfHeld: ({ next }, old, held) => ({
+    before: held,
+    after: held,
+    unpauses: isHolding(old) && !isHolding(next),
+    marked: false,
+  }),
+  holdOn: (_old, { after }) => ({ held: after, borrowed: { type: HOLDS } }),
+  annotationsOf: heldAnnotations,
+  asUserWrote: (daemonSet) => ({ type: typeOf(daemonSet) }),
+  ownedAfter({ next, fieldManager: manager, managedFields }, old) {
+    const of = ({ metadata }: DaemonSet): unknown => (metadata as { readonly managedFields?: unknown }).managedFields;
+    // The user's type again is no edit, and a user who writes the type of the hold writes what is there.
+    const isEdited = typeOf(next) !== typeOf(old) && typeOf(next) !== USUAL && readHeld(old) !== undefined;
+    return daemonSetFields.ownersAfter(daemonSetFields.readOwners(old.metadata.annotations?.[FIELD_OWNERS]), {
+      old: () => (managedFields ? managedFields.old() : of(old)),
+      next: managedFields ? managedFields.next() : of(next),
+      manager,
+      edited: isEdited ? ['type'] : [],
+    });
+  },
+  patch({ spec }, wanted) {
+    const received = spec as unknown as Json;
+    return patchMap('/spec/updateStrategy', read(received, 'updateStrategy'), wanted);
+  },
+};

@@ -1,0 +1,127 @@
+// Releases with traffic through Envoy and Traefik at the same time: no request fails, and the new version gets the share that its step says.
+import { Release, type ReleaseOptions } from './release.ts';
+import { APART, SHARED } from './objects.ts';
+import { outsideOrSkip } from './stage.ts';
+import { startWhole, type Whole } from './whole.ts';
+
+const MARK = { 'x-user': 'tester' };
+/** In step 1 it gets the requests of testers only. */
+const MATCHES = [
+  { replicas: 1, matches: [{ headers: [{ name: 'x-user', value: 'tester' }] }] },
+  { replicas: '50%', traffic: '50%' },
+  { replicas: '100%' },
+];
+/** For each gateway. All scenarios together stay below 500 requests a second. */
+const PER_SECOND = 24;
+
+type Play = (release: Release) => Promise<void>;
+type Scenario = readonly [title: string, options: Omit<ReleaseOptions, 'perSecond'>, play: Play];
+
+const success =
+  (first: number, second: number): Play =>
+  async (release) => {
+    await release.version('v2');
+    await release.untilPaused(1);
+    await release.checkShare('v2', first);
+    await release.approve();
+    await release.untilPaused(2);
+    await release.checkShare('v2', second);
+    await release.approve();
+    await release.untilDone('v2');
+    await release.checkShare('v2', 1);
+  };
+const rollback: Play = async (release) => {
+  await release.version('v2');
+  await release.untilPaused(1);
+  await release.version('v1');
+  await release.untilDone('v1');
+  await release.checkShare('v1', 1);
+};
+const continuous =
+  (first: number): Play =>
+  async (release) => {
+    await release.version('v2');
+    await release.untilPaused(1);
+    await release.approve();
+    await release.untilPaused(2);
+    await release.version('v3');
+    await release.untilPausedOf('v3', 1);
+    await release.checkShare('v3', first);
+  };
+
+/** All of them go on at the same time, each with objects of its own. */
+const SCENARIOS: readonly Scenario[] = [
+  ['a success', { name: 'success', steps: SHARED }, success(0.3, 0.8)],
+  ['a success with gRPC', { name: 'grpc', steps: SHARED, kind: 'GRPCRoute' }, success(0.3, 0.8)],
+  ['a success with 5 % for a tenth of the Pods', { name: 'apart', steps: APART }, success(0.05, 0.5)],
+  ['a rollback', { name: 'rollback', steps: SHARED }, rollback],
+  ['a rollback with legs of their own', { name: 'rollback-apart', steps: APART }, rollback],
+  ['a newer version in the middle', { name: 'continuous', steps: SHARED }, continuous(0.3)],
+  ['a newer version with legs of their own', { name: 'continuous-apart', steps: APART }, continuous(0.05)],
+  [
+    'requests of testers only, and then of all',
+    { name: 'matches', steps: MATCHES, mark: MARK },
+    async (release) => {
+      await release.version('v2');
+      await release.untilPaused(1);
+      await release.checkOnly('v2', { marked: true });
+      await release.checkOnly('v1', { marked: false });
+      await release.approve();
+      await release.untilPaused(2);
+      await release.checkShare('v2', 0.5);
+      await release.version('v1');
+      await release.untilDone('v1');
+    },
+  ],
+  [
+    'the deletion of the Rollout',
+    { name: 'deleted', steps: APART },
+    async (release) => {
+      await release.version('v2');
+      await release.untilPaused(1);
+      await release.kubectl('delete', 'rollouts.rollouts.kruise.io', release.name);
+      await release.untilPods('v2');
+      await release.checkNothingLeft();
+    },
+  ],
+  [
+    'more and fewer replicas in the middle',
+    { name: 'scaled', steps: SHARED },
+    async (release) => {
+      await release.version('v2');
+      await release.untilPaused(1);
+      for (const replicas of [14, 6, 10]) {
+        await release.kubectl('scale', `deployment/${release.name}`, `--replicas=${replicas}`);
+        await release.untilReplicas(replicas);
+      }
+      await release.approve();
+      await release.untilPaused(2);
+      await release.checkShare('v2', 0.8);
+    },
+  ],
+];
+
+describe('A release through real gateways', function () {
+  this.timeout(300_000);
+  let whole: Whole;
+  const playing = new Map<string, Promise<void>>();
+
+  before(async function () {
+    whole = await startWhole(await outsideOrSkip(this));
+    for (const [title, options, play] of SCENARIOS) {
+      const release = new Release(whole, { ...options, perSecond: PER_SECOND });
+      const playOne = async (): Promise<void> => {
+        await release.begin();
+        await play(release);
+        await release.checkNoneFailed();
+      };
+      const played = playOne().finally(() => release.stop());
+      // A failure is told where it is waited for.
+      played.catch(() => undefined);
+      playing.set(title, played);
+    }
+  });
+  after(() => whole?.close());
+
+  for (const [title] of SCENARIOS) it(`has no failed request: ${title}`, () => playing.get(title));
+});

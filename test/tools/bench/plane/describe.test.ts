@@ -1,0 +1,39 @@
+// The goals on the page, met or not.
+import assert from 'node:assert/strict';
+import { describePlane } from '../../../../tools/bench/plane/describe.ts';
+import type { Measured } from '../../../../tools/bench/plane/bench.ts';
+
+const measured = (which: Measured['which'], writes: number): Measured => ({
+  which,
+  commit: 'abc',
+  main: {
+    rssNothing: 100 * 2 ** 20,
+    rssEnrolled: 120 * 2 ** 20,
+    enrolled: 100,
+    idleCpuMsPerMinute: 60,
+    runs: [
+      {
+        ...{ releases: 1, rounds: 3, wallMs: 3_500, ownMs: 180, shownMs: 14, nextMs: 50, ownRequests: 20, writes },
+        ...{ cpuMs: 70, rssBytes: 0, requests: { 'tranche patch deployments': 6, 'tranche list pods': 0.01 } },
+      },
+    ],
+  },
+});
+
+describe('the figures of a real control plane', () => {
+  const [goals, requests] = describePlane({ measured: [measured('before', 238), measured('now', 119)] });
+  const row = (what: string): readonly (string | number)[] | undefined =>
+    goals?.table?.rows.find(([name]) => String(name).startsWith(what));
+
+  it('have a row for each goal, with the figure before and whether it is met now', () => {
+    assert.deepEqual(goals?.table?.head, ['', 'goal', 'before', 'now', 'met']);
+    assert.deepEqual(row('writes of all controllers per release, 1')?.slice(1), ['at most 120', '238', '119', 'yes']);
+    assert.deepEqual(row('RSS, 100 enrolled')?.slice(1), ['at most 115', '120', '120', '**no**']);
+    assert.deepEqual(row('1 release: wall')?.slice(1), ['', '3.5', '3.5', '']);
+    assert.deepEqual(row('100 at once: wall')?.slice(1), ['at most 30', 'not measured', 'not measured', '']);
+  });
+
+  it('show the requests of a release, without those that are hardly any', () => {
+    assert.deepEqual(requests?.table?.rows, [['tranche patch deployments', 6]]);
+  });
+});

@@ -1,0 +1,109 @@
+// Describes the figures of a real control plane: one row for each goal, and what the requests of a release are.
+import type { Section, Table } from '../bench.ts';
+import { MIB, shown } from '../text.ts';
+import type { Measured, PlaneData } from './bench.ts';
+import type { RunFigure } from './measure.ts';
+
+interface Row {
+  readonly what: string;
+  /** At most. */
+  readonly goal?: number;
+  readonly of: (measured: Measured) => number | undefined;
+}
+
+const run =
+  (releases: number, of: (run: RunFigure) => number): Row['of'] =>
+  ({ main }) => {
+    const found = main?.runs.find((one) => one.releases === releases);
+    return found && of(found);
+  };
+const mib = (bytes: number | undefined): number | undefined => (bytes === undefined ? undefined : bytes / MIB);
+
+const ROWS: readonly Row[] = [
+  { what: '1 release: wall, s', of: run(1, ({ wallMs }) => wallMs / 1000) },
+  { what: '1 release: not the Pods’ own time, s', goal: 0.19, of: run(1, ({ ownMs }) => ownMs / 1000) },
+  { what: '1 release: last Pod Ready → next step shown, ms', goal: 15, of: run(1, ({ shownMs }) => shownMs) },
+  { what: '1 release: last Pod Ready → next batch’s first Pod, ms', goal: 42, of: run(1, ({ nextMs }) => nextMs) },
+  { what: '20 at once: wall, s', goal: 9, of: run(20, ({ wallMs }) => wallMs / 1000) },
+  { what: '100 at once: wall, s', goal: 30, of: run(100, ({ wallMs }) => wallMs / 1000) },
+  ...[1, 20, 100].map((n) => ({
+    what: `own API requests per release, ${n} at once`,
+    goal: 25,
+    of: run(n, (of) => of.ownRequests),
+  })),
+  ...[1, 20, 100].map((n) => ({
+    what: `writes of all controllers per release, ${n} at once`,
+    goal: 120,
+    of: run(n, (of) => of.writes),
+  })),
+  ...[1, 20].map((n) => ({
+    what: `CPU per release, s, ${n} at once`,
+    goal: 0.08,
+    of: run(n, ({ cpuMs }) => cpuMs / 1000),
+  })),
+  { what: 'RSS, nothing enrolled, MiB', goal: 110, of: ({ main }) => mib(main?.rssNothing) },
+  {
+    what: 'RSS, 100 enrolled, MiB',
+    goal: 115,
+    of: ({ main }) => (main?.enrolled === 100 ? mib(main.rssEnrolled) : undefined),
+  },
+  { what: 'RSS, 100 releasing, the most, MiB', goal: 150, of: run(100, ({ rssBytes }) => rssBytes / MIB) },
+  {
+    what: 'RSS after enrolling 1,000 living Deployments at once, MiB',
+    goal: 150,
+    of: ({ enrolment }) => (enrolment?.deployments === 1_000 ? mib(enrolment.rssBytes) : undefined),
+  },
+  {
+    what: 'CPU while idle with 100 enrolled, ms a minute',
+    goal: 67,
+    of: ({ main }) => (main?.enrolled === 100 ? main.idleCpuMsPerMinute : undefined),
+  },
+];
+
+export function describePlane({ measured }: PlaneData): Section[] {
+  return [
+    {
+      heading: 'Goals',
+      text: [
+        `etcd, API server, controller manager, a stand-in for scheduler and kubelet, and the compiled program run on one machine. The program has the flags and variables of the chart's Deployment and of its image, one replica, and the rights of the chart. Each Deployment has ten Pods of one container. A Pod is Ready after 1 s ± 30 %. The steps are 1, 50 % and 100 %, without pauses. The numbers are medians.`,
+        `Requests are counted in the audit log of the API server, without renewals of Leases. _All controllers_ are the program and the native ones; a Pod of a release takes some of their writes in any case.`,
+        measured.map(({ which, commit }) => `_${which}_ is commit ${commit}.`).join(' '),
+      ],
+      table: goalTable(measured),
+    },
+    ...measured.slice(-1).flatMap(requestSections),
+  ];
+}
+
+function goalTable(measured: readonly Measured[]): Table {
+  return {
+    head: ['', 'goal', ...measured.map(({ which }) => which), 'met'],
+    rows: ROWS.map(({ what, goal, of }) => {
+      const values = measured.map(of);
+      const now = values.at(-1);
+      const met = goal === undefined || now === undefined ? '' : now <= goal ? 'yes' : '**no**';
+      const cells = values.map((value) => (value === undefined ? 'not measured' : shown(value)));
+      return [what, goal === undefined ? '' : `at most ${shown(goal)}`, ...cells, met];
+    }),
+  };
+}
+
+/** The requests of one release, by who sends them. */
+function requestSections({ which, main }: Measured): Section[] {
+  const runs = main?.runs ?? [];
+  const names = [...new Set(runs.flatMap(({ requests }) => Object.keys(requests)))];
+  const most = (name: string): number => Math.max(...runs.map(({ requests }) => requests[name] ?? 0));
+  return [
+    {
+      heading: `Requests per release (${which})`,
+      text: ['All requests of the program, and the writes of the native controllers. Rows below 0.05 are left out.'],
+      table: {
+        head: ['request', ...runs.map(({ releases }) => `${releases} at once`)],
+        rows: names
+          .filter((name) => most(name) >= 0.05)
+          .toSorted((a, b) => most(b) - most(a))
+          .map((name) => [name, ...runs.map(({ requests }) => requests[name] ?? 0)]),
+      },
+    },
+  ];
+}
