@@ -148,6 +148,20 @@ describe('the steps of traffic', () => {
       }
     }
   });
+
+  it('end the same where Tranche dies between a write and the status that is about it', () => {
+    for (const start of [scene(), SHIFTED, APART]) {
+      for (const to of [aim(shared(500), { step: 2 }), aim(apart(200)), aim(apart(0), { step: 0 }), aim(undefined)]) {
+        const direct = walk(start, to);
+        const { since: _, routeGeneration: __, ...wanted } = direct.last.status!;
+        for (let lost = 0; lost < direct.lines.length; lost++) {
+          const { end, last } = walk(start, to, lost);
+          const { since: ___, routeGeneration: ____, ...found } = last.status!;
+          assert.deepEqual([end.facts.route?.spec, found], [direct.end.facts.route?.spec, wanted], `step ${lost}`);
+        }
+      }
+    }
+  });
 });
 
 describe('traffic waits', () => {
