@@ -48,7 +48,7 @@ const of = (split: Split, base: string): Split =>
   }) as Split;
 
 describe('routes of a release on the CRDs of the Gateway API', function () {
-  this.timeout(300_000);
+  this.timeout(1_800_000);
   let sandbox: Sandbox;
   let api: ApiClient;
   let conformance: string;

@@ -91,10 +91,12 @@ const MODES = [
 describe('Requests while the program is killed', function () {
   this.timeout(1_800_000);
   let whole: Whole;
+  let alone: Release | undefined;
 
   before(async function () {
     whole = await startWhole(await outsideOrSkip(this));
   });
+  afterEach(() => alone?.stop());
   after(() => whole?.close());
 
   const begin = async (name: string, steps: readonly object[]): Promise<Release> => {
@@ -135,7 +137,10 @@ describe('Requests while the program is killed', function () {
         playing.set(`${title}, ${mode}`, played);
       }
     });
-    after(() => killer?.stop());
+    after(async () => {
+      await killer?.stop();
+      process.stdout.write(`      ${killer?.kills} kills\n`);
+    });
 
     for (const [mode] of MODES)
       for (const { title } of SCENARIOS) it(`do not fail: ${title}, ${mode}`, () => playing.get(`${title}, ${mode}`));
@@ -143,23 +148,22 @@ describe('Requests while the program is killed', function () {
 
   for (const [mode, steps] of MODES)
     it(`do not fail while nothing of ours is alive, and the user’s own route and a resume finish the release, ${mode}`, async () => {
-      const of = await begin(`dead-${mode}`, steps);
+      const of = (alone = await begin(`dead-${mode}`, steps));
+      await of.version('v2');
+      await of.untilPaused(1);
+      await whole.kill();
       try {
-        await of.version('v2');
-        await of.untilPaused(1);
-        await whole.kill();
         await of.nextAnswers(60);
         await of.apply(of.route());
         await of.untilUserRoute();
         await resume(of);
         await of.untilPods('v2');
         await of.untilOnly('v2');
-        await whole.revive();
-        await of.untilNothingLeft();
-        await of.checkNoneFailed();
       } finally {
-        await of.stop();
+        await whole.revive();
       }
+      await of.untilNothingLeft();
+      await of.checkNoneFailed();
     });
 });
 

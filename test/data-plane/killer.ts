@@ -73,7 +73,8 @@ export class Killer {
       await this.#whole.freeLead();
       // What it wrote last may have been seen after the kill.
       this.#isNew = Promise.withResolvers();
-      this.#whole.start().catch(() => undefined);
+      // It was killed, or was not ready in time.
+      this.#whole.start().catch(() => this.#isNew.resolve());
     }
   }
 
