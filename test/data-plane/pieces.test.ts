@@ -24,7 +24,6 @@ const MARK = { 'x-user': 'tester' };
 const [OLD_LEG, NEW_LEG] = ['web-old', 'web-new'];
 
 describe('Requests through a real gateway', function () {
-  this.timeout(900_000);
   let outside: Outside;
   let cluster: Plain;
   let front: Front | undefined;
