@@ -8,7 +8,7 @@ const NOT_ATTACHED = new Set([
   'NotAllowedByListeners',
   'NoMatchingListenerHostname',
   'NoMatchingParent',
-  // An older route of the other kind, HTTPRoute or GRPCRoute, has the hostname.
+  // Of Traefik: an older route of the other kind, HTTPRoute or GRPCRoute, has the hostname.
   'HostnameConflict',
 ]);
 
