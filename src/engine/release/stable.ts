@@ -23,12 +23,15 @@ import type { Version } from '../workload/kind.ts';
 function knownStables(rollout: Rollout | undefined): readonly TemplateDigest[] {
   const status = rollout?.status?.canaryStatus;
   if (rollout === undefined || status === undefined) return [];
-  const inRelease = isInFlight(rollout, undefined);
-  const finishing = progressingReason(rollout) === 'Finalising';
-  const known = inRelease && !finishing ? [status.stableDigest] : [status.templateDigest];
-  if (inRelease && finishing) known.push(status.stableDigest);
+  const known = isFinishing(rollout)
+    ? [status.templateDigest, status.stableDigest]
+    : [isInFlight(rollout, undefined) ? status.stableDigest : status.templateDigest];
   return known.filter((digest): digest is TemplateDigest => digest !== undefined && digest !== '');
 }
+
+/** The steps are done, and the workload's controller is not yet. */
+const isFinishing = (rollout: Rollout): boolean =>
+  isInFlight(rollout, undefined) && progressingReason(rollout) === 'Finalising';
 
 export const knownStable = (rollout: Rollout): TemplateDigest | undefined => knownStables(rollout)[0];
 
@@ -51,9 +54,10 @@ export function stableDigest(
   if (known.includes(stable)) return stable;
   const runs = (wanted: TemplateDigest): boolean =>
     versions.some((one) => one.available > 0 && digest(one.template) === wanted);
-  if (known[0] !== undefined && (runs(known[0]) || !runs(stable))) return known[0];
-  if (runs(stable)) return stable;
   const released = digest(template);
+  const before = isFinishing(rollout) && known[0] === released ? known[1] : known[0];
+  if (before !== undefined && (runs(before) || !runs(stable))) return before;
+  if (runs(stable)) return stable;
   const others = versions.filter((one) => digest(one.template) !== released);
   const [largest] = others.toSorted((a, b) => b.available - a.available);
   return largest !== undefined && largest.available > 0 ? digest(largest.template) : stable;
