@@ -9,7 +9,7 @@ import { isRefusal } from './rules.ts';
 import { blocked, inState, nameOf, referenceTo, routeName, settle, without } from './scene.ts';
 import type { Aim, Scene, TrafficStep } from './scene.ts';
 import { isLegOf } from './services.ts';
-import { idle, isEngaged, isIdle, LEGS, type ApartSplit, type Split } from './split.ts';
+import { idle, isEngaged, isIdle, LEGS, routingThatChanges, type ApartSplit, type Split } from './split.ts';
 
 /** An API server whose definition of Rollouts lacks the field drops it. */
 const WRITTEN =
@@ -140,6 +140,12 @@ function routed(
   const { facts, rollout, ask } = scene;
   const provider = providerOf(ask.route.resource.kind);
   if (facts.route === null || provider === undefined) return undefined;
+  const routing = routingThatChanges(facts.route);
+  if (routing !== undefined) {
+    if (split === undefined) return undefined;
+    const remedy = 'name another route in it, or remove trafficRoutings';
+    return blocked(scene, `${routeName(scene)} is changed by TrafficRouting ${routing}: ${remedy}`);
+  }
   const made =
     split === undefined
       ? leaveRoute(provider, facts.route, ask.service)
