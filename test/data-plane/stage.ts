@@ -66,9 +66,9 @@ export async function startPlain({ definitions }: Outside): Promise<Plain> {
 export const installDefinitions = (client: Client, definitions: readonly string[]): Promise<string> =>
   client.kubectl(['create', ...definitions.flatMap((file) => ['-f', file])]);
 
-export async function apiOf(kubeconfig: string): Promise<ApiClient> {
+export async function apiOf(kubeconfig: string, connections?: number): Promise<ApiClient> {
   const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
-  return createApi({ connection, userAgent: 'test', fieldManager: 'test' });
+  return createApi({ connection, userAgent: 'test', fieldManager: 'test', ...(connections && { connections }) });
 }
 
 /** A gateway as a client sees it. */

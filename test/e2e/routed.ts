@@ -9,6 +9,7 @@ import { Routed, type Place, type RoutedOptions } from '../data-plane/routed.ts'
 import { apiOf, GATEWAY } from '../data-plane/stage.ts';
 import { findGatewayApi } from '../support/gateway-api.ts';
 import { beforeEnd } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 import { RELEASE_NAMESPACE } from './harness/cluster.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
 
@@ -50,6 +51,7 @@ export async function startTraffic(suite: Mocha.Context): Promise<Traffic> {
   return {
     async place(name) {
       const namespace = await makeNamespace(name);
+      await client.kubectl(['apply', '-n', namespace, '-f', '-'], { input: manifest(service(OTHER, { app: OTHER })) });
       controllers.push(await startController({ api, namespace, name: GATEWAY }));
       return { client, api, namespace };
     },
@@ -87,9 +89,6 @@ export type Wanted = Pick<RoutedOptions, 'name' | 'steps'> &
 export async function createRouted(place: Place, { name, steps, ...more }: Wanted): Promise<Routed> {
   const { kind = 'HTTPRoute', route = userRoute(name) } = more;
   const routed = new Routed(place, { ...NO_PRE_STOP, ...more, name, steps, kind, route, image: IMAGE, version: V1! });
-  await place.client.kubectl(['apply', '-n', place.namespace, '-f', '-'], {
-    input: manifest(service(OTHER, { app: OTHER })),
-  });
   await routed.create();
   return routed;
 }
@@ -155,3 +154,15 @@ export async function untilShares(
 
 const sorted = (rules: unknown): unknown =>
   (rules as Record<string, number>[]).map((rule) => Object.entries(rule).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The API server uses a new policy some time after it was written. */
+export async function untilPolicies(): Promise<void> {
+  const { client } = theCluster();
+  const asked = ['create', 'service', 'clusterip', 'probe', '--tcp=80', '--dry-run=server', '-n', 'default'];
+  const ourselves = `--as=system:serviceaccount:${RELEASE_NAMESPACE}:tranche`;
+  await until(
+    async () => /tranche-own-services/.test((await client.attempt('kubectl', [...asked, ourselves])).stderr),
+    () => 'the policy tranche-own-services is not in force',
+    60,
+  );
+}
