@@ -43,7 +43,12 @@ export async function startTraffic(suite: Mocha.Context): Promise<Traffic> {
       missing.some((name) => file.endsWith(`_${name.split('.')[0]}.yaml`)),
     );
     await client.kubectl(['create', ...files.flatMap((file) => ['-f', file])]);
-    await client.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', ...missing]);
+    const list = ['get', missing.join(','), '--all-namespaces'];
+    await until(
+      async () => (await client.attempt('kubectl', list)).code === 0,
+      () => `${missing.join(' and ')} are not served`,
+      60,
+    );
   }
   await routesTraffic(true);
   const api: ApiClient = await apiOf(client.kubeconfig);
