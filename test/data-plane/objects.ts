@@ -4,7 +4,7 @@
 export const NAME = 'web';
 
 /** Long enough for gateways to forget a Pod. */
-export const PRE_STOP_SECONDS = 4;
+export const PRE_STOP_SECONDS = 6;
 
 export interface Wanted {
   readonly name: string;
@@ -72,7 +72,7 @@ const route =
 export const httpRoute = route('HTTPRoute');
 export const grpcRoute = route('GRPCRoute');
 
-/** A rule of a GRPCRoute for one gRPC service, so that it does not meet an HTTPRoute of the same Gateway. */
+/** A rule of a GRPCRoute for one gRPC service. */
 export const grpcRule = (grpcService: string, legs: readonly Leg[]): object => ({
   matches: [{ method: { service: grpcService } }],
   backendRefs: legs.map(leg),

@@ -1,7 +1,7 @@
 // A routed Deployment with clients at both gateways, and what a test asks about their requests.
 import assert from 'node:assert/strict';
 import { CountingClient, GRPC_SERVICE, type ClientOptions } from './client/index.ts';
-import { byVersion, sayShare, select, shareOf, type Answer, type Selection } from './client/counts.ts';
+import { byVersion, sayShare, select, shareOf, type Answer } from './client/counts.ts';
 import { grpcRoute, grpcRule, httpRoute, leg } from './objects.ts';
 import { Routed } from './routed.ts';
 import { checkNoneFailed, NAMESPACE, next, untilSeen } from './stage.ts';
@@ -12,21 +12,22 @@ export interface ReleaseOptions {
   readonly steps: readonly object[];
   readonly kind?: 'HTTPRoute' | 'GRPCRoute';
   readonly replicas?: number;
-  /** For each gateway. */
-  readonly perSecond: number;
-  readonly mark?: ClientOptions['mark'];
+  readonly client?: Pick<ClientOptions, 'mark' | 'echo'>;
 }
 
 /** Longer than the lags of both gateways. */
-const GRACE_SECONDS = 3;
+const GRACE_SECONDS = 5;
+/** For each gateway. All releases of a test together stay below 500. */
+const PER_SECOND = 8;
+/** For a share, so that it needs no long time. */
+const BURST_PER_SECOND = 50;
 
 export class Release extends Routed {
   readonly whole: Whole;
-  readonly #perSecond: number;
-  readonly #mark: ClientOptions['mark'];
+  readonly #client: NonNullable<ReleaseOptions['client']>;
   readonly #clients = new Map<GatewayName, CountingClient>();
 
-  constructor(whole: Whole, { name, steps, perSecond, mark, kind = 'HTTPRoute', replicas = 10 }: ReleaseOptions) {
+  constructor(whole: Whole, { name, steps, kind = 'HTTPRoute', replicas = 5, client: of = {} }: ReleaseOptions) {
     const { client, api } = whole;
     super(
       { client, api, namespace: NAMESPACE },
@@ -36,34 +37,32 @@ export class Release extends Routed {
       },
     );
     this.whole = whole;
-    this.#perSecond = perSecond;
-    this.#mark = mark;
+    this.#client = of;
   }
 
   /** v1 serves, the Rollout is Healthy, and both gateways answer. */
   async begin(): Promise<void> {
-    const { name, whole } = this;
+    const { name } = this;
     await this.create();
     for (const gateway of GATEWAYS) {
-      const options: ClientOptions = {
-        url: whole.fronts[gateway].url,
-        host: hostOf(name),
-        perSecond: this.#perSecond,
-        manners: this.options.kind === 'GRPCRoute' ? ['grpc'] : ['kept', 'new'],
-        ...(this.#mark ? { mark: this.#mark } : {}),
-      };
-      const first = new CountingClient({ ...options, perSecond: 20 });
+      const first = this.#clientOf(gateway, 20);
       await untilSeen(first, `answers of ${name} at ${gateway}`, (answers) =>
         answers.every(({ problem }) => problem === undefined),
       ).finally(() => first.stop());
-      this.#clients.set(gateway, new CountingClient(options));
     }
+    for (const gateway of GATEWAYS) this.#clients.set(gateway, this.#clientOf(gateway, PER_SECOND));
+  }
+
+  #clientOf(gateway: GatewayName, perSecond: number): CountingClient {
+    const { url } = this.whole.fronts[gateway];
+    const manners = this.options.kind === 'GRPCRoute' ? (['grpc'] as const) : (['kept', 'new'] as const);
+    return new CountingClient({ url, host: hostOf(this.name), perSecond, manners, ...this.#client });
   }
 
   /** Of the requests that are sent from now on, this share, from 0 to 1, goes to the version, at both gateways. */
-  async checkShare(version: string, expected: number, of: Selection = {}, requests = 300): Promise<void> {
-    for (const [gateway, answers] of await this.nextAnswers(requests)) {
-      const found = shareOf(select(answers, of), version);
+  async checkShare(version: string, expected: number): Promise<void> {
+    for (const gateway of GATEWAYS) {
+      const found = shareOf(await this.#burst(gateway), version);
       assert.ok(
         found.requests > 0 && found.low <= expected && expected <= found.high,
         `${gateway}: ${version} is to get ${100 * expected} % and gets ${sayShare(found)}`,
@@ -71,11 +70,28 @@ export class Release extends Routed {
     }
   }
 
-  /** All of the requests that are sent from now on, and are of this kind, go to the version. */
-  async checkOnly(version: string, of: Selection): Promise<void> {
-    for (const [gateway, answers] of await this.nextAnswers(200)) {
-      const counts = byVersion(select(answers, of));
-      assert.deepEqual(Object.keys(counts), [version], `${gateway}: ${JSON.stringify(counts)}`);
+  async #burst(gateway: GatewayName): Promise<readonly Answer[]> {
+    const client = this.#clientOf(gateway, BURST_PER_SECOND);
+    await next(client, 250).finally(() => client.stop());
+    checkNoneFailed(client.answers, this.whole.fronts[gateway]);
+    return client.answers;
+  }
+
+  /** The gateways have forgotten the Pods of other versions. */
+  async untilOnly(version: string): Promise<void> {
+    await this.until(`answers of ${version} only`, async () =>
+      (await this.nextAnswers(30)).every(([, answers]) => Object.keys(byVersion(answers)).join() === version),
+    );
+  }
+
+  /** Of the requests that are sent from now on, all with the mark go to the version, with this header; the others go to another one, without it. */
+  async checkMarked(version: string, other: string, echoed: string): Promise<void> {
+    for (const gateway of GATEWAYS) {
+      const answers = await this.#burst(gateway);
+      const said = (marked: boolean): readonly string[] => [
+        ...new Set(select(answers, { marked }).map((answer) => `${answer.version} ${answer.echoed ?? ''}`)),
+      ];
+      assert.deepEqual([said(true), said(false)], [[`${version} ${echoed}`], [`${other} `]], gateway);
     }
   }
 

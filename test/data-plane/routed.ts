@@ -1,6 +1,6 @@
 // A Deployment whose Rollout routes requests, its Service and its route: what a user does with them, and what a test asks about them.
 import assert from 'node:assert/strict';
-import { FIELD_MANAGER, TRAFFIC } from '../../src/api/keys.ts';
+import { FIELD_MANAGER } from '../../src/api/keys.ts';
 import { DEPLOYMENTS, PODS, ROLLOUTS, SERVICES, type Resource } from '../../src/api/resources.ts';
 import type { Deployment, KubeObject, Rollout } from '../../src/api/types.ts';
 import type { Api } from '../../src/kube/api.ts';
@@ -37,8 +37,14 @@ export interface Place {
   readonly namespace: string;
 }
 
-const PATIENCE_SECONDS = 120;
+/** Much work may go on on the machine. */
+export const PATIENCE_SECONDS = 600;
+/** Many releases go on at the same time, and each look is a request. */
+const LOOK_EVERY_MS = 250;
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Resolves with false. */
+const pause = (ms: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), ms));
 
 export class Routed {
   readonly place: Place;
@@ -58,8 +64,12 @@ export class Routed {
     const { kind, replicas, steps, graceSeconds, version, preStopSeconds = PRE_STOP_SECONDS } = this.options;
     const labels = { app: name };
     const image = this.imageOf(version);
-    await this.apply(deployment({ name, image, replicas, labels, preStopSeconds }), service(name, labels), route);
-    await this.apply(rollout({ name, kind, steps, graceSeconds }));
+    await this.apply(
+      deployment({ name, image, replicas, labels, preStopSeconds }),
+      service(name, labels),
+      route,
+      rollout({ name, kind, steps, graceSeconds }),
+    );
     await this.until('a Healthy Rollout', async () => {
       const { status } = await this.deployment();
       return (await this.rollout()).status?.phase === 'Healthy' && status?.availableReplicas === replicas;
@@ -106,14 +116,20 @@ export class Routed {
     });
   }
 
-  /** While the program does not answer, the API server refuses an approval. */
-  untilApproved(): Promise<void> {
-    return this.until('an approval', () =>
-      this.approve().then(
+  deleteRollout(): Promise<string> {
+    return this.kubectl('delete', 'rollouts.rollouts.kruise.io', this.name, '--wait=false');
+  }
+
+  /** While the program does not answer, the API server may refuse what a user does. */
+  async untilAccepted(what: string, act: () => Promise<unknown>): Promise<void> {
+    let refusal: unknown;
+    const isAccepted = (): Promise<boolean> =>
+      act().then(
         () => true,
-        () => false,
-      ),
-    );
+        (error: unknown) => ((refusal = error), false),
+      );
+    const look = async (): Promise<boolean> => (await isAccepted()) || (await pause(LOOK_EVERY_MS));
+    await until(look, () => `${what} of ${this.name}: ${String(refusal)}`, PATIENCE_SECONDS);
   }
 
   /** The gateways have seen the user's own route, and have had the time to follow it. */
@@ -125,25 +141,7 @@ export class Routed {
         status?.parents?.flatMap(({ conditions }) => conditions.map((each) => each.observedGeneration)) ?? [];
       return refs.every(({ name }) => name === this.name) && seen.every((each) => each === metadata.generation);
     });
-    await new Promise((resolve) => setTimeout(resolve, this.options.graceSeconds * 1000));
-  }
-
-  /** What a write of the program changes, as text. */
-  async state(): Promise<string> {
-    const [{ status }, { metadata, spec }, route, canary, stable] = await Promise.all([
-      this.rollout(),
-      this.deployment(),
-      this.liveRoute(),
-      this.serviceOf('canary'),
-      this.serviceOf('stable'),
-    ]);
-    const { currentStepIndex, currentStepState, finalisingStep, traffic } = status?.canaryStatus ?? {};
-    return JSON.stringify([
-      [status?.phase, currentStepIndex, currentStepState, finalisingStep, traffic?.state, traffic?.weight],
-      [spec.paused, spec.minReadySeconds, metadata.annotations?.[TRAFFIC]],
-      route.metadata.generation,
-      [canary !== undefined, stable !== undefined],
-    ]);
+    await pause(this.options.graceSeconds * 1000);
   }
 
   rollout(): Promise<Rollout> {
@@ -178,15 +176,16 @@ export class Routed {
     return counts;
   }
 
-  async until(what: string, holds: () => Promise<boolean>, seconds = PATIENCE_SECONDS): Promise<void> {
-    let last = '';
-    const look = async (): Promise<boolean> => {
-      const { status } = (await this.rollout().catch(() => undefined)) ?? {};
-      const { message, canaryStatus } = status ?? {};
-      last = JSON.stringify([message, canaryStatus?.currentStepState, canaryStatus?.traffic, await this.pods()]);
-      return holds();
-    };
-    await until(look, () => `${what} of ${this.name}: ${last}`, seconds);
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const look = async (): Promise<boolean> => (await holds()) || (await pause(LOOK_EVERY_MS));
+    try {
+      await until(look, () => `${what} of ${this.name}`, PATIENCE_SECONDS);
+    } catch (error) {
+      const { message, canaryStatus } = (await this.rollout().catch(() => undefined))?.status ?? {};
+      const { currentStepState, traffic } = canaryStatus ?? {};
+      const state = JSON.stringify([message, currentStepState, traffic, await this.pods()]);
+      throw new Error(`${String(error)}: ${state}`, { cause: error });
+    }
   }
 
   untilPaused(step: number): Promise<void> {
@@ -224,6 +223,15 @@ export class Routed {
     await this.untilPods(version);
     await this.until(`the end of ${version}`, async () => (await this.rollout()).status?.phase === 'Healthy');
     await this.checkNothingLeft();
+  }
+
+  async untilNothingLeft(): Promise<void> {
+    const look = async (): Promise<boolean> =>
+      this.checkNothingLeft().then(
+        () => true,
+        () => false,
+      );
+    await this.until('nothing of ours', look);
   }
 
   /** The route is the user's own to the letter, and the Services of the release are gone. */

@@ -185,9 +185,9 @@ const SCENARIOS: readonly Scenario[] = [
     async (routed) => {
       await routed.version(V2!);
       await routed.untilPaused(1);
-      await routed.kubectl('delete', 'rollouts.rollouts.kruise.io', routed.name);
+      await routed.deleteRollout();
       await routed.untilPods(V2!);
-      await routed.checkNothingLeft();
+      await routed.untilNothingLeft();
     },
   ],
   [
@@ -201,7 +201,7 @@ const SCENARIOS: readonly Scenario[] = [
       );
       await routed.until('the phase', async () => (await routed.rollout()).status?.phase === 'Disabled');
       await routed.untilPods(V2!);
-      await routed.checkNothingLeft();
+      await routed.untilNothingLeft();
     },
   ],
 ];
@@ -241,13 +241,7 @@ describe('Traffic of a release on a cluster', function () {
     });
     after(async () => {
       await revive();
-      await routed.until('nothing of ours', () =>
-        routed.checkNothingLeft().then(
-          () => true,
-          () => false,
-        ),
-      );
-      await routed.checkNothingLeft();
+      await routed.untilNothingLeft();
     });
 
     it('the API server refuses to resume a Deployment whose versions are apart, and its two commands work', async () => {
