@@ -68,6 +68,16 @@ describe('the histories themselves', () => {
     for (const seed of [216, 441, 1757]) assert.deepEqual((await play(planOf(seed))).problems, []);
   });
 
+  it('make some Deployments anew, with the ReplicaSets of the one before', async () => {
+    let remade = 0;
+    for (let seed = 11; seed <= 150; seed += 13) {
+      const plan = planOf(seed);
+      remade += plan.actions.filter(({ action }) => action.do === 'remake').length;
+      assert.deepEqual((await play(plan)).problems, [], `seed ${seed}`);
+    }
+    assert.ok(remade >= 10);
+  });
+
   it('are right where they were wrong once, beyond the seeds that are played here', async () => {
     for (const seed of [2102, 2141, 2149, 2883, 5037, 5079, 5362, 5816, 6031, 6892, 200608, 300333, 303404])
       assert.deepEqual((await play(planOf(seed))).problems, [], `seed ${seed}`);
