@@ -7,7 +7,8 @@ import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
 import { CONTROLLER_REVISIONS, kindName, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
-import { Reflector, type Listing } from '../kube/reflector.ts';
+import { Reflector, type Change, type Listing } from '../kube/reflector.ts';
+import { readySince } from '../engine/workload/pods.ts';
 import { selectorText } from '../engine/lib/selector.ts';
 import { transformPod, transformReplicaSet } from './transform.ts';
 
@@ -16,7 +17,7 @@ export interface ChildWatchesDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called when a child of this key changed. */
-  readonly wake: (key: string) => void;
+  readonly wake: (key: string, urgency: Urgency) => void;
   /** Called when all children of this kind were listed. */
   readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
@@ -24,6 +25,9 @@ export interface ChildWatchesDeps {
     watchDrift(resource: string, objects: number): void;
   };
 }
+
+/** `Now`: a Pod became Ready, for which a step may be waiting. `Later`: other changes of Pods, which nothing waits for. */
+export type Urgency = 'Now' | 'Soon' | 'Later';
 
 /** The resource of each kind of children, and the part of an object that is cached. */
 const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
@@ -84,8 +88,9 @@ export class ChildWatches {
     const reflectors = [...of.values()];
     void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
       if (synced.includes(false)) return;
-      for (const reflector of reflectors) reflector.on(() => this.deps.wake(key));
-      this.deps.wake(key);
+      for (const [child, reflector] of of)
+        reflector.on((change) => this.deps.wake(key, child === 'pods' ? urgencyOf(change as Change<Pod>) : 'Soon'));
+      this.deps.wake(key, 'Now');
     });
   }
 
@@ -135,5 +140,10 @@ export class ChildWatches {
     });
   }
 }
+
+const urgencyOf = ({ object, old }: Change<Pod>): Urgency =>
+  isReady(object) && !(old && isReady(old)) ? 'Now' : 'Later';
+
+const isReady = (pod: Pod): boolean => readySince(pod, Infinity) !== undefined;
 
 const isSynced = ({ of }: Watches): boolean => [...of.values()].every(({ synced }) => synced);
