@@ -16,8 +16,8 @@ export interface ChildWatchesDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called when a child of this key changed. */
-  readonly wake: (key: string, urgency: Urgency) => void;
+  /** Called when a child of this key changed: a decision on it is needed after this time. */
+  readonly wake: (key: string, afterMs: number) => void;
   /** Called when all children of this kind were listed. */
   readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
@@ -26,8 +26,10 @@ export interface ChildWatchesDeps {
   };
 }
 
-/** `Now`: a Pod became Ready, for which a step may be waiting. `Later`: other changes of Pods, which nothing waits for. */
-export type Urgency = 'Now' | 'Soon' | 'Later';
+/** The workload's controller reports a change of its children a moment later in the workload, which is then decided on together with them. */
+const TOGETHER_MS = 15;
+/** Pods that start and end change several times, and of these changes only a Pod that becomes Ready is waited for. */
+const LATER_MS = 100;
 
 /** The resource of each kind of children, and the part of an object that is cached. */
 const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
@@ -89,8 +91,8 @@ export class ChildWatches {
     void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
       if (synced.includes(false)) return;
       for (const [child, reflector] of of)
-        reflector.on((change) => this.deps.wake(key, child === 'pods' ? urgencyOf(change as Change<Pod>) : 'Soon'));
-      this.deps.wake(key, 'Now');
+        reflector.on((change) => this.deps.wake(key, child === 'pods' ? delayOf(change as Change<Pod>) : TOGETHER_MS));
+      this.deps.wake(key, 0);
     });
   }
 
@@ -141,8 +143,7 @@ export class ChildWatches {
   }
 }
 
-const urgencyOf = ({ object, old }: Change<Pod>): Urgency =>
-  isReady(object) && !(old && isReady(old)) ? 'Now' : 'Later';
+const delayOf = ({ object, old }: Change<Pod>): number => (isReady(object) && !(old && isReady(old)) ? 0 : LATER_MS);
 
 const isReady = (pod: Pod): boolean => readySince(pod, Infinity) !== undefined;
 

@@ -51,8 +51,6 @@ export interface Operator {
 const CONTROLLER = 'rollout';
 /** The first change causes a decision at once. Further changes within this time cause one decision. */
 const TOGETHER_MS = 15;
-/** Pods that start and end change several times, and most of these changes decide nothing. */
-const LATER_MS = 100;
 
 /** Work is keyed by workload, so two Rollouts of one workload are never processed at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {
@@ -70,11 +68,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     api,
     clock,
     logger,
-    wake: (key, urgency) => {
-      if (urgency === 'Now') queue.add(key);
-      else if (urgency === 'Soon') queue.addSoon(key, TOGETHER_MS);
-      else queue.addAfter(key, LATER_MS);
-    },
+    wake: (key, afterMs) => queue.addAfter(key, afterMs),
     listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });

@@ -5,7 +5,7 @@ import { HELD } from '../../src/api/keys.ts';
 import type { KubeObject, Workload } from '../../src/api/types.ts';
 import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { silent } from '../../src/kube/log.ts';
-import { ChildWatches, type Urgency } from '../../src/operator/children.ts';
+import { ChildWatches } from '../../src/operator/children.ts';
 import { FakeApi } from '../kube/fake-api.ts';
 import { webDeployment } from '../support/objects.ts';
 
@@ -17,18 +17,18 @@ function setUp() {
   const clock = new VirtualClock(1);
   const api = new FakeApi(clock);
   const woken: string[] = [];
-  const urgent: Urgency[] = [];
+  const delays: number[] = [];
   const children = new ChildWatches({
     api,
     clock,
     logger: silent,
-    wake: (key, urgency) => {
+    wake: (key, afterMs) => {
       woken.push(key);
-      urgent.push(urgency);
+      delays.push(afterMs);
     },
     listed: () => undefined,
   });
-  return { clock, api, children, woken, urgent, open: (of = workload()) => children.open(KEY, deploymentKind, of) };
+  return { clock, api, children, woken, delays, open: (of = workload()) => children.open(KEY, deploymentKind, of) };
 }
 
 describe('the children of a workload', () => {
@@ -65,18 +65,18 @@ describe('the children of a workload', () => {
   });
 
   it('of a held workload cause a decision at once when a Pod becomes Ready', async () => {
-    const { clock, api, children, urgent, open } = setUp();
+    const { clock, api, children, delays, open } = setUp();
     open(workload({ annotations: { [HELD]: '{}' } }));
     await clock.run(100);
     const isTold = (status: string | undefined): boolean => {
-      urgent.length = 0;
+      delays.length = 0;
       api.version += 1;
       const metadata = { name: 'a', namespace: 'ns', uid: 'u', resourceVersion: String(api.version) };
       const conditions = status === undefined ? [] : [{ type: 'Ready', status }];
       // Both watches get it.
       const object = { metadata, spec: { template: {} }, status: { conditions } };
       api.tell({ type: 'MODIFIED', object: object as KubeObject });
-      return urgent.includes('Now');
+      return delays.includes(0);
     };
     assert.deepEqual([undefined, 'False', 'True', 'True', 'False', 'True'].map(isTold), [
       false,
