@@ -163,8 +163,7 @@ const checkReply = (webhook: string, sent: Json, review: Json): void => {
 };
 
 describe('mutated reviews', () => {
-  it(`${IN_PROCESS} of them are answered or turned away: no crash, no hang, no patch that does not fit`, async function () {
-    this.timeout(60_000);
+  it(`${IN_PROCESS} of them are answered or turned away: no crash, no hang, no patch that does not fit`, async () => {
     const handlers = handlersOf(deps);
     const pick = chance(seed);
     const counts = { answered: 0, refused: 0, turnedAway: 0 };

@@ -100,8 +100,7 @@ const imageOf = ({ spec }: Deployment): string =>
 const gitOf = (deployment: Deployment, borrowed?: object): Manifest =>
   desiredDeployment(deployment.metadata.namespace!, imageOf(deployment), borrowed);
 
-describe('docs/gitops.md', function () {
-  this.timeout(120_000);
+describe('docs/gitops.md', () => {
   let playground: Playground;
   let snapshots: readonly Snapshot[];
 
