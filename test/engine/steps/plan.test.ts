@@ -232,7 +232,7 @@ describe('the plan of a release', () => {
       }),
       { numRuns: 25, seed: 42 },
     );
-  }).timeout(60_000);
+  }).timeout(0);
 
   it('is kept by real releases of one Pod, with and without a policy', async () => {
     const plans: readonly (readonly CanaryStep[])[] = [
