@@ -13,7 +13,7 @@ import { issueCa, issueLeaf } from '../../src/tls/issue.ts';
 import { applyOps } from '../support/json-patch.ts';
 import { aDeployment, aReview, aRollout, aV1alpha1Rollout, someDeps, type Json } from './support.ts';
 
-const IN_PROCESS = 20_000;
+const IN_PROCESS = 5_000;
 const OVER_THE_SOCKET = 400;
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 

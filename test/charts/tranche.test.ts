@@ -266,7 +266,7 @@ describe('The chart', () => {
     assert.equal(labels('tranche-approver').length, 0);
     assert.equal(labels('tranche-takeover').length, 0);
     const edit = find(manifests, 'ClusterRole', 'tranche-edit').rules?.flatMap(({ resources }) => resources);
-    assert.deepEqual(edit, ['rollouts']);
+    assert.deepEqual(edit, ['rollouts', 'trafficroutings']);
   });
 
   it('keeps the CRD when it is uninstalled', async () => {
