@@ -2,7 +2,6 @@
 // The entry point: reads the configuration, runs until a signal, and is the only file that exits the process. With a command of
 // `kubectl tranche`, it runs that command.
 import { readFileSync } from 'node:fs';
-import v8 from 'node:v8';
 import './kube/older-node.ts';
 import type { Config } from './app/config.ts';
 import type { Run } from './app/run.ts';
@@ -45,24 +44,13 @@ async function run(config: Config): Promise<void> {
 
 async function commandOf({ command }: Config): Promise<(run: Run) => Promise<unknown>> {
   switch (command) {
-    case 'run': {
-      const { runProgram } = await import('./app/run.ts');
-      saveMemory();
-      return runProgram;
-    }
+    case 'run':
+      return (await import('./app/run.ts')).runProgram;
     case 'drain':
       return (await import('./app/drain.ts')).runDrain;
     case 'certificates':
       return (await import('./app/certificates.ts')).runCertificates;
   }
-}
-
-/**
- * Lets the heap grow less in a burst, and gives memory back to the system some seconds after it: V8 reads this flag at each garbage collection. On
- * the command line, it would also shrink the nursery to 1 MiB. Before the imports, it would make V8 compile Node's own modules anew (ADR 32).
- */
-function saveMemory(): void {
-  v8.setFlagsFromString('--optimize-for-size');
 }
 
 function endOnSignals(ending: AbortController, logger: Logger): void {
