@@ -176,12 +176,15 @@ class Driver {
         await world.patch({ spec: { strategy: { rollingUpdate: { maxSurge, maxUnavailable } } } });
         return;
       }
-      case 'delete':
-        if (!world.rolloutOf()) return;
+      case 'delete': {
+        // It is made anew once: a second one could come after the history has ended with a deleted one.
+        const { metadata } = world.rolloutOf() ?? {};
+        if (!metadata || metadata.deletionTimestamp !== undefined) return;
         this.paused = false;
         await world.deleteRollout();
         world.virtual.clock.after(action.forMs, this.createAgain);
         return;
+      }
       case 'disable': {
         const rollout = world.rolloutOf();
         // It is enabled once: a second time could come after the history has ended with a disabled one.
