@@ -10,9 +10,7 @@ const clientConfigs = (manifests: readonly Manifest[]): ClientConfig[] => [
     .flatMap(({ spec }) => (spec?.conversion ? [spec.conversion.webhook.clientConfig as ClientConfig] : [])),
 ];
 
-describe('The chart', function () {
-  this.timeout(60_000);
-
+describe('The chart', () => {
   it('passes helm lint, strictly', async () => {
     const { code, stdout } = await helm('lint', '--strict', chart);
     assert.equal(code, 0, stdout);

@@ -1,16 +1,9 @@
-// A Deployment, its Service, route and Rollout, clients at both gateways, and what a test asks about all of them.
+// A routed Deployment with clients at both gateways, and what a test asks about their requests.
 import assert from 'node:assert/strict';
-import { TRAFFIC } from '../../src/api/keys.ts';
-import { DEPLOYMENTS, PODS, ROLLOUTS, SERVICES } from '../../src/api/resources.ts';
-import type { Deployment, KubeObject, Rollout } from '../../src/api/types.ts';
-import { findObject, getObject } from '../../src/kube/get.ts';
-import { pathOf } from '../../src/kube/path.ts';
-import { until } from '../support/until.ts';
 import { CountingClient, GRPC_SERVICE, type ClientOptions } from './client/index.ts';
-import { byVersion, sayShare, select, shareOf, type Answer, type Selection } from './client/counts.ts';
-import { GRPC_ROUTES, HTTP_ROUTES } from './gateway/resources.ts';
-import type { HttpRoute } from './gateway/types.ts';
-import { deployment, grpcRoute, grpcRule, httpRoute, leg, manifest, rollout, service } from './objects.ts';
+import { byVersion, sayShare, select, shareOf, type Answer } from './client/counts.ts';
+import { grpcRoute, grpcRule, httpRoute, leg } from './objects.ts';
+import { Routed } from './routed.ts';
 import { checkNoneFailed, NAMESPACE, next, untilSeen } from './stage.ts';
 import { GATEWAYS, type GatewayName, type Whole } from './whole.ts';
 
@@ -19,221 +12,57 @@ export interface ReleaseOptions {
   readonly steps: readonly object[];
   readonly kind?: 'HTTPRoute' | 'GRPCRoute';
   readonly replicas?: number;
-  /** For each gateway. */
-  readonly perSecond: number;
-  readonly mark?: ClientOptions['mark'];
+  readonly client?: Pick<ClientOptions, 'mark' | 'echo'>;
 }
 
 /** Longer than the lags of both gateways. */
-const GRACE_SECONDS = 3;
-const PATIENCE_SECONDS = 120;
-const namespace = NAMESPACE;
+const GRACE_SECONDS = 5;
+/** For each gateway. All releases of a test together stay below 500. */
+const PER_SECOND = 8;
+/** For a share, so that it needs no long time. */
+const BURST_PER_SECOND = 50;
 
-export class Release {
+export class Release extends Routed {
   readonly whole: Whole;
-  readonly name: string;
-  readonly #options: Required<Omit<ReleaseOptions, 'mark'>> & Pick<ReleaseOptions, 'mark'>;
+  readonly #client: NonNullable<ReleaseOptions['client']>;
   readonly #clients = new Map<GatewayName, CountingClient>();
 
-  constructor(whole: Whole, options: ReleaseOptions) {
+  constructor(whole: Whole, { name, steps, kind = 'HTTPRoute', replicas = 5, client: of = {} }: ReleaseOptions) {
+    const { client, api } = whole;
+    super(
+      { client, api, namespace: NAMESPACE },
+      {
+        ...{ name, steps, kind, replicas, graceSeconds: GRACE_SECONDS, route: routeOf(name, kind) },
+        ...{ image: 'web', version: 'v1' },
+      },
+    );
     this.whole = whole;
-    this.name = options.name;
-    this.#options = { kind: 'HTTPRoute', replicas: 10, ...options };
+    this.#client = of;
   }
 
   /** v1 serves, the Rollout is Healthy, and both gateways answer. */
   async begin(): Promise<void> {
     const { name } = this;
-    const { kind, replicas, steps, perSecond, mark } = this.#options;
-    const labels = { app: name };
-    await this.apply(deployment({ name, image: 'web:v1', replicas, labels }), service(name, labels), this.route());
-    await this.apply(rollout({ name, kind, steps, graceSeconds: GRACE_SECONDS }));
-    await this.until('a Healthy Rollout', async () => {
-      const { status } = await this.deployment();
-      return (await this.rollout()).status?.phase === 'Healthy' && status?.availableReplicas === replicas;
-    });
+    await this.create();
     for (const gateway of GATEWAYS) {
-      const options: ClientOptions = {
-        url: this.whole.fronts[gateway].url,
-        host: this.host,
-        perSecond,
-        manners: kind === 'GRPCRoute' ? ['grpc'] : ['kept', 'new'],
-        ...(mark ? { mark } : {}),
-      };
-      const first = new CountingClient({ ...options, perSecond: 20 });
+      const first = this.#clientOf(gateway, 20);
       await untilSeen(first, `answers of ${name} at ${gateway}`, (answers) =>
         answers.every(({ problem }) => problem === undefined),
       ).finally(() => first.stop());
-      this.#clients.set(gateway, new CountingClient(options));
     }
+    for (const gateway of GATEWAYS) this.#clients.set(gateway, this.#clientOf(gateway, PER_SECOND));
   }
 
-  get host(): string {
-    return `${this.name}.example.com`;
-  }
-
-  /** The user's own route. */
-  route(): object {
-    const { name } = this;
-    const ref = { name };
-    return this.#options.kind === 'HTTPRoute'
-      ? httpRoute({ name, gateways: GATEWAYS, hostnames: [this.host], rules: [{ backendRefs: [leg(ref)] }] })
-      : grpcRoute({ name, gateways: GATEWAYS, hostnames: [this.host], rules: [grpcRule(GRPC_SERVICE, [ref])] });
-  }
-
-  apply(...objects: object[]): Promise<string> {
-    return this.whole.client.kubectl(['apply', '-n', namespace, '-f', '-'], { input: manifest(...objects) });
-  }
-
-  kubectl(...args: string[]): Promise<string> {
-    return this.whole.client.kubectl([...args, '-n', namespace]);
-  }
-
-  version(version: string): Promise<string> {
-    return this.kubectl('set', 'image', `deployment/${this.name}`, `web=web:${version}`);
-  }
-
-  approve(): Promise<unknown> {
-    const { name } = this;
-    return this.whole.api.request({
-      method: 'PATCH',
-      path: pathOf(ROLLOUTS, { namespace, name, subresource: 'status' }),
-      contentType: 'application/merge-patch+json',
-      body: { status: { canaryStatus: { currentStepState: 'StepReady' } } },
-    });
-  }
-
-  /** While the program does not answer, the API server refuses an approval. */
-  untilApproved(): Promise<void> {
-    return this.until('an approval', () =>
-      this.approve().then(
-        () => true,
-        () => false,
-      ),
-    );
-  }
-
-  /** The gateways have seen the user's own route, and have had the time to follow it. */
-  async untilUserRoute(): Promise<void> {
-    await this.until('the user’s own route', async () => {
-      const { metadata, spec, status } = await this.liveRoute();
-      const refs = spec.rules?.flatMap(({ backendRefs }) => backendRefs ?? []) ?? [];
-      const seen =
-        status?.parents?.flatMap(({ conditions }) => conditions.map((each) => each.observedGeneration)) ?? [];
-      return refs.every(({ name }) => name === this.name) && seen.every((each) => each === metadata.generation);
-    });
-    await new Promise((resolve) => setTimeout(resolve, GRACE_SECONDS * 1000));
-  }
-
-  /** What a write of the program changes, as text. */
-  async state(): Promise<string> {
-    const [{ status }, { metadata, spec }, route, canary, stable] = await Promise.all([
-      this.rollout(),
-      this.deployment(),
-      this.liveRoute(),
-      this.serviceOf('canary'),
-      this.serviceOf('stable'),
-    ]);
-    const { currentStepIndex, currentStepState, finalisingStep, traffic } = status?.canaryStatus ?? {};
-    return JSON.stringify([
-      [status?.phase, currentStepIndex, currentStepState, finalisingStep, traffic?.state, traffic?.weight],
-      [spec.paused, spec.minReadySeconds, metadata.annotations?.[TRAFFIC]],
-      route.metadata.generation,
-      [canary !== undefined, stable !== undefined],
-    ]);
-  }
-
-  rollout(): Promise<Rollout> {
-    return getObject<Rollout>(this.whole.api, ROLLOUTS, { namespace, name: this.name });
-  }
-
-  deployment(): Promise<Deployment> {
-    return getObject<Deployment>(this.whole.api, DEPLOYMENTS, { namespace, name: this.name });
-  }
-
-  liveRoute(): Promise<HttpRoute> {
-    const resource = this.#options.kind === 'HTTPRoute' ? HTTP_ROUTES : GRPC_ROUTES;
-    return getObject<HttpRoute>(this.whole.api, resource, { namespace, name: this.name });
-  }
-
-  serviceOf(suffix: string): Promise<KubeObject | undefined> {
-    return findObject(this.whole.api, SERVICES, { namespace, name: `${this.name}-${suffix}` });
-  }
-
-  /** By the tag of their image, those that do not end. */
-  async pods(): Promise<Readonly<Record<string, number>>> {
-    const query = { labelSelector: `app=${this.name}` };
-    const list = await this.whole.api.request({ method: 'GET', path: pathOf(PODS, { namespace }), query });
-    const counts: Record<string, number> = {};
-    for (const { metadata, spec } of (list as { readonly items: readonly PodOf[] }).items) {
-      const tag = spec.containers[0]?.image.split(':')[1] ?? '';
-      if (metadata.deletionTimestamp === undefined) counts[tag] = (counts[tag] ?? 0) + 1;
-    }
-    return counts;
-  }
-
-  async until(what: string, holds: () => Promise<boolean>, seconds = PATIENCE_SECONDS): Promise<void> {
-    let last = '';
-    const look = async (): Promise<boolean> => {
-      const { status } = (await this.rollout().catch(() => undefined)) ?? {};
-      const { message, canaryStatus } = status ?? {};
-      last = JSON.stringify([message, canaryStatus?.currentStepState, canaryStatus?.traffic, await this.pods()]);
-      return holds();
-    };
-    await until(look, () => `${what} of ${this.name}: ${last}`, seconds);
-  }
-
-  untilPaused(step: number): Promise<void> {
-    return this.until(`the pause of step ${step}`, async () => {
-      const canary = (await this.rollout()).status?.canaryStatus;
-      return canary?.currentStepIndex === step && canary.currentStepState === 'StepPaused';
-    });
-  }
-
-  /** Of the release of this version. */
-  untilPausedOf(version: string, step: number): Promise<void> {
-    return this.until(`the pause of step ${step} of ${version}`, async () => {
-      const canary = (await this.rollout()).status?.canaryStatus;
-      const has = (await this.pods())[version] !== undefined;
-      return has && canary?.currentStepIndex === step && canary.currentStepState === 'StepPaused';
-    });
-  }
-
-  untilReplicas(replicas: number): Promise<void> {
-    return this.until(`${replicas} available Pods`, async () => {
-      const { status } = await this.deployment();
-      return status?.replicas === replicas && status.availableReplicas === replicas;
-    });
-  }
-
-  untilPods(version: string): Promise<void> {
-    return this.until(`Pods of ${version} only`, async () => {
-      const pods = await this.pods();
-      return Object.keys(pods).length === 1 && pods[version] === this.#options.replicas;
-    });
-  }
-
-  /** All Pods are of this version, no release is in progress, and nothing of it is left on the route and the Services. */
-  async untilDone(version: string): Promise<void> {
-    await this.untilPods(version);
-    await this.until(`the end of ${version}`, async () => (await this.rollout()).status?.phase === 'Healthy');
-    await this.checkNothingLeft();
-  }
-
-  async checkNothingLeft(): Promise<void> {
-    const { metadata, spec } = await this.liveRoute();
-    const own = this.route() as HttpRoute;
-    const refs = (route: HttpRoute) => route.spec.rules?.map(({ backendRefs }) => backendRefs?.map(({ name }) => name));
-    assert.deepEqual(refs({ metadata, spec }), refs(own), 'the refs of the user');
-    const ours = Object.keys({ ...metadata.labels, ...metadata.annotations }).filter((key) => key.includes('tranche'));
-    assert.deepEqual(ours, []);
-    for (const suffix of ['canary', 'stable']) assert.equal(await this.serviceOf(suffix), undefined, suffix);
+  #clientOf(gateway: GatewayName, perSecond: number): CountingClient {
+    const { url } = this.whole.fronts[gateway];
+    const manners = this.options.kind === 'GRPCRoute' ? (['grpc'] as const) : (['kept', 'new'] as const);
+    return new CountingClient({ url, host: hostOf(this.name), perSecond, manners, ...this.#client });
   }
 
   /** Of the requests that are sent from now on, this share, from 0 to 1, goes to the version, at both gateways. */
-  async checkShare(version: string, expected: number, of: Selection = {}, requests = 300): Promise<void> {
-    for (const [gateway, answers] of await this.nextAnswers(requests)) {
-      const found = shareOf(select(answers, of), version);
+  async checkShare(version: string, expected: number): Promise<void> {
+    for (const gateway of GATEWAYS) {
+      const found = shareOf(await this.#burst(gateway), version);
       assert.ok(
         found.requests > 0 && found.low <= expected && expected <= found.high,
         `${gateway}: ${version} is to get ${100 * expected} % and gets ${sayShare(found)}`,
@@ -241,11 +70,28 @@ export class Release {
     }
   }
 
-  /** All of the requests that are sent from now on, and are of this kind, go to the version. */
-  async checkOnly(version: string, of: Selection): Promise<void> {
-    for (const [gateway, answers] of await this.nextAnswers(200)) {
-      const counts = byVersion(select(answers, of));
-      assert.deepEqual(Object.keys(counts), [version], `${gateway}: ${JSON.stringify(counts)}`);
+  async #burst(gateway: GatewayName): Promise<readonly Answer[]> {
+    const client = this.#clientOf(gateway, BURST_PER_SECOND);
+    await next(client, 250).finally(() => client.stop());
+    checkNoneFailed(client.answers, this.whole.fronts[gateway]);
+    return client.answers;
+  }
+
+  /** The gateways have forgotten the Pods of other versions. */
+  async untilOnly(version: string): Promise<void> {
+    await this.until(`answers of ${version} only`, async () =>
+      (await this.nextAnswers(30)).every(([, answers]) => Object.keys(byVersion(answers)).join() === version),
+    );
+  }
+
+  /** Of the requests that are sent from now on, all with the mark go to the version, with this header; the others go to another one, without it. */
+  async checkMarked(version: string, other: string, echoed: string): Promise<void> {
+    for (const gateway of GATEWAYS) {
+      const answers = await this.#burst(gateway);
+      const said = (marked: boolean): readonly string[] => [
+        ...new Set(select(answers, { marked }).map((answer) => `${answer.version} ${answer.echoed ?? ''}`)),
+      ];
+      assert.deepEqual([said(true), said(false)], [[`${version} ${echoed}`], [`${other} `]], gateway);
     }
   }
 
@@ -270,6 +116,12 @@ export class Release {
   }
 }
 
-interface PodOf extends KubeObject {
-  readonly spec: { readonly containers: readonly { readonly image: string }[] };
-}
+const hostOf = (name: string): string => `${name}.example.com`;
+
+/** The user's own route. */
+const routeOf = (name: string, kind: 'HTTPRoute' | 'GRPCRoute'): object => {
+  const of = { name, gateways: GATEWAYS, hostnames: [hostOf(name)] };
+  return kind === 'HTTPRoute'
+    ? httpRoute({ ...of, rules: [{ backendRefs: [leg({ name })] }] })
+    : grpcRoute({ ...of, rules: [grpcRule(GRPC_SERVICE, [{ name }])] });
+};

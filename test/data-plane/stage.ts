@@ -9,6 +9,7 @@ import { temporaryFolder } from '../support/processes.ts';
 import { findProxy } from '../support/proxies.ts';
 import { until } from '../support/until.ts';
 import type { CountingClient } from './client/index.ts';
+import { PATIENCE_SECONDS } from './routed.ts';
 import { byVersion, failed, sayFailures, select, type Answer, type Selection } from './client/counts.ts';
 import { Gateway, type Lags } from './gateway/index.ts';
 import { startTraefik } from './traefik.ts';
@@ -66,9 +67,9 @@ export async function startPlain({ definitions }: Outside): Promise<Plain> {
 export const installDefinitions = (client: Client, definitions: readonly string[]): Promise<string> =>
   client.kubectl(['create', ...definitions.flatMap((file) => ['-f', file])]);
 
-export async function apiOf(kubeconfig: string): Promise<ApiClient> {
+export async function apiOf(kubeconfig: string, connections?: number): Promise<ApiClient> {
   const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
-  return createApi({ connection, userAgent: 'test', fieldManager: 'test' });
+  return createApi({ connection, userAgent: 'test', fieldManager: 'test', ...(connections && { connections }) });
 }
 
 /** A gateway as a client sees it. */
@@ -100,7 +101,7 @@ export async function next(client: CountingClient, requests: number): Promise<re
   await until(
     () => those().length >= requests,
     () => `${requests} answers: ${those().length}`,
-    60,
+    PATIENCE_SECONDS,
   );
   return those();
 }
@@ -116,7 +117,7 @@ export async function untilSeen(
   await until(
     async () => holds((last = select(await next(client, 40), of))),
     () => `${what}: ${JSON.stringify(byVersion(last))} ${sayFailures(last)}`,
-    60,
+    PATIENCE_SECONDS,
   );
 }
 

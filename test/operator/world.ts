@@ -30,7 +30,7 @@ import type { Span } from '../../src/engine/trace/spans.ts';
 import type { Sampling } from '../../src/engine/trace/trace.ts';
 import { digest } from '../../src/kube/digest.ts';
 import type { EventInput } from '../../src/kube/events.ts';
-import { silent } from '../../src/kube/log.ts';
+import { silent, type Logger } from '../../src/kube/log.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import type { MetricSources } from '../../src/metric-sources/source.ts';
@@ -65,6 +65,8 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   routings?: boolean;
   /** Releases are traced, and their spans put here. */
   spans?: Span[];
+  /** What the operator says beside events and statuses. */
+  logger?: Logger;
 }
 
 const ALL_TRACES: Sampling = { ratio: 1, parentBased: true };
@@ -98,6 +100,7 @@ export class World {
   private readonly routesTraffic: boolean;
   private readonly routings: boolean;
   private readonly spans: Span[] | undefined;
+  private readonly logger: Logger;
   private readonly metrics: WorldOptions['metrics'];
   private operator: { stop: () => Promise<void> } | undefined;
 
@@ -116,11 +119,13 @@ export class World {
       routesTraffic = false,
       routings = false,
       spans,
+      logger,
       metrics,
       ...rest
     }: WorldOptions = { ...this.fixture.options, ...options };
     this.metrics = metrics;
     this.spans = spans;
+    this.logger = logger ?? (process.env['TRANCHE_DEBUG'] ? loud : silent);
     this.decide = decide;
     this.unreached = unreached;
     this.policies = policies;
@@ -229,7 +234,7 @@ export class World {
       routings,
       ...(this.unreached ? { unreached: this.unreached } : {}),
       ...(tracer ? { metrics: { ...noMetrics, ...note } } : {}),
-      logger: process.env['TRANCHE_DEBUG'] ? loud : silent,
+      logger: this.logger,
       events: { record: (event) => void this.events.push(event) },
     });
     rollouts.start();

@@ -29,9 +29,7 @@ const CALM: TrafficPlan = {
   ending: 'complete',
 };
 
-describe('random histories with traffic', function () {
-  this.timeout(120_000 + HISTORIES * 3_000);
-
+describe('random histories with traffic', () => {
   it(`fail no request, and leave nothing behind (${HISTORIES} from seed ${settings.firstSeed})`, async () => {
     const failed: TrafficReport[] = [];
     let routed = 0;
@@ -54,8 +52,7 @@ describe('random histories with traffic', function () {
   });
 });
 
-describe('a crash at each call of a release with traffic', function () {
-  this.timeout(600_000);
+describe('a crash at each call of a release with traffic', () => {
   for (const [what, more] of [
     ['shared, to its end', {}],
     ['apart, rolled back', { steps: APART, actions: [release, { ...later, action: { do: 'rollback' } }] }],
@@ -72,9 +69,7 @@ describe('a crash at each call of a release with traffic', function () {
     });
 });
 
-describe('the histories with traffic themselves', function () {
-  this.timeout(300_000);
-
+describe('the histories with traffic themselves', () => {
   /** Each broken engine, the plan that shows it, and the invariants that it violates. */
   const broken: readonly [string, (snapshot: Snapshot) => Decision, RegExp, Partial<TrafficPlan>][] = [
     ['a grace period of nothing', hasty, /^(T2|T12)/, {}],

@@ -33,7 +33,11 @@ export function towards(scene: Scene, aim: Aim): TrafficStep {
   if (missing !== undefined) return blocked(scene, `${missing} does not exist: create it, or remove trafficRoutings`);
   const { split } = aim;
   if (split.mode === 'Shared') return shift(scene, aim, split);
-  return pin(scene, aim, split) ?? (isIdle(split) ? rest(scene, aim, split) : shift(scene, aim, split));
+  const waiting = pin(scene, aim, split);
+  if (waiting) return waiting;
+  // The status may not say so yet, if Tranche died after the write of the route.
+  const apart: Scene = { ...scene, known: { ...scene.known, mode: 'Apart' } };
+  return isIdle(split) ? rest(apart, aim, split) : shift(apart, aim, split);
 }
 
 function missingOf(scene: Scene): string | undefined {
@@ -43,9 +47,11 @@ function missingOf(scene: Scene): string | undefined {
 }
 
 /** The user's own route, and then nothing of ours. */
-function unroute(scene: Scene, { clean = false, urgent = false }: Aim): TrafficStep {
-  const written = routed(scene, undefined, 'Unroute', 0, 0);
+function unroute(before: Scene, { clean = false, urgent = false }: Aim): TrafficStep {
+  const written = routed(before, undefined, 'Unroute', 0, 0);
   if (written) return written;
+  // The status was not written if Tranche died after the write of the route.
+  const scene = { ...before, known: { ...before.known, weight: 0, step: 0 } };
   const waiting = settle(scene, 'Unroute', { urgent }) ?? carried(scene, null);
   if (waiting) return waiting;
   const status = scene.known;

@@ -219,13 +219,13 @@ describe('StepUpgrade', () => {
     [
       'a step with a pause of 0 goes on at once',
       { stage: two, rollout: { steps: steps({ duration: 0 }) } },
-      `- | Progressing 2 StepUpgrade ${GOES_ON} | StepCompleted, StepStarted | children`,
+      `- | Progressing 2 StepUpgrade ${GOES_ON} | StepStarted | children`,
       'step 2/3: 2 of 5 Pods updated, waiting for the Deployment controller',
     ],
     [
       'it goes on so without a hold in between',
       { stage: moving, rollout: { steps: steps({ duration: 0 }) } },
-      `- | Progressing 2 StepUpgrade ${GOES_ON} | StepCompleted, StepStarted | children`,
+      `- | Progressing 2 StepUpgrade ${GOES_ON} | StepStarted | children`,
     ],
     ['but is held where it waits for some seconds', { stage: moving, rollout: timed }, HELD_FIRST],
     [
@@ -258,13 +258,13 @@ describe('StepUpgrade', () => {
     [
       'the last step is done: the release finishes',
       { index: 3, stage: all },
-      '- | Progressing 3 Completed Progressing=Finalising | StepCompleted | children',
+      '- | Progressing 3 Completed Progressing=Finalising | - | children',
       'finishing natively: 10 of 10 Pods updated',
     ],
     [
       'the last step, while it moves, is not held any more',
       { index: 3, stage: { ...all, state: 'moving', budget: [0, 10] } },
-      '- | Progressing 3 Completed Progressing=Finalising | StepCompleted | children',
+      '- | Progressing 3 Completed Progressing=Finalising | - | children',
     ],
     [
       'a Pod that fails stalls it',
@@ -353,7 +353,7 @@ describe('a step that leaves nothing, before the last', () => {
 
   it('is the end when it is the last, whatever follows in the status', () => {
     const last = { ...whole, rollout: { steps: ['20%', '100%'] }, status: { canary: { plan: ['20%', '100%'] } } };
-    const ends = '- | Progressing 2 Completed Progressing=Finalising | StepCompleted | children';
+    const ends = '- | Progressing 2 Completed Progressing=Finalising | - | children';
     assert.equal(brief(decided('StepUpgrade', last)), ends);
   });
 
@@ -919,6 +919,16 @@ describe('a release that OpenKruise began', () => {
     );
     assert.deepEqual(status.history, [{ rolloutID: 'r2', revision: 'v2', startTime: ago(600) }]);
     assert.equal(canaryAfter('StepPaused', { stage: two, status: foreign }).keepsReplicas, false);
+  });
+});
+
+describe('a release that began without knowing the stable version', () => {
+  it('keeps in its status the one that it finds later', () => {
+    const status = { canary: { stableDigest: undefined! } };
+    assert.equal(canaryAfter('StepPaused', { stage: two, status }).stableDigest, 'v1');
+    assert.equal(canaryAfter('StepPaused', { stage: { ...two, record: { stable: 'v0' } } }).stableDigest, 'v1');
+    const none: Sketch = { stage: { updated: 2, old: {}, record: { stable: '' } }, status };
+    assert.equal(decided('StepPaused', none).status?.canaryStatus?.stableDigest, undefined);
   });
 });
 

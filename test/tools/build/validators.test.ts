@@ -30,8 +30,7 @@ const shapes: Readonly<Record<keyof Validators, object>> = {
   admissionRequest: requestShape,
 };
 
-describe('the validators of a build', function () {
-  this.timeout(120_000);
+describe('the validators of a build', () => {
   let folder: string;
   let generated: Validators;
   before(async () => {

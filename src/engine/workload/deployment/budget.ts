@@ -27,14 +27,18 @@ import { availableInAll, availableOf, hashOf, isActive, isMarkedSet, sizeOf, typ
 /**
  * The budget towards a target: the old versions may lose as many Pods as new ones are available, plus the user's maxUnavailable. It is never less
  * than already spent or granted: with a smaller maxUnavailable the Deployment controller would create more new Pods, and with a smaller maxSurge a
- * paused Deployment would delete Pods of the largest ReplicaSet.
+ * paused Deployment would delete Pods of the largest ReplicaSet. `surgesFirst`: as many new Pods, but old ones go only if surge does not suffice.
+ * What surge leaves over goes with the budget of the next step, so the Deployment controller scales the old versions once less.
  */
 export function budgetFor(
   target: number,
   { available, updated, old, replicas, limits }: Pick<View, 'available' | 'updated' | 'old' | 'replicas' | 'limits'>,
   granted = 0,
+  surgesFirst = false,
 ): NumericBudget {
-  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, replicas - old, granted));
+  const most = available + limits.unavailable;
+  const needed = surgesFirst ? Math.min(target, most + limits.surge) - limits.surge : most;
+  const maxUnavailable = Math.min(target, Math.max(0, needed, replicas - old, granted));
   const maxSurge = Math.max(Math.min(limits.surge, target - maxUnavailable), updated - maxUnavailable);
   return { maxUnavailable, maxSurge: Math.max(0, maxSurge) };
 }
@@ -69,7 +73,7 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   const target = Math.min(replicas, Math.max(goal.target, updated));
   const granted = moving ? view.budget.unavailable : 0;
   const marks = marksFor(view);
-  const budget = within(marks, budgetFor(target, view, granted), { target, granted }, view);
+  const budget = within(marks, budgetFor(target, view, granted, goal.goesOn), { target, granted }, view);
   const enough = available >= Math.min(target, goal.target) - goal.tolerated;
   // A single ReplicaSet gets all Pods and no surge, regardless of maxSurge.
   const complete =
@@ -101,7 +105,7 @@ export function advance(view: View, held: Held, goal: Goal): Move {
     const effects = move(view, held, budget);
     return act(shrinks ? effects : guardedBySpec(effects))!;
   }
-  const back = bringBack(view, held, goal);
+  const back = bringBack(view, held, goal, enough);
   if (back) return back;
   if (!atRest && exhausted) return act(rest(view, held, false)) ?? wait('Pods');
   if (!atRest) return notYet(view, target, budget) ?? start(view, held, budget, marks);
@@ -269,7 +273,7 @@ const sizesNoted = (replicas: number, most: number): Record<string, string> => (
  * controller gives it no surge, so the surge can create Pods of the stable version first, which then replace Pods of the new version.
  * Undefined in other situations.
  */
-function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
+function bringBack(view: View, held: Held, goal: Goal, enough: boolean): Move | undefined {
   const { replicas, updated, old, newSet, stableSet, budget, limits } = view;
   const ours = stableSet !== undefined && stableSet !== newSet && sizeOf(stableSet) === old;
   if (!ours || !newSet || goal.keeps || goal.target >= replicas || updated !== replicas) return undefined;
@@ -287,9 +291,12 @@ function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
   }
   if (old !== budget.surge || !isMarked(view.deployment)) return undefined;
   if (spare < old) {
-    // The ReplicaSet controller counts a Pod as available a little later than this does.
+    // The ReplicaSet controller counts a Pod as available a little later than this does. Broken stable Pods may never become available, so the step
+    // does not wait for them. Its pause corrects the sizes.
     if (view.lacking.length > 0 || availableOf(stableSet) < old)
-      return wait('the stable Pods to become available, to correct the sizes after scaling');
+      return enough
+        ? { kind: 'Done' }
+        : wait('the stable Pods to become available, to correct the sizes after scaling');
     // See start().
     if (replicas > 1 && view.availableAt !== undefined)
       return wait('the updated Pods to be Ready for minReadySeconds, to correct the sizes after scaling');
