@@ -6,11 +6,13 @@ import { editRoute, routedWorld, routeIn, ROUTING, serviceIn, weightsIn } from '
 import { NAME, type World, type WorldOptions } from '../operator/world.ts';
 import { BadLuck } from './bad-luck.ts';
 import { randomOf } from './plan.ts';
-import { Proxies } from './traffic-proxies.ts';
+import type { TrafficJudge } from '../../tools/chaos/traffic/judge.ts';
+import { judged } from './traffic-proxies.ts';
 
 export type TrafficAction =
   | { readonly do: 'release'; readonly broken: boolean }
-  | { readonly do: 'rollback' | 'approve' | 'crash' | 'kill' | 'pause' | 'git' }
+  /** git: the user's manifest is applied, with a change. edit: the same change, in the route as it is. */
+  | { readonly do: 'rollback' | 'approve' | 'crash' | 'kill' | 'pause' | 'git' | 'edit' }
   | { readonly do: 'scale'; readonly to: number };
 
 export interface TrafficPlan {
@@ -18,6 +20,8 @@ export interface TrafficPlan {
   readonly replicas: number;
   readonly steps: readonly CanaryStep[];
   readonly rules: readonly RouteRule[];
+  /** The user's limits. Absent: 25 % each. */
+  readonly budget?: { readonly maxSurge: number; readonly maxUnavailable: number };
   readonly actions: readonly { readonly afterMs: number; readonly action: TrafficAction }[];
   /** Each request, and each line of a watch, meets with trouble this often. */
   readonly trouble: number;
@@ -40,6 +44,8 @@ export interface TrafficOptions {
   readonly trouble?: boolean;
   readonly decide?: WorldOptions['decide'];
   readonly lagMs?: number;
+  /** The history ends when the judge has found something. */
+  readonly untilFound?: boolean;
   /** The operator dies at this call, before or after its effect. From 1. */
   readonly crashAt?: { readonly call: number; readonly fault: 'crash-before' | 'crash-after' };
 }
@@ -72,7 +78,10 @@ const APART: readonly (readonly CanaryStep[])[] = [
     { replicas: '40%', traffic: '20%', pause: { duration: 5 } },
     { replicas: '100%' },
   ],
+  [{ replicas: '60%', traffic: '40%' }, { replicas: '80%', traffic: '50%' }, { replicas: '100%' }],
+  [{ replicas: '20%' }, { replicas: '40%', traffic: '20%' }, { replicas: '100%' }],
 ];
+const BUDGETS = [undefined, undefined, { maxSurge: 1, maxUnavailable: 0 }, { maxSurge: 1, maxUnavailable: 1 }];
 const FOREIGN: RouteRule = {
   backendRefs: [
     { name: NAME, port: 80, weight: 3 },
@@ -99,7 +108,8 @@ export function trafficPlanOf(seed: number, mode?: 'Shared' | 'Apart'): TrafficP
     if (dice < 76) return { do: 'scale', to: 4 + below(9) };
     if (dice < 88) return { do: 'crash' };
     if (dice < 92) return { do: 'kill' };
-    if (dice < 96) return { do: 'git' };
+    if (dice < 95) return { do: 'git' };
+    if (dice < 97) return { do: 'edit' };
     return { do: 'pause' };
   };
   const shared = mode === undefined ? random() < 0.6 : mode === 'Shared';
@@ -111,11 +121,14 @@ export function trafficPlanOf(seed: number, mode?: 'Shared' | 'Apart'): TrafficP
     actions: Array.from({ length: 4 + below(10) }, () => ({ afterMs: below(15_000), action: action() })),
     trouble: oneOf([0, 0.02, 0.1]),
     ending: oneOf(['complete', 'complete', 'rollback', 'delete', 'disable'] as const),
+    ...budgetOf(oneOf(BUDGETS)),
   };
 }
 
+const budgetOf = (budget: TrafficPlan['budget']): Pick<TrafficPlan, 'budget'> => (budget ? { budget } : {});
+
 export async function playTraffic(plan: TrafficPlan, options: TrafficOptions = {}): Promise<TrafficReport> {
-  const { trouble = true, decide, lagMs = LAG_MS, crashAt } = options;
+  const { trouble = true, decide, lagMs = LAG_MS, crashAt, untilFound = false } = options;
   let calls = 0;
   const random = randomOf(plan.seed ^ 0x2545f491);
   const luck = new BadLuck(plan.trouble, random, !trouble);
@@ -129,30 +142,31 @@ export async function playTraffic(plan: TrafficPlan, options: TrafficOptions = {
     ...(decide && { decide }),
     rules: plan.rules,
   });
-  const proxies = new Proxies(world, { count: 3, lagMs, preStopMs: PRE_STOP_MS });
-  const player = new Player(world, plan, proxies, random, luck);
+  const { judge, end: unjudged } = judged(world, { seed: plan.seed ^ 0x7f4a7c15, lagMs, preStopMs: PRE_STOP_MS });
+  const found = (): boolean => untilFound && judge.violations.size > 0;
+  const player = new Player(world, plan, { judge, found }, random, luck);
   const problems: string[] = [];
   let end = '';
   try {
     await player.prepare();
     for (const { afterMs, action } of plan.actions) {
-      await world.run(afterMs);
+      if (await world.virtual.until(found, afterMs)) break;
       await player.act(action);
     }
     luck.calm = true;
-    end = await player.finish();
+    if (!found()) end = await player.finish();
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
   }
-  problems.unshift(...proxies.violations);
-  proxies.stop();
+  problems.unshift(...judge.violations);
+  unjudged();
   await world.stop();
   const story = (): string => [JSON.stringify(plan), ...player.log, '---', ...problems].join('\n');
   return {
     seed: plan.seed,
     problems,
     end,
-    samples: proxies.samples,
+    samples: judge.samples,
     routed: player.routed,
     calls: world.calls.length,
     story,
@@ -164,17 +178,29 @@ class Player {
   routed = 0;
   private readonly world: World;
   private readonly plan: TrafficPlan;
-  private readonly proxies: Proxies;
+  private readonly judge: TrafficJudge;
+  private readonly found: () => boolean;
   private readonly random: () => number;
   private readonly luck: BadLuck;
+  /** The rules as the user wrote them last. */
+  private rules: readonly RouteRule[];
+  private edits = 0;
   private version = 1;
   private stable = 'v1';
   private paused = false;
 
-  constructor(world: World, plan: TrafficPlan, proxies: Proxies, random: () => number, luck: BadLuck) {
+  constructor(
+    world: World,
+    plan: TrafficPlan,
+    { judge, found }: { readonly judge: TrafficJudge; readonly found: () => boolean },
+    random: () => number,
+    luck: BadLuck,
+  ) {
     this.world = world;
     this.plan = plan;
-    this.proxies = proxies;
+    this.rules = plan.rules;
+    this.judge = judge;
+    this.found = found;
     this.random = random;
     this.luck = luck;
     world.virtual.observe(({ collection }) => {
@@ -195,16 +221,18 @@ class Player {
 
   async prepare(): Promise<void> {
     const { world, plan } = this;
-    await world.createDeployment({ replicas: plan.replicas });
+    const strategy = plan.budget && { type: 'RollingUpdate', rollingUpdate: plan.budget };
+    await world.createDeployment({ replicas: plan.replicas, ...(strategy && { spec: { strategy } }) });
     await world.createRollout(plan.steps, { canary: { trafficRoutings: ROUTING, stepDeadlineSeconds: 60 } });
     await world.untilHealthy(PATIENCE_MS);
     await world.until('all Pods run', () => world.deployment.status?.availableReplicas === plan.replicas);
     await world.run(5_000);
-    this.proxies.start();
+    this.judge.userRules = this.rules;
+    this.judge.start(world.now);
   }
 
   async act(action: TrafficAction): Promise<void> {
-    const { world, proxies } = this;
+    const { world, judge } = this;
     this.note(JSON.stringify(action));
     switch (action.do) {
       case 'release':
@@ -219,16 +247,21 @@ class Player {
         await world.approve();
         return;
       case 'scale':
-        proxies.excusedUntil = world.now + EXCUSED_MS;
+        judge.excuse(world.now, EXCUSED_MS);
         await world.scale(action.to);
         return;
       case 'crash':
         this.luck.crash(world);
         return;
       case 'git':
-        proxies.appliedUntil = world.now + EXCUSED_MS;
-        await editRoute(world, this.plan.rules);
+      case 'edit': {
+        const timeouts = { request: `${++this.edits}s` };
+        const edited = (rules: readonly RouteRule[]): readonly RouteRule[] => rules.map((rule) => ({ ...rule, timeouts }));
+        this.rules = edited(this.rules);
+        if (action.do === 'git') judge.applies(world.now, EXCUSED_MS, this.rules);
+        await editRoute(world, action.do === 'git' ? this.rules : edited(routeIn(world)!.spec.rules ?? []));
         return;
+      }
       case 'pause':
         this.paused = !this.paused;
         await world.patchRollout({ spec: { strategy: { paused: this.paused } } });
@@ -236,7 +269,7 @@ class Player {
       case 'kill': {
         const victim = world.pods[Math.floor(this.random() * world.pods.length)];
         if (!victim) return;
-        proxies.excusedUntil = world.now + EXCUSED_MS;
+        judge.excuse(world.now, EXCUSED_MS);
         await world.virtual.client.request('DELETE', `/api/v1/namespaces/default/pods/${victim.metadata.name}`);
       }
     }
@@ -264,24 +297,27 @@ class Player {
       world.rolloutOf()?.status?.phase === phase;
     await world.run(1_000);
     const deadline = world.now + PATIENCE_MS;
-    while (!done() && world.now < deadline) {
+    while (!done() && world.now < deadline && !this.found()) {
       const approvedAt = world.now;
       const waits = (): boolean => world.canary.currentStepState === 'StepPaused' && world.now > approvedAt + 2_000;
-      await world.virtual.until(() => done() || waits(), deadline - world.now);
+      await world.virtual.until(() => done() || waits() || this.found(), deadline - world.now);
       if (!done() && world.rolloutOf()?.status?.phase === 'Progressing') await world.approve();
     }
+    if (this.found()) return '';
     await world.until(`all ${replicas} Pods run ${wanted}, and nothing is held`, done, 1);
     await world.run(5_000);
+    const rules = routeIn(world)?.spec.rules;
+    if (JSON.stringify(rules) !== JSON.stringify(this.rules))
+      throw new Error(`T6: the route has ${JSON.stringify(rules)}, and its user wrote ${JSON.stringify(this.rules)}`);
     const left = this.left();
     if (left !== undefined) throw new Error(`T9: ${left}`);
     return JSON.stringify({ replicas, phase: world.rolloutOf()?.status?.phase });
   }
 
-  /** T6 and T9: what Tranche has left behind. */
+  /** T9: what Tranche has left behind. */
   private left(): string | undefined {
-    const { world, plan } = this;
+    const { world } = this;
     const route = routeIn(world);
-    if (JSON.stringify(route?.spec.rules) !== JSON.stringify(plan.rules)) return JSON.stringify(route?.spec.rules);
     if (route?.metadata.labels?.[TRAFFIC] !== undefined) return 'the label of the route';
     if (route?.metadata.annotations?.[HELD] !== undefined) return 'the record of the route';
     for (const leg of ['canary', 'stable']) if (serviceIn(world, `${NAME}-${leg}`)) return `Service ${NAME}-${leg}`;

@@ -95,13 +95,13 @@ export const settingsOf = ({ spec }: any): Settings => ({
   progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
 });
 
-const inPods = (value: number | string, replicas: number, up: boolean): number => {
+export const inPods = (value: number | string, replicas: number, up: boolean): number => {
   if (typeof value === 'number') return value;
   const exact = (Number.parseFloat(value) * replicas) / 100;
   return up ? Math.ceil(exact) : Math.floor(exact);
 };
 
-function targetOf(step: any, replicas: number): number {
+export function targetOf(step: any, replicas: number): number {
   const most = Math.min(inPods(step.replicas, replicas, true), replicas);
   const all = step.replicas === '100%' || typeof step.replicas === 'number' || replicas <= 1;
   return all ? most : Math.min(most, replicas - 1);

@@ -144,5 +144,5 @@ export function settle(
   return { ...wait(scene, state, follow(scene, until), until), status };
 }
 
-const follow = (scene: Scene, untilMs: number): string =>
+export const follow = (scene: Scene, untilMs: number): string =>
   `the proxies of ${routeName(scene)} have until ${formatTime(untilMs)} to follow (gracePeriodSeconds)`;

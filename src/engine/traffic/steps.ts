@@ -1,12 +1,13 @@
 // The next step of the traffic of a release towards where it is to stand: one safe write, or what is waited for (docs/adr/0031).
 import type { TrafficState } from '../../api/traffic.ts';
+import { parseTime } from '../lib/time.ts';
 import { carried } from './carried.ts';
 import { readyEndpoints } from './endpoints.ts';
 import { prepared, removeLegs } from './legs.ts';
 import { providerOf } from './registry.ts';
 import { engageRoute, leaveRoute } from './route.ts';
 import { isRefusal } from './rules.ts';
-import { blocked, inState, nameOf, referenceTo, routeName, settle, without } from './scene.ts';
+import { blocked, follow, inState, nameOf, referenceTo, routeName, settle, wait, without } from './scene.ts';
 import type { Aim, Scene, TrafficStep } from './scene.ts';
 import { isLegOf } from './services.ts';
 import { idle, isEngaged, isIdle, LEGS, type ApartSplit, type Split } from './split.ts';
@@ -42,9 +43,21 @@ function missingOf(scene: Scene): string | undefined {
   return facts.base === null ? `Service ${ask.service}` : undefined;
 }
 
+/**
+ * The end of a rollback, apart: the Pods of the other version have just ended, and proxies may still know them as endpoints of the user's Service. So
+ * the requests stay with the stable leg for a grace period more.
+ */
+function outlived(scene: Scene): TrafficStep | undefined {
+  if (!referenceTo(scene, 'stable').carries) return undefined;
+  const { since } = inState(scene, 'Unroute');
+  const until = (parseTime(since) ?? 0) + scene.known.graceSeconds * 1000;
+  return until > scene.now ? wait(scene, 'Unroute', follow(scene, until), until) : undefined;
+}
+
 /** The user's own route, and then nothing of ours. */
 function unroute(scene: Scene, { clean = false, urgent = false }: Aim): TrafficStep {
-  const written = routed(scene, undefined, 'Unroute', 0, 0);
+  const left = clean ? outlived(scene) : undefined;
+  const written = left ?? routed(scene, undefined, 'Unroute', 0, 0);
   if (written) return written;
   const waiting = settle(scene, 'Unroute', { urgent }) ?? carried(scene, null);
   if (waiting) return waiting;
