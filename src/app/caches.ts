@@ -10,7 +10,7 @@ import { NAMESPACES, POLICIES, resourceName, ROLLOUTS, type Resource } from '../
 import { Served } from '../kube/served.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { pathOf } from '../kube/path.ts';
-import { routedKeys } from '../engine/admit/routing.ts';
+import { routedKeys } from '../engine/traffic/rivals.ts';
 import { heldIndex } from '../operator/policies.ts';
 import { KINDS, OPTIONAL_KINDS } from '../engine/workload/registry.ts';
 import type { WorkloadCollection, Workloads } from '../operator/facts.ts';

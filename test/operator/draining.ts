@@ -5,6 +5,7 @@ import { noObjects } from '../../src/kube/collection.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { drain } from '../../src/operator/drain.ts';
+import { routedKeys } from '../../src/engine/traffic/rivals.ts';
 import { workloadIndex } from '../../src/operator/workload.ts';
 import { VirtualApi } from './api.ts';
 import type { World } from './world.ts';
@@ -23,7 +24,7 @@ export async function drainOf(
     api,
     clock,
     path: `/apis/${GROUP}/v1beta1/rollouts`,
-    indexes: { workload: workloadIndex },
+    indexes: { workload: workloadIndex, routed: routedKeys },
   });
   const workloads = new Reflector<Deployment>({
     api,

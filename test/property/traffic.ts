@@ -44,8 +44,8 @@ export interface TrafficOptions {
   readonly trouble?: boolean;
   readonly decide?: WorldOptions['decide'];
   readonly lagMs?: number;
-  /** The history ends when the judge has found something. */
-  readonly untilFound?: boolean;
+  /** The history ends when violations of all these invariants are found: `T12`. */
+  readonly untilFound?: readonly string[];
   /** The operator dies at this call, before or after its effect. From 1. */
   readonly crashAt?: { readonly call: number; readonly fault: 'crash-before' | 'crash-after' };
 }
@@ -128,7 +128,7 @@ export function trafficPlanOf(seed: number, mode?: 'Shared' | 'Apart'): TrafficP
 const budgetOf = (budget: TrafficPlan['budget']): Pick<TrafficPlan, 'budget'> => (budget ? { budget } : {});
 
 export async function playTraffic(plan: TrafficPlan, options: TrafficOptions = {}): Promise<TrafficReport> {
-  const { trouble = true, decide, lagMs = LAG_MS, crashAt, untilFound = false } = options;
+  const { trouble = true, decide, lagMs = LAG_MS, crashAt, untilFound = [] } = options;
   let calls = 0;
   const random = randomOf(plan.seed ^ 0x2545f491);
   const luck = new BadLuck(plan.trouble, random, !trouble);
@@ -143,7 +143,9 @@ export async function playTraffic(plan: TrafficPlan, options: TrafficOptions = {
     rules: plan.rules,
   });
   const { judge, end: unjudged } = judged(world, { seed: plan.seed ^ 0x7f4a7c15, lagMs, preStopMs: PRE_STOP_MS });
-  const found = (): boolean => untilFound && judge.violations.size > 0;
+  const found = (): boolean =>
+    untilFound.length > 0 &&
+    untilFound.every((invariant) => [...judge.violations].some((what) => what.startsWith(`${invariant}:`)));
   const player = new Player(world, plan, { judge, found }, random, luck);
   const problems: string[] = [];
   let end = '';
@@ -256,7 +258,8 @@ class Player {
       case 'git':
       case 'edit': {
         const timeouts = { request: `${++this.edits}s` };
-        const edited = (rules: readonly RouteRule[]): readonly RouteRule[] => rules.map((rule) => ({ ...rule, timeouts }));
+        const edited = (rules: readonly RouteRule[]): readonly RouteRule[] =>
+          rules.map((rule) => ({ ...rule, timeouts }));
         this.rules = edited(this.rules);
         if (action.do === 'git') judge.applies(world.now, EXCUSED_MS, this.rules);
         await editRoute(world, action.do === 'git' ? this.rules : edited(routeIn(world)!.spec.rules ?? []));

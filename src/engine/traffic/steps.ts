@@ -3,6 +3,7 @@ import type { TrafficState } from '../../api/traffic.ts';
 import { parseTime } from '../lib/time.ts';
 import { carried } from './carried.ts';
 import { readyEndpoints } from './endpoints.ts';
+import { giveWay, leaving } from './give-way.ts';
 import { prepared, removeLegs } from './legs.ts';
 import { providerOf } from './registry.ts';
 import { engageRoute, leaveRoute } from './route.ts';
@@ -24,6 +25,7 @@ const WRITTEN =
  */
 export function towards(scene: Scene, aim: Aim): TrafficStep {
   const { facts, known, begins } = scene;
+  if (scene.rival !== undefined) return giveWay(scene, aim);
   // Before the first write, so that whatever is written is found again after a crash or an edit of the Rollout.
   if (begins) return { reached: false, effects: [], waits: WRITTEN, status: known };
   if (facts.unreadable !== undefined) return blocked(scene, facts.unreadable);
@@ -68,9 +70,10 @@ function unroute(scene: Scene, { clean = false, urgent = false }: Aim): TrafficS
   return later ?? { reached: true, effects: [], waits: '', status: undefined };
 }
 
-/** Requests to a leg without a ready endpoint fail, so none go there, at once. Undefined if no leg is like that. */
+/** Requests to a leg without a ready endpoint fail, so none go there, at once; and none where an older Rollout has the route. Undefined if no leg is like that. */
 export function retreat(scene: Scene): TrafficStep | undefined {
   const { facts } = scene;
+  if (scene.rival !== undefined) return leaving(scene);
   const { slices } = facts;
   if (slices === undefined || facts.unreadable !== undefined) return undefined;
   for (const leg of LEGS) {

@@ -13,7 +13,7 @@ import {
   isMarked,
   NOTHING_LEFT,
 } from '../../../src/engine/traffic/aims.ts';
-import { idle, type Split } from '../../../src/engine/traffic/split.ts';
+import type { Split } from '../../../src/engine/traffic/split.ts';
 import { ago, atStep, deployment, NOW, progressOf, rollout, rows, snapshot, stage } from '../build.ts';
 import { apart, shared } from './build.ts';
 import { aim as aimed, known, ROUTING } from './scene.ts';
