@@ -6,12 +6,10 @@ import type { MetricSource, Query } from '../../src/metric-sources/source.ts';
 import { Web } from '../../src/metric-sources/web.ts';
 import { describeSource, NOW } from './contract.ts';
 
-const timeoutMs = 150;
-const open = { timeoutMs, guarded: false };
 const pods = { namespace: 'shop', pods: 'app=web' };
 
 /** Over a connection to an API server at this address. */
-function kubernetes(server: URL): MetricSource {
+function kubernetes(server: URL, timeoutMs: number): MetricSource {
   const connection = { server, credentials: async () => ({ headers: {}, tls: {} }) };
   const api = createApi({ connection: connection as never, userAgent: 'test', fieldManager: 'test' });
   const source = new KubernetesMetrics({ api, timeoutMs });
@@ -24,7 +22,7 @@ const at = NOW / 1000;
 
 describeSource({
   name: 'prometheus',
-  make: (url) => new Prometheus({ url, ...open }),
+  make: (url, timeoutMs) => new Prometheus({ url, timeoutMs, guarded: false }),
   query: { kind: 'Counters', namespace: 'shop', workload: 'web', selector: 'up' },
   good: { body: matrix(series([[at, '7']])), value: 7 },
   bad: {
@@ -48,7 +46,7 @@ describeSource({
 
 describeSource({
   name: 'web',
-  make: (url) => new Web({ url, ...open }),
+  make: (url, timeoutMs) => new Web({ url, timeoutMs, guarded: false }),
   query: { kind: 'Web', namespace: 'shop', path: '/results/last', jsonPath: '{.tests[0].score}' },
   good: { body: { tests: [{ score: 0.9 }] }, value: 0.9 },
   bad: {

@@ -10,14 +10,19 @@ export const NOW = 1_800_000_000_000;
 
 export interface Subject {
   readonly name: string;
-  /** A source of this server, that gives up after 150 ms. */
-  readonly make: (url: URL) => MetricSource;
+  /** A source of this server, that gives up after so long. */
+  readonly make: (url: URL, timeoutMs: number) => MetricSource;
   readonly query: Query;
   /** A good answer of the server, and the value in it. */
   readonly good: { readonly body: unknown; readonly value: number };
   /** Answers with the right form, of which nothing can be believed. */
   readonly bad: Readonly<Record<string, unknown>>;
 }
+
+/** For answers that come, on any machine. */
+const PATIENT_MS = 30_000;
+/** For answers that never come, or may as well not. */
+const IMPATIENT_MS = 150;
 
 /** Text that must not be seen. */
 const TEXT = 'text-of-the-server';
@@ -81,12 +86,15 @@ export function describeSource({ name, make, query, good, bad }: Subject): void 
   describe(`the source ${name}`, () => {
     let server: TestServer;
     let source: MetricSource;
+    let impatient: MetricSource;
     beforeEach(async () => {
       server = await TestServer.start();
-      source = make(server.url);
+      source = make(server.url, PATIENT_MS);
+      impatient = make(server.url, IMPATIENT_MS);
     });
     afterEach(async () => {
       source.close();
+      impatient.close();
       await server.close();
     });
 
@@ -103,7 +111,7 @@ export function describeSource({ name, make, query, good, bad }: Subject): void 
     for (const [what, handle] of Object.entries(LIES))
       it(`is Unknown if the server ${what}`, async () => {
         server.handle = handle;
-        assertUnknown(await ask(source, query));
+        assertUnknown(await ask(impatient, query));
         assert.ok(server.requests.length <= 2, 'no redirect is followed');
       });
 
@@ -167,7 +175,7 @@ export function describeSource({ name, make, query, good, bad }: Subject): void 
 
     it('lets five thousand wait, and no more', async () => {
       server.handle = () => {};
-      const answers = await Promise.all(Array.from({ length: 5_005 }, () => ask(source, query)));
+      const answers = await Promise.all(Array.from({ length: 5_005 }, () => ask(impatient, query)));
       answers.forEach(assertUnknown);
       const refused = answers.filter((answer) => JSON.stringify(answer).includes('too many queries wait'));
       assert.equal(refused.length, 2);

@@ -41,9 +41,7 @@ const UNORDERED: Counted = {
 };
 
 for (const counted of [CLONES, UNORDERED])
-  describe(`random histories of a ${counted.kind.resource.kind} of OpenKruise`, function () {
-    this.timeout(120_000 + HISTORIES * 1_000);
-
+  describe(`random histories of a ${counted.kind.resource.kind} of OpenKruise`, () => {
     it(`keep their invariants and end (${HISTORIES} from seed ${settings.firstSeed})`, async () => {
       const failed: CountedReport[] = [];
       for (let i = 0; i < HISTORIES && failed.length < 5; i++) {
@@ -58,9 +56,7 @@ for (const counted of [CLONES, UNORDERED])
     });
   });
 
-describe('these histories themselves', function () {
-  this.timeout(120_000);
-
+describe('these histories themselves', () => {
   /** The engine, with each number of Pods that keep the old version changed. */
   const with_ =
     (change: (partition: number) => number) =>

@@ -8,9 +8,7 @@ import { settings } from './settings.ts';
 
 const HISTORIES = process.env['TRANCHE_HISTORIES'] ? settings.histories : 60;
 
-describe('random histories of a DaemonSet', function () {
-  this.timeout(120_000 + HISTORIES * 1_000);
-
+describe('random histories of a DaemonSet', () => {
   it(`keep their invariants and end as the undisturbed run does (${HISTORIES} from seed ${settings.firstSeed})`, async () => {
     const failed: DaemonReport[] = [];
     let evicted = 0;
@@ -33,9 +31,7 @@ describe('random histories of a DaemonSet', function () {
   });
 });
 
-describe('the histories of a DaemonSet themselves', function () {
-  this.timeout(300_000);
-
+describe('the histories of a DaemonSet themselves', () => {
   const isFound = async (decides: typeof decide, what: RegExp): Promise<boolean> => {
     for (let seed = 1; seed <= 60; seed++) {
       const { problems } = await playDaemon(daemonPlanOf(seed), { decide: decides, trouble: false });

@@ -19,10 +19,8 @@ const inThread = (share: Share): Promise<ShareReport> =>
     worker.once('exit', () => reject(new Error('a worker ended without a report')));
   });
 
-describe('random histories', function () {
+describe('random histories', () => {
   const { histories, soakSeconds, firstSeed, workers } = settings;
-  // For a slow or busy machine; alone, two cores take less than two minutes.
-  this.timeout((soakSeconds + 120) * 1000 + histories * 600);
 
   it(`keep I1 to I6 and end as the undisturbed run does (${soakSeconds ? `${soakSeconds} s` : `${histories} histories`} from seed ${firstSeed})`, async () => {
     const until = soakSeconds > 0 ? Date.now() + soakSeconds * 1000 : 0;
@@ -40,9 +38,7 @@ describe('random histories', function () {
   });
 });
 
-describe('the histories themselves', function () {
-  this.timeout(900_000);
-
+describe('the histories themselves', () => {
   /** The first history in which something is wrong with this engine. */
   const noticed = async (engine: typeof decide, what: RegExp): Promise<number | undefined> => {
     for (let seed = 1; seed <= 400; seed++) {

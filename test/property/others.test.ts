@@ -21,10 +21,9 @@ const inThread = (share: OtherShare): Promise<OtherReport> =>
     worker.once('exit', () => reject(new Error('a worker ended without a report')));
   });
 
-describe('random histories of their own', function () {
+describe('random histories of their own', () => {
   // A soak is for the general ones.
   const histories = settings.histories || 100;
-  this.timeout(120_000 + histories * 1_200);
 
   const holds = async (kind: OtherShare['kind']): Promise<void> => {
     const { firstSeed, workers } = settings;

@@ -9,9 +9,7 @@ import { settings } from './settings.ts';
 
 const HISTORIES = process.env['TRANCHE_HISTORIES'] ? settings.histories : 200;
 
-describe('random histories of a StatefulSet', function () {
-  this.timeout(120_000 + HISTORIES * 1_000);
-
+describe('random histories of a StatefulSet', () => {
   it(`keep their invariants and end as the undisturbed run does (${HISTORIES} from seed ${settings.firstSeed})`, async () => {
     const failed: PartitionReport[] = [];
     for (let i = 0; i < HISTORIES && failed.length < 5; i++) {
@@ -31,9 +29,7 @@ describe('random histories of a StatefulSet', function () {
   });
 });
 
-describe('the histories of a StatefulSet themselves', function () {
-  this.timeout(300_000);
-
+describe('the histories of a StatefulSet themselves', () => {
   it('find out when the partition is lowered before the Pods are there', async () => {
     let found = false;
     for (let seed = 1; seed <= 100 && !found; seed++) {
