@@ -3,7 +3,7 @@
 /* eslint-disable @typescript-eslint/no-explicit-any -- raw objects of the API server */
 
 export interface Seen {
-  readonly kind: 'Deployment' | 'ReplicaSet' | 'Pod' | 'Rollout';
+  readonly kind: 'Deployment' | 'ReplicaSet' | 'Pod' | 'Rollout' | 'HTTPRoute' | 'Service' | 'EndpointSlice';
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: any;
   /** When it was received, in milliseconds. */
@@ -158,7 +158,7 @@ export class Judge {
     if (event.kind === 'Deployment') this.seeDeployment(event);
     else if (event.kind === 'Rollout') this.seeRollout(event);
     else if (event.kind === 'ReplicaSet') this.seeSet(event);
-    else this.seePod(event);
+    else if (event.kind === 'Pod') this.seePod(event);
   }
 
   /** Checks deadlines. */
