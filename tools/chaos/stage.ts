@@ -397,6 +397,7 @@ export class Stage {
     const random = (): number => this.chance.next();
     const judge = new TrafficJudge({ name, rollout: name, random, ...PROXIES });
     this.observer.traffic.push(judge);
+    subject.traffic = judge;
     for (const [where, object] of objectsOf(name)) await this.post(where, object);
     await subject.create(replicas, steps, ROUTING(name));
     await subject.remember();

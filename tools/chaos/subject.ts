@@ -6,6 +6,7 @@ import { Workload } from '../../test/main/workload.ts';
 import { settingsOf, type Settings } from './judge.ts';
 import type { Stage } from './stage.ts';
 import { ROUTES, rulesOf, SERVICES } from './traffic/gateway.ts';
+import type { TrafficJudge } from './traffic/judge.ts';
 
 /** Keys that Tranche sets on a Deployment only while it is held. */
 const OURS = ['tranche.dev/held', 'rollouts.kruise.io/in-progressing', 'rollouts.kruise.io/stable-revision'];
@@ -18,6 +19,8 @@ export interface Look {
 
 export class Subject extends Workload {
   private readonly stage: Stage;
+  /** Watches its route, if it has one. */
+  traffic: TrafficJudge | undefined;
   /** The spec as its user wrote it, without the template. */
   private written: Record<string, unknown> = {};
 
@@ -144,6 +147,7 @@ export class Subject extends Workload {
     const { name, stage } = this;
     const { metadata, spec } = (await stage.get(`${ROUTES}/${name}`)) as Deployment & { spec: { rules: unknown } };
     const { violations } = stage.observer.judge;
+    if ((this.traffic?.samples ?? 0) === 0) violations.push(`T12: no request to ${name} was looked at`);
     if (!isDeepStrictEqual(spec.rules, rulesOf(name)))
       violations.push(`T6: route ${name} is ${JSON.stringify(spec.rules)} at the end`);
     const keys = Object.keys({ ...metadata.labels, ...metadata.annotations }).filter((key) =>

@@ -139,25 +139,9 @@ export class TrafficJudge {
       if (gets && read.endpointsOf(this.known.slices.values(), leg).length === 0 && !this.isExcused)
         this.violate('T1', `Service ${leg} gets requests and has no ready endpoint`);
     }
-    this.checkWeights(route);
+    const wanted = this.isApplied ? undefined : this.userRules;
+    for (const what of read.wrongWeights(route, wanted, this.options.name)) this.violate('T4', what);
     this.checkShare(route);
-  }
-
-  /** T4: a rule has a weight, and the shares of the user's other Services are as in the user's rule. */
-  private checkWeights(route: any): void {
-    const { name } = this.options;
-    for (const rule of read.rulesOf(route))
-      if ((rule.backendRefs ?? []).length > 0 && read.sharesOf(rule, name).total === 0)
-        this.violate('T4', 'all weights of a rule are 0');
-    if (this.userRules === undefined || this.isApplied) return;
-    const live = read.userRulesOf(route, name);
-    for (const [index, rule] of this.userRules.entries()) {
-      const [wanted, found] = [read.sharesOf(rule, name), read.sharesOf(live[index] ?? {}, name)];
-      const same = wanted.others.every(
-        (other, i) => (found.others[i]?.weight ?? NaN) * wanted.total === other.weight * found.total,
-      );
-      if (!same) this.violate('T4', `the share of another Service changed in rule ${index}`);
-    }
   }
 
   /** T8: the new version gets no more than the steps until now ask for, or than its Pods are of all; and what it gets grows. */
@@ -281,8 +265,6 @@ export class TrafficJudge {
           this.violate('T5', `the Deployment is given back while Service ${leg} gets requests for version ${hash}`);
       }
   }
-
-  // Requests ---------------------------------------------------------------------------------------------------------
 
   /** Looks at every request that the proxy could send now. */
   private request(proxy: Proxy): void {

@@ -52,6 +52,20 @@ export function sharesOf(rule: any, service: string): Shares {
   return { base, stable, canary, others, total };
 }
 
+/** What is wrong with the weights of a route: a rule has none, or a Service that is not ours has another share than in the user's rules. */
+export function* wrongWeights(route: any, user: readonly any[] | undefined, service: string): Generator<string> {
+  for (const rule of rulesOf(route))
+    if (refsOf(rule).length > 0 && sharesOf(rule, service).total === 0) yield 'all weights of a rule are 0';
+  const live = userRulesOf(route, service);
+  for (const [index, rule] of (user ?? []).entries()) {
+    const [wanted, found] = [sharesOf(rule, service), sharesOf(live[index] ?? {}, service)];
+    const isSame = wanted.others.every(
+      (other, i) => (found.others[i]?.weight ?? NaN) * wanted.total === other.weight * found.total,
+    );
+    if (!isSame) yield `the share of another Service changed in rule ${index}`;
+  }
+}
+
 /** The uids of the Pods that are ready endpoints of a Service, by these EndpointSlices. */
 export const endpointsOf = (slices: Iterable<any>, service: string): string[] =>
   [...slices]
