@@ -22,6 +22,7 @@ import { pass, readReview, writeReview, type Answer } from './review.ts';
 import { validateReplicaSet } from './webhooks/replicaset.ts';
 import { reviewRoute } from './webhooks/route.ts';
 import { mutateRollout, validateRolloutRequest } from './webhooks/rollout.ts';
+import { validateTrafficRouting } from './webhooks/traffic-routing.ts';
 import type { AdmissionRequest } from './shapes.ts';
 import { reasonFor, writeUnjudged, type Cause } from './unjudged.ts';
 
@@ -79,6 +80,7 @@ export const handlersOf = (deps: AdmissionDeps): Readonly<Record<'mutate' | 'val
   validate: admission(
     {
       [`${GROUP}/Rollout`]: validateRolloutRequest,
+      [`${GROUP}/TrafficRouting`]: validateTrafficRouting,
       [`${OWN_GROUP}/ReleasePolicy`]: validatePolicyRequest,
       ...ofAll(KINDS, validateScaleToZero),
       ...ofRoutes,

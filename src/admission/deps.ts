@@ -1,8 +1,10 @@
 // The dependencies of the admission server: lookups in the caches, the operator's user, and reports.
 import type { ReleasePolicy } from '../api/policy.ts';
+import type { TrafficRoutingObject } from '../api/traffic.ts';
 import type { Deployment, Rollout, Workload } from '../api/types.ts';
 import type { Decided, PolicyReport, Requester } from '../engine/admit/decision.ts';
 import type { Right, RoutedObjects } from '../engine/admit/routing.ts';
+import type { RouteRivals } from '../engine/admit/traffic-routing.ts';
 import type { TrafficAsk } from '../engine/traffic/facts.ts';
 import type { Labels } from '../engine/policy/policy.ts';
 import type { Calendar } from '../engine/policy/windows.ts';
@@ -67,6 +69,10 @@ export interface AdmissionDeps {
   readonly gatewayApi?: boolean;
   /** Rollouts in the namespace that route the route or the Service of this one, and this one. From the cache. */
   readonly routersOf?: (rollout: Rollout) => readonly Rollout[];
+  /** What changes a route, `<namespace>/<kind>/<name>`. From the caches. */
+  readonly rivalsOf?: (route: string) => RouteRivals;
+  /** The TrafficRouting. Null if it does not exist, undefined if that is not known. From the cache. */
+  readonly routingFor?: (namespace: string, name: string) => TrafficRoutingObject | null | undefined;
   /** The rights that the requester does not have, from the API server. Rejects on a timeout. */
   readonly lacking?: (rights: readonly Right[], by: Requester, namespace: string) => Promise<readonly Violation[]>;
   /**

@@ -16,8 +16,10 @@ export const ROLLOUT_ID = 'rollouts.kruise.io/rollout-id';
 export const ROLLOUT_BATCH_ID = 'rollouts.kruise.io/rollout-batch-id';
 /** Annotation on a v1alpha1 Rollout: `partition`, or `canary` (refused: not supported). */
 export const ROLLING_STYLE = 'rollouts.kruise.io/rolling-style';
-/** Annotation on a v1alpha1 Rollout: name of a TrafficRouting (refused: not supported). */
+/** Annotation on a Rollout: name of a TrafficRouting. Finalizer on a TrafficRouting while it changes a route. */
 export const TRAFFIC_ROUTING = 'rollouts.kruise.io/trafficrouting';
+/** Prefix of finalizers on a TrafficRouting, one for each Rollout that names it and has a release in progress. */
+export const PROGRESSING_ROLLOUT = 'progressing.rollouts.kruise.io/';
 /** Annotation on the Rollout: digest of the step plan. */
 export const PLAN_HASH = 'rollouts.kruise.io/hash';
 /** Finalizer on a Rollout, so that its workload is given back before the Rollout is deleted. */

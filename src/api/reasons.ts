@@ -53,6 +53,10 @@ export const EVENTS = {
   Stalled: ['Warning', 'a release cannot start or continue; the message contains the reason'],
   FailureRollback: ['Warning', 'a step failed and onFailure is Rollback: the stable template was restored'],
   Bypassed: ['Warning', 'a change of the template or of the hold bypassed the webhook'],
+  CreatedDuringRelease: [
+    'Warning',
+    'more Pods than the step asks for have the new version, because they were created during the release',
+  ],
   TrimRefused: ['Warning', 'a correction of ReplicaSet sizes was reverted; the operator does not try again'],
   WriteRefused: ['Warning', 'the API server refuses a write of the operator; the operator tries again'],
   HoldReleased: [

@@ -34,6 +34,7 @@ export const SECRETS = namespaced('v1', 'Secret', 'secrets');
 export const EVENTS = namespaced('v1', 'Event', 'events');
 export const LEASES = namespaced('coordination.k8s.io/v1', 'Lease', 'leases');
 export const ROLLOUTS = namespaced('rollouts.kruise.io/v1beta1', 'Rollout', 'rollouts');
+export const TRAFFIC_ROUTINGS = namespaced('rollouts.kruise.io/v1alpha1', 'TrafficRouting', 'trafficroutings');
 export const BATCH_RELEASES = namespaced('rollouts.kruise.io/v1beta1', 'BatchRelease', 'batchreleases');
 export const POLICIES = cluster('tranche.dev/v1alpha1', 'ReleasePolicy', 'releasepolicies');
 export const METRIC_SOURCES = cluster('tranche.dev/v1alpha1', 'MetricSource', 'metricsources');

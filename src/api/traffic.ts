@@ -139,6 +139,32 @@ export interface EndpointSlice extends KubeObject {
  */
 export type TrafficMode = 'Shared' | 'Apart';
 
+/** Which requests get other headers, while a Rollout that names the TrafficRouting releases. */
+export interface TrafficRoutingStrategy {
+  /** Refused without matches, and without effect beside them: all requests go to the same Service. */
+  readonly weight?: number;
+  readonly matches?: readonly HttpMatch[];
+  readonly requestHeaderModifier?: HeaderModifier;
+}
+
+/** `kind: TrafficRouting`. Several Rollouts may name one. */
+export interface TrafficRoutingObject extends KubeObject {
+  readonly spec: {
+    /** Exactly one. */
+    readonly objectRef?: readonly TrafficRouting[];
+    readonly strategy?: TrafficRoutingStrategy;
+  };
+  readonly status?: TrafficRoutingStatus;
+}
+
+export interface TrafficRoutingStatus {
+  readonly observedGeneration?: number;
+  readonly phase?: 'Initial' | 'Healthy' | 'Progressing' | 'Finalizing' | 'Terminating';
+  readonly message?: string;
+  /** The route whose rules are changed: it is found again, even if the spec names another one meanwhile. */
+  readonly route?: { readonly kind: string; readonly name: string };
+}
+
 /** The part of a step that changes routes (docs/traffic.md). */
 export type TrafficState = 'Pin' | 'Unroute' | 'Warm' | 'Refer' | 'Shift' | 'Watch' | 'Retreated';
 

@@ -214,6 +214,8 @@ export interface CanaryStrategy {
   readonly enableExtraWorkloadForCanary?: boolean;
   /** At most one. */
   readonly trafficRoutings?: readonly TrafficRouting[];
+  /** Name of a TrafficRouting. "" if there is none. */
+  readonly trafficRoutingRef?: string;
   /** In seconds. Default 600. 0 = no deadline. */
   readonly stepDeadlineSeconds?: number;
   /** Default `Hold`. */

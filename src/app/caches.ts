@@ -1,19 +1,22 @@
 // The caches of each replica: Rollouts and their workloads, ReleasePolicies and namespaces.
 import { WORKLOAD_TYPE } from '../api/keys.ts';
 import type { ReleasePolicy } from '../api/policy.ts';
+import type { TrafficRoutingObject } from '../api/traffic.ts';
 import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import type { Api } from '../kube/api.ts';
 import { steadyClock as clock } from '../kube/clock.ts';
 import { inNamespaces, type Collection } from '../kube/collection.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
-import { NAMESPACES, POLICIES, resourceName, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { NAMESPACES, POLICIES, resourceName, ROLLOUTS, TRAFFIC_ROUTINGS, type Resource } from '../api/resources.ts';
 import { Served } from '../kube/served.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { pathOf } from '../kube/path.ts';
 import { routedKeys } from '../engine/traffic/rivals.ts';
+import { routeKeys } from '../engine/traffic/routing-object.ts';
 import { heldIndex } from '../operator/policies.ts';
 import { KINDS, OPTIONAL_KINDS } from '../engine/workload/registry.ts';
 import type { WorkloadCollection, Workloads } from '../operator/facts.ts';
+import { routingIndex } from '../operator/traffic-routings.ts';
 import { transformWorkload } from '../operator/transform.ts';
 import { kindIndex, workloadIndex, workloadsIn } from '../operator/workload.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -22,6 +25,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 export interface Caches {
   readonly rollouts: Collection<Rollout>;
   readonly workloads: Workloads;
+  /** Absent if the installation does not change routes. */
+  readonly routings?: Collection<TrafficRoutingObject>;
 }
 
 export interface CachesOptions {
@@ -30,12 +35,14 @@ export interface CachesOptions {
   readonly namespaces: readonly string[];
   /** Workloads of OpenKruise are released, in clusters that have their CRDs. */
   readonly openkruise: boolean;
+  /** TrafficRoutings are read. */
+  readonly gatewayApi: boolean;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 /** Starts the caches that webhooks and operator use. Each replica has them, to answer admission requests and to take the lead without delay. */
-export function startCaches({ api, namespaces, openkruise, logger, metrics }: CachesOptions): Caches {
+export function startCaches({ api, namespaces, openkruise, gatewayApi, logger, metrics }: CachesOptions): Caches {
   const make = <T extends KubeObject>(
     resource: Resource,
     { onTrouble, ...options }: Partial<ReflectorOptions<T>> & { readonly onTrouble?: () => void },
@@ -79,10 +86,13 @@ export function startCaches({ api, namespaces, openkruise, logger, metrics }: Ca
   const kinds = KINDS.filter((kind) => openkruise || !OPTIONAL_KINDS.includes(kind));
   const workloads = new Map(kinds.map((kind) => [kind, collectionOf(kind)]));
   const rollouts = make<Rollout>(ROLLOUTS, {
-    indexes: { workload: workloadIndex, kind: kindIndex, routed: routedKeys },
+    indexes: { workload: workloadIndex, kind: kindIndex, routed: routedKeys, routing: routingIndex },
   });
-  for (const collection of [rollouts, ...workloads.values()]) collection.start();
-  return { rollouts, workloads };
+  const routings = gatewayApi
+    ? make<TrafficRoutingObject>(TRAFFIC_ROUTINGS, { indexes: { routed: routeKeys } })
+    : undefined;
+  for (const collection of [rollouts, ...workloads.values(), routings]) collection?.start();
+  return { rollouts, workloads, ...(routings && { routings }) };
 }
 
 /** The workloads with the name of their kind, for messages. */
@@ -116,7 +126,7 @@ export function startPolicyCaches({
   api,
   logger,
   metrics,
-}: Omit<CachesOptions, 'namespaces' | 'openkruise'>): PolicyCacheSet {
+}: Omit<CachesOptions, 'namespaces' | 'openkruise' | 'gatewayApi'>): PolicyCacheSet {
   const make = <T extends KubeObject>(resource: Resource, transform?: (object: T) => T): Reflector<T> => {
     const reflector = new Reflector<T>({
       api,

@@ -7,11 +7,11 @@ import { createApi } from '../kube/client.ts';
 import { realClock as clock, sleep, steadyClock } from '../kube/clock.ts';
 import { noObjects } from '../kube/collection.ts';
 import { connect } from '../kube/connection.ts';
-import { isNotFound } from '../kube/errors.ts';
+import { isForbidden, isNotFound } from '../kube/errors.ts';
 import { EventSender } from '../kube/events.ts';
 import { fenced } from '../kube/fence.ts';
 import { LeaderElection } from '../kube/lease.ts';
-import { ROLLOUTS } from '../api/resources.ts';
+import { ROLLOUTS, TRAFFIC_ROUTINGS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { drain, DrainError } from '../operator/drain.ts';
 import { DEFAULT_NAMESPACE, type Config } from './config.ts';
@@ -34,7 +34,15 @@ export interface Drain {
 
 export interface DrainConfig extends Pick<
   Config,
-  'cluster' | 'namespace' | 'watchNamespaces' | 'openkruise' | 'lease' | 'identity' | 'held' | 'timeoutSeconds'
+  | 'cluster'
+  | 'namespace'
+  | 'watchNamespaces'
+  | 'openkruise'
+  | 'gatewayApi'
+  | 'lease'
+  | 'identity'
+  | 'held'
+  | 'timeoutSeconds'
 > {
   /** Values that replace those of the kubeconfig. */
   readonly overrides?: Overrides;
@@ -59,13 +67,15 @@ export async function runDrain({
       api,
       namespaces: config.watchNamespaces,
       openkruise: config.openkruise,
+      // Without the permission, none of their routes was changed, or somebody else has to give it back.
+      gatewayApi: config.gatewayApi && (await isServed(api, TRAFFIC_ROUTINGS, config.watchNamespaces[0], isForbidden)),
       logger,
       metrics: createMetrics({ version }),
     });
-    const all = [started.rollouts, ...started.workloads.values()];
-    stops.push(() => Promise.all(all.map((cache) => cache.stop())));
+    const all = [started.rollouts, ...started.workloads.values(), started.routings];
+    stops.push(() => Promise.all(all.map((cache) => cache?.stop())));
     // Without the CRD there are no Rollouts, so all held workloads are given back.
-    const caches = (await isServed(api, config.watchNamespaces[0]))
+    const caches = (await isServed(api, ROLLOUTS, config.watchNamespaces[0]))
       ? started
       : { ...started, rollouts: noObjects<Rollout>() };
 
@@ -102,6 +112,7 @@ export async function runDrain({
       held: config.held,
       // Only Rollouts whose status says so have a route to give back.
       routesTraffic: true,
+      leavesRoutes: true,
       namespaces: config.watchNamespaces,
       signal: AbortSignal.any([giveUp, lost.signal]),
     });
@@ -113,12 +124,17 @@ export async function runDrain({
   }
 }
 
-async function isServed(api: Api, namespace: string | undefined): Promise<boolean> {
+async function isServed(
+  api: Api,
+  resource: Resource,
+  namespace: string | undefined,
+  isNone: (error: unknown) => boolean = () => false,
+): Promise<boolean> {
   try {
-    await api.request({ method: 'GET', path: pathOf(ROLLOUTS, { namespace }), query: { limit: '1' } });
+    await api.request({ method: 'GET', path: pathOf(resource, { namespace }), query: { limit: '1' } });
     return true;
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isNotFound(error) || isNone(error)) return false;
     throw error;
   }
 }

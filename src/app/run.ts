@@ -80,11 +80,12 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
     api,
     namespaces: config.watchNamespaces,
     openkruise: config.openkruise,
+    gatewayApi: config.gatewayApi,
     logger,
     metrics,
   });
   const cached = [caches.rollouts, ...caches.workloads.values()];
-  stops.push(() => Promise.all(cached.map((cache) => cache.stop())));
+  stops.push(() => Promise.all([...cached, caches.routings].map((cache) => cache?.stop())));
   const leadership = new Leadership(config, logger, metrics);
   const events = new EventSender({
     api,

@@ -120,6 +120,12 @@ function admissionDeps(
     workloadFor: (kind, inNamespace, name) => caches.workloads.get(kind)?.get(`${inNamespace}/${name}`),
     gatewayApi: config.gatewayApi,
     routersOf: (rollout) => [...new Set(routedKeys(rollout).flatMap((key) => caches.rollouts.by('routed', key)))],
+    rivalsOf: (route) => ({
+      rollouts: caches.rollouts.by('routed', route),
+      routings: caches.routings?.by('routed', route) ?? [],
+    }),
+    routingFor: (inNamespace, name) =>
+      caches.routings?.synced === true ? (caches.routings.get(`${inNamespace}/${name}`) ?? null) : undefined,
     heldIn: (inNamespace) =>
       leadership.draining ? [] : (caches.workloads.get(deploymentKind)?.by('held', inNamespace) ?? []),
     ...readersOf(api),

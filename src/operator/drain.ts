@@ -1,5 +1,6 @@
 // Gives all workloads back, before the program is removed from a cluster.
-import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../api/keys.ts';
+import { ROLLOUT_FINALIZER, TRAFFIC_ROUTING, WORKLOAD_TYPE } from '../api/keys.ts';
+import type { TrafficRoutingObject } from '../api/traffic.ts';
 import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import { depart } from '../engine/release/finalize.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
@@ -9,7 +10,7 @@ import { isLeftBehind } from '../engine/release/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { argumentOf, ROLLOUTS, type Resource } from '../api/resources.ts';
+import { argumentOf, ROLLOUTS, TRAFFIC_ROUTINGS, type Resource } from '../api/resources.ts';
 import { listAll } from '../kube/list.ts';
 import { pathOf } from '../kube/path.ts';
 import { createOperator, type OperatorDeps } from './operator.ts';
@@ -101,10 +102,19 @@ async function freeRollouts({ api, namespaces }: DrainOptions): Promise<number |
 }
 
 /** Rollouts whose route may still have legs. A workload that rolls back is given back before its route. */
-const routedOf = async ({ api, namespaces }: DrainOptions): Promise<readonly string[]> =>
-  (await listRollouts(api, namespaces))
-    .filter(({ status }) => status?.canaryStatus?.traffic !== undefined)
-    .map(({ metadata }) => `the route of rollout ${metadata.namespace}/${metadata.name}`);
+async function routedOf({ api, namespaces, routings }: DrainOptions): Promise<readonly string[]> {
+  const rollouts = await listRollouts(api, namespaces);
+  // Where the cache reads none, there is no permission to change routes.
+  const found = routings ? await listIn<TrafficRoutingObject>(api, TRAFFIC_ROUTINGS, namespaces) : [];
+  return [
+    ...rollouts
+      .filter(({ status }) => status?.canaryStatus?.traffic !== undefined)
+      .map(({ metadata }) => `the route of rollout ${metadata.namespace}/${metadata.name}`),
+    ...found
+      .filter(({ metadata }) => metadata.finalizers?.includes(TRAFFIC_ROUTING))
+      .map(({ metadata }) => `the route of trafficrouting ${metadata.namespace}/${metadata.name}`),
+  ];
+}
 
 /** `shop/web` of a Deployment, `statefulset shop/web` of another kind. */
 const nameOf = (kind: WorkloadKind, { metadata }: Workload): string =>

@@ -1,9 +1,11 @@
 // The controller: it wakes for each workload that a Rollout names, and for each change of them.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { kindName, ROLLOUTS } from '../api/resources.ts';
+import type { TrafficRoutingObject } from '../api/traffic.ts';
 import type { Rollout, Workload } from '../api/types.ts';
 import { decide as decideRelease } from '../engine/decide.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
+import type { Collection } from '../kube/collection.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { silent, type Logger } from '../kube/log.ts';
 import { WorkQueue } from '../kube/queue.ts';
@@ -14,6 +16,7 @@ import { EvidenceWatches, type EvidenceDeps } from './evidence.ts';
 import { Facts, type FactSources } from './facts.ts';
 import { MutationCache } from './mutation-cache.ts';
 import { Reconciler } from './reconcile.ts';
+import { TrafficRoutings } from './traffic-routings.ts';
 import { TrafficWatches } from './traffic.ts';
 import { keyFor, workloadKey } from './workload.ts';
 
@@ -38,6 +41,10 @@ export interface OperatorDeps extends FactSources {
   readonly evidence?: Pick<EvidenceDeps, 'sources' | 'findObject'>;
   /** This installation may change routes and Services. */
   readonly routesTraffic?: boolean;
+  /** The TrafficRoutings, if the installation changes routes. */
+  readonly routings?: Collection<TrafficRoutingObject> | undefined;
+  /** TrafficRoutings give their routes back, before the program is removed. */
+  readonly leavesRoutes?: boolean;
   /** The engine. Tests replace it by a broken one, to check that it is detected. */
   readonly decide?: typeof decideRelease;
 }
@@ -88,6 +95,20 @@ export function createOperator(deps: OperatorDeps): Operator {
     isEnabled: deps.routesTraffic === true,
     ...(metrics ? { metrics } : {}),
   });
+  const routings =
+    deps.routings &&
+    new TrafficRoutings({
+      api,
+      clock,
+      logger,
+      rollouts,
+      routings: deps.routings,
+      applier,
+      writes,
+      isLeaving: deps.leavesRoutes === true,
+      onDone: (result, seconds) => metrics?.reconcile('trafficrouting', result, seconds),
+      metrics,
+    });
   const facts = new Facts(deps, writes, children, applier, evidence, traffic);
   const reconciler = new Reconciler({ facts, applier, children, writes, evidence, traffic, decide });
   const ends: (() => void)[] = [];
@@ -129,13 +150,14 @@ export function createOperator(deps: OperatorDeps): Operator {
       metrics?.watchQueue(CONTROLLER, () => queue.depth);
       if (evidence) metrics?.watchChecks(() => evidence.checks());
       void startWork();
+      void routings?.start();
     },
     async stop() {
       stopped = true;
       for (const end of ends) end();
       await queue.drain();
       evidence?.closeAll();
-      await Promise.all([children.closeAll(), traffic.closeAll()]);
+      await Promise.all([children.closeAll(), traffic.closeAll(), routings?.stop()]);
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { JsonSchema } from '../api/schema/json-schema.ts';
 import { releasePolicy } from '../api/schema/policy.ts';
 import { rolloutV1beta1 } from '../api/schema/rollout.ts';
+import { trafficRouting } from '../api/schema/traffic.ts';
 
 const nullable = (schema: object): object => ({ ...schema, nullable: true });
 const text = nullable({ type: 'string' });
@@ -30,6 +31,7 @@ const withMetadata = (schema: JsonSchema): object => ({
 });
 
 export const rolloutShape = withMetadata(rolloutV1beta1);
+export const trafficRoutingShape = withMetadata(trafficRouting);
 export const policyShape = withMetadata(releasePolicy);
 
 export const workloadShape = {

@@ -1,7 +1,7 @@
 // Compiles the schemas with ajv. In what is built, generated code takes the place of this file (tools/build/validators.ts).
 import { _, Ajv, type ValidateFunction } from 'ajv';
 import { formats, regExp } from './ajv-runtime.ts';
-import { workloadShape, policyShape, requestShape, rolloutShape } from './shapes.ts';
+import { workloadShape, policyShape, requestShape, rolloutShape, trafficRoutingShape } from './shapes.ts';
 
 export type { ErrorObject, ValidateFunction } from 'ajv';
 
@@ -29,5 +29,6 @@ const compile = (name: string, schema: object): ValidateFunction => ajv.addSchem
 
 export const rollout = compile('rollout', rolloutShape);
 export const policy = compile('policy', policyShape);
+export const trafficRouting = compile('trafficRouting', trafficRoutingShape);
 export const workload = compile('workload', workloadShape);
 export const admissionRequest = compile('admissionRequest', requestShape);

@@ -24,8 +24,7 @@ interface Webhook {
   readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
 }
 
-describe('the webhook configurations of the chart', function () {
-  this.timeout(60_000);
+describe('the webhook configurations of the chart', () => {
   let webhooks: readonly Webhook[];
   const webhook = (name: string): Webhook => {
     const found = webhooks.find((one) => one.name === name);

@@ -96,6 +96,7 @@ const canary: Names<CanaryStrategy> = {
   failureThreshold: true,
   enableExtraWorkloadForCanary: true,
   trafficRoutings: true,
+  trafficRoutingRef: true,
   stepDeadlineSeconds: true,
   onFailure: true,
   rollbackWindow: true,

@@ -8,9 +8,7 @@ import { until } from '../main/cluster.ts';
 
 const ITEMS = [{ metadata: { name: 'main', generation: 1 }, spec: { web: { url: 'http://tests.example' } } }];
 
-describe('without the CRD of MetricSources', function () {
-  this.timeout(30_000);
-
+describe('without the CRD of MetricSources', () => {
   it('one line says so, checks are Unknown, and the sources are found when it is installed', async () => {
     let [lists, isServed] = [0, false];
     const api: Api = {

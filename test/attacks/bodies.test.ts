@@ -32,7 +32,6 @@ const ruling = (): NonNullable<AdmissionDeps['policy']> => ({
 });
 
 describe('Attacks with bodies', function () {
-  this.timeout(30_000);
   let server: WebhookServer;
   let failing: Error | undefined;
   const caches = someDeps({ rollouts: [aRollout(1, '100%')], deployments: [aDeployment()] });

@@ -29,8 +29,7 @@ const cases: readonly [string, readonly string[], Parameters<typeof unreachedBy>
   ],
 ];
 
-describe('the namespaces that the program calls reached', function () {
-  this.timeout(30_000);
+describe('the namespaces that the program calls reached', () => {
   for (const [what, values, reached] of cases)
     it(`are those that the chart's webhooks select, ${what}`, async () => {
       const webhooks = (await render(...values)).flatMap(

@@ -40,8 +40,7 @@ const guards = (manifests: readonly Manifest[]): Manifest[] =>
 const isGuarded = (manifests: readonly Manifest[], plural: string): boolean =>
   JSON.stringify(guards(manifests)).includes(`"resources":["${plural}"]`);
 
-describe('the guard policies of the chart', function () {
-  this.timeout(60_000);
+describe('the guard policies of the chart', () => {
   let sandbox: Sandbox;
   let manifests: readonly Manifest[];
   let admin: ApiClient;

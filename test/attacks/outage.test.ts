@@ -13,8 +13,7 @@ const NAMESPACE = ['-n', 'default'];
 const user = { paused: null, maxSurge: 2, maxUnavailable: 0, minReadySeconds: null, progressDeadlineSeconds: null };
 const held = { v: 1, rollout: 'demo', user, stable: 'x', budget: { maxSurge: 0, maxUnavailable: 1 } };
 
-describe('attacks while nobody of ours lives', function () {
-  this.timeout(120_000);
+describe('attacks while nobody of ours lives', () => {
   let client: Client;
   const kubectl = (...args: string[]) => client.kubectl([...args, ...NAMESPACE]);
   const patch = (who: string, body: object) =>

@@ -39,8 +39,7 @@ const path_ = (value: string): object => ({ path: { type: 'PathPrefix', value } 
 const API = { matches: [path_('/api')], timeouts: { request: '5s' }, backendRefs: [ref('web', 9), ref('old', 1)] };
 const ROOT = { matches: [path_('/')], filters: [{ type: 'URLRewrite' }], backendRefs: [ref('web')] };
 
-describe('the traffic policies of the chart', function () {
-  this.timeout(60_000);
+describe('the traffic policies of the chart', () => {
   let sandbox: Sandbox;
   let manifests: readonly Manifest[];
   let admin: ApiClient;

@@ -37,8 +37,7 @@ const RULES = [
   { matches: [{ path: { type: 'PathPrefix', value: '/' } }], backendRefs: [{ name: 'web', port: 80, weight: 1 }] },
 ];
 
-describe('traffic routing of the whole program', function () {
-  this.timeout(60_000);
+describe('traffic routing of the whole program', () => {
   let cluster: TestCluster;
   let program: TestProgram;
   const users: ApiClient[] = [];

@@ -279,8 +279,7 @@ const COMBINATIONS: readonly (readonly [what: string, set: readonly string[], ch
   ],
 ];
 
-describe('The chart, for each combination of values that matters,', function () {
-  this.timeout(120_000);
+describe('The chart, for each combination of values that matters,', () => {
   let sandbox: Sandbox;
   let api: ApiClient;
 

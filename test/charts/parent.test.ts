@@ -32,9 +32,7 @@ const args = (manifests: readonly Manifest[], name: string): string[] =>
   manifests.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name)!.spec!['template'].spec
     .containers[0].args;
 
-describe('The chart, as a dependency of another chart,', function () {
-  this.timeout(60_000);
-
+describe('The chart, as a dependency of another chart,', () => {
   it('is there when its condition is true, and not at all when it is false', async () => {
     const parent = await makeParent(
       { condition: 'tranche.enabled' },

@@ -10,9 +10,7 @@ const clientConfigs = (manifests: readonly Manifest[]): ClientConfig[] => [
     .flatMap(({ spec }) => (spec?.conversion ? [spec.conversion.webhook.clientConfig as ClientConfig] : [])),
 ];
 
-describe('The chart', function () {
-  this.timeout(60_000);
-
+describe('The chart', () => {
   it('passes helm lint, strictly', async () => {
     const { code, stdout } = await helm('lint', '--strict', chart);
     assert.equal(code, 0, stdout);
@@ -268,7 +266,7 @@ describe('The chart', function () {
     assert.equal(labels('tranche-approver').length, 0);
     assert.equal(labels('tranche-takeover').length, 0);
     const edit = find(manifests, 'ClusterRole', 'tranche-edit').rules?.flatMap(({ resources }) => resources);
-    assert.deepEqual(edit, ['rollouts']);
+    assert.deepEqual(edit, ['rollouts', 'trafficroutings']);
   });
 
   it('keeps the CRD when it is uninstalled', async () => {

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { as, deploymentPath, golden, POLICIES, rollout, Stage, startPlayground, type Playground } from './support.ts';
 
-describe('kubectl tranche, deciding', function () {
-  this.timeout(90_000);
+describe('kubectl tranche, deciding', () => {
   let playground: Playground;
 
   before(async () => {

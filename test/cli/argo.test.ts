@@ -33,8 +33,7 @@ const argoCrd = {
   },
 };
 
-describe('beside the CRD of Argo Rollouts', function () {
-  this.timeout(90_000);
+describe('beside the CRD of Argo Rollouts', () => {
   let playground: Playground;
   let stage: Stage;
   let kubectl: string;

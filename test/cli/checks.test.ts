@@ -213,8 +213,7 @@ describe('evidence as a bar', () => {
   });
 });
 
-describe('kubectl tranche, with checks and the operator at work', function () {
-  this.timeout(60_000);
+describe('kubectl tranche, with checks and the operator at work', () => {
   let playground: Playground;
   let fake: FakeCluster;
 

@@ -26,7 +26,6 @@ const VALIDATING = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfi
 const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tranche';
 
 describe('kubectl tranche doctor', function () {
-  this.timeout(90_000);
   let playground: Playground;
   let stage: Stage;
 

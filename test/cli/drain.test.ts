@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import type { Deployment } from '../../src/api/types.ts';
 import { deploymentPath, golden, Stage, startPlayground, type Playground } from './support.ts';
 
-describe('kubectl tranche drain', function () {
-  this.timeout(120_000);
+describe('kubectl tranche drain', () => {
   let playground: Playground;
 
   before(async () => {

@@ -11,8 +11,7 @@ const MERGE = 'application/merge-patch+json';
 /** The embedded cluster has the native kinds. */
 const NATIVE = FIXTURES.filter(({ kind }) => kind.resource.apiVersion === 'apps/v1');
 
-describe('kubectl tranche', function () {
-  this.timeout(90_000);
+describe('kubectl tranche', () => {
   let playground: Playground;
   before(async () => (playground = await startPlayground(...NATIVE.flatMap(({ flags = [] }) => flags))));
   after(() => playground.stop());

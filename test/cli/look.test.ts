@@ -15,8 +15,7 @@ import {
   type Result,
 } from './support.ts';
 
-describe('kubectl tranche, looking at a cluster', function () {
-  this.timeout(60_000);
+describe('kubectl tranche, looking at a cluster', () => {
   let playground: Playground;
   let stage: Stage;
 

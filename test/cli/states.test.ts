@@ -33,7 +33,6 @@ const quiet = (result: Result): Result => {
 const HOOKS = '/apis/admissionregistration.k8s.io/v1';
 
 describe('kubectl tranche, in every state', function () {
-  this.timeout(90_000);
   let playground: Playground;
 
   before(async () => {

@@ -14,7 +14,6 @@ interface Attempt {
 }
 
 describe('a page of another origin', function () {
-  this.timeout(60_000);
   let browser: Browser;
   let dashboard: DashboardStage;
   let attacker: Server;

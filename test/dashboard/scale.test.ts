@@ -38,7 +38,6 @@ async function memoryOf(browser: Browser, page: Page): Promise<{ tab: number | u
 }
 
 describe('the page of the dashboard with 1,000 releases', function () {
-  this.timeout(120_000);
   let browser: Browser;
 
   before(async function () {

@@ -140,7 +140,6 @@ const STATES: Readonly<Record<string, State>> = {
 const NOT_ON_PHONE = new Set(['help', 'filtered-none', 'dialog-stale', 'forbidden']);
 
 describe('the page of the dashboard', function () {
-  this.timeout(60_000);
   let browser: Browser;
   let pictures: Pictures;
 

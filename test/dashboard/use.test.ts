@@ -10,7 +10,6 @@ import { overviewOf, ROWS, summaryOf, WAITING } from './fixtures.ts';
 import { stage, type DashboardStage, type Scene } from './stage.ts';
 
 describe('the page of the dashboard, in use', function () {
-  this.timeout(60_000);
   let browser: Browser;
 
   before(async function () {

@@ -47,8 +47,7 @@ const of = (split: Split, base: string): Split =>
     ...(split.mode === 'Apart' && { stable: `${base}-stable` }),
   }) as Split;
 
-describe('routes of a release on the CRDs of the Gateway API', function () {
-  this.timeout(300_000);
+describe('routes of a release on the CRDs of the Gateway API', () => {
   let sandbox: Sandbox;
   let api: ApiClient;
   let conformance: string;

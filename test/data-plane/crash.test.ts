@@ -1,85 +1,154 @@
 // No request fails when the program is killed after each of its writes, and none when it does not come back and its users go on without it.
 import assert from 'node:assert/strict';
 import { TRAFFIC } from '../../src/api/keys.ts';
-import { wasInterrupted } from '../support/processes.ts';
-import { Release, type ReleaseOptions } from './release.ts';
+import { Killer } from './killer.ts';
+import { Release } from './release.ts';
 import { APART, SHARED } from './objects.ts';
 import { outsideOrSkip } from './stage.ts';
 import { startWhole, type Whole } from './whole.ts';
 
-const PER_SECOND = 30;
-/** A release has fewer states. */
-const MOST_KILLS = 60;
+type Act = (of: Release) => Promise<unknown>;
+
+interface Scenario {
+  readonly title: string;
+  readonly name: string;
+  /** Done before the first kill. */
+  readonly first: Act;
+  readonly killed: Act;
+  /** States of the traffic that it comes to, in both modes. */
+  readonly states: readonly string[];
+}
+
+const untilVersion = (of: Release, version: string): Promise<void> =>
+  of.untilAccepted(`version ${version}`, () => of.version(version));
+const untilApproved = (of: Release): Promise<void> => of.untilAccepted('an approval', () => of.approve());
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    title: 'a success',
+    name: 'success',
+    first: async () => undefined,
+    async killed(of) {
+      await untilVersion(of, 'v2');
+      for (const step of [1, 2]) {
+        await of.untilPaused(step);
+        await untilApproved(of);
+      }
+      await of.untilDone('v2');
+    },
+    states: ['Warm', 'Refer', 'Shift', 'Watch', 'Unroute'],
+  },
+  {
+    title: 'a rollback',
+    name: 'rollback',
+    async first(of) {
+      await of.version('v2');
+      await of.untilPaused(1);
+    },
+    async killed(of) {
+      await untilVersion(of, 'v1');
+      await of.untilDone('v1');
+    },
+    states: ['Unroute'],
+  },
+  {
+    title: 'a newer version in the middle, and its rollback',
+    name: 'newer',
+    async first(of) {
+      await of.version('v2');
+      await of.untilPaused(1);
+      await of.approve();
+      await of.untilPaused(2);
+    },
+    async killed(of) {
+      await untilVersion(of, 'v3');
+      await of.untilPausedOf('v3', 1);
+      await untilVersion(of, 'v1');
+      await of.untilDone('v1');
+    },
+    states: ['Warm', 'Refer', 'Shift', 'Watch', 'Unroute'],
+  },
+  {
+    title: 'the deletion of the Rollout',
+    name: 'deleted',
+    async first(of) {
+      await of.version('v2');
+      await of.untilPaused(1);
+    },
+    async killed(of) {
+      await of.untilAccepted('the deletion', () => of.deleteRollout());
+      await of.untilPods('v2');
+      await of.untilNothingLeft();
+    },
+    states: ['Unroute'],
+  },
+];
+const MODES = [
+  ['shared', SHARED],
+  ['apart', APART],
+] as const;
 
 describe('Requests while the program is killed', function () {
-  this.timeout(900_000);
+  this.timeout(1_800_000);
   let whole: Whole;
-  let release: Release | undefined;
+  let alone: Release | undefined;
 
   before(async function () {
     whole = await startWhole(await outsideOrSkip(this));
   });
-  afterEach(() => release?.stop());
+  afterEach(() => alone?.stop());
   after(() => whole?.close());
 
-  const begin = async (options: Omit<ReleaseOptions, 'perSecond'>): Promise<Release> => {
-    const begun = (release = new Release(whole, { ...options, perSecond: PER_SECOND }));
+  const begin = async (name: string, steps: readonly object[]): Promise<Release> => {
+    const begun = new Release(whole, { name, steps, replicas: 4 });
     await begun.begin();
     return begun;
   };
 
-  /** Kills the program as soon as a state is seen that was not seen before, and starts it again. Returns the number of kills. */
-  async function killAtEachState(of: Release, isDone: () => boolean): Promise<number> {
-    const seen = new Set<string>();
-    while (!isDone() && seen.size < MOST_KILLS && !wasInterrupted()) {
-      const state = await of.state();
-      if (!seen.has(state)) {
-        seen.add(state);
-        await whole.kill();
-        await whole.revive();
+  describe('after each of its writes', () => {
+    const playing = new Map<string, Promise<void>>();
+    let killer: Killer | undefined;
+
+    before(async () => {
+      const all = MODES.flatMap(([mode, steps]) => SCENARIOS.map((scenario) => ({ ...scenario, mode, steps })));
+      const ready = await Promise.all(
+        all.map(async (scenario) => {
+          const name = `${scenario.name}-${scenario.mode}`;
+          const of = await begin(name, scenario.steps);
+          await scenario.first(of);
+          return { ...scenario, name, of };
+        }),
+      );
+      const begun = (killer = new Killer(
+        whole,
+        ready.map(({ name }) => name),
+      ));
+      for (const { title, mode, name, of, killed, states } of ready) {
+        const play = async (): Promise<void> => {
+          await killed(of);
+          await of.checkNothingLeft();
+          await of.checkNoneFailed();
+          const missing = states.filter((state) => !begun.seen(name).has(state));
+          assert.deepEqual(missing, [], 'it was killed in these states, too');
+        };
+        const played = play().finally(() => of.stop());
+        // A failure is told where it is waited for.
+        played.catch(() => undefined);
+        playing.set(`${title}, ${mode}`, played);
       }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return seen.size;
-  }
-
-  async function playKilled(of: Release, play: () => Promise<void>): Promise<void> {
-    let isDone = false;
-    const played = play().finally(() => (isDone = true));
-    played.catch(() => undefined);
-    const kills = await killAtEachState(of, () => isDone);
-    await played;
-    assert.ok(kills >= 8, `${kills} kills`);
-    await of.checkNothingLeft();
-    await of.checkNoneFailed();
-  }
-
-  for (const [mode, steps] of [
-    ['shared', SHARED],
-    ['apart', APART],
-  ] as const) {
-    it(`do not fail after each write of a success, ${mode}`, async () => {
-      const of = await begin({ name: `killed-${mode}`, steps });
-      await of.version('v2');
-      await playKilled(of, async () => {
-        for (const step of [1, 2]) {
-          await of.untilPaused(step);
-          await of.untilApproved();
-        }
-        await of.untilDone('v2');
-      });
+    });
+    after(async () => {
+      await killer?.stop();
+      process.stdout.write(`      ${killer?.kills} kills\n`);
     });
 
-    it(`do not fail after each write of a rollback, ${mode}`, async () => {
-      const of = await begin({ name: `back-${mode}`, steps });
-      await of.version('v2');
-      await of.untilPaused(1);
-      await of.version('v1');
-      await playKilled(of, () => of.untilDone('v1'));
-    });
+    for (const [mode] of MODES)
+      for (const { title } of SCENARIOS) it(`do not fail: ${title}, ${mode}`, () => playing.get(`${title}, ${mode}`));
+  });
 
+  for (const [mode, steps] of MODES)
     it(`do not fail while nothing of ours is alive, and the user’s own route and a resume finish the release, ${mode}`, async () => {
-      const of = await begin({ name: `dead-${mode}`, steps });
+      const of = (alone = await begin(`dead-${mode}`, steps));
       await of.version('v2');
       await of.untilPaused(1);
       await whole.kill();
@@ -89,19 +158,13 @@ describe('Requests while the program is killed', function () {
         await of.untilUserRoute();
         await resume(of);
         await of.untilPods('v2');
-        await of.checkShare('v2', 1, {}, 100);
+        await of.untilOnly('v2');
       } finally {
         await whole.revive();
       }
-      await of.until('nothing of ours', () =>
-        of.checkNothingLeft().then(
-          () => true,
-          () => false,
-        ),
-      );
+      await of.untilNothingLeft();
       await of.checkNoneFailed();
     });
-  }
 });
 
 /** As a person does it: with the command of kubectl, or with the one that its refusal says. */

@@ -3,7 +3,7 @@
 /** Names of the Deployment, of the Services and of the routes. */
 export const NAME = 'web';
 
-const PRE_STOP_SECONDS = 4;
+const PRE_STOP_SECONDS = 6;
 
 export interface Wanted {
   readonly name: string;
@@ -70,7 +70,7 @@ const route =
 export const httpRoute = route('HTTPRoute');
 export const grpcRoute = route('GRPCRoute');
 
-/** A rule of a GRPCRoute for one gRPC service, so that it does not meet an HTTPRoute of the same Gateway. */
+/** A rule of a GRPCRoute for one gRPC service. */
 export const grpcRule = (grpcService: string, legs: readonly Leg[]): object => ({
   matches: [{ method: { service: grpcService } }],
   backendRefs: legs.map(leg),

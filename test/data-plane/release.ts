@@ -1,17 +1,16 @@
 // A Deployment, its Service, route and Rollout, clients at both gateways, and what a test asks about all of them.
 import assert from 'node:assert/strict';
-import { TRAFFIC } from '../../src/api/keys.ts';
 import { DEPLOYMENTS, PODS, ROLLOUTS, SERVICES } from '../../src/api/resources.ts';
 import type { Deployment, KubeObject, Rollout } from '../../src/api/types.ts';
 import { findObject, getObject } from '../../src/kube/get.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { until } from '../support/until.ts';
 import { CountingClient, GRPC_SERVICE, type ClientOptions } from './client/index.ts';
-import { byVersion, sayShare, select, shareOf, type Answer, type Selection } from './client/counts.ts';
+import { byVersion, sayShare, select, shareOf, type Answer } from './client/counts.ts';
 import { GRPC_ROUTES, HTTP_ROUTES } from './gateway/resources.ts';
 import type { HttpRoute } from './gateway/types.ts';
 import { deployment, grpcRoute, grpcRule, httpRoute, leg, manifest, rollout, service } from './objects.ts';
-import { checkNoneFailed, NAMESPACE, next, untilSeen } from './stage.ts';
+import { checkNoneFailed, NAMESPACE, next, PATIENCE_SECONDS, untilSeen } from './stage.ts';
 import { GATEWAYS, type GatewayName, type Whole } from './whole.ts';
 
 export interface ReleaseOptions {
@@ -19,53 +18,62 @@ export interface ReleaseOptions {
   readonly steps: readonly object[];
   readonly kind?: 'HTTPRoute' | 'GRPCRoute';
   readonly replicas?: number;
-  /** For each gateway. */
-  readonly perSecond: number;
-  readonly mark?: ClientOptions['mark'];
+  readonly client?: Pick<ClientOptions, 'mark' | 'echo'>;
 }
 
 /** Longer than the lags of both gateways. */
-const GRACE_SECONDS = 3;
-const PATIENCE_SECONDS = 120;
+const GRACE_SECONDS = 5;
+/** For each gateway. All releases of a test together stay below 500. */
+const PER_SECOND = 8;
+/** For a share, so that it needs no long time. */
+const BURST_PER_SECOND = 50;
+/** Many releases go on at the same time, and each look is a request. */
+const LOOK_EVERY_MS = 250;
 const namespace = NAMESPACE;
+
+/** Resolves with false. */
+const pause = (ms: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), ms));
 
 export class Release {
   readonly whole: Whole;
   readonly name: string;
-  readonly #options: Required<Omit<ReleaseOptions, 'mark'>> & Pick<ReleaseOptions, 'mark'>;
+  readonly #options: Required<ReleaseOptions>;
   readonly #clients = new Map<GatewayName, CountingClient>();
 
   constructor(whole: Whole, options: ReleaseOptions) {
     this.whole = whole;
     this.name = options.name;
-    this.#options = { kind: 'HTTPRoute', replicas: 10, ...options };
+    this.#options = { kind: 'HTTPRoute', replicas: 5, client: {}, ...options };
   }
 
   /** v1 serves, the Rollout is Healthy, and both gateways answer. */
   async begin(): Promise<void> {
     const { name } = this;
-    const { kind, replicas, steps, perSecond, mark } = this.#options;
+    const { kind, replicas, steps } = this.#options;
     const labels = { app: name };
-    await this.apply(deployment({ name, image: 'web:v1', replicas, labels }), service(name, labels), this.route());
-    await this.apply(rollout({ name, kind, steps, graceSeconds: GRACE_SECONDS }));
+    await this.apply(
+      deployment({ name, image: 'web:v1', replicas, labels }),
+      service(name, labels),
+      this.route(),
+      rollout({ name, kind, steps, graceSeconds: GRACE_SECONDS }),
+    );
     await this.until('a Healthy Rollout', async () => {
       const { status } = await this.deployment();
       return (await this.rollout()).status?.phase === 'Healthy' && status?.availableReplicas === replicas;
     });
     for (const gateway of GATEWAYS) {
-      const options: ClientOptions = {
-        url: this.whole.fronts[gateway].url,
-        host: this.host,
-        perSecond,
-        manners: kind === 'GRPCRoute' ? ['grpc'] : ['kept', 'new'],
-        ...(mark ? { mark } : {}),
-      };
-      const first = new CountingClient({ ...options, perSecond: 20 });
+      const first = this.#clientOf(gateway, 20);
       await untilSeen(first, `answers of ${name} at ${gateway}`, (answers) =>
         answers.every(({ problem }) => problem === undefined),
       ).finally(() => first.stop());
-      this.#clients.set(gateway, new CountingClient(options));
     }
+    for (const gateway of GATEWAYS) this.#clients.set(gateway, this.#clientOf(gateway, PER_SECOND));
+  }
+
+  #clientOf(gateway: GatewayName, perSecond: number): CountingClient {
+    const { kind, client } = this.#options;
+    const manners = kind === 'GRPCRoute' ? (['grpc'] as const) : (['kept', 'new'] as const);
+    return new CountingClient({ url: this.whole.fronts[gateway].url, host: this.host, perSecond, manners, ...client });
   }
 
   get host(): string {
@@ -103,14 +111,20 @@ export class Release {
     });
   }
 
-  /** While the program does not answer, the API server refuses an approval. */
-  untilApproved(): Promise<void> {
-    return this.until('an approval', () =>
-      this.approve().then(
+  deleteRollout(): Promise<string> {
+    return this.kubectl('delete', 'rollouts.rollouts.kruise.io', this.name, '--wait=false');
+  }
+
+  /** While the program does not answer, the API server may refuse what a user does. */
+  async untilAccepted(what: string, act: () => Promise<unknown>): Promise<void> {
+    let refusal: unknown;
+    const isAccepted = (): Promise<boolean> =>
+      act().then(
         () => true,
-        () => false,
-      ),
-    );
+        (error: unknown) => ((refusal = error), false),
+      );
+    const look = async (): Promise<boolean> => (await isAccepted()) || (await pause(LOOK_EVERY_MS));
+    await until(look, () => `${what} of ${this.name}: ${String(refusal)}`, PATIENCE_SECONDS);
   }
 
   /** The gateways have seen the user's own route, and have had the time to follow it. */
@@ -122,25 +136,7 @@ export class Release {
         status?.parents?.flatMap(({ conditions }) => conditions.map((each) => each.observedGeneration)) ?? [];
       return refs.every(({ name }) => name === this.name) && seen.every((each) => each === metadata.generation);
     });
-    await new Promise((resolve) => setTimeout(resolve, GRACE_SECONDS * 1000));
-  }
-
-  /** What a write of the program changes, as text. */
-  async state(): Promise<string> {
-    const [{ status }, { metadata, spec }, route, canary, stable] = await Promise.all([
-      this.rollout(),
-      this.deployment(),
-      this.liveRoute(),
-      this.serviceOf('canary'),
-      this.serviceOf('stable'),
-    ]);
-    const { currentStepIndex, currentStepState, finalisingStep, traffic } = status?.canaryStatus ?? {};
-    return JSON.stringify([
-      [status?.phase, currentStepIndex, currentStepState, finalisingStep, traffic?.state, traffic?.weight],
-      [spec.paused, spec.minReadySeconds, metadata.annotations?.[TRAFFIC]],
-      route.metadata.generation,
-      [canary !== undefined, stable !== undefined],
-    ]);
+    await pause(GRACE_SECONDS * 1000);
   }
 
   rollout(): Promise<Rollout> {
@@ -172,15 +168,16 @@ export class Release {
     return counts;
   }
 
-  async until(what: string, holds: () => Promise<boolean>, seconds = PATIENCE_SECONDS): Promise<void> {
-    let last = '';
-    const look = async (): Promise<boolean> => {
-      const { status } = (await this.rollout().catch(() => undefined)) ?? {};
-      const { message, canaryStatus } = status ?? {};
-      last = JSON.stringify([message, canaryStatus?.currentStepState, canaryStatus?.traffic, await this.pods()]);
-      return holds();
-    };
-    await until(look, () => `${what} of ${this.name}: ${last}`, seconds);
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const look = async (): Promise<boolean> => (await holds()) || (await pause(LOOK_EVERY_MS));
+    try {
+      await until(look, () => `${what} of ${this.name}`, PATIENCE_SECONDS);
+    } catch (error) {
+      const { message, canaryStatus } = (await this.rollout().catch(() => undefined))?.status ?? {};
+      const { currentStepState, traffic } = canaryStatus ?? {};
+      const state = JSON.stringify([message, currentStepState, traffic, await this.pods()]);
+      throw new Error(`${String(error)}: ${state}`, { cause: error });
+    }
   }
 
   untilPaused(step: number): Promise<void> {
@@ -220,6 +217,15 @@ export class Release {
     await this.checkNothingLeft();
   }
 
+  async untilNothingLeft(): Promise<void> {
+    const look = async (): Promise<boolean> =>
+      this.checkNothingLeft().then(
+        () => true,
+        () => false,
+      );
+    await this.until('nothing of ours', look);
+  }
+
   async checkNothingLeft(): Promise<void> {
     const { metadata, spec } = await this.liveRoute();
     const own = this.route() as HttpRoute;
@@ -231,9 +237,9 @@ export class Release {
   }
 
   /** Of the requests that are sent from now on, this share, from 0 to 1, goes to the version, at both gateways. */
-  async checkShare(version: string, expected: number, of: Selection = {}, requests = 300): Promise<void> {
-    for (const [gateway, answers] of await this.nextAnswers(requests)) {
-      const found = shareOf(select(answers, of), version);
+  async checkShare(version: string, expected: number): Promise<void> {
+    for (const gateway of GATEWAYS) {
+      const found = shareOf(await this.#burst(gateway), version);
       assert.ok(
         found.requests > 0 && found.low <= expected && expected <= found.high,
         `${gateway}: ${version} is to get ${100 * expected} % and gets ${sayShare(found)}`,
@@ -241,11 +247,28 @@ export class Release {
     }
   }
 
-  /** All of the requests that are sent from now on, and are of this kind, go to the version. */
-  async checkOnly(version: string, of: Selection): Promise<void> {
-    for (const [gateway, answers] of await this.nextAnswers(200)) {
-      const counts = byVersion(select(answers, of));
-      assert.deepEqual(Object.keys(counts), [version], `${gateway}: ${JSON.stringify(counts)}`);
+  async #burst(gateway: GatewayName): Promise<readonly Answer[]> {
+    const client = this.#clientOf(gateway, BURST_PER_SECOND);
+    await next(client, 250).finally(() => client.stop());
+    checkNoneFailed(client.answers, this.whole.fronts[gateway]);
+    return client.answers;
+  }
+
+  /** The gateways have forgotten the Pods of other versions. */
+  async untilOnly(version: string): Promise<void> {
+    await this.until(`answers of ${version} only`, async () =>
+      (await this.nextAnswers(30)).every(([, answers]) => Object.keys(byVersion(answers)).join() === version),
+    );
+  }
+
+  /** Of the requests that are sent from now on, all with the mark go to the version, with this header; the others go to another one, without it. */
+  async checkMarked(version: string, other: string, echoed: string): Promise<void> {
+    for (const gateway of GATEWAYS) {
+      const answers = await this.#burst(gateway);
+      const said = (marked: boolean): readonly string[] => [
+        ...new Set(select(answers, { marked }).map((answer) => `${answer.version} ${answer.echoed ?? ''}`)),
+      ];
+      assert.deepEqual([said(true), said(false)], [[`${version} ${echoed}`], [`${other} `]], gateway);
     }
   }
 

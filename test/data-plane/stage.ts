@@ -16,6 +16,8 @@ import { startTraefik } from './traefik.ts';
 export const GATEWAY = 'web';
 export const NAMESPACE = 'default';
 export const FLAGS = ['--serve'];
+/** Much work may go on on the machine. */
+export const PATIENCE_SECONDS = 600;
 
 /** Programs and files from outside, or why they are not there. */
 export interface Outside {
@@ -100,7 +102,7 @@ export async function next(client: CountingClient, requests: number): Promise<re
   await until(
     () => those().length >= requests,
     () => `${requests} answers: ${those().length}`,
-    60,
+    PATIENCE_SECONDS,
   );
   return those();
 }
@@ -116,7 +118,7 @@ export async function untilSeen(
   await until(
     async () => holds((last = select(await next(client, 40), of))),
     () => `${what}: ${JSON.stringify(byVersion(last))} ${sayFailures(last)}`,
-    60,
+    PATIENCE_SECONDS,
   );
 }
 

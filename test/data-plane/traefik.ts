@@ -5,6 +5,20 @@ import { start, type Service } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 const CLASS = 'traefik';
+const PATIENCE_SECONDS = 300;
+const LOOK_EVERY_MS = 250;
+
+interface Programmed {
+  readonly metadata: { readonly generation: number };
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly observedGeneration?: number;
+    }[];
+  };
+}
+
 /** Traefik picks listeners of a Gateway by the port of one of its entry points. */
 const manifest = (namespace: string, name: string, port: number): string => `\
 apiVersion: gateway.networking.k8s.io/v1
@@ -69,14 +83,16 @@ export async function startTraefik({ client, namespace, name, traefik }: Traefik
       ready: (output) => output.includes('Starting provider *gateway.Provider'),
     },
   );
-  const get = ['get', 'gateway', name, '-n', namespace, '-o'];
-  const condition = 'jsonpath={.status.conditions[?(@.type=="Programmed")].status}';
-  let status = '';
-  await until(
-    async () => (status = await client.kubectl([...get, condition])) === 'True',
-    () => `Gateway ${name} Programmed: ${status}\n${service.output()}`,
-    30,
-  );
+  let last: Programmed | undefined;
+  const isProgrammed = async (): Promise<boolean> => {
+    const { metadata, status } = (last = await client.json<Programmed>(['get', 'gateway', name, '-n', namespace]));
+    const found = status?.conditions?.find(({ type }) => type === 'Programmed');
+    // The status of a Traefik before may be there, for another port.
+    if (found?.status === 'True' && found.observedGeneration === metadata.generation) return true;
+    return new Promise((resolve) => setTimeout(() => resolve(false), LOOK_EVERY_MS));
+  };
+  const state = (): string => `Gateway ${name} Programmed: ${JSON.stringify(last?.status)}\n${service.output()}`;
+  await until(isProgrammed, state, PATIENCE_SECONDS);
   return {
     url: new URL(`http://127.0.0.1:${port}`),
     get problems() {

@@ -15,7 +15,11 @@ export interface Whole {
   readonly fronts: Readonly<Record<GatewayName, Front>>;
   /** Kills the program with SIGKILL, so that it gives nothing up. */
   kill(): Promise<void>;
-  /** Starts it again, as the leader. */
+  /** The one that was killed has not given the lead up. */
+  freeLead(): Promise<void>;
+  /** Starts it, as the leader. Resolves when it is ready; rejects if it is killed before. */
+  start(): Promise<void>;
+  /** Frees the lead and starts it. */
   revive(): Promise<void>;
   close(): Promise<void>;
 }
@@ -34,19 +38,18 @@ export async function startWhole(outside: Outside): Promise<Whole> {
     await startFront('envoy', { client, api }, outside, { name: 'envoy' }),
     await startFront('traefik', { client, api }, outside, { name: 'traefik' }),
   ];
+  const lease = pathOf(LEASES, { namespace: RELEASE_NAMESPACE, name: 'tranche' });
+  const freeLead = async (): Promise<void> =>
+    void (await api.request({ method: 'DELETE', path: lease }).catch(() => undefined));
   return {
     client,
     api,
     fronts: { envoy, traefik },
     kill: () => cluster.killProgram(),
+    freeLead,
+    start: () => cluster.startProgram(),
     async revive() {
-      // The one that was killed has not given the lead up.
-      await api
-        .request({
-          method: 'DELETE',
-          path: pathOf(LEASES, { namespace: RELEASE_NAMESPACE, name: 'tranche' }),
-        })
-        .catch(() => undefined);
+      await freeLead();
       await cluster.startProgram();
     },
     async close() {

@@ -55,7 +55,6 @@ describe('what the pages show', () => {
 });
 
 describe('the commands of', function () {
-  this.timeout(120_000);
   let cluster: Cluster;
   let programs: string;
   let kept: Set<string>;

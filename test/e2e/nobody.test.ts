@@ -14,7 +14,6 @@ import { changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 
 describe('With none of our processes alive', function () {
-  this.timeout(120_000);
   let client: Client;
   const NAME = ['deployment/workload-demo', '-n', 'default'];
   const deployment = (): Promise<Deployment> => client.json<Deployment>(['get', ...NAME]);

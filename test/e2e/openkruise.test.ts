@@ -18,8 +18,7 @@ const rollout = (steps: readonly object[]): string =>
     },
   });
 
-describe('Habits of OpenKruise’s users', function () {
-  this.timeout(120_000);
+describe('Habits of OpenKruise’s users', () => {
   let namespace: string;
   const kubectl = (...args: string[]): Promise<string> => theCluster().client.kubectl([...args, '-n', namespace]);
   const apply = (input: string) =>

@@ -11,7 +11,6 @@ import { batchDone, changeVersion, deploymentManifest } from '../demo/walkthroug
 const ALWAYS = { schedule: '0 0 * * *', durationSeconds: 86_399, reason: 'test freeze' };
 
 describe('Policies', function () {
-  this.timeout(120_000);
   let namespace: string;
   const client = () => theCluster().client;
   const kubectl = (args: readonly string[], input?: string): Promise<string> => client().kubectl(args, { input });

@@ -133,7 +133,7 @@ describe('the API client', () => {
   it('sends an urgent request although others wait for a connection, and does not count their time in the queue', async () => {
     const held: ServerResponse[] = [];
     handler = ({ url }, response) => void (url === '/lease' ? response.end('{}') : held.push(response));
-    open({ connections: 1, timeoutMs: 300 });
+    open({ connections: 1, timeoutMs: 3_000 });
     const first = api.request({ method: 'GET', path: '/first' });
     const second = api.request({ method: 'GET', path: '/second' });
     const answers = Promise.allSettled([first, second]);

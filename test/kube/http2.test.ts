@@ -117,7 +117,7 @@ describe('watches over HTTP/2', () => {
     });
     others.push(proxy);
     await new Promise<void>((resolve) => proxy.listen(0, resolve));
-    make(portOf(proxy), { quietMs: 20, answerMs: 200 });
+    make(portOf(proxy), { quietMs: 20, answerMs: 2_000 });
     const reading = read(await open());
     // Alive: it answers for some time.
     await new Promise((resolve) => setTimeout(resolve, 100));

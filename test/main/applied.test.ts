@@ -9,8 +9,7 @@ import { managedFieldsPatch } from '../../src/operator/managed-fields.ts';
 import { deploymentPath, rollout, startPlayground, Stage, type Playground } from '../cli/support.ts';
 import { until } from './cluster.ts';
 
-describe('a Deployment that is applied on the server', function () {
-  this.timeout(120_000);
+describe('a Deployment that is applied on the server', () => {
   let playground: Playground;
 
   before(async () => {

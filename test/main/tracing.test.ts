@@ -18,8 +18,7 @@ interface Replica extends Service {
   readonly metricsPort: number;
 }
 
-describe('the program with OpenTelemetry', function () {
-  this.timeout(120_000);
+describe('the program with OpenTelemetry', () => {
   let cluster: TestCluster;
   let collector: Collector;
   let replica: Replica;

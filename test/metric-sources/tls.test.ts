@@ -8,8 +8,7 @@ import { Web } from '../../src/metric-sources/web.ts';
 import { issueCa, issueLeaf, type KeyPair } from '../../src/tls/issue.ts';
 import { ask, assertUnknown, type Answer } from './contract.ts';
 
-describe('a source over HTTPS', function () {
-  this.timeout(20_000);
+describe('a source over HTTPS', () => {
   let ca: KeyPair;
   let client: KeyPair;
   let server: Server;

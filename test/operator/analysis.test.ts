@@ -17,8 +17,7 @@ const LIMITS = { maxSurge: 1, maxUnavailable: 1 };
 const SETTINGS = { ...LIMITS, minReadySeconds: 0, progressDeadlineSeconds: 600 };
 const HOUR = 3_600_000;
 
-describe('a release with checks', function () {
-  this.timeout(120_000);
+describe('a release with checks', () => {
   let world: World;
   let metrics: SimulatedMetrics;
   let invariants: Invariants;

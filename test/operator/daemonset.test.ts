@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { DaemonSet } from '../../src/api/types.ts';
 import { daemonSetKind } from '../../src/engine/workload/daemonset/kind.ts';
+import { pathOf } from '../../src/kube/path.ts';
 import type { Misbehaviour } from './api.ts';
 import { isReady, NAME, versionOf, World, type WorldOptions } from './world.ts';
 
@@ -189,6 +190,9 @@ describe('a DaemonSet in a world', () => {
     await world.until('it says so', () => /2 Pods beyond the step have the new version/.test(messageOf(world)));
     const bypassed = world.condition('Bypassed');
     assert.deepEqual([bypassed?.status, bypassed?.reason], ['True', 'CreatedDuringRelease']);
+    // The event Bypassed counts for the alert about the webhooks.
+    const told = new Set(world.events.map(({ reason }) => reason));
+    assert.deepEqual([told.has('CreatedDuringRelease'), told.has('Bypassed')], [true, false]);
     assert.deepEqual([world.sizes, world.canary.currentStepState], [{ v1: 5, v2: 3 }, 'StepPaused']);
     await world.approve();
     await world.untilPaused(2);
@@ -199,6 +203,23 @@ describe('a DaemonSet in a world', () => {
     await world.untilCompleted();
     assert.deepEqual(world.sizes, { v2: 7 });
     assert.equal(world.history[0]?.outcome, 'Completed');
+    await world.stop();
+  });
+
+  it('made anew, it adopts the Pods of the one before, and replaces those that its controller takes for updated', async () => {
+    const world = await begin();
+    const path = pathOf(daemonSetKind.resource, { namespace: 'default', name: NAME });
+    await world.virtual.client.request('DELETE', path, { body: { propagationPolicy: 'Orphan' } });
+    await world.until('it is gone', () => !world.virtual.cluster.store.get('apps/daemonsets', 'default', NAME));
+    await world.createDeployment({ spec: { replicas: undefined }, version: 'v2' });
+    await world.untilPaused(1);
+    for (const step of [2, 3]) {
+      await world.approve();
+      if (step === 2) await world.untilPaused(2);
+    }
+    await world.untilCompleted();
+    assert.deepEqual([world.sizes, world.history[0]?.outcome], [{ v2: 6 }, 'Completed']);
+    assert.ok(!world.events.some(({ reason }) => reason === 'RolledBack'), 'it is not taken for its own rollback');
     await world.stop();
   });
 

@@ -258,8 +258,7 @@ const SHAPES: Readonly<
   },
 };
 
-describe('a release that OpenKruise Rollouts left', function () {
-  this.timeout(30_000);
+describe('a release that OpenKruise Rollouts left', () => {
   let world: World;
   afterEach(() => world.stop());
 

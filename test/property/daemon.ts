@@ -422,7 +422,8 @@ class Driver {
         world.virtual.clock.after(action.forMs, this.createAgain);
         return;
       case 'disable': {
-        if (!rollout) return;
+        // It is enabled once: a second time could come after the history has ended with a disabled one.
+        if (!rollout || rollout.spec.disabled === true) return;
         await world.patchRollout({ spec: { disabled: true } });
         const { uid } = rollout.metadata;
         world.virtual.clock.after(action.forMs, () => {

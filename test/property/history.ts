@@ -176,17 +176,18 @@ class Driver {
         await world.deleteRollout();
         world.virtual.clock.after(action.forMs, this.createAgain);
         return;
-      case 'disable':
-        if (!world.rolloutOf()) return;
+      case 'disable': {
+        const rollout = world.rolloutOf();
+        // It is enabled once: a second time could come after the history has ended with a disabled one.
+        if (!rollout || rollout.spec.disabled === true) return;
         await world.patchRollout({ spec: { disabled: true } });
-        {
-          // One made anew meanwhile is not the one that was disabled.
-          const { uid } = world.rolloutOf()?.metadata ?? {};
-          world.virtual.clock.after(action.forMs, () => {
-            if (world.rolloutOf()?.metadata.uid === uid) void world.patchRollout({ spec: { disabled: null } });
-          });
-        }
+        // One made anew meanwhile is not the one that was disabled.
+        const { uid } = rollout.metadata;
+        world.virtual.clock.after(action.forMs, () => {
+          if (world.rolloutOf()?.metadata.uid === uid) void world.patchRollout({ spec: { disabled: null } });
+        });
         return;
+      }
       case 'pause':
         if (!world.rolloutOf()) return;
         this.paused = !this.paused;

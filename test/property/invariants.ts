@@ -57,6 +57,8 @@ export class Invariants {
   private readonly wholes = new Set<string>();
   /** The last version that had all Pods alone and was not held, available or not: what a rollback goes back to. */
   private ranAlone = '';
+  /** A Rollout came during a rolling update: the old versions of most available Pods, one of which is the stable one to it (docs/holding.md). */
+  private found: readonly string[] = [];
   /** When a Pod became Ready; in the object, to the second only. */
   private readonly readyAt = new Map<string, number>();
   private readonly end: () => void;
@@ -115,7 +117,10 @@ export class Invariants {
     const held = metadata.annotations?.[HELD] !== undefined;
     const stopped = before?.spec.paused !== true && spec.paused === true;
     if (stopped && versionOf(before?.spec.template) !== versionOf(spec.template)) this.stoppedAt = this.world.now;
-    if (held && this.heldSince === undefined) this.heldSince = this.world.now;
+    if (held && this.heldSince === undefined) {
+      this.heldSince = this.world.now;
+      if (!this.isKnown() && before !== undefined) this.found = this.mostAvailable(versionOf(spec.template));
+    }
     if (!held) this.heldSince = undefined;
     if (held || before === undefined) return;
     this.seeFree(deployment, before);
@@ -144,16 +149,29 @@ export class Invariants {
       sets.length === 1 &&
       only?.spec.replicas === deployment.spec.replicas &&
       versionOf(only?.spec.template) === version;
-    if (alone) this.ranAlone = version;
+    if (alone) [this.ranAlone, this.found] = [version, []];
     if (alone && only?.status?.availableReplicas === only?.spec.replicas) this.wholes.add(version);
-    const { spec, metadata, status } = this.world.rolloutOf() ?? {};
+    const { spec, metadata } = this.world.rolloutOf() ?? {};
     const governs = spec !== undefined && spec.disabled !== true && metadata?.deletionTimestamp === undefined;
-    const known = status?.phase === 'Healthy' || status?.phase === 'Progressing';
-    if (!changed || !governs || !known || this.world.now < this.unguardedUntil) return;
+    if (!changed || !governs || !this.isKnown() || this.world.now < this.unguardedUntil) return;
     // A Rollout that was disabled for a moment has let this version out: it runs, so going back to it brings nothing new.
-    if (version === this.ranAlone) return;
+    if (version === this.ranAlone || this.found.includes(version)) return;
     if (!this.wholes.has(version)) this.violated(`I7: ${version} came without steps, and never had all Pods before`);
     else this.cameBack += 1;
+  }
+
+  /** The Rollout's status says what runs. */
+  private isKnown(): boolean {
+    const phase = this.world.rolloutOf()?.status?.phase;
+    return phase === 'Healthy' || phase === 'Progressing';
+  }
+
+  private mostAvailable(released: string): readonly string[] {
+    const others = this.world.replicaSets.filter(({ spec }) => versionOf(spec.template) !== released);
+    const most = Math.max(0, ...others.map(({ status }) => status?.availableReplicas ?? 0));
+    return others
+      .filter(({ status }) => (status?.availableReplicas ?? 0) === most)
+      .map((set) => versionOf(set.spec.template));
   }
 
   /** A step begins, or a new release: what exists now is not ours to take back. */

@@ -23,7 +23,7 @@ const inThread = (share: OtherShare): Promise<OtherReport> =>
 
 describe('random histories of their own', () => {
   // A soak is for the general ones.
-  const histories = settings.histories || 100;
+  const histories = Math.ceil(settings.histories * 0.4) || 100;
 
   const holds = async (kind: OtherShare['kind']): Promise<void> => {
     const { firstSeed, workers } = settings;

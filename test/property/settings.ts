@@ -11,7 +11,7 @@ const number = (name: string, otherwise: number): number => {
 
 export const settings = {
   /** TRANCHE_HISTORIES: how many; 0 with a time = as many as fit. */
-  histories: number('TRANCHE_HISTORIES', 400),
+  histories: number('TRANCHE_HISTORIES', 120),
   /** TRANCHE_SOAK_SECONDS: for so long instead; 0 = by number. */
   soakSeconds: number('TRANCHE_SOAK_SECONDS', 0),
   /** TRANCHE_SEED: the first one. */

@@ -30,7 +30,6 @@ const SECRETS = 'analysis.secrets={tests}';
 const { signal } = new AbortController();
 
 describe('the rights of the sources of checks', function () {
-  this.timeout(60_000);
   let sandbox: Sandbox;
   let admin: ApiClient;
   let api: ApiClient;

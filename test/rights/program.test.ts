@@ -35,8 +35,7 @@ for (const [where, set, flags] of [
   ['', [], []],
   [' in some namespaces', ['watchNamespaces={default}'], ['--watch-namespaces', 'default']],
 ] as const)
-  describe(`the rights of the program${where}`, function () {
-    this.timeout(120_000);
+  describe(`the rights of the program${where}`, () => {
     let cluster: TestCluster;
     let port = 0;
     let all: Grant[];

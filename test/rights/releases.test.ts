@@ -66,9 +66,7 @@ async function firstThatFails(without: Grant | undefined): Promise<string> {
   }
 }
 
-describe('the rights of a release', function () {
-  this.timeout(60_000);
-
+describe('the rights of a release', () => {
   it('are enough', async () => {
     assert.equal(await firstThatFails(undefined), '');
   });

@@ -5,9 +5,7 @@ import { granted, show } from './grants.ts';
 
 const VALUE = 'traffic.gatewayAPI.enabled';
 
-describe('the rights for traffic routing', function () {
-  this.timeout(60_000);
-
+describe('the rights for traffic routing', () => {
   it('are in docs/security.md, each with its reason, and no other', async () => {
     const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
     const rows = text.split('\n').filter((line) => line.startsWith('| `') && line.includes(`only with \`${VALUE}\``));

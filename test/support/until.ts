@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 export async function until(
   condition: () => boolean | Promise<boolean>,
   state: () => string,
-  seconds = 20,
+  seconds = 60,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {

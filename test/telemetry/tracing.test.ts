@@ -50,9 +50,7 @@ const end = (server: Server): Promise<void> =>
     server.closeAllConnections();
   });
 
-describe('the sender of spans', function () {
-  this.timeout(20_000);
-
+describe('the sender of spans', () => {
   it('sends them to the nanosecond that OTLP wants, with its name and version', async () => {
     const collector = await startCollector();
     const { sender, dropped } = await sending(collector.url);

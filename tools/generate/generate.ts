@@ -4,7 +4,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { stringify } from 'yaml';
-import { ROLLOUT_CRD_NAME, rolloutCrdSpec } from '../../src/api/schema/crd.ts';
+import {
+  ROLLOUT_CRD_NAME,
+  rolloutCrdSpec,
+  TRAFFIC_ROUTING_CRD_NAME,
+  trafficRoutingCrdSpec,
+} from '../../src/api/schema/crd.ts';
 import { METRIC_SOURCE_CRD_NAME, metricSourceCrdSpec } from '../../src/api/schema/metric-source.ts';
 import { POLICY_CRD_NAME, policyCrdSpec } from '../../src/api/schema/policy.ts';
 import { chartReadme } from './chart-readme.ts';
@@ -51,7 +56,7 @@ spec:
     webhook:
       conversionReviewVersions: [v1]
       clientConfig: {{- include "tranche.clientConfig" (dict "root" $ "path" "/convert") | nindent 8 }}
-${yaml(rolloutCrdSpec)}${plain(POLICY_CRD_NAME, policyCrdSpec)}${plain(METRIC_SOURCE_CRD_NAME, metricSourceCrdSpec)}`;
+${yaml(rolloutCrdSpec)}${plain(TRAFFIC_ROUTING_CRD_NAME, trafficRoutingCrdSpec)}${plain(POLICY_CRD_NAME, policyCrdSpec)}${plain(METRIC_SOURCE_CRD_NAME, metricSourceCrdSpec)}`;
 
 const readme = await format(chartReadme(await readFile(new URL('values.yaml', chart), 'utf8')), { parser: 'markdown' });
 

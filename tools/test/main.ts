@@ -1,6 +1,6 @@
 // `make test`: runs every suite and check, says where it is, and ends with one summary. `make test SUITES="docs e2e"` runs some of them.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -59,13 +59,31 @@ for (const tool of ['kubectl', 'helm'] as const)
     process.exit(2);
   });
 const ticker = setInterval(sayProgress, SAY_EVERY_MS);
-await inTurn(parts, AT_ONCE);
+await Promise.all([
+  ...parts.filter(({ suite }) => suite.yields).map(play),
+  inTurn(
+    parts.filter(({ suite }) => !suite.yields),
+    AT_ONCE,
+  ),
+]);
 clearInterval(ticker);
 say('');
 if (interrupted) process.exit(130);
 for (const { name, tally } of parts) for (const failure of tally.failures) say(`${failureText(name, failure)}\n`);
 say(summaryText(parts, now()));
 process.exitCode = parts.some(({ tally }) => tally.failures.length > 0) ? 1 : 0;
+
+/** Lets a process group have only the time that others leave. */
+function giveWay(pid: number): void {
+  const { PRIORITY_LOW } = constants.priority;
+  setPriority(pid, PRIORITY_LOW);
+  try {
+    // Linux shares its cores between sessions first, and then by the priorities in each of them.
+    writeFileSync(`/proc/${pid}/autogroup`, `${PRIORITY_LOW}`);
+  } catch {
+    // Not Linux, or without this.
+  }
+}
 
 async function inTurn(queue: readonly Running[], atOnce: number): Promise<void> {
   const left = [...queue];
@@ -81,7 +99,7 @@ function play(part: Running): Promise<void> {
   // A cluster that happens to be set in the user's shell is never touched.
   const env = { ...process.env, TMPDIR: folder, KUBECONFIG: '', WEBHOOK_URL: '' };
   const child = spawn('npm', part.suite.npm, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  if (part.suite.yields && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  if (part.suite.yields && child.pid !== undefined) giveWay(child.pid);
   part.startedAt = now();
   // To the whole group, as a terminal does: each program removes what it made.
   part.stop = () => child.pid !== undefined && process.kill(-child.pid, 'SIGINT');

@@ -28,8 +28,7 @@ const widgets = {
   },
 };
 
-describe('a cluster in a folder', function () {
-  this.timeout(30_000);
+describe('a cluster in a folder', () => {
   const folders: string[] = [];
   let folder: string;
   let sandbox: Sandbox;

@@ -124,7 +124,6 @@ describe('npm run sandbox', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   it('writes a kubeconfig for its owner only, says where it is, keeps it to itself, and ends at a signal', async function () {
-    this.timeout(30_000);
     const file = join(folder, "somebody's config");
     const args = ['--port', '0', '--kubeconfig', relative(process.cwd(), file), '--ready-ms', '10'];
     const child = spawn(process.execPath, [MAIN, ...args]);
@@ -187,8 +186,7 @@ describe('npm run sandbox', () => {
     assert.equal(readFileSync(other, 'utf8'), 'hello');
   });
 
-  it('says what to do when the port is in use', async function () {
-    this.timeout(30_000);
+  it('says what to do when the port is in use', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
     const { port } = blocker.address() as AddressInfo;
@@ -206,8 +204,7 @@ describe('npm run sandbox', () => {
     }
   });
 
-  it('explains errors of arguments and files', async function () {
-    this.timeout(30_000);
+  it('explains errors of arguments and files', async () => {
     const missing = await run();
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /^sandbox: --kubeconfig FILE is required\./);

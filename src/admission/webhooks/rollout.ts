@@ -12,6 +12,8 @@ import {
 } from '../../engine/admit/rollout.ts';
 import { admitStatus, concernsStatus, mendStatus } from '../../engine/admit/rollout-status.ts';
 import { restoreDropped } from '../../engine/validate/status.ts';
+import { routedKeys } from '../../engine/traffic/rivals.ts';
+import { routingRefOf } from '../../engine/traffic/routing-object.ts';
 import { kindOf } from '../../engine/workload/registry.ts';
 import { sha256 } from '../../kube/digest.ts';
 import { checkRollout } from '../../schema/rollout.ts';
@@ -57,12 +59,23 @@ function reviewRollout(
     },
     other: kind && ref && deps.rolloutFor(namespace, kind, ref.name),
     routers: (next?.rollout && deps.routersOf?.(next.rollout)) ?? [],
+    ...routingsOf(next?.rollout, namespace, deps),
     gatewayApi: deps.gatewayApi,
     unreached: deps.unreached?.(namespace),
     texts: () => textsOf(request),
     sha256,
   } as const;
   return decide(admitRollout, facts, deps, namespace);
+}
+
+/** The TrafficRoutings that concern a Rollout: the one that it names, and those of its route. */
+function routingsOf(rollout: Rollout | undefined, namespace: string, deps: AdmissionDeps) {
+  const name = rollout && routingRefOf(rollout);
+  const [route] = rollout === undefined ? [] : routedKeys(rollout);
+  return {
+    routing: name === undefined ? undefined : deps.routingFor?.(namespace, name),
+    routings: (route === undefined ? undefined : deps.rivalsOf?.(route).routings) ?? [],
+  };
 }
 
 function mutateStatus(request: AdmissionRequest, deps: AdmissionDeps): Answer {

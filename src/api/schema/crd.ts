@@ -1,6 +1,7 @@
-// The CustomResourceDefinition of Rollout. The chart adds the conversion webhook, because only the chart knows its address.
+// The CustomResourceDefinitions of Rollout and TrafficRouting. The chart adds the conversion webhook of Rollout, because only the chart knows its address.
 import { GROUP } from '../keys.ts';
 import type { JsonSchema } from './json-schema.ts';
+import { trafficRouting } from './traffic.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from './rollout.ts';
 
 const wide = (name: string, type: string, description: string, jsonPath: string): object => ({
@@ -47,5 +48,33 @@ export const rolloutCrdSpec = {
   versions: [
     version('v1beta1', true, rolloutV1beta1, '.status', '.spec.workloadRef'),
     version('v1alpha1', false, rolloutV1alpha1, '.status.canaryStatus', '.spec.objectRef.workloadRef'),
+  ],
+};
+
+export const TRAFFIC_ROUTING_CRD_NAME = `trafficroutings.${GROUP}`;
+
+/** OpenKruise has this version only. */
+export const trafficRoutingCrdSpec = {
+  group: GROUP,
+  scope: 'Namespaced',
+  names: {
+    kind: 'TrafficRouting',
+    listKind: 'TrafficRoutingList',
+    plural: 'trafficroutings',
+    singular: 'trafficrouting',
+  },
+  versions: [
+    {
+      name: 'v1alpha1',
+      served: true,
+      storage: true,
+      additionalPrinterColumns: [
+        { name: 'STATUS', type: 'string', description: 'Phase of the TrafficRouting.', jsonPath: '.status.phase' },
+        { name: 'MESSAGE', type: 'string', description: 'What happens now.', jsonPath: '.status.message' },
+        { name: 'AGE', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+      ],
+      schema: { openAPIV3Schema: trafficRouting },
+      subresources: { status: {} },
+    },
   ],
 };

@@ -156,7 +156,7 @@ const canaryV1beta1 = object(
     analysis,
     ...trafficFields,
     trafficRoutingRef: nameText(
-      'Name of a TrafficRouting. Refused: not supported yet. Use trafficRoutings.',
+      'Name of a TrafficRouting in the same namespace: it changes headers of some requests of its route during releases.',
       OPTIONAL_SUBDOMAIN_NAME,
     ),
     enableExtraWorkloadForCanary: flag('true: an extra Deployment runs the canary Pods. Refused: not supported yet.'),

@@ -46,28 +46,26 @@ export const matchesV1alpha1 = list(
   { maxItems: MAX_ITEMS },
 );
 
+const match = object('A match.', {
+  path: object('A path match.', {
+    type: text('Type of the comparison.', { enum: ['Exact', 'PathPrefix', 'RegularExpression'] }),
+    value: text('Path.', { maxLength: 1024 }),
+  }),
+  headers: headerMatches,
+  queryParams: list('Query parameter matches.', keyMatch('A query parameter match.'), { maxItems: MAX_ITEMS }),
+});
+
 export const matchesV1beta1 = list(
   'The requests that the new version gets in this step, instead of a share of all requests. A request must fulfil all parts of one match. Requires trafficRoutings.',
-  object('A match.', {
-    path: object('A path match.', {
-      type: text('Type of the comparison.', { enum: ['Exact', 'PathPrefix', 'RegularExpression'] }),
-      value: text('Path.', { maxLength: 1024 }),
-    }),
-    headers: headerMatches,
-    queryParams: list('Query parameter matches.', keyMatch('A query parameter match.'), { maxItems: MAX_ITEMS }),
-  }),
+  match,
   { maxItems: MAX_ITEMS },
 );
 
-export const trafficRoutings = list(
-  'The route that sends requests to the workload, at most one. Without it, each Pod gets its share of the requests.',
+const routing = (service: string): JsonSchema =>
   object(
     'A traffic routing.',
     {
-      service: nameText(
-        'The Service of the workload, in the same namespace, that the route sends requests to.',
-        LABEL_NAME,
-      ),
+      service: nameText(service, LABEL_NAME),
       gracePeriodSeconds: int32(
         'Seconds that proxies need to follow a change of the route or of a Service. Default 3. With a load balancer of a cloud provider, write 60.',
       ),
@@ -95,9 +93,55 @@ export const trafficRoutings = list(
       ),
     },
     { required: ['service'] },
-  ),
+  );
+
+export const trafficRoutings = list(
+  'The route that sends requests to the workload, at most one. Without it, each Pod gets its share of the requests.',
+  routing('The Service of the workload, in the same namespace, that the route sends requests to.'),
   { maxItems: MAX_ITEMS },
 );
+
+const strategy = object('Which requests get other headers. They go to the same Services as before.', {
+  weight: int32('Refused without matches: a share of the requests would go to the same Service.'),
+  matches: list('The requests. A request must fulfil all parts of one match. Required.', match, {
+    maxItems: MAX_ITEMS,
+  }),
+  requestHeaderModifier: { ...requestHeaderModifier, description: 'The change of their headers. Required.' },
+});
+
+export const trafficRouting: JsonSchema = {
+  description:
+    'A TrafficRouting changes headers of some requests of a route, while a Rollout that names it has a release in progress.',
+  type: 'object',
+  required: ['spec'],
+  properties: {
+    apiVersion: { type: 'string' },
+    kind: { type: 'string' },
+    metadata: { type: 'object' },
+    spec: object(
+      'The route, and the requests.',
+      {
+        objectRef: list(
+          'The route, exactly one.',
+          routing('The Service, in the same namespace, whose rules of the route are meant.'),
+          { maxItems: MAX_ITEMS },
+        ),
+        strategy,
+      },
+      { required: ['objectRef', 'strategy'] },
+    ),
+    status: object('What happens. The operator writes it.', {
+      observedGeneration: int64('Generation of the TrafficRouting that this status describes.'),
+      phase: text('Initial, Healthy, Progressing, Finalizing or Terminating.'),
+      message: text('What happens now.'),
+      route: object(
+        'The route that is changed.',
+        { kind: text('HTTPRoute or GRPCRoute.'), name: text('Its name.') },
+        { required: ['kind', 'name'] },
+      ),
+    }),
+  },
+};
 
 export const patchPodTemplateMetadata = object(
   'Metadata for the canary Pods. Refused: extra canary workloads are not supported yet.',

@@ -3,7 +3,7 @@ import { HELD, TRAFFIC } from '../../api/keys.ts';
 import { GRPC_ROUTES, HTTP_ROUTES, resourceName, ROLLOUTS, SERVICES } from '../../api/resources.ts';
 import type { Route } from '../../api/traffic.ts';
 import type { Rollout } from '../../api/types.ts';
-import { namesIn } from '../../engine/traffic/registry.ts';
+import { namesIn, providerOf } from '../../engine/traffic/registry.ts';
 import { labelValueOf, plural } from '../../engine/lib/text.ts';
 import { userRules } from '../../engine/traffic/route.ts';
 import { routeRecord } from '../../engine/traffic/split.ts';
@@ -83,7 +83,8 @@ function checkEngaged(resource: string, found: Route, rollouts: readonly Rollout
   const route = asRoute(found);
   const record = route && routeRecord(route);
   const marks = { labels: { [TRAFFIC]: null }, annotations: { [HELD]: null } };
-  const rules = record && { spec: { rules: userRules(route, record.split.base) } };
+  const provider = providerOf(found.kind);
+  const rules = record && provider && { spec: { rules: userRules(provider, route, record.split.base) } };
   const why =
     owner === undefined
       ? 'no Rollout of this name exists'

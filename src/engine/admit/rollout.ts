@@ -3,6 +3,7 @@ import type { Version } from '../../api/convert.ts';
 import type { Json } from '../../api/json.ts';
 import { GROUP } from '../../api/keys.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
+import type { TrafficRoutingObject } from '../../api/traffic.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { sameJson, type Sha256 } from '../lib/template.ts';
 import { isHeld } from '../release/in-flight.ts';
@@ -55,6 +56,10 @@ export interface RolloutFacts extends Facts {
   readonly other: Rollout | undefined;
   /** Other Rollouts that route the same route or Service. */
   readonly routers: readonly Rollout[];
+  /** TrafficRoutings that change the same route. */
+  readonly routings: readonly TrafficRoutingObject[];
+  /** The TrafficRouting that it names. Null if it does not exist. */
+  readonly routing: TrafficRoutingObject | null | undefined;
   /** The installation changes routes. Undefined: not known. */
   readonly gatewayApi: boolean | undefined;
   /** Why changes in the namespace are not held. Undefined if the webhooks select it. */
@@ -135,20 +140,21 @@ const shapeToMend = (old: WrittenRollout | undefined, next: WrittenRollout): rea
 
 /** All errors, with the field names of the version. An error of a rule replaces a schema error of the same field. */
 function wrongWith(
-  { old, version, other, unreached, routers, gatewayApi, answers }: RolloutFacts,
+  facts: RolloutFacts,
   rollout: Rollout,
   shape: readonly Violation[],
   deployment: Deployment | undefined,
 ): { readonly violations: readonly Violation[]; readonly warnings: readonly string[] } {
+  const { old, version, other, unreached, routers, routings, gatewayApi, answers } = facts;
   const routed = routedFacts(answers);
   const edit = { rollout, old: old?.rollout, version, other, deployment, gatewayApi, routed };
   const { violations: found, warnings } = validateRollout(edit);
-  const rights = named(version, [...rivals(rollout, routers), ...(answers.rights ?? [])]);
+  const rights = named(version, [...rivals(rollout, routers, routings), ...(answers.rights ?? [])]);
   const violations = [...found, ...rights];
   const said = new Set(violations.map(({ field }) => field));
   const nowhere = old === undefined && unreached !== undefined ? [unreached] : [];
   const unsaid = named(version, shape).filter(({ field }) => !said.has(field));
-  return { violations: [...nowhere, ...violations, ...unsaid], warnings: [...warnings, ...missing(rollout, answers)] };
+  return { violations: [...nowhere, ...violations, ...unsaid], warnings: [...warnings, ...missing(rollout, facts)] };
 }
 
 /** True if the edit only disables the Rollout. This is allowed even if its spec is not supported. */

@@ -4,12 +4,11 @@ import { HELD, TRAFFIC } from '../../api/keys.ts';
 import type { Route, RouteRule } from '../../api/traffic.ts';
 import { patchMap, type PatchOp } from '../lib/json-patch.ts';
 import { sameJson } from '../lib/template.ts';
-import { show } from '../validate/violation.ts';
 import { providerOf } from '../traffic/registry.ts';
 import { engaged, userRules, type EngagedRoute } from '../traffic/route.ts';
 import { engage, isRefusal, strip } from '../traffic/rules.ts';
 import type { TrafficProvider } from '../traffic/provider.ts';
-import { isEngaged, routeRecord, type RouteRecord } from '../traffic/split.ts';
+import { isEngaged, ownerOf, routeRecord, type RouteRecord } from '../traffic/split.ts';
 import { byOperator, isWrite, pass, type AdmissionDecision, type Facts } from './decision.ts';
 
 type Rules = readonly RouteRule[];
@@ -31,7 +30,7 @@ export function admitRoute(facts: RouteFacts): AdmissionDecision {
   if (provider === undefined) return pass;
   const record = old && isEngaged(old) ? routeRecord(old) : undefined;
   const { patch, warning } =
-    record === undefined ? withoutRelease(old, next) : rebased(provider, { old: old!, next, record });
+    record === undefined ? withoutRelease(provider, old, next) : rebased(provider, { old: old!, next, record });
   const verdict = patch.length > 0 ? 'Kept' : 'Passed';
   return { verdict, patch, warnings: warns && warning !== undefined ? [`tranche: ${warning}`] : [] };
 }
@@ -51,13 +50,12 @@ interface EngagedEdit {
 /** The user's rules after the edit, with the split of the release. */
 function rebased(provider: TrafficProvider, edit: EngagedEdit): Outcome {
   const { old, next, record } = edit;
-  const { rollout, split } = record;
-  const { namespace } = next.metadata;
+  const { v: _v, user: _user, ...engagement } = record;
   const user = rulesAfter(provider, edit);
-  const wanted = engaged(provider, user, { rollout, split }, namespace);
+  const wanted = engaged(provider, user, engagement, next.metadata.namespace);
   if (isRefusal(wanted)) {
     const { reason, remedy } = wanted.problem;
-    const warning = `Rollout ${shown(rollout)} cannot route requests with this ${next.kind}: ${reason}; ${remedy}; until then it is stored as you wrote it`;
+    const warning = `${ownerOf(record)} cannot route requests with this ${next.kind}: ${reason}; ${remedy}; until then it is stored as you wrote it`;
     return { patch: patchOf(next, { rules: user }), warning };
   }
   return { patch: patchOf(next, wanted), warning: warningFor(old, next, user, record) };
@@ -76,14 +74,14 @@ function rulesAfter(provider: TrafficProvider, { next, record }: EngagedEdit): R
     return !isRefusal(made) && sameJson(made, rules);
   };
   if (noted !== undefined && !sameJson(noted, record.user) && follows(noted)) return noted;
-  return strip(rules, record, record.split.base, namespace);
+  return strip(provider, rules, record, record.split.base, namespace);
 }
 
 /** A route without a release: a manifest that was exported during one must not bring its weights and its label back. */
-function withoutRelease(old: Route | undefined, next: Route): Outcome {
+function withoutRelease(provider: TrafficProvider, old: Route | undefined, next: Route): Outcome {
   const record = routeRecord(next);
   if (record !== undefined && next.metadata.annotations?.[HELD] !== old?.metadata.annotations?.[HELD]) {
-    return { patch: patchOf(next, { rules: userRules(next, record.split.base) }) };
+    return { patch: patchOf(next, { rules: userRules(provider, next, record.split.base) }) };
   }
   // The operator looks at an invalid record that existed before.
   const [label, text] = [old?.metadata.labels?.[TRAFFIC] ?? null, old?.metadata.annotations?.[HELD] ?? null];
@@ -112,23 +110,25 @@ function patchOf(
 }
 
 function warningFor(old: Route, next: Route, user: Rules, record: RouteRecord): string | undefined {
-  const rollout = shown(record.rollout);
+  const owner = ownerOf(record);
+  const weights = record.split.mode !== 'Headers';
   if (!sameJson(user, record.user)) {
-    return `Rollout ${rollout} has a release in progress: your change of this ${next.kind} is kept, and the weights of the release stay until it ends`;
+    return weights
+      ? `${owner} has a release in progress: your change of this ${next.kind} is kept, and the weights of the release stay until it ends`
+      : `${owner} has a release in progress: your change of this ${next.kind} is kept, and its own rules stay until the release ends`;
   }
   const rules = next.spec.rules ?? [];
   // The same manifest, or the same object again.
   if (sameJson(rules, user) || sameJson(rules, old.spec.rules ?? [])) return undefined;
-  return `Rollout ${rollout} decides the weights of its Services in this ${next.kind} until the release ends; to change them, change traffic of its steps`;
+  return weights
+    ? `${owner} decides the weights of its Services in this ${next.kind} until the release ends; to change them, change traffic of its steps`
+    : `${owner} decides the rules that change headers in this ${next.kind} until the release ends; to change them, change its strategy`;
 }
 
 function leaving(old: Route): string[] {
   const record = isEngaged(old) ? routeRecord(old) : undefined;
   if (record === undefined) return [];
   return [
-    `tranche: Rollout ${shown(record.rollout)} has a release in progress and routes requests with this ${old.kind}: the release waits until it exists again`,
+    `tranche: ${ownerOf(record)} has a release in progress and routes requests with this ${old.kind}: the release waits until it exists again`,
   ];
 }
-
-/** Users can write the record. */
-const shown = (rollout: string): string => show(rollout).slice(1, -1);

@@ -1,15 +1,17 @@
 // What the decision on a Rollout that routes requests needs to know: the author's rights, and the route and its Services. The operator writes them with its
 // own rights, so an author who could not write them must not let it.
 import { SERVICES, type Resource } from '../../api/resources.ts';
-import type { Route, Service, TrafficRouting } from '../../api/traffic.ts';
+import type { Route, Service, TrafficRouting, TrafficRoutingObject } from '../../api/traffic.ts';
 import type { Rollout } from '../../api/types.ts';
 import { routingOf } from '../traffic/plan.ts';
 import type { TrafficAsk } from '../traffic/facts.ts';
 import { namesIn, routesOf, sameNames } from '../traffic/registry.ts';
 import { rivalsOf } from '../traffic/rivals.ts';
+import { routingRefOf } from '../traffic/routing-object.ts';
 import type { RolloutEdit } from '../validate/rollout.ts';
 import type { Violation } from '../validate/violation.ts';
 import type { Answers, Needs } from './decision.ts';
+import { takenBy } from './traffic-routing.ts';
 
 const AT = 'spec.strategy.canary.trafficRoutings[0]';
 
@@ -62,7 +64,15 @@ export function routedFacts({ routed }: Answers): RolloutEdit['routed'] {
 }
 
 /** Warnings about objects that do not exist. */
-export function* missing(rollout: Rollout, { routed }: Answers): Generator<string> {
+export function* missing(
+  rollout: Rollout,
+  {
+    answers: { routed },
+    routing,
+  }: { readonly answers: Answers; readonly routing?: TrafficRoutingObject | null | undefined },
+): Generator<string> {
+  if (routing === null)
+    yield `tranche: TrafficRouting ${routingRefOf(rollout)} does not exist: no request gets other headers until it is created`;
   const names = namesIn(rollout);
   if (names === undefined || routed === undefined || typeof routed === 'string' || !routed.found) return;
   const waits = (kind: string, name: string): string =>
@@ -71,14 +81,20 @@ export function* missing(rollout: Rollout, { routed }: Answers): Generator<strin
   if (routed.found.service === undefined) yield waits('Service', names.service);
 }
 
-/** Another Rollout routes the same route or Service: they would overwrite each other's weights. `others`: from the cache. */
-export function* rivals(rollout: Rollout, others: readonly Rollout[]): Generator<Violation> {
+/** Another Rollout, or a TrafficRouting, changes the same route or Service: they would overwrite each other's weights. `others`: from the cache. */
+export function* rivals(
+  rollout: Rollout,
+  others: readonly Rollout[],
+  routings: readonly TrafficRoutingObject[] = [],
+): Generator<Violation> {
   const names = namesIn(rollout);
   if (names === undefined) return;
   const alive = others.filter(
     ({ metadata }) => metadata.name !== rollout.metadata.name && metadata.deletionTimestamp === undefined,
   );
   const [right] = rightsFor(names, rollout);
+  const [named] = routesOf(routingOf(rollout) as TrafficRouting);
+  if (named && right) yield* takenBy(right.field, named, '', { rollouts: [], routings });
   for (const { about, reason, remedy } of rivalsOf(rollout, names, alive, namesIn)) {
     const [field, value] =
       about === 'route' ? [right?.field ?? AT, names.route.name] : [`${AT}.service`, names.service];

@@ -23,12 +23,15 @@ import type { Version } from '../workload/kind.ts';
 function knownStables(rollout: Rollout | undefined): readonly TemplateDigest[] {
   const status = rollout?.status?.canaryStatus;
   if (rollout === undefined || status === undefined) return [];
-  const inRelease = isInFlight(rollout, undefined);
-  const finishing = progressingReason(rollout) === 'Finalising';
-  const known = inRelease && !finishing ? [status.stableDigest] : [status.templateDigest];
-  if (inRelease && finishing) known.push(status.stableDigest);
+  const known = isFinishing(rollout)
+    ? [status.templateDigest, status.stableDigest]
+    : [isInFlight(rollout, undefined) ? status.stableDigest : status.templateDigest];
   return known.filter((digest): digest is TemplateDigest => digest !== undefined && digest !== '');
 }
+
+/** The steps are done, and the workload's controller is not yet. */
+const isFinishing = (rollout: Rollout): boolean =>
+  isInFlight(rollout, undefined) && progressingReason(rollout) === 'Finalising';
 
 export const knownStable = (rollout: Rollout): TemplateDigest | undefined => knownStables(rollout)[0];
 
@@ -38,21 +41,25 @@ export const isTrusted = (held: HoldRecord, rollout: Rollout | undefined): boole
 
 /**
  * The digest of the version to roll back to. If record and status differ, the version with available Pods. If neither has any, the version of most
- * available Pods.
+ * available Pods, but never the one that is released: with enough Pods it would end its own release. `template`: of the workload.
  */
 export function stableDigest(
   { stable }: HoldRecord,
   rollout: Rollout,
+  template: PodTemplate,
   versions: readonly Version[],
   digest: DigestOf,
 ): TemplateDigest {
   const known = knownStables(rollout);
   if (known.includes(stable)) return stable;
   const runs = (wanted: TemplateDigest): boolean =>
-    versions.some(({ available, template }) => available > 0 && digest(template) === wanted);
-  if (known[0] !== undefined && (runs(known[0]) || !runs(stable))) return known[0];
+    versions.some((one) => one.available > 0 && digest(one.template) === wanted);
+  const released = digest(template);
+  const before = isFinishing(rollout) && known[0] === released ? known[1] : known[0];
+  if (before !== undefined && (runs(before) || !runs(stable))) return before;
   if (runs(stable)) return stable;
-  const [largest] = versions.toSorted((a, b) => b.available - a.available);
+  const others = versions.filter((one) => digest(one.template) !== released);
+  const [largest] = others.toSorted((a, b) => b.available - a.available);
   return largest !== undefined && largest.available > 0 ? digest(largest.template) : stable;
 }
 
@@ -98,8 +105,11 @@ export function stableCopy(
 
 const MAX_NAME = 230;
 
-export const copyName = ({ metadata }: KubeObject, digest: TemplateDigest): string =>
-  `${metadata.name.slice(0, MAX_NAME)}-stable-${digest.slice(0, 10)}`;
+/** Workloads of different kinds may have the same name, and the same template. */
+export function copyName({ kind, metadata: { name } }: KubeObject, digest: TemplateDigest): string {
+  const of = kind === undefined || kind === DEPLOYMENTS.kind ? '' : `-${kind.toLowerCase()}`;
+  return `${name.slice(0, MAX_NAME - of.length)}${of}-stable-${digest.slice(0, 10)}`;
+}
 
 /** The template in a copy. Undefined if its digest differs. */
 export function templateOf(

@@ -27,6 +27,7 @@ import { labelPods, noteBeyond, noteBrokenGlass, noteTakeover, noteTrim } from '
 import { retreating, routes, routing, trafficAsk } from './routing.ts';
 import { withNumbers, type Answer, type Run } from './run.ts';
 import { pauseSeconds } from '../lib/pause.ts';
+import { UNKNOWN } from '../lib/template.ts';
 import { pods } from '../lib/text.ts';
 import { earliest, formatTime, parseTime } from '../lib/time.ts';
 import { routingOf } from '../traffic/plan.ts';
@@ -69,7 +70,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
         // OpenKruise jumps at once, so a remaining nextStepIndex is not a wish of the user.
         nextStepIndex: usualNext(before, index, steps.length),
       }
-    : before;
+    : { ...before, ...stableOf(before, held) };
   const threshold = canary?.failureThreshold;
   const ends = status.notBegun !== true && last && !fallen && target >= progress.replicas;
   const goal = {
@@ -136,6 +137,10 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
     ...(waits.length > 0 ? { againAfterMs: Math.min(...waits) } : {}),
   };
 }
+
+/** A release that began while the workload's controller adopted its versions does not know the stable one, and finds it later. */
+const stableOf = ({ stableDigest }: CanaryStatus, { stable }: HoldRecord): Pick<CanaryStatus, 'stableDigest'> =>
+  stableDigest === undefined && stable !== UNKNOWN ? { stableDigest: stable } : {};
 
 function decideRun(run: Run, mayJump: boolean): Answer {
   const { progress, draft } = run;

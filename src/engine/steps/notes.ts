@@ -28,12 +28,12 @@ export function noteTrim({ draft, events, name }: Run, move: Move): void {
   }
 }
 
-/** Pods beyond the step that nobody granted: the condition and the event Bypassed report them. Returns the message. */
+/** Pods beyond the step that nobody granted: the condition Bypassed and an event report them. Returns the message. */
 export function noteBeyond({ snapshot, progress, goal, held, draft, events }: Run): string | undefined {
   const beyond = goal.keeps ? undefined : progress.kind.beyond?.(progress, goal.target);
   if (beyond === undefined || held.bypassed !== undefined) return beyond;
   if (conditionOf(draft.conditions, 'Bypassed')?.status !== 'True')
-    events.push({ reason: 'Bypassed', message: beyond });
+    events.push({ reason: 'CreatedDuringRelease', message: beyond });
   setCondition(draft, snapshot.now, 'Bypassed', 'True', 'CreatedDuringRelease', beyond);
   return beyond;
 }

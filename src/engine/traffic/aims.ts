@@ -101,7 +101,8 @@ export function aimOfStep(facts: StepFacts): Aim {
   // A leg that has lost its requests gets them back when the Pods of the step are there.
   const goesOn = step > 0 && (doing === 'Shift' || doing === 'Watch');
   const before = goesOn ? splitOf(rollout, step, updated, replicas) : undefined;
-  return { split: whilePodsStart(next, before, weight, progress), step: goesOn ? step : 0, pins };
+  const split = whilePodsStart(next, before, goesOn ? weight : 0, progress);
+  return { split, step: goesOn ? step : 0, pins };
 }
 
 /**

@@ -66,7 +66,7 @@ function* routeErrors(routing: TrafficRouting, name: RouteName, facts: RoutedFac
   }
   const { service } = routing;
   const { namespace } = route.metadata;
-  const rules = userRules(route, service);
+  const rules = userRules(provider, route, service);
   const [leg] = legsIn(rules, service, namespace);
   if (leg !== undefined) {
     const reason = `the ${kind} names Service ${leg}, which is created for each release`;

@@ -4,7 +4,13 @@ import { conditionOf } from '../status.ts';
 import { show } from '../validate/violation.ts';
 
 /** Reasons of Accepted=False that do not depend on the rules of a route: this parent never served it. */
-const NOT_ATTACHED = new Set(['NotAllowedByListeners', 'NoMatchingListenerHostname', 'NoMatchingParent']);
+const NOT_ATTACHED = new Set([
+  'NotAllowedByListeners',
+  'NoMatchingListenerHostname',
+  'NoMatchingParent',
+  // Of Traefik: an older route of the other kind, HTTPRoute or GRPCRoute, has the hostname.
+  'HostnameConflict',
+]);
 
 type ParentCondition = NonNullable<ParentStatus['conditions']>[number];
 
@@ -13,13 +19,14 @@ const isAttached = (parent: ParentStatus): boolean => {
   return !(accepted?.status === 'False' && NOT_ATTACHED.has(accepted.reason ?? ''));
 };
 
-/** What is not observed yet, or why the route is not accepted, for a message. Undefined if every parent accepts the route as it is. */
+/** What is not observed yet, or why the route is not accepted, for a message. Undefined if every parent that serves it accepts the route as it is. */
 export function pendingOn(route: Route): string | undefined {
   const { kind = 'route', metadata, status } = route;
-  const parents = (status?.parents ?? []).filter(isAttached);
+  const parents = status?.parents ?? [];
+  const attached = parents.filter(isAttached);
   const name = `${kind} ${metadata.name}`;
   if (parents.length === 0) return `no Gateway has accepted ${name}`;
-  for (const parent of parents) {
+  for (const parent of attached.length > 0 ? attached : parents) {
     const pending = pendingOf(parent, metadata.generation ?? 0, name);
     if (pending !== undefined) return pending;
   }

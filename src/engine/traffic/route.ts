@@ -8,20 +8,14 @@ import { labelValueOf } from '../lib/text.ts';
 import { version } from '../workload/effects.ts';
 import type { TrafficProvider } from './provider.ts';
 import { engage, isRefusal, strip, type Refusal } from './rules.ts';
-import { isEngaged, routeRecord, type RouteRecord, type Split } from './split.ts';
+import { isEngaged, routeRecord, type Engagement, type RouteRecord } from './split.ts';
 
 type Rules = readonly RouteRule[];
 
 /** The rules as the user wrote them. `service`: the user's Service. */
-export function userRules(route: Route, service: string): Rules {
+export function userRules(provider: TrafficProvider, route: Route, service: string): Rules {
   const rules = route.spec.rules ?? [];
-  return isEngaged(route) ? strip(rules, routeRecord(route), service, route.metadata.namespace) : rules;
-}
-
-export interface Engagement {
-  /** Name of the Rollout. */
-  readonly rollout: string;
-  readonly split: Split;
+  return isEngaged(route) ? strip(provider, rules, routeRecord(route), service, route.metadata.namespace) : rules;
 }
 
 /** What a route that carries the split has: its rules, the record and the label. */
@@ -35,13 +29,14 @@ export interface EngagedRoute {
 export function engaged(
   provider: TrafficProvider,
   user: Rules,
-  { rollout, split }: Engagement,
+  engagement: Engagement,
   namespace: string | undefined,
 ): EngagedRoute | Refusal {
-  const rules = engage(provider, user, split, namespace);
+  const rules = engage(provider, user, engagement.split, namespace);
   if (isRefusal(rules)) return rules;
-  const record: RouteRecord = { v: 1, rollout, split, user };
-  return { rules, record: JSON.stringify(record), label: labelValueOf(rollout) };
+  const record: RouteRecord = { v: 1, ...engagement, user };
+  const name = 'rollout' in engagement ? engagement.rollout : engagement.trafficRouting;
+  return { rules, record: JSON.stringify(record), label: labelValueOf(name) };
 }
 
 /** Makes the route carry the split. Empty if it does. */
@@ -51,7 +46,7 @@ export function engageRoute(
   engagement: Engagement,
 ): readonly Effect[] | Refusal {
   const { namespace, labels, annotations } = route.metadata;
-  const wanted = engaged(provider, userRules(route, engagement.split.base), engagement, namespace);
+  const wanted = engaged(provider, userRules(provider, route, engagement.split.base), engagement, namespace);
   if (isRefusal(wanted)) return wanted;
   // An API server may return the fields of an object in another order than they were written.
   const isRecorded = sameJson(routeRecord(route), JSON.parse(wanted.record));
@@ -68,7 +63,7 @@ export function leaveRoute(provider: TrafficProvider, route: Route, service: str
   return writeRoute(provider, route, [
     ...patchMap('/metadata/labels', labels, { [TRAFFIC]: null }),
     ...patchMap('/metadata/annotations', annotations, { [HELD]: null }),
-    ...rulesPatch(route, userRules(route, service)),
+    ...rulesPatch(route, userRules(provider, route, service)),
   ]);
 }
 
@@ -77,7 +72,7 @@ export const leaveRules = (provider: TrafficProvider, route: Route, service: str
   writeRoute(
     provider,
     route,
-    rulesPatch(route, strip(route.spec.rules ?? [], undefined, service, route.metadata.namespace)),
+    rulesPatch(route, strip(provider, route.spec.rules ?? [], undefined, service, route.metadata.namespace)),
   );
 
 function rulesPatch({ spec }: Route, rules: Rules): readonly PatchOp[] {

@@ -2,7 +2,8 @@
 import type { BackendRef, HeaderModifier, RouteFilter, RouteMatch, RouteRule } from '../../api/traffic.ts';
 import { show } from '../validate/violation.ts';
 import { RouteError, type Problem, type TrafficProvider } from './provider.ts';
-import { legName, legNames, type ApartSplit, type RouteRecord, type Split } from './split.ts';
+import { legName, legNames, type ApartSplit, type HeaderSplit, type RouteRecord, type Split } from './split.ts';
+import { sameJson } from '../lib/template.ts';
 import { serviceOf, splitRefs, stripRefs, usesService, weightOf } from './weights.ts';
 
 type Rules = readonly RouteRule[];
@@ -20,7 +21,12 @@ export interface Refusal {
 }
 
 /** The user's rules during the split. `own`: the namespace of the route. */
-export function engage(provider: TrafficProvider, user: Rules, split: Split, own: string | undefined): Rules | Refusal {
+export function engage(
+  provider: TrafficProvider,
+  user: Rules,
+  split: Split | HeaderSplit,
+  own: string | undefined,
+): Rules | Refusal {
   try {
     const rules = user.flatMap((rule) => [...matchRules(provider, rule, split, own), baseRule(rule, split, own)]);
     checkLimits(rules);
@@ -35,9 +41,26 @@ export const isRefusal = (engaged: object): engaged is Refusal => 'problem' in e
 
 /**
  * The user's rules of an engaged route, with the edits that somebody has made in it. Rules and backends of ours are recognised by the names of their
- * Services. The record only supplies the weights that ours replaced, so a false record has no other effect.
+ * Services, and rules that change headers as what the record makes of another rule. Besides, the record only supplies the weights that ours replaced,
+ * so a false record has no other effect.
  */
-export function strip(live: Rules, record: RouteRecord | undefined, service: string, own: string | undefined): Rules {
+export function strip(
+  provider: TrafficProvider,
+  live: Rules,
+  recorded: RouteRecord | undefined,
+  service: string,
+  own: string | undefined,
+): Rules {
+  if (recorded?.split.mode === 'Headers') {
+    const added = addedBy(provider, [...recorded.user, ...live], recorded.split, own);
+    return live.filter((rule) => !added.some((ours) => sameJson(ours, rule)));
+  }
+  return stripLegs(live, recorded as RolloutRecord | undefined, service, own);
+}
+
+type RolloutRecord = RouteRecord & { readonly split: Split };
+
+function stripLegs(live: Rules, record: RolloutRecord | undefined, service: string, own: string | undefined): Rules {
   const canary = legName(service, 'canary');
   const kept = live.filter(({ backendRefs = [] }) => !isOnly(backendRefs, canary, own));
   const user = record?.user ?? [];
@@ -62,22 +85,37 @@ export function legsIn(rules: Rules, service: string, own: string | undefined): 
   return new Set(names.filter((name) => legs.has(name)));
 }
 
-function baseRule(rule: RouteRule, split: Split, own: string | undefined): RouteRule {
-  if (!usesService(rule, split.base, own)) return rule;
+/** The rules that the split adds to these. A rule that it cannot be put before adds none. */
+const addedBy = (provider: TrafficProvider, rules: Rules, split: HeaderSplit, own: string | undefined): Rules =>
+  rules.flatMap((rule) => {
+    try {
+      return matchRules(provider, rule, split, own);
+    } catch (error) {
+      if (error instanceof RouteError) return [];
+      throw error;
+    }
+  });
+
+function baseRule(rule: RouteRule, split: Split | HeaderSplit, own: string | undefined): RouteRule {
+  if (split.mode === 'Headers' || !usesService(rule, split.base, own)) return rule;
   return { ...rule, backendRefs: splitRefs(rule.backendRefs ?? [], split, own) };
 }
 
 /** The rules before a rule of the user: they take the requests that a step's matches select. */
-function matchRules(provider: TrafficProvider, rule: RouteRule, split: Split, own: string | undefined): Rules {
-  if (split.mode === 'Shared' || split.canary === undefined || !usesService(rule, split.base, own)) return [];
-  const { canary, matches: wanted = [] } = split;
+function matchRules(
+  provider: TrafficProvider,
+  rule: RouteRule,
+  split: Split | HeaderSplit,
+  own: string | undefined,
+): Rules {
+  if (split.mode === 'Shared' || !usesService(rule, split.base, own)) return [];
+  const { matches: wanted = [] } = split;
   if (wanted.length === 0) return [];
   const matches = provider.narrow(rule, wanted);
   // Names of rules are unique, so a copy has none.
   const { name: _name, matches: _matches, backendRefs = [], filters = [], ...copied } = rule;
-  const refs = backendRefs
-    .filter((ref) => serviceOf(ref, own) === split.base && weightOf(ref) > 0)
-    .map((ref) => ({ ...ref, name: canary }));
+  const refs = split.mode === 'Headers' ? backendRefs : canaryRefs(backendRefs, split, own);
+  if (refs.length === 0) return [];
   const changed = withModifier(filters, split.requestHeaderModifier);
   const ruleOf = (some: readonly RouteMatch[]): RouteRule => ({
     ...copied,
@@ -96,6 +134,15 @@ function matchRules(provider: TrafficProvider, rule: RouteRule, split: Split, ow
   }
   return matches.map((match) => ruleOf([match]));
 }
+
+const canaryRefs = (
+  refs: readonly BackendRef[],
+  { base, canary }: ApartSplit,
+  own: string | undefined,
+): BackendRef[] =>
+  canary === undefined
+    ? []
+    : refs.filter((ref) => serviceOf(ref, own) === base && weightOf(ref) > 0).map((ref) => ({ ...ref, name: canary }));
 
 const replacesPrefix = (filters: readonly RouteFilter[]): boolean =>
   filters.some(({ urlRewrite, requestRedirect }) =>

@@ -4,6 +4,7 @@ import { HELD, TRAFFIC } from '../../api/keys.ts';
 import { isName, LABEL_NAME } from '../../api/names.ts';
 import type { HeaderModifier, HttpMatch, Route, RouteRule } from '../../api/traffic.ts';
 import type { KubeObject } from '../../api/types.ts';
+import { show } from '../validate/violation.ts';
 
 /** Weights of a split are thousandths of the requests that the user's route sends to the user's Service. */
 export const WHOLE = 1000;
@@ -34,6 +35,28 @@ export interface ApartSplit {
 /** With `weight` 0, the canary leg is named and gets no requests. No split = the user's own route. */
 export type Split = SharedSplit | ApartSplit;
 
+/** Of a TrafficRouting: the requests that match go where they went, with other headers. No Service gets more or fewer requests. */
+export interface HeaderSplit {
+  readonly mode: 'Headers';
+  /** Name of the user's Service. */
+  readonly base: string;
+  readonly matches: readonly HttpMatch[];
+  readonly requestHeaderModifier: HeaderModifier;
+}
+
+/** Who changes a route, and what the route is to do. */
+export type Engagement =
+  | { readonly rollout: string; readonly split: Split }
+  | { readonly trafficRouting: string; readonly split: HeaderSplit };
+
+/** `Rollout web`. Users can write the name in a record. */
+export const ownerOf = (engagement: Engagement): string =>
+  'rollout' in engagement
+    ? `Rollout ${shown(engagement.rollout)}`
+    : `TrafficRouting ${shown(engagement.trafficRouting)}`;
+
+const shown = (name: string): string => show(name).slice(1, -1);
+
 /** What the new version gets of the requests, besides the ones that match. */
 export const isIdle = (split: Split): boolean =>
   split.weight === 0 && (split.mode === 'Shared' || (split.matches ?? []).length === 0);
@@ -58,16 +81,13 @@ export const MAX_SERVICE_NAME = LABEL_NAME.maxLength - Math.max(...LEGS.map((leg
 /** The names of the legs of a Service. */
 export const legNames = (service: string): ReadonlySet<string> => new Set(LEGS.map((leg) => legName(service, leg)));
 
-/** Value of the annotation `tranche.dev/held` of a route: what the program changed. Only the rules of a route are changed. */
-export interface RouteRecord {
+/** Value of the annotation `tranche.dev/held` of a route: what the program changed, and for whom. Only the rules of a route are changed. */
+export type RouteRecord = Engagement & {
   /** Version of the format. */
   readonly v: 1;
-  /** The Rollout that changed the route. */
-  readonly rollout: string;
-  readonly split: Split;
   /** The rules as the user wrote them. */
   readonly user: readonly RouteRule[];
-}
+};
 
 /** True if the program has changed the route, or if somebody says so. */
 export const isEngaged = ({ metadata }: KubeObject): boolean =>
@@ -77,13 +97,21 @@ export const isEngaged = ({ metadata }: KubeObject): boolean =>
 export function routeRecord({ metadata }: Route): RouteRecord | undefined {
   try {
     const raw: unknown = JSON.parse(metadata.annotations?.[HELD] ?? 'null');
-    if (!isObject(raw) || raw['v'] !== 1 || typeof raw['rollout'] !== 'string') return undefined;
-    const { split, user } = raw;
-    if (!isSplit(split) || !Array.isArray(user) || !user.every(isRule)) return undefined;
-    return { v: 1, rollout: raw['rollout'], split, user };
+    if (!isObject(raw) || raw['v'] !== 1) return undefined;
+    const { rollout, trafficRouting, split, user } = raw;
+    if (!Array.isArray(user) || !user.every(isRule)) return undefined;
+    if (typeof rollout === 'string' && isSplit(split)) return { v: 1, rollout, split, user };
+    if (typeof trafficRouting !== 'string' || !isHeaderSplit(split)) return undefined;
+    return { v: 1, trafficRouting, split, user };
   } catch {
     return undefined;
   }
+}
+
+/** The TrafficRouting whose rules the route has. */
+export function routingThatChanges(route: Route): string | undefined {
+  const record = isEngaged(route) ? routeRecord(route) : undefined;
+  return record !== undefined && 'trafficRouting' in record ? shown(record.trafficRouting) : undefined;
 }
 
 const isRule = (rule: unknown): rule is RouteRule => {
@@ -119,6 +147,11 @@ function isSplit(split: unknown): split is Split {
     isListOf(isMatch)(matches) &&
     isModifier(requestHeaderModifier)
   );
+}
+
+function isHeaderSplit(split: unknown): split is HeaderSplit {
+  if (!isObject(split) || split['mode'] !== 'Headers' || !named(split, 'base')) return false;
+  return isListOf(isMatch)(split['matches']) && isModifier(split['requestHeaderModifier']);
 }
 
 const isListOf =

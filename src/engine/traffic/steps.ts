@@ -11,7 +11,7 @@ import { isRefusal } from './rules.ts';
 import { blocked, follow, inState, nameOf, referenceTo, routeName, settle, wait, without } from './scene.ts';
 import type { Aim, Scene, TrafficStep } from './scene.ts';
 import { isLegOf } from './services.ts';
-import { idle, isEngaged, isIdle, LEGS, type ApartSplit, type Split } from './split.ts';
+import { idle, isEngaged, isIdle, LEGS, routingThatChanges, type ApartSplit, type Split } from './split.ts';
 
 /** An API server whose definition of Rollouts lacks the field drops it. */
 const WRITTEN =
@@ -36,7 +36,11 @@ export function towards(scene: Scene, aim: Aim): TrafficStep {
   if (missing !== undefined) return blocked(scene, `${missing} does not exist: create it, or remove trafficRoutings`);
   const { split } = aim;
   if (split.mode === 'Shared') return shift(scene, aim, split);
-  return pin(scene, aim, split) ?? (isIdle(split) ? rest(scene, aim, split) : shift(scene, aim, split));
+  const waiting = pin(scene, aim, split);
+  if (waiting) return waiting;
+  // The status may not say so yet, if Tranche died after the write of the route.
+  const apart: Scene = { ...scene, known: { ...scene.known, mode: 'Apart' } };
+  return isIdle(split) ? rest(apart, aim, split) : shift(apart, aim, split);
 }
 
 function missingOf(scene: Scene): string | undefined {
@@ -57,10 +61,12 @@ function outlived(scene: Scene): TrafficStep | undefined {
 }
 
 /** The user's own route, and then nothing of ours. */
-function unroute(scene: Scene, { clean = false, urgent = false }: Aim): TrafficStep {
-  const left = clean ? outlived(scene) : undefined;
-  const written = left ?? routed(scene, undefined, 'Unroute', 0, 0);
+function unroute(before: Scene, { clean = false, urgent = false }: Aim): TrafficStep {
+  const left = clean ? outlived(before) : undefined;
+  const written = left ?? routed(before, undefined, 'Unroute', 0, 0);
   if (written) return written;
+  // The status was not written if Tranche died after the write of the route.
+  const scene = { ...before, known: { ...before.known, weight: 0, step: 0 } };
   const waiting = settle(scene, 'Unroute', { urgent }) ?? carried(scene, null);
   if (waiting) return waiting;
   const status = scene.known;
@@ -150,6 +156,12 @@ function routed(
   const { facts, rollout, ask } = scene;
   const provider = providerOf(ask.route.resource.kind);
   if (facts.route === null || provider === undefined) return undefined;
+  const routing = routingThatChanges(facts.route);
+  if (routing !== undefined) {
+    if (split === undefined) return undefined;
+    const remedy = 'name another route in it, or remove trafficRoutings';
+    return blocked(scene, `${routeName(scene)} is changed by TrafficRouting ${routing}: ${remedy}`);
+  }
   const made =
     split === undefined
       ? leaveRoute(provider, facts.route, ask.service)

@@ -1,5 +1,5 @@
 // Validates what a Rollout says about traffic, without the route and the Service (check.ts looks at those).
-import type { HttpMatch, KeyMatch, PathMatch, TrafficRouting } from '../../api/traffic.ts';
+import type { HttpMatch, KeyMatch, PathMatch, TrafficRouting, TrafficRoutingObject } from '../../api/traffic.ts';
 import type { CanaryStep, CanaryStrategy } from '../../api/types.ts';
 import { plural } from '../lib/text.ts';
 import type { Violation } from '../validate/violation.ts';
@@ -19,11 +19,46 @@ export function* trafficFields(canary: CanaryStrategy): Generator<Violation> {
     const reason = 'must have at most 1 item';
     yield { field: ROUTING, value: trafficRoutings.length, reason, remedy: 'remove the others' };
   }
-  if (routing !== undefined) yield* routingFields(routing);
+  if (routing !== undefined) yield* routingFields(routing, `${ROUTING}[0]`);
   for (const [index, step] of steps.entries()) {
     yield* stepFields(step, `${CANARY}.steps[${index}]`, routing !== undefined);
   }
 }
+
+/** The errors of a TrafficRouting. */
+export function routingObjectErrors({ spec }: TrafficRoutingObject): readonly Violation[] {
+  return [...objectFields(spec)];
+}
+
+function* objectFields({ objectRef = [], strategy = {} }: TrafficRoutingObject['spec']): Generator<Violation> {
+  const [routing] = objectRef;
+  if (routing === undefined || objectRef.length > 1) {
+    const reason = 'must have exactly 1 item';
+    const remedy = routing === undefined ? 'add the Service and its route' : 'remove the others';
+    yield { field: 'spec.objectRef', value: objectRef.length, reason, remedy };
+  }
+  if (routing !== undefined) yield* routingFields(routing, 'spec.objectRef[0]');
+  const { weight, matches = [], requestHeaderModifier: { set = [], add = [], remove = [] } = {} } = strategy;
+  if (matches.length === 0 && weight !== undefined) {
+    const reason = 'a share of the requests would go to the same Service';
+    const remedy = 'write matches instead, or traffic in the steps of a Rollout';
+    yield { field: 'spec.strategy.weight', value: weight, reason, remedy };
+  } else if (matches.length === 0) {
+    const remedy = 'write which requests get other headers';
+    yield { field: 'spec.strategy.matches', value: undefined, reason: '', remedy };
+  }
+  for (const [index, match] of matches.entries()) yield* matchFields(match, `spec.strategy.matches[${index}]`);
+  if (set.length + add.length + remove.length > 0) return;
+  const reason = 'requests that match go to the same Service, so nothing else is changed';
+  const remedy = 'write the header that tells the services behind it, such as set: [{name: x-lane, value: gray}]';
+  yield { field: 'spec.strategy.requestHeaderModifier', value: undefined, reason, remedy };
+}
+
+/** Fields without effect. */
+export const routingObjectWarnings = ({ spec: { strategy } }: TrafficRoutingObject): readonly string[] =>
+  strategy?.weight === undefined
+    ? []
+    : ['tranche: spec.strategy.weight: has no effect beside matches: only the requests that match get other headers'];
 
 const notYet = (field: string, what: string, remedy: string): Violation => ({
   field,
@@ -33,8 +68,7 @@ const notYet = (field: string, what: string, remedy: string): Violation => ({
   remedy,
 });
 
-function* routingFields(routing: TrafficRouting): Generator<Violation> {
-  const at = `${ROUTING}[0]`;
+function* routingFields(routing: TrafficRouting, at: string): Generator<Violation> {
   const { ingress, customNetworkRefs = [], gracePeriodSeconds = 0 } = routing;
   const names = PROVIDERS.map(({ field }) => field).join(' or ');
   if (ingress !== undefined) yield notYet(`${at}.ingress`, 'Ingresses are', `write ${names}`);

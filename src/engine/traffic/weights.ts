@@ -110,7 +110,7 @@ export function stripRefs(refs: Refs, { service, record, candidates, own }: Stri
 export interface StripFacts {
   /** The user's Service. */
   readonly service: string;
-  readonly record: RouteRecord | undefined;
+  readonly record: (RouteRecord & { readonly split: Split }) | undefined;
   /** The recorded backends that the rule may have had, the likeliest first. */
   readonly candidates: readonly Refs[];
   /** The namespace of the route. */

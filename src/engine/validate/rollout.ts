@@ -184,12 +184,10 @@ function* canaryFields(canary: CanaryStrategy, rollout: Rollout, version: string
       ? rollingStyle(rollout)
       : notYet(`${CANARY}.enableExtraWorkloadForCanary`, true, 'extra canary Deployments are', 'remove it');
   }
-  for (const field of ['trafficRoutingRef', 'patchPodTemplateMetadata'] as const) {
-    const value = (canary as Record<string, unknown>)[field];
-    if (value === undefined || value === '') continue;
-    yield field === 'trafficRoutingRef'
-      ? notYet(`${CANARY}.${field}`, value, 'TrafficRoutings are', 'write trafficRoutings in the Rollout instead')
-      : notYet(`${CANARY}.${field}`, value, 'extra canary Deployments are', 'remove it');
+  const { patchPodTemplateMetadata } = canary as { readonly patchPodTemplateMetadata?: unknown };
+  if (patchPodTemplateMetadata !== undefined) {
+    const field = `${CANARY}.patchPodTemplateMetadata`;
+    yield notYet(field, patchPodTemplateMetadata, 'extra canary Deployments are', 'remove it');
   }
   const { failureThreshold, stepDeadlineSeconds, rollbackWindow } = canary;
   if (failureThreshold !== undefined && !isShare(failureThreshold, 0)) {

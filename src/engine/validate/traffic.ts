@@ -1,14 +1,18 @@
 // Validates the traffic fields of a Rollout against what the installation and the kind of workload can do. engine/traffic/validate.ts looks at each field.
 import type { CanaryStrategy, Rollout } from '../../api/types.ts';
+import { TRAFFIC_ROUTING } from '../../api/keys.ts';
 import { percentOf } from '../lib/replicas.ts';
+import { routingRefOf } from '../traffic/routing-object.ts';
 import { legNames, MAX_SERVICE_NAME } from '../traffic/split.ts';
 import { trafficFields } from '../traffic/validate.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
 import { kindOf } from '../workload/registry.ts';
-import type { Violation } from './violation.ts';
+import { show, type Violation } from './violation.ts';
 
 const CANARY = 'spec.strategy.canary';
 const ROUTINGS = `${CANARY}.trafficRoutings`;
+const NO_ROUTES = 'this installation does not change routes';
+const ENABLE = 'set the value traffic.gatewayAPI.enabled of the chart';
 const EVENLY = 'remove it: each Pod then gets its share of the requests';
 
 /** `enabled`: the installation changes routes. Undefined: not known, as for a file. */
@@ -18,20 +22,13 @@ export function* trafficErrors(
   enabled: boolean | undefined,
 ): Generator<Violation> {
   yield* trafficFields(canary);
+  yield* refErrors(canary, rollout, enabled);
   const { trafficRoutings: [routing] = [], steps = [] } = canary;
   if (routing === undefined) return;
-  const forbidden = (field: string, reason: string, remedy: string): Violation => ({
-    field,
-    value: 'set',
-    type: 'Forbidden',
-    reason,
-    remedy,
-  });
   if (kindOf(rollout.spec.workloadRef) !== deploymentKind) {
     yield forbidden(ROUTINGS, 'requests are routed to the versions of a Deployment only', EVENLY);
   } else if (enabled === false) {
-    const remedy = `set the value traffic.gatewayAPI.enabled of the chart, or ${EVENLY}`;
-    yield forbidden(ROUTINGS, 'this installation does not change routes', remedy);
+    yield forbidden(ROUTINGS, NO_ROUTES, `${ENABLE}, or ${EVENLY}`);
   }
   const { service } = routing;
   if (typeof service === 'string' && service.length > MAX_SERVICE_NAME) {
@@ -50,3 +47,23 @@ export function* trafficErrors(
     yield { field, value: traffic, reason: 'must be a percentage of the requests', remedy };
   }
 }
+
+/** The name of a TrafficRouting. */
+function* refErrors(canary: CanaryStrategy, rollout: Rollout, enabled: boolean | undefined): Generator<Violation> {
+  const field = `${CANARY}.trafficRoutingRef`;
+  if (enabled === false && routingRefOf(rollout) !== undefined)
+    yield forbidden(field, NO_ROUTES, `${ENABLE}, or remove it`);
+  const annotation = rollout.metadata.annotations?.[TRAFFIC_ROUTING];
+  const { trafficRoutingRef = '' } = canary;
+  if (trafficRoutingRef === '' || annotation === undefined || [trafficRoutingRef, ''].includes(annotation)) return;
+  const reason = `the annotation ${TRAFFIC_ROUTING} names ${show(annotation)}`;
+  yield { field, value: trafficRoutingRef, reason, remedy: 'remove the annotation, or write the same name in both' };
+}
+
+const forbidden = (field: string, reason: string, remedy: string): Violation => ({
+  field,
+  value: 'set',
+  type: 'Forbidden',
+  reason,
+  remedy,
+});

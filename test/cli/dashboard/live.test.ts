@@ -60,7 +60,6 @@ class Wire {
 }
 
 describe('the dashboard on a cluster', function () {
-  this.timeout(90_000);
   let playground: Playground;
   let api: ApiClient;
 

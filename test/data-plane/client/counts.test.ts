@@ -38,6 +38,8 @@ describe('counts of requests', () => {
     [500, 500, [0.5, 0.45, 0.55], [0.4, 0.6]],
     [0, 1000, [0, 0.01], [0.03]],
     [1000, 0, [1, 0.99], [0.97]],
+    [305, 0, [1], [0.95]],
+    [0, 305, [0], [0.05]],
   ] as const)
     it(`give ${fresh} of ${fresh + old} an interval`, () => {
       const { low, high, requests } = shareOf([...many('v2', fresh), ...many('v1', old)], 'v2');

@@ -12,6 +12,8 @@ export interface Answer {
   /** "" if nothing that knows its version has answered. */
   readonly version: string;
   readonly pod: string;
+  /** The value that a header had at the Pod, if the client asks for one and the Pod got it. */
+  readonly echoed?: string;
   /** Why it failed: a status, or what became of the connection. Undefined: it is the answer of a Pod. */
   readonly problem?: string;
 }
@@ -69,7 +71,10 @@ export function shareOf(answers: readonly Answer[], version: string): Share {
   const half =
     (WIDTH / (1 + square / requests)) *
     Math.sqrt((share * (1 - share)) / requests + square / (4 * requests * requests));
-  return { requests, share, low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
+  // At the ends the interval touches 0 and 1, whatever rounding makes of it.
+  const low = share === 0 ? 0 : Math.max(0, middle - half);
+  const high = share === 1 ? 1 : Math.min(1, middle + half);
+  return { requests, share, low, high };
 }
 
 export const inPercent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -14,14 +14,21 @@ export interface ClientOptions {
   readonly host?: string;
   /** Headers of each tenth request. */
   readonly mark?: Readonly<Record<string, string>>;
+  /** Name of a header, in small letters. Answers over HTTP/1.1 say with which value the Pod got it. */
+  readonly echo?: string;
+}
+
+interface PodAnswer extends GrpcAnswer {
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const MOST_PER_SECOND = 500;
-const AT_MOST_OPEN = 200;
+const AT_MOST_OPEN = 500;
 /** Kept, so that a client that was forgotten ends by itself. */
 const MOST_ANSWERS = 500_000;
-const TICK_MS = 5;
-const TIMEOUT_MS = 10_000;
+const TICK_MS = 20;
+/** Much work may go on on the machine. */
+const TIMEOUT_MS = 30_000;
 const MARK_EVERY = 10;
 /** One in so many gRPC requests goes on a new connection. */
 const NEW_SESSION_EVERY = 20;
@@ -88,11 +95,15 @@ export class CountingClient {
     const marked = this.#options.mark !== undefined && Math.floor(number / this.#manners.length) % MARK_EVERY === 0;
     const sentMs = this.nowMs;
     const headers = { ...(marked ? this.#options.mark : {}) };
-    const asked = manner === 'grpc' ? this.#askGrpc(headers, number) : this.#ask(headers, manner === 'kept');
+    const asked: Promise<PodAnswer> =
+      manner === 'grpc' ? this.#askGrpc(headers, number) : this.#ask(headers, manner === 'kept');
     const sending: Promise<void> = asked
       .then(
-        ({ pod, version }) => ({ sentMs, manner, marked, version, pod }),
-        (error: unknown) => ({ sentMs, manner, marked, version: '', pod: '', problem: reasonOf(error) }),
+        ({ pod, version, headers = {} }): Answer => {
+          const echoed = headers[this.#options.echo ?? ''];
+          return { sentMs, manner, marked, version, pod, ...(echoed === undefined ? {} : { echoed }) };
+        },
+        (error: unknown): Answer => ({ sentMs, manner, marked, version: '', pod: '', problem: reasonOf(error) }),
       )
       .then((answer) => {
         this.#answers.push(answer);
@@ -101,8 +112,9 @@ export class CountingClient {
     this.#open.add(sending);
   }
 
-  #ask(headers: Readonly<Record<string, string>>, kept: boolean): Promise<GrpcAnswer> {
-    const { url, host } = this.#options;
+  #ask(headers: Readonly<Record<string, string>>, kept: boolean): Promise<PodAnswer> {
+    const { url: base, host, echo } = this.#options;
+    const url = echo === undefined ? base : new URL('/headers', base);
     return new Promise((resolve, reject) => {
       const options = {
         agent: kept ? this.#agent : false,
@@ -118,7 +130,7 @@ export class CountingClient {
         response.on('end', () => {
           if (response.statusCode !== 200) return reject(new Error(String(response.statusCode)));
           try {
-            resolve(JSON.parse(text) as GrpcAnswer);
+            resolve(JSON.parse(text) as PodAnswer);
           } catch {
             reject(new Error('not an answer of a Pod'));
           }

@@ -5,9 +5,7 @@ import { theCluster } from '../harness/session.ts';
 
 const chart = fileURLToPath(new URL('../../../charts/tranche', import.meta.url));
 
-describe('the chart with the program inside the cluster', function () {
-  this.timeout(60_000);
-
+describe('the chart with the program inside the cluster', () => {
   it('is accepted by the API server without a warning', async () => {
     const { client } = theCluster();
     // Under names of its own, beside the one that runs outside; all but the CRD, which there is only once.

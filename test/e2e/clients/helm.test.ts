@@ -9,7 +9,6 @@ const chart = fileURLToPath(new URL('chart', import.meta.url));
 /** Helm 4 applies server-side unless told not to; Helm 3 cannot. */
 for (const mode of ['by default', '--server-side=true', '--server-side=false']) {
   describe(`helm ${mode}`, function () {
-    this.timeout(120_000);
     let bench: Workbench;
     const flags = mode.startsWith('--') ? [mode] : [];
     const colour = () => bench.kubectl(['get', 'configmap', 'web', '-o', 'jsonpath={.data.colour}']);
@@ -93,7 +92,6 @@ for (const mode of ['by default', '--server-side=true', '--server-side=false']) 
 }
 
 describe('helm upgrade --install', function () {
-  this.timeout(120_000);
   let bench: Workbench;
 
   before(async function () {

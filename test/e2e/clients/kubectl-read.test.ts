@@ -4,7 +4,6 @@ import type { Deployment } from '../../../src/api/types.ts';
 import { deploymentYaml, openWorkbench, type Workbench } from './support.ts';
 
 describe('kubectl reads', function () {
-  this.timeout(60_000);
   let bench: Workbench;
 
   before('with a Deployment web whose two Pods are Ready', async function () {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { deploymentYaml, imageOf, openWorkbench, type Workbench } from './support.ts';
 
 describe('kubectl rollout', function () {
-  this.timeout(60_000);
   let bench: Workbench;
   const rollout = (...args: string[]) => bench.kubectl(['rollout', ...args]);
   const setImage = async (image: string) => {

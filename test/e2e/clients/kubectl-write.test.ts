@@ -7,7 +7,6 @@ import { temporaryFolder } from '../../support/processes.ts';
 import { containerOf, deploymentYaml, imageOf, openWorkbench, type Workbench } from './support.ts';
 
 describe('kubectl writes', function () {
-  this.timeout(60_000);
   let bench: Workbench;
   const web = (): Promise<Deployment> => bench.get('deployment/web');
 

@@ -11,6 +11,7 @@ import { clusterObjects } from './leftovers.ts';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const RELEASE = 'tranche';
 export const RELEASE_NAMESPACE = 'tranche-system';
+const PROGRAM = 'the program';
 /** Of the chart. Policies go first, because they may protect Rollouts. */
 const CRDS = ['metricsources.tranche.dev', 'releasepolicies.tranche.dev', 'rollouts.rollouts.kruise.io'];
 
@@ -28,7 +29,7 @@ export interface Cluster {
   readonly services: readonly Service[];
   /** From one moment to the next none of our processes is there. */
   readonly killProgram: () => Promise<void>;
-  /** Starts the program again after that, with further flags. */
+  /** Starts the program again after that, with further flags. Resolves when it is ready. */
   readonly startProgram: (flags?: readonly string[]) => Promise<void>;
   /** Upgrades the chart with these values, such as `daemonSets.evictPods=true`. */
   readonly upgradeChart: (values: readonly string[]) => Promise<void>;
@@ -89,12 +90,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     before,
     services,
     async killProgram() {
+      if (services.at(-1)?.name !== PROGRAM) return;
       const program = services.pop();
       program?.kill('SIGKILL');
       await program?.stop();
     },
+    // Among the services as soon as it runs, so that it can also be killed while it starts.
     startProgram: async (flags = []) =>
-      void services.push(await startProgram(own, webhookUrl, [...programFlags, ...flags])),
+      void (await startProgram(own, webhookUrl, [...programFlags, ...flags], (program) => services.push(program))),
     upgradeChart: async (more) => void (await installChart(client, webhookUrl, RELEASE_NAMESPACE, more)),
   };
 }
@@ -109,12 +112,18 @@ export function startSandbox(kubeconfig: string, readyMs = 300, flags: readonly 
 }
 
 /** The program as a process of its own, outside the cluster. */
-export function startProgram(kubeconfig: string, webhookUrl: string, flags: readonly string[] = []): Promise<Service> {
+export function startProgram(
+  kubeconfig: string,
+  webhookUrl: string,
+  flags: readonly string[] = [],
+  onStart?: (program: Service) => void,
+): Promise<Service> {
   const args = [...flags, '--kubeconfig', kubeconfig, '--webhook-url', webhookUrl];
   args.push('--namespace', RELEASE_NAMESPACE, '--metrics-port', '0');
-  return start('the program', process.execPath, [path.join(root, 'src/main.ts'), ...args], {
+  return start(PROGRAM, process.execPath, [path.join(root, 'src/main.ts'), ...args], {
     env: { PATH: process.env.PATH },
     ready: (output) => /"message":"ready"/.test(output),
+    ...(onStart && { onStart }),
   });
 }
 

@@ -39,6 +39,8 @@ const factsOf = (
   deployments: { old: web('v1'), next: web('v1') },
   other: undefined,
   routers: [],
+  routings: [],
+  routing: undefined,
   gatewayApi: undefined,
   unreached: undefined,
   texts: () => (next === undefined ? [] : [next as unknown as Json]),

@@ -84,7 +84,7 @@ for (const [name, split] of Object.entries(SPLITS))
       assert.deepEqual(decision.result.spec.hostnames, ['other.example.org']);
       assert.deepEqual(routeRecord(decision.result)?.user, changed);
       assert.deepEqual(rulesOf(decision.result), rulesOf(engagedRoute(split, changed)));
-      assert.deepEqual(userRules(decision.result, 'web'), changed);
+      assert.deepEqual(userRules(httpRoutes, decision.result, 'web'), changed);
       assert.match(
         warning(decision),
         /^tranche: Rollout web has a release in progress: your change of this HTTPRoute is kept/,
@@ -95,7 +95,7 @@ for (const [name, split] of Object.entries(SPLITS))
       const rules = rulesOf(live).map((rule) => ({ ...rule, timeouts: { request: '5s' } }));
       const decision = edit(live, { ...live, spec: { ...live.spec, rules } });
       const user = RULES.map((rule) => ({ ...rule, timeouts: { request: '5s' } }));
-      assert.deepEqual(userRules(decision.result, 'web'), user);
+      assert.deepEqual(userRules(httpRoutes, decision.result, 'web'), user);
       assert.deepEqual(rulesOf(decision.result), rulesOf(engagedRoute(split, user)));
     });
 
@@ -229,7 +229,7 @@ describe('any edit of the rules of a user during a release', () => {
       fc.property(rules, rules, splits, (before, after, split) => {
         const live = engagedRoute(split, before);
         const { result } = edit(live, route(after));
-        assert.deepEqual(userRules(result, 'web'), after);
+        assert.deepEqual(userRules(httpRoutes, result, 'web'), after);
         assert.deepEqual(rulesOf(result), rulesOf(engagedRoute(split, after)));
       }),
     );

@@ -31,6 +31,8 @@ function admit(old: Rollout | undefined, next: Rollout, more: Partial<RolloutFac
     deployments: { old: web('v1'), next: web('v1') },
     other: undefined,
     routers: [next],
+    routings: [],
+    routing: undefined,
     gatewayApi: true,
     unreached: undefined,
     texts: () => [],

@@ -161,7 +161,6 @@ describe('evidence that a version is worse', () => {
 });
 
 describe('false alarms in 60 looks', function () {
-  this.timeout(60_000);
   const RUNS = 1_000;
   interface Truth {
     readonly times?: number;

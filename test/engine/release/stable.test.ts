@@ -71,6 +71,7 @@ describe('the version to go back to', () => {
     status: Rollout['status'],
     runs: Readonly<Record<string, number>>,
     stable: string,
+    released?: string,
   ];
   const during = atStep(1, 'StepUpgrade');
   const table: readonly Row[] = [
@@ -83,12 +84,24 @@ describe('the version to go back to', () => {
     ['is the record’s, where the status knows none and it runs', 'v3', undefined, { v1: 9, v3: 1 }, 'v3'],
     ['is what one available Pod runs, where the record’s does not', 'v3', undefined, { v1: 1, v3: 0 }, 'v1'],
     ['is what most available Pods run, where the record’s does not', 'v3', undefined, { v1: 4, v2: 5, v3: 0 }, 'v2'],
+    ['is never what is released, however many of its Pods are available', '', undefined, { v1: 4, v2: 5 }, 'v1', 'v2'],
+    ['is what ran before it, where its steps are done and the record knows none', '', finishing, { v2: 5 }, 'v1', 'v2'],
+    [
+      'is nothing, where also the status does not know what ran before it',
+      '',
+      atStep(3, 'Completed', { reason: 'Finalising', canary: { stableDigest: undefined! } }),
+      { v2: 5 },
+      '',
+      'v2',
+    ],
+    ['is the status’, also where that is put back', 'v3', during, { v1: 1, v3: 5 }, 'v1', 'v1'],
+    ['is nothing, where only what is released runs', '', undefined, { v1: 0, v2: 5 }, '', 'v2'],
     ['is the record’s, where nothing runs', 'v3', undefined, { v1: 0 }, 'v3'],
     ['is the record’s, where there is nothing', 'v3', undefined, {}, 'v3'],
   ];
-  rows(table, (record, status, runs, stable) => {
+  rows(table, (record, status, runs, stable, released = 'v9') => {
     const versions = Object.entries(runs).map(([name, available]) => version(name, available));
-    assert.equal(stableDigest(held({ stable: record }), of(status), versions, digest), stable);
+    assert.equal(stableDigest(held({ stable: record }), of(status), template(released), versions, digest), stable);
   });
 });
 
@@ -126,6 +139,9 @@ describe('the copy of the stable template', () => {
     assert.ok(name.length <= 253);
     assert.deepEqual(Object.values(labels ?? {}), ['a'.repeat(62)]);
     assert.equal(copyName(deployment(), asDigest('short')), 'web-stable-short');
+    assert.equal(copyName({ ...deployment(), kind: 'StatefulSet' }, asDigest('short')), 'web-statefulset-stable-short');
+    const ofLong = copyName({ kind: 'StatefulSet', metadata: { name: long } }, asDigest('0123456789abcdef'));
+    assert.deepEqual([ofLong.length, ofLong.endsWith('-statefulset-stable-0123456789')], [name.length, true]);
   });
 
   it('is read only when it is the template of that digest', () => {

@@ -922,6 +922,16 @@ describe('a release that OpenKruise began', () => {
   });
 });
 
+describe('a release that began without knowing the stable version', () => {
+  it('keeps in its status the one that it finds later', () => {
+    const status = { canary: { stableDigest: undefined! } };
+    assert.equal(canaryAfter('StepPaused', { stage: two, status }).stableDigest, 'v1');
+    assert.equal(canaryAfter('StepPaused', { stage: { ...two, record: { stable: 'v0' } } }).stableDigest, 'v1');
+    const none: Sketch = { stage: { updated: 2, old: {}, record: { stable: '' } }, status };
+    assert.equal(decided('StepPaused', none).status?.canaryStatus?.stableDigest, undefined);
+  });
+});
+
 describe('a number of steps that has changed', () => {
   it('is told, and the step that fits is found', () => {
     const sketch: Sketch = { stage: two, rollout: { steps: ['10%', '20%', '50%', '100%'] } };

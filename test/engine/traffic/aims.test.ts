@@ -81,6 +81,12 @@ describe('the aim of a step', () => {
     ['is its split when its Pods are there (shared)', {}, shared(333), 1],
     ['counts the Pods that are there', { updated: 4 }, undefined, 1],
     ['is nothing before the first Pods (shared)', { state: 'StepUpgrade', updated: 0 }, undefined, 0],
+    [
+      'is nothing before the first Pods, whatever the version before had (shared)',
+      { state: 'StepUpgrade', updated: 0, traffic: { state: 'Unroute', step: 2, weight: 600 } },
+      undefined,
+      0,
+    ],
     ['is its split when its Pods are there (apart)', { steps: APART, updated: 2 }, apart(50), 1],
     [
       'keeps all requests away while Pods start (apart)',

@@ -157,6 +157,11 @@ describe('a decision waits', () => {
     assert.deepEqual(waiting.needsTraffic?.service, 'web');
   });
 
+  it('without the weight of a leg that has lost its requests, where Tranche died before it wrote so', () => {
+    const died = shot({ ...stage({ updated: 2 }), traffic: facts({ route: USER }) });
+    const { state, weight, step } = gate(died, next).status?.canaryStatus?.traffic ?? {};
+    assert.deepEqual([state, weight, step], ['Unroute', 0, 0]);
+  });
   it('and a rollback goes on to report while the workload is given back', () => {
     const rollingBack = shot({ rollout: release({}, 'Cancelling') });
     assert.deepEqual(

@@ -46,9 +46,14 @@ describe('a route of generation 3', () => {
       undefined,
     ],
     [
-      'waits for a Gateway where none serves it',
+      'ignores a Gateway that serves an older route with its hostname',
+      [parent(['Accepted', 'False', 3, 'HostnameConflict'], RESOLVED), parent(ACCEPTED, RESOLVED)],
+      undefined,
+    ],
+    [
+      'waits for a Gateway where none serves it, and says why',
       [parent(['Accepted', 'False', 3, 'NoMatchingParent'])],
-      'no Gateway has accepted HTTPRoute web',
+      'Gateway "gateway" ("example.com/gateway") says of HTTPRoute web: Accepted=False, "NoMatchingParent: "',
     ],
     [
       'keeps control characters of a status away from a terminal',

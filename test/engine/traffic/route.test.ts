@@ -72,7 +72,7 @@ describe('an engaged route', () => {
     const rules = [rule([ref('web', 3), ref('new', 1)])];
     const applied = { ...live, spec: { ...live.spec, rules, hostnames: ['new.example.com'] } };
     const again = engaged(applied, apart(50));
-    assert.deepEqual(userRules(again, 'web'), rules);
+    assert.deepEqual(userRules(httpRoutes, again, 'web'), rules);
     assert.deepEqual(again.spec.hostnames, ['new.example.com']);
   });
   it('is left as the user wrote it last, where the label or the record is lost', () => {
@@ -86,7 +86,7 @@ describe('a route that is not engaged', () => {
   it('is not written to leave it', () => assert.deepEqual(leaveRoute(httpRoutes, user, 'web'), []));
   it("has the user's rules, whatever they name", () => {
     const odd = route([rule([ref('web-canary')])]);
-    assert.deepEqual(userRules(odd, 'web'), odd.spec.rules);
+    assert.deepEqual(userRules(httpRoutes, odd, 'web'), odd.spec.rules);
   });
   it('is not written where it cannot express the split', () => {
     const wide = route([rule([ref('web'), ref('other', 1_000_000)])]);

@@ -4,7 +4,7 @@ import type { RouteRule } from '../../../src/api/traffic.ts';
 import { httpRoutes } from '../../../src/engine/traffic/httproute.ts';
 import type { Problem } from '../../../src/engine/traffic/provider.ts';
 import { engage, isRefusal, legsIn, strip } from '../../../src/engine/traffic/rules.ts';
-import type { RouteRecord, Split } from '../../../src/engine/traffic/split.ts';
+import type { HeaderSplit, RouteRecord, Split } from '../../../src/engine/traffic/split.ts';
 import { sentTo, serviceOf, usesService } from '../../../src/engine/traffic/weights.ts';
 import { randomOf } from '../../property/plan.ts';
 import { rows } from '../build.ts';
@@ -12,12 +12,12 @@ import { apart, BOTH, EVERYTHING, NAMESPACE, randomRules, randomSplit, ref, rule
 
 type Rules = readonly RouteRule[];
 
-const engaged = (user: Rules, split: Split): Rules => {
+const engaged = (user: Rules, split: Split | HeaderSplit): Rules => {
   const rules = engage(httpRoutes, user, split, NAMESPACE);
   assert.ok(!isRefusal(rules), JSON.stringify(rules));
   return rules;
 };
-const recordOf = (user: Rules, split: Split): RouteRecord => ({ v: 1, rollout: 'web', split, user });
+const recordOf = (user: Rules, split: Split) => ({ v: 1, rollout: 'web', split, user }) as const satisfies RouteRecord;
 const user = [{ headers: [{ name: 'x-user', value: 'me' }] }];
 const ME = { type: 'Exact', name: 'x-user', value: 'me' };
 
@@ -183,7 +183,7 @@ describe("the user's rules of an engaged route", () => {
   /** The engaged rules, with the rule at the index changed by somebody. */
   const edited = (index: number, change: (rule: RouteRule) => RouteRule): Rules =>
     live.map((one, at) => (at === index ? change(one) : one));
-  const stripped = (rules: Rules): Rules => strip(rules, record, 'web', NAMESPACE);
+  const stripped = (rules: Rules): Rules => strip(httpRoutes, rules, record, 'web', NAMESPACE);
 
   it('are what the user wrote', () => assert.deepEqual(stripped(live), users));
   it('are a new manifest of the user, which has nothing of ours', () => {
@@ -218,7 +218,7 @@ describe("the user's rules of an engaged route", () => {
     assert.deepEqual(stripped(next), users);
   });
   it('have the same proportions without a record', () => {
-    assert.deepEqual(strip(live, undefined, 'web', NAMESPACE), users);
+    assert.deepEqual(strip(httpRoutes, live, undefined, 'web', NAMESPACE), users);
   });
   it('take nothing but weights from a record: it may be false', () => {
     const evil = [
@@ -226,19 +226,76 @@ describe("the user's rules of an engaged route", () => {
       rule([ref('evil')]),
       rule([ref('web', 9)]),
     ];
-    const found = strip(live, recordOf(evil, split), 'web', NAMESPACE);
+    const found = strip(httpRoutes, live, recordOf(evil, split), 'web', NAMESPACE);
     const names = found.flatMap(({ backendRefs = [] }) => backendRefs.map(({ name }) => name));
     assert.deepEqual([...new Set(names)], ['web', 'other']);
     assert.ok(found.every(({ filters }) => filters === undefined));
   });
   it('ignore a record of another Service', () => {
     const other = { ...record, split: { ...split, base: 'db' } };
-    assert.deepEqual(strip(live, other, 'web', NAMESPACE), users);
+    assert.deepEqual(strip(httpRoutes, live, other, 'web', NAMESPACE), users);
   });
   it('name legs only while they are engaged', () => {
     assert.deepEqual([...legsIn(live, 'web', NAMESPACE)].sort(), ['web-canary', 'web-stable']);
     assert.deepEqual([...legsIn(users, 'web', NAMESPACE)], []);
   });
+});
+
+describe('the rules of a TrafficRouting', () => {
+  const modifier = { set: [{ name: 'x-lane', value: 'gray' }] };
+  const split: HeaderSplit = { mode: 'Headers', base: 'web', matches: user, requestHeaderModifier: modifier };
+  const recorded = (users: Rules): RouteRecord => ({ v: 1, trafficRouting: 'lane', split, user: users });
+  const users = [rule([ref('web', 2), ref('other', 1)], { name: 'a', timeouts: { request: '9s' } }), rule([ref('db')])];
+  const added = {
+    matches: [{ path: EVERYTHING, headers: [ME] }],
+    timeouts: { request: '9s' },
+    filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: modifier }],
+    backendRefs: [ref('web', 2), ref('other', 1)],
+  };
+  const live = [added, ...users];
+  const stripped = (rules: Rules): Rules => strip(httpRoutes, rules, recorded(users), 'web', NAMESPACE);
+
+  it('send the requests that match where they went, with the header', () =>
+    assert.deepEqual(engaged(users, split), live));
+  it('are removed, and the rest is what the user wrote', () => assert.deepEqual(stripped(live), users));
+  it('are removed where somebody edited the rule that they were made of', () => {
+    const timeouts = { request: '1s' };
+    const edited = [added, { ...users[0], timeouts }, ...users.slice(1)];
+    assert.deepEqual(stripped(edited), edited.slice(1));
+  });
+  it('are the rules of the user once somebody edited them', () => {
+    const edited = [{ ...added, timeouts: { request: '1s' } }, ...users];
+    assert.deepEqual(stripped(edited), edited);
+  });
+  it('cannot be added beside a rule that changes the header: so no rule of the user is the same as an added one', () => {
+    const made = engage(httpRoutes, live, split, NAMESPACE);
+    assert.ok(isRefusal(made));
+    assert.equal(made.problem.reason, 'a rule of it already changes header "x-lane"');
+  });
+  it('remove nothing of a route that has none of them', () => {
+    const evil: RouteRecord = { ...recorded([rule([ref('evil')])]) };
+    assert.deepEqual(strip(httpRoutes, users, evil, 'web', NAMESPACE), users);
+  });
+  for (const provider of BOTH) {
+    it(`of random ${provider.resource.kind}s come and go byte for byte, and each rule keeps its backends`, () => {
+      let said = 0;
+      for (let seed = 1; seed <= 1_000; seed++) {
+        const random = randomOf(seed);
+        const users = randomRules(provider, random);
+        const rules = engage(provider, users, split, NAMESPACE);
+        if (isRefusal(rules)) continue;
+        if (rules.length > users.length) said++;
+        const text = JSON.stringify(strip(provider, rules, recorded(users), 'web', NAMESPACE));
+        assert.equal(text, JSON.stringify(users), `seed ${seed}`);
+        const backends = new Set(users.map(({ backendRefs }) => JSON.stringify(backendRefs)));
+        assert.ok(
+          rules.every(({ backendRefs }) => backends.has(JSON.stringify(backendRefs))),
+          `seed ${seed}`,
+        );
+      }
+      assert.ok(said > 300, `${said} routes got a rule`);
+    });
+  }
 });
 
 describe('random routes and splits', () => {
@@ -256,16 +313,20 @@ describe('random routes and splits', () => {
         if (isRefusal(rules)) continue;
         said++;
         const record = recordOf(users, split);
-        assert.equal(JSON.stringify(strip(rules, record, 'web', NAMESPACE)), JSON.stringify(users), `seed ${seed}`);
+        assert.equal(
+          JSON.stringify(strip(provider, rules, record, 'web', NAMESPACE)),
+          JSON.stringify(users),
+          `seed ${seed}`,
+        );
         checkShares(users, rules, split, `seed ${seed}`);
         // Stripping what has nothing of ours changes nothing, with and without a record.
         for (const known of [record, undefined])
-          assert.deepEqual(strip(users, known, 'web', NAMESPACE), users, `seed ${seed}`);
+          assert.deepEqual(strip(provider, users, known, 'web', NAMESPACE), users, `seed ${seed}`);
         // From any split to any other, nothing is left over.
-        const again = engage(provider, strip(rules, record, 'web', NAMESPACE), next, NAMESPACE);
+        const again = engage(provider, strip(provider, rules, record, 'web', NAMESPACE), next, NAMESPACE);
         assert.deepEqual(again, engage(provider, users, next, NAMESPACE), `seed ${seed}`);
         // Without a record, the shares come back.
-        checkSame(users, strip(rules, undefined, 'web', NAMESPACE), `seed ${seed}`);
+        checkSame(users, strip(provider, rules, undefined, 'web', NAMESPACE), `seed ${seed}`);
       }
       assert.ok(said > RUNS / 2, `${said} of ${RUNS} routes could express their split`);
     });

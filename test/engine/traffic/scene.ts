@@ -168,10 +168,11 @@ function applyMergePatch(object: unknown, patch: unknown): unknown {
 
 const MOST_STEPS = 60;
 
-/** The states and writes until the aim is reached, each once; and where it ends. */
+/** The states and writes until the aim is reached, each once; and where it ends. `lost`: after the writes of this step, its status is not written. */
 export function walk(
   from: Scene,
   to: Aim,
+  lost = MOST_STEPS,
 ): { readonly lines: readonly string[]; readonly end: Scene; readonly last: TrafficStep } {
   let now = from;
   const lines: string[] = [];
@@ -188,7 +189,7 @@ export function walk(
     }
     // After a write, something is heard soon.
     const at = Math.max(now.now + 1000, step.effects.length > 0 ? 0 : (step.againAtMs ?? 0));
-    now = { ...now, now: at, facts, workload, known: step.status ?? now.known, begins: false };
+    now = { ...now, now: at, facts, workload, known: (count !== lost && step.status) || now.known, begins: false };
   }
   return assert.fail(`not reached:\n${lines.join('\n')}`);
 }

@@ -156,7 +156,24 @@ describe('the steps of traffic', () => {
       }
     }
   });
+
+  it('end the same where Tranche dies between a write and the status that is about it', () => {
+    const aims = [aim(shared(500), { step: 2 }), aim(apart(200)), aim(apart(0), { step: 0 }), aim(undefined)];
+    for (const start of [scene(), SHIFTED, APART]) {
+      for (const to of [...aims, aim(undefined, { clean: true })]) {
+        const direct = walk(start, to);
+        for (let lost = 0; lost < 30; lost++)
+          assert.deepEqual(outcome(walk(start, to, lost)), outcome(direct), `status ${lost} is lost`);
+      }
+    }
+  });
 });
+
+/** Without times. */
+function outcome({ end, last }: ReturnType<typeof walk>): object {
+  const { since: _, routeGeneration: __, ...status } = last.status ?? {};
+  return { rules: end.facts.route?.spec.rules, status };
+}
 
 describe('traffic waits', () => {
   const waits = (sketch: SceneSketch, to: Aim): string => towards(scene(sketch), to).waits;

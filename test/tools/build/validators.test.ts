@@ -6,7 +6,13 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as fc from 'fast-check';
 import * as compiled from '../../../src/schema/validators.ts';
-import { policyShape, requestShape, rolloutShape, workloadShape } from '../../../src/schema/shapes.ts';
+import {
+  policyShape,
+  requestShape,
+  rolloutShape,
+  trafficRoutingShape,
+  workloadShape,
+} from '../../../src/schema/shapes.ts';
 import { generateValidators, replaceValidators } from '../../../tools/build/validators.ts';
 import { run, temporaryFolder } from '../../support/processes.ts';
 import { objectsNear, type Shape } from './random-objects.ts';
@@ -18,13 +24,13 @@ const source = (file: string): string =>
 type Validators = Omit<typeof compiled, 'ajv'>;
 const shapes: Readonly<Record<keyof Validators, object>> = {
   rollout: rolloutShape,
+  trafficRouting: trafficRoutingShape,
   policy: policyShape,
   workload: workloadShape,
   admissionRequest: requestShape,
 };
 
-describe('the validators of a build', function () {
-  this.timeout(120_000);
+describe('the validators of a build', () => {
   let folder: string;
   let generated: Validators;
   before(async () => {

@@ -167,13 +167,17 @@ function free(daemonSet: DaemonSet, { user }: DaemonHeld, more: MetadataChange =
 function advance(progress: DaemonProgress, _held: DaemonHeld, goal: Goal): Move {
   const { now, workload, replicas, updated, available, granted, unavailable, unsettled, evictions } = progress;
   if (unsettled !== undefined) return wait(unsettled);
+  const uncounted = progress.pods.length - updated;
   const target = Math.min(replicas, goal.keeps ? Math.max(goal.target, updated) : goal.target);
   if (updated >= target && available >= target - goal.tolerated) return { kind: 'Done' };
   const max = maxUnavailable(workload, replicas);
   const due = dueOf(progress, target - granted, max);
   const [next] = due;
   if (next === undefined)
-    return wait(granted < target ? messages.unavailable(unavailable, progress.nodes, max) : 'Pods', progress.newsAt);
+    return wait(
+      granted < target ? messages.unavailable(unavailable, progress.nodes, max) : messages.pending(uncounted),
+      progress.newsAt,
+    );
   const since = formatTime(progress.dueAt);
   if (!progress.evicts) return wait(messages.asks(due, since));
   if (progress.isNew) return wait('Pods', progress.newsAt);

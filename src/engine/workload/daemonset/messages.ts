@@ -24,6 +24,22 @@ export const refused = ({ metadata: { name } }: Pod, said: string, since: string
 export const unavailable = (count: number, replicas: number, max: number): string =>
   `available Pods: ${count} of ${pods(replicas)} ${count === 1 ? 'is' : 'are'} not available, and maxUnavailable is ${max}`;
 
+/** `uncounted`: Pods with the new version that the DaemonSet controller does not count. */
+export const pending = (uncounted: number): string =>
+  uncounted === 0
+    ? 'Pods'
+    : `the DaemonSet controller to count ${pods(uncounted)} with the new version; if it never does, delete those on nodes that should not run a Pod of it`;
+
+/** Pods that no controller updates. */
+export function mistaken(old: readonly Pod[]): string {
+  const [first] = old;
+  const names = old.slice(0, MOST).map(({ metadata }) => metadata.name);
+  return (
+    `the DaemonSet controller takes ${namesOf(old, MOST)} for updated, because an earlier DaemonSet of this name created ` +
+    `${old.length === 1 ? 'it' : 'them'}: run: kubectl delete pod ${names.join(' ')}${first ? namespaceFlag(first) : ''}`
+  );
+}
+
 export const surplus = (count: number): string =>
   `${pods(count)} beyond the step ${count === 1 ? 'has' : 'have'} the new version, because a Pod that is created during a release starts with it`;
 

@@ -11,6 +11,7 @@ import type { Counted, Progress, ProgressFacts, Version, WorkloadKind } from '..
 import { isAlive, isFailed, isOwnedBy, readySince } from '../pods.ts';
 import { revisionOf, templateIn } from '../revisions.ts';
 import { isHolding, readHeld, type DaemonHeld } from './hold.ts';
+import * as messages from './messages.ts';
 
 export interface DaemonProgress extends Progress {
   readonly workload: DaemonSet;
@@ -51,7 +52,7 @@ export function progressOf(
   const minReadySeconds = spec.minReadySeconds ?? 0;
   const seen = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
   const all = children.pods.filter((pod) => isOwnedBy(pod, workload));
-  const alive = all.filter(isAlive);
+  const alive = oldestOfNodes(all.filter(isAlive));
   const availableFrom = (pod: Pod): number | undefined => {
     const since = isGoing(pod) ? undefined : readySince(pod, now);
     return since === undefined ? undefined : since + minReadySeconds * 1000;
@@ -80,7 +81,7 @@ export function progressOf(
   const held = record && {
     ...record,
     rollout: rollout.metadata.name,
-    stable: stableDigest(record, rollout, versions, digest),
+    stable: stableDigest(record, rollout, spec.template, versions, digest),
   };
   const stableRevision = rollout.status?.canaryStatus?.stableRevision;
   const stableVersion =
@@ -95,7 +96,8 @@ export function progressOf(
   // The Pod of a node that is gone stays for a while, and hides a node without a Pod. Neither what was evicted nor the status forgets that one.
   const filled = new Set(alive.map(({ spec: { nodeName } = {} }) => nodeName));
   const emptied = evictions?.emptied?.filter(({ node, at }) => at + SEEN_MS > now && !filled.has(node)) ?? [];
-  const scheduledOld = (status?.currentNumberScheduled ?? 0) - (status?.updatedNumberScheduled ?? 0);
+  const mistaken = old.filter((pod) => isMistaken(pod, workload));
+  const scheduledOld = (status?.currentNumberScheduled ?? 0) - (status?.updatedNumberScheduled ?? 0) + mistaken.length;
   const granted = Math.max(
     nodes - old.length,
     pods.length + emptied.length,
@@ -108,6 +110,8 @@ export function progressOf(
     status?.numberUnavailable ?? 0,
   );
   const quietUntil = (evictions?.startedAt ?? -Infinity) + QUIET_MS;
+  // Pods that others create on nodes that should not run one are not part of a step.
+  const updated = Math.min(pods.length, status?.updatedNumberScheduled ?? Infinity);
   const readyTimes = pods.map((pod) => readySince(pod, now) ?? 0);
   const stepAt = parseTime(rollout.status?.canaryStatus?.lastUpdateTime) ?? 0;
   return {
@@ -120,11 +124,11 @@ export function progressOf(
     newVersion,
     oldVersions: versions.filter((version) => version !== newVersion),
     stableVersion,
-    updated: pods.length,
+    updated,
     old: old.length,
     pods,
     failed: all.filter((pod) => isNew(pod) && isFailed(pod)),
-    available: pods.filter(isAvailable).length,
+    available: Math.min(updated, pods.filter(isAvailable).length),
     availableAt: earliestAfter(now, pods.map(availableFrom)),
     oldAvailableAt: earliestAfter(now, old.map(availableFrom)),
     unsettled: !seen
@@ -152,6 +156,8 @@ export function progressOf(
       }))
       .toSorted(byUrgency),
     dueAt: Math.min(now, Math.max(stepAt, ...readyTimes.map((at) => (at === 0 ? 0 : at + minReadySeconds * 1000)))),
+    // During a hold they are evicted like others.
+    remark: held === undefined && mistaken.length > 0 ? messages.mistaken(mistaken) : undefined,
     evicts: evicts === true,
     evictions,
   };
@@ -171,6 +177,26 @@ const byUrgency = (a: Replaceable, b: Replaceable): number =>
   (a.pod.metadata.name < b.pod.metadata.name ? -1 : 1);
 
 const createdAt = ({ metadata }: Pod): number => parseTime(metadata.creationTimestamp) ?? 0;
+
+/** The DaemonSet controller keeps the oldest Pod of a node, and deletes the others. */
+function oldestOfNodes(pods: readonly Pod[]): readonly Pod[] {
+  const kept = new Map<string | Pod, Pod>();
+  for (const pod of pods.toSorted((a, b) => createdAt(a) - createdAt(b))) {
+    const node = pod.spec?.nodeName ?? pod;
+    if (!kept.has(node)) kept.set(node, pod);
+  }
+  return [...kept.values()];
+}
+
+/**
+ * True for a Pod of an old version that the DaemonSet controller takes for an updated one. It also compares a number that starts again at 1 with each
+ * DaemonSet, and Pods of one that was deleted with --cascade=orphan keep theirs.
+ */
+const isMistaken = ({ metadata: { labels } }: Pod, { metadata: { annotations } }: DaemonSet): boolean =>
+  labels?.[GENERATION_LABEL] !== undefined && labels[GENERATION_LABEL] === annotations?.[GENERATION];
+
+const GENERATION = 'deprecated.daemonset.template.generation';
+const GENERATION_LABEL = 'pod-template-generation';
 
 /** Pods have the hash of their revision in a label. */
 const hashOf = ({ metadata }: ControllerRevision): string =>

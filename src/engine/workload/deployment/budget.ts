@@ -101,7 +101,7 @@ export function advance(view: View, held: Held, goal: Goal): Move {
     const effects = move(view, held, budget);
     return act(shrinks ? effects : guardedBySpec(effects))!;
   }
-  const back = bringBack(view, held, goal);
+  const back = bringBack(view, held, goal, enough);
   if (back) return back;
   if (!atRest && exhausted) return act(rest(view, held, false)) ?? wait('Pods');
   if (!atRest) return notYet(view, target, budget) ?? start(view, held, budget, marks);
@@ -269,7 +269,7 @@ const sizesNoted = (replicas: number, most: number): Record<string, string> => (
  * controller gives it no surge, so the surge can create Pods of the stable version first, which then replace Pods of the new version.
  * Undefined in other situations.
  */
-function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
+function bringBack(view: View, held: Held, goal: Goal, enough: boolean): Move | undefined {
   const { replicas, updated, old, newSet, stableSet, budget, limits } = view;
   const ours = stableSet !== undefined && stableSet !== newSet && sizeOf(stableSet) === old;
   if (!ours || !newSet || goal.keeps || goal.target >= replicas || updated !== replicas) return undefined;
@@ -287,9 +287,12 @@ function bringBack(view: View, held: Held, goal: Goal): Move | undefined {
   }
   if (old !== budget.surge || !isMarked(view.deployment)) return undefined;
   if (spare < old) {
-    // The ReplicaSet controller counts a Pod as available a little later than this does.
+    // The ReplicaSet controller counts a Pod as available a little later than this does. Broken stable Pods may never become available, so the step
+    // does not wait for them. Its pause corrects the sizes.
     if (view.lacking.length > 0 || availableOf(stableSet) < old)
-      return wait('the stable Pods to become available, to correct the sizes after scaling');
+      return enough
+        ? { kind: 'Done' }
+        : wait('the stable Pods to become available, to correct the sizes after scaling');
     // See start().
     if (replicas > 1 && view.availableAt !== undefined)
       return wait('the updated Pods to be Ready for minReadySeconds, to correct the sizes after scaling');

@@ -51,7 +51,7 @@ export function viewOf(
   const held = record && {
     ...record,
     rollout: rollout.metadata.name,
-    stable: stableDigest(record, rollout, [...versions.values()], digest),
+    stable: stableDigest(record, rollout, deployment.spec.template, [...versions.values()], digest),
   };
   const user = held?.user ?? settingsOf(deployment);
   const replicas = replicasOf(deployment);

@@ -79,7 +79,7 @@ export function progressOf(
   const held = record && {
     ...record,
     rollout: rollout.metadata.name,
-    stable: stableDigest(record, rollout, versions, digest),
+    stable: stableDigest(record, rollout, spec.template, versions, digest),
   };
   const stableRevision = rollout.status?.canaryStatus?.stableRevision;
   const stableVersion =

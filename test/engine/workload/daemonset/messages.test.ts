@@ -15,6 +15,12 @@ describe('messages about a DaemonSet', () => {
   it('count', () => {
     assert.match(messages.surplus(1), /^1 Pod beyond the step has the new version/);
     assert.match(messages.surplus(2), /^2 Pods beyond the step have the new version/);
+    assert.equal(messages.pending(0), 'Pods');
+    assert.match(
+      messages.pending(2),
+      /^the DaemonSet controller to count 2 Pods with the new version; if it never does,/,
+    );
+    assert.match(messages.mistaken([first!]), /takes Pod agent-0 for updated, .* created it: run: kubectl delete pod/);
     assert.match(messages.unavailable(1, 3, 1), /1 of 3 Pods is not available, and maxUnavailable is 1$/);
     assert.match(messages.evicted(first!, 2, 3), /^Pod agent-0 was evicted, .* \(2 of 3 Pods\)$/);
   });

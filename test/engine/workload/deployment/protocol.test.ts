@@ -364,9 +364,9 @@ describe('after scaling', () => {
       'mark 0 surge, 7 unavailable',
     ],
     [
-      'it is not available yet',
+      'it is not available, and may never be: the step does not wait',
       { updated: 10, old: { v1: 3 }, lacking: 3, user: [3, 0], state: 'marked', budget: [3, 1], available: 10 },
-      'waits for the stable Pods to become available, to correct the sizes after scaling',
+      'Done',
     ],
     [
       'a singleton goes back',
@@ -527,15 +527,20 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
     ['a singleton: its Pod comes first', one, 'trim web-v1 {"replicas":1}', zero],
     ['a singleton: then the new one goes', { ...one, old: { v1: 1 } }, 'trim web-v2 {"replicas":0}', zero],
     [
-      'a singleton: its Pod is not available yet',
+      'a singleton: its Pod is not available yet, and may never be: the step does not wait',
       { ...one, old: { v1: 1 }, lacking: 1, user: [1, 0] },
-      'waits for the stable Pods to become available, to correct the sizes after scaling',
+      'Done',
       zero,
+    ],
+    [
+      'neither they nor the Pods of the step are available',
+      { ...all, available: 4, old: { v1: 3 }, lacking: 3, state: 'marked', budget: [3, 1] },
+      'waits for the stable Pods to become available, to correct the sizes after scaling',
     ],
   ];
   rows(table, advances);
 
-  it('their Pods are available, and their ReplicaSet has not counted them yet: it waits, and does not begin again', () => {
+  it('their Pods are available, and their ReplicaSet has not counted them yet: it does not begin again', () => {
     const { workload, children } = stage({ ...all, user: [3, 0], old: { v1: 3 }, state: 'marked', budget: [3, 1] });
     const replicaSets = children.replicaSets.map((set) =>
       set.metadata.name === 'web-v1' ? { ...set, status: { ...set.status, availableReplicas: 0 } } : set,
@@ -548,10 +553,7 @@ describe('scaling has left the stable version without a Pod, and nothing may be 
         children: { ...children, replicaSets },
       }),
     );
-    assert.equal(
-      told(view, advance(view, record(view), goal(5))),
-      'waits for the stable Pods to become available, to correct the sizes after scaling',
-    );
+    assert.equal(told(view, advance(view, record(view), goal(5))), 'Done');
   });
 
   const counting = (sketch: Stage): string => {
