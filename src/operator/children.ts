@@ -7,7 +7,8 @@ import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
 import { CONTROLLER_REVISIONS, kindName, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
-import { Reflector, type Listing } from '../kube/reflector.ts';
+import { Reflector, type Change, type Listing } from '../kube/reflector.ts';
+import { readySince } from '../engine/workload/pods.ts';
 import { selectorText } from '../engine/lib/selector.ts';
 import { transformPod, transformReplicaSet } from './transform.ts';
 
@@ -15,8 +16,8 @@ export interface ChildWatchesDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called when a child of this key changed. */
-  readonly wake: (key: string) => void;
+  /** Called when a child of this key changed: a decision on it is needed after this time. */
+  readonly wake: (key: string, afterMs: number) => void;
   /** Called when all children of this kind were listed. */
   readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
@@ -24,6 +25,11 @@ export interface ChildWatchesDeps {
     watchDrift(resource: string, objects: number): void;
   };
 }
+
+/** The workload's controller reports a change of its children a moment later in the workload, which is then decided on together with them. */
+const TOGETHER_MS = 15;
+/** Pods that start and end change several times, and of these changes only a Pod that becomes Ready is waited for. */
+const LATER_MS = 100;
 
 /** The resource of each kind of children, and the part of an object that is cached. */
 const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
@@ -43,6 +49,8 @@ interface Watches {
   readonly watch: () => void;
 }
 
+/** How long a worker waits for the lists of a workload that is not held. After this time it turns to other work, and the lists wake the key. */
+const LISTED_WITHIN_MS = 1_000;
 /** The watches open after this time even if no decision on the lists has asked for them, so that children are not older. */
 const WATCH_AFTER_MS = 60_000;
 
@@ -56,14 +64,15 @@ export class ChildWatches {
 
   /**
    * Lists and watches the children, and wakes the key when all are listed. If the workload is not held, the watches open with the next call: a
-   * decision on the lists still needs them. To enrol a workload, one look is enough.
+   * decision on the lists still needs them. To enrol a workload, one look is enough. Resolves with true as soon as this call has listed the
+   * children of such a workload, and with false if there is nothing to wait for.
    */
-  open(key: string, kind: WorkloadKind, workload: Workload): void {
+  async open(key: string, kind: WorkloadKind, workload: Workload): Promise<boolean> {
     const uid = workload.metadata.uid ?? '';
     const known = this.open_.get(key);
     if (known?.uid === uid) {
       if (isSynced(known)) known.watch();
-      return;
+      return false;
     }
     void this.close(key);
     const labelSelector = selectorText(workload.spec.selector);
@@ -76,17 +85,25 @@ export class ChildWatches {
       resolve();
     };
     this.open_.set(key, { uid, of, watch });
-    if (workload.metadata.annotations?.[HELD] !== undefined) watch();
+    const held = workload.metadata.annotations?.[HELD] !== undefined;
+    if (held) watch();
     for (const [child, reflector] of of) {
       reflector.onListed((listing) => this.deps.listed(kindName(CHILDREN[child].resource), listing, key));
       reflector.start();
     }
     const reflectors = [...of.values()];
-    void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
-      if (synced.includes(false)) return;
-      for (const reflector of reflectors) reflector.on(() => this.deps.wake(key));
-      this.deps.wake(key);
+    const listed = Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
+      if (synced.includes(false)) return false;
+      for (const [child, reflector] of of)
+        reflector.on((change) => this.deps.wake(key, child === 'pods' ? delayOf(change as Change<Pod>) : TOGETHER_MS));
+      this.deps.wake(key, 0);
+      return true;
     });
+    return held ? false : Promise.race([listed, this.late()]);
+  }
+
+  private late(): Promise<false> {
+    return new Promise((resolve) => this.deps.clock.after(LISTED_WITHIN_MS, () => resolve(false)));
   }
 
   /** The children. `see` maps each object to its newest known state. Undefined until all are listed. */
@@ -135,5 +152,9 @@ export class ChildWatches {
     });
   }
 }
+
+const delayOf = ({ object, old }: Change<Pod>): number => (isReady(object) && !(old && isReady(old)) ? 0 : LATER_MS);
+
+const isReady = (pod: Pod): boolean => readySince(pod, Infinity) !== undefined;
 
 const isSynced = ({ of }: Watches): boolean => [...of.values()].every(({ synced }) => synced);

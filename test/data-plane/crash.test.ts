@@ -154,7 +154,7 @@ describe('Requests while the program is killed', function () {
       await whole.kill();
       try {
         await of.nextAnswers(60);
-        await of.apply(of.route());
+        await of.apply(of.route);
         await of.untilUserRoute();
         await resume(of);
         await of.untilPods('v2');

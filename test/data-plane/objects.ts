@@ -3,17 +3,19 @@
 /** Names of the Deployment, of the Services and of the routes. */
 export const NAME = 'web';
 
-const PRE_STOP_SECONDS = 6;
+/** Long enough for gateways to forget a Pod. */
+export const PRE_STOP_SECONDS = 6;
 
 export interface Wanted {
   readonly name: string;
   readonly image: string;
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** How long its Pods serve after they were told to end. */
+  readonly preStopSeconds?: number;
 }
 
-/** Its Pods end late enough for gateways to have forgotten them. */
-export const deployment = ({ name, image, replicas, labels }: Wanted): object => ({
+export const deployment = ({ name, image, replicas, labels, preStopSeconds = PRE_STOP_SECONDS }: Wanted): object => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name },
@@ -28,7 +30,7 @@ export const deployment = ({ name, image, replicas, labels }: Wanted): object =>
             name: 'web',
             image,
             ports: [{ containerPort: 8080 }],
-            lifecycle: { preStop: { sleep: { seconds: PRE_STOP_SECONDS } } },
+            ...(preStopSeconds > 0 && { lifecycle: { preStop: { sleep: { seconds: preStopSeconds } } } }),
           },
         ],
       },

@@ -9,6 +9,7 @@ import { temporaryFolder } from '../support/processes.ts';
 import { findProxy } from '../support/proxies.ts';
 import { until } from '../support/until.ts';
 import type { CountingClient } from './client/index.ts';
+import { PATIENCE_SECONDS } from './routed.ts';
 import { byVersion, failed, sayFailures, select, type Answer, type Selection } from './client/counts.ts';
 import { Gateway, type Lags } from './gateway/index.ts';
 import { startTraefik } from './traefik.ts';
@@ -16,8 +17,6 @@ import { startTraefik } from './traefik.ts';
 export const GATEWAY = 'web';
 export const NAMESPACE = 'default';
 export const FLAGS = ['--serve'];
-/** Much work may go on on the machine. */
-export const PATIENCE_SECONDS = 600;
 
 /** Programs and files from outside, or why they are not there. */
 export interface Outside {
@@ -68,9 +67,9 @@ export async function startPlain({ definitions }: Outside): Promise<Plain> {
 export const installDefinitions = (client: Client, definitions: readonly string[]): Promise<string> =>
   client.kubectl(['create', ...definitions.flatMap((file) => ['-f', file])]);
 
-export async function apiOf(kubeconfig: string): Promise<ApiClient> {
+export async function apiOf(kubeconfig: string, connections?: number): Promise<ApiClient> {
   const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
-  return createApi({ connection, userAgent: 'test', fieldManager: 'test' });
+  return createApi({ connection, userAgent: 'test', fieldManager: 'test', ...(connections && { connections }) });
 }
 
 /** A gateway as a client sees it. */

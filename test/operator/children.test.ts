@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { VirtualClock } from '@tranche/sandbox/clock';
 import { HELD } from '../../src/api/keys.ts';
-import type { Workload } from '../../src/api/types.ts';
+import type { KubeObject, Workload } from '../../src/api/types.ts';
 import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { silent } from '../../src/kube/log.ts';
 import { ChildWatches } from '../../src/operator/children.ts';
@@ -17,20 +17,31 @@ function setUp() {
   const clock = new VirtualClock(1);
   const api = new FakeApi(clock);
   const woken: string[] = [];
+  const delays: number[] = [];
   const children = new ChildWatches({
     api,
     clock,
     logger: silent,
-    wake: (key) => woken.push(key),
+    wake: (key, afterMs) => {
+      woken.push(key);
+      delays.push(afterMs);
+    },
     listed: () => undefined,
   });
-  return { clock, api, children, woken, open: (of = workload()) => children.open(KEY, deploymentKind, of) };
+  return {
+    clock,
+    api,
+    children,
+    woken,
+    delays,
+    open: (of = workload()): Promise<boolean> => children.open(KEY, deploymentKind, of),
+  };
 }
 
 describe('the children of a workload', () => {
   it('are listed and not watched if one look is enough, as for an enrolment', async () => {
     const { clock, api, children, woken, open } = setUp();
-    open();
+    void open();
     await clock.run(100);
     assert.deepEqual([api.lists.length, api.opened.length, woken.length > 0], [2, 0, true]);
     assert.ok(children.get(KEY, workload(), (object) => object));
@@ -39,15 +50,39 @@ describe('the children of a workload', () => {
     assert.equal(api.opened.length, 0);
   });
 
+  it('are worth waiting for until they are listed, once', async () => {
+    const { clock, children, open } = setUp();
+    const [first, second] = [open(), open()];
+    await clock.run(100);
+    assert.deepEqual(await Promise.all([first, second]), [true, false]);
+    assert.equal(await open(), false, 'they are there');
+    await children.closeAll();
+  });
+
+  it('are not waited for longer than a second, nor if the workload is held', async () => {
+    const { clock, api, children, open } = setUp();
+    assert.equal(await open(workload({ uid: 'u0', annotations: { [HELD]: '{}' } })), false);
+    const answer = Promise.withResolvers<undefined>();
+    api.intercept = () => answer.promise;
+    let waited: boolean | undefined;
+    void open().then((listed) => (waited = listed));
+    await clock.run(900);
+    assert.equal(waited, undefined);
+    await clock.run(200);
+    assert.equal(waited, false);
+    answer.reject(new Error('the server is stopped'));
+    await children.closeAll();
+  });
+
   it('are watched if a decision on the lists still needs them, and then miss nothing', async () => {
     const { clock, api, children, woken, open } = setUp();
     api.put('a');
-    open();
-    open();
+    void open();
+    void open();
     await clock.run(100);
     assert.equal(api.opened.length, 0, 'nothing was decided on the lists yet');
     api.put('b');
-    open();
+    void open();
     await clock.run(100);
     assert.deepEqual(
       api.opened.map(({ query }) => query['resourceVersion']),
@@ -60,9 +95,34 @@ describe('the children of a workload', () => {
     await children.closeAll();
   });
 
+  it('of a held workload cause a decision at once when a Pod becomes Ready', async () => {
+    const { clock, api, children, delays, open } = setUp();
+    open(workload({ annotations: { [HELD]: '{}' } }));
+    await clock.run(100);
+    const isTold = (status: string | undefined): boolean => {
+      delays.length = 0;
+      api.version += 1;
+      const metadata = { name: 'a', namespace: 'ns', uid: 'u', resourceVersion: String(api.version) };
+      const conditions = status === undefined ? [] : [{ type: 'Ready', status }];
+      // Both watches get it.
+      const object = { metadata, spec: { template: {} }, status: { conditions } };
+      api.tell({ type: 'MODIFIED', object: object as KubeObject });
+      return delays.includes(0);
+    };
+    assert.deepEqual([undefined, 'False', 'True', 'True', 'False', 'True'].map(isTold), [
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
+    await children.closeAll();
+  });
+
   it('are watched at once if the workload is held', async () => {
     const { clock, api, children, open } = setUp();
-    open(workload({ annotations: { [HELD]: '{}' } }));
+    void open(workload({ annotations: { [HELD]: '{}' } }));
     await clock.run(100);
     assert.equal(api.opened.length, 2);
     await children.closeAll();
@@ -70,7 +130,7 @@ describe('the children of a workload', () => {
 
   it('are watched after a minute even if nothing was decided', async () => {
     const { clock, api, children, open } = setUp();
-    open();
+    void open();
     await clock.run(59_000);
     assert.equal(api.opened.length, 0);
     await clock.run(2_000);
@@ -80,9 +140,9 @@ describe('the children of a workload', () => {
 
   it('of another workload of the same name are listed anew', async () => {
     const { clock, api, children, open } = setUp();
-    open();
+    void open();
     await clock.run(100);
-    open(workload({ uid: 'u2' }));
+    void open(workload({ uid: 'u2' }));
     assert.equal(
       children.get(KEY, workload(), (object) => object),
       undefined,

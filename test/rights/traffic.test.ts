@@ -1,9 +1,95 @@
-// The rights for traffic routing: what the chart's value adds is what docs/security.md says.
+// The rights for traffic routing: what the chart's value adds is what docs/security.md says, and each right, taken away, stops something aloud.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { granted, show } from './grants.ts';
+import { ApiError } from '@tranche/sandbox/types';
+import { NAME } from '../operator/world.ts';
+import { OPERATOR } from '../operator/api.ts';
+import { routedWorld, routeIn, ROUTING, serviceIn } from '../operator/traffic.ts';
+import { silent, type Fields, type Logger } from '../../src/kube/log.ts';
+import { granted, isFor, show, watchRequests, type Grant } from './grants.ts';
 
 const VALUE = 'traffic.gatewayAPI.enabled';
+const STEPS = [{ replicas: 1, traffic: '30%' }, { replicas: '50%', traffic: '80%' }, { replicas: '100%' }];
+
+async function added(): Promise<readonly Grant[]> {
+  const without = new Set((await granted()).map(show));
+  return (await granted(`${VALUE}=true`)).filter((grant) => !without.has(show(grant)));
+}
+
+interface Outcome {
+  /** The first that does not come about. */
+  readonly stops: string;
+  /** The status of the Rollout or the log names the right. */
+  readonly aloud: boolean;
+}
+
+async function without(grant: Grant | undefined): Promise<Outcome> {
+  const said: string[] = [];
+  const hear = (_: string, fields?: Fields): void =>
+    void said.push(String((fields?.['error'] as Error | undefined)?.message));
+  const logger: Logger = { ...silent, warn: hear, error: hear, child: () => logger };
+  const world = await routedWorld({ logger });
+  watchRequests(world.virtual.cluster, OPERATOR.username, (asked) => {
+    if (grant && isFor(grant, asked))
+      throw new ApiError({ code: 403, reason: 'Forbidden', message: `no ${show(grant)}` } as never);
+  });
+  const milestones: readonly (readonly [string, () => Promise<void>])[] = [
+    [
+      'the Rollout becomes Healthy',
+      async () => {
+        await world.createDeployment();
+        await world.createRollout(STEPS, { canary: { trafficRoutings: ROUTING } });
+        await world.untilHealthy();
+      },
+    ],
+    [
+      'a step is done',
+      async () => {
+        await world.release('v2');
+        await world.untilPaused(1, 120_000);
+      },
+    ],
+    [
+      'a newer version gets its share',
+      async () => {
+        await world.release('v3');
+        await world.until(
+          'its share',
+          () => world.canary.traffic?.state === 'Watch' && world.sizes['v3'] === 1,
+          120_000,
+        );
+      },
+    ],
+    [
+      'the release ends',
+      async () => {
+        await world.release('v1');
+        await world.until('the end', () => world.rollout.status?.phase === 'Healthy', 120_000);
+      },
+    ],
+    [
+      'nothing is left',
+      async () => {
+        await world.until('the user’s route', () => routeIn(world)?.spec.rules?.[0]?.backendRefs?.length === 1);
+        await world.until('no Services', () => serviceIn(world, `${NAME}-canary`) === undefined);
+      },
+    ],
+  ];
+  try {
+    for (const [milestone, reach] of milestones) {
+      try {
+        await reach();
+      } catch (error) {
+        if (!(error instanceof assert.AssertionError) || grant === undefined) throw error;
+        const status = JSON.stringify(world.rollout.status ?? {});
+        return { stops: milestone, aloud: [...said, status].some((text) => text.includes(`no ${show(grant)}`)) };
+      }
+    }
+    return { stops: '', aloud: true };
+  } finally {
+    await world.stop();
+  }
+}
 
 describe('the rights for traffic routing', () => {
   it('are in docs/security.md, each with its reason, and no other', async () => {
@@ -12,11 +98,38 @@ describe('the rights for traffic routing', () => {
     const written = rows.flatMap((row) => {
       const [, resources = '', verbs = '', why = ''] = row.split('|').map((cell) => cell.trim());
       assert.notEqual(why, '', row);
-      const names = [...resources.matchAll(/`([a-z]+)`/g)].map(([, name]) => name!);
+      const names = [...resources.matchAll(/`([a-z/]+)`/g)].map(([, name]) => name!);
       return names.flatMap((name) => (verbs.split(', only')[0] ?? '').split(', ').map((verb) => `${verb} ${name}`));
     });
-    const without = new Set((await granted()).map(show));
-    const added = (await granted(`${VALUE}=true`)).map(show).filter((grant) => !without.has(grant));
-    assert.deepEqual(written.toSorted(), added.toSorted());
+    assert.deepEqual(written.toSorted(), (await added()).map(show).toSorted());
+  });
+
+  it('are enough', async () => {
+    assert.deepEqual(await without(undefined), { stops: '', aloud: true });
+  });
+
+  it('are each needed, and each missed aloud', async () => {
+    // Only a Rollout that names a TrafficRouting needs those of TrafficRoutings.
+    const grants = (await added()).filter(({ resource }) => !resource.startsWith('trafficroutings'));
+    const verbs = (of: string): string[] => grants.filter(({ resource }) => resource === of).map(({ verb }) => verb);
+    // A GRPCRoute is written by the same code.
+    assert.deepEqual(verbs('grpcroutes'), verbs('httproutes'));
+    const found: Record<string, Outcome> = {};
+    for (const grant of grants) if (grant.resource !== 'grpcroutes') found[show(grant)] = await without(grant);
+    const silentOnes = Object.entries(found).flatMap(([name, { aloud }]) => (aloud ? [] : [name]));
+    assert.deepEqual(silentOnes, []);
+    const stops = Object.fromEntries(Object.entries(found).map(([name, outcome]) => [name, outcome.stops]));
+    assert.deepEqual(stops, {
+      'get httproutes': 'a step is done',
+      'list httproutes': 'a step is done',
+      'watch httproutes': 'a step is done',
+      'patch httproutes': 'a step is done',
+      'get services': 'a step is done',
+      'create services': 'a step is done',
+      'patch services': 'a newer version gets its share',
+      'delete services': 'the release ends',
+      'list endpointslices': 'a step is done',
+      'watch endpointslices': 'a step is done',
+    });
   });
 });

@@ -1,6 +1,6 @@
 // `make bench`: runs the benches, stores their results, and writes docs/reports/performance.md. ONLY=NAME runs one bench, and ONLY=page only
-// writes the page. QUICK=1 makes a short run and writes to .cache/bench. SECONDS=N sets the duration of the soak. With BIN=PROGRAM, the bench of the
-// operator runs on a real control plane, and compares with the checkout in SRC; PARTS chooses parts of it.
+// writes the page. QUICK=1 makes a short run and writes to .cache/bench. SECONDS=N sets the duration of the soak. With BIN=PROGRAM, the benches of the
+// operator and of traffic run on a real control plane. That of the operator compares with the checkout in SRC; PARTS chooses parts of it.
 import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
 import { admissionBench } from './admission/bench.ts';
@@ -10,6 +10,7 @@ import { operatorBench } from './operator/bench.ts';
 import { readMachine } from './machine.ts';
 import { ChoiceError, planeBench } from './plane/bench.ts';
 import { soakBench } from './soak/bench.ts';
+import { trafficBench, trafficPlaneBench } from './traffic/bench.ts';
 import { writePage, writeReport } from './write.ts';
 
 const { BIN: bin = '', SRC: src, PARTS: parts = '' } = process.env;
@@ -34,9 +35,17 @@ async function runOne(bench: Bench<unknown>, quick: boolean, seconds: number | u
 async function main(): Promise<number> {
   const { ONLY: only = '', QUICK: quickText = '', SECONDS: secondsText = '' } = process.env;
   const plane = planeBench({ bin, src, parts });
+  const trafficPlane = trafficPlaneBench(bin);
   /** In the order of the page. */
-  const benches: readonly Bench<unknown>[] = [admissionBench, plane, operatorBench, analysisBench, soakBench];
-  const names = benches.filter((bench) => bench !== plane).map(({ name }) => name);
+  const benches: readonly Bench<unknown>[] = [
+    ...[admissionBench, plane, operatorBench, trafficPlane, trafficBench, analysisBench, soakBench],
+  ];
+  /** With BIN, they take the place of others. */
+  const onPlane = new Map<Bench<unknown>, Bench<unknown>>([
+    [plane, operatorBench],
+    [trafficPlane, trafficBench],
+  ]);
+  const names = benches.filter((bench) => !onPlane.has(bench)).map(({ name }) => name);
   if (only !== '' && only !== 'page' && !names.includes(only)) {
     print(`bench: ONLY: Unsupported value: ${JSON.stringify(only)}: write one of ${[...names, 'page'].join(', ')}`);
     return 2;
@@ -49,9 +58,10 @@ async function main(): Promise<number> {
   const seconds = secondsText === '' ? undefined : Number(secondsText);
   const folder = folderOf(quick);
   const failures: string[] = [];
-  const isChosen = ({ name }: Bench<unknown>): boolean => {
-    if (name === plane.name) return bin !== '' && (only === '' || only === operatorBench.name);
-    return only === '' || (only === name && !(name === operatorBench.name && bin !== ''));
+  const isChosen = (bench: Bench<unknown>): boolean => {
+    const other = onPlane.get(bench);
+    if (other !== undefined) return bin !== '' && (only === '' || only === other.name);
+    return only === '' || (only === bench.name && !(bin !== '' && [...onPlane.values()].includes(bench)));
   };
   for (const bench of benches.filter(isChosen)) {
     try {
@@ -65,7 +75,7 @@ async function main(): Promise<number> {
     }
     await endAll();
   }
-  await writePage(folder, benches);
+  await writePage(folder, benches, (bench) => only === 'page' || isChosen(bench));
   print(`written: ${folder}/performance.md`);
   for (const failure of failures) print(`FAILED ${failure}`);
   return failures.length > 0 ? 1 : 0;

@@ -48,14 +48,20 @@ export interface ProgramProcess {
   stop(): Promise<void>;
 }
 
+export interface ProgramOptions extends ChildOptions {
+  readonly main?: URL | undefined;
+  /** Further flags of the program. */
+  readonly flags?: readonly string[];
+}
+
 /** Starts the compiled program as in the image, or another dist/ to compare two versions. Resolves when it is ready. */
 export async function startProgramProcess(
   { kubeconfig }: Pick<ClusterProcess, 'kubeconfig'>,
   webhookPort: number,
-  { nodeFlags = [], main, ...options }: ChildOptions & { readonly main?: URL | undefined } = {},
+  { nodeFlags = [], main, flags = [], ...options }: ProgramOptions = {},
 ): Promise<ProgramProcess> {
-  const flags = ['--kubeconfig', kubeconfig, '--webhook-url', `https://127.0.0.1:${webhookPort}`];
-  const args = [...flags, '--namespace', NAMESPACE, '--metrics-port', '0'];
+  const own = ['--kubeconfig', kubeconfig, '--webhook-url', `https://127.0.0.1:${webhookPort}`];
+  const args = [...flags, ...own, '--namespace', NAMESPACE, '--metrics-port', '0'];
   const inside = ['--expose-gc', '--import', plain(new URL('./inside.ts', import.meta.url)).href];
   const child = await startChild<{ controlPort: number }>('program', main ?? (await builtProgram()), args, {
     ...options,

@@ -4,16 +4,14 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Resource } from '../../../src/api/resources.ts';
 import type { KubeObject } from '../../../src/api/types.ts';
-import type { Api } from '../../../src/kube/api.ts';
-import { pathOf } from '../../../src/kube/path.ts';
 import { freePort } from '../../support/ports.ts';
 import { start, temporaryFolder, type Service as Process } from '../../support/processes.ts';
+import { StatusWriter, type ControllerOptions } from './controller.ts';
 import { entriesOf, type Backend } from './entries.ts';
 import { backendsOf, bootstrapOf, clusterOf, endpointsOf, nameOf, response, routesOf } from './envoy-config.ts';
 import { Lagging } from './lagging.ts';
 import { GRPC_ROUTES, HTTP_ROUTES, SERVICES, SLICES } from './resources.ts';
-import { parentsOf } from './status.ts';
-import type { GrpcRoute, HttpRoute, Known, Route, Service, Slice } from './types.ts';
+import type { GrpcRoute, HttpRoute, Known, Service, Slice } from './types.ts';
 
 /** Milliseconds from a change in the API to the moment when Envoy is given it, or when the status says it. A test may change them at any time. */
 export interface Lags {
@@ -23,11 +21,7 @@ export interface Lags {
   status: number;
 }
 
-export interface GatewayOptions {
-  readonly api: Api;
-  readonly namespace: string;
-  /** Name of the Gateway that routes have as their parent. The object itself is not needed. */
-  readonly name: string;
+export interface GatewayOptions extends ControllerOptions {
   /** The program. */
   readonly envoy: string;
   readonly lags: Lags;
@@ -46,8 +40,8 @@ export class Gateway {
   readonly #written = new Map<string, string>();
   readonly #clusters = new Map<string, { readonly backend: Backend; leftAt: number | undefined }>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #statuses: StatusWriter;
   #isDue = false;
-  #statuses: Promise<unknown> = Promise.resolve();
 
   static async start(options: GatewayOptions): Promise<Gateway> {
     const folder = temporaryFolder('envoy');
@@ -78,13 +72,19 @@ export class Gateway {
     const onChange = (): void => this.#changed();
     const view = <T extends KubeObject>(resource: Resource, lagMs: () => number, onSeen?: () => void): Lagging<T> =>
       new Lagging<T>({ api, namespace, resource, lagMs, onChange, ...(onSeen ? { onSeen } : {}) });
-    const tell = (): void => this.#later(lags.status, () => this.#tellStatus());
+    const tell = (): void => this.#later(lags.status, () => this.#statuses.tell());
     this.#views = {
       httpRoutes: view<HttpRoute>(HTTP_ROUTES, () => lags.routes, tell),
       grpcRoutes: view<GrpcRoute>(GRPC_ROUTES, () => lags.routes, tell),
       services: view<Service>(SERVICES, () => lags.services, tell),
       slices: view<Slice>(SLICES, () => lags.endpoints),
     };
+    const { httpRoutes, grpcRoutes, services } = this.#views;
+    this.#statuses = new StatusWriter(options, {
+      httpRoutes: () => httpRoutes.current,
+      grpcRoutes: () => grpcRoutes.current,
+      services: () => services.current,
+    });
   }
 
   /** What Envoy said: answers with an error, and configuration that it refused. */
@@ -98,7 +98,7 @@ export class Gateway {
   async stop(): Promise<void> {
     await Promise.all(Object.values(this.#views).map((view) => view.stop()));
     for (const timer of this.#timers) clearTimeout(timer);
-    await this.#statuses;
+    await this.#statuses.done();
     await this.#envoy.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -155,32 +155,5 @@ export class Gateway {
     this.#written.set(file, text);
     writeFileSync(`${file}.new`, text);
     renameSync(`${file}.new`, file);
-  }
-
-  #tellStatus(): void {
-    this.#statuses = this.#statuses.then(async () => {
-      for (const [resource, view] of [
-        [HTTP_ROUTES, this.#views.httpRoutes],
-        [GRPC_ROUTES, this.#views.grpcRoutes],
-      ] as const)
-        for (const route of view.current) await this.#writeStatus(resource, route);
-    });
-  }
-
-  async #writeStatus(resource: Resource, route: Route<unknown>): Promise<void> {
-    const { api, namespace, name: gateway } = this.#options;
-    const services = this.#views.services.current;
-    const parents = parentsOf(route, { gateway, services, now: `${new Date().toISOString().slice(0, 19)}Z` });
-    if (!parents) return;
-    const { name, resourceVersion } = route.metadata;
-    // A conflict means that the route has changed: its next version is looked at when the watch brings it.
-    await api
-      .request({
-        method: 'PATCH',
-        path: pathOf(resource, { namespace, name, subresource: 'status' }),
-        contentType: 'application/merge-patch+json',
-        body: { metadata: { resourceVersion }, status: { parents } },
-      })
-      .catch(() => undefined);
   }
 }

@@ -51,6 +51,14 @@ describe('the page of figures', () => {
     assert.doesNotMatch(page, /short run/);
   });
 
+  it('keeps what was written by hand in the place of a report', () => {
+    const before = '# Figures\n\n## Soak\n\nBy hand.\n\n### More\n\n| a |\n\n## Improvements\n\nOld.\n';
+    const part = { name: 'soak', title: 'Soak', report: undefined, sections: [] };
+    assert.match(pageText([part], [], before), /## Soak\n\nBy hand\.\n\n### More\n\n\| a \|\s*$/);
+    assert.match(pageText([{ ...part, report, sections: undefined }], [], before), /By hand/, 'of an older report');
+    assert.doesNotMatch(pageText([{ ...part, report }], [], before), /By hand/);
+  });
+
   it('says that a short run is one', () => {
     const quick = { name: 'admission', title: 'Admission', report: { ...report, quick: true }, sections: [] };
     assert.match(pageText([quick], []), /these numbers only show that the bench works/);

@@ -1,5 +1,4 @@
 // A control plane with the program of a checkout, Deployments with living Pods, and an observer of their releases.
-import { readFileSync, statSync } from 'node:fs';
 import type { KubeObject } from '@tranche/sandbox/types';
 import { DEPLOYMENTS, NAMESPACES, PODS, ROLLOUTS, type Resource } from '../../../src/api/resources.ts';
 import { realClock as clock } from '../../../src/kube/clock.ts';
@@ -7,7 +6,8 @@ import type { ApiClient } from '../../../src/kube/client.ts';
 import { pathOf } from '../../../src/kube/path.ts';
 import { Reflector } from '../../../src/kube/reflector.ts';
 import type { LaunchedProgram } from '../operator/processes.ts';
-import { requestsIn, type Requests } from './audit.ts';
+import type { Requests } from './audit.ts';
+import { auditReader } from './audit-log.ts';
 import { startControlPlane } from './control-plane.ts';
 import { OPERATOR_USER, startInstalled } from './install.ts';
 import { startKubelet } from './kubelet.ts';
@@ -72,8 +72,6 @@ export async function openSite(bin: string, checkout: string, seed: number): Pro
     else healthy.delete(seen.workload);
     releases.seeRollout(seen, performance.now());
   });
-  let read = 0;
-
   const create = (resource: Resource, namespace: string | undefined, body: object): Promise<unknown> =>
     driver.request({ method: 'POST', path: pathOf(resource, { namespace }), body });
   const namespaces = new Set<string>();
@@ -108,14 +106,7 @@ export async function openSite(bin: string, checkout: string, seed: number): Pro
       await until(() => of.unfinished.length === 0, 'releases done');
       return of.times();
     },
-    requests() {
-      // As long as a write is not finished, the last line is not whole.
-      const end = statSync(plane.auditLog).size;
-      const text = readFileSync(plane.auditLog).subarray(read, end).toString();
-      const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-      read += Buffer.byteLength(whole);
-      return requestsIn(whole.split('\n').slice(0, -1), OPERATOR_USER);
-    },
+    requests: auditReader(plane.auditLog, OPERATOR_USER),
     async stop() {
       await program.stop();
       kubelet.stop();
