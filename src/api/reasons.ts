@@ -106,7 +106,7 @@ export type StalledReason =
   | 'LeftByOpenKruise'
   /** The stable template is not found in a ReplicaSet or ControllerRevision, or in its copy, so a rollback is not possible. */
   | 'StableUnknown'
-  /** The route, its Service or the Services of the versions are missing, belong to somebody else, or cannot be read. */
+  /** The route, its Service or the Services of the versions are missing, belong to somebody else or to an older Rollout, or cannot be read. */
   | 'TrafficBlocked'
   /** An older Rollout names the same workload. */
   | 'WorkloadTaken'

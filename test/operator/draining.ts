@@ -7,6 +7,7 @@ import { noObjects } from '../../src/kube/collection.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { drain } from '../../src/operator/drain.ts';
+import { routedKeys } from '../../src/engine/traffic/rivals.ts';
 import { routingIndex } from '../../src/operator/traffic-routings.ts';
 import { workloadIndex } from '../../src/operator/workload.ts';
 import { VirtualApi } from './api.ts';
@@ -26,7 +27,7 @@ export async function drainOf(
     api,
     clock,
     path: `/apis/${GROUP}/v1beta1/rollouts`,
-    indexes: { workload: workloadIndex, routing: routingIndex },
+    indexes: { workload: workloadIndex, routed: routedKeys, routing: routingIndex },
   });
   const workloads = new Reflector<Deployment>({
     api,

@@ -25,6 +25,7 @@ import { intercept } from '../../src/engine/admit/intercept.ts';
 import { isApprovable } from '../../src/engine/lib/pause.ts';
 import type { Children } from '../../src/engine/snapshot.ts';
 import { planDigest } from '../../src/engine/policy/plan.ts';
+import { routedKeys } from '../../src/engine/traffic/rivals.ts';
 import type { Version, WorkloadKind } from '../../src/engine/workload/kind.ts';
 import type { Span } from '../../src/engine/trace/spans.ts';
 import type { Sampling } from '../../src/engine/trace/trace.ts';
@@ -189,7 +190,7 @@ export class World {
       api,
       clock,
       path: `/apis/${GROUP}/v1beta1/rollouts`,
-      indexes: { workload: workloadIndex, kind: kindIndex, routing: routingIndex },
+      indexes: { workload: workloadIndex, kind: kindIndex, routed: routedKeys, routing: routingIndex },
     });
     const deployments = new Reflector<Deployment>({
       api,
