@@ -22,6 +22,8 @@ describe('kubectl tranche, with routes in files', () => {
       'routed',
       ['lint test/cli/files/routed.yaml', await run('lint', `${FILES}/routed.yaml`)],
       ['lint test/cli/files/routed-mistakes.yaml', await run('lint', `${FILES}/routed-mistakes.yaml`)],
+      ['lint test/cli/files/lane.yaml', await run('lint', `${FILES}/lane.yaml`)],
+      ['plan -f test/cli/files/lane.yaml', await run('plan', '-f', `${FILES}/lane.yaml`)],
       ['plan -f test/cli/files/routed.yaml', await run('plan', '-f', `${FILES}/routed.yaml`)],
       [
         'plan -f test/cli/files/routed.yaml --replicas 20',
