@@ -53,14 +53,21 @@ export async function startTraffic(suite: Mocha.Context): Promise<Traffic> {
   await routesTraffic(true);
   const api: ApiClient = await apiOf(client.kubeconfig);
   const controllers: (() => Promise<void>)[] = [];
+  const namespaces: string[] = [];
   return {
     async place(name) {
       const namespace = await makeNamespace(name);
       await client.kubectl(['apply', '-n', namespace, '-f', '-'], { input: manifest(service(OTHER, { app: OTHER })) });
+      namespaces.push(namespace);
       controllers.push(await startController({ api, namespace, name: GATEWAY }));
       return { client, api, namespace };
     },
     async end() {
+      // While traffic can be routed: a release of a Rollout that is deleted gives its route back.
+      for (const namespace of namespaces)
+        await client.kubectl(['delete', 'rollouts.rollouts.kruise.io', '--all', '-n', namespace], {
+          timeoutSeconds: 120,
+        });
       await Promise.all(controllers.map((stop) => stop()));
       api.close();
       await routesTraffic(false);

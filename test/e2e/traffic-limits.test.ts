@@ -10,7 +10,7 @@ const OURSELVES = `--as=system:serviceaccount:${RELEASE_NAMESPACE}:tranche`;
 const NAME = 'web';
 
 describe('Limits of traffic on a cluster', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let traffic: Traffic | undefined;
   let place: Place;
   let routed: Routed;

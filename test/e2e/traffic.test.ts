@@ -1,15 +1,16 @@
 // Releases that route traffic, on the embedded cluster or the user's: what the route says in each step, edits of it meanwhile, and that the user's own route is
 // there at the end to the letter. The controller of the gateway is a stand-in; requests are sent in test/data-plane.
 import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
 import { TRAFFIC } from '../../src/api/keys.ts';
 import { SERVICES } from '../../src/api/resources.ts';
 import { getObject } from '../../src/kube/get.ts';
-import { runPlugin } from '../cli/support.ts';
 import { GRPC_SERVICE } from '../data-plane/client/index.ts';
 import { APART, grpcRoute, grpcRule, SHARED } from '../data-plane/objects.ts';
 import type { Place, Routed } from '../data-plane/routed.ts';
 import { GATEWAY } from '../data-plane/stage.ts';
-import { RELEASE_NAMESPACE } from './harness/cluster.ts';
+import { run, temporaryFolder } from '../support/processes.ts';
+import { operatorKubeconfig, RELEASE_NAMESPACE } from './harness/cluster.ts';
 import { theCluster } from './harness/session.ts';
 import {
   createRouted,
@@ -26,6 +27,7 @@ import {
   type Wanted,
 } from './routed.ts';
 
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const TESTERS = { headers: [{ name: 'x-user', value: 'tester' }] };
 const MATCHES = [{ replicas: 1, matches: [TESTERS] }, { replicas: '50%', traffic: '50%' }, { replicas: '100%' }];
 
@@ -207,7 +209,7 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 describe('Traffic of a release on a cluster', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let traffic: Traffic | undefined;
   let place: Place;
   const playing = new Map<string, Promise<void>>();
@@ -262,19 +264,20 @@ describe('Traffic of a release on a cluster', function () {
     });
   });
 
-  it('is taken away by kubectl tranche drain', async () => {
+  it('is taken away by the drain that helm uninstall runs', async () => {
     const own = await traffic!.place('traffic-drain');
-    const finished = await createRouted(own, { name: 'drained', steps: APART });
-    await finished.version(V2!);
-    await finished.untilPaused(1);
-    // While the chart is installed, the API server lets nobody else write what the status says about traffic.
-    const operator = `system:serviceaccount:${RELEASE_NAMESPACE}:tranche`;
-    const { code, out, err } = await runPlugin(['drain', '--held', 'rollback', '--as', operator, own.namespace], {
-      env: { KUBECONFIG: own.client.kubeconfig },
-    });
-    assert.equal(code, 0, err);
-    assert.match(out, /^1 workload given back; the finalizer removed from 1 Rollout\n$/);
-    await finished.untilPods(V1!);
-    await finished.checkNothingLeft();
+    const drained = await createRouted(own, { name: 'drained', steps: APART });
+    await drained.version(V2!);
+    await drained.untilPaused(1);
+    const kubeconfig = await operatorKubeconfig(own.client, temporaryFolder('drain'));
+    const flags = ['--namespace', RELEASE_NAMESPACE, '--watch-namespaces', own.namespace, '--gateway-api', 'true'];
+    const { code, stderr } = await run(
+      process.execPath,
+      [main, 'drain', '--kubeconfig', kubeconfig, ...flags, '--held', 'rollback'],
+      { env: { PATH: process.env.PATH }, timeoutSeconds: 300 },
+    );
+    assert.equal(code, 0, stderr);
+    await drained.untilPods(V1!);
+    await drained.checkNothingLeft();
   });
 });
