@@ -49,8 +49,6 @@ interface Watches {
   readonly watch: () => void;
 }
 
-/** How long a worker waits for the lists of a workload that is not held. After this time it turns to other work, and the lists wake the key. */
-const LISTED_WITHIN_MS = 1_000;
 /** The watches open after this time even if no decision on the lists has asked for them, so that children are not older. */
 const WATCH_AFTER_MS = 60_000;
 
@@ -64,15 +62,14 @@ export class ChildWatches {
 
   /**
    * Lists and watches the children, and wakes the key when all are listed. If the workload is not held, the watches open with the next call: a
-   * decision on the lists still needs them. To enrol a workload, one look is enough. Resolves with true as soon as this call has listed the
-   * children of such a workload, and with false if there is nothing to wait for.
+   * decision on the lists still needs them. To enrol a workload, one look is enough.
    */
-  async open(key: string, kind: WorkloadKind, workload: Workload): Promise<boolean> {
+  open(key: string, kind: WorkloadKind, workload: Workload): void {
     const uid = workload.metadata.uid ?? '';
     const known = this.open_.get(key);
     if (known?.uid === uid) {
       if (isSynced(known)) known.watch();
-      return false;
+      return;
     }
     void this.close(key);
     const labelSelector = selectorText(workload.spec.selector);
@@ -85,25 +82,18 @@ export class ChildWatches {
       resolve();
     };
     this.open_.set(key, { uid, of, watch });
-    const held = workload.metadata.annotations?.[HELD] !== undefined;
-    if (held) watch();
+    if (workload.metadata.annotations?.[HELD] !== undefined) watch();
     for (const [child, reflector] of of) {
       reflector.onListed((listing) => this.deps.listed(kindName(CHILDREN[child].resource), listing, key));
       reflector.start();
     }
     const reflectors = [...of.values()];
-    const listed = Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
-      if (synced.includes(false)) return false;
+    void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
+      if (synced.includes(false)) return;
       for (const [child, reflector] of of)
         reflector.on((change) => this.deps.wake(key, child === 'pods' ? delayOf(change as Change<Pod>) : TOGETHER_MS));
       this.deps.wake(key, 0);
-      return true;
     });
-    return held ? false : Promise.race([listed, this.late()]);
-  }
-
-  private late(): Promise<false> {
-    return new Promise((resolve) => this.deps.clock.after(LISTED_WITHIN_MS, () => resolve(false)));
   }
 
   /** The children. `see` maps each object to its newest known state. Undefined until all are listed. */

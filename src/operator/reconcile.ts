@@ -81,9 +81,7 @@ export class Reconciler {
     const decision = await facts.decide(key, workload, (found) =>
       decide({ ...facts.snapshot(key, owner, workload, alone), ...found }),
     );
-    // A worker that waits for the lists keeps few workloads in memory at a time while thousands are enrolled. What is to be written does not wait.
-    const opened = decision.needsChildren && kind && workload ? children.open(key, kind, workload) : false;
-    if (isEmpty(decision) && (await opened)) return (await this.reconcile(key)) ?? {};
+    if (decision.needsChildren && kind && workload) children.open(key, kind, workload);
     if (decision.needsEvidence) evidence?.open(key, decision.needsEvidence);
     // The objects of its writes are read again, also after a conflict.
     const rereads = decision.effects.some(({ why }) => why === 'route' || why === 'service');
@@ -109,7 +107,7 @@ export class Reconciler {
     const decision = await facts.decide(key, workload, (found) =>
       releaseOrphan(kind, workload, { ...known, ...found }),
     );
-    if (decision.needsChildren) void children.open(key, kind, workload);
+    if (decision.needsChildren) children.open(key, kind, workload);
     return this.next(key, decision, await applier.carryOut(key, decision, undefined, workload));
   }
 
@@ -126,5 +124,4 @@ export class Reconciler {
   }
 }
 
-const isEmpty = ({ effects, status }: Decision): boolean => effects.length === 0 && status === undefined;
 const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;

@@ -28,20 +28,13 @@ function setUp() {
     },
     listed: () => undefined,
   });
-  return {
-    clock,
-    api,
-    children,
-    woken,
-    delays,
-    open: (of = workload()): Promise<boolean> => children.open(KEY, deploymentKind, of),
-  };
+  return { clock, api, children, woken, delays, open: (of = workload()) => children.open(KEY, deploymentKind, of) };
 }
 
 describe('the children of a workload', () => {
   it('are listed and not watched if one look is enough, as for an enrolment', async () => {
     const { clock, api, children, woken, open } = setUp();
-    void open();
+    open();
     await clock.run(100);
     assert.deepEqual([api.lists.length, api.opened.length, woken.length > 0], [2, 0, true]);
     assert.ok(children.get(KEY, workload(), (object) => object));
@@ -50,39 +43,15 @@ describe('the children of a workload', () => {
     assert.equal(api.opened.length, 0);
   });
 
-  it('are worth waiting for until they are listed, once', async () => {
-    const { clock, children, open } = setUp();
-    const [first, second] = [open(), open()];
-    await clock.run(100);
-    assert.deepEqual(await Promise.all([first, second]), [true, false]);
-    assert.equal(await open(), false, 'they are there');
-    await children.closeAll();
-  });
-
-  it('are not waited for longer than a second, nor if the workload is held', async () => {
-    const { clock, api, children, open } = setUp();
-    assert.equal(await open(workload({ uid: 'u0', annotations: { [HELD]: '{}' } })), false);
-    const answer = Promise.withResolvers<undefined>();
-    api.intercept = () => answer.promise;
-    let waited: boolean | undefined;
-    void open().then((listed) => (waited = listed));
-    await clock.run(900);
-    assert.equal(waited, undefined);
-    await clock.run(200);
-    assert.equal(waited, false);
-    answer.reject(new Error('the server is stopped'));
-    await children.closeAll();
-  });
-
   it('are watched if a decision on the lists still needs them, and then miss nothing', async () => {
     const { clock, api, children, woken, open } = setUp();
     api.put('a');
-    void open();
-    void open();
+    open();
+    open();
     await clock.run(100);
     assert.equal(api.opened.length, 0, 'nothing was decided on the lists yet');
     api.put('b');
-    void open();
+    open();
     await clock.run(100);
     assert.deepEqual(
       api.opened.map(({ query }) => query['resourceVersion']),
@@ -122,7 +91,7 @@ describe('the children of a workload', () => {
 
   it('are watched at once if the workload is held', async () => {
     const { clock, api, children, open } = setUp();
-    void open(workload({ annotations: { [HELD]: '{}' } }));
+    open(workload({ annotations: { [HELD]: '{}' } }));
     await clock.run(100);
     assert.equal(api.opened.length, 2);
     await children.closeAll();
@@ -130,7 +99,7 @@ describe('the children of a workload', () => {
 
   it('are watched after a minute even if nothing was decided', async () => {
     const { clock, api, children, open } = setUp();
-    void open();
+    open();
     await clock.run(59_000);
     assert.equal(api.opened.length, 0);
     await clock.run(2_000);
@@ -140,9 +109,9 @@ describe('the children of a workload', () => {
 
   it('of another workload of the same name are listed anew', async () => {
     const { clock, api, children, open } = setUp();
-    void open();
+    open();
     await clock.run(100);
-    void open(workload({ uid: 'u2' }));
+    open(workload({ uid: 'u2' }));
     assert.equal(
       children.get(KEY, workload(), (object) => object),
       undefined,
