@@ -92,8 +92,8 @@ async function lacks(api: Api, right: Right, by: Requester, namespace: string): 
     return unchecked(right, 'the API server did not answer');
   }
   const what = `${group === '' ? plural : resourceName(resource)} in namespace ${namespace}`;
-  const reason = `user ${show(by.user)} does not have the verb ${verb} on ${what}, which the operator uses for this Rollout`;
-  const remedy = 'ask for this permission, or ask somebody who has it to write the Rollout';
+  const reason = `user ${show(by.user)} does not have the verb ${verb} on ${what}, which the operator uses for it`;
+  const remedy = 'ask for this permission, or ask somebody who has it to write this object';
   return { field, value, type: 'Forbidden', reason, remedy };
 }
 

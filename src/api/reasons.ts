@@ -13,12 +13,12 @@ export const EVENTS = {
   PolicyWarned: ['Warning', 'a change violated a policy with enforcement Warn and was accepted'],
   PolicyAudited: ['Warning', 'a change violated a policy with enforcement Audit and was accepted'],
   PlanChanged: ['Normal', 'the number of steps changed during a release; the message says at which step it continues'],
-  StepStarted: ['Normal', 'the Pods of a step are being replaced'],
+  StepStarted: ['Normal', 'the Pods of a step are being replaced; it may report that the step before has completed'],
   AnalysisOverridden: [
     'Warning',
     'a release goes on although a check is Worse; the message contains the users who approved it',
   ],
-  StepCompleted: ['Normal', 'all Pods of a step are available; the release waits or continues'],
+  StepCompleted: ['Normal', 'all Pods of a step are available; the release waits'],
   ReleasePaused: [
     'Normal',
     'spec.strategy.paused of the Rollout, or the workload itself (such as spec.paused of a Deployment), paused the release',
@@ -106,7 +106,7 @@ export type StalledReason =
   | 'LeftByOpenKruise'
   /** The stable template is not found in a ReplicaSet or ControllerRevision, or in its copy, so a rollback is not possible. */
   | 'StableUnknown'
-  /** The route, its Service or the Services of the versions are missing, belong to somebody else, or cannot be read. */
+  /** The route, its Service or the Services of the versions are missing, belong to somebody else or to an older Rollout, or cannot be read. */
   | 'TrafficBlocked'
   /** An older Rollout names the same workload. */
   | 'WorkloadTaken'

@@ -11,7 +11,7 @@ import { NAMESPACES, POLICIES, resourceName, ROLLOUTS, TRAFFIC_ROUTINGS, type Re
 import { Served } from '../kube/served.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { pathOf } from '../kube/path.ts';
-import { routedKeys } from '../engine/admit/routing.ts';
+import { routedKeys } from '../engine/traffic/rivals.ts';
 import { routeKeys } from '../engine/traffic/routing-object.ts';
 import { heldIndex } from '../operator/policies.ts';
 import { KINDS, OPTIONAL_KINDS } from '../engine/workload/registry.ts';

@@ -7,7 +7,7 @@ import {
   type Decided,
 } from '../admission/index.ts';
 import { GROUP } from '../api/keys.ts';
-import { routedKeys } from '../engine/admit/routing.ts';
+import { routedKeys } from '../engine/traffic/rivals.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import { ownerOf } from '../engine/release/governing-rollout.ts';
 import { aborted } from '../kube/abort.ts';

@@ -182,9 +182,12 @@ const hasNeverRun = ({ newVersion, oldVersions, replicas, workload: { status, me
   (status?.replicas ?? 0) === 0 &&
   (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 
-/** True if only the new version has available Pods: there is no version to roll back to, so a hold has no purpose. */
-const servesAlone = ({ newVersion, oldVersions }: Progress): boolean =>
-  (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
+/**
+ * True if only the new version has available Pods: there is no version to roll back to, so a hold has no purpose. Not if the controller keeps the
+ * others, for example because of the partition of the user: only a release updates them.
+ */
+const servesAlone = ({ newVersion, oldVersions, stopped }: Progress): boolean =>
+  !stopped && (newVersion?.available ?? 0) > 0 && oldVersions.every(({ available }) => available === 0);
 
 /**
  * True if the workload's controller goes back to an earlier version, which has most of the available Pods: a rollback is not held, and the version

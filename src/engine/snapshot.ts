@@ -32,6 +32,8 @@ export interface Snapshot extends Found {
   readonly evidence?: readonly Finding[] | undefined;
   /** No other Rollout names the workload. */
   readonly alone: boolean;
+  /** The Rollouts that name the same route or Service, with this one. Absent if it names none. */
+  readonly routers?: readonly Rollout[];
   /** When this process last wrote the status, in milliseconds. Undefined if it has not written it. */
   readonly reportedAt: number | undefined;
   /** When labels of Pods may be written again. Absent means now. */

@@ -121,7 +121,10 @@ export class LeaderElection {
     return false;
   }
 
-  /** Renews the lease until renewals have failed for too long, or until it is stopped. */
+  /**
+   * Renews the lease until renewals have failed for too long, or until it is stopped. Unlike client-go, which renews it after each `retryMs`: that
+   * would be most of what an idle program does. The deadline leaves time for three attempts (ADR 33).
+   */
   private async keep(): Promise<void> {
     const { clock } = this.options;
     const ending = link(this.stopping.signal);
@@ -132,11 +135,15 @@ export class LeaderElection {
       else cancel = clock.after(left, watch);
     };
     let cancel = clock.after(this.renewMs, watch);
+    let renewed: boolean | void = true;
     while (!ending.signal.aborted) {
-      await sleep(clock, this.retryMs, ending.signal);
+      await sleep(clock, renewed ? this.renewMs / 2 : this.retryMs, ending.signal);
       if (ending.signal.aborted) break;
       if (!this.held()) break;
-      await Promise.race([this.attempt(ending.signal), aborted(ending.signal)]);
+      // Linked and unlinked each time: listeners of `ending` would stay for as long as this process leads.
+      const turn = link(ending.signal);
+      renewed = await Promise.race([this.attempt(turn.signal), aborted(turn.signal)]);
+      turn.unlink();
       // Another process has taken the lease.
       if (this.holder !== this.options.identity) break;
     }

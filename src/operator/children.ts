@@ -7,7 +7,8 @@ import type { Api, Clock } from '../kube/api.ts';
 import type { Logger } from '../kube/log.ts';
 import { CONTROLLER_REVISIONS, kindName, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
-import { Reflector, type Listing } from '../kube/reflector.ts';
+import { Reflector, type Change, type Listing } from '../kube/reflector.ts';
+import { readySince } from '../engine/workload/pods.ts';
 import { selectorText } from '../engine/lib/selector.ts';
 import { transformPod, transformReplicaSet } from './transform.ts';
 
@@ -15,8 +16,8 @@ export interface ChildWatchesDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called when a child of this key changed. */
-  readonly wake: (key: string) => void;
+  /** Called when a child of this key changed: a decision on it is needed after this time. */
+  readonly wake: (key: string, afterMs: number) => void;
   /** Called when all children of this kind were listed. */
   readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
@@ -24,6 +25,11 @@ export interface ChildWatchesDeps {
     watchDrift(resource: string, objects: number): void;
   };
 }
+
+/** The workload's controller reports a change of its children a moment later in the workload, which is then decided on together with them. */
+const TOGETHER_MS = 15;
+/** Pods that start and end change several times, and of these changes only a Pod that becomes Ready is waited for. */
+const LATER_MS = 100;
 
 /** The resource of each kind of children, and the part of an object that is cached. */
 const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
@@ -84,8 +90,9 @@ export class ChildWatches {
     const reflectors = [...of.values()];
     void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
       if (synced.includes(false)) return;
-      for (const reflector of reflectors) reflector.on(() => this.deps.wake(key));
-      this.deps.wake(key);
+      for (const [child, reflector] of of)
+        reflector.on((change) => this.deps.wake(key, child === 'pods' ? delayOf(change as Change<Pod>) : TOGETHER_MS));
+      this.deps.wake(key, 0);
     });
   }
 
@@ -135,5 +142,9 @@ export class ChildWatches {
     });
   }
 }
+
+const delayOf = ({ object, old }: Change<Pod>): number => (isReady(object) && !(old && isReady(old)) ? 0 : LATER_MS);
+
+const isReady = (pod: Pod): boolean => readySince(pod, Infinity) !== undefined;
 
 const isSynced = ({ of }: Watches): boolean => [...of.values()].every(({ synced }) => synced);

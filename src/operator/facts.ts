@@ -7,6 +7,7 @@ import type { Asks, Decision } from '../engine/decision.ts';
 import type { Found, Snapshot } from '../engine/snapshot.ts';
 import type { OrphanFacts } from '../engine/release/finalize.ts';
 import type { Violation } from '../engine/validate/violation.ts';
+import { routedKeys } from '../engine/traffic/rivals.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import { isCopyOf } from '../engine/workload/pods.ts';
 import { kindOf } from '../engine/workload/registry.ts';
@@ -34,7 +35,7 @@ export type Workloads = ReadonlyMap<WorkloadKind, WorkloadCollection>;
 export interface FactSources {
   readonly api: Api;
   readonly clock: Clock;
-  /** All Rollouts in v1beta1, with the index `workload` (`<namespace>/<kind>/<name>` of the workload). */
+  /** All Rollouts in v1beta1, with the indexes `workload` (`<namespace>/<kind>/<name>` of the workload) and `routed` (routedKeys). */
   readonly rollouts: Collection<Rollout>;
   /** For each kind, the workloads with the label `rollouts.kruise.io/workload-type`. */
   readonly workloads: Workloads;
@@ -122,6 +123,7 @@ export class Facts {
     const unreached = this.sources.unreached?.(splitKey(key).namespace);
     const kind = kindOf(rollout.spec.workloadRef);
     const absence = kind && this.absenceOf(kind);
+    const routers = this.routersOf(rollout);
     return {
       now: clock.now(),
       rollout,
@@ -137,8 +139,14 @@ export class Facts {
       ...this.evictionsOf(key),
       ...(unreached && { unreached }),
       ...(absence && { absence }),
+      ...(routers.length > 0 && { routers }),
       ...(gate && { gate }),
     };
+  }
+
+  private routersOf(rollout: Rollout): readonly Rollout[] {
+    const { rollouts } = this.sources;
+    return [...new Set(routedKeys(rollout).flatMap((key) => rollouts.by('routed', key)))];
   }
 
   private absenceOf(kind: WorkloadKind): Absence | undefined {

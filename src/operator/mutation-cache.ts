@@ -22,6 +22,8 @@ export class MutationCache {
     if (!written) return cached;
     const { resourceVersion = '' } = cached.metadata;
     const { resourceVersion: ours = '' } = written.object.metadata;
+    // The written object itself: from the watch, or from a decision on it. The cache may still have an older one.
+    if (resourceVersion === ours) return cached;
     const isOld = written.before.has(resourceVersion) || (!written.isPinned && isOlder(resourceVersion, ours));
     if (isOld) return written.object as T;
     this.keys.get(key)?.delete(cached.metadata.uid ?? '');

@@ -75,7 +75,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     api,
     clock,
     logger,
-    wake: (key) => queue.addSoon(key, TOGETHER_MS),
+    wake: (key, afterMs) => queue.addAfter(key, afterMs),
     listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });

@@ -34,12 +34,16 @@ export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): 
           ? endedSpans(old, object, now(), sampling, sha256)
           : [];
     const key = workloadKey(object);
-    if (spans.length > 0) emit(withMoves(spans, moves.get(key) ?? []));
-    if (spans.length > 0 || object.status?.phase !== 'Progressing') moves.delete(key);
+    const at = spans.findIndex(({ attributes }) => attributes['tranche.step'] !== undefined);
+    if (spans.length > 0) emit(withMoves(spans, at, moves.get(key) ?? []));
+    // The first move may be written before the watch reports the start of the release, whose spans have no step.
+    if (at >= 0 || object.status?.phase !== 'Progressing') moves.delete(key);
   });
 
   return {
     note(key, move) {
+      // A copy of the stable template is not the workload.
+      if (move === 'keep') return;
       const noted = moves.get(key) ?? [];
       if (noted.length < MOVES_PER_SPAN) noted.push({ name: move, atMs: now(), attributes: {} });
       moves.set(key, noted);
@@ -51,8 +55,6 @@ export function traceReleases({ rollouts, sampling, emit, now }: TraceOptions): 
   };
 }
 
-/** Adds the moves to the first span with a step. */
-function withMoves(spans: readonly Span[], moves: readonly SpanEvent[]): readonly Span[] {
-  const at = spans.findIndex(({ attributes }) => attributes['tranche.step'] !== undefined);
-  return at < 0 ? spans : spans.with(at, { ...spans[at]!, events: [...spans[at]!.events, ...moves] });
-}
+/** Adds the moves to the span at this index, the first one with a step. */
+const withMoves = (spans: readonly Span[], at: number, moves: readonly SpanEvent[]): readonly Span[] =>
+  at < 0 ? spans : spans.with(at, { ...spans[at]!, events: [...spans[at]!.events, ...moves] });

@@ -41,6 +41,9 @@ export const routingIndex = (rollout: Rollout): string[] => {
   return name === undefined ? [] : [`${rollout.metadata.namespace ?? ''}/${name}`];
 };
 
+/** Changes when a Rollout starts or stops to need a TrafficRouting. */
+const needOf = (rollout: Rollout): string => `${isInFlight(rollout, undefined)} ${routingIndex(rollout).join()}`;
+
 const TOGETHER_MS = 15;
 /** No event tells that a route exists now, or that a permission is granted. */
 const BLOCKED_AGAIN_MS = 30_000;
@@ -76,8 +79,11 @@ export class TrafficRoutings {
     const synced = await Promise.all([rollouts.whenSynced(), routings.whenSynced()]);
     if (this.stopped || synced.includes(false)) return;
     const wake = (key: string): void => this.queue.addSoon(key, TOGETHER_MS);
-    const onRollout = ({ object, old }: Change<Rollout>): void =>
-      [object, ...(old ? [old] : [])].flatMap(routingIndex).forEach(wake);
+    const onRollout = ({ type, object, old }: Change<Rollout>): void => {
+      // Most updates are the progress of a release.
+      const isSame = type === 'updated' && old !== undefined && needOf(old) === needOf(object);
+      if (!isSame) [object, ...(old ? [old] : [])].flatMap(routingIndex).forEach(wake);
+    };
     const onListed = (listing: Listing): void =>
       writes.listed(kindName(TRAFFIC_ROUTINGS), listing).forEach((key) => wake(keyFrom(key)));
     this.ends.push(

@@ -31,8 +31,10 @@ const ruling = (): NonNullable<AdmissionDeps['policy']> => ({
   now: Date.now,
 });
 
-describe('Attacks with bodies', function () {
+describe('Attacks with bodies', () => {
   let server: WebhookServer;
+  /** It reads large bodies as slowly as a busy machine sends them. */
+  let patient: WebhookServer;
   let failing: Error | undefined;
   const caches = someDeps({ rollouts: [aRollout(1, '100%')], deployments: [aDeployment()] });
   before(async () => {
@@ -45,7 +47,11 @@ describe('Attacks with bodies', function () {
     });
   });
   afterEach(() => (failing = undefined));
-  after(() => server.stop());
+  before(async () => {
+    const clock = { ...realClock, after: (ms: number, fn: () => void) => realClock.after(100 * ms, fn) };
+    patient = await WebhookServer.start({ ...caches, clock });
+  });
+  after(() => Promise.all([server.stop(), patient.stop()]));
 
   for (const [what, char, bytes] of [
     ['1.3 MB of "<", six bytes each in JSON', '<', 1_300_000],
@@ -57,7 +63,7 @@ describe('Attacks with bodies', function () {
       const review = JSON.stringify(aReview(withEnv('web', 'MIDDLE', 'v2'), withEnv('web', 'MIDDLE')));
       const body = review.replaceAll('MIDDLE', asGoWrites(char).repeat(bytes));
       assert.ok(body.length < MAX_BODY_BYTES);
-      const { allowed, patch } = await server.review('/mutate', body);
+      const { allowed, patch } = await patient.review('/mutate', body);
       assert.equal(allowed, true);
       const ops = JSON.parse(Buffer.from(patch!, 'base64').toString()) as Json[];
       assert.ok(
@@ -82,7 +88,7 @@ describe('Attacks with bodies', function () {
     it(`refuses, with its uid, a review of 126 MB, ${what}: an API server makes it of 1 MiB of YAML with aliases`, async () => {
       const bytes = 126 * 1024 * 1024;
       const headers = announced ? { 'content-length': head.length + bytes + tail.length } : {};
-      const { uid, allowed, status } = await server.review('/mutate', huge(bytes), { headers });
+      const { uid, allowed, status } = await patient.review('/mutate', huge(bytes), { headers });
       assert.deepEqual({ uid, allowed }, { uid: 'review-1', allowed: false });
       assert.deepEqual([status?.code, status?.reason], [413, 'RequestEntityTooLarge']);
       assert.match(status!.message, /^tranche cannot judge this request: the object is too large for the API server/);

@@ -157,7 +157,30 @@ describe('the traffic policies of the chart', () => {
       });
     });
 
+    const gray = { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-lane', value: 'gray' }] } };
+    const beta = [{ headers: [{ name: 'x-beta', value: '1' }] }];
+    const laned = { ...ROOT, matches: beta, filters: [...ROOT.filters, gray] };
+
+    it('get copies of rules that change headers, and are given back', async () => {
+      await patch({ metadata: mark, ...rules(API, laned, ROOT) });
+      await patch(rules(API, ROOT));
+    });
+    it('keep the rules of a user whose copies are removed', async () => {
+      await patch(rules(API, laned, ROOT), admin);
+      await assert.rejects(patch(rules(API, laned)), /only the backends of a rule/);
+    });
+
     for (const [what, body, why] of [
+      [
+        'a copy that changes headers and has another backend',
+        rules(API, { ...laned, backendRefs: API.backendRefs }, ROOT),
+        /only the backends of a rule/,
+      ],
+      [
+        'a copy that changes headers and does without a filter',
+        rules(API, { ...laned, filters: [gray] }, ROOT),
+        /only the backends of a rule/,
+      ],
       ['another hostname', { spec: { hostnames: ['evil.example.org'] } }, /only the rules/],
       ['another Gateway', { spec: { parentRefs: [{ name: 'public' }] } }, /only the rules/],
       ['another backend', rules({ ...API, backendRefs: [ref('evil')] }, ROOT), /only to backends of the route/],

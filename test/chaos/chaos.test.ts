@@ -14,7 +14,7 @@ describe('faults, with real processes', function () {
   });
 
   for (const [i, fault] of shortFaults.entries())
-    it(`${fault.title}: releases go on, and I1 to I6 hold`, () => {
+    it(`${fault.title}: releases go on, and I1 to I6 and T1 to T12 hold`, () => {
       const { failures, violations, strikes } = outcomes[i]!;
       const log = lines.filter((line) => line.startsWith(fault.name)).join('\n');
       assert.deepEqual([...failures, ...violations], [], `seed ${seed}\n${log}`);

@@ -22,6 +22,8 @@ describe('kubectl tranche, with routes in files', () => {
       'routed',
       ['lint test/cli/files/routed.yaml', await run('lint', `${FILES}/routed.yaml`)],
       ['lint test/cli/files/routed-mistakes.yaml', await run('lint', `${FILES}/routed-mistakes.yaml`)],
+      ['lint test/cli/files/lane.yaml', await run('lint', `${FILES}/lane.yaml`)],
+      ['plan -f test/cli/files/lane.yaml', await run('plan', '-f', `${FILES}/lane.yaml`)],
       ['plan -f test/cli/files/routed.yaml', await run('plan', '-f', `${FILES}/routed.yaml`)],
       [
         'plan -f test/cli/files/routed.yaml --replicas 20',
@@ -164,6 +166,37 @@ describe('the doctor, about routes', () => {
       assert.deepEqual(patch.spec, { rules: RULES });
       assert.deepEqual(patch.metadata, { labels: { [keys.TRAFFIC]: null }, annotations: { [keys.HELD]: null } });
     }
+  });
+
+  it('knows a route that a TrafficRouting changes, and gives back one that it has left', async () => {
+    const split = {
+      mode: 'Headers',
+      base: 'web',
+      matches: [{ headers: [{ name: 'x-user', value: 'me' }] }],
+      requestHeaderModifier: { set: [{ name: 'x-lane', value: 'gray' }] },
+    } as const;
+    const made = engaged(httpRoutes, RULES, { trafficRouting: 'lane', split }, 'shop');
+    assert.ok(!isRefusal(made));
+    const marks = { labels: { [keys.TRAFFIC]: made.label }, annotations: { [keys.HELD]: made.record } };
+    const route: KubeObject = { metadata: { ...plain.metadata, ...marks }, ...{ spec: { rules: made.rules } } };
+    const status = { phase: 'Progressing', route: { kind: 'HTTPRoute', name: 'web' } };
+    const lane: KubeObject = { metadata: { name: 'lane', namespace: 'shop' }, ...{ status } };
+    assert.deepEqual(await checkRoutes(cluster({ HTTPRoute: [route], TrafficRouting: [lane] }), ON), []);
+    const [finding] = await checkRoutes(cluster({ HTTPRoute: [route] }), ON);
+    assert.match(finding?.what ?? '', /but TrafficRouting lane does not exist, or does not change it; /);
+    assert.deepEqual((JSON.parse(/-p '(.*)'$/.exec(finding?.mend ?? '')?.[1] ?? '') as { spec: object }).spec, {
+      rules: RULES,
+    });
+  });
+
+  it('names a TrafficRouting that does not exist', async () => {
+    const annotations = { [keys.TRAFFIC_ROUTING]: 'lane' };
+    const one = { ...rollout(), metadata: { ...rollout().metadata, annotations } };
+    const found = await checkRoutes(cluster({ ...whole, Rollout: [one] }), ON);
+    assert.deepEqual(
+      found.map(({ what }) => what),
+      ['Rollout shop/web names TrafficRouting lane, which does not exist: no request gets other headers'],
+    );
   });
 
   it('does not guess where the record is not readable', async () => {

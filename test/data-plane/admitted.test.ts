@@ -23,7 +23,7 @@ import { randomOf } from '../property/plan.ts';
 import { findConformance, findGatewayApi } from '../support/gateway-api.ts';
 import { temporaryFolder } from '../support/processes.ts';
 
-const RANDOM_ROUTES = 100;
+const RANDOM_ROUTES = 40;
 /** With annotations, so that the operator's own may come and go. */
 const METADATA = { annotations: { 'example.com/of': 'the user' } };
 

@@ -217,6 +217,11 @@ describe('with no release under way, the situation is', () => {
       'Settled',
     ],
     [
+      'two versions, of a Rollout that is new: nothing but the new one serves, and the controller keeps the other',
+      { ...stage({ updated: 8, old: 2, lacking: 2, state: 'free', deployment: { settings: { paused: true } } }) },
+      'NotHeld: the Rollout was created during a rolling update',
+    ],
+    [
       'two versions of which only the new one serves, and it is not the one that is known',
       { ...well, ...stage({ updated: 8, old: 2, lacking: 2, state: 'free' }) },
       'NotHeld: a new template was not held',

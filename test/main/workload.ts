@@ -17,9 +17,9 @@ export class Workload {
   }
 
   /** Made, and enrolled by whoever leads. */
-  async create(replicas: number, steps: readonly object[]): Promise<void> {
+  async create(replicas: number, steps: readonly object[], canary: object = {}): Promise<void> {
     await this.createDeployment(replicas);
-    await this.createRollout(steps);
+    await this.createRollout(steps, canary);
     await this.until('Healthy', async () => (await this.rollout()).status?.phase === 'Healthy');
   }
 
@@ -39,7 +39,7 @@ export class Workload {
     });
   }
 
-  async createRollout(steps: readonly object[]): Promise<void> {
+  async createRollout(steps: readonly object[], canary: object = {}): Promise<void> {
     const { name } = this;
     const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name };
     await this.api.request({
@@ -49,7 +49,7 @@ export class Workload {
         apiVersion: 'rollouts.kruise.io/v1beta1',
         kind: 'Rollout',
         metadata: { name, namespace: 'default' },
-        spec: { workloadRef, strategy: { canary: { steps } } },
+        spec: { workloadRef, strategy: { canary: { ...canary, steps } } },
       },
     });
   }

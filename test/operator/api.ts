@@ -30,7 +30,7 @@ const ALLOWED = [
   /^POST .*\/pods\/[^/]+\/eviction$/,
   /^POST .*\/controllerrevisions$/,
   /^DELETE .*\/controllerrevisions\/[^/]+$/,
-  /^PATCH .*\/rollouts\/[^/]+(\/status)?$/,
+  /^PATCH .*\/(rollouts|trafficroutings)\/[^/]+(\/status)?$/,
   /^PATCH .*\/(httproutes|grpcroutes)\/[^/]+$/,
   /^POST .*\/services$/,
   /^(PATCH|DELETE) .*\/services\/[^/]+$/,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { VirtualClock } from '@tranche/sandbox/clock';
 import { HELD } from '../../src/api/keys.ts';
-import type { Workload } from '../../src/api/types.ts';
+import type { KubeObject, Workload } from '../../src/api/types.ts';
 import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { silent } from '../../src/kube/log.ts';
 import { ChildWatches } from '../../src/operator/children.ts';
@@ -17,14 +17,18 @@ function setUp() {
   const clock = new VirtualClock(1);
   const api = new FakeApi(clock);
   const woken: string[] = [];
+  const delays: number[] = [];
   const children = new ChildWatches({
     api,
     clock,
     logger: silent,
-    wake: (key) => woken.push(key),
+    wake: (key, afterMs) => {
+      woken.push(key);
+      delays.push(afterMs);
+    },
     listed: () => undefined,
   });
-  return { clock, api, children, woken, open: (of = workload()) => children.open(KEY, deploymentKind, of) };
+  return { clock, api, children, woken, delays, open: (of = workload()) => children.open(KEY, deploymentKind, of) };
 }
 
 describe('the children of a workload', () => {
@@ -57,6 +61,31 @@ describe('the children of a workload', () => {
     woken.length = 0;
     api.put('c');
     assert.deepEqual(new Set(woken), new Set([KEY]));
+    await children.closeAll();
+  });
+
+  it('of a held workload cause a decision at once when a Pod becomes Ready', async () => {
+    const { clock, api, children, delays, open } = setUp();
+    open(workload({ annotations: { [HELD]: '{}' } }));
+    await clock.run(100);
+    const isTold = (status: string | undefined): boolean => {
+      delays.length = 0;
+      api.version += 1;
+      const metadata = { name: 'a', namespace: 'ns', uid: 'u', resourceVersion: String(api.version) };
+      const conditions = status === undefined ? [] : [{ type: 'Ready', status }];
+      // Both watches get it.
+      const object = { metadata, spec: { template: {} }, status: { conditions } };
+      api.tell({ type: 'MODIFIED', object: object as KubeObject });
+      return delays.includes(0);
+    };
+    assert.deepEqual([undefined, 'False', 'True', 'True', 'False', 'True'].map(isTold), [
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
     await children.closeAll();
   });
 

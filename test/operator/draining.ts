@@ -1,10 +1,14 @@
 // `tranche drain` in a world: what it does once it leads.
 import { GROUP, WORKLOAD_TYPE } from '../../src/api/keys.ts';
+import { TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
+import type { TrafficRoutingObject } from '../../src/api/traffic.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { noObjects } from '../../src/kube/collection.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { drain } from '../../src/operator/drain.ts';
+import { routedKeys } from '../../src/engine/traffic/rivals.ts';
+import { routingIndex } from '../../src/operator/traffic-routings.ts';
 import { workloadIndex } from '../../src/operator/workload.ts';
 import { VirtualApi } from './api.ts';
 import type { World } from './world.ts';
@@ -13,7 +17,7 @@ import type { World } from './world.ts';
 export async function drainOf(
   world: World,
   held: 'Finish' | 'Rollback',
-  options: { seconds?: number; crd?: boolean } = {},
+  options: { seconds?: number; crd?: boolean; routings?: boolean } = {},
 ): Promise<{ deployments: number; rollouts: number }> {
   world.crash();
   world.webhook = false;
@@ -23,7 +27,7 @@ export async function drainOf(
     api,
     clock,
     path: `/apis/${GROUP}/v1beta1/rollouts`,
-    indexes: { workload: workloadIndex },
+    indexes: { workload: workloadIndex, routed: routedKeys, routing: routingIndex },
   });
   const workloads = new Reflector<Deployment>({
     api,
@@ -31,8 +35,12 @@ export async function drainOf(
     path: pathOf(world.kind.resource),
     labelSelector: WORKLOAD_TYPE,
   });
+  const routings = options.routings
+    ? new Reflector<TrafficRoutingObject>({ api, clock, path: pathOf(TRAFFIC_ROUTINGS) })
+    : undefined;
   rollouts.start();
   workloads.start();
+  routings?.start();
   const giveUp = new AbortController();
   clock.after((options.seconds ?? 60) * 1000, () => giveUp.abort());
   const done = drain({
@@ -43,6 +51,8 @@ export async function drainOf(
     workloads: new Map([[world.kind, workloads]]),
     held,
     routesTraffic: true,
+    routings,
+    leavesRoutes: true,
     namespaces: [],
     signal: giveUp.signal,
   });
@@ -58,5 +68,6 @@ export async function drainOf(
   await world.until('the drain ends', () => over, 120_000);
   void rollouts.stop();
   void workloads.stop();
+  void routings?.stop();
   return settled;
 }

@@ -27,7 +27,19 @@ describe('what we have just written', () => {
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7');
     assert.equal(writes.newest('k', at('5')).metadata.resourceVersion, '7');
     assert.equal(writes.newest('k', at('7')).metadata.resourceVersion, '7');
-    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1', 'once seen, the cache leads again');
+    assert.equal(writes.newest('k', at('8')).metadata.resourceVersion, '8');
+    assert.equal(
+      writes.newest('k', at('1')).metadata.resourceVersion,
+      '1',
+      'once there is a newer one, the cache leads again',
+    );
+  });
+  it('stays newer than the cache when a decision on it is carried out', () => {
+    const writes = new MutationCache();
+    writes.remember('k', at('1'), at('5'));
+    assert.equal(writes.newest('k', at('5')).metadata.resourceVersion, '5');
+    writes.remember('k', at('5'), at('7'));
+    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7', 'the watch is late');
   });
   it('without a resourceVersion, is newer than what came before it from somebody else', () => {
     const writes = new MutationCache();

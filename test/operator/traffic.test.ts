@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { TRAFFIC } from '../../src/api/keys.ts';
 import { pathOf } from '../../src/kube/path.ts';
-import { HTTP_ROUTES, PODS, SERVICES } from '../../src/api/resources.ts';
-import type { CanaryStep } from '../../src/api/types.ts';
+import { DEPLOYMENTS, HTTP_ROUTES, PODS, SERVICES } from '../../src/api/resources.ts';
+import type { CanaryStatus, CanaryStep } from '../../src/api/types.ts';
 import { NAME, versionOf, type World } from './world.ts';
 import { drainOf } from './draining.ts';
 import { routedWorld, routeIn, ROUTING, RULES, serviceIn, weightsIn } from './traffic.ts';
@@ -136,6 +136,73 @@ describe('operator: shared traffic', () => {
     await world.until('it stalls', () => world.condition('Stalled')?.status === 'True');
     assert.equal(world.condition('Stalled')?.reason, 'TrafficBlocked');
     assert.match(world.condition('Stalled')?.message ?? '', /HTTPRoute demo does not exist/);
+    await world.stop();
+  });
+});
+
+describe('operator: two Rollouts with one route', () => {
+  const RIVAL = 'a-rival';
+  /** Both are created in the same second, and none has seen the other at admission. */
+  async function together(): ReturnType<typeof routedWorld> {
+    const world = await routedWorld();
+    await world.createDeployment();
+    const { client } = world.virtual;
+    const labels = { app: NAME, tier: RIVAL };
+    const body = structuredClone(world.deployment) as unknown as {
+      metadata: object;
+      spec: { selector: object; template: { metadata: object } };
+    };
+    body.metadata = { name: RIVAL };
+    body.spec.selector = { matchLabels: labels };
+    body.spec.template.metadata = { labels };
+    await client.request('POST', pathOf(DEPLOYMENTS, { namespace: 'default' }), { body });
+    const canary = { trafficRoutings: ROUTING };
+    await Promise.all([
+      world.createRollout(STEPS, { canary }),
+      world.createRollout(STEPS, { canary, name: RIVAL, workload: RIVAL }),
+    ]);
+    await world.until('both are enrolled', () =>
+      [undefined, RIVAL].every((name) => world.rolloutOf(name)?.status?.phase === 'Healthy'),
+    );
+    const image = (version: string): object => ({
+      spec: { template: { spec: { containers: [{ name: 'main', image: `demo/${version}:ok` }] } } },
+    });
+    await Promise.all([world.release('v2'), world.patch(image('v2'), undefined, RIVAL)]);
+    return world;
+  }
+  const stalledOf = (world: World): { status: string; reason?: string; message?: string } | undefined =>
+    world.condition('Stalled');
+
+  it('lets the first one release, and the other one waits and says for whom', async () => {
+    const world = await together();
+    await world.until('the other one waits', () => stalledOf(world)?.status === 'True');
+    const { reason, message } = stalledOf(world)!;
+    assert.equal(reason, 'TrafficBlocked');
+    assert.match(
+      message ?? '',
+      /^HTTPRoute demo is already routed by Rollout a-rival: write another HTTPRoute, or delete/,
+    );
+    const first = (): Partial<CanaryStatus> => world.rolloutOf(RIVAL)?.status?.canaryStatus ?? {};
+    await world.until('the first one has its requests', () => first().currentStepState === 'StepPaused');
+    assert.deepEqual(weightsIn(world), [{ demo: 778, 'demo-canary': 222 }]);
+    const from = world.calls.length;
+    await world.run(120_000);
+    assert.deepEqual(
+      world.calls.slice(from).filter(({ method, path }) => method !== 'GET' && /httproutes|services/.test(path)),
+      [],
+      'nothing is written again',
+    );
+    assert.equal(world.canary.traffic, undefined);
+    await world.stop();
+  });
+
+  it('lets the other one release when the first one is gone', async () => {
+    const world = await together();
+    await world.until('the other one waits', () => stalledOf(world)?.status === 'True');
+    await world.deleteRollout(RIVAL);
+    await world.untilPaused(1, 300_000);
+    assert.deepEqual(weightsIn(world), [{ demo: 778, 'demo-canary': 222 }]);
+    assert.equal(stalledOf(world)?.status, 'False');
     await world.stop();
   });
 });

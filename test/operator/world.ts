@@ -18,11 +18,14 @@ import type {
   ReplicaSet,
   Rollout,
 } from '../../src/api/types.ts';
+import type { TrafficRoutingObject } from '../../src/api/traffic.ts';
+import { TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
 import type { ReleasePolicy, ReleasePolicySpec } from '../../src/api/policy.ts';
 import { intercept } from '../../src/engine/admit/intercept.ts';
 import { isApprovable } from '../../src/engine/lib/pause.ts';
 import type { Children } from '../../src/engine/snapshot.ts';
 import { planDigest } from '../../src/engine/policy/plan.ts';
+import { routedKeys } from '../../src/engine/traffic/rivals.ts';
 import type { Version, WorkloadKind } from '../../src/engine/workload/kind.ts';
 import type { Span } from '../../src/engine/trace/spans.ts';
 import type { Sampling } from '../../src/engine/trace/trace.ts';
@@ -34,6 +37,7 @@ import { Reflector } from '../../src/kube/reflector.ts';
 import type { MetricSources } from '../../src/metric-sources/source.ts';
 import { createOperator, type Operator, type OperatorDeps, type OperatorMetrics } from '../../src/operator/operator.ts';
 import { heldIndex, PolicyLookup } from '../../src/operator/policies.ts';
+import { routingIndex } from '../../src/operator/traffic-routings.ts';
 import { traceReleases } from '../../src/operator/trace.ts';
 import { kindIndex, workloadIndex } from '../../src/operator/workload.ts';
 import { createCalendar } from '../../src/schedule/calendar.ts';
@@ -58,6 +62,8 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   metrics?: (world: World) => MetricSources;
   /** The operator may change routes and Services. */
   routesTraffic?: boolean;
+  /** TrafficRoutings are served, and the operator reads them. */
+  routings?: boolean;
   /** Releases are traced, and their spans put here. */
   spans?: Span[];
   /** What the operator says beside events and statuses. */
@@ -93,6 +99,7 @@ export class World {
   private readonly evicts: boolean;
   private readonly labelsPods: boolean;
   private readonly routesTraffic: boolean;
+  private readonly routings: boolean;
   private readonly spans: Span[] | undefined;
   private readonly logger: Logger;
   private readonly metrics: WorldOptions['metrics'];
@@ -111,6 +118,7 @@ export class World {
       evicts = false,
       labelsPods = false,
       routesTraffic = false,
+      routings = false,
       spans,
       logger,
       metrics,
@@ -126,6 +134,7 @@ export class World {
     this.evicts = evicts;
     this.labelsPods = labelsPods;
     this.routesTraffic = routesTraffic;
+    this.routings = routings;
     this.virtual = new VirtualCluster({
       seed,
       admission: (store) => this.admission(store),
@@ -139,6 +148,10 @@ export class World {
         strategicMerge: false,
       }),
     );
+    if (routings) {
+      const options = { custom: true, status: true, generation: true, strategicMerge: false };
+      this.virtual.cluster.registry.add(resource(GROUP, 'v1alpha1', 'TrafficRouting', 'trafficroutings', options));
+    }
     const policyKind = { custom: true, status: true, generation: true, namespaced: false, strategicMerge: false };
     this.virtual.cluster.registry.add(
       resource('tranche.dev', 'v1alpha1', 'ReleasePolicy', 'releasepolicies', policyKind),
@@ -177,7 +190,7 @@ export class World {
       api,
       clock,
       path: `/apis/${GROUP}/v1beta1/rollouts`,
-      indexes: { workload: workloadIndex, kind: kindIndex },
+      indexes: { workload: workloadIndex, kind: kindIndex, routed: routedKeys, routing: routingIndex },
     });
     const deployments = new Reflector<Deployment>({
       api,
@@ -186,6 +199,9 @@ export class World {
       labelSelector: WORKLOAD_TYPE,
       indexes: { held: heldIndex },
     });
+    const routings = this.routings
+      ? new Reflector<TrafficRoutingObject>({ api, clock, path: pathOf(TRAFFIC_ROUTINGS) })
+      : undefined;
     const policies = new Reflector<ReleasePolicy>({ api, clock, path: '/apis/tranche.dev/v1alpha1/releasepolicies' });
     const namespaces = new Reflector<ApiObject>({ api, clock, path: '/api/v1/namespaces' });
     const lookup = new PolicyLookup({
@@ -216,6 +232,7 @@ export class World {
       evicts: () => this.evicts,
       labelsPods: this.labelsPods,
       routesTraffic: this.routesTraffic,
+      routings,
       ...(this.unreached ? { unreached: this.unreached } : {}),
       ...(tracer ? { metrics: { ...noMetrics, ...note } } : {}),
       logger: this.logger,
@@ -223,11 +240,12 @@ export class World {
     });
     rollouts.start();
     deployments.start();
+    routings?.start();
     operator.start();
     this.operator = {
       stop: async () => {
         await operator.stop();
-        await Promise.all([rollouts.stop(), deployments.stop(), policies.stop(), namespaces.stop()]);
+        await Promise.all([rollouts.stop(), deployments.stop(), policies.stop(), namespaces.stop(), routings?.stop()]);
       },
     };
   }

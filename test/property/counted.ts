@@ -243,9 +243,10 @@ class History {
       await world.run(10_000);
       if (world.rolloutOf()) await world.approve();
       // A person does what the message says.
+      const { message = '' } = world.rolloutOf()?.status ?? {};
+      if (/partition lets .* keep their version/.test(message)) await this.write({ partition: 0 });
       const left = plan.ending === 'delete' && !this.isHeld ? world.pods.find((pod) => this.isLeft(pod)) : undefined;
-      const named =
-        left?.metadata.name ?? /kubectl delete pod (\S+)/.exec(world.rolloutOf()?.status?.message ?? '')?.[1];
+      const named = left?.metadata.name ?? /kubectl delete pod (\S+)/.exec(message)?.[1];
       if (named !== undefined)
         await world.virtual.client.request('DELETE', `/api/v1/namespaces/default/pods/${named}`).catch(() => undefined);
     }

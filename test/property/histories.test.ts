@@ -68,6 +68,11 @@ describe('the histories themselves', () => {
     for (const seed of [216, 441, 1757]) assert.deepEqual((await play(planOf(seed))).problems, []);
   });
 
+  it('make some Deployments anew, with the ReplicaSets of the one before', () => {
+    const plans = Array.from({ length: 120 }, (_, i) => planOf(i + 1));
+    assert.ok(plans.filter(({ actions }) => actions.some(({ action }) => action.do === 'remake')).length >= 9);
+  });
+
   it('are right where they were wrong once, beyond the seeds that are played here', async () => {
     for (const seed of [2102, 2141, 2149, 2883, 5037, 5079, 5362, 5816, 6031, 6892, 200608, 300333, 303404])
       assert.deepEqual((await play(planOf(seed))).problems, [], `seed ${seed}`);

@@ -1,7 +1,7 @@
 // Plays a plan in virtual time, lets it end, and says what was wrong with it.
 import type { ApiCall } from '../../src/kube/api.ts';
 import type { Fault, Misbehaviour } from '../operator/api.ts';
-import { versionOf, World, type WorldOptions } from '../operator/world.ts';
+import { NAME, versionOf, World, type WorldOptions } from '../operator/world.ts';
 import { Invariants, type UserSettings } from './invariants.ts';
 import { isChecked, Watched, withChecks } from './checks.ts';
 import { randomOf, type Action, type Plan } from './plan.ts';
@@ -23,6 +23,7 @@ export interface PlayOptions {
   readonly decide?: WorldOptions['decide'];
 }
 
+const DEPLOYMENT = `/apis/apps/v1/namespaces/default/deployments/${NAME}`;
 const FAULTS: readonly Fault[] = ['conflict', 'throttled', 'broken', 'lost', 'lost', 'crash-before', 'crash-after'];
 /** A change that no watch has told is found by the comparison every ten minutes. */
 const PATIENCE_MS = 40 * 60_000;
@@ -103,12 +104,17 @@ class Driver {
   }
 
   async prepare(): Promise<void> {
-    const { maxSurge, maxUnavailable, minReadySeconds, replicas } = this.plan;
-    const strategy = { rollingUpdate: { maxSurge, maxUnavailable } };
-    await this.world.createDeployment({ replicas, spec: { strategy, minReadySeconds } });
+    const { replicas } = this.plan;
+    await this.createDeployment(replicas, 'v1');
     await this.createRollout();
     await this.world.untilHealthy(PATIENCE_MS);
     await this.world.until('all Pods run', () => this.world.deployment.status?.availableReplicas === replicas);
+  }
+
+  private createDeployment(replicas: number, version: string): Promise<void> {
+    const { maxSurge, maxUnavailable, minReadySeconds } = this.invariants.settings;
+    const strategy = { rollingUpdate: { maxSurge, maxUnavailable } };
+    return this.world.createDeployment({ replicas, version, spec: { strategy, minReadySeconds } });
   }
 
   private createRollout(): Promise<void> {
@@ -170,12 +176,15 @@ class Driver {
         await world.patch({ spec: { strategy: { rollingUpdate: { maxSurge, maxUnavailable } } } });
         return;
       }
-      case 'delete':
-        if (!world.rolloutOf()) return;
+      case 'delete': {
+        // It is made anew once: a second one could come after the history has ended with a deleted one.
+        const { metadata } = world.rolloutOf() ?? {};
+        if (!metadata || metadata.deletionTimestamp !== undefined) return;
         this.paused = false;
         await world.deleteRollout();
         world.virtual.clock.after(action.forMs, this.createAgain);
         return;
+      }
       case 'disable': {
         const rollout = world.rolloutOf();
         // It is enabled once: a second time could come after the history has ended with a disabled one.
@@ -208,6 +217,17 @@ class Driver {
       case 'crash':
         this.crash(world);
         return;
+      case 'remake': {
+        const version = world.runs;
+        // Nobody holds a Deployment that is created.
+        invariants.unguardedUntil = Infinity;
+        await world.virtual.client.request('DELETE', DEPLOYMENT, { body: { propagationPolicy: 'Orphan' } });
+        await world.until('the Deployment is gone', () => !world.virtual.deployment(NAME), PATIENCE_MS);
+        await world.run(action.forMs);
+        await this.createDeployment(replicas, version);
+        invariants.unguardedUntil = world.now + 10_000;
+        return;
+      }
       case 'noWebhook':
         world.webhook = false;
         invariants.unguardedUntil = Infinity;

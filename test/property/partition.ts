@@ -389,7 +389,8 @@ class Driver {
         world.virtual.clock.after(action.forMs, () => (world.webhook = true));
         return;
       case 'delete':
-        if (!rollout) return;
+        // It is made anew once: a second one could come after the history has ended with a deleted one.
+        if (!rollout || rollout.metadata.deletionTimestamp !== undefined) return;
         this.paused = false;
         await world.deleteRollout();
         world.virtual.clock.after(action.forMs, this.createAgain);

@@ -16,7 +16,9 @@ export type Action =
   | { readonly do: 'noWebhook'; readonly forMs: number }
   /** The Rollout is deleted, or disabled, and so long afterwards made anew, or enabled. */
   | { readonly do: 'delete'; readonly forMs: number }
-  | { readonly do: 'disable'; readonly forMs: number };
+  | { readonly do: 'disable'; readonly forMs: number }
+  /** The Deployment is deleted without its ReplicaSets, and so long afterwards made anew. */
+  | { readonly do: 'remake'; readonly forMs: number };
 
 export interface Plan {
   readonly seed: number;
@@ -92,11 +94,20 @@ export function planOf(seed: number): Plan {
     ...limits(),
     minReadySeconds: oneOf([0, 0, 2, 30]),
     steps: withoutWaits(seed, oneOf(STEPS)),
-    actions: window ? goingBack(actions, window.random) : actions,
+    actions: withRemake(seed, window ? goingBack(actions, window.random) : actions),
     ...(window && { rollbackWindow: window.rollbackWindow }),
     trouble: oneOf([0, 0.02, 0.06]),
     ending: oneOf(['complete', 'complete', 'complete', 'rollback', 'delete', 'disable']),
   };
+}
+
+/** In every thirteenth history, the Deployment is made anew. */
+function withRemake(seed: number, actions: Plan['actions']): Plan['actions'] {
+  if (seed % 13 !== 11) return actions;
+  const random = randomOf(seed ^ 0x72656d61);
+  const at = 1 + Math.floor(random() * actions.length);
+  const afterMs = 200 + Math.floor(random() * 6000);
+  return actions.toSpliced(at, 0, { afterMs, action: { do: 'remake', forMs: Math.floor(random() ** 2 * 3000) } });
 }
 
 /** In three of seven histories, some steps do not wait. From random numbers of their own: the others stay as they were. */

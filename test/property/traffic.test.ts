@@ -1,24 +1,42 @@
 // Traffic of releases as a property: whatever happens, in whatever order, no request fails, and nothing is left behind. Also what finds broken engines out.
 import assert from 'node:assert/strict';
-import { TRAFFIC } from '../../src/api/keys.ts';
-import { SERVICES } from '../../src/api/resources.ts';
 import type { RouteRule } from '../../src/api/traffic.ts';
-import { decide } from '../../src/engine/decide.ts';
-import type { Decision, Effect } from '../../src/engine/decision.ts';
-import type { PatchOp } from '../../src/engine/lib/json-patch.ts';
+import type { CanaryStep } from '../../src/api/types.ts';
+import type { Decision } from '../../src/engine/decision.ts';
 import type { Snapshot } from '../../src/engine/snapshot.ts';
+import type { ApiCall } from '../../src/kube/api.ts';
 import { settings } from './settings.ts';
-import { playTraffic, trafficPlanOf, type TrafficPlan, type TrafficReport } from './traffic.ts';
+import * as broken from './traffic-broken.ts';
+import { trafficPlanOf, type TrafficPlan } from './traffic-plan.ts';
+import { playTraffic, type TrafficReport } from './traffic.ts';
 
-/** Every call in a whole soak; every third one otherwise. */
-const STRIDE = settings.histories >= 10_000 ? 1 : 3;
+const isSoak = settings.histories >= 10_000;
+/** In a whole soak, all calls. A crash before a call, or at a read, finds the cluster as a crash after the write before it. */
+const counts = isSoak ? (): boolean => true : ({ method }: ApiCall): boolean => method !== 'GET';
+const FAULTS = isSoak ? (['crash-before', 'crash-after'] as const) : (['crash-after'] as const);
 /** One of them takes as long as seven of the others. */
 const HISTORIES = Math.ceil(settings.histories * 0.15);
 
 const release = { afterMs: 1_000, action: { do: 'release', broken: false } } as const;
 /** When the first step has its requests. */
 const later = { afterMs: 25_000 };
-const APART = [{ replicas: 2, traffic: '5%' }, { replicas: '50%', traffic: '30%' }, { replicas: '100%' }];
+const APART: readonly CanaryStep[] = [
+  { replicas: 2, traffic: '5%' },
+  { replicas: '50%', traffic: '30%' },
+  { replicas: '100%' },
+];
+const BROKEN = { afterMs: 1_000, action: { do: 'release', broken: true } } as const;
+const ROLLBACK = { ...later, action: { do: 'rollback' } } as const;
+const TIGHT = { maxSurge: 1, maxUnavailable: 0 };
+const FOREIGN: readonly RouteRule[] = [
+  {
+    backendRefs: [
+      { name: 'demo', port: 80, weight: 3 },
+      { name: 'other', port: 80, weight: 1 },
+    ],
+  },
+];
+const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));
 const CALM: TrafficPlan = {
   seed: 7,
   replicas: 8,
@@ -52,17 +70,24 @@ describe('random histories with traffic', () => {
   });
 });
 
-describe('a crash at each call of a release with traffic', () => {
-  for (const [what, more] of [
+describe('a crash at each write of a release with traffic', () => {
+  const stories: (readonly [what: string, more: Partial<TrafficPlan>])[] = [
     ['shared, to its end', {}],
-    ['apart, rolled back', { steps: APART, actions: [release, { ...later, action: { do: 'rollback' } }] }],
-  ] as const)
+    ['apart, rolled back', { steps: APART, actions: [release, ROLLBACK] }],
+  ];
+  if (isSoak)
+    stories.push([
+      'apart, superseded and deleted',
+      { steps: APART, actions: [release, { ...release, ...later }], ending: 'delete' },
+    ]);
+  for (const [what, more] of stories)
     it(`fails no request, and leaves nothing behind: ${what}`, async () => {
       const plan: TrafficPlan = { ...CALM, ...more };
-      const { calls, end } = await playTraffic(plan, { trouble: false });
-      for (let call = 1; call <= calls; call += STRIDE)
-        for (const fault of ['crash-before', 'crash-after'] as const) {
-          const report = await playTraffic(plan, { trouble: false, crashAt: { call, fault } });
+      const { calls, end } = await playTraffic(plan, { trouble: false, counts });
+      assert.ok(calls > 20, `${calls} calls`);
+      for (let call = 1; call <= calls; call++)
+        for (const fault of FAULTS) {
+          const report = await playTraffic(plan, { trouble: false, counts, crashAt: { call, fault } });
           assert.deepEqual(report.problems, [], `${fault} of call ${call}\n${report.story()}`);
           assert.equal(report.end, end);
         }
@@ -70,180 +95,65 @@ describe('a crash at each call of a release with traffic', () => {
 });
 
 describe('the histories with traffic themselves', () => {
-  /** Each broken engine, the plan that shows it, and the invariants that it violates. */
-  const broken: readonly [string, (snapshot: Snapshot) => Decision, RegExp, Partial<TrafficPlan>][] = [
-    ['a grace period of nothing', hasty, /^(T2|T12)/, {}],
+  /** Each broken engine, the invariants that it violates, and the plan that shows it. */
+  const engines: readonly (readonly [
+    what: string,
+    engine: (snapshot: Snapshot) => Decision,
+    found: readonly string[],
+    more?: Partial<TrafficPlan>,
+  ])[] = [
     [
-      'a rollback that does not wait',
-      careless,
-      /^T12/,
-      { actions: [release, { ...later, action: { do: 'rollback' } }] },
+      'a leg that gets requests before its Pods are ready',
+      broken.credulous(),
+      ['T1', 'T12'],
+      { actions: [BROKEN, { ...later, action: { do: 'approve' } }] },
     ],
-    ['a Service of the user that is written', greedy, /^T10/, {}],
-    ['a rule whose weights are all 0', silent, /^T4/, {}],
+    ['a grace period of nothing', broken.hasty, ['T2', 'T12']],
+    ['a Service that is deleted too early', broken.eager, ['T2']],
     [
       'a selector that changes while requests go there',
-      restless,
-      /^T3/,
+      broken.restless,
+      ['T3'],
       { actions: [release, { ...release, ...later }] },
     ],
-    ['a Service that is left', untidy, /^T9/, {}],
-    ['a Service that is deleted too early', eager, /^T2/, {}],
-    ['a step that gives too much', generous, /^T8/, {}],
-    ['new Pods before the versions are apart', unpinned, /^(T7|T9|not within)/, { steps: APART }],
+    ['a rule whose weights are all 0', broken.silent, ['T4']],
+    ['another Service that loses its share', broken.greedyFor('other'), ['T4'], { rules: FOREIGN }],
+    ['a rollback that does not wait', broken.careless, ['T1', 'T5'], { actions: [release, ROLLBACK], steps: APART }],
+    [
+      'an edit of the user that is lost',
+      broken.forgetful(),
+      ['T6'],
+      { actions: [release, { ...later, action: { do: 'edit' } }] },
+    ],
+    ['new Pods before the versions are apart', broken.mixing, ['T7'], { steps: APART }],
+    ['a step that gives too much', broken.generous, ['T8']],
+    ['a step that takes requests away again', broken.wavering(), ['T8'], { steps: APART }],
+    ['a Service that is left', broken.untidy, ['T9']],
+    ['a Service of the user that is written', broken.greedy, ['T10']],
+    ['stable Pods that go before their requests', broken.sluggish, ['T11'], { steps: APART, budget: TIGHT }],
   ];
 
-  for (const [what, engine, found, more] of broken)
-    it(`find out ${what}`, async () => {
+  it('have a broken engine for each invariant', () => {
+    const all = Array.from({ length: 12 }, (_, i) => `T${i + 1}`);
+    assert.deepEqual([...new Set(engines.flatMap(([, , found]) => found))].sort(byNumber), all);
+  });
+
+  for (const [what, engine, found, more] of engines)
+    it(`find out ${what}: ${found.join(', ')}`, async () => {
       const plan: TrafficPlan = { ...CALM, ...more };
-      const { problems, story } = await playTraffic(plan, { trouble: false, decide: engine });
-      assert.ok(
-        problems.some((problem) => found.test(problem)),
-        story(),
-      );
+      const { problems, story } = await playTraffic(plan, { trouble: false, decide: engine, untilFound: found });
+      for (const invariant of found)
+        assert.ok(
+          problems.some((problem) => problem.startsWith(`${invariant}:`)),
+          story(),
+        );
     });
 
   it('pass the whole engine', async () => {
-    for (const [, , , more] of broken) {
-      const { problems, story } = await playTraffic({ ...CALM, ...more }, { trouble: false });
+    const plans = new Set(engines.map(([, , , more]) => JSON.stringify({ ...CALM, ...more })));
+    for (const plan of plans) {
+      const { problems, story } = await playTraffic(JSON.parse(plan) as TrafficPlan, { trouble: false });
       assert.deepEqual(problems, [], story());
     }
   });
 });
-
-/** The engine, told that proxies need no time. */
-function hasty(snapshot: Snapshot): Decision {
-  const { status } = snapshot.rollout;
-  const traffic = status?.canaryStatus?.traffic;
-  if (!status?.canaryStatus || !traffic) return decide(snapshot);
-  const long = { ...traffic, since: '2026-01-01T00:00:00Z', graceSeconds: 1 };
-  const rollout = {
-    ...snapshot.rollout,
-    status: { ...status, canaryStatus: { ...status.canaryStatus, traffic: long } },
-  };
-  return decide({ ...snapshot, rollout });
-}
-
-/** The engine, which knows nothing of traffic when the stable template is put back. */
-function careless(snapshot: Snapshot): Decision {
-  const { rollout, workload, digest } = snapshot;
-  const canary = rollout.status?.canaryStatus;
-  if (!workload || !canary?.traffic || digest(workload.spec.template) !== canary.stableDigest) return decide(snapshot);
-  const { traffic: _, ...rest } = canary;
-  const { [TRAFFIC]: __, ...annotations } = workload.metadata.annotations ?? {};
-  return decide({
-    ...snapshot,
-    rollout: { ...rollout, status: { ...rollout.status!, canaryStatus: rest } },
-    workload: { ...workload, metadata: { ...workload.metadata, annotations } },
-  });
-}
-
-/** The engine, with other effects. */
-const changed = (snapshot: Snapshot, change: (effect: Effect) => readonly Effect[]): Decision => {
-  const decision = decide(snapshot);
-  return { ...decision, effects: decision.effects.flatMap(change) };
-};
-
-function greedy(snapshot: Snapshot): Decision {
-  const base = snapshot.traffic?.base;
-  return changed(snapshot, (effect) =>
-    effect.kind !== 'Create' || effect.why !== 'service' || !base
-      ? [effect]
-      : [
-          effect,
-          {
-            kind: 'Patch',
-            why: 'service',
-            resource: SERVICES,
-            before: base,
-            patch: { metadata: { labels: { x: 'y' } } },
-          },
-        ],
-  );
-}
-
-/** Changes the rules of each write of a route. */
-const rewriting =
-  (write: (rules: readonly RouteRule[]) => readonly RouteRule[]) =>
-  (snapshot: Snapshot): Decision =>
-    changed(snapshot, (effect) => {
-      if (effect.kind !== 'Patch' || effect.why !== 'route' || !Array.isArray(effect.patch)) return [effect];
-      const ops = (effect.patch as readonly PatchOp[]).map((op) =>
-        op.path === '/spec/rules' && op.op !== 'remove'
-          ? { ...op, value: write(op.value as readonly RouteRule[]) }
-          : op,
-      );
-      return [{ ...effect, patch: ops }];
-    });
-
-function silent(snapshot: Snapshot): Decision {
-  return rewriting((rules) =>
-    rules.map((rule) => ({ ...rule, backendRefs: (rule.backendRefs ?? []).map((ref) => ({ ...ref, weight: 0 })) })),
-  )(snapshot);
-}
-
-function generous(snapshot: Snapshot): Decision {
-  return rewriting((rules) =>
-    rules.map((rule) => ({
-      ...rule,
-      backendRefs: (rule.backendRefs ?? []).map((ref) =>
-        ref.name === 'demo-canary' && (ref.weight ?? 1) > 0 ? { ...ref, weight: 3 * (ref.weight ?? 1) } : ref,
-      ),
-    })),
-  )(snapshot);
-}
-
-/** The engine, which sees the user's own route whatever the route is: it repoints a leg at once. */
-function restless(snapshot: Snapshot): Decision {
-  const { traffic, workload, digest, rollout } = snapshot;
-  const status = rollout.status?.canaryStatus;
-  if (!traffic?.route || !workload || status?.templateDigest === digest(workload.spec.template))
-    return decide(snapshot);
-  const rules = [{ backendRefs: [{ name: 'demo', port: 80 }] }];
-  const { labels: _, annotations: __, ...metadata } = traffic.route.metadata;
-  const decision = decide({
-    ...snapshot,
-    traffic: { ...traffic, route: { ...traffic.route, metadata, spec: { rules } } },
-  });
-  const leg = traffic.legs.canary;
-  if (!leg) return decision;
-  const patch = { metadata: {}, spec: { selector: { 'pod-template-hash': 'other' } } };
-  return {
-    ...decision,
-    effects: [...decision.effects, { kind: 'Patch', why: 'service', resource: SERVICES, before: leg, patch }],
-  };
-}
-
-function untidy(snapshot: Snapshot): Decision {
-  const decision = decide({
-    ...snapshot,
-    ...(snapshot.traffic && { traffic: { ...snapshot.traffic, legs: LESS(snapshot) } }),
-  });
-  return decision;
-}
-/** The legs are not there when they are to be deleted. */
-const LESS = ({ traffic, rollout }: Snapshot): NonNullable<Snapshot['traffic']>['legs'] => {
-  const state = rollout.status?.canaryStatus?.traffic?.state;
-  const legs = traffic?.legs ?? { canary: null, stable: null };
-  return state === 'Unroute' ? { canary: null, stable: null } : legs;
-};
-
-function eager(snapshot: Snapshot): Decision {
-  return changed(snapshot, (effect) =>
-    effect.kind === 'Patch' &&
-    effect.why === 'route' &&
-    snapshot.rollout.status?.canaryStatus?.traffic?.state === 'Watch'
-      ? [{ kind: 'Delete', why: 'service', resource: SERVICES, name: 'demo-canary', owner: snapshot.rollout }, effect]
-      : [effect],
-  );
-}
-
-/** The engine, told that the versions are apart when they are not. */
-function unpinned(snapshot: Snapshot): Decision {
-  return rewriting((rules) =>
-    rules.map((rule) => ({
-      ...rule,
-      backendRefs: (rule.backendRefs ?? []).map((ref) => (ref.name === 'demo' ? { ...ref, weight: 1 } : ref)),
-    })),
-  )(snapshot);
-}

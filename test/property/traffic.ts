@@ -1,28 +1,15 @@
 // Random histories of releases that route requests, in virtual time: what people and bad luck do, and what was wrong with it.
 import { HELD, TRAFFIC } from '../../src/api/keys.ts';
 import type { RouteRule } from '../../src/api/traffic.ts';
-import type { CanaryStep } from '../../src/api/types.ts';
 import { editRoute, routedWorld, routeIn, ROUTING, serviceIn, weightsIn } from '../operator/traffic.ts';
 import { NAME, type World, type WorldOptions } from '../operator/world.ts';
+import type { ApiCall } from '../../src/kube/api.ts';
+import type { Fault } from '../operator/api.ts';
 import { BadLuck } from './bad-luck.ts';
 import { randomOf } from './plan.ts';
-import { Proxies } from './traffic-proxies.ts';
-
-export type TrafficAction =
-  | { readonly do: 'release'; readonly broken: boolean }
-  | { readonly do: 'rollback' | 'approve' | 'crash' | 'kill' | 'pause' | 'git' }
-  | { readonly do: 'scale'; readonly to: number };
-
-export interface TrafficPlan {
-  readonly seed: number;
-  readonly replicas: number;
-  readonly steps: readonly CanaryStep[];
-  readonly rules: readonly RouteRule[];
-  readonly actions: readonly { readonly afterMs: number; readonly action: TrafficAction }[];
-  /** Each request, and each line of a watch, meets with trouble this often. */
-  readonly trouble: number;
-  readonly ending: 'complete' | 'rollback' | 'delete' | 'disable';
-}
+import type { TrafficJudge } from '../../tools/chaos/traffic/judge.ts';
+import type { TrafficAction, TrafficPlan } from './traffic-plan.ts';
+import { judged } from './traffic-proxies.ts';
 
 export interface TrafficReport {
   readonly seed: number;
@@ -31,7 +18,7 @@ export interface TrafficReport {
   /** Requests were looked at so often, and so often a leg got some. */
   readonly samples: number;
   readonly routed: number;
-  /** How many calls the operator has made. */
+  /** How many calls of the operator were counted. */
   readonly calls: number;
   readonly story: () => string;
 }
@@ -40,8 +27,12 @@ export interface TrafficOptions {
   readonly trouble?: boolean;
   readonly decide?: WorldOptions['decide'];
   readonly lagMs?: number;
+  /** The history ends when violations of all these invariants are found: `T12`. */
+  readonly untilFound?: readonly string[];
   /** The operator dies at this call, before or after its effect. From 1. */
   readonly crashAt?: { readonly call: number; readonly fault: 'crash-before' | 'crash-after' };
+  /** The calls that are counted. Default: all. */
+  readonly counts?: (call: ApiCall) => boolean;
 }
 
 const LAG_MS = 2_900;
@@ -50,72 +41,8 @@ const PRE_STOP_MS = 5_000;
 const PATIENCE_MS = 40 * 60_000;
 const EXCUSED_MS = 30_000;
 
-const SHARED: readonly (readonly CanaryStep[])[] = [
-  [{ replicas: 1, traffic: '30%' }, { replicas: '50%', traffic: '50%' }, { replicas: '100%' }],
-  [
-    { replicas: '20%', traffic: '40%' },
-    { replicas: '60%', traffic: '80%', pause: { duration: 5 } },
-    { replicas: '100%' },
-  ],
-  [{ replicas: '30%', traffic: '60%', pause: { duration: 0 } }, { replicas: '100%' }],
-  [{ replicas: 2 }, { replicas: 3, traffic: '70%' }, { replicas: '100%' }],
-];
-const APART: readonly (readonly CanaryStep[])[] = [
-  [{ replicas: 2, traffic: '5%' }, { replicas: '50%', traffic: '30%' }, { replicas: '100%' }],
-  [
-    { replicas: '20%', matches: [{ headers: [{ name: 'x-user', value: 'a' }] }] },
-    { replicas: '50%' },
-    { replicas: '100%' },
-  ],
-  [
-    { replicas: 1, matches: [{ headers: [{ name: 'x-user', value: 'a' }] }] },
-    { replicas: '40%', traffic: '20%', pause: { duration: 5 } },
-    { replicas: '100%' },
-  ],
-];
-const FOREIGN: RouteRule = {
-  backendRefs: [
-    { name: NAME, port: 80, weight: 3 },
-    { name: 'other', port: 80, weight: 1 },
-  ],
-};
-const RULES: readonly (readonly RouteRule[])[] = [
-  [{ backendRefs: [{ name: NAME, port: 80 }] }],
-  [
-    { matches: [{ path: { type: 'PathPrefix', value: '/a' } }], ...FOREIGN },
-    { backendRefs: [{ name: NAME, port: 80, weight: 7 }] },
-  ],
-];
-
-export function trafficPlanOf(seed: number, mode?: 'Shared' | 'Apart'): TrafficPlan {
-  const random = randomOf(seed);
-  const below = (n: number): number => Math.floor(random() * n);
-  const oneOf = <T>(values: readonly T[]): T => values[below(values.length)]!;
-  const action = (): TrafficAction => {
-    const dice = below(100);
-    if (dice < 40) return { do: 'approve' };
-    if (dice < 58) return { do: 'release', broken: random() < 0.3 };
-    if (dice < 68) return { do: 'rollback' };
-    if (dice < 76) return { do: 'scale', to: 4 + below(9) };
-    if (dice < 88) return { do: 'crash' };
-    if (dice < 92) return { do: 'kill' };
-    if (dice < 96) return { do: 'git' };
-    return { do: 'pause' };
-  };
-  const shared = mode === undefined ? random() < 0.6 : mode === 'Shared';
-  return {
-    seed,
-    replicas: 5 + below(6),
-    steps: oneOf(shared ? SHARED : APART),
-    rules: oneOf(RULES),
-    actions: Array.from({ length: 4 + below(10) }, () => ({ afterMs: below(15_000), action: action() })),
-    trouble: oneOf([0, 0.02, 0.1]),
-    ending: oneOf(['complete', 'complete', 'rollback', 'delete', 'disable'] as const),
-  };
-}
-
 export async function playTraffic(plan: TrafficPlan, options: TrafficOptions = {}): Promise<TrafficReport> {
-  const { trouble = true, decide, lagMs = LAG_MS, crashAt } = options;
+  const { trouble = true, decide, lagMs = LAG_MS, crashAt, counts = () => true, untilFound = [] } = options;
   let calls = 0;
   const random = randomOf(plan.seed ^ 0x2545f491);
   const luck = new BadLuck(plan.trouble, random, !trouble);
@@ -123,38 +50,44 @@ export async function playTraffic(plan: TrafficPlan, options: TrafficOptions = {
     seed: plan.seed,
     misbehaviour: (of) => {
       const usual = luck.misbehaviour(of);
-      if (crashAt === undefined) return usual;
-      return { ...usual, fault: () => (++calls === crashAt.call ? crashAt.fault : undefined) };
+      const fault = (call: ApiCall): Fault | undefined => {
+        const isIt = counts(call) && ++calls === crashAt?.call;
+        return isIt ? crashAt?.fault : usual.fault(call);
+      };
+      return { ...usual, fault };
     },
     ...(decide && { decide }),
     rules: plan.rules,
   });
-  const proxies = new Proxies(world, { count: 3, lagMs, preStopMs: PRE_STOP_MS });
-  const player = new Player(world, plan, proxies, random, luck);
+  const { judge, end: unjudged } = judged(world, { seed: plan.seed ^ 0x7f4a7c15, lagMs, preStopMs: PRE_STOP_MS });
+  const found = (): boolean =>
+    untilFound.length > 0 &&
+    untilFound.every((invariant) => [...judge.violations].some((what) => what.startsWith(`${invariant}:`)));
+  const player = new Player(world, plan, { judge, found }, random, luck);
   const problems: string[] = [];
   let end = '';
   try {
     await player.prepare();
     for (const { afterMs, action } of plan.actions) {
-      await world.run(afterMs);
+      if (await world.virtual.until(found, afterMs)) break;
       await player.act(action);
     }
     luck.calm = true;
-    end = await player.finish();
+    if (!found()) end = await player.finish();
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
   }
-  problems.unshift(...proxies.violations);
-  proxies.stop();
+  problems.unshift(...judge.violations);
+  unjudged();
   await world.stop();
   const story = (): string => [JSON.stringify(plan), ...player.log, '---', ...problems].join('\n');
   return {
     seed: plan.seed,
     problems,
     end,
-    samples: proxies.samples,
+    samples: judge.samples,
     routed: player.routed,
-    calls: world.calls.length,
+    calls,
     story,
   };
 }
@@ -164,17 +97,29 @@ class Player {
   routed = 0;
   private readonly world: World;
   private readonly plan: TrafficPlan;
-  private readonly proxies: Proxies;
+  private readonly judge: TrafficJudge;
+  private readonly found: () => boolean;
   private readonly random: () => number;
   private readonly luck: BadLuck;
+  /** The rules as the user wrote them last. */
+  private rules: readonly RouteRule[];
+  private edits = 0;
   private version = 1;
   private stable = 'v1';
   private paused = false;
 
-  constructor(world: World, plan: TrafficPlan, proxies: Proxies, random: () => number, luck: BadLuck) {
+  constructor(
+    world: World,
+    plan: TrafficPlan,
+    { judge, found }: { readonly judge: TrafficJudge; readonly found: () => boolean },
+    random: () => number,
+    luck: BadLuck,
+  ) {
     this.world = world;
     this.plan = plan;
-    this.proxies = proxies;
+    this.rules = plan.rules;
+    this.judge = judge;
+    this.found = found;
     this.random = random;
     this.luck = luck;
     world.virtual.observe(({ collection }) => {
@@ -195,16 +140,18 @@ class Player {
 
   async prepare(): Promise<void> {
     const { world, plan } = this;
-    await world.createDeployment({ replicas: plan.replicas });
+    const strategy = plan.budget && { type: 'RollingUpdate', rollingUpdate: plan.budget };
+    await world.createDeployment({ replicas: plan.replicas, ...(strategy && { spec: { strategy } }) });
     await world.createRollout(plan.steps, { canary: { trafficRoutings: ROUTING, stepDeadlineSeconds: 60 } });
     await world.untilHealthy(PATIENCE_MS);
     await world.until('all Pods run', () => world.deployment.status?.availableReplicas === plan.replicas);
     await world.run(5_000);
-    this.proxies.start();
+    this.judge.userRules = this.rules;
+    this.judge.start(world.now);
   }
 
   async act(action: TrafficAction): Promise<void> {
-    const { world, proxies } = this;
+    const { world, judge } = this;
     this.note(JSON.stringify(action));
     switch (action.do) {
       case 'release':
@@ -219,16 +166,22 @@ class Player {
         await world.approve();
         return;
       case 'scale':
-        proxies.excusedUntil = world.now + EXCUSED_MS;
+        judge.excuse(world.now, EXCUSED_MS);
         await world.scale(action.to);
         return;
       case 'crash':
         this.luck.crash(world);
         return;
       case 'git':
-        proxies.appliedUntil = world.now + EXCUSED_MS;
-        await editRoute(world, this.plan.rules);
+      case 'edit': {
+        const timeouts = { request: `${++this.edits}s` };
+        const edited = (rules: readonly RouteRule[]): readonly RouteRule[] =>
+          rules.map((rule) => ({ ...rule, timeouts }));
+        this.rules = edited(this.rules);
+        if (action.do === 'git') judge.applies(world.now, EXCUSED_MS, this.rules);
+        await editRoute(world, action.do === 'git' ? this.rules : edited(routeIn(world)!.spec.rules ?? []));
         return;
+      }
       case 'pause':
         this.paused = !this.paused;
         await world.patchRollout({ spec: { strategy: { paused: this.paused } } });
@@ -236,7 +189,7 @@ class Player {
       case 'kill': {
         const victim = world.pods[Math.floor(this.random() * world.pods.length)];
         if (!victim) return;
-        proxies.excusedUntil = world.now + EXCUSED_MS;
+        judge.excuse(world.now, EXCUSED_MS);
         await world.virtual.client.request('DELETE', `/api/v1/namespaces/default/pods/${victim.metadata.name}`);
       }
     }
@@ -264,24 +217,27 @@ class Player {
       world.rolloutOf()?.status?.phase === phase;
     await world.run(1_000);
     const deadline = world.now + PATIENCE_MS;
-    while (!done() && world.now < deadline) {
+    while (!done() && world.now < deadline && !this.found()) {
       const approvedAt = world.now;
       const waits = (): boolean => world.canary.currentStepState === 'StepPaused' && world.now > approvedAt + 2_000;
-      await world.virtual.until(() => done() || waits(), deadline - world.now);
+      await world.virtual.until(() => done() || waits() || this.found(), deadline - world.now);
       if (!done() && world.rolloutOf()?.status?.phase === 'Progressing') await world.approve();
     }
+    if (this.found()) return '';
     await world.until(`all ${replicas} Pods run ${wanted}, and nothing is held`, done, 1);
     await world.run(5_000);
+    const rules = routeIn(world)?.spec.rules;
+    if (JSON.stringify(rules) !== JSON.stringify(this.rules))
+      throw new Error(`T6: the route has ${JSON.stringify(rules)}, and its user wrote ${JSON.stringify(this.rules)}`);
     const left = this.left();
     if (left !== undefined) throw new Error(`T9: ${left}`);
     return JSON.stringify({ replicas, phase: world.rolloutOf()?.status?.phase });
   }
 
-  /** T6 and T9: what Tranche has left behind. */
+  /** T9: what Tranche has left behind. */
   private left(): string | undefined {
-    const { world, plan } = this;
+    const { world } = this;
     const route = routeIn(world);
-    if (JSON.stringify(route?.spec.rules) !== JSON.stringify(plan.rules)) return JSON.stringify(route?.spec.rules);
     if (route?.metadata.labels?.[TRAFFIC] !== undefined) return 'the label of the route';
     if (route?.metadata.annotations?.[HELD] !== undefined) return 'the record of the route';
     for (const leg of ['canary', 'stable']) if (serviceIn(world, `${NAME}-${leg}`)) return `Service ${NAME}-${leg}`;

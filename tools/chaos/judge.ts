@@ -3,7 +3,7 @@
 /* eslint-disable @typescript-eslint/no-explicit-any -- raw objects of the API server */
 
 export interface Seen {
-  readonly kind: 'Deployment' | 'ReplicaSet' | 'Pod' | 'Rollout';
+  readonly kind: 'Deployment' | 'ReplicaSet' | 'Pod' | 'Rollout' | 'HTTPRoute' | 'Service' | 'EndpointSlice';
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: any;
   /** When it was received, in milliseconds. */
@@ -95,13 +95,13 @@ export const settingsOf = ({ spec }: any): Settings => ({
   progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
 });
 
-const inPods = (value: number | string, replicas: number, up: boolean): number => {
+export const inPods = (value: number | string, replicas: number, up: boolean): number => {
   if (typeof value === 'number') return value;
   const exact = (Number.parseFloat(value) * replicas) / 100;
   return up ? Math.ceil(exact) : Math.floor(exact);
 };
 
-function targetOf(step: any, replicas: number): number {
+export function targetOf(step: any, replicas: number): number {
   const most = Math.min(inPods(step.replicas, replicas, true), replicas);
   const all = step.replicas === '100%' || typeof step.replicas === 'number' || replicas <= 1;
   return all ? most : Math.min(most, replicas - 1);
@@ -158,7 +158,7 @@ export class Judge {
     if (event.kind === 'Deployment') this.seeDeployment(event);
     else if (event.kind === 'Rollout') this.seeRollout(event);
     else if (event.kind === 'ReplicaSet') this.seeSet(event);
-    else this.seePod(event);
+    else if (event.kind === 'Pod') this.seePod(event);
   }
 
   /** Checks deadlines. */

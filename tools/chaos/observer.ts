@@ -1,9 +1,10 @@
-// Watches Deployments, ReplicaSets, Pods and Rollouts over its own connections, sorts the changes in the order in which they were stored, and
-// passes them to the judge. It imports nothing of src/.
+// Watches Deployments, ReplicaSets, Pods and Rollouts, and where a subject has a route what proxies watch, over its own connections. It sorts the changes
+// in the order in which they were stored, and passes them to the judges. It imports nothing of src/.
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { parse } from 'yaml';
 import { Judge, type Seen } from './judge.ts';
+import type { TrafficJudge } from './traffic/judge.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- raw objects of the API server */
 
@@ -13,13 +14,24 @@ const COLLECTIONS = [
   ['Pod', '/api/v1/pods'],
   ['Rollout', '/apis/rollouts.kruise.io/v1beta1/rollouts'],
 ] as const;
+/** What proxies watch. */
+const ROUTED = [
+  ['HTTPRoute', '/apis/gateway.networking.k8s.io/v1/httproutes'],
+  ['Service', '/api/v1/services'],
+  ['EndpointSlice', '/apis/discovery.k8s.io/v1/endpointslices'],
+] as const;
 
-/** How long an event waits for older events of the other three streams. */
+/** How long an event waits for older events of the other streams. */
 const ORDER_MS = 400;
 const AGAIN_MS = 100;
+/** A process that could not run for so long has seen changes too late: the copies of proxies are then later than they may be. */
+const STARVED_MS = 400;
+const EXCUSED_MS = 10_000;
 
 export class Observer {
   readonly judge = new Judge();
+  /** One for each route of a subject. */
+  readonly traffic: TrafficJudge[] = [];
   /** Number of restarted streams, and of events that came too late to be sorted. */
   gaps = 0;
   late = 0;
@@ -32,7 +44,10 @@ export class Observer {
   private readonly timer: NodeJS.Timeout;
   private readonly running: Promise<unknown>;
 
-  constructor(kubeconfig: string) {
+  private lastTick = Date.now();
+
+  /** `routes`: watches routes, Services and endpoints too. */
+  constructor(kubeconfig: string, routes = false) {
     const { clusters, users } = parse(kubeconfig);
     const bytes = (text: string): Buffer => Buffer.from(text, 'base64');
     this.server = new URL(clusters[0].cluster.server);
@@ -43,13 +58,19 @@ export class Observer {
       agent: false,
     };
     this.timer = setInterval(() => this.judgeUpTo(Date.now() - ORDER_MS), 50);
-    this.running = Promise.all(COLLECTIONS.map(([kind, path]) => this.follow(kind, path)));
+    const collections = routes ? [...COLLECTIONS, ...ROUTED] : COLLECTIONS;
+    this.running = Promise.all(collections.map(([kind, path]) => this.follow(kind, path)));
   }
 
   /** Called for each change at once, before sorting, for code that must act at a certain moment. */
   on(listener: (seen: Seen) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Of I1–I6 and T1–T12. */
+  get violations(): readonly string[] {
+    return [...this.judge.violations, ...this.traffic.flatMap(({ violations }) => [...violations])];
   }
 
   /** Resolves when all changes so far are judged. */
@@ -76,8 +97,16 @@ export class Observer {
       if (late) this.late += 1;
       this.judgedTo = Math.max(this.judgedTo, revision);
       this.judge.see(late ? { ...seen, gap: true } : seen);
+      for (const judge of this.traffic) judge.see(seen);
     }
-    if (at !== Infinity) this.judge.tick(at);
+    if (at === Infinity) return;
+    this.judge.tick(at);
+    const starved = Date.now() - this.lastTick > STARVED_MS;
+    this.lastTick = Date.now();
+    for (const judge of this.traffic) {
+      if (starved) judge.excuse(at, EXCUSED_MS);
+      else judge.tick(at);
+    }
   }
 
   private note(revision: number, seen: Seen): void {

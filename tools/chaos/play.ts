@@ -14,7 +14,7 @@ export interface Outcome {
   readonly recovered: number[];
   /** Releases that did not continue or did not end correctly. */
   readonly failures: string[];
-  /** Violations of I1–I6, as text. */
+  /** Violations of I1–I6 and T1–T12, as text. */
   readonly violations: string[];
   /** Number of judged changes. */
   judged: number;
@@ -144,9 +144,9 @@ class Place {
         outcome.client.refused += client.refused;
       }
       await stage.close();
-      const { judge } = stage.observer;
-      outcome.violations.push(...judge.violations);
-      for (const violation of judge.violations) say(`VIOLATION (seed ${outcome.seed}): ${violation}`);
+      const { judge, violations } = stage.observer;
+      outcome.violations.push(...violations);
+      for (const violation of violations) say(`VIOLATION (seed ${outcome.seed}): ${violation}`);
       outcome.judged += judge.seen;
     }
   }

@@ -145,7 +145,9 @@ killed leader, the time starts at the kill. A release has continued when the cur
 \`full-queue\`: the whole release), or, if admission was affected, when an edit is accepted. The time includes the start of Pods, 0.1 s each.
 A lease lasts 15 s, and a standby tries to acquire it every two to three seconds, so the replacement of a killed leader takes that long.
 **Violations** are counted by [an observer](../../tools/chaos/judge.ts) that shares no code with the program. It watches all changes of
-Deployments, ReplicaSets, Pods and Rollouts, and checks I1 to I6 of [holding.md](../holding.md) after each change.
+Deployments, ReplicaSets, Pods and Rollouts, and checks I1 to I6 of [holding.md](../holding.md) after each change. In
+\`operator-killed-at-traffic\`, it also plays three proxies whose copies of the route, the Services and the endpoints lag by up to a second, and
+checks T1 to T12 of [ADR 31](../adr/0031-the-order-of-traffic-in-a-release.md).
 
 ## Limitations
 

@@ -14,6 +14,8 @@ import { Chance } from './chance.ts';
 import { Observer } from './observer.ts';
 import { Subject } from './subject.ts';
 import { Tap } from './tap.ts';
+import { accepts, DEFINITION, objectsOf, rulesOf } from './traffic/gateway.ts';
+import { TrafficJudge } from './traffic/judge.ts';
 import { Wire } from './wire.ts';
 
 const SERVER = fileURLToPath(new URL('server.ts', import.meta.url));
@@ -40,6 +42,8 @@ export interface StageOptions {
   readonly flags?: readonly string[];
   readonly readyMs?: number;
   readonly nodes?: number;
+  /** True if the program may route requests, and a subject may have a route. */
+  readonly routes?: boolean;
 }
 
 /** One process of the program, and its network. */
@@ -80,17 +84,29 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
 const compiled = temporaryFolder('chaos-compiled');
 const environment = { PATH: process.env.PATH, NODE_COMPILE_CACHE: compiled };
 
-let chart: Promise<KubeObject[]> | undefined;
+const charts = new Map<string, Promise<KubeObject[]>>();
 
-/** The objects of the chart, without those of helm hooks. */
-export const chartObjects = (): Promise<KubeObject[]> =>
-  (chart ??= render().then((all) =>
-    (all as unknown as KubeObject[]).filter(
-      ({ kind, metadata }) => COLLECTIONS[kind!] && metadata.annotations?.['helm.sh/hook'] === undefined,
-    ),
-  ));
+/** The objects of the chart, without those of helm hooks. `set`: values. */
+export function chartObjects(...set: string[]): Promise<KubeObject[]> {
+  const key = set.join();
+  const objects =
+    charts.get(key) ??
+    render(...set).then((all) =>
+      (all as unknown as KubeObject[]).filter(
+        ({ kind, metadata }) => COLLECTIONS[kind!] && metadata.annotations?.['helm.sh/hook'] === undefined,
+      ),
+    );
+  charts.set(key, objects);
+  return objects;
+}
 
 export const collectionOf = ({ kind }: KubeObject): string => COLLECTIONS[kind!]!;
+
+/** Copies are late by less than the grace period: what this process sees is late as well. */
+const PROXIES = { count: 3, lagMs: 1_000, preStopMs: 5_000 };
+const ROUTING = (name: string): object => ({
+  trafficRoutings: [{ service: name, gateway: { httpRouteName: name }, gracePeriodSeconds: 3 }],
+});
 
 export class Stage {
   readonly chance: Chance;
@@ -140,10 +156,14 @@ export class Stage {
     const config = parse(kubeconfig) as { clusters: { cluster: Record<string, string> }[] };
     this.serverCa = Buffer.from(config.clusters[0]!.cluster['certificate-authority-data']!, 'base64').toString();
     await this.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-    for (const object of await chartObjects()) await this.post(collectionOf(object), object);
+    const { routes = false } = this.options;
+    if (routes) await this.post(CRDS, DEFINITION);
+    const objects = await chartObjects(...(routes ? ['traffic.gatewayAPI.enabled=true'] : []));
+    for (const object of objects) await this.post(collectionOf(object), object);
     this.token = await this.tokenOf(ACCOUNT);
     this.jobKubeconfig = withToken(kubeconfig, await this.tokenOf(JOB_ACCOUNT));
-    this.observer = new Observer(kubeconfig);
+    this.observer = new Observer(kubeconfig, routes);
+    if (routes) this.observer.on(accepts(this.api, this.chance));
     const replicas = Array.from({ length: this.options.replicas ?? 2 }, () => this.startReplica());
     await Promise.all([this.runJob(), ...replicas]);
   }
@@ -295,6 +315,7 @@ export class Stage {
       kubelet.stop();
       void tap?.close();
     };
+    if (this.options.routes) args.push('--gateway-api=true');
     prepare({ tap, kill });
     try {
       service = await start('a replica', process.execPath, [...args, ...(this.options.flags ?? [])], {
@@ -366,6 +387,24 @@ export class Stage {
     await subject.create(replicas, steps);
     await subject.remember();
     await this.until(`${subject.name} is seen`, () => Promise.resolve(this.observer.judge.knows(subject.key)));
+    return subject;
+  }
+
+  /** A subject with a route, and proxies that watch it. */
+  async routedSubject(replicas: number, steps: readonly object[]): Promise<Subject> {
+    const subject = new Subject(this, `s${++this.subjects}`);
+    const { name } = subject;
+    const random = (): number => this.chance.next();
+    const judge = new TrafficJudge({ name, rollout: name, random, ...PROXIES });
+    this.observer.traffic.push(judge);
+    subject.traffic = judge;
+    for (const [where, object] of objectsOf(name)) await this.post(where, object);
+    await subject.create(replicas, steps, ROUTING(name));
+    await subject.remember();
+    await subject.until('all Pods available', async () => subject.isReleased());
+    await this.observer.caughtUp();
+    judge.userRules = rulesOf(name);
+    judge.start(Date.now());
     return subject;
   }
 

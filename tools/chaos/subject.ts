@@ -5,6 +5,8 @@ import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { Workload } from '../../test/main/workload.ts';
 import { settingsOf, type Settings } from './judge.ts';
 import type { Stage } from './stage.ts';
+import { ROUTES, rulesOf, SERVICES } from './traffic/gateway.ts';
+import type { TrafficJudge } from './traffic/judge.ts';
 
 /** Keys that Tranche sets on a Deployment only while it is held. */
 const OURS = ['tranche.dev/held', 'rollouts.kruise.io/in-progressing', 'rollouts.kruise.io/stable-revision'];
@@ -17,6 +19,8 @@ export interface Look {
 
 export class Subject extends Workload {
   private readonly stage: Stage;
+  /** Watches its route, if it has one. */
+  traffic: TrafficJudge | undefined;
   /** The spec as its user wrote it, without the template. */
   private written: Record<string, unknown> = {};
 
@@ -136,6 +140,27 @@ export class Subject extends Workload {
     );
     await this.checkWritten();
     return took;
+  }
+
+  /** Checks T6 and T9 at the end: the route is as its user wrote it, and nothing of the release is left. */
+  async checkRoute(): Promise<void> {
+    const { name, stage } = this;
+    const { metadata, spec } = (await stage.get(`${ROUTES}/${name}`)) as Deployment & { spec: { rules: unknown } };
+    const { violations } = stage.observer.judge;
+    if ((this.traffic?.samples ?? 0) === 0) violations.push(`T12: no request to ${name} was looked at`);
+    if (!isDeepStrictEqual(spec.rules, rulesOf(name)))
+      violations.push(`T6: route ${name} is ${JSON.stringify(spec.rules)} at the end`);
+    const keys = Object.keys({ ...metadata.labels, ...metadata.annotations }).filter((key) =>
+      key.startsWith('tranche.dev/'),
+    );
+    if (keys.length > 0) violations.push(`T9: route ${name} still has ${keys.join(', ')}`);
+    for (const leg of [`${name}-canary`, `${name}-stable`]) {
+      const found = await stage.get(`${SERVICES}/${leg}`).then(
+        () => true,
+        ({ code }: { code?: number }) => code !== 404,
+      );
+      if (found) violations.push(`T9: Service ${leg} is left`);
+    }
   }
 
   /** Checks I5 at the end: the spec must be exactly as the user wrote it. */

@@ -6,6 +6,7 @@ import type { JsonSchema } from '../../src/api/schema/json-schema.ts';
 import { metricSource } from '../../src/api/schema/metric-source.ts';
 import { releasePolicy } from '../../src/api/schema/policy.ts';
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../src/api/schema/rollout.ts';
+import { trafficRouting } from '../../src/api/schema/traffic.ts';
 import {
   DEPLOYMENT_KEYS,
   METRIC_SOURCE_EXAMPLES,
@@ -50,6 +51,10 @@ export function fieldsDocs(): string {
     `### status of a Rollout\n\n${status(rolloutV1beta1).description} [status.md](status.md) describes the values.\n`,
     table(flat('status', status(rolloutV1beta1))),
     `To approve a step and choose the next one with any client, write:\n\n\`\`\`json\n{ "status": { "canaryStatus": { "nextStepIndex": 3, "currentStepState": "StepReady" } } }\n\`\`\`\n`,
+    `## TrafficRouting\n\n\`rollouts.kruise.io/v1alpha1\`, namespaced. [traffic.md](traffic.md#one-header-for-several-releases) describes it. \`ingress\` and \`customNetworkRefs\` are refused.\n`,
+    table(flat('spec', spec(trafficRouting))),
+    `### status of a TrafficRouting\n\n${status(trafficRouting).description}\n`,
+    table(flat('status', status(trafficRouting))),
     `## ReleasePolicy\n\n\`tranche.dev/v1alpha1\`, cluster-scoped. [policy.md](policy.md) describes the rules.\n`,
     ...groups('spec', spec(releasePolicy), 'ReleasePolicy', POLICY_EXAMPLES),
     `### status of a ReleasePolicy\n\n${status(releasePolicy).description}\n`,

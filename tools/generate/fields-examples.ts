@@ -46,6 +46,7 @@ export const ROLLOUT_EXAMPLES: Readonly<Record<string, object[]>> = {
       analysis: [{ name: 'errors', ratio: errors }],
     }),
     canary({ trafficRoutings: [ROUTING], steps: [{ replicas: 1, traffic: '5%' }, { replicas: '100%' }] }),
+    canary({ trafficRoutingRef: 'lane', steps: [{ replicas: 1 }, { replicas: '100%' }] }),
   ],
   'spec.strategy.canary.trafficRoutings[]': [routed({ traffic: '5%' }, { ...ROUTING, gracePeriodSeconds: 10 })],
   'spec.strategy.canary.trafficRoutings[].gateway': [
@@ -296,6 +297,13 @@ const glass =
 
 export const ROLLOUT_KEYS: readonly UserKey[] = [
   {
+    key: keys.TRAFFIC_ROUTING,
+    is: 'annotation',
+    values: 'a name',
+    fallback: '',
+    what: 'Name of a TrafficRouting, as `trafficRoutingRef`, which v1alpha1 does not have.',
+  },
+  {
     key: keys.ON_RESTART,
     is: 'annotation',
     values: '`Release`, `Batches`, `Native`',
@@ -392,5 +400,6 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
     'label: the Rollout that changed the route, or created the Service, for its release',
   ],
   [keys.TRAFFIC, 'workload', 'annotation: `Apart` or `Shared`, while the versions get requests by their Services'],
-  [keys.TRAFFIC_ROUTING, 'Rollout', 'annotation of OpenKruise: refused, TrafficRoutings are not supported yet'],
+  [keys.TRAFFIC_ROUTING, 'TrafficRouting', 'finalizer: its route must be given back first'],
+  [keys.PROGRESSING_ROLLOUT, 'TrafficRouting', 'prefix of finalizers: the Rollouts that have a release and name it'],
 ];

@@ -12,7 +12,7 @@ import {
 } from '../../engine/admit/rollout.ts';
 import { admitStatus, concernsStatus, mendStatus } from '../../engine/admit/rollout-status.ts';
 import { restoreDropped } from '../../engine/validate/status.ts';
-import { routedKeys } from '../../engine/admit/routing.ts';
+import { routedKeys } from '../../engine/traffic/rivals.ts';
 import { routingRefOf } from '../../engine/traffic/routing-object.ts';
 import { kindOf } from '../../engine/workload/registry.ts';
 import { sha256 } from '../../kube/digest.ts';

@@ -12,7 +12,7 @@ import { oneLine } from '../paint.ts';
 
 export const lint = defineCommand({
   description:
-    'Validates the Rollouts and ReleasePolicies in files as the webhook does, without a cluster. Prints file, line and column of each error. Takes ' +
+    'Validates the Rollouts, ReleasePolicies and TrafficRoutings in files as the webhook does, without a cluster. Prints file, line and column of each error. Takes ' +
     'workloads and Namespaces in the files into account, and ignores other objects. Applies the ReleasePolicies to the Rollouts that they select, as at ' +
     'the start of a release, or says in a note why it does not. With --live, it also tries the checks of the Rollouts on the cluster: whether each query ' +
     'returns anything now, of the right Pods.',

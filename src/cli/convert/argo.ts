@@ -1,9 +1,10 @@
-// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods, and metrics become checks. What has no counterpart becomes a
+// Converts Argo Rollouts: each weight of a canary becomes the same percentage of Pods (and of requests, with the Gateway API), and metrics become checks. What has no counterpart becomes a
 // wait for approval.
 import type { Json } from '../../api/json.ts';
 import { convertAnalysis, type ArgoContext } from './argo-analysis.ts';
 import { deploymentOf } from './argo-deployment.ts';
 import { CheckList } from './checks.ts';
+import { argoRoutes } from './routes.ts';
 import {
   asList,
   asObject,
@@ -29,7 +30,10 @@ export function convertArgo(object: Json, all: readonly Json[]): Converted {
   const deployment = deploymentOf(metadataOf(metadata), spec, canary ?? {});
   const remarks: Remark[] = [...inMetadata(metadata), ...inSpec(spec), ...deployment.remarks];
   const checks = new CheckList();
-  const steps: Step[] = canary ? stepsOf(canary, { metadata, all, checks, remarks }) : [];
+  const routes = argoRoutes(canary ?? {}, metadata['namespace']);
+  remarks.push(...routes.remarks);
+  const isRouted = routes.canary.trafficRoutings !== undefined;
+  const steps: Step[] = canary ? stepsOf(canary, { metadata, all, checks, remarks }, isRouted) : [];
   for (const name of Object.keys(strategy).filter((one) => one !== 'canary'))
     remarks.push(...withoutCounterpart(`spec.strategy.${name}`, asObject(strategy[name]) ?? {}));
   if (!canary) {
@@ -50,6 +54,7 @@ export function convertArgo(object: Json, all: readonly Json[]): Converted {
       ...deadlineOf(spec['progressDeadlineSeconds']),
       ...failure,
       ...windowOf(spec),
+      ...routes.canary,
       ...(checks.checks.length > 0 && { analysis: checks.checks }),
     },
     paused: spec['paused'] === true,
@@ -110,12 +115,11 @@ function* inSpec(spec: Json): Generator<Remark> {
     yield note('spec.progressDeadlineAbort: becomes spec.strategy.canary.onFailure: Rollback');
 }
 
-const CANARY_KNOWN = new Set(['steps', 'analysis', 'maxSurge', 'maxUnavailable']);
+const CANARY_KNOWN = new Set(['steps', 'analysis', 'maxSurge', 'maxUnavailable', 'trafficRouting']);
 
 const CANARY_LOST: Readonly<Record<string, string>> = {
-  trafficRouting:
-    'traffic routing is not supported: a weight becomes the same percentage of Pods, and the Service sends requests to all Pods',
-  canaryService: 'there is no canary Service; Pods of a release have the label rollouts.kruise.io/rollout-id',
+  canaryService:
+    'there is no canary Service, or a release makes its own; Pods of a release have the label rollouts.kruise.io/rollout-id',
   stableService:
     'there is no stable Service; after you remove Argo Rollouts, remove rollouts-pod-template-hash from the selector of the remaining Service',
   antiAffinity: 'add it to the Pod template',
@@ -141,7 +145,7 @@ const withoutCounterpart = (at: string, fields: Json): Remark[] =>
         lost(`${at}.${field}${named(value)}: has no counterpart: blue-green releases are not supported`),
       );
 
-function stepsOf(canary: Json, context: ArgoContext): Step[] {
+function stepsOf(canary: Json, context: ArgoContext, isRouted: boolean): Step[] {
   const { remarks } = context;
   for (const [field, value] of Object.entries(canary))
     if (!CANARY_KNOWN.has(field))
@@ -149,7 +153,12 @@ function stepsOf(canary: Json, context: ArgoContext): Step[] {
   const written = asList(canary['steps']);
   const traffic = asObject(canary['trafficRouting']);
   const full = traffic?.['maxTrafficWeight'];
-  const steps = readSteps(written, typeof full === 'number' && full > 0 ? full : 100, traffic !== undefined, context);
+  const steps = readSteps(
+    written,
+    typeof full === 'number' && full > 0 ? full : 100,
+    traffic !== undefined && !isRouted,
+    context,
+  );
   if (canary['analysis'] !== undefined && !watchesBeside(canary['analysis'], context)) {
     for (const step of steps) if (step.weight < 100 || step.seconds !== 0) step.seconds = undefined;
     if (steps.every(({ seconds }) => seconds !== undefined)) steps.unshift({ weight: 0, seconds: undefined });
@@ -173,7 +182,7 @@ function watchesBeside(value: unknown, context: ArgoContext): boolean {
   return complete;
 }
 
-/** A setWeight and the pauses after it become one step. `full`: the weight for all traffic. */
+/** A setWeight and the pauses after it become one step. `full`: the weight for all traffic. `traffic`: it was routed, and is not any more. */
 function readSteps(written: readonly unknown[], full: number, traffic: boolean, context: ArgoContext): Step[] {
   const { remarks } = context;
   const steps: Step[] = [];
@@ -234,7 +243,7 @@ const STEP_LOST: Readonly<Record<string, string>> = {
   analysis: 'has metrics that are not converted: run their queries before kubectl tranche approve',
   experiment: 'has no counterpart',
   setCanaryScale: 'has no counterpart: the step itself sets the number of Pods',
-  setHeaderRoute: 'has no counterpart: traffic routing is not supported',
-  setMirrorRoute: 'has no counterpart: traffic routing is not supported',
+  setHeaderRoute: 'has no counterpart: write matches in a step, with trafficRoutings',
+  setMirrorRoute: 'has no counterpart: requests are not mirrored',
   plugin: 'has no counterpart',
 };

@@ -3,6 +3,7 @@
 import type { Json } from '../../api/json.ts';
 import { plural } from '../../engine/lib/text.ts';
 import { CheckList } from './checks.ts';
+import { flaggerRoutes } from './routes.ts';
 import { convertMetrics } from './flagger-metrics.ts';
 import {
   asList,
@@ -34,12 +35,14 @@ export function convertFlagger(object: Json, all: readonly Json[]): Converted {
         lost(`spec.targetRef: kind ${String(target['kind'])} is not supported: only Deployments are converted`),
       ],
     };
+  const routes = flaggerRoutes(spec, name);
   const remarks: Remark[] = [
     note(
       `before you delete the Canary, scale Deployment "${name}" up and let the Service select it: it replaces "${name}-primary"`,
     ),
     ...ownMetadata(asObject(object['metadata'])),
     ...inSpec(spec, name),
+    ...routes.remarks,
     ...inAnalysis(analysis),
   ];
   const deadline = deadlineOf(spec['progressDeadlineSeconds']);
@@ -58,7 +61,10 @@ export function convertFlagger(object: Json, all: readonly Json[]): Converted {
     remarks.push(lost('spec.analysis.metrics: not all of them are converted: each step waits for approval'));
   const steps = stepsOf(spec, analysis, { complete, seconds }, remarks);
   const watched = checks.checks.length > 0 ? { analysis: checks.checks } : {};
-  const made = rollout(metadata, name, { steps, canary: { ...deadline, onFailure: 'Rollback', ...watched } });
+  const made = rollout(metadata, name, {
+    steps,
+    canary: { ...deadline, onFailure: 'Rollback', ...routes.canary, ...watched },
+  });
   return { objects: [made], remarks, sources: checks.sources };
 }
 
@@ -71,14 +77,14 @@ const SPEC_KNOWN = new Set([
   'progressDeadlineSeconds',
   'skipAnalysis',
   'revertOnDeletion',
+  'provider',
 ]);
 
-const NO_ROUTING = 'traffic routing is not supported: a weight becomes the same percentage of Pods';
+const NO_ROUTING = 'only routes of the Gateway API are supported: a weight becomes the same percentage of Pods';
 const SPEC_LOST: Readonly<Record<string, string>> = {
   ingressRef: NO_ROUTING,
   routeRef: NO_ROUTING,
   upstreamRef: NO_ROUTING,
-  provider: NO_ROUTING,
   metricsServer: 'name a MetricSource in the checks',
   suspend: 'use spec.disabled of the Rollout',
 };
@@ -118,12 +124,13 @@ const ANALYSIS_KNOWN = new Set([
 
 const ANALYSIS_LOST: Readonly<Record<string, string>> = {
   iterations: 'blue-green and A/B releases are not supported: the Pods are released in steps that wait for approval',
-  match: 'A/B releases are not supported: the Pods are released in steps that wait for approval',
-  mirror: 'traffic routing is not supported: each step waits for approval',
-  mirrorWeight: 'traffic routing is not supported',
+  match:
+    'A/B releases are not supported: the Pods are released in steps that wait for approval; with trafficRoutings, write matches in a step',
+  mirror: 'requests are not mirrored: each step waits for approval',
+  mirrorWeight: 'requests are not mirrored',
   stepWeightPromotion: 'the Pods that are left are updated in one step, within maxSurge and maxUnavailable',
   alerts: 'use the Events of the Rollout, and the metrics of the operator',
-  sessionAffinity: 'traffic routing is not supported',
+  sessionAffinity: 'requests are sent to any Pod of a version',
   primaryReadyThreshold: 'all Pods of a step must be available; use failureThreshold',
   canaryReadyThreshold: 'all Pods of a step must be available; use failureThreshold',
 };

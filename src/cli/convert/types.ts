@@ -71,8 +71,9 @@ export function hold(steps: Step[]): void {
 }
 
 /** Only the last step ends a release, so a wait with all Pods updated is a step of 100% before it. */
-export function stepsFrom(steps: readonly Step[]): Json[] {
-  const written = steps.map((step) => stepOf(step.weight === 0 ? 1 : `${step.weight}%`, step));
+/** `routed`: a weight is also the share of the requests. */
+export function stepsFrom(steps: readonly Step[], routed: boolean): Json[] {
+  const written = steps.map((step) => stepOf(step.weight === 0 ? 1 : `${step.weight}%`, step, routed));
   const last = steps.at(-1);
   if (last?.weight !== 100 || last.seconds !== 0) return [...written, { replicas: '100%' }];
   const { analysis } = last;
@@ -82,7 +83,12 @@ export function stepsFrom(steps: readonly Step[]): Json[] {
   ];
 }
 
-function stepOf(replicas: number | string, { seconds, analysis }: Step): Json {
+function stepOf(replicas: number | string, step: Step, routed: boolean): Json {
+  const { weight, seconds, analysis } = step;
+  if (routed && weight > 0 && weight < 100) {
+    const { replicas: pods, ...more } = stepOf(replicas, step, false);
+    return { replicas: pods, traffic: `${weight}%`, ...more };
+  }
   const watched = analysis === undefined ? {} : { analysis: { seconds: analysis } };
   // With analysis, a step waits for approval only if it has a pause.
   const waits = analysis === undefined ? {} : { pause: {} };
@@ -107,7 +113,10 @@ export const rollout = (
   metadata,
   spec: {
     workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment },
-    strategy: { ...(paused ? { paused } : {}), canary: { ...canary, steps: stepsFrom(steps) } },
+    strategy: {
+      ...(paused ? { paused } : {}),
+      canary: { ...canary, steps: stepsFrom(steps, canary['trafficRoutings'] !== undefined) },
+    },
   },
 });
 

@@ -1,6 +1,7 @@
 // Validates the objects of files as the webhook does, and finds the lines of errors.
 import { rolloutV1alpha1, rolloutV1beta1 } from '../../api/schema/rollout.ts';
 import { releasePolicy } from '../../api/schema/policy.ts';
+import { trafficRouting } from '../../api/schema/traffic.ts';
 import type { Deployment, Rollout } from '../../api/types.ts';
 import { rivals } from '../../engine/admit/routing.ts';
 import { judgeRolloutEdit } from '../../engine/admit/rollout-policy.ts';
@@ -11,6 +12,7 @@ import { sha256 } from '../../kube/digest.ts';
 import { asDeployment, asRollout, releases, routedIn, sameNamespace, type FoundRollout } from './objects.ts';
 import { applied, policiesAmong, type FoundPolicy, type Selected } from './policies.ts';
 import type { Contents, Found, Place } from './read.ts';
+import { routingsAmong } from './routings.ts';
 
 const SCHEMAS = { v1alpha1: rolloutV1alpha1, v1beta1: rolloutV1beta1 };
 
@@ -42,10 +44,13 @@ export async function checkContents(
   }
   for (const { violations, warnings, ...found } of policies)
     findings.push(...findingsOf(found, violations, [...warnings, ...unknownFields(found.object, releasePolicy)]));
+  const routings = routingsAmong(objects, seen);
+  for (const { violations, warnings, ...found } of routings)
+    findings.push(...findingsOf(found, violations, [...warnings, ...unknownFields(found.object, trafficRouting)]));
   const order = new Map(findings.map(({ file }, i) => [file, i]));
   const placeOf = ({ file }: Finding): number => order.get(file) ?? 0;
   findings.sort((a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column);
-  return { findings, checked: rollouts.length + policies.length };
+  return { findings, checked: rollouts.length + policies.length + routings.length };
 }
 
 function lintRollout(

@@ -8,6 +8,7 @@ import { sameTemplate } from '../../engine/lib/template.ts';
 import { namespaceFlag, plural } from '../../engine/lib/text.ts';
 import type { Experience, Plan } from '../../engine/steps/plan.ts';
 import { describeStep, routingOf } from '../../engine/traffic/plan.ts';
+import { routingRefOf } from '../../engine/traffic/routing-object.ts';
 import { deploymentKind } from '../../engine/workload/deployment/kind.ts';
 import { recordOn } from '../../engine/workload/record.ts';
 import { rollsBackIfWorse } from '../../view/checks.ts';
@@ -56,6 +57,9 @@ export function notesOf(
         : `steps ${idle.join(', ')} replace no Pods and only wait`,
     );
   if (steps[0]?.startsAfterApproval) notes.push('step 1 updates all Pods: it waits for approval before it starts');
+  const routing = routingRefOf(rollout);
+  if (routing !== undefined)
+    notes.push(`TrafficRouting ${routing} changes headers of requests that match during the release`);
   notes.push(...notesOnRequests(rollout, replicas), ...notesOnChecks(rollout, steps));
   if (approvals > 0)
     notes.push(

@@ -3,12 +3,10 @@
 import { SERVICES, type Resource } from '../../api/resources.ts';
 import type { Route, Service, TrafficRouting, TrafficRoutingObject } from '../../api/traffic.ts';
 import type { Rollout } from '../../api/types.ts';
-import { namespaceFlag } from '../lib/text.ts';
-import { ROLLOUT_RESOURCE } from '../../api/keys.ts';
-import { ownerOf } from '../release/governing-rollout.ts';
 import { routingOf } from '../traffic/plan.ts';
 import type { TrafficAsk } from '../traffic/facts.ts';
 import { namesIn, routesOf, sameNames } from '../traffic/registry.ts';
+import { rivalsOf } from '../traffic/rivals.ts';
 import { routingRefOf } from '../traffic/routing-object.ts';
 import type { RolloutEdit } from '../validate/rollout.ts';
 import type { Violation } from '../validate/violation.ts';
@@ -94,32 +92,12 @@ export function* rivals(
   const alive = others.filter(
     ({ metadata }) => metadata.name !== rollout.metadata.name && metadata.deletionTimestamp === undefined,
   );
-  const say = (field: string, value: string, what: string, holds: (of: TrafficAsk) => boolean): Violation[] => {
-    const rival = ownerOf(alive.filter((other) => isRival(namesIn(other), holds)));
-    if (rival === undefined) return [];
-    const { name } = rival.metadata;
-    const reason = `already routed by Rollout ${name}`;
-    const remedy = `write another ${what}, or delete that Rollout first: kubectl delete ${ROLLOUT_RESOURCE} ${name}${namespaceFlag(rollout)}`;
-    return [{ field, value, reason, remedy }];
-  };
   const [right] = rightsFor(names, rollout);
-  const { route } = names;
   const [named] = routesOf(routingOf(rollout) as TrafficRouting);
   if (named && right) yield* takenBy(right.field, named, '', { rollouts: [], routings });
-  yield* say(right?.field ?? AT, route.name, route.resource.kind, (of) =>
-    sameNames({ ...names, service: '' }, { ...of, service: '' }),
-  );
-  yield* say(`${AT}.service`, names.service, 'Service', (of) => of.service === names.service);
-}
-
-const isRival = (names: TrafficAsk | undefined, holds: (of: TrafficAsk) => boolean): boolean =>
-  names !== undefined && holds(names);
-
-/** Keys of the index of Rollouts by what they route: `<namespace>/<kind>/<name>`. */
-export function routedKeys(rollout: Rollout): string[] {
-  const names = namesIn(rollout);
-  const { namespace = '' } = rollout.metadata;
-  if (names === undefined || typeof names.service !== 'string') return [];
-  const { route, service } = names;
-  return [`${namespace}/${route.resource.kind}/${route.name}`, `${namespace}/${SERVICES.kind}/${service}`];
+  for (const { about, reason, remedy } of rivalsOf(rollout, names, alive, namesIn)) {
+    const [field, value] =
+      about === 'route' ? [right?.field ?? AT, names.route.name] : [`${AT}.service`, names.service];
+    yield { field, value, reason, remedy };
+  }
 }

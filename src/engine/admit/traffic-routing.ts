@@ -3,6 +3,7 @@ import type { TrafficRoutingObject } from '../../api/traffic.ts';
 import type { Rollout } from '../../api/types.ts';
 import { ROLLOUT_RESOURCE, TRAFFIC_ROUTING } from '../../api/keys.ts';
 import { resourceName, TRAFFIC_ROUTINGS } from '../../api/resources.ts';
+import { namespaceFlag } from '../lib/text.ts';
 import { sameJson } from '../lib/template.ts';
 import { checkHeaders } from '../traffic/check-headers.ts';
 import { headersOf } from '../traffic/routing-object.ts';
@@ -68,11 +69,11 @@ export function takenBy(field: string, route: RouteName, own: string, rivals: Ro
   const rival = routing ?? rollout;
   if (rival === undefined) return [];
   const { kind } = route.provider.resource;
-  const { name, namespace } = rival.metadata;
+  const { name } = rival.metadata;
   const resource = routing ? resourceName(TRAFFIC_ROUTINGS) : ROLLOUT_RESOURCE;
   const what = routing ? 'TrafficRouting' : 'Rollout';
   const reason = `already routed by ${what} ${name}`;
-  const remedy = `write another ${kind}, or delete that ${what} first: kubectl delete ${resource} ${name} -n ${namespace}`;
+  const remedy = `write another ${kind}, or delete that ${what} first: kubectl delete ${resource} ${name}${namespaceFlag(rival)}`;
   return [{ field, value: route.name, reason, remedy }];
 }
 

@@ -79,7 +79,10 @@ function enter(
     target,
     messages.controllerOf(progress.kind.resource),
   );
-  events.push({ reason: 'StepStarted', message: `${name}: updating ${target} of ${pods(progress.replicas)}` });
+  // If the step before has completed in the same moment, one event reports both.
+  const completed = events.at(-1)?.reason === 'StepCompleted' ? `${events.pop()!.message}; ` : '';
+  const message = `${completed}${name}: updating ${target} of ${pods(progress.replicas)}`;
+  events.push({ reason: 'StepStarted', message });
 }
 
 /** All steps are done. The next decision gives the Deployment back. */

@@ -252,9 +252,10 @@ function watch(run: Run, checks: Checks): Answer {
 
 function completeStep(run: Run, checks: Checks): Answer {
   const { snapshot, progress, draft, events, name, ends } = run;
+  // The event ReleaseCompleted follows.
+  if (ends && hadFewRequests(run, checks) === undefined) return finish(run);
   if (draft.canary!.grantedReplicas !== 0)
     events.push({ reason: 'StepCompleted', message: `${name}: ${pods(progress.available)} updated and available` });
-  if (ends && hadFewRequests(run, checks) === undefined) return finish(run);
   setState(draft, 'StepPaused', afterApprovals(draft.canary!, snapshot.now));
   draft.canary = { ...draft.canary!, stepReplicas: progress.replicas };
   return waitOrGoOn(run, checks);

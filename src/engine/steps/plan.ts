@@ -3,6 +3,7 @@ import type { StepAnalysis } from '../../api/analysis.ts';
 import type { HistoryEntry, IntOrString, Rollout, Workload } from '../../api/types.ts';
 import { pauseSeconds } from '../lib/pause.ts';
 import { stepTargets, type Limits } from '../lib/replicas.ts';
+import { routingOf } from '../traffic/plan.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
 import { parseTime } from '../lib/time.ts';
@@ -56,6 +57,8 @@ export function planRelease(rollout: Rollout, workload: Workload, options: PlanO
   const { limits, worst: worstOf } = kind.spending(workload, replicas);
   const steps: PlannedStep[] = [];
   let updated = 0;
+  /** Pods that the surge of the step before has left over. */
+  let surplus = 0;
   const planned = rollout.spec.strategy.canary?.steps ?? [];
   const targets = stepTargets(planned, replicas);
   for (const [index, step] of planned.entries()) {
@@ -63,7 +66,10 @@ export function planRelease(rollout: Rollout, workload: Workload, options: PlanO
     const ends = replicas === 0 || (index === planned.length - 1 && targets[index]! >= replicas);
     const target = Math.max(updated, targets[index]!);
     const wait = ends ? 'None' : waitOf(pauseSeconds(step), approval);
-    const worst = worstOf(updated, target);
+    const goesOn = wait === 'None' && !ends && step.analysis === undefined && routingOf(rollout) === undefined;
+    const worst = worstOf(updated, target, goesOn);
+    const surge = Math.max(surplus, worst.surge);
+    surplus = goesOn ? surge : 0;
     const [old, replaces] = [replicas - target, target - updated];
     const whole = approval && index === 0 && replicas > 0 && target >= replicas;
     const watched = step.analysis && replicas > 0 ? { watched: step.analysis } : {};
@@ -74,7 +80,7 @@ export function planRelease(rollout: Rollout, workload: Workload, options: PlanO
       updated: target,
       old,
       replaces,
-      ...worst,
+      ...{ ...worst, surge },
       wait,
       ...watched,
       ...starts,

@@ -4,6 +4,7 @@ import { aimOfStep, askOf, begun, isMarked } from '../traffic/aims.ts';
 import type { TrafficAsk } from '../traffic/facts.ts';
 import { knownTraffic } from '../traffic/known.ts';
 import { matchesOf } from '../traffic/plan.ts';
+import { rivalOf } from '../traffic/rivals.ts';
 import type { Scene, TrafficStep } from '../traffic/scene.ts';
 import { retreat, towards } from '../traffic/steps.ts';
 import { conditionOf, setCondition } from '../status.ts';
@@ -75,6 +76,7 @@ function sceneOf(run: Run): Scene | undefined {
     facts,
     known: known ?? begun(rollout, ask, aim(run), now),
     begins: known === undefined,
+    rival: rivalOf(rollout, run.snapshot.routers),
   };
 }
 

@@ -11,7 +11,7 @@ import { knownTraffic } from './known.ts';
 import { graceOf, isRouted, matchesOf, pinned, routingOf, stepSplit, trafficMode } from './plan.ts';
 import { namesIn, providerOf, sameNames } from './registry.ts';
 import { secondFrom, type Aim, type Pin } from './scene.ts';
-import { idle, isIdle, WHOLE, type Leg, type Split } from './split.ts';
+import { idle, WHOLE, type ApartSplit, type Leg, type Split } from './split.ts';
 
 /** In these states the Pods of the step are there, and the step's requests go to them. */
 const STANDS: ReadonlySet<string> = new Set(['StepTrafficRouting', 'StepMetricsAnalysis', 'StepPaused', 'StepReady']);
@@ -107,18 +107,20 @@ export function aimOfStep(facts: StepFacts): Aim {
 
 /**
  * While Pods start, the new version gets no more requests than the step before or this one asks for. Shared, its Pods get their even part of the
- * user's Service in addition, so the weight of the leg falls first. Apart, the weight follows the Pods that can carry it.
+ * user's Service in addition, so the weight of the leg falls first. Apart, the weight follows the Pods that can carry it, from the first one on: the Pods
+ * that stay with the stable version get no more than they can carry.
  */
 function whilePodsStart(next: Split, before: Split | undefined, weight: number, progress: Progress): Split | undefined {
   if (next.mode === 'Shared') {
     const least = Math.min(weight, next.weight);
     return least > 0 ? { ...next, weight: least } : undefined;
   }
-  if (before?.mode !== 'Apart' || isIdle(before)) return idle(next);
-  if ((before.matches ?? []).length > 0) return (next.matches ?? []).length > 0 ? before : idle(next);
-  if ((next.matches ?? []).length > 0) return idle(next);
+  const isMatched = (split: ApartSplit): boolean => (split.matches ?? []).length > 0;
+  const was = before?.mode === 'Apart' ? before : undefined;
+  if (isMatched(next)) return was && isMatched(was) ? was : idle(next);
   const carried = Math.floor((WHOLE * progress.available) / Math.max(1, progress.replicas));
-  return { ...before, weight: Math.min(next.weight, Math.max(before.weight, carried)) };
+  const least = Math.max(weight, was?.weight ?? 0);
+  return { ...next, weight: Math.min(next.weight, Math.max(least, carried)) };
 }
 
 /**
@@ -128,7 +130,7 @@ function whilePodsStart(next: Split, before: Split | undefined, weight: number, 
 export function aimAway(facts: Pick<StepFacts, 'rollout' | 'progress' | 'children'>, stays: boolean): Aim {
   const known = knownTraffic(facts.rollout.status?.canaryStatus);
   const { newVersion, stableVersion } = facts.progress;
-  const urgent = newVersion === undefined || newVersion === stableVersion;
+  const urgent = newVersion === stableVersion;
   const pins = pinsOf({ ...facts, needs: 1 });
   const pinsStable = (stays || urgent) && known?.mode === 'Apart' && pins.stable !== undefined;
   if (!pinsStable) return { split: undefined, step: 0, pins, urgent };

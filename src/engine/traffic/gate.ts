@@ -9,6 +9,7 @@ import { kindOf } from '../workload/registry.ts';
 import { aimAway, askOf, begun, isMarked, NOTHING_LEFT } from './aims.ts';
 import { knownTraffic } from './known.ts';
 import type { Aim, Scene, TrafficStep } from './scene.ts';
+import { rivalOf } from './rivals.ts';
 import { retreat, towards } from './steps.ts';
 
 /** What a decision does to the versions that legs select. */
@@ -45,7 +46,8 @@ export function gate(snapshot: Snapshot, decision: Decision): Decision {
   const consequence = isBlind && wanted === 'Waits' ? 'None' : wanted;
   const aim = aimOf(snapshot, consequence);
   const before = known ?? begun(rollout, ask, aim, now);
-  const scene: Scene = { now, rollout, workload, ask, facts, known: before, begins: known === undefined };
+  const rival = rivalOf(rollout, snapshot.routers);
+  const scene: Scene = { now, rollout, workload, ask, facts, known: before, begins: known === undefined, rival };
   const step = retreat(scene) ?? (consequence === 'None' ? undefined : towards(scene, aim));
   if (step === undefined) return { ...withStatus(snapshot, decision, before), needsTraffic: ask };
   if (step.reached)

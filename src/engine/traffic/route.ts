@@ -67,6 +67,14 @@ export function leaveRoute(provider: TrafficProvider, route: Route, service: str
   ]);
 }
 
+/** Takes the Services of the versions out of a route that another Rollout has changed since. Empty if it names none. */
+export const leaveRules = (provider: TrafficProvider, route: Route, service: string): readonly Effect[] =>
+  writeRoute(
+    provider,
+    route,
+    rulesPatch(route, strip(provider, route.spec.rules ?? [], undefined, service, route.metadata.namespace)),
+  );
+
 function rulesPatch({ spec }: Route, rules: Rules): readonly PatchOp[] {
   if (sameJson(spec.rules ?? [], rules)) return [];
   return [{ op: spec.rules === undefined ? 'add' : 'replace', path: '/spec/rules', value: rules }];

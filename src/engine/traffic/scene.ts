@@ -5,6 +5,7 @@ import type { Effect, EventNote } from '../decision.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import type { TrafficAsk, TrafficFacts } from './facts.ts';
 import { pendingOn } from './observed.ts';
+import type { Rival } from './rivals.ts';
 import type { VersionLabel } from './services.ts';
 import { legName, type Leg, type Split } from './split.ts';
 import { sentTo } from './weights.ts';
@@ -41,6 +42,8 @@ export interface Scene {
   readonly known: TrafficStatus;
   /** `known` is not written yet. */
   readonly begins: boolean;
+  /** An older Rollout has the route or the Service. */
+  readonly rival?: Rival | undefined;
 }
 
 /** One answer: at most one write, and the status after it. */
@@ -144,5 +147,5 @@ export function settle(
   return { ...wait(scene, state, follow(scene, until), until), status };
 }
 
-const follow = (scene: Scene, untilMs: number): string =>
+export const follow = (scene: Scene, untilMs: number): string =>
   `the proxies of ${routeName(scene)} have until ${formatTime(untilMs)} to follow (gracePeriodSeconds)`;

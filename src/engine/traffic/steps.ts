@@ -1,12 +1,14 @@
 // The next step of the traffic of a release towards where it is to stand: one safe write, or what is waited for (docs/adr/0031).
 import type { TrafficState } from '../../api/traffic.ts';
+import { parseTime } from '../lib/time.ts';
 import { carried } from './carried.ts';
 import { readyEndpoints } from './endpoints.ts';
+import { giveWay, leaving } from './give-way.ts';
 import { prepared, removeLegs } from './legs.ts';
 import { providerOf } from './registry.ts';
 import { engageRoute, leaveRoute } from './route.ts';
 import { isRefusal } from './rules.ts';
-import { blocked, inState, nameOf, referenceTo, routeName, settle, without } from './scene.ts';
+import { blocked, follow, inState, nameOf, referenceTo, routeName, settle, wait, without } from './scene.ts';
 import type { Aim, Scene, TrafficStep } from './scene.ts';
 import { isLegOf } from './services.ts';
 import { idle, isEngaged, isIdle, LEGS, routingThatChanges, type ApartSplit, type Split } from './split.ts';
@@ -23,6 +25,7 @@ const WRITTEN =
  */
 export function towards(scene: Scene, aim: Aim): TrafficStep {
   const { facts, known, begins } = scene;
+  if (scene.rival !== undefined) return giveWay(scene, aim);
   // Before the first write, so that whatever is written is found again after a crash or an edit of the Rollout.
   if (begins) return { reached: false, effects: [], waits: WRITTEN, status: known };
   if (facts.unreadable !== undefined) return blocked(scene, facts.unreadable);
@@ -46,9 +49,21 @@ function missingOf(scene: Scene): string | undefined {
   return facts.base === null ? `Service ${ask.service}` : undefined;
 }
 
+/**
+ * The end of a rollback, apart: the Pods of the other version have just ended, and proxies may still know them as endpoints of the user's Service. So
+ * the requests stay with the stable leg for a grace period more.
+ */
+function outlived(scene: Scene): TrafficStep | undefined {
+  if (!referenceTo(scene, 'stable').carries) return undefined;
+  const { since } = inState(scene, 'Unroute');
+  const until = (parseTime(since) ?? 0) + scene.known.graceSeconds * 1000;
+  return until > scene.now ? wait(scene, 'Unroute', follow(scene, until), until) : undefined;
+}
+
 /** The user's own route, and then nothing of ours. */
 function unroute(before: Scene, { clean = false, urgent = false }: Aim): TrafficStep {
-  const written = routed(before, undefined, 'Unroute', 0, 0);
+  const left = clean ? outlived(before) : undefined;
+  const written = left ?? routed(before, undefined, 'Unroute', 0, 0);
   if (written) return written;
   // The status was not written if Tranche died after the write of the route.
   const scene = { ...before, known: { ...before.known, weight: 0, step: 0 } };
@@ -61,9 +76,10 @@ function unroute(before: Scene, { clean = false, urgent = false }: Aim): Traffic
   return later ?? { reached: true, effects: [], waits: '', status: undefined };
 }
 
-/** Requests to a leg without a ready endpoint fail, so none go there, at once. Undefined if no leg is like that. */
+/** Requests to a leg without a ready endpoint fail, so none go there, at once; and none where an older Rollout has the route. Undefined if no leg is like that. */
 export function retreat(scene: Scene): TrafficStep | undefined {
   const { facts } = scene;
+  if (scene.rival !== undefined) return leaving(scene);
   const { slices } = facts;
   if (slices === undefined || facts.unreadable !== undefined) return undefined;
   for (const leg of LEGS) {

@@ -201,8 +201,11 @@ export interface UnseenHold {
 /** Limits of a step, for predictions. */
 export interface Spending {
   readonly limits: Limits;
-  /** Maximum number of Pods beyond R and missing from R, while the updated Pods go from one number to the other. */
-  worst(from: number, target: number): { readonly surge: number; readonly unavailable: number };
+  /**
+   * Maximum number of Pods beyond R and missing from R, while the updated Pods go from one number to the other. `goesOn`: the next step starts as
+   * soon as they are there.
+   */
+  worst(from: number, target: number, goesOn?: boolean): { readonly surge: number; readonly unavailable: number };
 }
 
 export type ProgressFacts = Pick<Snapshot, 'now' | 'rollout' | 'digest' | 'evicts' | 'evictions'>;

@@ -91,7 +91,8 @@ export function nextStepOf(
   const planned = planRelease(rollout, deployment, { kind, approval }).steps.find(
     (one) => one.step === (rest ? undefined : step),
   );
-  const { surge, unavailable } = kind.spending(deployment, of).worst(from, to);
+  const isAsPlanned = planned?.updated === to && planned.replaces === to - from;
+  const { surge, unavailable } = isAsPlanned ? planned : kind.spending(deployment, of).worst(from, to);
   const then = planned ? thenOf(planned) : 'the release is done';
   const pods =
     to === from

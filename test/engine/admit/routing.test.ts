@@ -5,7 +5,8 @@ import type { Route, Service, TrafficRouting } from '../../../src/api/traffic.ts
 import type { Rollout } from '../../../src/api/types.ts';
 import type { AdmissionDecision, Answers } from '../../../src/engine/admit/decision.ts';
 import { admitRollout, type RolloutFacts, type WrittenRollout } from '../../../src/engine/admit/rollout.ts';
-import { routedKeys, type RoutedObjects } from '../../../src/engine/admit/routing.ts';
+import type { RoutedObjects } from '../../../src/engine/admit/routing.ts';
+import { routedKeys } from '../../../src/engine/traffic/rivals.ts';
 import { demo, disabled, facts, refusal, sha256, warningsOf, web } from './support.ts';
 
 const ROUTING: TrafficRouting = { service: 'web', gateway: { httpRouteName: 'shop' } };

@@ -58,6 +58,15 @@ describe('a step that waits to start', () => {
 });
 
 describe('the step after this one', () => {
+  it('is reported in one event with the end of the step before', () => {
+    const done = run(1);
+    done.events.push({ reason: 'StepCompleted', message: 'step 1/3: 2 Pods updated and available' });
+    enterNext(done);
+    assert.deepEqual(told(done), [
+      'StepStarted step 1/3: 2 Pods updated and available; step 2/3: updating 5 of 10 Pods',
+    ]);
+  });
+
   for (const [what, status, expected] of [
     ['is the next', {}, '2 StepUpgrade'],
     ['is the one that somebody chose', { canary: { nextStepIndex: 3 } }, '3 StepUpgrade'],

@@ -13,7 +13,7 @@ import {
   isMarked,
   NOTHING_LEFT,
 } from '../../../src/engine/traffic/aims.ts';
-import { idle, type Split } from '../../../src/engine/traffic/split.ts';
+import type { Split } from '../../../src/engine/traffic/split.ts';
 import { ago, atStep, deployment, NOW, progressOf, rollout, rows, snapshot, stage } from '../build.ts';
 import { apart, shared } from './build.ts';
 import { aim as aimed, known, ROUTING } from './scene.ts';
@@ -152,10 +152,53 @@ describe('the aim of a step', () => {
       1,
     ],
     [
-      'takes requests away from a leg that has lost them until its Pods are there',
-      { steps: APART, state: 'StepUpgrade', index: 2, updated: 3, traffic: apartStep({ state: 'Retreated' }) },
-      idle(apart(50)),
+      'follows the first Pods of a first step (apart)',
+      {
+        steps: [
+          { replicas: 5, traffic: '40%' },
+          { replicas: 6, traffic: '50%' },
+        ],
+        state: 'StepUpgrade',
+        updated: 3,
+        available: 2,
+        traffic: apartStep({ state: 'Pin', weight: 0, step: 0 }),
+      },
+      apart(200),
       0,
+    ],
+    [
+      'follows the Pods after requests that match',
+      {
+        steps: [
+          { replicas: 1, matches },
+          { replicas: 3, traffic: '20%' },
+        ],
+        state: 'StepUpgrade',
+        index: 2,
+        updated: 1,
+        traffic: apartStep({ weight: 0 }),
+      },
+      apart(100),
+      1,
+    ],
+    [
+      'gives a leg that has lost its requests as many as its Pods can carry',
+      {
+        steps: APART,
+        state: 'StepUpgrade',
+        index: 2,
+        updated: 3,
+        available: 1,
+        traffic: apartStep({ state: 'Retreated', weight: 0 }),
+      },
+      apart(100),
+      0,
+    ],
+    [
+      'takes no requests away from Pods that are not available (apart)',
+      { steps: APART, state: 'StepUpgrade', index: 2, updated: 4, available: 1, traffic: apartStep({ weight: 300 }) },
+      apart(300),
+      1,
     ],
     [
       "is the user's route for a step of all Pods",
@@ -218,6 +261,13 @@ describe('the aim before a workload is given back', () => {
   });
   it('is the stable leg in a rollback, apart, and does not wait for a Gateway for ever', () => {
     assert.deepEqual([away('v1', 'Apart', false).split, away('v1', 'Apart', false).urgent], [pinned, true]);
+  });
+  it("is the user's route where a template that no Pod has is given back", () => {
+    const facts = stage({ updated: 2, version: 'v3' });
+    const shot = snapshot({ rollout: release({ traffic: { mode: 'Apart' } }), ...facts });
+    const progress = { ...progressOf(shot), newVersion: undefined };
+    const aim = aimAway({ rollout: shot.rollout, progress, children: shot.children }, false);
+    assert.deepEqual([aim.split, aim.urgent], [undefined, false]);
   });
   it('at the end is nothing', () => assert.deepEqual(NOTHING_LEFT, { ...aimed(undefined, { pins: {} }), clean: true }));
 });

@@ -105,7 +105,15 @@ describe('the steps of traffic', () => {
       "give the user's route back, and remove the Services a grace period later",
       APART,
       aim(undefined, { clean: true }),
-      ['Unroute: web=1', 'Unroute', 'Unroute: workload null', 'Unroute', 'Unroute: -web-canary: -web-stable', 'gone'],
+      [
+        'Unroute',
+        'Unroute: web=1',
+        'Unroute',
+        'Unroute: workload null',
+        'Unroute',
+        'Unroute: -web-canary: -web-stable',
+        'gone',
+      ],
     ],
     [
       "give the user's route back and keep the Services",

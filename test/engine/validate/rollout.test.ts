@@ -52,10 +52,6 @@ describe('a Rollout is refused', () => {
       canary({ patchPodTemplateMetadata: { labels: { a: 'b' } } }),
       `spec.strategy.canary.patchPodTemplateMetadata: Forbidden: extra canary Deployments are ${NOT_YET}; remove it`,
     ],
-    'a TrafficRouting': [
-      canary({ trafficRoutingRef: 'tr' }),
-      `spec.strategy.canary.trafficRoutingRef: Forbidden: TrafficRoutings are ${NOT_YET}; write trafficRoutings in the Rollout instead`,
-    ],
     'a weight that is no percent': [
       step({ traffic: '5' }),
       `${S}[0].traffic: Invalid value: "5": must be a percentage; remove it, or write "1%" to "100%"`,

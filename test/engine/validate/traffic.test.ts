@@ -1,5 +1,6 @@
 // The traffic fields of a Rollout: what the installation and the kind of workload cannot do.
 import assert from 'node:assert/strict';
+import { TRAFFIC_ROUTING } from '../../../src/api/keys.ts';
 import type { CanaryStep } from '../../../src/api/types.ts';
 import type { TrafficRouting } from '../../../src/api/traffic.ts';
 import { validateRollout, type RolloutEdit } from '../../../src/engine/validate/rollout.ts';
@@ -17,6 +18,28 @@ const routed = (routing: Partial<TrafficRouting> = {}, more: object = {}, steps 
 const judge = (one: RolloutEdit['rollout'], more: Partial<RolloutEdit> = {}): string[] =>
   validateRollout({ rollout: one, version: 'v1beta1', gatewayApi: true, ...more }).violations.map(sentence);
 const ROUTINGS = 'spec.strategy.canary.trafficRoutings';
+
+describe('a Rollout that names a TrafficRouting', () => {
+  const REF = 'spec.strategy.canary.trafficRoutingRef';
+  const named = (annotation?: string) => {
+    const one = canary({ trafficRoutingRef: 'lane' });
+    const annotations = annotation === undefined ? {} : { [TRAFFIC_ROUTING]: annotation };
+    return { ...one, metadata: { ...one.metadata, annotations } };
+  };
+  it('is accepted, also with the same name in the annotation', () => {
+    for (const one of [named(), named('lane'), named('')]) assert.deepEqual(judge(one), []);
+  });
+  it('is refused with another name in the annotation', () => {
+    assert.deepEqual(judge(named('other')), [
+      `${REF}: Invalid value: "lane": the annotation rollouts.kruise.io/trafficrouting names "other"; remove the annotation, or write the same name in both`,
+    ]);
+  });
+  it('is refused where the installation changes no routes', () => {
+    assert.deepEqual(judge(named(), { gatewayApi: false }), [
+      `${REF}: Forbidden: this installation does not change routes; set the value traffic.gatewayAPI.enabled of the chart, or remove it`,
+    ]);
+  });
+});
 
 describe('a Rollout with trafficRoutings', () => {
   it('is accepted with an HTTPRoute or a GRPCRoute, and where the installation is not known', () => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import * as keys from '../../../src/api/keys.ts';
 import type { Span } from '../../../src/engine/trace/spans.ts';
+import { pathOf } from '../../../src/kube/path.ts';
 import { measured } from '../measuring.ts';
 import { ROLLOUT, template } from '../world.ts';
-import { MINUTE, overKinds, PODS } from './stage.ts';
+import { MINUTE, overKinds, PODS, STEPS } from './stage.ts';
 
 overKinds('from the change to its end', (stage) => {
   const { kind, users } = stage.fixture;
@@ -59,6 +60,20 @@ overKinds('from the change to its end', (stage) => {
     assert.deepEqual(told, ['ReleaseStarted', 'ReleaseCompleted'], 'its steps are told on the Rollout alone');
     await world.release('v3');
     assert.notEqual(stage.labels[keys.ROLLOUT_ID], 'build-77', 'an id is that of one release');
+  });
+
+  it('writes the workload once for each step that does not wait, and once to give it back', async () => {
+    const steps = STEPS.map((step) => ({ ...step, pause: { duration: 0 } }));
+    const world = await stage.begin({}, { canary: { steps } });
+    const before = world.calls.length;
+    await world.release('v2');
+    await world.untilCompleted();
+    await world.virtual.settled();
+    const { namespace, name } = world.deployment.metadata;
+    const path = pathOf(kind.resource, { namespace, name });
+    const written = world.calls.slice(before).filter((call) => call.method === 'PATCH' && call.path === path).length;
+    assert.ok(written <= STEPS.length + 1, `${written} writes`);
+    assert.deepEqual(world.sizes, { v2: 6 });
   });
 
   it('labels the Pods of each batch with the release and the step, if somebody named the release', async () => {

@@ -10,11 +10,12 @@ fs.promises.readFile = ((file: string, ...rest: []) =>
   readFile(typeof file === 'string' ? file.replace(IN_POD, account) : file, ...rest)) as typeof readFile;
 syncBuiltinESMExports();
 
+/** Enabled when it is asked for: it wakes the process 100 times a second, which is more than an idle program does by itself. */
 const delay = monitorEventLoopDelay({ resolution: 10 });
-delay.enable();
 let utilization = performance.eventLoopUtilization();
 
-process.on('message', ({ id, method }: { id: number; method: 'usage' | 'collect' }) => {
+process.on('message', ({ id, method }: { id: number; method: 'usage' | 'collect' | 'watchDelay' }) => {
+  if (method === 'watchDelay') delay.enable();
   if (method === 'collect') (globalThis as { gc?: () => void }).gc?.();
   const now = performance.eventLoopUtilization();
   const { user, system } = process.cpuUsage();

@@ -155,6 +155,7 @@ export async function measureReleases(options: ReleaseOptions, say: Say): Promis
     say(`${releases} Deployments with ${replicas} Pods each exist; releasing a new version of each`);
     const askedBefore = await source?.idle();
     await cluster.call('reset');
+    await program.usage('watchDelay');
     const before = await program.usage('collect');
     const releasing = cluster.call('release', releases, replicas, 'v2', perSecond);
     // Errors are thrown where the promise is awaited.

@@ -49,7 +49,8 @@ export interface ClusterProcess {
 export interface ProgramProcess {
   /** From the start of the process to its log line "ready". */
   readonly readyMs: number;
-  readonly usage: (after?: 'collect') => Promise<Usage>;
+  /** `collect`: after a garbage collection. `watchDelay`: from now on, the delay of the event loop is measured, which takes CPU time. */
+  readonly usage: (how?: 'collect' | 'watchDelay') => Promise<Usage>;
   stop(): Promise<void>;
 }
 
@@ -206,7 +207,7 @@ export async function launchProgram(options: ProgramOptions): Promise<LaunchedPr
     readyMs,
     pid: child.pid!,
     webhookPort: Number(/"webhookPort":(\d+)/.exec(output())![1]),
-    usage: async (after) => (await call(after ?? 'usage')) as Usage,
+    usage: async (how) => (await call(how ?? 'usage')) as Usage,
     async stop() {
       child.kill('SIGTERM');
       await ended(child);

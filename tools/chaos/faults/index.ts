@@ -6,8 +6,10 @@ import { killedAtCalls, leaderKilled } from './kills.ts';
 import { clocks, twoLeaders } from './leadership.ts';
 import { busyClient, everythingAtOnce, fullQueue } from './load.ts';
 import { apiServerCut, leaderCut, webhooksCut } from './network.ts';
+import { killedAtTraffic } from './traffic.ts';
 
 export const faults: readonly Fault[] = [
+  killedAtTraffic,
   killedAtCalls,
   apiServerCut,
   webhooksCut,
@@ -44,9 +46,9 @@ export const shortFaults: readonly Fault[] = [
     runs: shortRuns(apiServerKilled, apiServerCut, webhooksCut, certificates, fullQueue),
   },
   {
-    ...killedAtCalls,
+    ...killedAtTraffic,
     name: 'short-calls',
-    title: 'kill -9 of the operator before and after one of its API calls',
-    runs: shortRuns(killedAtCalls),
+    title: 'kill -9 of the operator before and after one of its API calls, also with a route',
+    runs: shortRuns(killedAtCalls, killedAtTraffic),
   },
 ];

@@ -27,14 +27,18 @@ import { availableInAll, availableOf, hashOf, isActive, isMarkedSet, sizeOf, typ
 /**
  * The budget towards a target: the old versions may lose as many Pods as new ones are available, plus the user's maxUnavailable. It is never less
  * than already spent or granted: with a smaller maxUnavailable the Deployment controller would create more new Pods, and with a smaller maxSurge a
- * paused Deployment would delete Pods of the largest ReplicaSet.
+ * paused Deployment would delete Pods of the largest ReplicaSet. `surgesFirst`: as many new Pods, but old ones go only if surge does not suffice.
+ * What surge leaves over goes with the budget of the next step, so the Deployment controller scales the old versions once less.
  */
 export function budgetFor(
   target: number,
   { available, updated, old, replicas, limits }: Pick<View, 'available' | 'updated' | 'old' | 'replicas' | 'limits'>,
   granted = 0,
+  surgesFirst = false,
 ): NumericBudget {
-  const maxUnavailable = Math.min(target, Math.max(available + limits.unavailable, replicas - old, granted));
+  const most = available + limits.unavailable;
+  const needed = surgesFirst ? Math.min(target, most + limits.surge) - limits.surge : most;
+  const maxUnavailable = Math.min(target, Math.max(0, needed, replicas - old, granted));
   const maxSurge = Math.max(Math.min(limits.surge, target - maxUnavailable), updated - maxUnavailable);
   return { maxUnavailable, maxSurge: Math.max(0, maxSurge) };
 }
@@ -69,7 +73,7 @@ export function advance(view: View, held: Held, goal: Goal): Move {
   const target = Math.min(replicas, Math.max(goal.target, updated));
   const granted = moving ? view.budget.unavailable : 0;
   const marks = marksFor(view);
-  const budget = within(marks, budgetFor(target, view, granted), { target, granted }, view);
+  const budget = within(marks, budgetFor(target, view, granted, goal.goesOn), { target, granted }, view);
   const enough = available >= Math.min(target, goal.target) - goal.tolerated;
   // A single ReplicaSet gets all Pods and no surge, regardless of maxSurge.
   const complete =

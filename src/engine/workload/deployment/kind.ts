@@ -151,10 +151,10 @@ function spending(deployment: Deployment, replicas: number): Spending {
   const limits = resolveLimits(maxSurge, maxUnavailable, replicas);
   return {
     limits,
-    worst(from, target) {
+    worst(from, target, goesOn = false) {
       if (from >= target) return { surge: 0, unavailable: 0 };
       const now = { available: from, updated: from, old: replicas - from, replicas, limits };
-      const budget = budgetFor(target, now);
+      const budget = budgetFor(target, now, 0, goesOn);
       return { surge: budget.maxSurge, unavailable: budget.maxUnavailable - from };
     },
   };

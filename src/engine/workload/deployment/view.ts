@@ -63,13 +63,15 @@ export function viewOf(
     sets.find((set) => stableRevision && hashOf(set) === stableRevision);
   const updated = sizeOf(newSet);
   const minReadySeconds = user.minReadySeconds ?? 0;
-  const ofNewSet = newSet ? children.pods.filter((pod) => isOwnedBy(pod, newSet)) : [];
+  const podsOf = ownedBy(sets, children.pods);
+  const ofNewSet = (newSet && podsOf.get(newSet)) ?? [];
   const pods = ofNewSet.filter(isAlive);
   const dueTimes = (of: readonly Pod[]): number[] =>
     of
       .map((pod) => readySince(pod, now))
       .filter((since) => since !== undefined)
       .map((since) => since + minReadySeconds * 1000);
+  const dueIn = (set: ReplicaSet): number[] => dueTimes((podsOf.get(set) ?? []).filter(isAlive));
   const dueAt = dueTimes(pods);
   const { maxSurge, maxUnavailable } = settingsOf(deployment);
   const view = {
@@ -95,17 +97,23 @@ export function viewOf(
     stopped: deployment.spec.paused === true,
     moving: isMoving(deployment),
     available: Math.min(updated, dueAt.filter((at) => at <= now).length),
-    lacking: oldSets.filter(isActive).filter((set) => {
-      const due = dueTimes(children.pods.filter((pod) => isOwnedBy(pod, set) && isAlive(pod)));
-      return due.filter((at) => at <= now).length < sizeOf(set);
-    }),
-    oldAvailableAt: earliestAfter(
-      now,
-      dueTimes(children.pods.filter((pod) => isAlive(pod) && oldSets.some((set) => isOwnedBy(pod, set)))),
-    ),
+    lacking: oldSets.filter(isActive).filter((set) => dueIn(set).filter((at) => at <= now).length < sizeOf(set)),
+    oldAvailableAt: earliestAfter(now, oldSets.flatMap(dueIn)),
     availableAt: earliestAfter(now, dueAt),
   };
   return { ...view, unsettled: unsettled(view) };
+}
+
+/** The Pods of each ReplicaSet that has any. */
+function ownedBy(sets: readonly ReplicaSet[], pods: readonly Pod[]): ReadonlyMap<ReplicaSet, readonly Pod[]> {
+  const byUid = new Map(sets.map((set) => [set.metadata.uid, set]));
+  const owned = new Map<ReplicaSet, Pod[]>();
+  for (const pod of pods) {
+    const owners = pod.metadata.ownerReferences?.map(({ uid }) => byUid.get(uid));
+    const set = owners?.find((one) => one && isOwnedBy(pod, one));
+    if (set) owned.set(set, [...(owned.get(set) ?? []), pod]);
+  }
+  return owned;
 }
 
 /** `spec.replicas`, which the API server always sets. */

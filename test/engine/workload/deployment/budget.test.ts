@@ -35,10 +35,12 @@ const PLANS: readonly (readonly IntOrString[])[] = [
 
 describe('a batch', () => {
   for (const [maxSurge, maxUnavailable] of LIMITS)
-    it(`with maxSurge ${maxSurge} and maxUnavailable ${maxUnavailable} reaches every step at every size, within its limits`, () => {
-      for (let replicas = 0; replicas <= 100; replicas++)
-        for (const plan of PLANS) checkPlan(replicas, resolveLimits(maxSurge, maxUnavailable, replicas), plan);
-    });
+    for (const surgesFirst of [false, true])
+      it(`with maxSurge ${maxSurge} and maxUnavailable ${maxUnavailable} reaches every step at every size, within its limits${surgesFirst ? ', with surge first' : ''}`, () => {
+        for (let replicas = 0; replicas <= 100; replicas++)
+          for (const plan of PLANS)
+            checkPlan(replicas, resolveLimits(maxSurge, maxUnavailable, replicas), plan, surgesFirst);
+      });
 
   it('grants what was measured for ten Pods', () => {
     const at = (available: number, updated: number, old: number, limits: Limits, target: number): object =>
@@ -47,6 +49,18 @@ describe('a batch', () => {
     assert.deepEqual(at(1, 1, 10, { surge: 1, unavailable: 0 }, 1), { maxSurge: 0, maxUnavailable: 1 });
     assert.deepEqual(at(1, 1, 9, { surge: 2, unavailable: 2 }, 5), { maxSurge: 2, maxUnavailable: 3 });
     assert.deepEqual(at(5, 5, 7, { surge: 2, unavailable: 2 }, 5), { maxSurge: 0, maxUnavailable: 5 });
+  });
+
+  it('with surge first makes as many new Pods, and takes fewer old ones', () => {
+    const at = (available: number, updated: number, old: number, limits: Limits, target: number): object =>
+      budgetFor(target, { available, updated, old, replicas: 10, limits }, 0, true);
+    const limits = { surge: 3, unavailable: 2 };
+    assert.deepEqual(at(0, 0, 10, limits, 1), { maxSurge: 1, maxUnavailable: 0 });
+    assert.deepEqual(at(1, 1, 10, limits, 5), { maxSurge: 3, maxUnavailable: 2 });
+    assert.deepEqual(at(5, 5, 8, limits, 10), { maxSurge: 3, maxUnavailable: 7 });
+    assert.deepEqual(at(0, 0, 10, limits, 10), { maxSurge: 3, maxUnavailable: 2 });
+    assert.deepEqual(at(0, 0, 10, { surge: 0, unavailable: 2 }, 1), { maxSurge: 0, maxUnavailable: 1 });
+    assert.deepEqual(at(4, 4, 4, limits, 5), { maxSurge: 0, maxUnavailable: 6 - 1 }, 'never less than is spent');
   });
 
   it('never grants less than is spent: not when the user’s limits shrink, nor when new Pods break', () => {
@@ -69,17 +83,20 @@ describe('a batch', () => {
   });
 });
 
-function checkPlan(replicas: number, limits: Limits, plan: readonly IntOrString[]): void {
+function checkPlan(replicas: number, limits: Limits, plan: readonly IntOrString[], surgesFirst: boolean): void {
   let state = { updated: 0, old: replicas, replicas };
   for (const step of plan) {
     const target = stepTarget(step, replicas);
     if (state.updated > target) continue;
     // Every wave's Pods become available before the next.
-    for (let wave = 0; !(state.updated === target && state.old === replicas - target); wave++) {
+    // With surge first, what is left over goes with the next step.
+    const isDone = ({ updated, old }: typeof state): boolean =>
+      updated === target && (surgesFirst ? old >= replicas - target : old === replicas - target);
+    for (let wave = 0; !isDone(state); wave++) {
       const name = `R=${replicas} s=${limits.surge} u=${limits.unavailable} T=${target} ${JSON.stringify(state)}`;
       assert.ok(wave <= 2 * replicas + 2, `${name}: no end`);
       const available = state.updated;
-      const budget = budgetFor(target, { ...state, available, limits });
+      const budget = budgetFor(target, { ...state, available, limits }, 0, surgesFirst);
       assert.ok(budget.maxSurge + budget.maxUnavailable > 0, `${name}: both 0`);
       assert.ok(budget.maxSurge + budget.maxUnavailable <= target, `${name}: more than the step`);
       state = spend(state, budget);

@@ -162,6 +162,7 @@ describe('a Deployment', () => {
         { surge: 0, unavailable: 0 },
       ],
     );
+    assert.deepEqual(worst(0, 2, true), { surge: 2, unavailable: 0 }, 'the next step does not wait');
     const record = held({ user: { ...USER, maxSurge: 1, maxUnavailable: 0 } });
     assert.deepEqual(
       kind.spending(deployment({ held: record }), 10).limits,

@@ -223,6 +223,22 @@ describe('in motion, towards five of ten Pods', () => {
   rows(table, advances);
 });
 
+describe('at rest, and the next step does not wait', () => {
+  const table: readonly Row[] = [
+    ['surge comes first', {}, 'move 3 surge, 2 unavailable', { target: 5 }],
+    ['and old Pods stay where it suffices', {}, 'move 1 surge, 0 unavailable', { target: 1 }],
+    ['where there is no surge, Pods go first', { user: [0, 3] }, 'move 0 surge, 3 unavailable', { target: 5 }],
+    ['all are there: what surge has left over stays', { updated: 5, budget: ['30%', 2], old: 8 }, 'Done'],
+    [
+      'which goes if the next step waits after all',
+      { updated: 5, budget: [3, 2], old: 8 },
+      'mark 3 surge, 2 unavailable',
+      { goesOn: false },
+    ],
+  ];
+  rows(table, (sketch, move, more) => advances(sketch, move, { goesOn: true, ...more }));
+});
+
 describe('in motion, and the next step does not wait', () => {
   const there: Stage = { updated: 5, state: 'moving', budget: [0, 5] };
   const surplus: Stage = { ...there, budget: [3, 2], old: 8 };

@@ -1,0 +1,187 @@
+// TrafficRoutings of whole releases in virtual time: the route has their rules as long as a release needs them, whatever happens meanwhile.
+import assert from 'node:assert/strict';
+import { HELD, TRAFFIC, TRAFFIC_ROUTING } from '../../src/api/keys.ts';
+import { TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
+import type { TrafficRoutingObject } from '../../src/api/traffic.ts';
+import { pathOf } from '../../src/kube/path.ts';
+import { drainOf } from './draining.ts';
+import { editRoute, routedWorld, routeIn, ROUTING, RULES } from './traffic.ts';
+import { NAME, type World } from './world.ts';
+
+const STEPS = [{ replicas: 1 }, { replicas: '100%' }];
+const LANE = 'lane';
+const spec = {
+  objectRef: [{ service: NAME, gateway: { httpRouteName: NAME } }],
+  strategy: {
+    matches: [{ headers: [{ name: 'x-user', value: 'a' }] }],
+    requestHeaderModifier: { set: [{ name: 'x-lane', value: 'gray' }] },
+  },
+};
+
+const createLane = (world: World, name = LANE): Promise<unknown> =>
+  world.virtual.client.request('POST', pathOf(TRAFFIC_ROUTINGS, { namespace: 'default' }), {
+    body: { apiVersion: TRAFFIC_ROUTINGS.apiVersion, kind: TRAFFIC_ROUTINGS.kind, metadata: { name }, spec },
+  });
+const laneIn = (world: World, name = LANE): TrafficRoutingObject | undefined =>
+  world.virtual.cluster.store.get('rollouts.kruise.io/trafficroutings', 'default', name) as unknown as
+    TrafficRoutingObject | undefined;
+const until = (world: World, phase: string, name = LANE): Promise<void> =>
+  world.until(`TrafficRouting ${name} is ${phase}`, () => laneIn(world, name)?.status?.phase === phase);
+const rulesIn = (world: World): number => routeIn(world)?.spec.rules?.length ?? 0;
+
+function nothingLeft(world: World): void {
+  assert.deepEqual(routeIn(world)?.spec.rules, RULES);
+  assert.deepEqual(routeIn(world)?.metadata.labels ?? {}, {});
+  assert.deepEqual(routeIn(world)?.metadata.annotations ?? {}, {});
+  assert.deepEqual(laneIn(world)?.metadata.finalizers ?? [], []);
+}
+
+/** At rest, with a Rollout that names the TrafficRouting. */
+async function atRest(canary: object = { trafficRoutingRef: LANE }): Promise<World> {
+  const world = await routedWorld({ routings: true });
+  await createLane(world);
+  await world.createDeployment();
+  await world.createRollout(STEPS, { canary });
+  await world.untilHealthy();
+  await until(world, 'Healthy');
+  return world;
+}
+
+async function inRelease(): Promise<World> {
+  const world = await atRest();
+  await world.release('v2');
+  await world.untilPaused(1);
+  await world.until('the route has its rule', () => rulesIn(world) === 2);
+  return world;
+}
+
+describe('operator: a TrafficRouting', () => {
+  it('has its rules in the route from the start of a release to its end, and nothing of ours is left', async () => {
+    const world = await inRelease();
+    await world.until('it says so', () => /for the release of Rollout /.test(laneIn(world)?.status?.message ?? ''));
+    assert.equal(routeIn(world)?.metadata.labels?.[TRAFFIC], LANE);
+    await world.approve();
+    await world.untilHealthy();
+    await until(world, 'Healthy');
+    nothingLeft(world);
+    await world.stop();
+  });
+  it('does not read its route at rest', async () => {
+    const world = await atRest();
+    // Its own last write is seen.
+    await world.run(1_000);
+    const from = world.calls.length;
+    await world.run(600_000);
+    const asked = world.calls.slice(from).filter(({ path }) => /httproutes/.test(path));
+    assert.deepEqual(
+      asked.filter(({ query }) => query?.['watch'] === undefined),
+      [],
+    );
+    await world.stop();
+  });
+  it('is named by the annotation, too', async () => {
+    const world = await routedWorld({ routings: true });
+    await createLane(world);
+    await world.createDeployment();
+    await world.createRollout(STEPS, { metadata: { annotations: { [TRAFFIC_ROUTING]: LANE } } });
+    await world.untilHealthy();
+    await world.release('v2');
+    await world.until('the route has its rule', () => rulesIn(world) === 2);
+    await world.stop();
+  });
+  it('puts its rules on an edit that no webhook saw', async () => {
+    const world = await inRelease();
+    const rules = [{ backendRefs: [{ name: NAME, port: 80, weight: 3 }] }];
+    await editRoute(world, rules);
+    await world.until('they are on it', () => rulesIn(world) === 2);
+    await world.approve();
+    await until(world, 'Healthy');
+    assert.deepEqual(routeIn(world)?.spec.rules, rules);
+    await world.stop();
+  });
+  it('is deleted during a release after its route was given back', async () => {
+    const world = await inRelease();
+    await world.virtual.client.request('DELETE', pathOf(TRAFFIC_ROUTINGS, { namespace: 'default', name: LANE }));
+    await world.until('it is gone', () => laneIn(world) === undefined);
+    nothingLeft(world);
+    await world.approve();
+    await world.untilHealthy();
+    await world.stop();
+  });
+  it('created during a release is used at once', async () => {
+    const world = await routedWorld({ routings: true });
+    await world.createDeployment();
+    await world.createRollout(STEPS, { canary: { trafficRoutingRef: LANE } });
+    await world.untilHealthy();
+    await world.release('v2');
+    await world.untilPaused(1);
+    await createLane(world);
+    await world.until('the route has its rule', () => rulesIn(world) === 2);
+    await world.stop();
+  });
+  it('goes on where a process that was killed left off', async () => {
+    const world = await atRest();
+    await world.release('v2');
+    for (let kill = 0; kill < 6; kill++) {
+      await world.run(20);
+      world.crash();
+      world.startOperator();
+    }
+    await world.untilPaused(1);
+    await world.until('the route has its rule', () => rulesIn(world) === 2);
+    await world.approve();
+    for (let kill = 0; kill < 6; kill++) {
+      await world.run(500);
+      world.crash();
+      world.startOperator();
+    }
+    await world.untilHealthy();
+    await until(world, 'Healthy');
+    nothingLeft(world);
+    await world.stop();
+  });
+  it('gives its route back when the program is removed', async () => {
+    const world = await inRelease();
+    await drainOf(world, 'Finish', { routings: true });
+    nothingLeft(world);
+  });
+  it('does not change a route that a second one has changed, and says whose it is', async () => {
+    const world = await inRelease();
+    await createLane(world, 'second');
+    const second = { trafficRoutingRef: 'second' };
+    await world.createRollout(STEPS, { name: 'other', workload: 'none', canary: second });
+    await until(world, 'Healthy', 'second');
+    const status = { phase: 'Progressing' };
+    await world.virtual.client.request(
+      'PATCH',
+      '/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts/other/status',
+      { type: 'application/merge-patch+json', body: { status } },
+    );
+    await world.run(50);
+    assert.equal(rulesIn(world), 2);
+    assert.match(routeIn(world)?.metadata.annotations?.[HELD] ?? '', /"trafficRouting":"lane"/);
+    await world.stop();
+  });
+});
+
+describe('operator: a Rollout whose route a TrafficRouting changes', () => {
+  it('waits, says why, and takes nothing of it', async () => {
+    const world = await atRest({ trafficRoutingRef: LANE, trafficRoutings: ROUTING });
+    await world.virtual.client.request(
+      'PATCH',
+      `/apis/rollouts.kruise.io/v1beta1/namespaces/default/rollouts/demo-rollout`,
+      {
+        type: 'application/merge-patch+json',
+        body: { spec: { strategy: { canary: { steps: [{ replicas: 1, traffic: '50%' }, { replicas: '100%' }] } } } },
+      },
+    );
+    await world.release('v2');
+    await world.until('it says why', () =>
+      /HTTPRoute demo is changed by TrafficRouting lane/.test(world.rolloutOf()?.status?.message ?? ''),
+    );
+    await world.run(60_000);
+    assert.equal(rulesIn(world), 2);
+    assert.match(routeIn(world)?.metadata.annotations?.[HELD] ?? '', /"trafficRouting":"lane"/);
+    await world.stop();
+  });
+});
