@@ -12,8 +12,11 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const RELEASE = 'tranche';
 export const RELEASE_NAMESPACE = 'tranche-system';
 const PROGRAM = 'the program';
-/** Of the chart. Policies go first, because they may protect Rollouts. */
-const CRDS = ['metricsources.tranche.dev', 'releasepolicies.tranche.dev', 'rollouts.rollouts.kruise.io'];
+/** Of the chart. Policies go first, because they may protect Rollouts. TrafficRoutings have a finalizer as long as a Rollout uses them. */
+const CRDS = [
+  ...['metricsources.tranche.dev', 'releasepolicies.tranche.dev'],
+  ...['rollouts.rollouts.kruise.io', 'trafficroutings.rollouts.kruise.io'],
+];
 
 /** What the user gave cannot be used; the message says what to give instead. */
 export class InputError extends Error {
