@@ -49,7 +49,7 @@ describe('Attacks with bodies', () => {
   afterEach(() => (failing = undefined));
   before(async () => {
     const clock = { ...realClock, after: (ms: number, fn: () => void) => realClock.after(100 * ms, fn) };
-    patient = await WebhookServer.start({ ...caches, clock });
+    patient = await WebhookServer.start(caches, { clock });
   });
   after(() => Promise.all([server.stop(), patient.stop()]));
 
