@@ -108,7 +108,8 @@ export class TrafficRoutings {
       writes.forget(writesKey(key));
       return this.close(key);
     }
-    const object = writes.newest(writesKey(key), { ...cached, ...KIND });
+    const known = { ...cached, ...KIND };
+    const object = writes.newest(writesKey(key), known);
     const inFlight = rollouts.by('routing', key).filter((rollout) => isInFlight(rollout, undefined));
     const releasing = isLeaving ? [] : inFlight.map(({ metadata }) => metadata.name).sort();
     const named = routeToRead(object);
@@ -123,6 +124,8 @@ export class TrafficRoutings {
     const isGone = current.metadata.deletionTimestamp != null && (current.metadata.finalizers ?? []).length === 0;
     if (!isGone) changed = (await this.report(key, current, status)) || changed;
     if (changed) return { againAfterMs: 0 };
+    // The watch has the last write.
+    if (object === known) writes.forget(writesKey(key));
     return isBlocked ? { againAfterMs: BLOCKED_AGAIN_MS } : {};
   }
 
