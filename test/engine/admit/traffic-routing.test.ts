@@ -61,7 +61,10 @@ describe('a TrafficRouting', () => {
   it('is not looked at without a change of its spec, by the operator, and when it is deleted', () => {
     const broken = lane({ objectRef: [] });
     assert.deepEqual(said(facts(broken, { operation: 'UPDATE', old: broken })), []);
-    assert.deepEqual(said(facts(broken, { by: { ...facts(broken).by, user: OPERATOR, fieldManager: FIELD_MANAGER } })), []);
+    assert.deepEqual(
+      said(facts(broken, { by: { ...facts(broken).by, user: OPERATOR, fieldManager: FIELD_MANAGER } })),
+      [],
+    );
     assert.deepEqual(said(facts(lane({ objectRef: [] }, { deletionTimestamp: '2026-01-01T00:00:00Z' }))), []);
   });
 
