@@ -59,7 +59,7 @@ export interface AnalysisRules {
   readonly required?: readonly CheckKind[];
   /** How long the checks must watch each step, unless it waits for approval. A timed pause counts. A last step that updates all Pods does not count. */
   readonly minSeconds?: number;
-  /** Who may let a release continue although a check is Worse. Absent = who may approve. Empty = nobody. */
+  /** The users and groups that may continue a release while a check is Worse. If it is absent, every approver may. If it is empty, nobody may. */
   readonly override?: { readonly users?: readonly string[]; readonly groups?: readonly string[] };
 }
 

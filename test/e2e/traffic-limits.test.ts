@@ -1,4 +1,4 @@
-// Who may do what with traffic: what the API server refuses the program's own ServiceAccount, and what admission refuses the authors of Rollouts.
+// The limits of traffic: the API server limits the program's own ServiceAccount, and admission limits the authors of Rollouts.
 import assert from 'node:assert/strict';
 import { APART, leg, manifest, rollout, service } from '../data-plane/objects.ts';
 import type { Place, Routed } from '../data-plane/routed.ts';

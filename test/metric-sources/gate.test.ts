@@ -1,4 +1,4 @@
-// Who may send a request to a source: nobody takes all of it.
+// The limits on requests to a source: one namespace cannot use all of them.
 import assert from 'node:assert/strict';
 import { Gate } from '../../src/metric-sources/gate.ts';
 

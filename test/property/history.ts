@@ -219,7 +219,7 @@ class Driver {
         return;
       case 'remake': {
         const version = world.runs;
-        // Nobody holds a Deployment that is created.
+        // A Deployment is not held when it is created.
         invariants.unguardedUntil = Infinity;
         await world.virtual.client.request('DELETE', DEPLOYMENT, { body: { propagationPolicy: 'Orphan' } });
         await world.until('the Deployment is gone', () => !world.virtual.deployment(NAME), PATIENCE_MS);

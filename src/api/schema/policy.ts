@@ -105,7 +105,7 @@ const spec = object('Rules for releases.', {
       { minimum: 1, maximum: 604_800 },
     ),
     override: object(
-      'Who may approve a step while a check is Worse. If override is absent, every approver may. If it lists no users and no groups, nobody may.',
+      'The users and groups that may approve a step while a check is Worse. If override is absent, every approver may. If both lists are empty, nobody may.',
       {
         users: names('Users. A ServiceAccount may approve only if it is listed here or in groups.'),
         groups: names('Groups.'),

@@ -44,7 +44,7 @@ export interface HeaderSplit {
   readonly requestHeaderModifier: HeaderModifier;
 }
 
-/** Who changes a route, and what the route is to do. */
+/** The object that changes a route, and the change. */
 export type Engagement =
   | { readonly rollout: string; readonly split: Split }
   | { readonly trafficRouting: string; readonly split: HeaderSplit };

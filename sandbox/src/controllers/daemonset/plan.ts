@@ -24,7 +24,7 @@ export interface Plan {
 export const planNodes = (situation: Situation, failed: (pod: KubeObject, node: string) => boolean): Plan => {
   const plan: Plan = { create: [], delete: [] };
   for (const node of situation.nodes) planNode(situation, node, failed, plan);
-  // Nobody else deletes a Pod that waits for a node that is gone.
+  // No other controller deletes a pending Pod whose node is gone.
   for (const [name, pods] of situation.pods) {
     if (situation.nodes.some(({ metadata }) => metadata.name === name)) continue;
     plan.delete.push(...pods.filter((pod) => !pod.spec.nodeName && !isTerminating(pod)));
