@@ -38,6 +38,8 @@ export type Effect =
       /** For the event, if it was evicted. */
       readonly says: string;
     }
+  /** Removes Tranche's entry from `metadata.managedFields`, which a crash after a write may have left. A missing object is not an error. */
+  | { readonly kind: 'Disown'; readonly why: 'route'; readonly resource: Resource; readonly name: string }
   /** An existing object of this name is not changed. */
   | { readonly kind: 'Create'; readonly why: Why; readonly resource: Resource; readonly object: KubeObject }
   /** Deletes only an object that this owner controls. A missing object is not an error. */

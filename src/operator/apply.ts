@@ -11,7 +11,7 @@ import { cleaned } from '../engine/messages.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { getObject } from '../kube/get.ts';
+import { findObject, getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
 import { PODS, ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
@@ -175,6 +175,8 @@ export class Applier {
     switch (effect.kind) {
       case 'Patch':
         return this.patch(key, effect);
+      case 'Disown':
+        return this.disown(key, effect);
       case 'Create':
         await this.copies.create(key, effect);
         return effect.why === 'service';
@@ -293,6 +295,12 @@ export class Applier {
     }
     // When the write is accepted, the status is updated at once.
     this.forget(key, rollout);
+  }
+
+  private async disown(key: string, { resource, name }: Effect & { readonly kind: 'Disown' }): Promise<false> {
+    const route = await findObject(this.deps.api, resource, { namespace: splitKey(key).namespace, name });
+    if (route) await this.dropOwnership(key, resource, route, routeManagedFieldsPatch);
+    return false;
   }
 
   /** Drops the ownership of fields, best effort: otherwise server-side apply of another value reports a conflict with Tranche. */

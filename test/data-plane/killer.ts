@@ -73,6 +73,7 @@ export class Killer {
       await this.#whole.freeLead();
       // What it wrote last may have been seen after the kill.
       this.#isNew = Promise.withResolvers();
+      if (this.#isDone) return;
       // It was killed, or was not ready in time.
       this.#whole.start().catch(() => this.#isNew.resolve());
     }

@@ -4,6 +4,7 @@ import { DEPLOYMENTS, HTTP_ROUTES } from '../../src/api/resources.ts';
 import type { Rollout } from '../../src/api/types.ts';
 import type { Decision } from '../../src/engine/decision.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
+import { ApiError } from '../../src/kube/errors.ts';
 import { silent } from '../../src/kube/log.ts';
 import { Applier } from '../../src/operator/apply.ts';
 import { MutationCache } from '../../src/operator/mutation-cache.ts';
@@ -113,6 +114,43 @@ describe('carrying out a decision', () => {
     assert.deepEqual(await written([kubectl, ours], {}), [without([kubectl])]);
     assert.deepEqual(await written([kubectl], {}), []);
     assert.deepEqual(await written([ours], {}), [], 'an API server ignores an empty list');
+  });
+
+  it('removes the managers that a crash has left on a route, and needs no route', async () => {
+    const ours = { manager: 'tranche', operation: 'Update', fieldsV1: { 'f:spec': { 'f:rules': {} } } };
+    const flux = { manager: 'flux', operation: 'Apply', fieldsV1: { 'f:spec': {} } };
+    const made: ApiCall[] = [];
+    const disown = (managedFields: readonly object[] | undefined): Promise<boolean> => {
+      const metadata = { name: 'web', namespace: 'default', uid: 'r', resourceVersion: '2', managedFields };
+      const answer = { apiVersion: HTTP_ROUTES.apiVersion, kind: HTTP_ROUTES.kind, metadata, spec: {} };
+      const applier = new Applier({
+        api: {
+          request: (call) => {
+            made.push(call);
+            return managedFields ? Promise.resolve(answer) : Promise.reject(new ApiError(404, { reason: 'NotFound' }));
+          },
+          watch: () => Promise.resolve(),
+        },
+        clock: { now: () => 0, random: () => 0, after: () => () => {} },
+        events: { record: () => {} },
+        writes: new MutationCache(),
+        logger: silent,
+      });
+      const effect = { kind: 'Disown', why: 'route', resource: HTTP_ROUTES, name: 'web' };
+      const plain = { effects: [effect], events: [], needsChildren: false } as Decision;
+      return applier.carryOut('default/demo', plain, undefined, undefined);
+    };
+    assert.equal(await disown([flux, ours]), false);
+    assert.deepEqual(
+      made.map(({ method, body }) => [method, (body as { value: unknown }[] | undefined)?.[1]?.value]),
+      [
+        ['GET', undefined],
+        ['PATCH', [flux]],
+      ],
+    );
+    await disown([flux]);
+    await disown(undefined);
+    assert.equal(made.length, 4, 'a GET each');
   });
 
   it('remembers no Rollout that is gone', async () => {

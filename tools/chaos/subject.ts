@@ -154,6 +154,9 @@ export class Subject extends Workload {
       key.startsWith('tranche.dev/'),
     );
     if (keys.length > 0) violations.push(`T9: route ${name} still has ${keys.join(', ')}`);
+    const { managedFields = [] } = metadata as { readonly managedFields?: readonly { readonly manager?: string }[] };
+    if (managedFields.some(({ manager }) => manager === 'tranche'))
+      violations.push(`T9: tranche still manages fields of route ${name}`);
     for (const leg of [`${name}-canary`, `${name}-stable`]) {
       const found = await stage.get(`${SERVICES}/${leg}`).then(
         () => true,

@@ -4,6 +4,8 @@ import type { Effect } from '../decision.ts';
 import { pods } from '../lib/text.ts';
 import { formatTime, parseTime } from '../lib/time.ts';
 import { readyEndpoints } from './endpoints.ts';
+import { providerOf } from './registry.ts';
+import { disownRoute } from './route.ts';
 import { blocked, inState, nameOf, referenceTo, settle, wait, without } from './scene.ts';
 import type { Aim, Pin, Scene, TrafficStep } from './scene.ts';
 import { deleteLeg, isLegOf, legOf, obstacleOf, selects, writeLeg } from './services.ts';
@@ -80,13 +82,15 @@ const change = (scene: Scene, waits: string, effect: Effect): TrafficStep => ({
   againAtMs: scene.now + LOOK_AGAIN_MS,
 });
 
-/** Deletes the Services of ours. Undefined if there are none. */
-export function removeLegs({ facts, rollout, known, now }: Scene): TrafficStep | undefined {
+/** Deletes the Services of ours, after the last trace in the route. Undefined if there are none. */
+export function removeLegs({ facts, rollout, known, now, ask }: Scene): TrafficStep | undefined {
   const names = LEGS.map((leg) => facts.legs[leg])
     .filter((service) => service !== null && isLegOf(service, rollout))
     .map((service) => service!.metadata.name);
   if (names.length === 0) return undefined;
-  const effects = names.map((name) => deleteLeg(name, rollout));
+  const provider = providerOf(ask.route.resource.kind);
+  const traces = provider && facts.route ? disownRoute(provider, facts.route) : [];
+  const effects = [...traces, ...names.map((name) => deleteLeg(name, rollout))];
   const waits = `Service ${names.join(' and Service ')} is deleted`;
   return { reached: false, effects, waits, status: known, againAtMs: now + LOOK_AGAIN_MS };
 }

@@ -6,6 +6,7 @@ import { annotationPath, patchMap, type PatchOp } from '../lib/json-patch.ts';
 import { sameJson } from '../lib/template.ts';
 import { labelValueOf } from '../lib/text.ts';
 import { version } from '../workload/effects.ts';
+import { isOurs, type ManagedFields } from '../workload/field-owners.ts';
 import type { TrafficProvider } from './provider.ts';
 import { engage, isRefusal, strip, type Refusal } from './rules.ts';
 import { isEngaged, routeRecord, type Engagement, type RouteRecord } from './split.ts';
@@ -74,6 +75,16 @@ export const leaveRules = (provider: TrafficProvider, route: Route, service: str
     route,
     rulesPatch(route, strip(provider, route.spec.rules ?? [], undefined, service, route.metadata.namespace)),
   );
+
+/**
+ * Removes what a crash after the last write of the route has left in its managedFields. Empty if there is nothing. The list of an object of a watch is
+ * always empty, so it has to be read.
+ */
+export function disownRoute({ resource }: TrafficProvider, route: Route): readonly Effect[] {
+  const { managedFields } = route.metadata as { readonly managedFields?: readonly ManagedFields[] };
+  if (managedFields === undefined || (managedFields.length > 0 && !managedFields.some(isOurs))) return [];
+  return [{ kind: 'Disown', why: 'route', resource, name: route.metadata.name }];
+}
 
 function rulesPatch({ spec }: Route, rules: Rules): readonly PatchOp[] {
   if (sameJson(spec.rules ?? [], rules)) return [];

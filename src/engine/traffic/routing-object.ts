@@ -10,7 +10,7 @@ import { sentence } from '../validate/violation.ts';
 import { version } from '../workload/effects.ts';
 import { pendingOn } from './observed.ts';
 import { providerOf, routesOf, type RouteName } from './registry.ts';
-import { engageRoute, leaveRoute } from './route.ts';
+import { disownRoute, engageRoute, leaveRoute } from './route.ts';
 import { isRefusal } from './rules.ts';
 import { isEngaged, ownerOf, routeRecord, type HeaderSplit } from './split.ts';
 import { routingObjectErrors } from './validate.ts';
@@ -128,8 +128,9 @@ function leave(facts: RoutingFacts, changed: RouteName): RoutingDecision {
   const name = `${changed.provider.resource.kind} ${changed.name}`;
   const isOurs = route !== null && ownsRoute(object, route);
   const record = isOurs ? routeRecord(route) : undefined;
-  const effects = record === undefined ? [] : leaveRoute(changed.provider, route!, record.split.base);
-  const given = effects.length === 0;
+  const back = record === undefined ? [] : leaveRoute(changed.provider, route!, record.split.base);
+  const given = back.length === 0;
+  const effects = given && route !== null ? disownRoute(changed.provider, route) : back;
   // The status names the route until it is the user's own again.
   return { ...stay(facts, phase, `${name} is given back`, given ? undefined : changed), effects, watches: !given };
 }

@@ -6,7 +6,7 @@ import type { TrafficStep } from '../../../src/engine/traffic/scene.ts';
 import type { Split } from '../../../src/engine/traffic/split.ts';
 import { ago, rollout, rows } from '../build.ts';
 import { service, shared } from './build.ts';
-import { aim, carrying, OWNER, pinOf, scene, shown, sliceOf, stored, type SceneSketch } from './scene.ts';
+import { aim, carrying, OWNER, pinOf, scene, shown, sliceOf, stored, USER, type SceneSketch } from './scene.ts';
 
 const legs = { canary: stored('canary'), stable: null };
 const old = { canary: stored('canary', 'v0'), stable: null };
@@ -109,4 +109,19 @@ describe('the Services of the legs are removed', () => {
     );
   });
   it('once', () => assert.equal(removeLegs(scene()), undefined));
+
+  const ours = { manager: 'tranche', operation: 'Update' };
+  const theirs = { manager: 'flux', operation: 'Apply' };
+  const table: [title: string, managedFields: readonly object[] | undefined, wanted: string][] = [
+    ['after a write of the route that nothing followed', [theirs, ours], 'Disown web, Delete web-canary'],
+    ['after a watch, which has no managers', [], 'Disown web, Delete web-canary'],
+    ['if Tranche manages nothing of the route', [theirs], 'Delete web-canary'],
+    ['if nobody does', undefined, 'Delete web-canary'],
+  ];
+  for (const [title, managedFields, wanted] of table)
+    it(title, () => {
+      const route = { ...USER, metadata: { ...USER.metadata, ...(managedFields && { managedFields }) } };
+      const { effects = [] } = removeLegs(scene({ facts: { legs, route } })) ?? {};
+      assert.equal(effects.map((effect) => `${effect.kind} ${'name' in effect && effect.name}`).join(', '), wanted);
+    });
 });

@@ -141,6 +141,18 @@ describe('a TrafficRouting', () => {
     assert.equal(end.object, undefined);
     assert.equal(JSON.stringify(end.route?.spec), JSON.stringify(user.spec));
   });
+  it('leaves no trace in the route if Tranche died after the write that gave it back', () => {
+    const managedFields = [{ manager: 'tranche', operation: 'Update' }];
+    const left = { ...user, metadata: { ...user.metadata, managedFields } };
+    const decision = decideRouting({ object: busy.object!, releasing: [], route: left });
+    assert.deepEqual(
+      decision.effects.map(({ kind }) => kind),
+      ['Disown'],
+    );
+    assert.equal(decision.status.route, undefined);
+    const clean = { ...user, metadata: { ...user.metadata, managedFields: [{ manager: 'flux', operation: 'Apply' }] } };
+    assert.deepEqual(decideRouting({ object: busy.object!, releasing: [], route: clean }).effects, []);
+  });
   it('gives the route back that it changed, before it changes another one', () => {
     const spec = { objectRef: [{ service: 'web', gateway: { httpRouteName: 'new' } }], strategy };
     const object = { ...busy.object!, spec };
