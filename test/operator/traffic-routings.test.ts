@@ -2,31 +2,13 @@
 import assert from 'node:assert/strict';
 import { HELD, TRAFFIC, TRAFFIC_ROUTING } from '../../src/api/keys.ts';
 import { TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
-import type { TrafficRoutingObject } from '../../src/api/traffic.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { drainOf } from './draining.ts';
+import { createLane, LANE, laneIn, untilLane } from './lane.ts';
 import { editRoute, routedWorld, routeIn, ROUTING, RULES } from './traffic.ts';
 import { NAME, type World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '100%' }];
-const LANE = 'lane';
-const spec = {
-  objectRef: [{ service: NAME, gateway: { httpRouteName: NAME } }],
-  strategy: {
-    matches: [{ headers: [{ name: 'x-user', value: 'a' }] }],
-    requestHeaderModifier: { set: [{ name: 'x-lane', value: 'gray' }] },
-  },
-};
-
-const createLane = (world: World, name = LANE): Promise<unknown> =>
-  world.virtual.client.request('POST', pathOf(TRAFFIC_ROUTINGS, { namespace: 'default' }), {
-    body: { apiVersion: TRAFFIC_ROUTINGS.apiVersion, kind: TRAFFIC_ROUTINGS.kind, metadata: { name }, spec },
-  });
-const laneIn = (world: World, name = LANE): TrafficRoutingObject | undefined =>
-  world.virtual.cluster.store.get('rollouts.kruise.io/trafficroutings', 'default', name) as unknown as
-    TrafficRoutingObject | undefined;
-const until = (world: World, phase: string, name = LANE): Promise<void> =>
-  world.until(`TrafficRouting ${name} is ${phase}`, () => laneIn(world, name)?.status?.phase === phase);
 const rulesIn = (world: World): number => routeIn(world)?.spec.rules?.length ?? 0;
 
 function nothingLeft(world: World): void {
@@ -43,7 +25,7 @@ async function atRest(canary: object = { trafficRoutingRef: LANE }): Promise<Wor
   await world.createDeployment();
   await world.createRollout(STEPS, { canary });
   await world.untilHealthy();
-  await until(world, 'Healthy');
+  await untilLane(world, 'Healthy');
   return world;
 }
 
@@ -62,7 +44,7 @@ describe('operator: a TrafficRouting', () => {
     assert.equal(routeIn(world)?.metadata.labels?.[TRAFFIC], LANE);
     await world.approve();
     await world.untilHealthy();
-    await until(world, 'Healthy');
+    await untilLane(world, 'Healthy');
     nothingLeft(world);
     await world.stop();
   });
@@ -95,7 +77,7 @@ describe('operator: a TrafficRouting', () => {
     await editRoute(world, rules);
     await world.until('they are on it', () => rulesIn(world) === 2);
     await world.approve();
-    await until(world, 'Healthy');
+    await untilLane(world, 'Healthy');
     assert.deepEqual(routeIn(world)?.spec.rules, rules);
     await world.stop();
   });
@@ -136,7 +118,7 @@ describe('operator: a TrafficRouting', () => {
       world.startOperator();
     }
     await world.untilHealthy();
-    await until(world, 'Healthy');
+    await untilLane(world, 'Healthy');
     nothingLeft(world);
     await world.stop();
   });
@@ -150,7 +132,7 @@ describe('operator: a TrafficRouting', () => {
     await createLane(world, 'second');
     const second = { trafficRoutingRef: 'second' };
     await world.createRollout(STEPS, { name: 'other', workload: 'none', canary: second });
-    await until(world, 'Healthy', 'second');
+    await untilLane(world, 'Healthy', 'second');
     const status = { phase: 'Progressing' };
     await world.virtual.client.request(
       'PATCH',

@@ -200,7 +200,7 @@ export class World {
       indexes: { held: heldIndex },
     });
     const routings = this.routings
-      ? new Reflector<TrafficRoutingObject>({ api, clock, path: pathOf(TRAFFIC_ROUTINGS) })
+      ? new Reflector<TrafficRoutingObject>({ api, clock, logger: this.logger, path: pathOf(TRAFFIC_ROUTINGS) })
       : undefined;
     const policies = new Reflector<ReleasePolicy>({ api, clock, path: '/apis/tranche.dev/v1alpha1/releasepolicies' });
     const namespaces = new Reflector<ApiObject>({ api, clock, path: '/api/v1/namespaces' });
