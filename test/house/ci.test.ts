@@ -8,9 +8,10 @@ import { run, temporaryFolder, type Result } from '../support/processes.ts';
 const script = fileURLToPath(new URL('../../.ci/run', import.meta.url));
 
 interface StandIns {
-  /** What `make test`, `make soak` and `make e2e` do, as lines of a shell script. */
+  /** What `make test`, `make soak`, `make test-traffic-crash` and `make e2e` do, as lines of a shell script. */
   readonly test: string;
   readonly soak?: string;
+  readonly crash?: string;
   readonly e2e?: string;
   readonly build?: string;
   readonly start?: string;
@@ -18,7 +19,8 @@ interface StandIns {
 
 async function play({
   test,
-  soak = "echo '  4 passing (2s)'",
+  soak = "echo '  2 passing (2s)'",
+  crash = "echo '  2 passing (2s)'",
   e2e,
   build = 'true',
   start = 'true',
@@ -32,7 +34,10 @@ async function play({
   };
   await mkdir(path.join(folder, 'project', '.ci'), { recursive: true });
   await copyFile(script, path.join(folder, 'project', '.ci', 'run'));
-  await put('bin/make', `case $1 in test) ${test} ;; soak) ${soak} ;; e2e) ${e2e ?? 'exit 9'} ;; esac`);
+  await put(
+    'bin/make',
+    `case $1 in test) ${test} ;; soak) ${soak} ;; test-traffic-crash) ${crash} ;; e2e) ${e2e ?? 'exit 9'} ;; esac`,
+  );
   // So that it installs none.
   await put('bin/chromium', 'true');
   await put('bin/python3', 'true');
@@ -54,8 +59,14 @@ describe('the run of CI', () => {
     [
       'fails in more random histories',
       { test: GOOD, soak: "printf '  3 passing\\n  1 failing\\n'; exit 1" },
-      '15 passed, 1 failed',
+      '17 passed, 1 failed',
     ],
+    [
+      'fails while the program is killed',
+      { test: GOOD, crash: "printf '  0 passing\\n  1 failing\\n'; exit 1" },
+      '14 passed, 1 failed',
+    ],
+    ['has no gateway', { test: GOOD, crash: "printf '  0 passing\\n  10 pending\\n'" }, '14 passed, 0 failed'],
     ['has a failure', { test: "echo '12 passed, 2 failed, 1 skipped in 0:01'; exit 2" }, '16 passed, 2 failed'],
     ['breaks off', { test: 'kill -9 $$' }, '4 passed, 1 failed'],
     ['prints nothing', { test: 'true' }, '4 passed, 1 failed'],
