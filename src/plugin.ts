@@ -47,7 +47,7 @@ const io: Io = {
   signal: ending.signal,
   async drain({ logger, version, ...job }) {
     const [{ runDrain }, { identityOf }] = await Promise.all([import('./app/drain.ts'), import('./app/config.ts')]);
-    const config = { ...job, openkruise: true, gatewayApi: true, identity: identityOf('drain', process.env) };
+    const config = { ...job, gatewayApi: true, identity: identityOf('drain', process.env) };
     return runDrain({ config, version, logger, signal: ending.signal });
   },
 };

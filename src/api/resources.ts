@@ -42,6 +42,11 @@ export const METRIC_SOURCES = cluster('tranche.dev/v1alpha1', 'MetricSource', 'm
 export const POD_METRICS = namespaced('metrics.k8s.io/v1beta1', 'PodMetrics', 'pods');
 export const NAMESPACES = cluster('v1', 'Namespace', 'namespaces');
 export const DEFINITIONS = cluster('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions');
+export const CLUSTER_ROLE_BINDINGS = cluster(
+  'rbac.authorization.k8s.io/v1',
+  'ClusterRoleBinding',
+  'clusterrolebindings',
+);
 export const MUTATING = cluster(
   'admissionregistration.k8s.io/v1',
   'MutatingWebhookConfiguration',

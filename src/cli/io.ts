@@ -34,6 +34,8 @@ export interface DrainJob {
   readonly lease: string;
   /** Empty = all. */
   readonly watchNamespaces: readonly string[];
+  /** Workloads of OpenKruise, too. */
+  readonly openkruise: boolean;
   readonly held: 'Finish' | 'Rollback';
   readonly timeoutSeconds: number;
   readonly logger: Logger;

@@ -1,15 +1,55 @@
 // `kubectl tranche drain` beside an operator that runs: what it asks for, what it gives back, and what it leaves alone.
 import assert from 'node:assert/strict';
 import type { Deployment } from '../../src/api/types.ts';
-import { deploymentPath, golden, Stage, startPlayground, type Playground } from './support.ts';
+import { createApi } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { render } from '../charts/render.ts';
+import {
+  as,
+  deploymentPath,
+  golden,
+  makeUser,
+  rolloutPath,
+  Stage,
+  startPlayground,
+  type Playground,
+} from './support.ts';
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+/** Of the chart, with its value for traffic routing: what the ServiceAccount is, and what it may do. */
+const PATHS: Readonly<Record<string, string>> = {
+  ServiceAccount: '/api/v1/namespaces/tranche-system/serviceaccounts',
+  ClusterRole: `${RBAC}/clusterroles`,
+  ClusterRoleBinding: `${RBAC}/clusterrolebindings`,
+  Role: `${RBAC}/namespaces/tranche-system/roles`,
+  RoleBinding: `${RBAC}/namespaces/tranche-system/rolebindings`,
+};
 
 describe('kubectl tranche drain', () => {
   let playground: Playground;
 
   before(async () => {
     playground = await startPlayground();
+    for (const body of await render('traffic.gatewayAPI.enabled=true'))
+      if (/^tranche(-policies)?$/.test(body.metadata.name) && PATHS[body.kind]) await post(PATHS[body.kind]!, body);
   });
   after(() => playground.stop());
+
+  const post = (path: string, body: object): Promise<unknown> =>
+    playground.cluster.api.request({ method: 'POST', path, body });
+
+  /** A kubeconfig of somebody who may read everything. */
+  async function reader(): Promise<string> {
+    const metadata = { name: 'reader' };
+    const rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }];
+    await post(`${RBAC}/clusterroles`, { kind: 'ClusterRole', metadata, rules });
+    const role = { kind: 'ClusterRole', name: 'reader' } as const;
+    const kubeconfig = await makeUser(playground.cluster, 'shop', 'reader', role);
+    const subjects = [{ kind: 'ServiceAccount', name: 'reader', namespace: 'shop' }];
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', ...role };
+    await post(`${RBAC}/clusterrolebindings`, { kind: 'ClusterRoleBinding', metadata, roleRef, subjects });
+    return kubeconfig;
+  }
 
   const deployment = (namespace: string): Promise<Deployment> =>
     playground.cluster.api.request({ method: 'GET', path: deploymentPath(namespace) }) as Promise<Deployment>;
@@ -40,5 +80,33 @@ describe('kubectl tranche drain', () => {
     assert.notEqual(spec.paused, true);
     assert.equal(metadata.labels?.['rollouts.kruise.io/workload-type'], undefined);
     assert.equal((await deployment('pay')).spec.paused, true, 'not named, still held');
+  });
+
+  it('ends no release that routes requests without the ServiceAccount', async () => {
+    const traffic = { mode: 'Shared', state: 'Watch', weight: 100, since: '2026-01-01T00:00:00Z', step: 1 };
+    const more = { service: 'web', route: { kind: 'HTTPRoute', name: 'web' }, graceSeconds: 3 };
+    // The drain above still has the Lease, so the operator does not touch it.
+    const connection = await connect(
+      { type: 'kubeconfig', files: [playground.cluster.kubeconfig] },
+      { as: 'system:serviceaccount:tranche-system:tranche' },
+    );
+    const api = createApi({ connection, userAgent: 'test', fieldManager: 'test' });
+    await api.request({
+      method: 'PATCH',
+      path: `${rolloutPath('pay')}/status`,
+      contentType: 'application/merge-patch+json',
+      body: { status: { canaryStatus: { traffic: { ...traffic, ...more } } } },
+    });
+    api.close();
+    const kubeconfig = await reader();
+    golden(
+      'drain-routed',
+      [
+        'drain --held finish   # may not impersonate',
+        await playground.tranche('drain', '--held', 'finish', '--kubeconfig', kubeconfig),
+      ],
+      ['drain --held finish --as carol', await playground.tranche('drain', '--held', 'finish', ...as('carol'))],
+    );
+    assert.equal((await deployment('pay')).spec.paused, true, 'still held');
   });
 });

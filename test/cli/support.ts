@@ -53,7 +53,7 @@ export async function runPlugin(args: readonly string[], terminal: Terminal = {}
     stdin: async () => terminal.stdin ?? '',
     signal: terminal.signal ?? new AbortController().signal,
     async drain({ logger, version, ...job }) {
-      const config = { ...job, openkruise: true, gatewayApi: true, identity: identityOf('drain', {}) };
+      const config = { ...job, gatewayApi: true, identity: identityOf('drain', {}) };
       return runDrain({ config, version, logger, signal: io.signal });
     },
   };

@@ -28,6 +28,7 @@ import {
 } from './routed.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const plugin = fileURLToPath(new URL('../../src/plugin.ts', import.meta.url));
 const TESTERS = { headers: [{ name: 'x-user', value: 'tester' }] };
 const MATCHES = [{ replicas: 1, matches: [TESTERS] }, { replicas: '50%', traffic: '50%' }, { replicas: '100%' }];
 
@@ -264,20 +265,52 @@ describe('Traffic of a release on a cluster', function () {
     });
   });
 
-  it('is taken away by the drain that helm uninstall runs', async () => {
-    const own = await traffic!.place('traffic-drain');
-    const drained = await createRouted(own, { name: 'drained', steps: APART });
-    await drained.version(V2!);
-    await drained.untilPaused(1);
-    const kubeconfig = await operatorKubeconfig(own.client, temporaryFolder('drain'));
-    const flags = ['--namespace', RELEASE_NAMESPACE, '--watch-namespaces', own.namespace, '--gateway-api', 'true'];
-    const { code, stderr } = await run(
-      process.execPath,
-      [main, 'drain', '--kubeconfig', kubeconfig, ...flags, '--held', 'rollback'],
-      { env: { PATH: process.env.PATH }, timeoutSeconds: 300 },
-    );
-    assert.equal(code, 0, stderr);
-    await drained.untilPods(V1!);
-    await drained.checkNothingLeft();
+  describe('drained', () => {
+    let [byHelm, byPerson]: (Routed | undefined)[] = [];
+    // Both before the first drain, which keeps the lead for a while.
+    before(async () => {
+      const start = async (name: string): Promise<Routed> => {
+        const routed = await createRouted(await traffic!.place(`traffic-${name}`), { name, steps: APART });
+        await routed.version(V2!);
+        await routed.untilPaused(1);
+        return routed;
+      };
+      [byHelm, byPerson] = await Promise.all([start('helm'), start('person')]);
+    });
+
+    it('is taken away by the drain that helm uninstall runs', async () => {
+      const { client, namespace } = byHelm!.place;
+      const kubeconfig = await operatorKubeconfig(client, temporaryFolder('drain'));
+      const flags = ['--namespace', RELEASE_NAMESPACE, '--watch-namespaces', namespace, '--gateway-api', 'true'];
+      const { code, stderr } = await run(
+        process.execPath,
+        [main, 'drain', '--kubeconfig', kubeconfig, ...flags, '--held', 'rollback'],
+        { env: { PATH: process.env.PATH }, timeoutSeconds: 300 },
+      );
+      assert.equal(code, 0, stderr);
+      await byHelm!.untilPods(V1!);
+      await byHelm!.checkNothingLeft();
+    });
+
+    it('is taken away by the drain of a person, as the ServiceAccount of the installation', async () => {
+      const { client, namespace } = byPerson!.place;
+      const drain = (...flags: string[]): ReturnType<typeof run> =>
+        run(process.execPath, [plugin, 'drain', '--held', 'rollback', namespace, ...flags], {
+          env: client.environment(),
+          timeoutSeconds: 300,
+        });
+      const refused = await drain('--as', 'somebody', '--as-group', 'system:masters');
+      assert.equal(refused.code, 4, refused.stderr);
+      assert.match(
+        refused.stderr,
+        /only the ServiceAccount of Tranche can give back the route of Rollout \S+\/person: /,
+      );
+      await untilShares(byPerson!, apart('person', 0.05));
+      const { code, stderr } = await drain();
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /^acting as ServiceAccount tranche of namespace tranche-system$/m);
+      await byPerson!.untilPods(V1!);
+      await byPerson!.checkNothingLeft();
+    });
   });
 });

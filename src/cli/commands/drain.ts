@@ -1,4 +1,4 @@
-// `kubectl tranche drain`: gives all workloads back, as helm uninstall does, but from the user's machine and with the user's rights.
+// `kubectl tranche drain`: gives all workloads back, as helm uninstall does, but from the user's machine.
 import { MUTATING } from '../../api/resources.ts';
 import { plural } from '../../engine/lib/text.ts';
 import type { Logger } from '../../kube/log.ts';
@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
 import { parseDuration } from '../flags.ts';
 import { oneLine } from '../paint.ts';
+import type { Identity, Installation } from '../drain-identity.ts';
 import type { WebhookConfiguration } from '../doctor/webhooks.ts';
 
 interface DrainFlags {
@@ -19,9 +20,10 @@ interface DrainFlags {
 
 export const drain = defineCommand({
   description:
-    'Gives all workloads back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine with your ' +
-    'permissions, so it also works if no Pod of Tranche can start. If the webhooks are configured but do not answer, first run helm uninstall --no-hooks.',
-  arguments: [['[namespace...]', 'Namespaces whose workloads to give back; default: all']],
+    'Gives all workloads back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine, so it also ' +
+    'works if no Pod of Tranche can start. While Tranche is installed, it acts as the ServiceAccount of Tranche, if you may impersonate that; ' +
+    'otherwise, and with --as, it needs permissions of your own. Then, if the webhooks do not answer, first run helm uninstall --no-hooks.',
+  arguments: [['[namespace...]', 'Namespaces whose workloads to give back; default: all of the installation']],
   options: [
     [
       '--held <how>',
@@ -55,13 +57,18 @@ async function drainAll(context: Context, flags: DrainFlags, namespaces: readonl
   const { overridesOf } = await import('../cluster.ts');
   const { findSource } = await import('../../kube/connection.ts');
   const installed = await findInstalled(cluster);
+  const namespace = flags.systemNamespace ?? installed?.namespace ?? 'tranche-system';
+  const who = installed
+    ? await identityOf(context, cluster, { ...installed, namespace }, namespaces)
+    : { namespaces, openkruise: true };
   try {
     const given = await io.drain({
       cluster: findSource(context.flags.kubeconfig, io.env),
-      overrides: overridesOf(context.flags),
-      namespace: flags.systemNamespace ?? installed.namespace ?? 'tranche-system',
-      lease: installed.lease,
-      watchNamespaces: namespaces,
+      overrides: { ...overridesOf(context.flags), ...(who.as !== undefined && { as: who.as }) },
+      namespace,
+      lease: installed?.name ?? 'tranche',
+      watchNamespaces: who.namespaces,
+      openkruise: who.openkruise,
       held: held === 'finish' ? 'Finish' : 'Rollback',
       timeoutSeconds: Math.ceil(timeoutMs / 1000),
       logger: progressOn(context),
@@ -73,7 +80,10 @@ async function drainAll(context: Context, flags: DrainFlags, namespaces: readonl
     return EXIT.done;
   } catch (error) {
     if (error instanceof Error && error.name === 'DrainError') {
-      const remedy = installed.found ? '; if no Pod of Tranche runs, first run helm uninstall with --no-hooks' : '';
+      const remedy =
+        installed && who.as === undefined
+          ? '; if no Pod of Tranche runs, first run helm uninstall with --no-hooks'
+          : '';
       throw new CliError(`${error.message}${remedy}`, EXIT.timedOut);
     }
     if (error instanceof Error && error.name === 'StartError') throw new CliError(error.message);
@@ -81,11 +91,14 @@ async function drainAll(context: Context, flags: DrainFlags, namespaces: readonl
   }
 }
 
+interface Installed extends Omit<Installation, 'namespace'> {
+  /** Undefined if the program runs outside the cluster. */
+  readonly namespace: string | undefined;
+}
+
 /** The chart gives its webhook configurations and its Lease one name. The Lease keeps replicas from holding workloads again. */
-async function findInstalled(
-  cluster: Cluster,
-): Promise<{ found: boolean; lease: string; namespace?: string | undefined }> {
-  const { clientConfigs, isOurs } = await import('../doctor/webhooks.ts');
+async function findInstalled(cluster: Cluster): Promise<Installed | undefined> {
+  const { clientConfigs, isOurs, watchedBy } = await import('../doctor/webhooks.ts');
   const ours = (await cluster.list<WebhookConfiguration>(MUTATING)).filter(isOurs);
   const [first, second] = ours;
   if (second) {
@@ -93,9 +106,44 @@ async function findInstalled(
       `there are ${ours.length} installations of Tranche (${ours.map(({ metadata }) => metadata.name).join(', ')}): uninstall them one by one with helm`,
     );
   }
-  if (!first) return { found: false, lease: 'tranche' };
+  if (!first) return undefined;
   const namespace = clientConfigs(first).find(({ service }) => service)?.service?.namespace;
-  return { found: true, lease: first.metadata.name, namespace };
+  return { name: first.metadata.name, namespace, watched: watchedBy(first) };
+}
+
+interface Who extends Omit<Identity, 'account'> {
+  readonly as?: string;
+}
+
+async function identityOf(
+  { flags, io, version }: Context,
+  cluster: Cluster,
+  installation: Installation,
+  named: readonly string[],
+): Promise<Who> {
+  const [{ identityFor, usernameOf }, { connectCluster }] = await Promise.all([
+    import('../drain-identity.ts'),
+    import('../cluster.ts'),
+  ]);
+  const opened: Cluster[] = [];
+  try {
+    const { account, ...who } = await identityFor(cluster, {
+      installation,
+      named,
+      chosen: flags.as !== undefined,
+      async connectAs(as) {
+        const acting = await connectCluster(io, { ...flags, as }, version);
+        opened.push(acting);
+        return acting;
+      },
+    });
+    if (account === undefined) return who;
+    const where = named.length === 0 && who.namespaces.length > 0 ? `, in namespaces ${who.namespaces.join(', ')}` : '';
+    io.err(`${oneLine(`acting as ServiceAccount ${account.name} of namespace ${account.namespace}${where}`)}\n`);
+    return { ...who, as: usernameOf(account) };
+  } finally {
+    for (const { api } of opened) api.close();
+  }
 }
 
 /** Prints what a drain reports as lines for people. */

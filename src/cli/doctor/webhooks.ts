@@ -26,6 +26,9 @@ export interface WebhookConfiguration extends KubeObject {
   }[];
 }
 
+/** The label of each namespace with its name. */
+const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
+
 /** The webhook that holds a changed workload. */
 const HOLDS = 'enrolled.deployments.tranche.dev';
 
@@ -38,6 +41,13 @@ export function reaches(configurations: readonly WebhookConfiguration[], labels:
   if (holding.length === 0) return undefined;
   return holding.some(({ namespaceSelector }) => selects(namespaceSelector, labels));
 }
+
+/** The namespaces to which the chart limits its webhooks (`watchNamespaces`). Empty: all. */
+export const watchedBy = ({ webhooks = [] }: WebhookConfiguration): readonly string[] =>
+  webhooks
+    .find(({ name }) => name === HOLDS)
+    ?.namespaceSelector?.matchExpressions?.find(({ key, operator }) => key === NAMESPACE_NAME && operator === 'In')
+    ?.values ?? [];
 
 export const isOurs = ({ webhooks }: WebhookConfiguration): boolean =>
   webhooks?.some(({ name }) => name.endsWith('.tranche.dev')) ?? false;
