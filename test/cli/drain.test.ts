@@ -24,6 +24,17 @@ const PATHS: Readonly<Record<string, string>> = {
   Role: `${RBAC}/namespaces/tranche-system/roles`,
   RoleBinding: `${RBAC}/namespaces/tranche-system/rolebindings`,
 };
+/** All that docs/install.md says somebody needs who is no cluster administrator. */
+const ALLOWED = [
+  { apiGroups: ['admissionregistration.k8s.io'], resources: ['mutatingwebhookconfigurations'], verbs: ['list'] },
+  {
+    apiGroups: ['rbac.authorization.k8s.io'],
+    resources: ['clusterrolebindings'],
+    resourceNames: ['tranche-policies'],
+    verbs: ['get'],
+  },
+  { apiGroups: [''], resources: ['serviceaccounts'], resourceNames: ['tranche'], verbs: ['impersonate'] },
+];
 
 describe('kubectl tranche drain', () => {
   let playground: Playground;
@@ -38,14 +49,13 @@ describe('kubectl tranche drain', () => {
   const post = (path: string, body: object): Promise<unknown> =>
     playground.cluster.api.request({ method: 'POST', path, body });
 
-  /** A kubeconfig of somebody who may read everything. */
-  async function reader(): Promise<string> {
-    const metadata = { name: 'reader' };
-    const rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }];
+  /** A kubeconfig of somebody with these rights in the whole cluster, and no other. */
+  async function userWith(name: string, rules: readonly object[]): Promise<string> {
+    const metadata = { name };
     await post(`${RBAC}/clusterroles`, { kind: 'ClusterRole', metadata, rules });
-    const role = { kind: 'ClusterRole', name: 'reader' } as const;
-    const kubeconfig = await makeUser(playground.cluster, 'shop', 'reader', role);
-    const subjects = [{ kind: 'ServiceAccount', name: 'reader', namespace: 'shop' }];
+    const role = { kind: 'ClusterRole', name } as const;
+    const kubeconfig = await makeUser(playground.cluster, 'shop', name, role);
+    const subjects = [{ kind: 'ServiceAccount', name, namespace: 'shop' }];
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', ...role };
     await post(`${RBAC}/clusterrolebindings`, { kind: 'ClusterRoleBinding', metadata, roleRef, subjects });
     return kubeconfig;
@@ -66,14 +76,15 @@ describe('kubectl tranche drain', () => {
     const wrong = await playground.tranche('drain', '--held', 'delete');
     const namespaced = await playground.tranche('drain', '--held', 'finish', '-n', 'shop');
     const forbidden = await playground.tranche('drain', '--held', 'finish', '--kubeconfig', viewer);
-    const drained = await playground.tranche('drain', '--held', 'rollback', 'shop');
+    const drainer = await userWith('drainer', ALLOWED);
+    const drained = await playground.tranche('drain', '--held', 'rollback', 'shop', '--kubeconfig', drainer);
     golden(
       'drain',
       ['drain', none],
       ['drain --held delete', wrong],
       ['drain --held finish -n shop', namespaced],
       ['drain --held finish   # without permissions', forbidden],
-      ['drain --held rollback shop', drained],
+      ['drain --held rollback shop   # may impersonate the ServiceAccount', drained],
     );
     const { spec, metadata } = await deployment('shop');
     assert.match(JSON.stringify(spec.template), /"web:v1"/);
@@ -98,7 +109,9 @@ describe('kubectl tranche drain', () => {
       body: { status: { canaryStatus: { traffic: { ...traffic, ...more } } } },
     });
     api.close();
-    const kubeconfig = await reader();
+    const kubeconfig = await userWith('reader', [
+      { apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] },
+    ]);
     golden(
       'drain-routed',
       [

@@ -60,7 +60,7 @@ kubectl exec -n tranche-system deployment/tranche -- tranche list -A
 | \`approve\`, \`jump\`, \`finish\`                                | \`view\` and \`tranche-approver\`; \`approve --message\` also creates an event                   |
 | \`pause\`, \`resume\`, \`undo\`, \`abort\`, \`restart\`, \`retry\`, \`init\` | \`edit\`                                                                                       |
 | \`takeover\`                                                     | \`edit\` and \`tranche-takeover\`; to delete BatchReleases, also \`list\`, \`patch\` and \`delete\` on them                                                              |
-| \`drain\`                                                        | \`cluster-admin\`, or the permissions of Tranche itself                                          |
+| \`drain\`                                                        | \`cluster-admin\`, or see [Uninstall with the plugin](install.md#uninstall-with-the-plugin) |
 | \`doctor\`                                                       | reads cluster-wide objects; without the permission, it reports what it did not check           |
 | \`lint\`, \`convert\`, \`completion\`, \`version\`                 | none                                                                                           |
 

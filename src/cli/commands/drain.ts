@@ -21,8 +21,8 @@ interface DrainFlags {
 export const drain = defineCommand({
   description:
     'Gives all workloads back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine, so it also ' +
-    'works if no Pod of Tranche can start. While Tranche is installed, it acts as the ServiceAccount of Tranche, if you may impersonate that; ' +
-    'otherwise, and with --as, it needs permissions of your own. Then, if the webhooks do not answer, first run helm uninstall --no-hooks.',
+    'works if no Pod of Tranche can start. While Tranche is installed, it acts as the ServiceAccount of Tranche if you may impersonate it. Without that ' +
+    'permission, and with --as, it acts as you: it cannot give routes back, and if the webhooks do not answer, first run helm uninstall --no-hooks.',
   arguments: [['[namespace...]', 'Namespaces whose workloads to give back; default: all of the installation']],
   options: [
     [
