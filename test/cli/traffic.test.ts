@@ -11,6 +11,7 @@ import { isRefusal } from '../../src/engine/traffic/rules.ts';
 import { requestsNow } from '../../src/view/requests.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import type { Resource } from '../../src/api/resources.ts';
+import { startFakeCluster, type FakeCluster } from './fake-cluster.ts';
 import { goldenExact, runPlugin, type Result } from './support.ts';
 
 const FILES = 'test/cli/files';
@@ -90,6 +91,72 @@ describe('the requests of a release', () => {
       '5% of the requests besides its part of Service web',
     );
     assert.equal(requestsNow(rollout()), undefined);
+  });
+});
+
+describe('the TrafficRouting of a Rollout', () => {
+  const ROLLOUTS = '/apis/rollouts.kruise.io/v1beta1/namespaces/shop/rollouts';
+  const ROUTINGS = '/apis/rollouts.kruise.io/v1alpha1/namespaces/shop/trafficroutings';
+  const naming = (name: string, ref: string | undefined, annotations?: Record<string, string>): KubeObject => ({
+    apiVersion: 'rollouts.kruise.io/v1beta1',
+    kind: 'Rollout',
+    metadata: { name, namespace: 'shop', ...(annotations && { annotations }) },
+    ...{
+      spec: {
+        workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        strategy: { canary: { ...(ref !== undefined && { trafficRoutingRef: ref }), steps: [{ replicas: '100%' }] } },
+      },
+      status: { phase: 'Healthy', message: 'waiting for a change' },
+    },
+  });
+  const routing = (name: string, status?: object): KubeObject => ({
+    apiVersion: 'rollouts.kruise.io/v1alpha1',
+    kind: 'TrafficRouting',
+    metadata: { name, namespace: 'shop' },
+    ...(status && { status }),
+  });
+  let fake: FakeCluster;
+
+  before(async () => {
+    fake = await startFakeCluster();
+  });
+  after(() => fake.close());
+  const status = (...args: readonly string[]): Promise<Result> =>
+    runPlugin(['status', ...args], { env: { KUBECONFIG: fake.kubeconfig } });
+
+  it('is shown by status with its phase and message, and what keeps it from being read', async () => {
+    const message = 'requests that match get their headers, for the release of Rollout web';
+    fake.objects.set(ROLLOUTS, [
+      naming('web', 'lane'),
+      naming('annotated', undefined, { [keys.TRAFFIC_ROUTING]: 'lane' }),
+      naming('new', 'new'),
+      naming('absent', 'absent'),
+      naming('forbidden', 'forbidden'),
+      naming('hostile', 'hostile'),
+      naming('misnamed', '../../secrets/x\u001b[2J\nTrafficRouting lane: Healthy'),
+    ]);
+    fake.objects.set(ROUTINGS, [
+      routing('lane', { phase: 'Progressing', message }),
+      routing('new'),
+      routing('hostile', { phase: 'Healthy\u001b[2J', message: `\u202e\nRollout: fine${'x'.repeat(1000)}` }),
+    ]);
+    fake.forbidden.add(`${ROUTINGS}/forbidden`);
+    const shown = await status();
+    goldenExact('traffic-routing', ['status', shown]);
+    assert.doesNotMatch(shown.out, /[\u001b\u202e]/);
+    assert.ok(!fake.asked.some((asked) => asked.includes('secrets')));
+  });
+
+  it('does not exist without its CRD, and costs no request where none is named', async () => {
+    fake.objects.delete(ROUTINGS);
+    fake.objects.set(ROLLOUTS, [naming('web', 'lane')]);
+    assert.match((await status('web')).out, /^ {2}TrafficRouting lane does not exist: no request gets its headers$/m);
+    fake.objects.set(ROLLOUTS, [naming('web', undefined)]);
+    fake.asked.length = 0;
+    const { code, out } = await status('web');
+    assert.equal(code, 0);
+    assert.doesNotMatch(out, /TrafficRouting/);
+    assert.ok(fake.asked.length > 0 && !fake.asked.some((asked) => asked.includes('trafficroutings')));
   });
 });
 

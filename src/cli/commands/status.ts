@@ -73,11 +73,15 @@ async function showOnce(
     return EXIT.done;
   }
   const { io, paint } = context;
-  const { releaseView } = await import('../../view/release.ts');
+  const [{ releaseView }, { routingLine }] = await Promise.all([
+    import('../../view/release.ts'),
+    import('../routing-line.ts'),
+  ]);
   const trees: string[] = [];
   for (const rollout of rollouts) {
     const facts = await gather(cluster, rollout, io.now());
-    const shown = tree(releaseView(facts, io.now()), { paint, now: io.now(), wide: format === 'wide' });
+    const routing = await routingLine(cluster, rollout);
+    const shown = tree(releaseView(facts, io.now()), { paint, now: io.now(), wide: format === 'wide', routing });
     trees.push(shown + (await adviceFor(cluster, facts)));
   }
   io.out(trees.join('\n'));

@@ -20,6 +20,8 @@ export interface TreeOptions {
   readonly paint: Paint;
   readonly now: number;
   readonly wide: boolean;
+  /** The TrafficRouting that the Rollout names, and what it does. */
+  readonly routing?: string | undefined;
 }
 
 export function tree(shown: ReleaseView, options: TreeOptions): string {
@@ -35,7 +37,8 @@ export function tree(shown: ReleaseView, options: TreeOptions): string {
     });
   if (replicaSets)
     nodes.push({ cells: [`${shown.keeper}s`], children: replicaSets.map((set) => replicaSetNode(set, options)) });
-  return headOf(shown, options) + (release ? releaseLine(release, options) : '') + draw(nodes);
+  const routing = options.routing === undefined ? '' : `  ${oneLine(options.routing)}\n`;
+  return headOf(shown, options) + (release ? releaseLine(release, options) : '') + routing + draw(nodes);
 }
 
 function headOf(

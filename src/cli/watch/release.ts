@@ -16,6 +16,7 @@ import { isTable, printData, rolloutName, tidy, type Format } from '../output.ts
 import { oneLine } from '../paint.ts';
 import { tree } from '../render/tree.ts';
 import { gather } from '../resources.ts';
+import { routingLine } from '../routing-line.ts';
 import { table } from '../text.ts';
 import { Screen, watchUntilOver } from './watch.ts';
 
@@ -25,7 +26,7 @@ interface WatchOptions {
   readonly format: Format;
 }
 
-/** Pods are not watched. They are read after each change of the workload, and at this interval. */
+/** Pods and the TrafficRouting are not watched. They are read after each change of the workload, and at this interval. */
 const READ_PODS_EVERY_MS = 5000;
 
 export async function watchRelease(
@@ -86,14 +87,16 @@ function picture(context: Context, cluster: Cluster, wide: boolean): Show {
   const screen = new Screen(context);
   let facts: Facts | undefined;
   let advice = '';
+  let routing: string | undefined;
   let readAt = -Infinity;
   return async (rollout, deployment, changed) => {
     if (!facts || changed || io.now() - readAt >= READ_PODS_EVERY_MS) {
       facts = deployment ? await gather(cluster, rollout, io.now()) : factsWithout(rollout);
+      routing = await routingLine(cluster, rollout);
       if (changed || advice === '') advice = await adviceFor(cluster, facts);
       readAt = io.now();
     }
-    screen.draw(tree(releaseView(facts, io.now()), { paint, now: io.now(), wide }) + advice);
+    screen.draw(tree(releaseView(facts, io.now()), { paint, now: io.now(), wide, routing }) + advice);
   };
 }
 
