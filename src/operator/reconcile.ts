@@ -68,7 +68,7 @@ export class Reconciler {
     owner: Rollout,
     wanting: readonly Rollout[],
   ): Promise<Outcome> {
-    const { facts, applier, children, evidence, traffic, decide } = this.deps;
+    const { facts, applier, children, evidence, traffic, writes, decide } = this.deps;
     for (const other of wanting) {
       if (other === owner) continue;
       const snapshot = facts.snapshot(key, other, workload, false);
@@ -83,14 +83,12 @@ export class Reconciler {
     );
     if (decision.needsChildren && kind && workload) children.open(key, kind, workload);
     if (decision.needsEvidence) evidence?.open(key, decision.needsEvidence);
-    // The objects of its writes are read again, also after a conflict.
-    const rereads = decision.effects.some(({ why }) => why === 'route' || why === 'service');
     const written = await applier.carryOut(key, decision, owner, workload).catch(async (error: unknown) => {
-      if (rereads) traffic.forget(key);
+      traffic.forget(key);
       await applier.reportRefusal(key, owner, workload, error);
       throw error;
     });
-    if (rereads) traffic.forget(key);
+    traffic.wrote(key, decision.effects, (before) => writes.newest(key, before));
     if (!written && !decision.needsChildren) applier.forget(key, owner);
     return this.next(key, decision, written);
   }

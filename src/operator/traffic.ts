@@ -4,6 +4,7 @@ import type { KubeObject } from '../api/types.ts';
 import { MANAGED_BY, SERVICE_NAME } from '../api/keys.ts';
 import { ENDPOINT_SLICES, SERVICES, type Resource } from '../api/resources.ts';
 import { SLICE_CONTROLLER } from '../engine/traffic/endpoints.ts';
+import type { Effect } from '../engine/decision.ts';
 import type { TrafficAsk, TrafficFacts } from '../engine/traffic/facts.ts';
 import { LEGS, legName, type Leg } from '../engine/traffic/split.ts';
 import { cleaned } from '../engine/messages.ts';
@@ -32,13 +33,25 @@ const MAX_AGE_MS = 30_000;
 /** The same, if endpoints have changed since. */
 const MIN_AGE_MS = 5_000;
 
-type Objects = Pick<TrafficFacts, 'base' | 'legs' | 'route'>;
+/** `base`: the user's Service. */
+type Name = 'route' | 'base' | Leg;
+
+const NAMES: readonly Name[] = ['route', 'base', 'canary', 'stable'];
+
+const nameIn = (effect: Effect): string | undefined => {
+  if (effect.kind === 'Patch') return effect.before.metadata.name;
+  if (effect.kind === 'Create') return effect.object.metadata.name;
+  return effect.kind === 'Evict' ? undefined : effect.name;
+};
 
 interface Open {
   readonly text: string;
+  readonly names: Readonly<Record<Name, { readonly resource: Resource; readonly name: string }>>;
   readonly routes: Reflector<Route>;
   readonly slices: Reflector<EndpointSlice>;
-  objects: Objects | undefined;
+  /** Null: it does not exist. Absent: it has to be read. */
+  readonly objects: Map<Name, KubeObject | null>;
+  /** When the oldest of them was read. */
   readAt: number;
   /** Endpoints have changed since the objects were read. */
   isOld: boolean;
@@ -46,9 +59,9 @@ interface Open {
 
 /**
  * Calls of a release with one routed step, shared, to its end (test/operator/traffic.test.ts counts them): 2 lists and 2 watches; 1 POST and 1 DELETE
- * of a Service; 3 PATCHes of the route (the leg, its weight, the user's route) and 2 of the workload; 9 GETs of the route and 15 of Services, which
- * follow each own write. Each further step: 1 PATCH and 4 GETs. Apart: 1 Service and 2 PATCHes more. A route that other managers own fields of: 1
- * PATCH of its managedFields at the end, or after each write with server-side apply. A release that routes nothing: none.
+ * of a Service; 3 PATCHes of the route (the leg, its weight, the user's route) and 2 of the workload; 3 GETs of the route and 6 of Services. Each further
+ * step: 1 PATCH. Four GETs more for a decision on objects that were read more than half a minute ago. Apart: 1 Service and 2 PATCHes more. A route that
+ * other managers own fields of: 1 PATCH of its managedFields at the end, or after each write with server-side apply. A release that routes nothing: none.
  */
 export class TrafficWatches {
   private readonly deps: TrafficWatchesDeps;
@@ -64,7 +77,7 @@ export class TrafficWatches {
     const open = this.watch(key, ask);
     const { slices, routes } = open;
     try {
-      open.objects = this.isFresh(open) ? open.objects : await this.get(key, ask, open);
+      await this.get(key, open);
     } catch (error) {
       if (!(error instanceof ApiError) || !isForbidden(error)) throw error;
       return {
@@ -72,18 +85,31 @@ export class TrafficWatches {
         unreadable: `the API server does not let Tranche read routes or Services: ${cleaned(error.message)}`,
       };
     }
-    const objects = open.objects ?? NOTHING;
+    const found = <T extends KubeObject>(name: Name): T | null => (open.objects.get(name) ?? null) as T | null;
     return {
-      ...objects,
-      route: newer(objects.route, routes.get(`${splitKey(key).namespace}/${ask.route.name}`)),
+      base: found<Service>('base'),
+      legs: { canary: found<Service>('canary'), stable: found<Service>('stable') },
+      route: newer(found<Route>('route'), routes.get(`${splitKey(key).namespace}/${ask.route.name}`)),
       slices: slices.synced ? [...slices.store.values()] : undefined,
     };
   }
 
-  /** After an own write, or a refused one, all objects are read again. */
+  /** After a refused write, all objects are read again. */
   forget(key: string): void {
+    this.open_.get(key)?.objects.clear();
+  }
+
+  /** After own writes: the answer to a patch is known, and other objects that they have changed are read again. */
+  wrote(key: string, effects: readonly Effect[], newest: (before: KubeObject) => KubeObject): void {
     const open = this.open_.get(key);
-    if (open) open.objects = undefined;
+    if (!open) return;
+    for (const effect of effects)
+      for (const name of NAMES) {
+        const { resource, name: called } = open.names[name];
+        if (effect.resource !== resource || nameIn(effect) !== called) continue;
+        if (effect.kind === 'Patch') open.objects.set(name, newest(effect.before));
+        else open.objects.delete(name);
+      }
   }
 
   async close(key: string): Promise<void> {
@@ -96,25 +122,18 @@ export class TrafficWatches {
     await Promise.all([...this.open_.keys()].map((key) => this.close(key)));
   }
 
-  private isFresh({ objects, readAt, isOld }: Open): boolean {
-    return objects !== undefined && this.deps.clock.now() - readAt < (isOld ? MIN_AGE_MS : MAX_AGE_MS);
-  }
-
-  private async get(key: string, ask: TrafficAsk, open: Open): Promise<Objects> {
+  /** Reads what is too old, or not known. */
+  private async get(key: string, open: Open): Promise<void> {
     const { api, clock } = this.deps;
+    const { objects, names } = open;
+    if (clock.now() - open.readAt >= (open.isOld ? MIN_AGE_MS : MAX_AGE_MS)) objects.clear();
+    if (objects.size === 0) Object.assign(open, { isOld: false, readAt: clock.now() });
     const { namespace } = splitKey(key);
-    open.isOld = false;
-    open.readAt = clock.now();
-    const find = async <T extends KubeObject>(resource: Resource, name: string): Promise<T | null> =>
-      (await findObject<T>(api, resource, { namespace, name })) ?? null;
-    const service = (leg: Leg): Promise<Service | null> => find(SERVICES, legName(ask.service, leg));
-    const [route, base, canary, stable] = await Promise.all([
-      find<Route>(ask.route.resource, ask.route.name),
-      find<Service>(SERVICES, ask.service),
-      service('canary'),
-      service('stable'),
-    ]);
-    return { route, base, legs: { canary, stable } };
+    const read = async (name: Name): Promise<void> => {
+      const found = await findObject(api, names[name].resource, { namespace, name: names[name].name });
+      objects.set(name, found ?? null);
+    };
+    await Promise.all(NAMES.filter((name) => !objects.has(name)).map(read));
   }
 
   private watch(key: string, ask: TrafficAsk): Open {
@@ -123,19 +142,22 @@ export class TrafficWatches {
     if (before?.text === text) return before;
     void this.close(key);
     const { namespace } = splitKey(key);
-    const names = LEGS.map((leg) => legName(ask.service, leg)).join(',');
-    const slices = `${MANAGED_BY}=${SLICE_CONTROLLER},${SERVICE_NAME} in (${names})`;
+    const serviceOf = (name: string) => ({ resource: SERVICES, name });
+    const leg = (of: Leg) => serviceOf(legName(ask.service, of));
+    const legs = LEGS.map((of) => leg(of).name).join(',');
+    const slices = `${MANAGED_BY}=${SLICE_CONTROLLER},${SERVICE_NAME} in (${legs})`;
     const open: Open = {
       text,
+      names: { route: ask.route, base: serviceOf(ask.service), canary: leg('canary'), stable: leg('stable') },
       routes: this.reflector<Route>(ask.route.resource, namespace, { fieldSelector: nameSelector(ask.route.name) }),
       slices: this.reflector<EndpointSlice>(ENDPOINT_SLICES, namespace, { labelSelector: slices }),
-      objects: undefined,
+      objects: new Map(),
       readAt: 0,
       isOld: false,
     };
     this.open_.set(key, open);
     open.routes.on(({ type }) => {
-      if (type !== 'updated') open.objects = undefined;
+      if (type !== 'updated') open.objects.clear();
       this.deps.wake(key);
     });
     open.slices.on(() => {
