@@ -49,8 +49,8 @@ interface Open {
   readonly names: Readonly<Record<Name, { readonly resource: Resource; readonly name: string }>>;
   readonly routes: Reflector<Route>;
   readonly slices: Reflector<EndpointSlice>;
-  /** Null: it does not exist. Absent: it has to be read. */
-  readonly objects: Map<Name, KubeObject | null>;
+  /** Null: it does not exist. Absent: it has to be read. Another map when all have to be, also those that are being read. */
+  objects: Map<Name, KubeObject | null>;
   /** When the oldest of them was read. */
   readAt: number;
   /** Endpoints have changed since the objects were read. */
@@ -85,7 +85,7 @@ export class TrafficWatches {
         unreadable: `the API server does not let Tranche read routes or Services: ${cleaned(error.message)}`,
       };
     }
-    const found = <T extends KubeObject>(name: Name): T | null => (open.objects.get(name) ?? null) as T | null;
+    const found = <T extends KubeObject>(name: Name): T | null => open.objects.get(name) as T | null;
     return {
       base: found<Service>('base'),
       legs: { canary: found<Service>('canary'), stable: found<Service>('stable') },
@@ -96,7 +96,8 @@ export class TrafficWatches {
 
   /** After a refused write, all objects are read again. */
   forget(key: string): void {
-    this.open_.get(key)?.objects.clear();
+    const open = this.open_.get(key);
+    if (open) open.objects = new Map();
   }
 
   /** After own writes: the answer to a patch is known, and other objects that they have changed are read again. */
@@ -125,15 +126,19 @@ export class TrafficWatches {
   /** Reads what is too old, or not known. */
   private async get(key: string, open: Open): Promise<void> {
     const { api, clock } = this.deps;
-    const { objects, names } = open;
-    if (clock.now() - open.readAt >= (open.isOld ? MIN_AGE_MS : MAX_AGE_MS)) objects.clear();
-    if (objects.size === 0) Object.assign(open, { isOld: false, readAt: clock.now() });
     const { namespace } = splitKey(key);
-    const read = async (name: Name): Promise<void> => {
-      const found = await findObject(api, names[name].resource, { namespace, name: names[name].name });
-      objects.set(name, found ?? null);
-    };
-    await Promise.all(NAMES.filter((name) => !objects.has(name)).map(read));
+    if (clock.now() - open.readAt >= (open.isOld ? MIN_AGE_MS : MAX_AGE_MS)) open.objects = new Map();
+    for (;;) {
+      const { objects, names } = open;
+      const missing = NAMES.filter((name) => !objects.has(name));
+      if (missing.length === 0) return;
+      if (objects.size === 0) Object.assign(open, { isOld: false, readAt: clock.now() });
+      const read = async (name: Name): Promise<void> => {
+        const found = await findObject(api, names[name].resource, { namespace, name: names[name].name });
+        objects.set(name, found ?? null);
+      };
+      await Promise.all(missing.map(read));
+    }
   }
 
   private watch(key: string, ask: TrafficAsk): Open {
@@ -157,7 +162,7 @@ export class TrafficWatches {
     };
     this.open_.set(key, open);
     open.routes.on(({ type }) => {
-      if (type !== 'updated') open.objects.clear();
+      if (type !== 'updated') open.objects = new Map();
       this.deps.wake(key);
     });
     open.slices.on(() => {
