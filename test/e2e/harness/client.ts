@@ -14,6 +14,12 @@ export class CommandError extends Error {
   }
 }
 
+/** For programs in Go that run for a moment: a fifth less work, most of it for collecting garbage and for waking threads. */
+const SHORT_LIVED = { GOGC: '1000', GOMAXPROCS: '1' };
+
+/** For our plugin. */
+const LIBRARY = new URL('../../support/client-library.ts', import.meta.url).href;
+
 export class Client {
   readonly kubeconfig: string;
   readonly #home: string;
@@ -77,6 +83,8 @@ export class Client {
       HELM_CACHE_HOME: helm,
       HELM_CONFIG_HOME: helm,
       HELM_DATA_HOME: helm,
+      ...SHORT_LIVED,
+      NODE_OPTIONS: `--import="${LIBRARY}"`,
     };
   }
 
