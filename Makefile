@@ -34,7 +34,7 @@ lint: $(INSTALLED) ## Check style and the import arrows
 	@npm run --silent lint
 
 .PHONY: typecheck
-typecheck: $(INSTALLED) ## Check the types
+typecheck: $(INSTALLED) ## Check the types, and the rules that need them: no promise is forgotten
 	@npm run --silent typecheck
 
 .PHONY: test-unit

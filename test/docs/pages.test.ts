@@ -160,7 +160,7 @@ async function play(
     const shown = output === undefined || isAsShown(output, readerOf(stdout));
     if (codeFits && shown) return;
     if (LOOKING.test(text) && !/ (-w|--watch)\b/.test(text) && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 500));
       continue;
     }
     assert.ok(codeFits, `${where}\nended with exit code ${code}:\n${stdout}`);

@@ -1,5 +1,6 @@
 // Releases that look at their own numbers, on a cluster with its own controllers: a good version, bad ones, a source that is down, a killed program.
 import assert from 'node:assert/strict';
+import { ROLLOUTS } from '../../src/api/resources.ts';
 import type { Deployment, Pod, Rollout } from '../../src/api/types.ts';
 import { until } from '../main/cluster.ts';
 import { CountingSource } from '../support/counting-source.ts';
@@ -29,7 +30,7 @@ describe('A release with checks', function () {
     theCluster().client.kubectl([...args, ...(args[0] === 'apply' ? [] : ['-n', namespace])], { input });
   const get = <T>(what: string): Promise<T> =>
     theCluster().client.json<T>(['get', ...what.split(' '), '-n', namespace]);
-  const rollout = (): Promise<Rollout> => get<Rollout>('rollouts.rollouts.kruise.io/web');
+  const rollout = (): Promise<Rollout> => theCluster().client.get<Rollout>(ROLLOUTS, namespace, 'web');
 
   const deployment = (): object => ({
     apiVersion: 'apps/v1',

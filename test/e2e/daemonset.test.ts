@@ -1,6 +1,7 @@
 // A DaemonSet the way a newcomer meets it, on the embedded cluster or the user's: by hand without the opt-in, by evictions with it.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
+import { DAEMON_SETS, PODS, ROLLOUTS, type Resource } from '../../src/api/resources.ts';
 import type { DaemonSet, Pod, Rollout } from '../../src/api/types.ts';
 import { until } from '../main/cluster.ts';
 import { run, type Result } from '../support/processes.ts';
@@ -18,8 +19,10 @@ describe('A DaemonSet', function () {
   const kubectl = (args: readonly string[], input?: string): Promise<string> =>
     theCluster().client.kubectl([...args, '-n', namespace], input === undefined ? {} : { input });
   const json = <T>(args: readonly string[]): Promise<T> => theCluster().client.json<T>([...args, '-n', namespace]);
-  const set = (): Promise<DaemonSet> => json<DaemonSet>(['get', 'daemonset', 'agent']);
-  const rollout = (): Promise<Rollout> => json<Rollout>(['get', 'rollouts.rollouts.kruise.io', 'agent']);
+  const get = <T>(resource: Resource, name?: string): Promise<T> =>
+    theCluster().client.get<T>(resource, namespace, name);
+  const set = (): Promise<DaemonSet> => get<DaemonSet>(DAEMON_SETS, 'agent');
+  const rollout = (): Promise<Rollout> => get<Rollout>(ROLLOUTS, 'agent');
   const message = async (): Promise<string> => (await rollout()).status?.message ?? '';
   const tranche = (...args: string[]): Promise<Result> =>
     run(process.execPath, [plugin, ...args, '-n', namespace], {
@@ -46,7 +49,7 @@ describe('A DaemonSet', function () {
   /** Pods that are not terminating, by version. */
   const versions = async (): Promise<Record<string, number>> => {
     type WithImage = Pod & { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
-    const { items } = await json<{ items: WithImage[] }>(['get', 'pods']);
+    const { items } = await get<{ items: WithImage[] }>(PODS);
     const found: Record<string, number> = {};
     for (const { metadata, spec } of items) {
       if (metadata.deletionTimestamp !== undefined) continue;

@@ -1,5 +1,6 @@
 // Workloads of OpenKruise with the real program, the chart, kubectl and the plugin. The controllers of OpenKruise are stand-ins (test/support/kruise).
 import assert from 'node:assert/strict';
+import { PODS as ALL_PODS, ROLLOUTS } from '../../src/api/resources.ts';
 import type { Pod, Rollout } from '../../src/api/types.ts';
 import { EVERY } from '../../src/engine/workload/partition/shape.ts';
 import { runPlugin } from '../cli/support.ts';
@@ -94,11 +95,13 @@ describe('Workloads of OpenKruise', function () {
         theCluster().client.kubectl([...args, '-n', namespace], { input });
       const json = <T>(...args: string[]): Promise<T> => theCluster().client.json<T>([...args, '-n', namespace]);
       const workload = (): Promise<Kruise> => json<Kruise>('get', resource, 'web');
-      const rollout = (): Promise<Rollout> => json<Rollout>('get', 'rollouts.rollouts.kruise.io', 'web');
+      const rollout = (): Promise<Rollout> => theCluster().client.get<Rollout>(ROLLOUTS, namespace, 'web');
       const tranche = (...args: readonly string[]) =>
         runPlugin([...args, '-n', namespace], { env: { KUBECONFIG: theCluster().client.kubeconfig } });
       const sizes = async (): Promise<string> => {
-        const { items } = await json<{ items: (Pod & { spec: { containers: { image: string }[] } })[] }>('get', 'pods');
+        const { items } = await theCluster().client.get<{
+          items: (Pod & { spec: { containers: { image: string }[] } })[];
+        }>(ALL_PODS, namespace);
         const images = items
           .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
           .map(({ spec }) => spec.containers[0]!.image.replace('web:', ''));

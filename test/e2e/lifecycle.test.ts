@@ -4,6 +4,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
+import { DEPLOYMENTS, ROLLOUTS } from '../../src/api/resources.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { startProgram, until, type TestProgram } from '../main/cluster.ts';
 import { temporaryFolder } from '../support/processes.ts';
@@ -44,8 +45,8 @@ describe('The chart over its life', function () {
     program = undefined;
   };
   const definition = (): Promise<Definition> => client.json<Definition>(['get', 'crd', CRDS[0]!]);
-  const rollout = (): Promise<Rollout> => client.json<Rollout>(['get', 'rollout', 'rollouts-demo']);
-  const deployment = (): Promise<Deployment> => client.json<Deployment>(['get', 'deployment', 'workload-demo']);
+  const rollout = (): Promise<Rollout> => client.get<Rollout>(ROLLOUTS, 'default', 'rollouts-demo');
+  const deployment = (): Promise<Deployment> => client.get<Deployment>(DEPLOYMENTS, 'default', 'workload-demo');
   const approve = (): Promise<string> =>
     client.kubectl([
       ...['patch', 'rollout', 'rollouts-demo', '--subresource=status', '--type=merge', '-p'],

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
+import { DEPLOYMENTS, ROLLOUTS } from '../../src/api/resources.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { startProgram, until } from '../main/cluster.ts';
 import { run, temporaryFolder, type Result } from '../support/processes.ts';
@@ -23,8 +24,8 @@ describe('With an image that cannot be pulled', function () {
   let client: Client;
   let original: Deployment['spec'];
 
-  const deployment = (): Promise<Deployment> => client.json<Deployment>(['get', 'deployment', 'workload-demo']);
-  const rollout = (): Promise<Rollout> => client.json<Rollout>(['get', 'rollout', 'rollouts-demo']);
+  const deployment = (): Promise<Deployment> => client.get<Deployment>(DEPLOYMENTS, 'default', 'workload-demo');
+  const rollout = (): Promise<Rollout> => client.get<Rollout>(ROLLOUTS, 'default', 'rollouts-demo');
   const tranche = (...args: string[]): Promise<Result> =>
     run(process.execPath, [plugin, ...args], { env: client.environment(), timeoutSeconds: 90 });
 

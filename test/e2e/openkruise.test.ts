@@ -1,6 +1,7 @@
 // Habits that OpenKruise's users and tools have, by the real kubectl: jumps, ids, numbers, weights.
 import assert from 'node:assert/strict';
 import { stringify } from 'yaml';
+import { DEPLOYMENTS, ROLLOUTS, type Resource } from '../../src/api/resources.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import { until } from '../main/cluster.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
@@ -23,14 +24,15 @@ describe('Habits of OpenKruise’s users', () => {
   const kubectl = (...args: string[]): Promise<string> => theCluster().client.kubectl([...args, '-n', namespace]);
   const apply = (input: string) =>
     theCluster().client.attempt('kubectl', ['apply', '-n', namespace, '-f', '-'], { input });
-  const get = <T>(what: string): Promise<T> => theCluster().client.json<T>(['get', what, '-n', namespace]);
+  const get = <T>(resource: Resource, name: string): Promise<T> =>
+    theCluster().client.get<T>(resource, namespace, name);
   const soon = async (what: string, holds: (one: Rollout, of: Deployment) => boolean): Promise<Deployment> => {
     let last: unknown;
     let found: Deployment | undefined;
     await until(
       async () => {
-        const one = await get<Rollout>('rollouts.rollouts.kruise.io/web');
-        found = await get<Deployment>('deployment/workload-demo');
+        const one = await get<Rollout>(ROLLOUTS, 'web');
+        found = await get<Deployment>(DEPLOYMENTS, 'workload-demo');
         last = { rollout: one.status, deployment: [found.metadata, found.status] };
         return holds(one, found);
       },

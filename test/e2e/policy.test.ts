@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { ReleasePolicy } from '../../src/api/policy.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import type { Result } from '../support/processes.ts';
+import { until as untilTrue } from '../support/until.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
 import { expectSoon, observe } from './observe.ts';
 import { batchDone, changeVersion, deploymentManifest } from '../demo/walkthrough.ts';
@@ -47,17 +48,14 @@ spec:
     await kubectl(['apply', '-f', '-'], JSON.stringify(policy));
     // Its status is written from the same cache that decisions are made from.
     await until('the policy is seen', async () => {
-      const { status, metadata } = await client().json<ReleasePolicy>(['get', 'releasepolicy', namespace]);
+      const { status, metadata } = await readPolicy();
       return status?.observedGeneration === metadata.generation;
     });
   };
-  const until = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
-    const deadline = Date.now() + 30_000;
-    while (!(await condition())) {
-      if (Date.now() > deadline) assert.fail(`not within 30 s: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  };
+  const readPolicy = async (): Promise<ReleasePolicy> =>
+    (await client().look<ReleasePolicy>(`/apis/tranche.dev/v1alpha1/releasepolicies/${namespace}`))!;
+  const until = (what: string, condition: () => Promise<boolean>): Promise<void> =>
+    untilTrue(condition, () => what, 30);
   const healthy = async (): Promise<void> => {
     await kubectl(['apply', '-f', '-'], rollout(STEPS));
     await expectSoon(() => observe(client(), namespace), {
@@ -70,7 +68,7 @@ spec:
     await expectSoon(() => observe(client(), namespace), batchDone(1, 1, version));
   };
   const state = async (): Promise<Rollout> =>
-    client().json<Rollout>(['get', 'rollout', 'rollouts-demo', '-n', namespace]);
+    (await client().look<Rollout>(`/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts/rollouts-demo`))!;
   const approve = (...who: string[]): string[] => [
     ...['patch', 'rollout', 'rollouts-demo', '-n', namespace, '--subresource=status', '--type=merge'],
     ...['-p', '{"status":{"canaryStatus":{"currentStepState":"StepReady"}}}', ...who],
@@ -102,7 +100,7 @@ spec:
     await withPolicy({ requireRollout: true });
     await refused(changeVersion(namespace, 'version-2'), WITHOUT_STEPS);
     await until('its status shows the refusal', async () => {
-      const { status } = await client().json<ReleasePolicy>(['get', 'releasepolicy', namespace]);
+      const { status } = await readPolicy();
       return status?.refusals?.[0]?.rule === 'requireRollout';
     });
     await withPolicy({ requireRollout: true, enforcement: 'Warn' });
@@ -388,7 +386,7 @@ spec:
   it('tells how many Deployments and Rollouts it matches, as they come, change and go', async () => {
     const counts = (deployments: number, rollouts: number): Promise<void> =>
       until(`it matches ${deployments} and ${rollouts}`, async () => {
-        const { status } = await client().json<ReleasePolicy>(['get', 'releasepolicy', namespace]);
+        const { status } = await readPolicy();
         return status?.matchedDeployments === deployments && status.matchedRollouts === rollouts;
       });
     const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };

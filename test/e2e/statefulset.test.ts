@@ -1,6 +1,7 @@
 // A StatefulSet with the real program, the chart, kubectl and the plugin: steps, a rollback, and a user's own partition.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
+import { PODS, ROLLOUTS, STATEFUL_SETS, type Resource } from '../../src/api/resources.ts';
 import type { Pod, Rollout, StatefulSet } from '../../src/api/types.ts';
 import { until } from '../main/cluster.ts';
 import * as kruise from '../support/openkruise.ts';
@@ -37,12 +38,14 @@ describe('A StatefulSet', function () {
   const kubectl = (args: readonly string[], input?: string): Promise<string> =>
     theCluster().client.kubectl([...args, '-n', namespace], input === undefined ? {} : { input });
   const json = <T>(args: readonly string[]): Promise<T> => theCluster().client.json<T>([...args, '-n', namespace]);
-  const set = (): Promise<StatefulSet> => json<StatefulSet>(['get', 'statefulset', 'db']);
-  const rollout = (): Promise<Rollout> => json<Rollout>(['get', 'rollouts.rollouts.kruise.io', 'db']);
+  const get = <T>(resource: Resource, name?: string): Promise<T> =>
+    theCluster().client.get<T>(resource, namespace, name);
+  const set = (): Promise<StatefulSet> => get<StatefulSet>(STATEFUL_SETS, 'db');
+  const rollout = (): Promise<Rollout> => get<Rollout>(ROLLOUTS, 'db');
   const partition = async (): Promise<number | undefined> =>
     (await set()).spec.updateStrategy?.rollingUpdate?.partition;
   const images = async (): Promise<string> => {
-    const { items } = await json<{ items: (Pod & { spec: { containers: { image: string }[] } })[] }>(['get', 'pods']);
+    const { items } = await get<{ items: (Pod & { spec: { containers: { image: string }[] } })[] }>(PODS);
     return items
       .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
       .map(({ spec }) => spec.containers[0]!.image.replace(`${IMAGE}3.`, 'v'))

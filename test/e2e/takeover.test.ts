@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSandbox, type Sandbox } from '@tranche/sandbox';
+import { DEPLOYMENTS, REPLICA_SETS, ROLLOUTS } from '../../src/api/resources.ts';
 import type { Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
 import { runPlugin, type Result } from '../cli/support.ts';
 import { startProgram, until, type TestProgram } from '../main/cluster.ts';
@@ -53,12 +54,12 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
   const create = (object: object): Promise<string> =>
     client.kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
   const tranche = (...args: string[]): Promise<Result> => runPlugin(args, { env: { KUBECONFIG: client.kubeconfig } });
-  const web = (): Promise<Deployment> => client.json<Deployment>(['get', 'deployment', 'web', '-n', 'shop']);
-  const rollout = (): Promise<Rollout> => client.json<Rollout>(['get', 'rollout', 'web', '-n', 'shop']);
+  const web = (): Promise<Deployment> => client.get<Deployment>(DEPLOYMENTS, 'shop', 'web');
+  const rollout = (): Promise<Rollout> => client.get<Rollout>(ROLLOUTS, 'shop', 'web');
   const there = async (...what: string[]): Promise<boolean> =>
     (await kubectl('get', ...what, '--ignore-not-found', '-o', 'name')).trim() !== '';
   const sizes = async (): Promise<Record<string, number>> => {
-    const { items } = await client.json<{ items: ReplicaSet[] }>(['get', 'replicasets', '-n', 'shop']);
+    const { items } = await client.get<{ items: ReplicaSet[] }>(REPLICA_SETS, 'shop');
     const image = ({ spec }: ReplicaSet): string =>
       (spec.template.spec as { containers: { image: string }[] }).containers[0]!.image;
     return Object.fromEntries(items.map((set) => [image(set), set.spec.replicas ?? 0]));
@@ -103,7 +104,7 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
     await apply(manifest('web:v1'));
     await kubectl('rollout', 'status', 'deployment/web', '-n', 'shop', '--timeout=60s');
     await create(kruise.rollout({ namespace: 'shop', name: 'web' }, STEPS));
-    const { items } = await client.json<{ items: ReplicaSet[] }>(['get', 'replicasets', '-n', 'shop']);
+    const { items } = await client.get<{ items: ReplicaSet[] }>(REPLICA_SETS, 'shop');
     const [old] = items;
     const stable = old!.metadata.labels!['pod-template-hash']!;
     const release = {

@@ -8,8 +8,12 @@ export async function until(
   seconds = 60,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
-  while (!(await condition())) {
+  for (;;) {
+    const begun = Date.now();
+    if (await condition()) return;
     if (Date.now() > deadline) assert.fail(`did not happen within ${seconds} s: ${state()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // A look that is a start of kubectl costs more than a request, so there are fewer of them.
+    const pauseMs = Math.min(500, Math.max(20, 4 * (Date.now() - begun)));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -129,14 +129,21 @@ function headersOf(incoming: IncomingMessage): Record<string, string | undefined
   return headers;
 }
 
+/** Read once: a connection keeps its certificate. */
+const peers = new WeakMap<TLSSocket, User>();
+
 /** The user of the client certificate. Undefined without one that the CA signed. */
 function peer(socket: TLSSocket): User | undefined {
   if (!socket.authorized) return undefined;
+  const known = peers.get(socket);
+  if (known) return known;
   const { raw, subject } = socket.getPeerCertificate();
   const { CN, O } = subject as unknown as { CN: string; O?: string | string[] };
-  return userFromCertificate({
+  const user = userFromCertificate({
     raw,
     commonName: CN,
     organizations: O === undefined ? [] : Array.isArray(O) ? O : [O],
   });
+  peers.set(socket, user);
+  return user;
 }

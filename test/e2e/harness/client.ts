@@ -1,5 +1,7 @@
 // kubectl and helm as a user has them: the real programs, one kubeconfig, and caches in a folder of ours.
 import path from 'node:path';
+import type { Resource } from '../../../src/api/resources.ts';
+import { pathOf } from '../../../src/kube/path.ts';
 import { run, start, type Result, type RunOptions, type Service } from '../../support/processes.ts';
 import { findTool, type Tool } from '../../support/tools.ts';
 
@@ -14,10 +16,17 @@ export class CommandError extends Error {
   }
 }
 
+/** For programs in Go that run for a moment: a fifth less work, most of it for collecting garbage and for waking threads. */
+const SHORT_LIVED = { GOGC: '1000', GOMAXPROCS: '1' };
+
+/** For our plugin. */
+const LIBRARY = new URL('../../support/client-library.ts', import.meta.url).href;
+
 export class Client {
   readonly kubeconfig: string;
   readonly #home: string;
-  #proxy = '';
+  #proxy: Promise<Service> | undefined;
+  #proxyUrl = '';
 
   constructor(kubeconfig: string, home: string) {
     this.kubeconfig = kubeconfig;
@@ -42,23 +51,37 @@ export class Client {
    * Starts kubectl's proxy: a look through it costs a request, and not a process. For what is looked at again and again; what is tested
    * goes through kubectl itself.
    */
-  async startProxy(): Promise<Service> {
+  startProxy(): Promise<Service> {
+    this.#proxy ??= this.#startProxy();
+    return this.#proxy;
+  }
+
+  async #startProxy(): Promise<Service> {
     let output = '';
     const proxy = await start('kubectl proxy', await findTool('kubectl'), ['proxy', '--port=0'], {
       env: this.environment(),
       ready: (text) => (output = text).includes('\n'),
     });
-    this.#proxy = `http://${/127\.0\.0\.1:\d+/.exec(output)![0]}`;
+    this.#proxyUrl = `http://${/127\.0\.0\.1:\d+/.exec(output)![0]}`;
     return proxy;
   }
 
   /** An object or a list, by its path. Undefined: there is none. */
   async look<T>(at: string): Promise<T | undefined> {
-    const response = await fetch(this.#proxy + at);
+    await this.startProxy();
+    const response = await fetch(this.#proxyUrl + at);
     if (response.status === 404) return undefined;
     const text = await response.text();
     if (!response.ok) throw new Error(`GET ${at}: ${response.status} ${text}`);
     return JSON.parse(text) as T;
+  }
+
+  /** A look at an object that is there, or at a list of all that there are. */
+  async get<T>(resource: Resource, namespace: string, name?: string): Promise<T> {
+    const at = pathOf(resource, { namespace, ...(name !== undefined && { name }) });
+    const found = await this.look<T>(at);
+    if (found === undefined) throw new Error(`there is no ${at}`);
+    return found;
   }
 
   /** Runs a tool whose failure may be what is expected. */
@@ -77,6 +100,8 @@ export class Client {
       HELM_CACHE_HOME: helm,
       HELM_CONFIG_HOME: helm,
       HELM_DATA_HOME: helm,
+      ...SHORT_LIVED,
+      NODE_OPTIONS: `--import="${LIBRARY}"`,
     };
   }
 
