@@ -20,13 +20,13 @@ const check = (name: string): Suite => ({ name, npm: ['run', '--silent', name], 
 /** The acceptance tests mostly wait, so they run as two suites at the same time, each on a cluster of its own. These files are the second one. */
 const KINDS = 'statefulset,daemonset,kruise,openkruise,takeover,policy';
 
-/** The longest first: tests of processes mostly wait. */
+/** Those that wait most first, and those that only compute last. */
 export const SUITES: readonly Suite[] = [
   // Random histories of releases, on every core.
   { ...suite('property'), yields: true },
   suite('e2e', 'e2e', '--ignore', `test/e2e/{${KINDS}}.test.ts`),
   suite('e2e-kinds', 'e2e', '--ignore', `test/e2e/{clients/**,!(${KINDS.replaceAll(',', '|')}).test.ts}`),
-  ...['unit', 'traffic', 'dashboard', 'program', 'docs', 'chaos', 'analysis', 'sandbox'].map((name) => suite(name)),
+  ...['analysis', 'traffic', 'docs', 'chaos', 'dashboard', 'program', 'unit', 'sandbox'].map((name) => suite(name)),
   ...['lint', 'typecheck', 'generated'].map(check),
 ];
 
