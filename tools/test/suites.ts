@@ -17,15 +17,19 @@ const suite = (name: string, script = name, ...args: readonly string[]): Suite =
 });
 const check = (name: string): Suite => ({ name, npm: ['run', '--silent', name], tests: false });
 
-/** The acceptance tests mostly wait, so they run as two suites at the same time, each on a cluster of its own. These files are the second one. */
+/** The acceptance tests mostly wait, so they run as several suites at the same time, each on a cluster of its own. These files are not in the first one. */
 const KINDS = 'statefulset,daemonset,kruise,openkruise,takeover,policy';
+const TRAFFIC = 'traffic,traffic-limits,traffic-routing';
+/** Only these files. The clients have a folder. */
+const only = (files: string): string => `test/e2e/{clients/**,!(${files.replaceAll(',', '|')}).test.ts}`;
 
 /** Those that wait most first, and those that only compute last. */
 export const SUITES: readonly Suite[] = [
   // Random histories of releases, on every core.
   { ...suite('property'), yields: true },
-  suite('e2e', 'e2e', '--ignore', `test/e2e/{${KINDS}}.test.ts`),
-  suite('e2e-kinds', 'e2e', '--ignore', `test/e2e/{clients/**,!(${KINDS.replaceAll(',', '|')}).test.ts}`),
+  suite('e2e', 'e2e', '--ignore', `test/e2e/{${KINDS},${TRAFFIC}}.test.ts`),
+  suite('e2e-kinds', 'e2e', '--ignore', only(KINDS)),
+  suite('e2e-traffic', 'e2e', '--ignore', only(TRAFFIC)),
   ...['analysis', 'traffic', 'docs', 'chaos', 'dashboard', 'program', 'unit', 'sandbox'].map((name) => suite(name)),
   ...['lint', 'typecheck', 'generated'].map(check),
 ];
