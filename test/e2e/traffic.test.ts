@@ -302,7 +302,7 @@ describe('Traffic of a release on a cluster', function () {
       assert.equal(refused.code, 4, refused.stderr);
       assert.match(
         refused.stderr,
-        /only the ServiceAccount of Tranche can give back the route of Rollout \S+\/person: /,
+        /can give back the route of Rollout \S+\/person, the route of TrafficRouting \S+\/lane: /,
       );
       await untilShares(byPerson!, apart('person', 0.05));
       const { code, stderr } = await drain();
