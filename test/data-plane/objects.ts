@@ -83,9 +83,14 @@ export const SHARED = [{ replicas: 1, traffic: '30%' }, { replicas: '50%', traff
 /** In step 1 it gets less, so that each version needs a leg of its own. */
 export const APART = [{ replicas: 1, traffic: '5%' }, { replicas: '50%', traffic: '50%' }, { replicas: '100%' }];
 
+type RouteKind = 'HTTPRoute' | 'GRPCRoute';
+
+const gatewayOf = (kind: RouteKind, name: string): object =>
+  kind === 'HTTPRoute' ? { httpRouteName: name } : { grpcRouteName: name };
+
 export interface RolloutOptions {
   readonly name: string;
-  readonly kind: 'HTTPRoute' | 'GRPCRoute';
+  readonly kind: RouteKind;
   readonly steps: readonly object[];
   readonly graceSeconds: number;
 }
@@ -100,15 +105,35 @@ export const rollout = ({ name, kind, steps, graceSeconds }: RolloutOptions): ob
     strategy: {
       canary: {
         steps,
-        trafficRoutings: [
-          {
-            service: name,
-            gracePeriodSeconds: graceSeconds,
-            gateway: kind === 'HTTPRoute' ? { httpRouteName: name } : { grpcRouteName: name },
-          },
-        ],
+        trafficRoutings: [{ service: name, gracePeriodSeconds: graceSeconds, gateway: gatewayOf(kind, name) }],
       },
     },
+  },
+});
+
+/** The headers of the requests that a TrafficRouting of these tests selects, and the header that they get. */
+export const TESTER = { name: 'x-user', value: 'tester' };
+export const LANE = { name: 'x-lane', value: 'gray' };
+
+/** For the Service and the route `of`, which have its name if nothing else is said. */
+export const trafficRouting = (name: string, kind: RouteKind = 'HTTPRoute', of = name) => ({
+  apiVersion: 'rollouts.kruise.io/v1alpha1',
+  kind: 'TrafficRouting',
+  metadata: { name },
+  spec: {
+    objectRef: [{ service: of, gateway: gatewayOf(kind, of) }],
+    strategy: { matches: [{ headers: [TESTER] }], requestHeaderModifier: { set: [LANE] } },
+  },
+});
+
+/** A Rollout that names a TrafficRouting and has no route of its own. */
+export const namingRollout = (name: string, lane: string, kind = 'Deployment') => ({
+  apiVersion: 'rollouts.kruise.io/v1beta1',
+  kind: 'Rollout',
+  metadata: { name },
+  spec: {
+    workloadRef: { apiVersion: 'apps/v1', kind, name },
+    strategy: { canary: { trafficRoutingRef: lane, steps: [{ replicas: 1 }, { replicas: '100%' }] } },
   },
 });
 

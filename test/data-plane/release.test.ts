@@ -1,15 +1,16 @@
 // Releases with traffic through Envoy and Traefik at the same time: no request fails, and the new version gets the share that its step says.
 import { Release, type ReleaseOptions } from './release.ts';
-import { APART, SHARED } from './objects.ts';
+import { APART, LANE, namingRollout, SHARED, TESTER, trafficRouting } from './objects.ts';
 import { outsideOrSkip } from './stage.ts';
 import { startWhole, type Whole } from './whole.ts';
 
-const MARK = { 'x-user': 'tester' };
+const MARK = { [TESTER.name]: TESTER.value };
+const LANES = 'trafficroutings.rollouts.kruise.io';
 /** In step 1 it gets the requests of testers only, with a header more. */
 const MATCHES = [
   {
     replicas: 1,
-    matches: [{ headers: [{ name: 'x-user', value: 'tester' }] }],
+    matches: [{ headers: [TESTER] }],
     requestHeaderModifier: { set: [{ name: 'x-track', value: 'new' }] },
   },
   { replicas: '50%', traffic: '50%' },
@@ -72,6 +73,27 @@ const SCENARIOS: readonly Scenario[] = [
       await release.checkShare('v2', 0.5);
       await release.version('v1');
       await release.untilDone('v1');
+    },
+  ],
+  [
+    'a header for requests of testers, by a TrafficRouting',
+    { name: 'lane', rollout: namingRollout('lane', 'lane'), client: { mark: MARK, echo: LANE.name } },
+    async (release) => {
+      const untilLane = (phase: string): Promise<string> =>
+        release.kubectl('wait', `${LANES}/lane`, `--for=jsonpath={.status.phase}=${phase}`, '--timeout=600s');
+      const isAsAlways = await release.untilEchoed(undefined);
+      await release.apply(trafficRouting('lane'));
+      await untilLane('Healthy');
+      await isAsAlways();
+      await release.version('v2');
+      const areInLane = await release.untilEchoed(LANE.value);
+      await release.untilPaused(1);
+      await areInLane();
+      await release.approve();
+      await untilLane('Healthy');
+      const isAsBefore = await release.untilEchoed(undefined);
+      await release.untilDone('v2');
+      await isAsBefore();
     },
   ],
   [

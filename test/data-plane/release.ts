@@ -9,7 +9,9 @@ import { GATEWAYS, type GatewayName, type Whole } from './whole.ts';
 
 export interface ReleaseOptions {
   readonly name: string;
-  readonly steps: readonly object[];
+  readonly steps?: readonly object[];
+  /** Instead of one with steps. */
+  readonly rollout?: object;
   readonly kind?: 'HTTPRoute' | 'GRPCRoute';
   readonly replicas?: number;
   readonly client?: Pick<ClientOptions, 'mark' | 'echo'>;
@@ -27,12 +29,12 @@ export class Release extends Routed {
   readonly #client: NonNullable<ReleaseOptions['client']>;
   readonly #clients = new Map<GatewayName, CountingClient>();
 
-  constructor(whole: Whole, { name, steps, kind = 'HTTPRoute', replicas = 5, client: of = {} }: ReleaseOptions) {
+  constructor(whole: Whole, { name, kind = 'HTTPRoute', replicas = 5, client: of = {}, ...more }: ReleaseOptions) {
     const { client, api } = whole;
     super(
       { client, api, namespace: NAMESPACE },
       {
-        ...{ name, steps, kind, replicas, graceSeconds: GRACE_SECONDS, route: routeOf(name, kind) },
+        ...{ ...more, name, kind, replicas, graceSeconds: GRACE_SECONDS, route: routeOf(name, kind) },
         ...{ image: 'web', version: 'v1' },
       },
     );
@@ -93,6 +95,28 @@ export class Release extends Routed {
       ];
       assert.deepEqual([said(true), said(false)], [[`${version} ${echoed}`], [`${other} `]], gateway);
     }
+  }
+
+  /** Requests with the mark arrive with this header (undefined: without one). Returns a check that all sent since then did, and others never with one. */
+  async untilEchoed(echoed: string | undefined): Promise<() => Promise<void>> {
+    const isSo = (answers: readonly Answer[]): boolean =>
+      answers.length > 0 && answers.every((answer) => answer.echoed === echoed);
+    await this.until(`the header ${echoed}`, async () =>
+      (await this.nextAnswers(40)).every(([, answers]) => isSo(select(answers, { marked: true }))),
+    );
+    const since = [...this.#clients].map(([gateway, client]) => ({ gateway, client, fromMs: client.nowMs }));
+    return async () => {
+      await this.nextAnswers(40);
+      for (const { gateway, client, fromMs } of since) {
+        const marked = select(client.answers, { marked: true, fromMs });
+        assert.ok(isSo(marked), `${gateway}: ${JSON.stringify(marked)}`);
+        const others = select(client.answers, { marked: false });
+        assert.ok(
+          others.every((answer) => answer.echoed === undefined),
+          `${gateway}: not marked`,
+        );
+      }
+    };
   }
 
   async nextAnswers(requests: number): Promise<readonly (readonly [GatewayName, readonly Answer[]])[]> {

@@ -15,7 +15,10 @@ import { deployment, manifest, PRE_STOP_SECONDS, rollout, service } from './obje
 export interface RoutedOptions {
   /** Of all its objects. */
   readonly name: string;
-  readonly steps: readonly object[];
+  /** Of a Rollout that has its route. */
+  readonly steps?: readonly object[];
+  /** Another Rollout. */
+  readonly rollout?: object;
   readonly kind: 'HTTPRoute' | 'GRPCRoute';
   readonly replicas: number;
   readonly graceSeconds: number;
@@ -61,14 +64,14 @@ export class Routed {
   /** The first version serves, and the Rollout is Healthy. */
   async create(): Promise<void> {
     const { name, route } = this;
-    const { kind, replicas, steps, graceSeconds, version, preStopSeconds = PRE_STOP_SECONDS } = this.options;
+    const { kind, replicas, steps = [], graceSeconds, version, preStopSeconds = PRE_STOP_SECONDS } = this.options;
     const labels = { app: name };
     const image = this.imageOf(version);
     await this.apply(
       deployment({ name, image, replicas, labels, preStopSeconds }),
       service(name, labels),
       route,
-      rollout({ name, kind, steps, graceSeconds }),
+      this.options.rollout ?? rollout({ name, kind, steps, graceSeconds }),
     );
     await this.until('a Healthy Rollout', async () => {
       const { status } = await this.deployment();
@@ -237,7 +240,7 @@ export class Routed {
   /** The route is the user's own to the letter, and the Services of the release are gone. */
   async checkNothingLeft(): Promise<void> {
     const { metadata, spec } = await this.liveRoute();
-    const own = await this.#stored();
+    const own = await this.stored();
     // The order of the fields of an object means nothing, and the embedded cluster keeps the one of the last write.
     assert.deepEqual(spec, own.spec, 'the route of the user');
     assert.deepEqual(metadata.labels, own.metadata.labels, 'its labels');
@@ -259,7 +262,7 @@ export class Routed {
   }
 
   /** The user's route as the API server stores it where no release has ever been. */
-  #stored(): Promise<HttpRoute> {
+  stored(): Promise<HttpRoute> {
     const { metadata, ...rest } = this.route as KubeObject;
     const body = { ...rest, metadata: { ...metadata, name: `${this.name}-never` } };
     const path = pathOf(this.#resource, { namespace: this.namespace });

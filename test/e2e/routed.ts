@@ -14,7 +14,7 @@ import { RELEASE_NAMESPACE } from './harness/cluster.ts';
 import { makeNamespace, theCluster } from './harness/session.ts';
 
 /** Images that exist on a real cluster. A tag is a version. */
-const IMAGE = 'registry.k8s.io/pause';
+export const IMAGE = 'registry.k8s.io/pause';
 export const [V1, V2, V3] = ['3.8', '3.9', '3.10'];
 /** A Service of the user that the release has nothing to do with. */
 export const OTHER = 'other';
@@ -63,11 +63,12 @@ export async function startTraffic(suite: Mocha.Context): Promise<Traffic> {
       return { client, api, namespace };
     },
     async end() {
-      // While traffic can be routed: a release of a Rollout that is deleted gives its route back.
+      // While traffic can be routed: what is deleted during a release gives its route back.
       for (const namespace of namespaces)
-        await client.kubectl(['delete', 'rollouts.rollouts.kruise.io', '--all', '-n', namespace], {
-          timeoutSeconds: 120,
-        });
+        await client.kubectl(
+          ['delete', 'rollouts.rollouts.kruise.io,trafficroutings.rollouts.kruise.io', '--all', '-n', namespace],
+          { timeoutSeconds: 120 },
+        );
       await Promise.all(controllers.map((stop) => stop()));
       api.close();
       await routesTraffic(false);
@@ -94,13 +95,13 @@ export async function revive(enabled = true): Promise<void> {
 
 const NO_PRE_STOP = { preStopSeconds: 0, graceSeconds: 1, replicas: 10 } as const;
 
-export type Wanted = Pick<RoutedOptions, 'name' | 'steps'> &
+export type Wanted = Pick<RoutedOptions, 'name' | 'steps' | 'rollout'> &
   Partial<Pick<RoutedOptions, 'kind' | 'route' | 'applyFlags'>>;
 
 /** A routed Deployment, of which version V1 serves. */
-export async function createRouted(place: Place, { name, steps, ...more }: Wanted): Promise<Routed> {
+export async function createRouted(place: Place, { name, ...more }: Wanted): Promise<Routed> {
   const { kind = 'HTTPRoute', route = userRoute(name) } = more;
-  const routed = new Routed(place, { ...NO_PRE_STOP, ...more, name, steps, kind, route, image: IMAGE, version: V1! });
+  const routed = new Routed(place, { ...NO_PRE_STOP, ...more, name, kind, route, image: IMAGE, version: V1! });
   await routed.create();
   return routed;
 }
@@ -166,6 +167,25 @@ export async function untilShares(
 
 const sorted = (rules: unknown): unknown =>
   (rules as Record<string, number>[]).map((rule) => Object.entries(rule).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** A sync by Git changes nothing, and a dry run and a diff show no drift. */
+export async function checkNoDrift(routed: Routed): Promise<void> {
+  const before = await routed.liveRoute();
+  const { applyFlags = [] } = routed.options;
+  const input = JSON.stringify(routed.route);
+  const { client, namespace } = routed.place;
+  const said = await client.kubectl(
+    ['apply', ...applyFlags, '--dry-run=server', '-o', 'json', '-n', namespace, '-f', '-'],
+    { input },
+  );
+  assert.deepEqual((JSON.parse(said) as { spec: object }).spec, before.spec, 'a dry run shows what is stored');
+  const diff = await client.attempt('kubectl', ['diff', ...applyFlags, '-n', namespace, '-f', '-'], { input });
+  assert.equal(diff.code, 0, `${diff.stdout}${diff.stderr}`);
+  await routed.apply(routed.route);
+  const after = await routed.liveRoute();
+  assert.deepEqual(after.spec, before.spec);
+  assert.equal(after.metadata.annotations?.['tranche.dev/held'], before.metadata.annotations?.['tranche.dev/held']);
+}
 
 /** The API server uses a new policy some time after it was written. */
 export async function untilPolicies(): Promise<void> {

@@ -1,6 +1,6 @@
-// The limits of traffic: the API server limits the program's own ServiceAccount, and admission limits the authors of Rollouts.
+// The limits of traffic: the API server limits the program's own ServiceAccount, and admission limits the authors of Rollouts and TrafficRoutings.
 import assert from 'node:assert/strict';
-import { APART, leg, manifest, rollout, service } from '../data-plane/objects.ts';
+import { APART, leg, manifest, rollout, service, trafficRouting } from '../data-plane/objects.ts';
 import type { Place, Routed } from '../data-plane/routed.ts';
 import type { Result } from '../support/processes.ts';
 import { RELEASE_NAMESPACE } from './harness/cluster.ts';
@@ -8,6 +8,7 @@ import { createRouted, startTraffic, untilPolicies, userRoute, V1, V2, type Traf
 
 const OURSELVES = `--as=system:serviceaccount:${RELEASE_NAMESPACE}:tranche`;
 const NAME = 'web';
+const RESOURCE = 'trafficroutings.rollouts.kruise.io';
 
 describe('Limits of traffic on a cluster', function () {
   this.timeout(900_000);
@@ -24,6 +25,13 @@ describe('Limits of traffic on a cluster', function () {
     assert.notEqual(code, 0, `not refused: ${args.join(' ')}: ${stdout}`);
     assert.match(stderr, expected);
   };
+  const role = (name: string, ...rules: string[]): Promise<string> => routed.kubectl('create', 'role', name, ...rules);
+  const bind = (name: string, user: string, as: string): Promise<string> =>
+    routed.kubectl('create', 'rolebinding', name, `--user=${user}`, as);
+  const apply = (user?: string): string[] => [
+    ...['apply', '--dry-run=server', '-f', '-'],
+    ...(user === undefined ? [] : [`--as=${user}`]),
+  ];
 
   before(async function () {
     traffic = await startTraffic(this);
@@ -112,6 +120,51 @@ describe('Limits of traffic on a cluster', function () {
     });
   });
 
+  describe('of the author of a TrafficRouting', () => {
+    const lane = trafficRouting('lane');
+    const withStrategy = (strategy: object): object => ({ ...lane, spec: { ...lane.spec, strategy } });
+
+    before(() => routed.apply(service('lane', { app: NAME }), userRoute('lane'), lane));
+    after(() => routed.kubectl('delete', RESOURCE, 'lane'));
+
+    it('a route has one owner', async () => {
+      const own = await attempt(apply(), lane);
+      assert.equal(own.code, 0, own.stderr);
+      const taken = (by: string): RegExp => new RegExp(`httpRouteName: Invalid value: .*already routed by ${by}`);
+      await refused(apply(), taken(`Rollout ${NAME}`), trafficRouting('second', 'HTTPRoute', NAME));
+      await refused(apply(), taken('TrafficRouting lane'), trafficRouting('second', 'HTTPRoute', 'lane'));
+      const rival = rollout({ name: 'lane', kind: 'HTTPRoute', steps: APART, graceSeconds: 1 });
+      await refused(apply(), taken('TrafficRouting lane'), rival);
+    });
+
+    it('it has to say which requests get which header', async () => {
+      const { matches, requestHeaderModifier } = lane.spec.strategy;
+      const weight = /strategy\.weight: Invalid value: .*a share of the requests would go to the same Service/;
+      await refused(apply(), weight, withStrategy({ weight: 20, requestHeaderModifier }));
+      await refused(apply(), /strategy\.matches: Required value/, withStrategy({ requestHeaderModifier }));
+      await refused(apply(), /strategy\.requestHeaderModifier: Required value/, withStrategy({ matches }));
+    });
+
+    it('who may not change the route does not let the operator do it', async () => {
+      const second = trafficRouting('second', 'HTTPRoute', 'second');
+      await routed.apply(service('second', { app: NAME }), userRoute('second'));
+      await role('lanes', '--verb=get,create,patch', `--resource=${RESOURCE}`);
+      await bind('lars-lanes', 'lars', '--role=lanes');
+      const forbidden =
+        /httpRouteName: Forbidden: .*user "lars" does not have the verb patch on httproutes\.gateway\.networking\.k8s\.io/;
+      await refused(apply('lars'), forbidden, second);
+      await role(
+        'second',
+        '--verb=get,patch',
+        '--resource=httproutes.gateway.networking.k8s.io',
+        '--resource-name=second',
+      );
+      await bind('lars-second', 'lars', '--role=second');
+      const { code, stderr } = await attempt(apply('lars'), second);
+      assert.equal(code, 0, stderr);
+    });
+  });
+
   describe('of the author of a Rollout', () => {
     const ROLLOUT = rollout({ name: NAME, kind: 'HTTPRoute', steps: APART, graceSeconds: 1 }) as {
       readonly metadata: object;
@@ -122,20 +175,12 @@ describe('Limits of traffic on a cluster', function () {
       const { spec } = ROLLOUT;
       return { ...ROLLOUT, metadata: { name }, spec: { ...spec, workloadRef: { ...spec.workloadRef, name } } };
     };
-    const apply = (user?: string): string[] => [
-      ...['apply', '--dry-run=server', '-f', '-'],
-      ...(user === undefined ? [] : [`--as=${user}`]),
-    ];
 
     it('a second Rollout does not get the route of another one', async () => {
       await refused(apply(), /httpRouteName: Invalid value: "web": already routed by Rollout web/, second('rival'));
     });
 
     it('who may not change the route, or create Services, does not let the operator do it', async () => {
-      const role = (name: string, ...rules: string[]): Promise<string> =>
-        place.client.kubectl(['create', 'role', name, '-n', place.namespace, ...rules]);
-      const bind = (name: string, user: string, as: string): Promise<string> =>
-        place.client.kubectl(['create', 'rolebinding', name, '-n', place.namespace, `--user=${user}`, as]);
       await bind('ed', 'ed', '--clusterrole=edit');
       await role('rollouts', '--verb=get,create,patch', '--resource=rollouts.rollouts.kruise.io');
       await role('routes', '--verb=get,patch', '--resource=httproutes.gateway.networking.k8s.io');

@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { TRAFFIC } from '../../src/api/keys.ts';
-import { SERVICES } from '../../src/api/resources.ts';
+import { SERVICES, TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
 import { getObject } from '../../src/kube/get.ts';
 import { GRPC_SERVICE } from '../data-plane/client/index.ts';
-import { APART, grpcRoute, grpcRule, SHARED } from '../data-plane/objects.ts';
+import { APART, grpcRoute, grpcRule, namingRollout, SHARED, trafficRouting } from '../data-plane/objects.ts';
+import { HTTP_ROUTES } from '../data-plane/gateway/resources.ts';
+import type { HttpRoute } from '../data-plane/gateway/types.ts';
 import type { Place, Routed } from '../data-plane/routed.ts';
 import { GATEWAY } from '../data-plane/stage.ts';
 import { run, temporaryFolder } from '../support/processes.ts';
 import { operatorKubeconfig, RELEASE_NAMESPACE } from './harness/cluster.ts';
 import { theCluster } from './harness/session.ts';
 import {
+  checkNoDrift,
   createRouted,
   OTHER,
   revive,
@@ -43,25 +46,6 @@ const apart = (name: string, traffic: number): Record<string, number> => ({
 
 type Play = (routed: Routed) => Promise<void>;
 type Scenario = readonly [title: string, wanted: Wanted, play: Play];
-
-/** A sync by Git changes nothing, and a dry run and a diff show no drift. */
-async function checkNoDrift(routed: Routed): Promise<void> {
-  const before = await routed.liveRoute();
-  const { applyFlags = [] } = routed.options;
-  const input = JSON.stringify(routed.route);
-  const { client, namespace } = routed.place;
-  const said = await client.kubectl(
-    ['apply', ...applyFlags, '--dry-run=server', '-o', 'json', '-n', namespace, '-f', '-'],
-    { input },
-  );
-  assert.deepEqual((JSON.parse(said) as { spec: object }).spec, before.spec, 'a dry run shows what is stored');
-  const diff = await client.attempt('kubectl', ['diff', ...applyFlags, '-n', namespace, '-f', '-'], { input });
-  assert.equal(diff.code, 0, `${diff.stdout}${diff.stderr}`);
-  await routed.apply(routed.route);
-  const after = await routed.liveRoute();
-  assert.deepEqual(after.spec, before.spec);
-  assert.equal(after.metadata.annotations?.['tranche.dev/held'], before.metadata.annotations?.['tranche.dev/held']);
-}
 
 /** A later commit in Git: the user's change is kept, with the weights of the step. */
 async function edit(routed: Routed, parts: Record<string, number>): Promise<void> {
@@ -270,13 +254,29 @@ describe('Traffic of a release on a cluster', function () {
     // Both before the first drain, which keeps the lead for a while.
     before(async () => {
       const start = async (name: string): Promise<Routed> => {
-        const routed = await createRouted(await traffic!.place(`traffic-${name}`), { name, steps: APART });
+        const own = await traffic!.place(`traffic-${name}`);
+        const [routed, lane] = await Promise.all([
+          createRouted(own, { name, steps: APART }),
+          createRouted(own, { name: 'lane', rollout: namingRollout('lane', 'lane') }),
+        ]);
+        await lane.apply(trafficRouting('lane'));
+        await lane.version(V2!);
         await routed.version(V2!);
         await routed.untilPaused(1);
+        await lane.until('the header', async () => (await lane.liveRoute()).metadata.labels?.[TRAFFIC] === 'lane');
         return routed;
       };
       [byHelm, byPerson] = await Promise.all([start('helm'), start('person')]);
     });
+    const checkDrained = async (routed: Routed): Promise<void> => {
+      await routed.untilPods(V1!);
+      await routed.checkNothingLeft();
+      const { api, namespace } = routed.place;
+      const own = { namespace, name: 'lane' };
+      assert.equal((await getObject<HttpRoute>(api, HTTP_ROUTES, own)).metadata.labels?.[TRAFFIC], undefined);
+      // It can be deleted without the program.
+      assert.deepEqual((await getObject(api, TRAFFIC_ROUTINGS, own)).metadata.finalizers ?? [], []);
+    };
 
     it('is taken away by the drain that helm uninstall runs', async () => {
       const { client, namespace } = byHelm!.place;
@@ -288,8 +288,7 @@ describe('Traffic of a release on a cluster', function () {
         { env: { PATH: process.env.PATH }, timeoutSeconds: 300 },
       );
       assert.equal(code, 0, stderr);
-      await byHelm!.untilPods(V1!);
-      await byHelm!.checkNothingLeft();
+      await checkDrained(byHelm!);
     });
 
     it('is taken away by the drain of a person, as the ServiceAccount of the installation', async () => {
@@ -303,14 +302,13 @@ describe('Traffic of a release on a cluster', function () {
       assert.equal(refused.code, 4, refused.stderr);
       assert.match(
         refused.stderr,
-        /only the ServiceAccount of Tranche can give back the route of Rollout \S+\/person: /,
+        /can give back the route of Rollout \S+\/person, the route of TrafficRouting \S+\/lane: /,
       );
       await untilShares(byPerson!, apart('person', 0.05));
       const { code, stderr } = await drain();
       assert.equal(code, 0, stderr);
       assert.match(stderr, /^acting as ServiceAccount tranche of namespace tranche-system$/m);
-      await byPerson!.untilPods(V1!);
-      await byPerson!.checkNothingLeft();
+      await checkDrained(byPerson!);
     });
   });
 });
