@@ -6,7 +6,7 @@ import { describeTraffic } from './describe.ts';
 import { embedded, openGround, realPlane } from './ground.ts';
 import { measureTraffic, type TrafficFigures } from './measure.ts';
 
-const FULL = { releases: 10, rollouts: 50 } as const;
+const FULL = { releases: 5, rollouts: 20 } as const;
 const QUICK = { releases: 2, rollouts: 5 } as const;
 
 const benchOn = (name: string, title: string, start: () => ReturnType<typeof embedded>): Bench<TrafficFigures> => ({

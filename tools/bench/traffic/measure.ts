@@ -10,6 +10,7 @@ import {
   SERVICES,
   type Resource,
 } from '../../../src/api/resources.ts';
+import type { ApiCall } from '../../../src/kube/api.ts';
 import { realClock as clock } from '../../../src/kube/clock.ts';
 import { pathOf } from '../../../src/kube/path.ts';
 import { Reflector } from '../../../src/kube/reflector.ts';
@@ -169,13 +170,27 @@ function rolloutOf(name: string, mode: Mode, steps: readonly object[]): object {
 }
 
 type Api = Ground['api'];
+
+/** Admission may say that it must be tried again: after the first ones, it answers one question of a namespace in three seconds. */
+const TRIES = 240;
+
+async function retried(api: Api, call: ApiCall, tries = TRIES): Promise<unknown> {
+  try {
+    return await api.request(call);
+  } catch (error) {
+    if (tries === 0 || !/try again/.test(String(error))) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return retried(api, call, tries - 1);
+  }
+}
+
 const post = (api: Api, resource: Resource, body: object): Promise<unknown> =>
-  api.request({ method: 'POST', path: pathOf(resource, { namespace: NAMESPACE }), body });
+  retried(api, { method: 'POST', path: pathOf(resource, { namespace: NAMESPACE }), body });
 
 const patchAll = (api: Api, names: readonly string[], resource: Resource, body: object, subresource?: string) =>
   Promise.all(
     names.map((name) =>
-      api.request({
+      retried(api, {
         method: 'PATCH',
         path: pathOf(resource, { namespace: NAMESPACE, name, subresource }),
         contentType:
