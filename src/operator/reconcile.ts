@@ -69,13 +69,18 @@ export class Reconciler {
     wanting: readonly Rollout[],
   ): Promise<Outcome> {
     const { facts, applier, children, evidence, traffic, writes, decide } = this.deps;
+    const others: Decision[] = [];
     for (const other of wanting) {
       if (other === owner) continue;
       const snapshot = facts.snapshot(key, other, workload, false);
       const decision = isDeleting(other)
         ? await facts.decide(key, workload, (found) => decide({ ...snapshot, ...found }))
         : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
-      await applier.carryOut(key, decision, other, workload);
+      others.push(decision);
+      // It may share a route with the others.
+      await applier.carryOut(key, decision, other, workload).finally(() => {
+        if (decision.needsTraffic) traffic.forget(key);
+      });
     }
     const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
     const decision = await facts.decide(key, workload, (found) =>
@@ -90,7 +95,7 @@ export class Reconciler {
     });
     traffic.wrote(key, decision.effects, (before) => writes.newest(key, before));
     if (!written && !decision.needsChildren) applier.forget(key, owner);
-    return this.next(key, decision, written);
+    return this.next(key, withWaits(decision, others), written);
   }
 
   /** A workload without a known Rollout, which may be held. */
@@ -120,6 +125,17 @@ export class Reconciler {
     }
     return decision.againAfterMs === undefined ? {} : { againAfterMs: decision.againAfterMs };
   }
+}
+
+/** Also looks again, and watches, for what the others wait for. */
+function withWaits(decision: Decision, others: readonly Decision[]): Decision {
+  const needsTraffic = [decision, ...others].find((one) => one.needsTraffic)?.needsTraffic;
+  const waits = [decision, ...others].flatMap(({ againAfterMs }) => (againAfterMs === undefined ? [] : [againAfterMs]));
+  return {
+    ...decision,
+    ...(needsTraffic && { needsTraffic }),
+    ...(waits.length > 0 && { againAfterMs: Math.min(...waits) }),
+  };
 }
 
 const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;

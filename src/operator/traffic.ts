@@ -76,8 +76,9 @@ export class TrafficWatches {
     if (!this.deps.isEnabled) return { ...NOTHING, unreadable: NOT_ENABLED };
     const open = this.watch(key, ask);
     const { slices, routes } = open;
+    let objects: Open['objects'];
     try {
-      await this.get(key, open);
+      objects = await this.get(key, open);
     } catch (error) {
       if (!(error instanceof ApiError) || !isForbidden(error)) throw error;
       return {
@@ -85,7 +86,7 @@ export class TrafficWatches {
         unreadable: `the API server does not let Tranche read routes or Services: ${cleaned(error.message)}`,
       };
     }
-    const found = <T extends KubeObject>(name: Name): T | null => open.objects.get(name) as T | null;
+    const found = <T extends KubeObject>(name: Name): T | null => objects.get(name) as T | null;
     return {
       base: found<Service>('base'),
       legs: { canary: found<Service>('canary'), stable: found<Service>('stable') },
@@ -108,7 +109,8 @@ export class TrafficWatches {
       for (const name of NAMES) {
         const { resource, name: called } = open.names[name];
         if (effect.resource !== resource || nameIn(effect) !== called) continue;
-        if (effect.kind === 'Patch') open.objects.set(name, newest(effect.before));
+        // Without the object, all are read again anyway: the one that was patched may be gone.
+        if (effect.kind === 'Patch' && open.objects.has(name)) open.objects.set(name, newest(effect.before));
         else open.objects.delete(name);
       }
   }
@@ -124,14 +126,14 @@ export class TrafficWatches {
   }
 
   /** Reads what is too old, or not known. */
-  private async get(key: string, open: Open): Promise<void> {
+  private async get(key: string, open: Open): Promise<Open['objects']> {
     const { api, clock } = this.deps;
     const { namespace } = splitKey(key);
     if (clock.now() - open.readAt >= (open.isOld ? MIN_AGE_MS : MAX_AGE_MS)) open.objects = new Map();
     for (;;) {
       const { objects, names } = open;
       const missing = NAMES.filter((name) => !objects.has(name));
-      if (missing.length === 0) return;
+      if (missing.length === 0) return objects;
       if (objects.size === 0) Object.assign(open, { isOld: false, readAt: clock.now() });
       const read = async (name: Name): Promise<void> => {
         const found = await findObject(api, names[name].resource, { namespace, name: names[name].name });

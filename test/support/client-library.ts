@@ -1,4 +1,5 @@
 // For `node --import`: loads @kubernetes/client-node from one file. Its 870 files are most of what the plugin takes to start.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import path from 'node:path';
@@ -9,16 +10,19 @@ const NAME = '@kubernetes/client-node';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 
+const CONTENTS = `export { KubeConfig, loadYaml } from '${NAME}';`;
+
 /** Made once for each version of the library. */
 function bundle(): string {
   const { version } = require(`${NAME}/package.json`) as { version: string };
-  const file = path.join(root, '.cache', 'client-library', `${version}.mjs`);
+  const digest = createHash('sha256').update(CONTENTS).digest('hex').slice(0, 8);
+  const file = path.join(root, '.cache', 'client-library', `${version}-${digest}.mjs`);
   if (existsSync(file)) return file;
   mkdirSync(path.dirname(file), { recursive: true });
   const { buildSync } = require('esbuild') as typeof esbuild;
   const unfinished = `${file}.${process.pid}`;
   buildSync({
-    stdin: { contents: `export { KubeConfig, loadYaml } from '${NAME}';`, resolveDir: root },
+    stdin: { contents: CONTENTS, resolveDir: root },
     outfile: unfinished,
     bundle: true,
     platform: 'node',

@@ -82,7 +82,7 @@ const change = (scene: Scene, waits: string, effect: Effect): TrafficStep => ({
   againAtMs: scene.now + LOOK_AGAIN_MS,
 });
 
-/** Deletes the Services of ours, after the last trace in the route. Undefined if there are none. */
+/** Deletes the Services of ours, after what a crash has left in the route. Undefined if there are none. */
 export function removeLegs({ facts, rollout, known, now, ask }: Scene): TrafficStep | undefined {
   const names = LEGS.map((leg) => facts.legs[leg])
     .filter((service) => service !== null && isLegOf(service, rollout))
