@@ -15,14 +15,18 @@ export async function routingLine(cluster: Cluster, rollout: Rollout): Promise<s
   const { namespace = cluster.namespace } = rollout.metadata;
   const isValid = isName(SUBDOMAIN_NAME, name);
   const what = `TrafficRouting ${isValid ? name : show(name)}`;
+  const absent = `${what} does not exist: no request gets its headers`;
   try {
-    const found = isValid ? await cluster.find<TrafficRoutingObject>(TRAFFIC_ROUTINGS, { namespace, name }) : undefined;
-    if (found === undefined) return `${what} does not exist: no request gets its headers`;
+    // The verb list, because the ServiceAccount of the installation does not have get.
+    const [found] = isValid ? await cluster.list<TrafficRoutingObject>(TRAFFIC_ROUTINGS, { namespace, name }) : [];
+    if (found === undefined) return absent;
     const { phase, message } = found.status ?? {};
     const said = [phase, message].filter((text) => typeof text === 'string' && text !== '') as string[];
     return `${what}: ${said.map((text) => cleaned(text)).join(': ') || 'no status yet'}`;
   } catch (error) {
-    if (cluster.answerOf(error) !== 'Forbidden') throw error;
+    const answer = cluster.answerOf(error);
+    if (answer === 'NotFound') return absent;
+    if (answer !== 'Forbidden') throw error;
     return `${what}: you may not read it`;
   }
 }

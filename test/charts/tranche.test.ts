@@ -267,6 +267,8 @@ describe('The chart', () => {
     assert.equal(labels('tranche-takeover').length, 0);
     const edit = find(manifests, 'ClusterRole', 'tranche-edit').rules?.flatMap(({ resources }) => resources);
     assert.deepEqual(edit, ['rollouts', 'trafficroutings']);
+    const approver = find(manifests, 'ClusterRole', 'tranche-approver').rules ?? [];
+    assert.deepEqual(approver.find(({ resources }) => resources.includes('trafficroutings'))?.verbs, ['get', 'list']);
   });
 
   it('keeps the CRD when it is uninstalled', async () => {

@@ -111,13 +111,18 @@ export async function startFakeCluster(): Promise<FakeCluster> {
       const canaryStatus = { ...stored?.status?.canaryStatus, ...patch.status?.canaryStatus };
       return send(200, { ...stored, status: { ...stored?.status, canaryStatus } });
     }
-    if (fake.forbidden.has(pathname)) {
+    // As in Kubernetes, a permission for one name also covers a list of that name.
+    const only = /^metadata\.name=(.+)$/.exec(url.searchParams.get('fieldSelector') ?? '')?.[1];
+    if (fake.forbidden.has(pathname) || fake.forbidden.has(`${pathname}/${only}`)) {
       const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', code: 403 };
       return send(403, { ...status, message: `${pathname} is forbidden` });
     }
     // There are none.
     const listed = fake.objects.get(pathname) ?? (/\/(statefulsets|daemonsets)$/.test(pathname) ? [] : undefined);
-    if (listed) return send(200, { kind: 'List', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: listed });
+    if (listed) {
+      const items = listed.filter(({ metadata }) => only === undefined || metadata.name === only);
+      return send(200, { kind: 'List', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items });
+    }
     const found = fake.objects.get(collection)?.find(({ metadata }) => metadata.name === name);
     if (found) return send(200, found);
     const reason = 'NotFound';

@@ -145,6 +145,9 @@ describe('the TrafficRouting of a Rollout', () => {
     goldenExact('traffic-routing', ['status', shown]);
     assert.doesNotMatch(shown.out, /[\u001b\u202e]/);
     assert.ok(!fake.asked.some((asked) => asked.includes('secrets')));
+    // The ServiceAccount of the installation may list TrafficRoutings, and not get them.
+    const routings = fake.asked.filter((asked) => asked.includes('trafficroutings'));
+    assert.deepEqual([...new Set(routings)], [`GET ${ROUTINGS}`]);
   });
 
   it('does not exist without its CRD, and costs no request where none is named', async () => {
