@@ -10,6 +10,7 @@ import {
   GRPC_ROUTES,
   groupOf,
   HTTP_ROUTES,
+  kindName,
   LEASES,
   ROLLOUTS,
   SERVICES,
@@ -18,7 +19,9 @@ import {
   type Resource,
 } from '../api/resources.ts';
 import type { TrafficRoutingObject } from '../api/traffic.ts';
-import type { KubeObject, Rollout } from '../api/types.ts';
+import type { KubeObject, Rollout, Workload } from '../api/types.ts';
+import { isToGiveBack } from '../engine/release/openkruise.ts';
+import { OPTIONAL_KINDS } from '../engine/workload/registry.ts';
 import type { ResourceAttributes } from '../kube/self.ts';
 import type { Cluster } from './cluster.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -35,7 +38,7 @@ export interface Asked {
   readonly installation: Installation;
   /** The namespaces that the user named. Empty: all. */
   readonly named: readonly string[];
-  /** The user has chosen an identity with `--as`. */
+  /** The user has chosen an identity with `--as`, `--as-group` or `--as-uid`. */
   readonly chosen: boolean;
   /** Connects to the same cluster as another user. */
   readonly connectAs: (username: string) => Promise<Cluster>;
@@ -77,37 +80,61 @@ class Lack {
 const ASK = 'ask for this permission';
 const REPAIR = 'repair the installation with helm upgrade';
 const ROUTE = 'set traffic.gatewayAPI.enabled to true with helm upgrade';
+const NAME_OWN = 'name only namespaces of the installation (its value watchNamespaces)';
+const NAME_SYSTEM = 'name the namespace of the installation with --system-namespace';
 
-/** Throws CliError if a route has to be given back and the user cannot act as the ServiceAccount. */
+/** Throws CliError if something has to be given back that neither the user nor the ServiceAccount can give back. */
 export async function identityFor(cluster: Cluster, asked: Asked): Promise<Identity> {
   const { installation, named } = asked;
   const { watched } = installation;
-  const own: Identity = { namespaces: named, openkruise: true };
   const namespaces = named.length > 0 ? named : watched;
+  const own: Identity = { namespaces, openkruise: true };
   // Elsewhere, the admission of this installation refuses nothing.
   const concerned = watched.length > 0 ? namespaces.filter((one) => watched.includes(one)) : namespaces;
   if (watched.length > 0 && concerned.length === 0) return own;
-  const able = await withRights(await actorFor(cluster, asked), rights(installation, namespaces));
-  const routed = await routedIn(able instanceof Lack ? cluster : able.cluster, concerned);
-  const actor = routed.length > 0 ? await withRights(able, routeRights(namespaces), ROUTE) : able;
-  if (!(actor instanceof Lack)) {
-    const [clones] = each(namespaces, CLONE_SETS, 'patch');
-    const openkruise = await actor.cluster.mayI(clones!);
-    return { ...(actor.account && { account: actor.account }), namespaces, openkruise };
+  const instead =
+    (remedy: string) =>
+    ({ namespace }: ResourceAttributes): string =>
+      concerned.length < namespaces.length && namespace !== undefined && !watched.includes(namespace)
+        ? NAME_OWN
+        : remedy;
+  const able = await withRights(await actorFor(cluster, asked), rights(installation, namespaces), instead(REPAIR));
+  // The user first: what a value of the chart no longer lets the ServiceAccount read has to be given back all the same.
+  const readers = able instanceof Lack ? [cluster] : [cluster, able.cluster];
+  const { rollouts, routings } = await routedIn(readers, concerned);
+  const routed = [...rollouts, ...routings];
+  const actor = routed.length > 0 ? await withRights(able, routeRights(namespaces), instead(ROUTE)) : able;
+  if (actor instanceof Lack) {
+    if (routed.length === 0) return own;
+    throw new CliError(
+      `only the ServiceAccount of Tranche can give back ${listed(routed)}: ${actor.what}; ${actor.remedy}, or first end ` +
+        `${releasesOf(rollouts, routings)}: kubectl tranche finish, or kubectl tranche undo`,
+      EXIT.refused,
+    );
   }
-  if (routed.length === 0) return own;
-  throw new CliError(
-    `only the ServiceAccount of Tranche can give back ${listed(routed)}: ${actor.what}; ${actor.remedy}, or first end ` +
-      'these releases: kubectl tranche finish, or kubectl tranche undo',
-    EXIT.refused,
-  );
+  const [clones] = each(namespaces, CLONE_SETS, 'patch');
+  const openkruise = await actor.cluster.mayI(clones!);
+  const kept = openkruise ? [] : await openkruiseIn(readers, namespaces);
+  if (kept.length > 0)
+    throw new CliError(
+      `the ServiceAccount of Tranche may not give back ${listed(kept)}: set openkruiseWorkloads.enabled to true with helm upgrade`,
+      EXIT.refused,
+    );
+  return { ...(actor.account && { account: actor.account }), namespaces, openkruise };
 }
+
+const releasesOf = (rollouts: readonly string[], routings: readonly string[]): string => {
+  if (routings.length === 0) return 'these releases';
+  const users = 'the Rollouts that use';
+  if (rollouts.length > 0) return `these releases, and those of ${users} a TrafficRouting`;
+  return `the releases of ${users} ${routings.length > 1 ? 'them' : 'it'}`;
+};
 
 async function actorFor(cluster: Cluster, { installation, chosen, connectAs }: Asked): Promise<Actor | Lack> {
   const account = await accountOf(cluster, installation);
   if (account instanceof Lack) return account;
   if ((await cluster.whoAmI()) === usernameOf(account)) return { cluster };
-  if (chosen) return new Lack('you act as another user', 'remove --as');
+  if (chosen) return new Lack('you act as another user', 'remove --as, --as-group and --as-uid');
   const lack = new Lack(
     `you do not have the verb impersonate on ServiceAccount ${account.name} in namespace ${account.namespace}`,
     ASK,
@@ -145,12 +172,12 @@ export async function accountOf(
     return new Lack(`you may not get ClusterRoleBinding ${name}, which names it`, ASK);
   }
   const [subject, ...others] = binding?.subjects ?? [];
-  const isAccount =
-    others.length === 0 && subject?.kind === 'ServiceAccount' && subject.namespace === installation.namespace;
-  if (!isAccount || !isName(LABEL_NAME, subject.namespace) || !isName(SUBDOMAIN_NAME, subject.name))
+  const isAccount = others.length === 0 && subject?.kind === 'ServiceAccount';
+  const isHere = isAccount && subject.namespace === installation.namespace;
+  if (!isHere || !isName(LABEL_NAME, subject.namespace) || !isName(SUBDOMAIN_NAME, subject.name))
     return new Lack(
       `ClusterRoleBinding ${name} does not name one ServiceAccount in namespace ${installation.namespace}`,
-      REPAIR,
+      isAccount && !isHere ? NAME_SYSTEM : REPAIR,
     );
   return { namespace: subject.namespace, name: subject.name };
 }
@@ -181,12 +208,14 @@ const rights = ({ name, namespace }: Installation, namespaces: readonly string[]
 const routeRights = (namespaces: readonly string[]): ResourceAttributes[] => [
   ...[HTTP_ROUTES, GRPC_ROUTES].flatMap((resource) => each(namespaces, resource, 'patch')),
   ...each(namespaces, SERVICES, 'delete'),
+  // Without it, the drain takes it that there are none.
+  ...each(namespaces, TRAFFIC_ROUTINGS, 'list'),
 ];
 
 async function withRights(
   actor: Actor | Lack,
   wanted: readonly ResourceAttributes[],
-  remedy = REPAIR,
+  remedyFor: (right: ResourceAttributes) => string,
 ): Promise<Actor | Lack> {
   if (actor instanceof Lack) return actor;
   for (const right of wanted) {
@@ -194,37 +223,66 @@ async function withRights(
     const { verb, group, resource, subresource, namespace } = right;
     const what = [`${resource}${group === '' ? '' : `.${group}`}`, ...(subresource ? [subresource] : [])].join('/');
     const where = namespace === undefined ? 'in all namespaces' : `in namespace ${namespace}`;
-    return new Lack(`it may not ${verb} ${what} ${where}`, remedy);
+    return new Lack(`it may not ${verb} ${what} ${where}`, remedyFor(right));
   }
   return actor;
 }
 
-/** The routes that a release has changed. */
-async function routedIn(cluster: Cluster, namespaces: readonly string[]): Promise<readonly string[]> {
-  const list = async <T extends KubeObject>(resource: Resource): Promise<T[]> => {
-    const found: T[] = [];
-    for (const { namespace } of each(namespaces, resource, 'list'))
-      found.push(...(await cluster.list<T>(resource, { namespace })));
-    return found;
+/** Reads each namespace as the first of the readers that may. None if the cluster does not serve the kind. */
+async function listIn<T extends KubeObject>(
+  readers: readonly Cluster[],
+  resource: Resource,
+  namespaces: readonly string[],
+): Promise<T[]> {
+  const listBy = async ([reader, ...others]: readonly Cluster[], namespace?: string): Promise<T[]> => {
+    try {
+      return await reader!.list<T>(resource, { namespace });
+    } catch (error) {
+      const answer = reader!.answerOf(error);
+      if (answer === 'NotFound') return [];
+      if (answer !== 'Forbidden') throw error;
+      if (others.length > 0) return listBy(others, namespace);
+      // Who may not read the others can drain all the same.
+      if (resource === ROLLOUTS) throw error;
+      return [];
+    }
   };
-  const orNone = <T>(answers: readonly string[], asked: Promise<T[]>): Promise<T[]> =>
-    asked.catch((error: unknown) => {
-      if (answers.includes(cluster.answerOf(error) ?? '')) return [];
-      throw error;
-    });
-  const rollouts = await orNone(['NotFound'], list<Rollout>(ROLLOUTS));
-  const routings = await orNone(['NotFound', 'Forbidden'], list<TrafficRoutingObject>(TRAFFIC_ROUTINGS));
-  return [
-    ...rollouts
+  const found: T[] = [];
+  for (const { namespace } of each(namespaces, resource, 'list')) found.push(...(await listBy(readers, namespace)));
+  return found;
+}
+
+const nameOf = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;
+
+interface Routed {
+  readonly rollouts: readonly string[];
+  readonly routings: readonly string[];
+}
+
+/** The routes that are changed now. */
+async function routedIn(readers: readonly Cluster[], namespaces: readonly string[]): Promise<Routed> {
+  const rollouts = await listIn<Rollout>(readers, ROLLOUTS, namespaces);
+  const routings = await listIn<TrafficRoutingObject>(readers, TRAFFIC_ROUTINGS, namespaces);
+  return {
+    rollouts: rollouts
       .filter(({ status }) => status?.canaryStatus?.traffic !== undefined)
-      .map(({ metadata }) => `the route of Rollout ${metadata.namespace}/${metadata.name}`),
-    ...routings
+      .map((one) => `the route of Rollout ${nameOf(one)}`),
+    routings: routings
       .filter(({ metadata }) => metadata.finalizers?.includes(TRAFFIC_ROUTING))
-      .map(({ metadata }) => `the route of TrafficRouting ${metadata.namespace}/${metadata.name}`),
-  ];
+      .map((one) => `the route of TrafficRouting ${nameOf(one)}`),
+  };
+}
+
+/** The workloads of OpenKruise that a drain has to give back. */
+async function openkruiseIn(readers: readonly Cluster[], namespaces: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const kind of OPTIONAL_KINDS)
+    for (const one of await listIn<Workload>(readers, kind.resource, namespaces))
+      if (isToGiveBack(one, kind)) found.push(`${kindName(kind.resource)} ${nameOf(one)}`);
+  return found;
 }
 
 const MAX_NAMED = 5;
 
-const listed = (routed: readonly string[]): string =>
-  `${routed.slice(0, MAX_NAMED).join(', ')}${routed.length > MAX_NAMED ? ` and ${routed.length - MAX_NAMED} more` : ''}`;
+const listed = (found: readonly string[]): string =>
+  `${found.slice(0, MAX_NAMED).join(', ')}${found.length > MAX_NAMED ? ` and ${found.length - MAX_NAMED} more` : ''}`;

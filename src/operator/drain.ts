@@ -1,12 +1,11 @@
 // Gives all workloads back, before the program is removed from a cluster.
-import { ROLLOUT_FINALIZER, TRAFFIC_ROUTING, WORKLOAD_TYPE } from '../api/keys.ts';
+import { ROLLOUT_FINALIZER, TRAFFIC_ROUTING } from '../api/keys.ts';
 import type { TrafficRoutingObject } from '../api/traffic.ts';
 import type { KubeObject, Rollout, Workload } from '../api/types.ts';
 import { depart } from '../engine/release/finalize.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
-import { HELD_SIGNS } from '../engine/workload/record.ts';
-import { isLeftBehind } from '../engine/release/openkruise.ts';
+import { isToGiveBack } from '../engine/release/openkruise.ts';
 import type { Api } from '../kube/api.ts';
 import { sleep } from '../kube/clock.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
@@ -60,14 +59,10 @@ export async function drain(options: DrainOptions): Promise<{ deployments: numbe
   /** Workloads with Tranche's keys, read from the API server, because the cache may be out of date. */
   async function leftOf({ namespaces, workloads }: DrainOptions): Promise<Set<string>> {
     const served = [...workloads].filter(([, { absence }]) => absence?.gone !== true);
-    const isOurs = (kind: WorkloadKind, workload: Workload): boolean =>
-      !isLeftBehind(workload, undefined, kind) &&
-      (workload.metadata.labels?.[WORKLOAD_TYPE] !== undefined ||
-        HELD_SIGNS.some((key) => workload.metadata.annotations?.[key] !== undefined));
     const all = await Promise.all(
       served.map(async ([kind]) => {
         const found = await listIfServed(api, kind.resource, namespaces);
-        return found.filter((one) => isOurs(kind, one)).map((one) => nameOf(kind, one));
+        return found.filter((one) => isToGiveBack(one, kind)).map((one) => nameOf(kind, one));
       }),
     );
     return new Set(all.flat());

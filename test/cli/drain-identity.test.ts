@@ -1,6 +1,6 @@
 // Who drains while Tranche is installed: the decision, and what it reads for that.
 import assert from 'node:assert/strict';
-import { TRAFFIC_ROUTING } from '../../src/api/keys.ts';
+import { HELD, TRAFFIC_ROUTING, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { Resource } from '../../src/api/resources.ts';
 import type { KubeObject } from '../../src/api/types.ts';
 import type { Cluster } from '../../src/cli/cluster.ts';
@@ -14,10 +14,18 @@ import { render } from '../charts/render.ts';
 const US = 'system:serviceaccount:tranche-system:tranche';
 const SUBJECT = { kind: 'ServiceAccount', name: 'tranche', namespace: 'tranche-system' };
 const ROUTED: KubeObject = {
+  kind: 'Rollout',
   metadata: { name: 'web', namespace: 'shop' },
   ...{ status: { canaryStatus: { traffic: { mode: 'Apart' } } } },
 };
-const LANE: KubeObject = { metadata: { name: 'lane', namespace: 'shop', finalizers: [TRAFFIC_ROUTING] } };
+const CLONES: KubeObject = {
+  kind: 'CloneSet',
+  metadata: { name: 'web', namespace: 'shop', labels: { [WORKLOAD_TYPE]: 'cloneset' }, annotations: { [HELD]: '{}' } },
+};
+const LANE: KubeObject = {
+  kind: 'TrafficRouting',
+  metadata: { name: 'lane', namespace: 'shop', finalizers: [TRAFFIC_ROUTING] },
+};
 
 interface World {
   readonly named?: readonly string[];
@@ -31,13 +39,25 @@ interface World {
   /** Only in this namespace. */
   readonly limits?: string;
   readonly routed?: readonly KubeObject[];
+  /** Resources that the cluster does not serve. */
+  readonly absent?: readonly string[];
 }
 
+const ANSWERS: Readonly<Record<number, 'Forbidden' | 'NotFound'>> = { 403: 'Forbidden', 404: 'NotFound' };
 const forbidden = (): ApiError => new ApiError(403, { reason: 'Forbidden', message: 'forbidden' });
 
 /** Resolves with the identity, or with the message. `acted`: the users that were impersonated. */
 async function identityIn(world: World): Promise<{ found: Identity | string; acted: string[] }> {
-  const { named = [], watched = [], chosen = false, me = 'alice', lacks = {}, limits, routed = [] } = world;
+  const {
+    named = [],
+    watched = [],
+    chosen = false,
+    me = 'alice',
+    lacks = {},
+    limits,
+    routed = [],
+    absent = [],
+  } = world;
   const subjects = 'subjects' in world ? world.subjects : [SUBJECT];
   const acted: string[] = [];
   const clusterOf = (user: string, missing: readonly string[] = []): Cluster => {
@@ -45,7 +65,7 @@ async function identityIn(world: World): Promise<{ found: Identity | string; act
       !missing.includes(`${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`) &&
       (limits === undefined || user !== US || namespace === limits || namespace === 'tranche-system');
     const cluster: Pick<Cluster, 'answerOf' | 'whoAmI' | 'mayI' | 'find' | 'list'> = {
-      answerOf: (error) => (error instanceof ApiError && error.code === 403 ? 'Forbidden' : undefined),
+      answerOf: (error) => (error instanceof ApiError ? ANSWERS[error.code] : undefined),
       whoAmI: async () => user,
       mayI: async (asked) => may(asked),
       find: async <T>(_: Resource, { name }: { readonly name: string }) => {
@@ -55,8 +75,9 @@ async function identityIn(world: World): Promise<{ found: Identity | string; act
       },
       list: async <T>({ plural, kind }: Resource, { namespace }: { readonly namespace?: string | undefined } = {}) => {
         if (!may({ verb: 'list', group: '', resource: plural, namespace })) throw forbidden();
+        if (absent.includes(plural)) throw new ApiError(404, { reason: 'NotFound', message: '' });
         const here = routed.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
-        return here.filter((one) => (one === LANE) === (kind === 'TrafficRouting')) as T[];
+        return here.filter((one) => one.kind === kind) as T[];
       },
     };
     return cluster as Cluster;
@@ -79,7 +100,9 @@ async function identityIn(world: World): Promise<{ found: Identity | string; act
 const account = { name: 'tranche', namespace: 'tranche-system' };
 const as = (more: Partial<Identity> = {}): Identity => ({ account, namespaces: [], openkruise: true, ...more });
 const own = (namespaces: readonly string[] = []): Identity => ({ namespaces, openkruise: true });
+const UNREAD = ['list trafficroutings', 'list clonesets'];
 const IMPERSONATE = { user: ['impersonate serviceaccounts'] };
+const UNREADING = { user: [...IMPERSONATE.user, ...UNREAD] };
 
 type Row = readonly [title: string, world: World, expected: Identity, impersonated?: boolean];
 
@@ -87,7 +110,9 @@ const ROWS: readonly Row[] = [
   ['the ServiceAccount, if the user may impersonate it', {}, as(), true],
   ['the same, while a route is changed', { routed: [ROUTED, LANE] }, as(), true],
   ['the user without the verb, if no route is changed', { lacks: IMPERSONATE }, own()],
+  ['the user without the verb, who may not list TrafficRoutings', { lacks: UNREADING, routed: [LANE] }, own()],
   ['the user that --as names', { chosen: true }, own()],
+  ['the user, in the namespaces of the installation', { watched: ['shop'], lacks: IMPERSONATE }, own(['shop'])],
   ['the ServiceAccount itself', { me: US, routed: [ROUTED] }, own()],
   ['the ServiceAccount itself, with --as', { me: US, chosen: true, routed: [ROUTED] }, own()],
   [
@@ -121,6 +146,28 @@ const ROWS: readonly Row[] = [
     as(),
     true,
   ],
+  [
+    'the ServiceAccount, if CloneSets are not enrolled and it may not patch them',
+    { lacks: { account: ['patch clonesets'] }, routed: [{ ...CLONES, metadata: { name: 'web', namespace: 'shop' } }] },
+    as({ openkruise: false }),
+    true,
+  ],
+  [
+    'the ServiceAccount, if nobody may list TrafficRoutings and CloneSets',
+    { lacks: { user: UNREAD, account: ['patch clonesets', ...UNREAD] }, routed: [LANE, CLONES] },
+    as({ openkruise: false }),
+    true,
+  ],
+  [
+    'the ServiceAccount, if the cluster serves none of these kinds',
+    {
+      lacks: { account: ['patch clonesets', 'patch httproutes'] },
+      absent: ['rollouts', 'trafficroutings', 'clonesets', 'statefulsets', 'daemonsets'],
+      routed: [ROUTED, LANE, CLONES],
+    },
+    as({ openkruise: false }),
+    true,
+  ],
   ['the user, if roles of the ServiceAccount are gone', { lacks: { account: ['list rollouts'] } }, own(), true],
   ['the user, if the binding is gone', { subjects: undefined }, own()],
   ['the user, if the binding cannot be read', { lacks: { user: ['get clusterrolebindings'] } }, own()],
@@ -136,7 +183,11 @@ const REFUSED: readonly (readonly [title: string, world: World, why: RegExp])[] 
     { lacks: IMPERSONATE },
     /^only the ServiceAccount of Tranche can give back the route of Rollout shop\/web: you do not have the verb impersonate on ServiceAccount tranche in namespace tranche-system; ask for this permission, or first end these releases: kubectl tranche finish, or kubectl tranche undo$/,
   ],
-  ['the user has chosen another identity', { chosen: true }, /: you act as another user; remove --as, or/],
+  [
+    'the user has chosen another identity',
+    { chosen: true },
+    /: you act as another user; remove --as, --as-group and --as-uid, or/,
+  ],
   [
     'the ServiceAccount lacks a right',
     { lacks: { account: ['patch rollouts/status'] } },
@@ -146,6 +197,31 @@ const REFUSED: readonly (readonly [title: string, world: World, why: RegExp])[] 
     'traffic routing was switched off',
     { lacks: { account: ['patch httproutes'] } },
     /: it may not patch httproutes\.gateway\.networking\.k8s\.io in all namespaces; set traffic\.gatewayAPI\.enabled to true with helm upgrade, or/,
+  ],
+  [
+    'traffic routing was switched off, so that only the user sees the TrafficRouting',
+    { routed: [LANE], lacks: { account: ['list trafficroutings', 'patch httproutes'] } },
+    /^only the ServiceAccount of Tranche can give back the route of TrafficRouting shop\/lane: it may not patch httproutes\.\S+ in all namespaces; set traffic\.gatewayAPI\.enabled to true with helm upgrade, or first end the releases of the Rollouts that use it: kubectl tranche finish, or/,
+  ],
+  [
+    'the ServiceAccount alone may not list TrafficRoutings',
+    { routed: [LANE, LANE], lacks: { account: ['list trafficroutings'] } },
+    /: it may not list trafficroutings\.rollouts\.kruise\.io in all namespaces; set traffic\.gatewayAPI\.enabled .* of the Rollouts that use them: /,
+  ],
+  [
+    'only the ServiceAccount may list Rollouts',
+    { lacks: { user: ['list rollouts'], account: ['patch httproutes'] } },
+    /^only the ServiceAccount of Tranche can give back the route of Rollout shop\/web: it may not patch/,
+  ],
+  [
+    'it is of a TrafficRouting, too',
+    { routed: [ROUTED, LANE], lacks: IMPERSONATE },
+    /Rollout shop\/web, the route of TrafficRouting shop\/lane: .* or first end these releases, and those of the Rollouts that use a TrafficRouting: /,
+  ],
+  [
+    'the namespace of the installation is another',
+    { subjects: [{ ...SUBJECT, namespace: 'tranche' }] },
+    /does not name one ServiceAccount in namespace tranche-system; name the namespace of the installation with --system-namespace, or/,
   ],
   [
     'the binding is gone',
@@ -160,7 +236,7 @@ const REFUSED: readonly (readonly [title: string, world: World, why: RegExp])[] 
   [
     'one of the named namespaces is elsewhere',
     { watched: ['shop'], named: ['shop', 'pay'], limits: 'shop' },
-    /: it may not list rollouts\.rollouts\.kruise\.io in namespace pay;/,
+    /: it may not list rollouts\.rollouts\.kruise\.io in namespace pay; name only namespaces of the installation \(its value watchNamespaces\), or/,
   ],
 ];
 
@@ -200,11 +276,12 @@ describe('who drains while Tranche is installed', () => {
       assert.match(String(found), why);
     });
 
-  it('knows the route of a TrafficRouting, which only a few may read', async () => {
-    const refused = await identityIn({ lacks: IMPERSONATE, routed: [LANE] });
-    assert.match(String(refused.found), /give back the route of TrafficRouting shop\/lane: /);
-    const unread = { user: [...IMPERSONATE.user, 'list trafficroutings'] };
-    assert.deepEqual((await identityIn({ lacks: unread, routed: [LANE] })).found, own());
+  it('nobody, if a CloneSet is held and its kinds were switched off', async () => {
+    const { found } = await identityIn({ routed: [CLONES], lacks: { account: ['list clonesets', 'patch clonesets'] } });
+    assert.equal(
+      found,
+      'the ServiceAccount of Tranche may not give back CloneSet.apps.kruise.io shop/web: set openkruiseWorkloads.enabled to true with helm upgrade',
+    );
   });
 
   it('does not act for a user whom the kubeconfig names, if only that user may impersonate the ServiceAccount', async () => {

@@ -1,9 +1,13 @@
 // `kubectl tranche drain` beside an operator that runs: what it asks for, what it gives back, and what it leaves alone.
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse, stringify } from 'yaml';
 import type { Deployment } from '../../src/api/types.ts';
 import { createApi } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { render } from '../charts/render.ts';
+import { temporaryFolder } from '../support/processes.ts';
 import {
   as,
   deploymentPath,
@@ -59,6 +63,23 @@ describe('kubectl tranche drain', () => {
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', ...role };
     await post(`${RBAC}/clusterrolebindings`, { kind: 'ClusterRoleBinding', metadata, roleRef, subjects });
     return kubeconfig;
+  }
+
+  /** A kubeconfig that names a cluster administrator to impersonate. */
+  async function administrator(name: string): Promise<string> {
+    await post(`${RBAC}/clusterrolebindings`, {
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
+    });
+    const config = parse(await readFile(playground.cluster.kubeconfig, 'utf8')) as {
+      readonly users: readonly { readonly name: string; readonly user: object }[];
+    };
+    const users = config.users.map((one) => ({ ...one, user: { ...one.user, as: name } }));
+    const file = path.join(temporaryFolder('drain'), 'kubeconfig');
+    await writeFile(file, stringify({ ...config, users }), { mode: 0o600 });
+    return file;
   }
 
   const deployment = (namespace: string): Promise<Deployment> =>
@@ -120,6 +141,12 @@ describe('kubectl tranche drain', () => {
       ],
       ['drain --held finish --as carol', await playground.tranche('drain', '--held', 'finish', ...as('carol'))],
     );
+    const dana = await administrator('dana');
+    for (const flag of ['--as-group', '--as-uid'])
+      assert.match(
+        (await playground.tranche('drain', '--held', 'finish', flag, 'staff', '--kubeconfig', dana)).err,
+        /: you act as another user; remove --as, --as-group and --as-uid, or/,
+      );
     assert.equal((await deployment('pay')).spec.paused, true, 'still held');
   });
 });

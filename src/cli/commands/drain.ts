@@ -22,7 +22,8 @@ export const drain = defineCommand({
   description:
     'Gives all workloads back and removes the labels, annotations and finalizers of Tranche, as helm uninstall does. It runs on your machine, so it also ' +
     'works if no Pod of Tranche can start. While Tranche is installed, it acts as the ServiceAccount of Tranche if you may impersonate it. Without that ' +
-    'permission, and with --as, it acts as you: it cannot give routes back, and if the webhooks do not answer, first run helm uninstall --no-hooks.',
+    'permission it acts as you, and with --as it acts as that user: neither can give routes back, and if the webhooks do not answer, first run ' +
+    'helm uninstall --no-hooks.',
   arguments: [['[namespace...]', 'Namespaces whose workloads to give back; default: all of the installation']],
   options: [
     [
@@ -130,7 +131,7 @@ async function identityOf(
     const { account, ...who } = await identityFor(cluster, {
       installation,
       named,
-      chosen: flags.as !== undefined,
+      chosen: [flags.as, flags.asGroup, flags.asUid].some((flag) => flag !== undefined),
       async connectAs(as) {
         const acting = await connectCluster(io, { ...flags, as }, version);
         opened.push(acting);

@@ -2,10 +2,11 @@
 import type { Json } from '../../api/json.ts';
 import * as keys from '../../api/keys.ts';
 import type { Resource } from '../../api/resources.ts';
-import type { CanaryStatus, Deployment, IntOrString, Rollout } from '../../api/types.ts';
+import type { CanaryStatus, Deployment, IntOrString, Rollout, Workload } from '../../api/types.ts';
 import { isMarked, settingsOf, type Settings } from '../workload/deployment/hold.ts';
 import type { Effect } from '../decision.ts';
 import type { WorkloadKind } from '../workload/kind.ts';
+import { HELD_SIGNS } from '../workload/record.ts';
 
 export type Leftover =
   /**
@@ -66,6 +67,12 @@ export function leftoverOf(deployment: Deployment, rollout?: Rollout, kind?: Kin
  */
 export const isLeftBehind = (deployment: Deployment, rollout?: Rollout, kind?: Kind): boolean =>
   !isOurs(rollout) && !['Traces', undefined].includes(leftoverOf(deployment, rollout, kind));
+
+/** True if a drain gives the workload back: it is enrolled or held, and OpenKruise did not leave it behind. */
+export const isToGiveBack = (workload: Workload, kind: Kind): boolean =>
+  !isLeftBehind(workload, undefined, kind) &&
+  (workload.metadata.labels?.[keys.WORKLOAD_TYPE] !== undefined ||
+    HELD_SIGNS.some((key) => workload.metadata.annotations?.[key] !== undefined));
 
 /**
  * Adds the annotation that OpenKruise's tools read: how many Pods of the new version are Ready, and how many are wanted. It is added to writes
