@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { FIELD_OWNERS, HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
+import { isConflict } from '../../src/kube/errors.ts';
 import type { ManagedFields } from '../../src/engine/workload/field-owners.ts';
 import { FIELDS, parseHeld } from '../../src/engine/workload/deployment/hold.ts';
 import { managedFieldsPatch } from '../../src/operator/managed-fields.ts';
@@ -69,8 +70,16 @@ describe('a Deployment that is applied on the server', () => {
       () => 'it does not move',
     );
     await isNotOurs('moving');
-    // Not 2: that is the budget that stands there, and nobody can tell who wrote it.
-    await apply('v3', 1);
+    // Not 2: that is the budget that stands there, and nobody can tell who wrote it. Each move is ours for a moment.
+    let refusal: unknown;
+    await until(
+      () =>
+        apply('v3', 1).then(
+          () => true,
+          (error: unknown) => ((refusal = error), !isConflict(error)),
+        ),
+      () => `moving: ${String(refusal)}`,
+    );
     assert.equal(await intended(), 1);
     await stage.waits(1);
     assert.equal((await stage.tranche('approve', 'web')).code, 0);
