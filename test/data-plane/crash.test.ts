@@ -125,13 +125,17 @@ describe('Requests while the program is killed', function () {
       ));
       for (const { title, mode, name, of, killed, states } of ready) {
         const play = async (): Promise<void> => {
-          await killed(of);
-          await of.checkNothingLeft();
-          await of.checkNoneFailed();
-          const missing = states.filter((state) => !begun.seen(name).has(state));
-          assert.deepEqual(missing, [], 'it was killed in these states, too');
+          try {
+            await killed(of);
+            await of.checkNothingLeft();
+            await of.checkNoneFailed();
+            const missing = states.filter((state) => !begun.seen(name).has(state));
+            assert.deepEqual(missing, [], 'it was killed in these states, too');
+          } finally {
+            await of.stop();
+          }
         };
-        const played = play().finally(() => of.stop());
+        const played = play();
         // A failure is told where it is waited for.
         played.catch(() => undefined);
         playing.set(`${title}, ${mode}`, played);

@@ -134,11 +134,15 @@ describe('A release through real gateways', function () {
     for (const [title, options, play] of SCENARIOS) {
       const release = new Release(whole, options);
       const playOne = async (): Promise<void> => {
-        await release.begin();
-        await play(release);
-        await release.checkNoneFailed();
+        try {
+          await release.begin();
+          await play(release);
+          await release.checkNoneFailed();
+        } finally {
+          await release.stop();
+        }
       };
-      const played = playOne().finally(() => release.stop());
+      const played = playOne();
       // A failure is told where it is waited for.
       played.catch(() => undefined);
       playing.set(title, played);

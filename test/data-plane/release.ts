@@ -48,9 +48,13 @@ export class Release extends Routed {
     await this.create();
     for (const gateway of GATEWAYS) {
       const first = this.#clientOf(gateway, 20);
-      await untilSeen(first, `answers of ${name} at ${gateway}`, (answers) =>
-        answers.every(({ problem }) => problem === undefined),
-      ).finally(() => first.stop());
+      try {
+        await untilSeen(first, `answers of ${name} at ${gateway}`, (answers) =>
+          answers.every(({ problem }) => problem === undefined),
+        );
+      } finally {
+        await first.stop();
+      }
     }
     for (const gateway of GATEWAYS) this.#clients.set(gateway, this.#clientOf(gateway, PER_SECOND));
   }
@@ -74,7 +78,11 @@ export class Release extends Routed {
 
   async #burst(gateway: GatewayName): Promise<readonly Answer[]> {
     const client = this.#clientOf(gateway, BURST_PER_SECOND);
-    await next(client, 250).finally(() => client.stop());
+    try {
+      await next(client, 250);
+    } finally {
+      await client.stop();
+    }
     checkNoneFailed(client.answers, this.whole.fronts[gateway]);
     return client.answers;
   }
