@@ -1,5 +1,5 @@
-// Who drains: the ServiceAccount of the installation, because admission lets nobody else give routes back, or the user. The user acts as the
-// ServiceAccount by impersonation, so RBAC decides who may, and the audit log of the API server names both.
+// Chooses who drains: the user, or the ServiceAccount of the installation. Admission lets only the ServiceAccount give routes back. The user acts as the
+// ServiceAccount by impersonation, so RBAC decides who may do this, and the audit log of the API server names both.
 import { TRAFFIC_ROUTING } from '../api/keys.ts';
 import { isName, LABEL_NAME, SUBDOMAIN_NAME } from '../api/names.ts';
 import {
@@ -60,7 +60,7 @@ export interface Account {
 
 export const usernameOf = ({ namespace, name }: Account): string => `system:serviceaccount:${namespace}:${name}`;
 
-/** Who can act as the ServiceAccount. */
+/** A connection that acts as the ServiceAccount. */
 interface Actor {
   readonly account?: Account;
   readonly cluster: Cluster;
@@ -242,7 +242,7 @@ async function listIn<T extends KubeObject>(
       if (answer === 'NotFound') return [];
       if (answer !== 'Forbidden') throw error;
       if (others.length > 0) return listBy(others, namespace);
-      // Who may not read the others can drain all the same.
+      // A user who may not list the other kinds can still drain.
       if (resource === ROLLOUTS) throw error;
       return [];
     }

@@ -1,4 +1,4 @@
-// Who drains while Tranche is installed: the decision, and what it reads for that.
+// The identity of a drain while Tranche is installed: how it is chosen, and what is read for the choice.
 import assert from 'node:assert/strict';
 import { HELD, TRAFFIC_ROUTING, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { Resource } from '../../src/api/resources.ts';

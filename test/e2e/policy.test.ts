@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { ReleasePolicy } from '../../src/api/policy.ts';
+import { ROLLOUTS } from '../../src/api/resources.ts';
 import type { Deployment, Rollout } from '../../src/api/types.ts';
 import type { Result } from '../support/processes.ts';
 import { until as untilTrue } from '../support/until.ts';
@@ -67,8 +68,7 @@ spec:
     await kubectl(changeVersion(namespace, version));
     await expectSoon(() => observe(client(), namespace), batchDone(1, 1, version));
   };
-  const state = async (): Promise<Rollout> =>
-    (await client().look<Rollout>(`/apis/rollouts.kruise.io/v1beta1/namespaces/${namespace}/rollouts/rollouts-demo`))!;
+  const state = (): Promise<Rollout> => client().get<Rollout>(ROLLOUTS, namespace, 'rollouts-demo');
   const approve = (...who: string[]): string[] => [
     ...['patch', 'rollout', 'rollouts-demo', '-n', namespace, '--subresource=status', '--type=merge'],
     ...['-p', '{"status":{"canaryStatus":{"currentStepState":"StepReady"}}}', ...who],

@@ -69,15 +69,20 @@ describe('the objects of the traffic of a release', () => {
     await watches.closeAll();
   });
 
-  it('are known from the answer after a patch, and read after a creation', async () => {
+  const route = object('HTTPRoute', 'web');
+  const patched = object('HTTPRoute', 'web', '6');
+  /** All objects are known, and the watches have begun. */
+  const known = async (): Promise<{ api: Server; watches: TrafficWatches; before: number }> => {
     const api = new Server();
     const watches = watchesOf(api);
     await watches.read(KEY, ASK);
     await soon();
     await watches.read(KEY, ASK);
-    const before = api.asked.length;
-    const route = object('HTTPRoute', 'web');
-    const patched = object('HTTPRoute', 'web', '6');
+    return { api, watches, before: api.asked.length };
+  };
+
+  it('are known from the answer after a patch, and read after a creation', async () => {
+    const { api, watches, before } = await known();
     const leg = object('Service', 'web-canary');
     watches.wrote(
       KEY,
@@ -93,16 +98,12 @@ describe('the objects of the traffic of a release', () => {
   });
 
   it('are read after a refused write, also one that another write of the same decision came before', async () => {
-    const api = new Server();
-    const watches = watchesOf(api);
-    await watches.read(KEY, ASK);
-    await soon();
-    await watches.read(KEY, ASK);
-    const before = api.asked.length;
+    const { api, watches, before } = await known();
     watches.forget(KEY);
-    const route = object('HTTPRoute', 'web');
-    watches.wrote(KEY, [{ kind: 'Patch', why: 'route', resource: HTTP_ROUTES, before: route, patch: [] }], () =>
-      object('HTTPRoute', 'web', '6'),
+    watches.wrote(
+      KEY,
+      [{ kind: 'Patch', why: 'route', resource: HTTP_ROUTES, before: route, patch: [] }],
+      () => patched,
     );
     await watches.read(KEY, ASK);
     assert.equal(api.asked.length - before, 4, 'nothing is taken from the write');
