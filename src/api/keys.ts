@@ -50,6 +50,11 @@ export const OWN_GROUP = 'tranche.dev';
 /** Annotation on a held workload: JSON, of a Deployment {@link import('./types.ts').Held}, the user's settings and the digest of the stable template. */
 export const HELD = 'tranche.dev/held';
 /**
+ * Label on a held Deployment: the part of the record that each batch changes, `surge-30pct.unavailable-25pct.at-1796066000` (the budget, and the Unix
+ * time of the last grant). The Deployment controller copies annotations to the new ReplicaSet with a write of its own, and no labels.
+ */
+export const BUDGET = 'tranche.dev/budget';
+/**
  * Label on a route that carries legs of a release, and on the Services of these legs: the Rollout's name, truncated to the length of a label. Such a
  * route has the annotation tranche.dev/held too: JSON {@link import('../engine/traffic/split.ts').RouteRecord}. Annotation on a held workload while
  * routes treat its versions differently: `Apart` or `Shared`.

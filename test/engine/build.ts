@@ -40,6 +40,7 @@ import { draftOf } from '../../src/engine/status.ts';
 import type { Run } from '../../src/engine/steps/run.ts';
 import {
   heldAnnotations,
+  heldLabels,
   heldSettings,
   MARK,
   markedSettings,
@@ -139,8 +140,14 @@ export interface DeploymentSketch {
 /** `web` in namespace `shop`: enrolled, ten replicas of v1, all available. The release that brings v2 has the id r2. */
 export function deployment(sketch: DeploymentSketch = {}): Deployment {
   const { version = 'v1', replicas = 10, settings, held: record } = sketch;
-  const wanted = { app: 'web', [WORKLOAD_TYPE]: 'deployment', [ROLLOUT_ID]: `r${version.slice(1)}`, ...sketch.labels };
-  const labels = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+  const wanted = {
+    app: 'web',
+    [WORKLOAD_TYPE]: 'deployment',
+    [ROLLOUT_ID]: `r${version.slice(1)}`,
+    ...(record && heldLabels(record)),
+    ...sketch.labels,
+  };
+  const labels = Object.fromEntries(Object.entries(wanted).filter(([, value]) => (value ?? undefined) !== undefined));
   const spec: Deployment['spec'] = {
     replicas,
     selector: { matchLabels: { app: 'web' } },

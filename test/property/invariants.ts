@@ -53,7 +53,7 @@ export class Invariants {
   private heldSince: number | undefined;
   /** A new template has paused the Deployment while it moved: the webhook cannot know what the native controller has not seen. */
   private stoppedAt = -Infinity;
-  /** Versions that had all Pods alone, all of them available, and were not held. */
+  /** Versions that had all Pods, all of them available, and were not held. */
   private readonly wholes = new Set<string>();
   /** The last version that had all Pods alone and was not held, available or not: what a rollback goes back to. */
   private ranAlone = '';
@@ -151,7 +151,11 @@ export class Invariants {
       versionOf(only?.spec.template) === version;
     if (alone) [this.ranAlone, this.found] = [version, []];
     if (alone && only?.status?.availableReplicas === only?.spec.replicas) this.wholes.add(version);
-    const { spec, metadata } = this.world.rolloutOf() ?? {};
+    const { spec, metadata, status } = this.world.rolloutOf() ?? {};
+    // Given back after its last step, it has all Pods, and the native controller still has to remove the old ones that surge left over.
+    const ready = sets.find((set) => versionOf(set.spec.template) === version)?.status?.readyReplicas;
+    if (!changed && ready === deployment.spec.replicas && status?.canaryStatus?.currentStepState === 'Completed')
+      this.wholes.add(version);
     const governs = spec !== undefined && spec.disabled !== true && metadata?.deletionTimestamp === undefined;
     if (!changed || !governs || !this.isKnown() || this.world.now < this.unguardedUntil) return;
     // A Rollout that was disabled for a moment has let this version out: it runs, so going back to it brings nothing new.

@@ -1,10 +1,9 @@
 // Two promises as properties of their own: quick newer templates cost no stable Pod, and a dead operator's grant is not exceeded.
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
-import { HELD } from '../../src/api/keys.ts';
 import type { Deployment } from '../../src/api/types.ts';
 import { decide } from '../../src/engine/decide.ts';
-import { MARK } from '../../src/engine/workload/deployment/hold.ts';
+import { grantOn, heldLabels, MARK, type Budget } from '../../src/engine/workload/deployment/hold.ts';
 import type { Decision, Effect } from '../../src/engine/decision.ts';
 import type { Snapshot } from '../../src/engine/snapshot.ts';
 import { versionOf } from '../operator/world.ts';
@@ -89,14 +88,14 @@ function inNumbers(snapshot: Snapshot): Decision {
     if (effect.kind !== 'Patch' || effect.why !== 'move' || !('metadata' in effect.patch)) return effect;
     const { metadata, spec } = effect.patch;
     const strategy = spec?.['strategy'] as { rollingUpdate: object } | undefined;
-    const written = metadata['annotations'] as Record<string, string> | undefined;
-    const record = JSON.parse(written?.[HELD] ?? '{}') as { budget?: object };
-    const told = JSON.stringify({ ...record, ...(record.budget && { budget: numbers(record.budget) }) });
-    const annotations = written?.[HELD] === undefined ? written : { ...written, [HELD]: told };
+    const written = metadata['labels'] as Record<string, string> | undefined;
+    const granted = grantOn({ name: '', ...(written && { labels: written }) });
+    const { budget } = granted;
+    const told = budget && heldLabels({ ...granted, budget: numbers(budget) as Budget });
     const rolling = strategy && { strategy: { rollingUpdate: numbers(strategy.rollingUpdate) } };
     return {
       ...effect,
-      patch: { metadata: { ...metadata, ...(annotations && { annotations }) }, spec: { ...spec, ...rolling } },
+      patch: { metadata: { ...metadata, labels: { ...written, ...told } }, spec: { ...spec, ...rolling } },
     };
   });
   return { ...decision, effects };

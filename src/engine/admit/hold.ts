@@ -3,8 +3,8 @@ import * as keys from '../../api/keys.ts';
 import type { HoldRecord, Rollout, Workload } from '../../api/types.ts';
 import type { Borrowed, HeldEdit } from '../workload/edits.ts';
 import { writeOwners } from '../workload/field-owners.ts';
-import type { WorkloadKind } from '../workload/kind.ts';
-import { WITHOUT_HOLD } from '../workload/record.ts';
+import type { MetadataChange, WorkloadKind } from '../workload/kind.ts';
+import { HELD_LABELS, WITHOUT_HOLD } from '../workload/record.ts';
 import { annotationOf, governs, keepLabels, labelOf, type Context } from './edit.ts';
 import type { Wanted } from './patch.ts';
 
@@ -12,15 +12,11 @@ import type { Wanted } from './patch.ts';
 export const enrolment = (kind: WorkloadKind, rollout: Rollout | undefined): Readonly<Record<string, string>> =>
   governs(rollout) ? { [keys.WORKLOAD_TYPE]: kind.workloadType } : {};
 
-/** The annotations of a held workload, including the last author of the template. */
-export const annotationsOfHeld = (
-  kind: WorkloadKind,
-  held: HoldRecord,
-  author: string | null,
-): Readonly<Record<string, string | null>> => ({
-  ...kind.edits.annotationsOf(held),
-  [keys.CHANGED_BY]: author,
-});
+/** The annotations of a held workload, including the last author of the template, and its labels. */
+export function metadataOfHeld(kind: WorkloadKind, held: HoldRecord, author: string | null): Required<MetadataChange> {
+  const { annotations, labels } = kind.edits.metadataOf(held);
+  return { annotations: { ...annotations, [keys.CHANGED_BY]: author }, labels };
+}
 
 /** The workload with the user's settings. Of Tranche's keys, only the enrolment and the id of the last release stay. */
 export const freed = (
@@ -32,7 +28,7 @@ export const freed = (
   labels: {
     ...enrolment(kind, rollout),
     ...keepLabels(old, next, [keys.ROLLOUT_ID]),
-    [keys.STABLE_REVISION]: null,
+    ...WITHOUT_HOLD.labels,
   },
   annotations: {
     ...WITHOUT_HOLD.annotations,
@@ -62,7 +58,7 @@ export function withoutForeignHold(kind: WorkloadKind, old: Workload | undefined
     };
   }
   return {
-    labels: { [keys.STABLE_REVISION]: labelOf(old, keys.STABLE_REVISION) ?? null },
+    labels: Object.fromEntries(HELD_LABELS.map((key) => [key, labelOf(old, key) ?? null])),
     annotations: {
       [keys.HELD]: null,
       [keys.GIVE_BACK]: null,

@@ -10,7 +10,7 @@ import { recordTooLarge } from '../workload/annotation-size.ts';
 import type { Holding } from '../workload/edits.ts';
 import type { Owned } from '../workload/field-owners.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
-import { annotationsOfHeld, editedFields, enrolment, freed, withoutForeignHold } from './hold.ts';
+import { metadataOfHeld, editedFields, enrolment, freed, withoutForeignHold } from './hold.ts';
 import {
   annotationOf,
   governs,
@@ -198,11 +198,8 @@ function startHold(context: Context, old: Deployment, rollout: Rollout, kept: Wa
   const { held, borrowed } = kind.edits.holdFirst(context, old, kept.borrowed, { rollout, stable });
   const id = rolloutId(context, old);
   const traced = traceOf(context, old, id);
-  const wanted: Wanted = {
-    labels: { ...kept.labels, [keys.ROLLOUT_ID]: id },
-    annotations: annotationsOfHeld(kind, { ...held, ...traced.record }, user),
-    borrowed,
-  };
+  const { annotations, labels } = metadataOfHeld(kind, { ...held, ...traced.record }, user);
+  const wanted: Wanted = { labels: { ...kept.labels, ...labels, [keys.ROLLOUT_ID]: id }, annotations, borrowed };
   const said = [messages.released(rollout, next, change), ...laterVersion(context, rollout)];
   return { verdict: 'Held', wanted, warnings: [...said, ...traced.warnings] };
 }
@@ -277,17 +274,18 @@ function supersede(context: Context, old: Deployment, rollout: Rollout, before: 
 }
 
 /** The wanted state of a workload that stays held. */
-const stillHeld = (context: Context, old: Deployment, { held, borrowed }: Holding): Wanted => ({
-  labels: {
-    ...enrolment(context.kind, context.rollout),
-    ...keepLabels(old, context.next, [keys.STABLE_REVISION, keys.ROLLOUT_ID]),
-  },
-  annotations: {
-    ...annotationsOfHeld(context.kind, held, authorOf(context, old)),
-    [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null,
-  },
-  borrowed,
-});
+function stillHeld(context: Context, old: Deployment, { held, borrowed }: Holding): Wanted {
+  const { annotations, labels } = metadataOfHeld(context.kind, held, authorOf(context, old));
+  return {
+    labels: {
+      ...enrolment(context.kind, context.rollout),
+      ...keepLabels(old, context.next, [keys.STABLE_REVISION, keys.ROLLOUT_ID]),
+      ...labels,
+    },
+    annotations: { ...annotations, [keys.IN_PROGRESSING]: annotationOf(old, keys.IN_PROGRESSING) ?? null },
+    borrowed,
+  };
+}
 
 /** The last author of the template. */
 const authorOf = ({ changed, user }: Context, old: Deployment): string | null =>

@@ -102,12 +102,14 @@ function hold(
   });
   // Pods of the new version may be below the user's partition.
   const record = progress.updated > 0 ? { ...held, moved: formatTime(progress.now) } : held;
+  const { annotations, labels } = kind.edits.metadataOf(record);
   return write(
     { kind, workload },
     borrowed,
     {
-      annotations: kind.edits.annotationsOf(record),
+      annotations,
       labels: {
+        ...labels,
         [keys.WORKLOAD_TYPE]: kind.workloadType,
         ...(stable?.revision ? { [keys.STABLE_REVISION]: stable.revision } : {}),
       },

@@ -6,7 +6,14 @@ import type { PatchOp } from '../lib/json-patch.ts';
 import { resolveLimits } from '../lib/replicas.ts';
 import { deploymentTemplate, sameTemplate, UNKNOWN } from '../lib/template.ts';
 import { namespaceFlag, pods } from '../lib/text.ts';
-import { heldAnnotations, heldSettings, NO_BUDGET, writeHeld, type Settings } from '../workload/deployment/hold.ts';
+import {
+  heldAnnotations,
+  heldLabels,
+  heldSettings,
+  NO_BUDGET,
+  writeHeld,
+  type Settings,
+} from '../workload/deployment/hold.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
 import { hashOf, isActive, isMarkedSet, sizeOf, type View } from '../workload/deployment/view.ts';
 import type { ProgressFacts } from '../workload/kind.ts';
@@ -196,7 +203,11 @@ function hold(situation: Situation, rollout: Rollout): TakeoverPlan {
   const stableHash = hashOf(stable);
   const ops = patch(deployment, heldSettings(held), {
     annotations: heldAnnotations(held),
-    labels: { [keys.WORKLOAD_TYPE]: 'deployment', ...(stableHash ? { [keys.STABLE_REVISION]: stableHash } : {}) },
+    labels: {
+      ...heldLabels(held),
+      [keys.WORKLOAD_TYPE]: 'deployment',
+      ...(stableHash ? { [keys.STABLE_REVISION]: stableHash } : {}),
+    },
   });
   const says = `taken over: the Deployment stays held with ${view.updated} of ${pods(view.replicas)} updated, and ${onward(rollout, hashOf(view.newSet))}`;
   return { kind: 'PatchWorkload', ops, says, guessed: lost(guessed) };

@@ -16,6 +16,12 @@ export interface WorkloadEdit<W extends Workload = Workload> {
   readonly managedFields?: { readonly old: () => unknown; readonly next: () => unknown };
 }
 
+/** Annotations and labels of a held workload. `null` removes a label of an earlier record. */
+export interface HeldMetadata {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string | null>>;
+}
+
 /** The record of a hold and the wanted values of the borrowed fields. */
 export interface Holding<H extends HoldRecord = HoldRecord> {
   readonly held: H;
@@ -53,8 +59,8 @@ export interface WorkloadEdits<
   editOfHeld(edit: WorkloadEdit<W>, old: W, held: H, how: { changed: boolean; dropped: readonly string[] }): E;
   /** The hold after the edit. */
   holdOn(old: W, edit: E): Holding<H>;
-  /** The annotations of a record. */
-  annotationsOf(held: H): Readonly<Record<string, string>>;
+  /** The annotations and labels of a record. */
+  metadataOf(held: H): HeldMetadata;
   /** The borrowed fields as the user wrote them, even if a MutatingAdmissionPolicy paused the workload. */
   asUserWrote(workload: W): Borrowed;
   /** The owners of the borrowed fields after the edit, and the fields that their owners dropped. */

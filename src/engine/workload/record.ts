@@ -1,6 +1,14 @@
 // The record of a hold, common to all kinds, and the labels and annotations of a held workload.
 import type { Json } from '../../api/json.ts';
-import { GIVE_BACK, HELD, IN_PROGRESSING, KRUISE_EXTRA_STATUS, STABLE_REVISION, TRAFFIC } from '../../api/keys.ts';
+import {
+  BUDGET,
+  GIVE_BACK,
+  HELD,
+  IN_PROGRESSING,
+  KRUISE_EXTRA_STATUS,
+  STABLE_REVISION,
+  TRAFFIC,
+} from '../../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../../api/names.ts';
 import type { HoldRecord, KubeObject, TemplateDigest } from '../../api/types.ts';
 import { parseTime } from '../lib/time.ts';
@@ -11,7 +19,7 @@ import { readTrace } from '../trace/trace.ts';
 export const HELD_SIGNS = [HELD, IN_PROGRESSING] as const;
 /** Annotations of a held workload. They are removed when it is given back. */
 export const HELD_ANNOTATIONS = [...HELD_SIGNS, GIVE_BACK, KRUISE_EXTRA_STATUS, TRAFFIC] as const;
-export const HELD_LABELS = [STABLE_REVISION] as const;
+export const HELD_LABELS = [STABLE_REVISION, BUDGET] as const;
 
 /** Removes the labels and annotations of a hold, as part of a merge patch. */
 export const WITHOUT_HOLD: Required<MetadataChange> = {

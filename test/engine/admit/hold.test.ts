@@ -102,6 +102,7 @@ describe('a Deployment that is given back', () => {
       [keys.WORKLOAD_TYPE]: 'deployment',
       [keys.ROLLOUT_ID]: id,
       [keys.STABLE_REVISION]: null,
+      [keys.BUDGET]: null,
     });
     assert.deepEqual([wanted.annotations?.[keys.HELD], wanted.annotations?.[keys.CHANGED_BY]], [null, 'alice']);
   });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import * as keys from '../../../src/api/keys.ts';
 import type { CanaryStatus, Deployment, Held, Rollout } from '../../../src/api/types.ts';
 import {
+  heldLabels,
   markedSettings,
   readHeld,
   settingsOf,
@@ -115,12 +116,16 @@ const edit = (
   return { ...decision, result };
 };
 
+const recorded = ({ metadata }: Deployment, record: Held): Pick<Deployment['metadata'], 'labels' | 'annotations'> => ({
+  labels: { ...metadata.labels, ...(heldLabels(record) as Record<string, string>) },
+  annotations: { ...metadata.annotations, [keys.HELD]: writeHeld(record) },
+});
 const held = (more: Partial<Held> = {}, spec: Spec = {}): Deployment => {
   const { result } = edit(idle, edited(idle, image('v2')));
   const record: Held = { ...(readHeld(result) as Held), ...more };
   return edited(result, spec, {
-    labels: { ...result.metadata.labels, [keys.STABLE_REVISION]: 'abc' },
-    annotations: { ...result.metadata.annotations, [keys.HELD]: writeHeld(record) },
+    ...recorded(result, record),
+    labels: { ...recorded(result, record).labels, [keys.STABLE_REVISION]: 'abc' },
   });
 };
 const moving = (more: Partial<Held> = {}): Deployment => {
@@ -129,7 +134,7 @@ const moving = (more: Partial<Held> = {}): Deployment => {
   const settings = { ...markedSettings(record), paused: false };
   return {
     ...at,
-    metadata: { ...at.metadata, annotations: { ...at.metadata.annotations, [keys.HELD]: writeHeld(record) } },
+    metadata: { ...at.metadata, ...recorded(at, record) },
     spec: withSettings(at.spec, settings),
   };
 };
@@ -143,6 +148,7 @@ describe('an edit of a Deployment that is not held', () => {
     assert.deepEqual(
       patch.map(({ op, path }) => `${op} ${path}`),
       [
+        'add /metadata/labels/tranche.dev~1budget',
         'add /metadata/labels/rollouts.kruise.io~1rollout-id',
         'add /metadata/annotations/tranche.dev~1held',
         'add /metadata/annotations/tranche.dev~1give-back',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { asDigest } from '../../support/digests.ts';
 import {
+  BUDGET,
   CHANGED_BY,
   HELD,
   IN_PROGRESSING,
@@ -560,7 +561,7 @@ describe('a Rollout that goes in the middle of a release', () => {
       string,
       Record<string, null>
     >;
-    assert.deepEqual(Object.keys(labels!).toSorted(), ['rollouts.kruise.io/stable-revision', WORKLOAD_TYPE]);
+    assert.deepEqual(Object.keys(labels!).toSorted(), ['rollouts.kruise.io/stable-revision', WORKLOAD_TYPE, BUDGET]);
     assert.deepEqual(Object.keys(annotations!).toSorted(), [
       'rollouts.kruise.io/in-progressing',
       CHANGED_BY,
@@ -822,6 +823,6 @@ describe('a workload that is held by a Rollout that does not exist', () => {
   it('loses our labels', () => {
     const [effect] = orphan(two).effects;
     const { labels } = mergePatchOf(effect ? [effect] : []).metadata as { labels: object };
-    assert.deepEqual(Object.keys(labels).toSorted(), ['rollouts.kruise.io/stable-revision', WORKLOAD_TYPE]);
+    assert.deepEqual(Object.keys(labels).toSorted(), ['rollouts.kruise.io/stable-revision', WORKLOAD_TYPE, BUDGET]);
   });
 });

@@ -101,10 +101,11 @@ export function contract<W extends Workload, H extends HoldRecord, P extends Pro
       stable: HOLD.stable,
     });
   };
-  const withRecord = (workload: W, held: H): W => ({
-    ...workload,
-    metadata: { ...workload.metadata, annotations: { ...kind.edits.annotationsOf(held) } },
-  });
+  const withRecord = (workload: W, held: H): W => {
+    const { annotations, labels } = kind.edits.metadataOf(held);
+    const all = { ...workload.metadata.labels, ...(labels as Record<string, string>) };
+    return { ...workload, metadata: { ...workload.metadata, annotations, labels: all } };
+  };
 
   const allApplied = (workload: W, effects: readonly Effect[]): W =>
     effects.reduce((object, effect) => applied(object, effect), workload);

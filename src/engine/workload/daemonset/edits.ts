@@ -22,7 +22,7 @@ export const daemonSetEdits: WorkloadEdits<DaemonSet, DaemonHeld> = {
     marked: false,
   }),
   holdOn: (_old, { after }) => ({ held: after, borrowed: { type: HOLDS } }),
-  annotationsOf: heldAnnotations,
+  metadataOf: (held) => ({ annotations: heldAnnotations(held), labels: {} }),
   asUserWrote: (daemonSet) => ({ type: typeOf(daemonSet) }),
   ownedAfter({ next, fieldManager: manager, managedFields }, old) {
     const of = ({ metadata }: DaemonSet): unknown => (metadata as { readonly managedFields?: unknown }).managedFields;

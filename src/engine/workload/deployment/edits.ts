@@ -10,6 +10,7 @@ import {
   FIELDS,
   firstHold,
   heldAnnotations,
+  heldLabels,
   isMarked,
   isMoving,
   noticeEdits,
@@ -60,7 +61,7 @@ export const deploymentEdits: WorkloadEdits<Deployment, Held, DeploymentHeldEdit
       },
     };
   },
-  annotationsOf: heldAnnotations,
+  metadataOf: (held) => ({ annotations: heldAnnotations(held), labels: heldLabels(held) }),
   asUserWrote: (deployment) => ({ ...asUserWrote(deployment) }),
   ownedAfter,
   patch,

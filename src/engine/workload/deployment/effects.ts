@@ -1,5 +1,5 @@
 // Writes of a Deployment and its ReplicaSets, as effects.
-import { annotationPath } from '../../lib/json-patch.ts';
+import { annotationPath, patchMap } from '../../lib/json-patch.ts';
 import { GLASS_BROKEN, HELD, PAUSED_UNSEEN } from '../../../api/keys.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../../api/resources.ts';
 import type { Deployment, Held, PodTemplate, ReplicaSet } from '../../../api/types.ts';
@@ -7,7 +7,7 @@ import type { Effect, Why } from '../../decision.ts';
 import { patchObject, version } from '../effects.ts';
 import type { Changes, MetadataChange } from '../kind.ts';
 import { WITHOUT_HOLD } from '../record.ts';
-import { freedSettings, heldAnnotations, settingsPatch, writeHeld, type Settings } from './hold.ts';
+import { freedSettings, heldAnnotations, heldLabels, settingsPatch, writeHeld, type Settings } from './hold.ts';
 
 interface DeploymentChange extends MetadataChange {
   readonly settings?: Settings;
@@ -30,7 +30,7 @@ export function patchHeld(
   labels: Changes = {},
 ): Effect[] {
   const annotations = { ...heldAnnotations(held), [PAUSED_UNSEEN]: null };
-  return patchDeployment(why, deployment, { settings, labels, annotations });
+  return patchDeployment(why, deployment, { settings, labels: { ...labels, ...heldLabels(held) }, annotations });
 }
 
 /** The same writes, which a newer status of the Deployment does not make stale. */
@@ -55,7 +55,12 @@ export const revertDeployment = (deployment: Deployment, template: PodTemplate, 
     { op: 'replace', path: '/metadata/resourceVersion', value: version(deployment) },
     { op: 'replace', path: '/spec/template', value: template },
     { op: 'add', path: '/spec/paused', value: true },
-    ...(held ? [{ op: 'add', path: annotationPath(HELD), value: writeHeld(held) } as const] : []),
+    ...(held
+      ? [
+          { op: 'add', path: annotationPath(HELD), value: writeHeld(held) } as const,
+          ...patchMap('/metadata/labels', deployment.metadata.labels, heldLabels(held)),
+        ]
+      : []),
   ],
 });
 

@@ -1,5 +1,6 @@
 // How a Deployment is held and given back, as data. Webhook and operator share this file.
 import {
+  BUDGET,
   GIVE_BACK,
   HELD,
   IN_PROGRESSING,
@@ -8,6 +9,7 @@ import {
 } from '../../../api/keys.ts';
 import type { Deployment, Held, IntOrString, TemplateDigest } from '../../../api/types.ts';
 import { replicasOf, resolveLimits, shareOf } from '../../lib/replicas.ts';
+import { formatTime, parseTime } from '../../lib/time.ts';
 import { WITHOUT_HOLD, inProgressing, readRecord, timesOf } from '../record.ts';
 
 /** The five borrowed fields of a Deployment. `null` if absent. */
@@ -39,8 +41,33 @@ export function settingsOf(deployment: Deployment): Settings {
 export const userSettings = (deployment: Deployment): Settings => readHeld(deployment)?.user ?? settingsOf(deployment);
 
 /** The record on the Deployment. Undefined if it is absent or invalid. */
-export function readHeld(deployment: Deployment): Held | undefined {
-  return parseHeld(deployment.metadata.annotations?.[HELD]);
+export function readHeld({ metadata }: Deployment): Held | undefined {
+  const held = parseHeld(metadata.annotations?.[HELD]);
+  // A record with a budget is from an earlier version of Tranche, which writes no label.
+  return held && held.budget === undefined ? { ...held, ...grantOn(metadata) } : held;
+}
+
+/** The budget and the time of the last grant, from the label. Users can write it, so an invalid value is ignored. */
+export function grantOn({ labels }: Deployment['metadata']): Pick<Held, 'budget' | 'moved'> {
+  const [, maxSurge, maxUnavailable, seconds] = GRANT.exec(labels?.[BUDGET] ?? '') ?? [];
+  if (maxSurge === undefined || maxUnavailable === undefined) return {};
+  const budget = { maxSurge: amountIn(maxSurge), maxUnavailable: amountIn(maxUnavailable) };
+  if (!isBudget(budget)) return {};
+  return { budget, ...(seconds === undefined ? {} : { moved: formatTime(Number(seconds) * 1000) }) };
+}
+
+const GRANT = /^surge-(\d{1,10}(?:pct)?)\.unavailable-(\d{1,10}(?:pct)?)(?:\.at-(\d{1,12}))?$/;
+const amountIn = (text: string): IntOrString => (text.endsWith('pct') ? text.replace('pct', '%') : Number(text));
+const textOf = (amount: IntOrString): string => String(amount).replace('%', 'pct');
+
+/** The label with the budget. It is written together with the annotations of the record. */
+export function heldLabels({ budget, moved }: Pick<Held, 'budget' | 'moved'>): Readonly<Record<string, string | null>> {
+  if (!budget) return { [BUDGET]: null };
+  const at = parseTime(moved);
+  const since = at === undefined ? '' : `.at-${Math.floor(at / 1000)}`;
+  return {
+    [BUDGET]: `surge-${textOf(budget.maxSurge)}.unavailable-${textOf(budget.maxUnavailable)}${since}`,
+  };
 }
 
 /** Parses a record. Invalid settings must not prevent a rollback: Kubernetes' defaults replace them, and `mended` names them. */
@@ -108,7 +135,7 @@ function validSettings(user: Partial<Settings>): { user: Settings; mended: strin
 /** Kubernetes' default of progressDeadlineSeconds. */
 const DEFAULT_DEADLINE = 600;
 
-/** The annotation's value. Equal records give equal texts. */
+/** The annotation's value, without the budget, which is in a label. Equal records give equal texts. */
 export function writeHeld(held: Held): string {
   const { paused, maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = held.user;
   return JSON.stringify({
@@ -118,9 +145,8 @@ export function writeHeld(held: Held): string {
     stable: held.stable,
     ...(held.marks ? { marks: true } : {}),
     ...(held.bypassed ? { bypassed: held.bypassed } : {}),
-    ...(held.budget ? { budget: { maxSurge: held.budget.maxSurge, maxUnavailable: held.budget.maxUnavailable } } : {}),
     ...(held.trace ? { trace: held.trace } : {}),
-    ...timesOf({ moved: held.moved, reminded: held.reminded }),
+    ...timesOf({ reminded: held.reminded }),
     ...(held.reverted ? { reverted: held.reverted } : {}),
   });
 }

@@ -4,7 +4,7 @@ import type { Deployment, Held } from '../../../api/types.ts';
 import type { Effect } from '../../decision.ts';
 import type { UnseenHold } from '../kind.ts';
 import { patchHeld } from './effects.ts';
-import { heldSettings, isMarked, NO_BUDGET, parseHeld, settingsOf, type Settings } from './hold.ts';
+import { grantOn, heldSettings, isMarked, NO_BUDGET, parseHeld, settingsOf, type Settings } from './hold.ts';
 import { isActive, type View } from './view.ts';
 
 /** Holds the Deployment with everything that the webhook would have written. */
@@ -53,7 +53,7 @@ function originalSettings(view: View): Settings {
   const sets = [view.newSet, ...view.oldSets].filter((set) => set !== undefined && isActive(set));
   const copy = sets.map((set) => parseHeld(set?.metadata.annotations?.[HELD])).find((held) => held !== undefined);
   if (!copy) return now;
-  const asWeLeftIt = [NO_BUDGET, copy.budget].some(
+  const asWeLeftIt = [NO_BUDGET, copy.budget, grantOn(view.deployment.metadata).budget].some(
     (budget) => budget?.maxSurge === now.maxSurge && budget?.maxUnavailable === now.maxUnavailable,
   );
   return asWeLeftIt || isMarked(view.deployment) ? copy.user : now;

@@ -68,7 +68,7 @@ export function partitionEdits(
       };
     },
     holdOn: (_old, { writes }) => ({ held: writes, borrowed: wantedBy(shape, writes) }),
-    annotationsOf: (held) => heldAnnotations(shape, held),
+    metadataOf: (held) => ({ annotations: heldAnnotations(shape, held), labels: {} }),
     asUserWrote: (workload) => borrowedIn(shape, workload),
     ownedAfter({ next, fieldManager: manager, managedFields }, old) {
       const of = ({ metadata }: Partitioned): unknown =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   GIVE_BACK,
   GLASS_BROKEN,
+  BUDGET,
   HELD,
   IN_PROGRESSING,
   PAUSED_UNSEEN,
@@ -45,7 +46,7 @@ describe('a write of a Deployment', () => {
       PAUSED_UNSEEN,
     ]);
     assert.equal((metadata['annotations'] as Record<string, unknown>)[PAUSED_UNSEEN], null);
-    assert.deepEqual(metadata['labels'], { [STABLE_REVISION]: 'v1' });
+    assert.deepEqual(metadata['labels'], { [STABLE_REVISION]: 'v1', [BUDGET]: 'surge-0.unavailable-1' });
     assert.deepEqual(spec, { paused: true, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } });
   });
 
@@ -54,7 +55,8 @@ describe('a write of a Deployment', () => {
       freeDeployment(holding, held(), { labels: { app: null }, annotations: { 'x/y': 'z' } }),
     );
     const annotations = { [HELD]: null, [GIVE_BACK]: null, [IN_PROGRESSING]: null, [GLASS_BROKEN]: null, 'x/y': 'z' };
-    assert.deepEqual(metadata, { resourceVersion: '100', labels: { [STABLE_REVISION]: null, app: null }, annotations });
+    const labels = { [STABLE_REVISION]: null, [BUDGET]: null, app: null };
+    assert.deepEqual(metadata, { resourceVersion: '100', labels, annotations });
     assert.deepEqual(spec, { paused: null, strategy: { rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } } });
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { BUDGET } from '../../../../src/api/keys.ts';
 import type { Deployment, Held } from '../../../../src/api/types.ts';
 import {
   firstHold,
@@ -18,6 +19,7 @@ import {
   takeOver,
   userSettings,
   withSettings,
+  heldLabels,
   writeHeld,
 } from '../../../../src/engine/workload/deployment/hold.ts';
 import { asDigest } from '../../../support/digests.ts';
@@ -37,7 +39,11 @@ const idle: Deployment = {
 };
 const { held } = firstHold(idle, settingsOf(idle), 'demo-rollout', asDigest('digest'));
 const withHeld = (more: Partial<Deployment['spec']> = {}): Deployment => ({
-  metadata: { name: 'demo', annotations: { 'tranche.dev/held': writeHeld(held) } },
+  metadata: {
+    name: 'demo',
+    annotations: { 'tranche.dev/held': writeHeld(held) },
+    labels: heldLabels(held) as Record<string, string>,
+  },
   spec: { ...withSettings(spec, heldSettings(held)), ...more },
 });
 
@@ -99,9 +105,45 @@ describe('the record on a held Deployment', () => {
   it('is read back as it was written', () => {
     assert.deepEqual(readHeld(withHeld()), held);
     const full = { ...held, marks: true, bypassed: 'no webhook' };
-    assert.deepEqual(parseHeld(writeHeld(full)), full);
+    const { budget: _, ...inTheAnnotation } = full;
+    assert.deepEqual(parseHeld(writeHeld(full)), inTheAnnotation);
     assert.deepEqual(userSettings(withHeld()), settingsOf(idle));
     assert.deepEqual(userSettings(idle), settingsOf(idle));
+  });
+
+  it('has its budget and the time of the last grant in a label', () => {
+    const labelled = (text: string | undefined, record: object = { ...held, budget: undefined }): Held | undefined =>
+      readHeld({
+        ...idle,
+        metadata: {
+          name: 'demo',
+          annotations: { 'tranche.dev/held': JSON.stringify(record) },
+          labels: text === undefined ? {} : { [BUDGET]: text },
+        },
+      });
+    const granted = { budget: { maxSurge: '30%', maxUnavailable: 2 }, moved: '2026-01-05T10:05:00Z' };
+    const { [BUDGET]: text } = heldLabels({ ...held, ...granted });
+    assert.equal(text, 'surge-30pct.unavailable-2.at-1767607500');
+    assert.deepEqual([labelled(text!)?.budget, labelled(text!)?.moved], [granted.budget, granted.moved]);
+    assert.deepEqual(heldLabels({ ...held, budget: undefined! }), { [BUDGET]: null });
+    for (const wrong of [
+      undefined,
+      '',
+      'surge-1',
+      'surge-.unavailable-1',
+      'surge-1.unavailable-101pct',
+      'surge-1.unavailable-9999999999',
+      'surge-1.unavailable-1.at-x',
+      'surge-1.unavailable-1.at-1767607500.',
+      'xsurge-1.unavailable-1',
+    ])
+      assert.equal(labelled(wrong)?.budget, undefined, wrong);
+    // The longest values fit into a label.
+    const longest = { budget: { maxSurge: '999999999%', maxUnavailable: 2147483647 }, moved: '9999-12-31T23:59:59Z' };
+    assert.match(heldLabels({ ...held, ...longest })[BUDGET]!, /^[a-z0-9.-]{1,63}$/);
+    // A record with a budget is of an earlier version, which does not know the label.
+    const earlier = { ...held, budget: { maxSurge: 1, maxUnavailable: 3 } };
+    assert.deepEqual(labelled('surge-2.unavailable-2', earlier)?.budget, earlier.budget);
   });
 
   it('is nothing when it cannot be read', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { asDigest } from '../../../support/digests.ts';
 import { HELD, PAUSED_UNSEEN } from '../../../../src/api/keys.ts';
 import type { Condition, Held } from '../../../../src/api/types.ts';
-import { MARK, NO_BUDGET } from '../../../../src/engine/workload/deployment/hold.ts';
+import { grantOn, MARK, NO_BUDGET } from '../../../../src/engine/workload/deployment/hold.ts';
 import { deploymentKind } from '../../../../src/engine/workload/deployment/kind.ts';
 import {
   deployment,
@@ -118,7 +118,7 @@ describe('a Deployment', () => {
         stable: asDigest('v1'),
         bypassed: 'x',
       });
-      return (JSON.parse((mergePatchOf(effects).metadata['annotations'] as Record<string, string>)[HELD]!) as Held)
+      return grantOn({ name: 'web', labels: mergePatchOf(effects).metadata['labels'] as Record<string, string> })
         .budget;
     };
     assert.deepEqual(budget({ version: 'v2', status: busy.status! }), { maxSurge: '25%', maxUnavailable: '25%' });

@@ -5,7 +5,7 @@ import type { Held, ReplicaSet } from '../../../../src/api/types.ts';
 import { resolveLimits } from '../../../../src/engine/lib/replicas.ts';
 import type { Goal, Move } from '../../../../src/engine/workload/kind.ts';
 import { advance, freeze, letGo, repair } from '../../../../src/engine/workload/deployment/budget.ts';
-import { parseHeld } from '../../../../src/engine/workload/deployment/hold.ts';
+import { grantOn } from '../../../../src/engine/workload/deployment/hold.ts';
 import type { View } from '../../../../src/engine/workload/deployment/view.ts';
 import {
   ago,
@@ -36,8 +36,9 @@ function told(view: View, move: Move | undefined): string {
   const { metadata, spec } = mergePatchOf([effect]);
   if (effect.kind === 'Patch' && effect.before.kind === 'ReplicaSet')
     return `${written(effect)} ${JSON.stringify(spec)}`;
-  const record = parseHeld((metadata['annotations'] as Record<string, string> | undefined)?.['tranche.dev/held']);
-  const { surge, unavailable } = resolveLimits(record?.budget?.maxSurge, record?.budget?.maxUnavailable, view.replicas);
+  const labels = { ...view.deployment.metadata.labels, ...(metadata['labels'] as Record<string, string>) };
+  const { budget } = grantOn({ name: 'web', labels });
+  const { surge, unavailable } = resolveLimits(budget?.maxSurge, budget?.maxUnavailable, view.replicas);
   return effect.why === 'free' ? 'free' : `${effect.why} ${surge} surge, ${unavailable} unavailable`;
 }
 
@@ -95,7 +96,8 @@ describe('at rest, towards five of ten Pods', () => {
     const view = viewOf({ deployment: { labels: { [STABLE_REVISION]: undefined } } });
     const move = advance(view, record(view), goal(5));
     assert.ok(move.kind === 'Act');
-    assert.deepEqual(mergePatchOf([move.effect]).metadata['labels'], { [STABLE_REVISION]: 'v1' });
+    const labels = mergePatchOf([move.effect]).metadata['labels'] as Record<string, string>;
+    assert.equal(labels[STABLE_REVISION], 'v1');
   });
 
   it('a move is noted with its time, as shares of the size', () => {
@@ -103,8 +105,9 @@ describe('at rest, towards five of ten Pods', () => {
     const move = advance(view, record(view), goal(5));
     assert.ok(move.kind === 'Act');
     const { metadata, spec } = mergePatchOf([move.effect]);
-    const held = parseHeld((metadata['annotations'] as Record<string, string>)['tranche.dev/held']);
-    assert.deepEqual([held?.moved, held?.budget], [ago(0), { maxSurge: '30%', maxUnavailable: '20%' }]);
+    const granted = grantOn({ name: 'web', labels: metadata['labels'] as Record<string, string> });
+    assert.deepEqual(granted, { moved: ago(0), budget: { maxSurge: '30%', maxUnavailable: '20%' } });
+    assert.equal(metadata['annotations'], undefined, 'the Deployment controller would copy them');
     assert.deepEqual(spec, {
       paused: false,
       minReadySeconds: 2147483646,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { asDigest } from '../../../support/digests.ts';
 import { HELD, PAUSED_UNSEEN, ROLLOUT_ID } from '../../../../src/api/keys.ts';
 import type { Held, ReplicaSet } from '../../../../src/api/types.ts';
-import { MARK, NO_BUDGET, parseHeld, type Settings } from '../../../../src/engine/workload/deployment/hold.ts';
+import { readHeld, MARK, NO_BUDGET, type Settings } from '../../../../src/engine/workload/deployment/hold.ts';
 import { asUserWrote, holdUnseen, isStale } from '../../../../src/engine/workload/deployment/unseen.ts';
 import { deployment, held, mergePatchOf, progressOf, rows, snapshot, stage, USER, type Stage } from '../../build.ts';
 import type { UnseenHold } from '../../../../src/engine/workload/kind.ts';
@@ -32,8 +32,9 @@ function made(sketch: Stage, more: Partial<UnseenHold> = {}, copy?: Held): Made 
     ...more,
   });
   const { metadata, spec = {} } = mergePatchOf(effects);
-  assert.deepEqual((metadata['labels'] as Record<string, string>)[ROLLOUT_ID], 'r9');
-  return { record: parseHeld((metadata['annotations'] as Record<string, string>)[HELD])!, spec };
+  const { labels, annotations } = metadata as unknown as Record<'labels' | 'annotations', Record<string, string>>;
+  assert.deepEqual(labels[ROLLOUT_ID], 'r9');
+  return { record: readHeld({ metadata: { name: 'web', labels, annotations }, spec: workload.spec })!, spec };
 }
 const free = (sketch: Stage): Stage => ({ state: 'free', ...sketch });
 

@@ -265,7 +265,7 @@ describe('a StatefulSet', () => {
       resource: kind.resource,
       before: next,
       patch: {
-        metadata: { annotations: kind.edits.annotationsOf(holding.held) },
+        metadata: { annotations: kind.edits.metadataOf(holding.held).annotations },
         spec: { updateStrategy: { rollingUpdate: { partition: ALL } } },
       },
     });
