@@ -355,6 +355,7 @@ export const OTHER_KEYS: readonly (readonly [string, string, string])[] = [
   [keys.STABLE_REVISION, 'workload', 'label: the revision of the stable version, during a release'],
   [keys.HELD, 'workload', 'annotation: your settings, which are restored at the end of the release'],
   [keys.GIVE_BACK, 'workload', 'annotation: a patch that restores your settings if Tranche does not run'],
+  [keys.BUDGET, 'Deployment', 'label: the `maxSurge` and `maxUnavailable` that Tranche has set, and when'],
   [
     keys.FIELD_OWNERS,
     'workload',

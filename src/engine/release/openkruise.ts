@@ -1,7 +1,7 @@
 // What OpenKruise Rollouts leaves on a workload with an unfinished release, and the user's original settings of a Deployment.
 import type { Json } from '../../api/json.ts';
 import * as keys from '../../api/keys.ts';
-import type { Resource } from '../../api/resources.ts';
+import { DEPLOYMENTS, type Resource } from '../../api/resources.ts';
 import type { CanaryStatus, Deployment, IntOrString, Rollout, Workload } from '../../api/types.ts';
 import { isMarked, settingsOf, type Settings } from '../workload/deployment/hold.ts';
 import type { Effect } from '../decision.ts';
@@ -76,7 +76,7 @@ export const isToGiveBack = (workload: Workload, kind: Kind): boolean =>
 
 /**
  * Adds the annotation that OpenKruise's tools read: how many Pods of the new version are Ready, and how many are wanted. It is added to writes
- * that happen anyway.
+ * that happen anyway. Not to moves of a Deployment: the hold after them has the result, and each changed annotation costs a write of a ReplicaSet.
  */
 export function withExtraStatus(
   effects: readonly Effect[],
@@ -87,6 +87,7 @@ export function withExtraStatus(
   const text = JSON.stringify({ updatedReadyReplicas: canaryReadyReplicas, expectedUpdatedReplicas: wanted });
   return effects.map((effect) => {
     if (effect.kind !== 'Patch' || effect.resource !== resource || !('metadata' in effect.patch)) return effect;
+    if (effect.why === 'move' && resource === DEPLOYMENTS) return effect;
     const { metadata } = effect.patch;
     const annotations = { ...(metadata['annotations'] as object | undefined), [keys.KRUISE_EXTRA_STATUS]: text };
     return { ...effect, patch: { ...effect.patch, metadata: { ...metadata, annotations } } };

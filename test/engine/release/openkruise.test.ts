@@ -31,19 +31,20 @@ describe('the annotation with the numbers of the new version', () => {
     assert.equal(leftoverOf(deployment({ ...extra, [keys.IN_PROGRESSING]: '{}' })), 'Paused');
   });
 
-  it('goes with writes of the Deployment only', () => {
+  it('goes with writes of the Deployment only, and not with its moves', () => {
     const patch = { metadata: { resourceVersion: '1', annotations: { a: 'b' } }, spec: { paused: true } };
     const effects: Effect[] = [
       { kind: 'Patch', why: 'hold', resource: DEPLOYMENTS, before: deployment({}), patch },
       { kind: 'Patch', why: 'finalizer', resource: ROLLOUTS, before: deployment({}), patch },
+      { kind: 'Patch', why: 'move', resource: DEPLOYMENTS, before: deployment({}), patch },
     ];
-    const [first, second] = withExtraStatus(effects, DEPLOYMENTS, { canaryReadyReplicas: 3 }, 5);
+    const [first, second, third] = withExtraStatus(effects, DEPLOYMENTS, { canaryReadyReplicas: 3 }, 5);
     const annotations = {
       a: 'b',
       [keys.KRUISE_EXTRA_STATUS]: '{"updatedReadyReplicas":3,"expectedUpdatedReplicas":5}',
     };
     assert.deepEqual(first, { ...effects[0], patch: { ...patch, metadata: { ...patch.metadata, annotations } } });
-    assert.equal(second, effects[1]);
+    assert.deepEqual([second, third], effects.slice(1));
     assert.deepEqual(withExtraStatus([], DEPLOYMENTS, { canaryReadyReplicas: 3 }, 5), []);
   });
 });
