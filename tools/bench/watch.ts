@@ -31,6 +31,10 @@ export function sample(pid: number): Sample {
   };
 }
 
+/** How often the main thread has waited for something so far. */
+export const wakeUpsOf = (pid: number): number =>
+  Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
 /** CPU time of each thread, by name. Node's main thread is the first. */
 export function threadsOf(pid: number): { name: string; cpuSeconds: number }[] {
   return readdirSync(`/proc/${pid}/task`).map((task) => ({

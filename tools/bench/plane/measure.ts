@@ -1,6 +1,7 @@
 // Measures the program of a checkout on a real control plane: releases, memory, and the costs of doing nothing.
 import { median } from '../stats.ts';
-import { sample, watch, type Sample } from '../watch.ts';
+import { keepAwake } from '../awake.ts';
+import { sample, wakeUpsOf, watch, type Sample } from '../watch.ts';
 import { allWrites, ownRequests, type Requests } from './audit.ts';
 import { REPLICAS } from './objects.ts';
 import type { ReleaseTimes } from './releases.ts';
@@ -26,11 +27,19 @@ export interface RunFigure {
   readonly rssBytes: number;
 }
 
+/** All per minute. */
+export interface IdleFigures {
+  readonly cpuMs: number;
+  /** The same while other processes of the lowest priority are busy. */
+  readonly awakeCpuMs: number;
+  readonly wakeUps: number;
+}
+
 export interface MainFigures {
   readonly rssNothing: number;
   readonly rssEnrolled: number;
   readonly enrolled: number;
-  readonly idleCpuMsPerMinute: number;
+  readonly idle: IdleFigures;
   readonly runs: readonly RunFigure[];
 }
 
@@ -81,15 +90,26 @@ export async function measureMain(options: MainOptions): Promise<MainFigures> {
     await site.enroll('app', 0, enrolled);
     say(`nothing: RSS ${mib(rssNothing)}; ${enrolled} Deployments are enrolled`);
     await sleep(SETTLE_SECONDS);
-    const before = sample(pid);
-    await sleep(idleSeconds);
-    const after = sample(pid);
-    const idleCpuMsPerMinute = (cpuMsBetween(before, after) / idleSeconds) * 60;
-    say(`idle: RSS ${mib(after.rssBytes)}, CPU ${idleCpuMsPerMinute.toFixed(0)} ms a minute`);
+    const perMinute = 60 / idleSeconds;
+    const cpuMs = async (): Promise<number> => {
+      const before = sample(pid);
+      await sleep(idleSeconds);
+      return cpuMsBetween(before, sample(pid)) * perMinute;
+    };
+    const before = wakeUpsOf(pid);
+    const alone = await cpuMs();
+    const wakeUps = (wakeUpsOf(pid) - before) * perMinute;
+    const rssEnrolled = sample(pid).rssBytes;
+    const sleepAgain = keepAwake();
+    const idle: IdleFigures = { cpuMs: alone, wakeUps, awakeCpuMs: await cpuMs().finally(sleepAgain) };
+    say(
+      `idle: RSS ${mib(rssEnrolled)}, ${wakeUps.toFixed(0)} wake-ups a minute, CPU ${alone.toFixed(0)} ms a minute, ` +
+        `beside busy processes ${idle.awakeCpuMs.toFixed(0)} ms`,
+    );
     const runs: RunFigure[] = [];
     const places = new Places(enrolled);
     for (const run of options.runs) runs.push(await measureRun(site, run, places, say));
-    return { rssNothing, rssEnrolled: after.rssBytes, enrolled, idleCpuMsPerMinute, runs };
+    return { rssNothing, rssEnrolled, enrolled, idle, runs };
   } finally {
     await site.stop();
   }

@@ -10,7 +10,7 @@ const measured = (which: Measured['which'], writes: number): Measured => ({
     rssNothing: 100 * 2 ** 20,
     rssEnrolled: 120 * 2 ** 20,
     enrolled: 100,
-    idleCpuMsPerMinute: 60,
+    idle: { cpuMs: 60, awakeCpuMs: 40, wakeUps: 50 },
     runs: [
       {
         ...{ releases: 1, rounds: 3, wallMs: 3_500, ownMs: 180, shownMs: 14, nextMs: 50, ownRequests: 20, writes },
