@@ -73,6 +73,9 @@ export class Applier {
   /** When refused labels of a workload's Pods are retried, in milliseconds, by key. */
   private readonly unlabelled = new Map<string, number>();
 
+  /** Workloads whose borrowed fields Tranche still owns, because other writes came first each time, by key. */
+  private readonly owned = new Set<string>();
+
   readonly evictions: Evictions;
   private readonly copies: Copies;
 
@@ -111,6 +114,7 @@ export class Applier {
   /** Forgets all about the workload. */
   forgetWorkload(key: string): void {
     this.unlabelled.delete(key);
+    this.owned.delete(key);
     this.copies.forget(key);
     this.evictions.forget(key);
   }
@@ -309,28 +313,32 @@ export class Applier {
     resource: Resource,
     before: T,
     patchOf: (object: T) => readonly ManagedFieldsOp[] | undefined,
-  ): Promise<boolean> {
+  ): Promise<'Dropped' | 'Refused' | 'Overtaken'> {
     const path = pathTo(key, resource, before);
     let written = this.deps.writes.newest(key, before);
     for (let tries = 0; tries < MANAGED_FIELDS_TRIES; tries++) {
       const ops = patchOf(written);
-      if (!ops) return true;
+      if (!ops) return 'Dropped';
       try {
         await this.write(key, written, { path, body: ops, contentType: JSON_PATCH });
-        return true;
+        return 'Dropped';
       } catch (error) {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
-        if (error.code !== 422) return false;
+        if (error.code !== 422) return 'Refused';
         // Another write changed the positions of the entries.
         written = await getObject<T>(this.deps.api, resource, before.metadata);
       }
     }
-    return false;
+    return 'Overtaken';
   }
 
-  private dropOwnershipOf(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
+  /** While Pods start, the controller of the workload writes its status often, so the tries may not be enough: the next pass tries again. */
+  private async dropOwnershipOf(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
     const patchOf = (workload: Workload) => managedFieldsPatch(kind, workload, this.deps.clock.now());
-    return this.dropOwnership(key, kind.resource, before, patchOf);
+    this.owned.delete(key);
+    const outcome = await this.dropOwnership(key, kind.resource, before, patchOf);
+    if (outcome === 'Overtaken') this.owned.add(key);
+    return outcome === 'Dropped';
   }
 
   /** Adds the field owners to the record of a hold by the operator. The cache has no managedFields, so this costs one read. */
@@ -349,14 +357,15 @@ export class Applier {
   }
 
   /**
-   * Restores the field owners of a workload that the webhook gave back. The cache has no managedFields, so this costs one read. Best effort: no
-   * release waits for it.
+   * Restores the field owners of a workload that the webhook gave back, and drops the ownership that other writes kept from being dropped. The cache
+   * has no managedFields, so this costs one read. Best effort: no release waits for it.
    */
   async giveBackOwners(key: string, kind: WorkloadKind, cached: Workload): Promise<boolean> {
-    if (!hasOwnersToRestore(cached)) return false;
+    const isDue = (workload: Workload): boolean => hasOwnersToRestore(workload) || this.owned.has(key);
+    if (!isDue(cached)) return false;
     try {
       const known = await getObject<Workload>(this.deps.api, kind.resource, { ...cached.metadata, uid: undefined });
-      if (!hasOwnersToRestore(known)) return false;
+      if (!isDue(known)) return false;
       this.deps.writes.remember(key, cached, freeze(known));
       return await this.dropOwnershipOf(key, kind, known);
     } catch (error) {

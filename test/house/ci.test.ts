@@ -83,4 +83,28 @@ describe('the run of CI', () => {
       assert.equal(stdout.trimEnd().split('\n').at(-1), sum, stdout + stderr);
       assert.equal(code, sum.endsWith(' 0 failed') ? 0 : 1);
     }).timeout(30_000);
+
+  it('says last what failed, each with the first lines of its error', async () => {
+    const { stdout, stderr } = await play({
+      test: String.raw`printf '✖ unit: adds\n 0:10 unit 2/3\n\n✖ unit: adds\n    Error: not 3\n\n        at sum\n\n     passed   failed\nunit      2        1\n\n2 passed, 1 failed\n'; exit 1`,
+      soak: String.raw`printf '    1) ends\n\n  0 passing\n  1 failing\n\n  1) a release\n       ends:\n     Error: it goes on\n'; exit 1`,
+      e2e: 'true',
+      build: 'echo no compiler; exit 1',
+    });
+    const told = [
+      ...['test: ✖ unit: adds', '    Error: not 3', '        at sum'],
+      ...['property:   1) a release', '       ends:', '     Error: it goes on'],
+      ...['build: its last lines:', 'no compiler', '4 passed, 3 failed', ''],
+    ];
+    assert.ok(stdout.endsWith(`\n${told.join('\n')}`), stdout + stderr);
+  }).timeout(30_000);
+
+  it('says it in some sixty lines, with each title, however much failed', async () => {
+    const failures = `for i in $(seq 20); do echo "✖ unit: $i"; for line in $(seq 30); do echo "    at $line"; done; echo; done`;
+    const { stdout, stderr } = await play({ test: `${failures}; echo '2 passed, 20 failed'; exit 1` });
+    const lines = stdout.trimEnd().split('\n');
+    const told = lines.slice(lines.lastIndexOf('test: ✖ unit: 1'), -1);
+    assert.equal(told.length, 60, stdout + stderr);
+    assert.equal(told.filter((line) => line.startsWith('test: ✖ unit: ')).length, 20);
+  }).timeout(30_000);
 });

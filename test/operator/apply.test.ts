@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { FIELD_OWNERS, HELD, TRAFFIC } from '../../src/api/keys.ts';
 import { DEPLOYMENTS, HTTP_ROUTES } from '../../src/api/resources.ts';
-import type { Rollout } from '../../src/api/types.ts';
+import type { Deployment, Rollout } from '../../src/api/types.ts';
 import type { Decision } from '../../src/engine/decision.ts';
+import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { silent } from '../../src/kube/log.ts';
@@ -70,6 +71,53 @@ describe('carrying out a decision', () => {
     const held = { ...deployment, metadata: { ...deployment.metadata, annotations: { [HELD]: '{}' } } };
     await applier.carryOut('default/demo', markOf(held), undefined, held as never);
     assert.equal(made.length, 3, 'nothing is read where it is held already');
+  });
+
+  it('drops what it owns in the next pass, when others wrote first each time', async () => {
+    const helm = { manager: 'helm', operation: 'Apply', fieldsV1: {} };
+    const ours = { manager: 'tranche', operation: 'Update', fieldsV1: { 'f:spec': {} } };
+    let others = Infinity;
+    let version = 1;
+    const stored = { managedFields: [helm, ours] };
+    const deployment = (): Deployment =>
+      ({
+        ...{ apiVersion: 'apps/v1', kind: 'Deployment', spec: {} },
+        metadata: {
+          ...{ name: 'demo', namespace: 'default', uid: 'd', resourceVersion: `${version}` },
+          ...{ annotations: { [HELD]: '{}' }, managedFields: stored.managedFields },
+        },
+      }) as never;
+    const made: string[] = [];
+    const applier = new Applier({
+      api: {
+        request: ({ method, body }) => {
+          const drops = Array.isArray(body);
+          made.push(drops ? 'drop' : method);
+          if (drops && others-- > 0) return Promise.reject(new ApiError(422, { reason: 'Invalid' }));
+          if (drops) stored.managedFields = (body as { value: [] }[])[1]!.value;
+          if (method === 'PATCH') version++;
+          return Promise.resolve(deployment());
+        },
+        watch: () => Promise.resolve(),
+      },
+      clock: { now: () => 0, random: () => 0, after: () => () => {} },
+      events: { record: () => {} },
+      writes: new MutationCache(),
+      logger: silent,
+    });
+    const again = (): Promise<boolean> => applier.giveBackOwners('default/demo', deploymentKind, deployment());
+    assert.equal(await again(), false, 'nothing is due');
+    const before = deployment();
+    const effect = { kind: 'Patch', why: 'move', resource: DEPLOYMENTS, before, patch: { metadata: {}, spec: {} } };
+    const moves = { ...decision, status: undefined, effects: [effect] } as unknown as Decision;
+    assert.equal(await applier.carryOut('default/demo', moves, undefined, before), true);
+    assert.deepEqual(made.splice(0), ['PATCH', 'drop', 'GET', 'drop', 'GET', 'drop', 'GET']);
+    others = 1;
+    assert.equal(await again(), true);
+    assert.deepEqual(made.splice(0), ['GET', 'drop', 'GET', 'drop']);
+    assert.deepEqual(stored.managedFields, [helm]);
+    assert.equal(await again(), false);
+    assert.deepEqual(made, [], 'nothing is read when nothing is due');
   });
 
   it('owns no field of a route: server-side apply of it meets no conflict, and the user owns all of it at the end', async () => {
