@@ -49,7 +49,8 @@ export function createAdmissionServer(deps: AdmissionDeps, limits: ServerLimits 
       headersTimeout: requestTimeoutMs,
       handshakeTimeout: requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
+      // Each check wakes an idle program.
+      connectionsCheckingInterval: requestTimeoutMs / 2,
     },
     createApp(deps, { isDraining: () => draining, ...limits }),
   );

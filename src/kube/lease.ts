@@ -134,7 +134,8 @@ export class LeaderElection {
       if (left <= 0) ending.abort();
       else cancel = clock.after(left, watch);
     };
-    let cancel = clock.after(this.renewMs, watch);
+    let cancel = (): void => {};
+    watch();
     let renewed: boolean | void = true;
     while (!ending.signal.aborted) {
       await sleep(clock, renewed ? this.renewMs / 2 : this.retryMs, ending.signal);
@@ -144,6 +145,11 @@ export class LeaderElection {
       const turn = link(ending.signal);
       renewed = await Promise.race([this.attempt(turn.signal), aborted(turn.signal)]);
       turn.unlink();
+      // The deadline has moved: without this, the timer would wake an idle program for nothing.
+      if (renewed === true) {
+        cancel();
+        watch();
+      }
       // Another process has taken the lease.
       if (this.holder !== this.options.identity) break;
     }

@@ -92,6 +92,26 @@ describe('leader election', () => {
     await Promise.all([a.election.stop(), b.election.stop(), clock.run(100)]);
   });
 
+  it('is woken only to renew: once every five seconds', async () => {
+    const server = new LeaseServer();
+    const clock = new VirtualClock(1);
+    let woken = 0;
+    const after = clock.after.bind(clock);
+    clock.after = (ms, fn) =>
+      after(ms, () => {
+        woken += 1;
+        fn();
+      });
+    const { election } = candidate(server, clock, 'a');
+    election.start();
+    await clock.run(1_000);
+    woken = 0;
+    await clock.run(100_000);
+    assert.equal(election.held(), true);
+    assert.equal(woken, 20);
+    await Promise.all([election.stop(), clock.run(100)]);
+  });
+
   it('tries again every two seconds after a failure, three times before it stops leading', async () => {
     const server = new LeaseServer();
     const clock = new VirtualClock(1);

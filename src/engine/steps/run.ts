@@ -27,6 +27,8 @@ export interface Answer {
   readonly effects?: readonly Effect[];
   readonly againAtMs?: number | undefined;
   readonly needsCopy?: string | undefined;
+  /** See Decision. */
+  readonly goesOn?: boolean;
 }
 
 /** The status with current numbers of Pods. */
