@@ -90,7 +90,11 @@ describe('where anything else than the plan has a say, only the status is writte
     ['it was approved', { state: 'StepReady', stage: { updated: 2 }, rollout: { steps: at({ pause: {} }) } }, 2],
     ['a pause', { rollout: { steps: at({ pause: { duration: 100 } }) } }, 1],
     ['an approval', { rollout: { steps: at({ pause: {} }) } }, 1],
-    ['a policy that asks for approvals', { facts: { gate: { ...openGate, approval: [policy('people', { approval: { required: 2 } })] } } }, 1],
+    [
+      'a policy that asks for approvals',
+      { facts: { gate: { ...openGate, approval: [policy('people', { approval: { required: 2 } })] } } },
+      1,
+    ],
     [
       'a policy that is closed',
       { facts: { gate: { ...openGate, blocked: { reason: 'WindowClosed', message: 'closed', opensAt: NOW + 1 } } } },
@@ -106,7 +110,9 @@ describe('where anything else than the plan has a say, only the status is writte
     ['a pause of the Rollout', { rollout: { paused: true } }, 1],
     [
       'a stall',
-      { stage: { ...there, available: 1, pods: [pod('v2-1'), pod('v2-2', { ready: null, waits: 'CrashLoopBackOff' })] } },
+      {
+        stage: { ...there, available: 1, pods: [pod('v2-1'), pod('v2-2', { ready: null, waits: 'CrashLoopBackOff' })] },
+      },
       1,
     ],
     ['the last step', { index: 3, stage: { updated: 10, old: 0, state: 'moving', budget: [0, 10] } }, 3],
