@@ -1,6 +1,6 @@
 // The express app with three routes. A review always gets a review as response. Other requests get a 4xx response.
-import type { OutgoingHttpHeaders } from 'node:http';
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
+import express, { type ErrorRequestHandler, type Request } from 'express';
 import { GROUP, OWN_GROUP } from '../api/keys.ts';
 import { groupOf, type Resource } from '../api/resources.ts';
 import type { Clock } from '../kube/api.ts';
@@ -47,16 +47,20 @@ export interface AppOptions {
   readonly clock?: Clock;
 }
 
-export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, lane }: AppOptions): Express {
+/** Requests as API servers send them skip express, which takes 15 µs to find their route (CPU profile). */
+export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, lane }: AppOptions): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   const room = lane ?? new Lane(clock);
   const onlyPeers = checkPeer(deps, clock);
+  const webhooks = new Map<string, Respond>();
   for (const [webhook, handler] of Object.entries(handlersOf(deps))) {
     // An API server presents its client certificate to admission webhooks, but not to conversion webhooks.
-    const checks = webhook === 'convert' ? [] : [onlyPeers];
-    app.post(`/${webhook}`, ...checks, answer({ webhook, handler, deps, isDraining, clock, lane: room }));
+    const check = webhook === 'convert' ? undefined : onlyPeers;
+    const respond = answer({ webhook, handler, check, deps, isDraining, clock, lane: room });
+    webhooks.set(`/${webhook}`, respond);
+    app.post(`/${webhook}`, respond);
     app.all(`/${webhook}`, () => {
       throw new BadRequest('method not allowed: use POST', 405);
     });
@@ -64,8 +68,15 @@ export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, 
   app.use(() => {
     throw new BadRequest('not found: use /mutate, /validate or /convert', 404);
   });
-  app.use(answerError(deps));
-  return app;
+  const refuse = answerError(deps);
+  app.use(((error: unknown, request, response, _next) =>
+    refuse(error, request, response)) satisfies ErrorRequestHandler);
+  return (request, response) => {
+    const isUsual = request.method === 'POST' && request.headers['content-type'] === JSON_TYPE;
+    const respond = isUsual ? webhooks.get(pathOf(request.url)) : undefined;
+    if (respond === undefined) app(request, response);
+    else respond(request, response).catch((error: unknown) => refuse(error, request, response));
+  };
 }
 
 /** The same handler for all kinds of a registry. */
@@ -111,15 +122,16 @@ const admission =
     return result instanceof Promise ? result.then(reply) : reply(result);
   };
 
-/** Checks the common header value first, because parsing is slower. */
-const isJson = (request: Request): boolean =>
-  request.headers['content-type'] === JSON_TYPE || Boolean(request.is(JSON_TYPE));
+/** Checks the common header value first, because parsing is slower. Only a request through express has another one. */
+const isJson = (request: IncomingMessage): boolean =>
+  request.headers['content-type'] === JSON_TYPE || Boolean((request as Request).is(JSON_TYPE));
 
-const checkPeer = ({ peers, logger = silent }: AdmissionDeps, clock: Clock): RequestHandler => {
+/** Throws BadRequest for a caller that is no API server. */
+const checkPeer = ({ peers, logger = silent }: AdmissionDeps, clock: Clock): ((request: IncomingMessage) => void) => {
   let complainedAt = -Infinity;
-  return (request, _response, next) => {
+  return (request) => {
     const flaw = peerFlaw(request.socket, peers?.());
-    if (flaw === undefined) return next();
+    if (flaw === undefined) return;
     if (clock.now() - complainedAt >= COMPLAIN_EVERY_MS) {
       complainedAt = clock.now();
       logger.warn('refused a caller without the client certificate of an API server', {
@@ -134,15 +146,19 @@ const checkPeer = ({ peers, logger = silent }: AdmissionDeps, clock: Clock): Req
 interface Route {
   readonly webhook: string;
   readonly handler: Handler;
+  readonly check: ((request: IncomingMessage) => void) | undefined;
   readonly deps: AdmissionDeps;
   readonly isDraining: () => boolean;
   readonly lane: Lane;
   readonly clock: Clock;
 }
 
-const answer = (route: Route): RequestHandler => {
-  const { webhook, deps, isDraining, clock } = route;
+type Respond = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const answer = (route: Route): Respond => {
+  const { webhook, check, deps, isDraining, clock } = route;
   return async (request, response) => {
+    check?.(request);
     const start = performance.now();
     let verdict = 'Error';
     const inbound: Inbound = {};
@@ -172,7 +188,7 @@ const answer = (route: Route): RequestHandler => {
 };
 
 /** Closes the connection after a delay, so that the client, which is still sending, can read the response. */
-const hangUp = ({ socket }: Request, clock: Clock): void => {
+const hangUp = ({ socket }: IncomingMessage, clock: Clock): void => {
   const cancel = clock.after(HANG_UP_MS, () => socket.destroy());
   socket.once('close', cancel);
 };
@@ -184,7 +200,7 @@ interface Inbound {
 }
 
 async function handleBody(
-  request: Request,
+  request: IncomingMessage,
   { webhook, handler, deps, lane, clock }: Route,
   inbound: Inbound,
 ): Promise<Reply> {
@@ -250,20 +266,23 @@ const statusOf = (error: unknown): number | undefined => {
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 };
 
+const pathOf = (url = ''): string => url.split('?', 1)[0] ?? '';
+
 const answerError =
-  ({ logger = silent }: AdmissionDeps): ErrorRequestHandler =>
-  (error: unknown, request, response, next) => {
+  ({ logger = silent }: AdmissionDeps) =>
+  (error: unknown, request: IncomingMessage, response: ServerResponse): void => {
     if (response.headersSent) {
-      next(error);
+      request.socket.destroy();
       return;
     }
     const status = error instanceof BadRequest ? error.status : (statusOf(error) ?? 500);
-    const about = { path: request.path };
+    const about = { path: pathOf(request.url) };
     if (status === 500) logger.error('admission failed', { ...about, error });
     else logger.debug('admission refused a request', { ...about, status, error });
     const message = status === 500 ? 'internal error: see the log of tranche' : (error as Error).message;
     // The rest of an unread body would be parsed as the next request.
-    response.status(status).set('Connection', 'close').json({ message });
+    const headers = { 'Content-Type': `${JSON_TYPE}; charset=utf-8`, Connection: 'close' };
+    response.writeHead(status, headers).end(JSON.stringify({ message }));
     // The rest is not read.
     request.pause();
   };

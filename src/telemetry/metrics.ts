@@ -67,7 +67,8 @@ export function createMetrics(build: BuildInfo): Metrics {
     ...of('tranche_admission_duration_seconds{webhook}', 'Duration of admission requests.'),
     buckets: SECONDS,
   });
-  /** Cache of the histograms by webhook, to avoid a lookup of labels for each request. */
+  /** Caches of the series, to avoid a lookup of labels for each request. */
+  const requestsOf = new Map<string, { inc(): void }>();
   const secondsOf = new Map<string, { observe(seconds: number): void }>();
   const reconciles = new Counter(
     of('tranche_reconciles_total{controller,result}', 'Number of reconciliations by controller and result.'),
@@ -152,7 +153,10 @@ export function createMetrics(build: BuildInfo): Metrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
     admission(webhook, verdict, seconds) {
-      admissionRequests.inc({ webhook, verdict });
+      const labels = `${webhook} ${verdict}`;
+      let counter = requestsOf.get(labels);
+      if (!counter) requestsOf.set(labels, (counter = admissionRequests.labels(webhook, verdict)));
+      counter.inc();
       let histogram = secondsOf.get(webhook);
       if (!histogram) secondsOf.set(webhook, (histogram = admissionSeconds.labels(webhook)));
       histogram.observe(seconds);

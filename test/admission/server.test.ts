@@ -104,6 +104,26 @@ describe('the webhook server', function () {
     assert.match(message as string, /must not be less than step 1/);
   });
 
+  describe('answers alike what an API server sends and what it could send as well', () => {
+    const ways: Readonly<Record<string, readonly [path: string, headers?: RequestOptions['headers']]>> = {
+      'a query': ['/mutate?timeout=5s'],
+      'a slash at the end': ['/mutate/'],
+      'capital letters': ['/MUTATE'],
+      'a charset': ['/mutate', { 'content-type': 'application/json; charset=utf-8' }],
+    };
+    const told = ({ status, body, headers: { date: _, ...headers } }: Reply): object => ({ status, body, headers });
+    for (const [what, [path, headers = {}]] of Object.entries(ways)) {
+      it(what, async () => {
+        for (const body of [aReview(aDeployment('v2'), aDeployment()), 'no JSON', { kind: 'AdmissionReview' }])
+          assert.deepEqual(told(await send(path, body, { headers })), told(await send('/mutate', body)));
+        assert.deepEqual(
+          counted,
+          ['Held', 'Held', ...Array<string>(4).fill('BadRequest')].map((one) => `mutate ${one}`),
+        );
+      });
+    }
+  });
+
   it('answers what is not ours with nothing', async () => {
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } };
     const namesake = {

@@ -131,12 +131,14 @@ export async function start(name: string, program: string, args: readonly string
       void end(child);
       fail(`${name} was not ready within ${seconds} s; it printed:\n${output}`);
     }, seconds * 1000);
+    let isReady = false;
     const hear = (text: string) => {
-      output = (output + text).slice(-KEPT_CHARACTERS);
-      if (options.ready(output)) {
-        clearTimeout(timer);
-        resolve();
-      }
+      output += text;
+      if (output.length > 2 * KEPT_CHARACTERS) output = output.slice(-KEPT_CHARACTERS);
+      if (isReady || !options.ready(output)) return;
+      isReady = true;
+      clearTimeout(timer);
+      resolve();
     };
     child.stdout!.setEncoding('utf8').on('data', hear);
     child.stderr!.setEncoding('utf8').on('data', hear);

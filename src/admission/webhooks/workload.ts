@@ -23,11 +23,12 @@ export function mutateWorkload(request: AdmissionRequest, deps: AdmissionDeps): 
   if (!isWrite(facts)) return pass;
   const { user, fieldManager } = facts.by;
   const isCreate = request.operation === 'CREATE';
+  const old = isCreate ? undefined : read(request.oldObject, 'oldObject');
   const edit = {
     kind,
     operation: isCreate ? 'CREATE' : 'UPDATE',
-    old: isCreate ? undefined : read(request.oldObject, 'oldObject'),
-    next: withStatusOf(isCreate ? undefined : read(request.oldObject, 'oldObject'), read(request.object, 'object')),
+    old,
+    next: withStatusOf(old, read(request.object, 'object')),
     user,
     fieldManager,
     managedFields: { old: () => managedFieldsOf(request.oldObject), next: () => managedFieldsOf(request.object) },
