@@ -53,7 +53,6 @@ describe('the engine', () => {
       'admit/kinds.ts',
       'admit/restore.ts',
       'admit/routed.ts',
-      'steps/goes-on.ts',
       'workload/daemonset/contract.ts',
       ...['contract', 'notice-edits', 'protocol'].map((name) => `workload/deployment/${name}.ts`),
       'workload/partition/contract.ts',
