@@ -1,7 +1,7 @@
 // The decision for one Rollout: determines its situation and calls the part of the engine that handles it.
 import { WORKLOAD_TYPE } from '../api/keys.ts';
 import type { HoldRecord, Rollout, Workload } from '../api/types.ts';
-import { nothing, type Decision, type Effect } from './decision.ts';
+import { nothing, type Decision } from './decision.ts';
 import { catchUp, dropRecord, holdAgain } from './release/bypass.ts';
 import { enrol, guard } from './release/enrol.ts';
 import { cancel, finalize, leave } from './release/finalize.ts';
@@ -24,21 +24,7 @@ import { kindOf } from './workload/registry.ts';
 import * as messages from './messages.ts';
 
 /** The same snapshot gives the same decision. After a decision is carried out, the next decision changes nothing. */
-export function decide(snapshot: Snapshot): Decision {
-  const decision = decideOnce(snapshot);
-  const { status, goesOn } = decision;
-  if (goesOn !== true || status === undefined) return decision;
-  const next = decideOnce({ ...snapshot, rollout: { ...snapshot.rollout, status }, reportedAt: snapshot.now });
-  return next.events.length === 0 && next.effects.every(isNextBudget)
-    ? { ...decision, effects: next.effects }
-    : decision;
-}
-
-const decideOnce = (snapshot: Snapshot): Decision => gate(snapshot, decideWorkload(snapshot));
-
-/** The next budget of a Deployment that moves already. */
-const isNextBudget = (effect: Effect): boolean =>
-  effect.kind === 'Patch' && effect.why === 'move' && effect.guard === 'Spec';
+export const decide = (snapshot: Snapshot): Decision => gate(snapshot, decideWorkload(snapshot));
 
 function decideWorkload(snapshot: Snapshot): Decision {
   const { rollout, workload } = snapshot;

@@ -94,10 +94,8 @@ export interface EvidenceAsk {
 }
 
 export interface Decision extends Asks {
-  /** Carried out in this order, before the status is written. */
+  /** Carried out in this order. */
   readonly effects: readonly Effect[];
-  /** The status enters the next step, which the plan grants without a wait. The effects are those of that step, and are sent together with the status. */
-  readonly goesOn?: true;
   /** The whole next status. Absent if it does not change. */
   readonly status?: RolloutStatus;
   /** Sent after the effects and the status are written. */

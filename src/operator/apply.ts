@@ -1,4 +1,4 @@
-// Carries out decisions: first the effects in order, then one write of the status (or both together), then the events.
+// Carries out decisions: first the effects in order, then one write of the status, then the events.
 import { FIELD_OWNERS, HELD } from '../api/keys.ts';
 import { concernsWorkload, EVENTS, type EventReason } from '../api/reasons.ts';
 import type { KubeObject, Pod, Rollout, RolloutStatus, Workload } from '../api/types.ts';
@@ -58,11 +58,6 @@ const MAX_MESSAGE = 1_000;
 /** Refused labels of Pods are retried after this time. */
 const LABELS_AGAIN_MS = 300_000;
 
-function valueOf<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === 'rejected') throw result.reason;
-  return result.value;
-}
-
 /** Path of an object, which must be in the namespace of the key. */
 function pathTo(key: string, resource: Resource, { metadata }: KubeObject, subresource?: 'status'): string {
   const { namespace } = splitKey(key);
@@ -80,9 +75,6 @@ export class Applier {
 
   /** Workloads whose borrowed fields Tranche still owns, because other writes came first each time, by key. */
   private readonly owned = new Set<string>();
-
-  /** Rollouts whose status could not be written while their next step began. Until they are read anew, their status is written first. */
-  private readonly outdated = new WeakSet<Rollout>();
 
   readonly evictions: Evictions;
   private readonly copies: Copies;
@@ -144,49 +136,18 @@ export class Applier {
     rollout: Rollout | undefined,
     workload: Workload | undefined,
   ): Promise<boolean> {
-    const act = (): Promise<boolean> => this.act(key, decision, rollout, workload);
-    const tell = (): Promise<boolean> => this.tell(key, decision, rollout, workload);
-    if (decision.goesOn !== true || rollout === undefined) {
-      const acted = await act();
-      return (await tell()) || acted;
-    }
-    if (this.outdated.has(rollout)) {
-      const told = await tell();
-      return (await act()) || told;
-    }
-    const results = await Promise.allSettled([tell(), act()]);
-    if (results[0].status === 'rejected') this.outdated.add(rollout);
-    return results.map(valueOf).includes(true);
-  }
-
-  /** The effects, one after the other. Resolves with true if one changed something. */
-  private async act(
-    key: string,
-    { effects }: Decision,
-    rollout: Rollout | undefined,
-    workload: Workload | undefined,
-  ): Promise<boolean> {
     let changed = false;
     const labels: Promise<boolean>[] = [];
-    for (const effect of effects) {
+    for (const effect of decision.effects) {
       if (effect.kind === 'Patch' && effect.why === 'label') labels.push(this.label(key, effect, rollout));
       else if (effect.kind === 'Evict') changed = (await this.evict(key, effect, rollout, workload)) || changed;
       else if (await this.apply(key, effect)) changed = true;
     }
     const refused = (await Promise.all(labels)).includes(true);
     // The next decision depends on whether labels are refused.
-    return refused || changed;
-  }
-
-  /** The status, and then the events. Resolves with true if the status changed. */
-  private async tell(
-    key: string,
-    { status, events }: Decision,
-    rollout: Rollout | undefined,
-    workload: Workload | undefined,
-  ): Promise<boolean> {
-    const changed = status !== undefined && rollout !== undefined && (await this.report(key, rollout, status));
-    for (const { reason, message } of events) {
+    if (refused) changed = true;
+    if (decision.status && rollout && (await this.report(key, rollout, decision.status))) changed = true;
+    for (const { reason, message } of decision.events) {
       this.record(reason, message, rollout, workload);
       if (reason === 'Bypassed') this.deps.metrics?.bypass();
       if (reason === 'Approved') this.deps.metrics?.approval?.();

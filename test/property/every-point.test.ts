@@ -7,7 +7,6 @@ import { Invariants } from './invariants.ts';
 import { settings } from './settings.ts';
 
 const STEPS: readonly CanaryStep[] = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
-const WITHOUT_WAITS = STEPS.map((step) => ({ ...step, pause: { duration: 0 } }));
 const LIMITS = { maxSurge: 1, maxUnavailable: 1 };
 const SETTINGS = { ...LIMITS, minReadySeconds: 0, progressDeadlineSeconds: 600 };
 const REPLICAS = 6;
@@ -16,11 +15,11 @@ const STRIDE = settings.histories >= 600 ? 1 : 3;
 /** What no watch has told is found by the comparison every ten minutes. */
 const PATIENCE_MS = 40 * 60_000;
 
-async function made(options: WorldOptions = {}, steps = STEPS): Promise<{ world: World; invariants: Invariants }> {
+async function made(options: WorldOptions = {}): Promise<{ world: World; invariants: Invariants }> {
   const world = await new World({ seed: 5, ...options }).start();
-  const invariants = new Invariants(world, steps, SETTINGS);
+  const invariants = new Invariants(world, STEPS, SETTINGS);
   await world.createDeployment({ replicas: REPLICAS, spec: { strategy: { rollingUpdate: LIMITS } } });
-  await world.createRollout(steps);
+  await world.createRollout(STEPS);
   await world.untilHealthy(PATIENCE_MS);
   await world.until('all Pods run', () => world.deployment.status?.availableReplicas === REPLICAS, PATIENCE_MS);
   return { world, invariants };
@@ -136,35 +135,34 @@ describe('with one thing going wrong, each in its turn', () => {
     'throttled',
     'forbidden',
   ] as Fault[])
-    for (const [name, steps] of [['steps', STEPS] as const, ['steps without waits', WITHOUT_WAITS] as const])
-      it(`${fault} at call 1, 2, 3, …: a release in ${name} ends as if nothing had been`, async () => {
-        for (let nth = 1; ; nth++) {
-          let calls = 0;
-          const misbehaviour = (world: World): Misbehaviour => ({
-            fault: ({ method }) => {
-              if (fault === 'conflict' && method === 'GET') return undefined;
-              return ++calls === nth ? fault : undefined;
-            },
-            line: () => undefined,
-            onCrash: () => {
-              world.crash();
-              world.virtual.clock.after(500, () => world.startOperator());
-            },
-          });
-          const { world, invariants } = await made({ misbehaviour }, steps);
-          await world.release('v2');
-          await lead(world, 'v2');
-          assert.deepEqual(invariants.violations, [], `call ${nth}`);
-          assert.deepEqual(
-            world.history.map(({ outcome }) => outcome),
-            ['Completed'],
-            `call ${nth}`,
-          );
-          invariants.stop();
-          await world.stop();
-          if (calls < nth) break;
-        }
-      });
+    it(`${fault} at call 1, 2, 3, …: the release ends as if nothing had been`, async () => {
+      for (let nth = 1; ; nth++) {
+        let calls = 0;
+        const misbehaviour = (world: World): Misbehaviour => ({
+          fault: ({ method }) => {
+            if (fault === 'conflict' && method === 'GET') return undefined;
+            return ++calls === nth ? fault : undefined;
+          },
+          line: () => undefined,
+          onCrash: () => {
+            world.crash();
+            world.virtual.clock.after(500, () => world.startOperator());
+          },
+        });
+        const { world, invariants } = await made({ misbehaviour });
+        await world.release('v2');
+        await lead(world, 'v2');
+        assert.deepEqual(invariants.violations, [], `call ${nth}`);
+        assert.deepEqual(
+          world.history.map(({ outcome }) => outcome),
+          ['Completed'],
+          `call ${nth}`,
+        );
+        invariants.stop();
+        await world.stop();
+        if (calls < nth) break;
+      }
+    });
 
   for (const fate of ['lost', 'twice'] as const)
     it(`line 1, 2, 3, … of a watch ${fate}: the release ends as if nothing had been`, async () => {

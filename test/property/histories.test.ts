@@ -5,7 +5,7 @@ import { decide } from '../../src/engine/decide.ts';
 import type { Decision } from '../../src/engine/decision.ts';
 import { completedBy } from '../../src/engine/release/completed.ts';
 import type { Snapshot } from '../../src/engine/snapshot.ts';
-import type { CanaryStep, Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
+import type { Deployment, Pod, ReplicaSet, Rollout } from '../../src/api/types.ts';
 import { play } from './history.ts';
 import { planOf } from './plan.ts';
 import { settings } from './settings.ts';
@@ -54,19 +54,6 @@ describe('the histories themselves', () => {
 
   it('find out when the engine takes every Pod for an available one', async () => {
     assert.ok(await noticed(trusting, /^I3/));
-  });
-
-  it('find out when a step goes on before its Pods are available', async () => {
-    assert.ok(await noticed(ahead(withoutWait), /^I2/));
-  });
-
-  it('find out when a step goes on that waits', async () => {
-    assert.ok(
-      await noticed(
-        ahead((state) => state.endsWith('Paused')),
-        /^I2/,
-      ),
-    );
   });
 
   it('find out when a version counts as completed before it is', async () => {
@@ -131,32 +118,6 @@ function trusting(snapshot: Snapshot): Decision {
   }));
   return decide({ ...snapshot, children: { ...children, pods } });
 }
-
-const withoutWait = (state: string, step: CanaryStep | undefined): boolean =>
-  state === 'StepUpgrade' && step?.pause?.duration === 0;
-
-/** The engine that gives the budget of the next step in such a state, and leaves the status as it is. */
-const ahead =
-  (inState: (state: string, step: CanaryStep | undefined) => boolean) =>
-  (snapshot: Snapshot): Decision => {
-    const { rollout } = snapshot;
-    const { steps = [] } = rollout.spec.strategy.canary ?? {};
-    const canary = rollout.status?.canaryStatus;
-    const index = canary?.currentStepIndex ?? 0;
-    if (!canary || index >= steps.length || !inState(canary.currentStepState, steps[index - 1]))
-      return decide(snapshot);
-    // The step itself takes back what it did not grant: the two must not go on for ever.
-    if (snapshot.now > Date.parse(canary.lastUpdateTime ?? '') + 2_000) return decide(snapshot);
-    const following = index + 1 < steps.length ? index + 2 : -1;
-    const at = { currentStepIndex: index + 1, nextStepIndex: following };
-    const next = { ...canary, ...at, currentStepState: 'StepUpgrade' } as const;
-    const { effects, ...decision } = decide({
-      ...snapshot,
-      rollout: { ...rollout, status: { ...rollout.status!, canaryStatus: next } },
-    });
-    const moves = effects.length > 0 && effects.every(({ why }) => why === 'move' || why === 'mark');
-    return moves ? { ...decision, effects, events: [], status: rollout.status! } : decide(snapshot);
-  };
 
 /** The engine that takes a version for completed when its release starts. */
 function forward(snapshot: Snapshot): Decision {

@@ -50,8 +50,6 @@ export class Invariants {
   /** Updated Pods that existed when the step began, or that the native controller's scaling has made. */
   private existed = 0;
   private step = '';
-  /** A step whose Pods were all available when a budget was written, and that waits for nothing: the budget may be that of the next one. */
-  private done = '';
   private heldSince: number | undefined;
   /** A new template has paused the Deployment while it moved: the webhook cannot know what the native controller has not seen. */
   private stoppedAt = -Infinity;
@@ -124,8 +122,6 @@ export class Invariants {
       if (!this.isKnown() && before !== undefined) this.found = this.mostAvailable(versionOf(spec.template));
     }
     if (!held) this.heldSince = undefined;
-    if (held && JSON.stringify(before?.spec.strategy) !== JSON.stringify(spec.strategy) && this.isDone())
-      this.done = this.step;
     if (held || before === undefined) return;
     this.seeFree(deployment, before);
     const { rollingUpdate } = spec.strategy ?? {};
@@ -192,17 +188,6 @@ export class Invariants {
     this.existed = this.sizeOfNew();
   }
 
-  /** All Pods of the step are available, and it waits for nothing. */
-  private isDone(): boolean {
-    const { canary, deployment, pods } = this.world;
-    const step = this.steps[(canary.currentStepIndex ?? 1) - 1];
-    const watched = this.world.rolloutOf()?.spec.strategy.canary?.analysis !== undefined;
-    if (step?.pause?.duration !== 0 || watched || canary.currentStepState !== 'StepUpgrade') return false;
-    const version = versionOf(deployment.spec.template);
-    const available = pods.filter((pod) => versionOf(pod) === version && this.isAvailable(pod)).length;
-    return available >= Math.min(...this.recentReplicas().map((replicas) => targetOf(step, replicas)));
-  }
-
   private newSet(): ReplicaSet | undefined {
     const version = versionOf(this.world.deployment.spec.template);
     return this.world.replicaSets.find((set) => versionOf(set.spec.template) === version);
@@ -225,14 +210,11 @@ export class Invariants {
     if (this.heldSince === undefined || world.now < this.unguardedUntil) return;
     const { canary } = world;
     const about = canary.observedRolloutID === world.deployment.metadata.labels?.[ROLLOUT_ID];
-    const index = canary.currentStepIndex ?? 1;
-    const granted = about ? this.steps.slice(index - 1, this.done === this.step ? index + 1 : index) : [];
-    const target = Math.max(
-      0,
-      ...granted.flatMap((step) =>
-        this.recentReplicas().map((replicas) => targetOf(step, replicas, step === this.steps.at(-1))),
-      ),
-    );
+    const step = this.steps[(canary.currentStepIndex ?? 1) - 1];
+    const target =
+      about && step
+        ? Math.max(...this.recentReplicas().map((replicas) => targetOf(step, replicas, step === this.steps.at(-1))))
+        : 0;
     if (updated > Math.max(target, this.existed))
       this.violated(`I2: ${updated} Pods of ${version}, the step allows ${target}, ${this.existed} existed`);
     if (!version.endsWith('broken')) return;

@@ -112,7 +112,7 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
   if (foreign) noteTakeover(run);
   const changed = replanned(known, before);
   if (changed !== undefined) run.events.push({ reason: 'PlanChanged', message: changed });
-  const { effects: wantedEffects = [], againAtMs, needsCopy, goesOn } = decideRun(run, !foreign);
+  const { effects: wantedEffects = [], againAtMs, needsCopy } = decideRun(run, !foreign);
   draft.message = messages.withRemark(draft.message, noteBeyond(run) ?? progress.remark);
   const asks = { needsChildren: true, ...(needsTraffic && { needsTraffic }) };
   if (needsCopy !== undefined) return { ...nothing, ...asks, needsCopy };
@@ -134,7 +134,6 @@ export function proceed(snapshot: Snapshot, progress: Progress, held: HoldRecord
     ...asks,
     ...(needsEvidence && { needsEvidence }),
     ...(settled.status ? { status: settled.status } : {}),
-    ...(goesOn === true && !foreign && changed === undefined ? { goesOn } : {}),
     ...(waits.length > 0 ? { againAfterMs: Math.min(...waits) } : {}),
   };
 }
@@ -185,9 +184,8 @@ function decideRun(run: Run, mayJump: boolean): Answer {
 }
 
 function upgrade(run: Run, health: Health, checks: Checks): Answer {
-  const { snapshot, progress, held, goal, draft, name, index } = run;
-  const unasked = goesOn(run, checks);
-  const move = progress.kind.advance(progress, held, { ...goal, goesOn: unasked });
+  const { snapshot, progress, held, goal, draft, name } = run;
+  const move = progress.kind.advance(progress, held, { ...goal, goesOn: goesOn(run, checks) });
   const labels = labelPods(run);
   const reminder = move.kind === 'Wait' ? remind(run) : undefined;
   const againAtMs = earliest(
@@ -205,14 +203,9 @@ function upgrade(run: Run, health: Health, checks: Checks): Answer {
         : 'the next Pods';
   draft.message = messages.updating(name, Math.min(progress.available, goal.target), goal.target, waitsFor);
   if (move.kind === 'Done' && labels.length === 0) {
-    if (routes(run)) {
-      setState(draft, 'StepTrafficRouting', snapshot.now);
-      return {};
-    }
-    const byPlan = unasked && isGrantedByPlan(run, checks);
-    const answer = watchOrComplete(run, checks);
-    const { currentStepState, currentStepIndex } = draft.canary!;
-    return { ...answer, goesOn: byPlan && currentStepState === 'StepUpgrade' && currentStepIndex === index + 1 };
+    if (!routes(run)) return watchOrComplete(run, checks);
+    setState(draft, 'StepTrafficRouting', snapshot.now);
+    return {};
   }
   noteTrim(run, move);
   return { effects: [...effectsOf(move), ...(reminder?.effects ?? []), ...labels], againAtMs };
@@ -335,10 +328,6 @@ function goesOn(run: Run, { blind }: Checks): boolean {
   const seconds = draft.canary!.planChanged === true ? Infinity : pauseSeconds(step);
   return seconds <= 0 || (seconds === Infinity && isUnattended(snapshot, progress));
 }
-
-/** True if nothing but the plan grants the next step. Policies, checks and routes look at the written status first. */
-const isGrantedByPlan = ({ snapshot }: Run, { all }: Checks): boolean =>
-  snapshot.gate === undefined && snapshot.traffic === undefined && all.length === 0;
 
 /** When a timed pause ends, in milliseconds. Undefined if the step has none. */
 function pausedUntil({ snapshot, draft, step }: Run): number | undefined {

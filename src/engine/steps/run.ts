@@ -27,8 +27,6 @@ export interface Answer {
   readonly effects?: readonly Effect[];
   readonly againAtMs?: number | undefined;
   readonly needsCopy?: string | undefined;
-  /** See Decision. */
-  readonly goesOn?: boolean;
 }
 
 /** The status with current numbers of Pods. */

@@ -105,13 +105,11 @@ export function advance(view: View, held: Held, goal: Goal): Move {
     const effects = move(view, held, budget);
     return act(shrinks ? effects : guardedBySpec(effects))!;
   }
-  // The next step may have begun before the status names it: it keeps its Pods.
-  const keeps = goal.keeps || (goal.goesOn && enough);
-  const back = bringBack(view, held, { ...goal, keeps }, enough);
+  const back = bringBack(view, held, goal, enough);
   if (back) return back;
   if (!atRest && exhausted) return act(rest(view, held, false)) ?? wait('Pods');
   if (!atRest) return notYet(view, target, budget) ?? start(view, held, budget, marks);
-  const overfull = updated > goal.target && complete && !keeps;
+  const overfull = updated > goal.target && complete && !goal.keeps;
   const settle =
     (overfull ? trim(view, held, goal.target) : undefined) ?? act(rest(view, held, complete)) ?? unmark(view, held);
   if (settle) return settle;

@@ -22,9 +22,7 @@ export interface NumericBudget {
  * their surge has left over go with the next budget, or with the user's settings after the last step.
  */
 export function goesOnFrom(view: View, held: Held, goal: Goal): boolean {
-  const { updated, available, old, replicas, oldAvailableAt, budget } = view;
-  // The budget of the next step may be there before the status names that step.
-  if (goal.goesOn && budget.surge + budget.unavailable > goal.target) return true;
+  const { updated, available, old, replicas, oldAvailableAt } = view;
   if (updated !== goal.target || old < replicas - updated) return false;
   if (goal.last) return updated === replicas && available === updated && mayFreeAtOnce(held);
   // See start().
