@@ -75,7 +75,10 @@ export function createApp(deps: AdmissionDeps, { isDraining, clock = realClock, 
     const isUsual = request.method === 'POST' && request.headers['content-type'] === JSON_TYPE;
     const respond = isUsual ? webhooks.get(pathOf(request.url)) : undefined;
     if (respond === undefined) app(request, response);
-    else respond(request, response).catch((error: unknown) => refuse(error, request, response));
+    else
+      respond(request, response)
+        .catch((error: unknown) => refuse(error, request, response))
+        .catch(() => request.socket.destroy());
   };
 }
 
@@ -122,7 +125,7 @@ const admission =
     return result instanceof Promise ? result.then(reply) : reply(result);
   };
 
-/** Checks the common header value first, because parsing is slower. Only a request through express has another one. */
+/** Checks the common header value first, because parsing is slower. Only requests through express can have another Content-Type. */
 const isJson = (request: IncomingMessage): boolean =>
   request.headers['content-type'] === JSON_TYPE || Boolean((request as Request).is(JSON_TYPE));
 

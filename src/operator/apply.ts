@@ -324,7 +324,7 @@ export class Applier {
         return 'Dropped';
       } catch (error) {
         if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
-        if (error.code !== 422) return 'Refused';
+        if (error.code !== 422 && !isConflict(error)) return 'Refused';
         // Another write changed the positions of the entries.
         written = await getObject<T>(this.deps.api, resource, before.metadata);
       }
@@ -335,9 +335,10 @@ export class Applier {
   /** While Pods start, the controller of the workload writes its status often, so the tries may not be enough: the next pass tries again. */
   private async dropOwnershipOf(key: string, kind: WorkloadKind, before: Workload): Promise<boolean> {
     const patchOf = (workload: Workload) => managedFieldsPatch(kind, workload, this.deps.clock.now());
-    this.owned.delete(key);
+    // It stays if the API server fails.
+    this.owned.add(key);
     const outcome = await this.dropOwnership(key, kind.resource, before, patchOf);
-    if (outcome === 'Overtaken') this.owned.add(key);
+    if (outcome !== 'Overtaken') this.owned.delete(key);
     return outcome === 'Dropped';
   }
 

@@ -7,6 +7,7 @@ import { asDigest } from '../support/digests.ts';
 import * as keys from '../../src/api/keys.ts';
 import type { KubeObject, Workload } from '../../src/api/types.ts';
 import type { ApiClient } from '../../src/kube/client.ts';
+import { deploymentKind } from '../../src/engine/workload/deployment/kind.ts';
 import { statefulSetKind } from '../../src/engine/workload/statefulset/kind.ts';
 import { createApi } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -141,6 +142,13 @@ describe('the guard policies of the chart', () => {
         await patch(approver, giveBack);
         assert.equal(kind.readHold(await read()), undefined);
       });
+
+      if (kind === deploymentKind)
+        it('only a user with the verb approve gives it more surge, but for the webhook, which notes it', async () => {
+          const surge = { strategy: { rollingUpdate: { maxSurge: 2 } } };
+          await refused({ spec: surge }, /requires the verb approve/);
+          await patch(editor, { metadata: { labels: { [keys.BUDGET]: 'surge-2.unavailable-1' } }, spec: surge });
+        });
 
       it('nobody without the verb approve gives it back in parts: the record with a change that ends no hold, then the hold', async () => {
         // As in a step: some Pods are granted.

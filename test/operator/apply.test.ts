@@ -78,6 +78,7 @@ describe('carrying out a decision', () => {
     const ours = { manager: 'tranche', operation: 'Update', fieldsV1: { 'f:spec': {} } };
     let others = Infinity;
     let version = 1;
+    let code = 422;
     const stored = { managedFields: [helm, ours] };
     const deployment = (): Deployment =>
       ({
@@ -93,7 +94,7 @@ describe('carrying out a decision', () => {
         request: ({ method, body }) => {
           const drops = Array.isArray(body);
           made.push(drops ? 'drop' : method);
-          if (drops && others-- > 0) return Promise.reject(new ApiError(422, { reason: 'Invalid' }));
+          if (drops && others-- > 0) return Promise.reject(new ApiError(code, { reason: 'Invalid' }));
           if (drops) stored.managedFields = (body as { value: [] }[])[1]!.value;
           if (method === 'PATCH') version++;
           return Promise.resolve(deployment());
@@ -118,6 +119,11 @@ describe('carrying out a decision', () => {
     assert.deepEqual(stored.managedFields, [helm]);
     assert.equal(await again(), false);
     assert.deepEqual(made, [], 'nothing is read when nothing is due');
+    [others, code] = [1, 503];
+    stored.managedFields = [helm, ours];
+    await assert.rejects(applier.carryOut('default/demo', moves, undefined, before));
+    assert.equal(await again(), true, 'the API server had failed');
+    assert.deepEqual(stored.managedFields, [helm]);
   });
 
   it('owns no field of a route: server-side apply of it meets no conflict, and the user owns all of it at the end', async () => {

@@ -52,6 +52,8 @@ export function withoutForeignHold(kind: WorkloadKind, old: Workload | undefined
   // An invalid record that existed before is reported by the operator.
   if (annotationOf(next, keys.HELD) === undefined || annotationOf(old, keys.HELD) !== undefined) {
     return {
+      // A manifest that was exported during a release may have it without the record.
+      ...(annotationOf(old, keys.HELD) === undefined && { labels: { [keys.BUDGET]: null } }),
       annotations: { [keys.GIVE_BACK]: annotationOf(old, keys.GIVE_BACK) ?? null },
       // A MutatingAdmissionPolicy pauses a new template before the webhook is called, and records the old pause.
       ...(annotationOf(next, keys.PAUSED_UNSEEN) !== undefined && { borrowed: kind.edits.asUserWrote(next) }),

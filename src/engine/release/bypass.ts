@@ -52,7 +52,6 @@ export function holdAgain(snapshot: Snapshot, progress: Progress, held: HoldReco
 
 /** Removes a record that is not about this workload. */
 export function dropRecord({ kind, workload }: Progress): Decision {
-  const { annotations } = WITHOUT_HOLD;
-  const effects = patchObject('leave', kind.resource, workload, { annotations });
+  const effects = patchObject('leave', kind.resource, workload, WITHOUT_HOLD);
   return { ...nothing, effects, needsChildren: true };
 }

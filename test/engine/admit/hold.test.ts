@@ -114,9 +114,17 @@ describe('a manifest that was exported in the middle of a release', () => {
     assert.deepEqual([wanted.annotations?.[keys.HELD], wanted.borrowed], [null, record.user]);
   });
 
+  it('loses our budget, also without the record', () => {
+    const labels = { ...web('v1').metadata.labels, [keys.BUDGET]: 'surge-1.unavailable-1' };
+    const next = web('v1', {}, { labels });
+    for (const old of [undefined, web('v1'), next])
+      assert.equal(withoutForeignHold(kind, old, next).labels?.[keys.BUDGET], null);
+  });
+
   it('keeps a record that was there before', () => {
     const odd = annotated(web('v1'), { [keys.HELD]: '{' });
-    assert.equal(withoutForeignHold(kind, odd, odd).annotations?.[keys.HELD], undefined);
+    const { annotations, labels } = withoutForeignHold(kind, odd, odd);
+    assert.deepEqual([annotations?.[keys.HELD], labels], [undefined, undefined]);
   });
 
   for (const [before, expected] of [

@@ -60,14 +60,13 @@ const GRANT = /^surge-(\d{1,10}(?:pct)?)\.unavailable-(\d{1,10}(?:pct)?)(?:\.at-
 const amountIn = (text: string): IntOrString => (text.endsWith('pct') ? text.replace('pct', '%') : Number(text));
 const textOf = (amount: IntOrString): string => String(amount).replace('%', 'pct');
 
-/** The label with the budget. It is written together with the annotations of the record. */
+/** The label with the budget. It is written together with the annotations of the record. Absent for values that no label can have. */
 export function heldLabels({ budget, moved }: Pick<Held, 'budget' | 'moved'>): Readonly<Record<string, string | null>> {
   if (!budget) return { [BUDGET]: null };
   const at = parseTime(moved);
   const since = at === undefined ? '' : `.at-${Math.floor(at / 1000)}`;
-  return {
-    [BUDGET]: `surge-${textOf(budget.maxSurge)}.unavailable-${textOf(budget.maxUnavailable)}${since}`,
-  };
+  const text = `surge-${textOf(budget.maxSurge)}.unavailable-${textOf(budget.maxUnavailable)}${since}`;
+  return { [BUDGET]: GRANT.test(text) ? text : null };
 }
 
 /** Parses a record. Invalid settings must not prevent a rollback: Kubernetes' defaults replace them, and `mended` names them. */

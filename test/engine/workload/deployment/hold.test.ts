@@ -141,6 +141,9 @@ describe('the record on a held Deployment', () => {
     // The longest values fit into a label.
     const longest = { budget: { maxSurge: '999999999%', maxUnavailable: 2147483647 }, moved: '9999-12-31T23:59:59Z' };
     assert.match(heldLabels({ ...held, ...longest })[BUDGET]!, /^[a-z0-9.-]{1,63}$/);
+    assert.deepEqual(heldLabels({ budget: { maxSurge: `${'0'.repeat(60)}25%`, maxUnavailable: 1 } }), {
+      [BUDGET]: null,
+    });
     // A record with a budget is of an earlier version, which does not know the label.
     const earlier = { ...held, budget: { maxSurge: 1, maxUnavailable: 3 } };
     assert.deepEqual(labelled('surge-2.unavailable-2', earlier)?.budget, earlier.budget);
