@@ -421,7 +421,7 @@ export interface Held extends HoldRecord {
   /** True while ReplicaSets of an abandoned version have marks. A rollback must remove the marks before the Deployment is given back. */
   readonly marks?: boolean;
   /**
-   * maxSurge and maxUnavailable as last set by Tranche. Absent = 0 and 1. Other values on the Deployment are an edit by a user that bypassed
+   * maxSurge and maxUnavailable as last set by Tranche, in the label tranche.dev/budget together with `moved`. Absent = 0 and 1. Other values on the Deployment are an edit by a user that bypassed
    * the webhook.
    */
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };

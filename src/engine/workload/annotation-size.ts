@@ -7,7 +7,7 @@ import type { Violation } from '../validate/violation.ts';
 
 /** Limit for the keys and values of all annotations, in bytes. */
 const LIMIT_BYTES = 262_144;
-/** Room for the record to grow during the release (budgets, marks, edited settings), and for the Deployment controller's annotations. */
+/** Room for the record to grow during the release (marks, edited settings), and for the Deployment controller's annotations. */
 const ROOM_BYTES = 1_024;
 /** Maximum number of bytes of a UTF-16 code unit in UTF-8. */
 const WIDEST = 3;

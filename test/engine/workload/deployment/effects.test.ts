@@ -70,6 +70,13 @@ describe('a write of a Deployment', () => {
     assert.deepEqual(revertDeployment(holding, template('v1')), { ...effect, patch });
     const record = { op: 'add', path: '/metadata/annotations/tranche.dev~1held', value: writeHeld(held()) };
     assert.deepEqual(revertDeployment(holding, template('v1'), held()), { ...effect, patch: [...patch, record] });
+    // Its budget was in the record, as an earlier version of Tranche wrote it.
+    const before = deployment({ held: held(), labels: { [BUDGET]: undefined } });
+    const label = { op: 'add', path: '/metadata/labels/tranche.dev~1budget', value: 'surge-0.unavailable-1' };
+    assert.deepEqual(revertDeployment(before, template('v1'), held()), {
+      ...{ ...effect, before },
+      patch: [...patch, record, label],
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 // The budget protocol as tables (docs/holding.md): ten Pods, a step of five, maxSurge 3 and maxUnavailable 2 unless a row says otherwise.
 import assert from 'node:assert/strict';
-import { DESIRED_REPLICAS, MAX_REPLICAS, STABLE_REVISION, TRIM } from '../../../../src/api/keys.ts';
+import { BUDGET, DESIRED_REPLICAS, MAX_REPLICAS, STABLE_REVISION, TRIM } from '../../../../src/api/keys.ts';
 import type { Held, ReplicaSet } from '../../../../src/api/types.ts';
 import { resolveLimits } from '../../../../src/engine/lib/replicas.ts';
 import type { Goal, Move } from '../../../../src/engine/workload/kind.ts';
@@ -96,8 +96,10 @@ describe('at rest, towards five of ten Pods', () => {
     const view = viewOf({ deployment: { labels: { [STABLE_REVISION]: undefined } } });
     const move = advance(view, record(view), goal(5));
     assert.ok(move.kind === 'Act');
-    const labels = mergePatchOf([move.effect]).metadata['labels'] as Record<string, string>;
-    assert.equal(labels[STABLE_REVISION], 'v1');
+    assert.deepEqual(mergePatchOf([move.effect]).metadata['labels'], {
+      [STABLE_REVISION]: 'v1',
+      [BUDGET]: 'surge-30pct.unavailable-20pct.at-1767268800',
+    });
   });
 
   it('a move is noted with its time, as shares of the size', () => {
