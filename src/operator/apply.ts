@@ -273,10 +273,26 @@ export class Applier {
     const current = this.deps.writes.newest(key, rollout);
     const body = { metadata: { resourceVersion: current.metadata.resourceVersion }, status: diff };
     const path = pathTo(key, ROLLOUTS, rollout, 'status');
-    const changed = await this.write(key, current, { path, body });
+    const changed = await this.write(key, current, { path, body }).catch(async (error: unknown) => {
+      if (isConflict(error)) await this.readAgain(key, current);
+      throw error;
+    });
     const reported = this.reported.get(key) ?? new Map<string, number>();
     this.reported.set(key, reported.set(rollout.metadata.uid ?? '', this.deps.clock.now()));
     return changed;
+  }
+
+  /**
+   * Another write came before, and the watch may tell of it late. Writes to the workload do not fail for that, so the next decision needs the newest
+   * Rollout.
+   */
+  private async readAgain(key: string, rollout: Rollout): Promise<void> {
+    try {
+      const newest = await getObject<Rollout>(this.deps.api, ROLLOUTS, rollout.metadata);
+      this.deps.writes.remember(key, rollout, freeze(newest), false);
+    } catch (error) {
+      this.deps.logger.debug('cannot read the Rollout again', { key, error });
+    }
   }
 
   /**

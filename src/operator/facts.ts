@@ -2,7 +2,7 @@
 import { HELD } from '../api/keys.ts';
 import { isName, SUBDOMAIN_NAME } from '../api/names.ts';
 import { CONTROLLER_REVISIONS, ROLLOUTS } from '../api/resources.ts';
-import type { ControllerRevision, PodTemplate, Rollout, TemplateDigest, Workload } from '../api/types.ts';
+import type { ControllerRevision, KubeObject, PodTemplate, Rollout, TemplateDigest, Workload } from '../api/types.ts';
 import type { Asks, Decision } from '../engine/decision.ts';
 import type { Found, Snapshot } from '../engine/snapshot.ts';
 import type { OrphanFacts } from '../engine/release/finalize.ts';
@@ -94,7 +94,27 @@ export class Facts {
     return rollouts.synced && ('misnamed' in at || workloads.get(at.kind)?.synced !== false);
   }
 
+  /** The Rollouts that name the workload, in their newest known state. */
   rolloutsOf(key: string): Rollout[] {
+    return this.cachedRollouts(key).map((one) => this.writes.seen(key, one));
+  }
+
+  /** The Rollouts and the workload as their watches have them. */
+  cached(key: string): readonly KubeObject[] {
+    const at = readKey(key);
+    const workload = 'kind' in at ? this.cachedWorkload(at) : undefined;
+    return [...this.cachedRollouts(key), ...(workload ? [workload] : [])];
+  }
+
+  isNamed(key: string): boolean {
+    return this.cachedRollouts(key).length > 0;
+  }
+
+  private cachedWorkload({ kind, namespace, name }: WorkloadName): Workload | undefined {
+    return this.sources.workloads.get(kind)?.get(`${namespace}/${name}`);
+  }
+
+  private cachedRollouts(key: string): Rollout[] {
     const { rollouts } = this.sources;
     const at = readKey(key);
     const found =
@@ -102,14 +122,14 @@ export class Facts {
         ? [rollouts.get(`${at.namespace}/${at.misnamed}`)].filter((one) => one !== undefined)
         : rollouts.by('workload', indexOf(at.kind, at.namespace, at.name));
     // A Rollout with another workload has another key.
-    return found.filter((one) => workloadKey(one) === key).map((one) => this.writes.newest(key, one));
+    return found.filter((one) => workloadKey(one) === key);
   }
 
   /** The workload from the cache, or from the API server if a Rollout names it and it is not enrolled yet. */
   async workload(key: string, at: WorkloadName, isNamed: boolean): Promise<Workload | undefined> {
     const { kind, namespace, name } = at;
-    const known = this.sources.workloads.get(kind)?.get(`${namespace}/${name}`);
-    if (known) return this.writes.newest(key, known);
+    const known = this.cachedWorkload(at);
+    if (known) return this.writes.seen(key, known);
     return isNamed && this.absenceOf(kind) === undefined
       ? findObject<Workload>(this.sources.api, kind.resource, { namespace, name })
       : undefined;
@@ -213,7 +233,7 @@ export class Facts {
   }
 
   private childrenOf(key: string, workload: Workload): Snapshot['children'] {
-    const children = this.children.get(key, workload, (object) => this.writes.newest(key, object));
+    const children = this.children.get(key, workload, (object) => this.writes.seen(key, object));
     return children && { ...children, pods: children.pods.map((pod) => this.applier.evictions.see(key, pod)) };
   }
 

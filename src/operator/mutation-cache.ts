@@ -16,18 +16,22 @@ interface Written {
 export class MutationCache {
   private readonly keys = new Map<string, Map<string, Written>>();
 
-  /** The newer of the cached and the written object. If other writes may be in between, the resourceVersions are compared. */
-  newest<T extends KubeObject>(key: string, cached: T): T {
-    const written = this.keys.get(key)?.get(cached.metadata.uid ?? '');
-    if (!written) return cached;
-    const { resourceVersion = '' } = cached.metadata;
+  /** The newer of the object in the cache of a watch and the written one. A write that the cache has is forgotten. */
+  seen<T extends KubeObject>(key: string, cached: T): T {
+    const newest = this.newest(key, cached);
+    if (newest === cached) this.keys.get(key)?.delete(cached.metadata.uid ?? '');
+    return newest;
+  }
+
+  /** The newer of the object that a decision was based on and the written one. If other writes may be in between, the resourceVersions are compared. */
+  newest<T extends KubeObject>(key: string, known: T): T {
+    const written = this.keys.get(key)?.get(known.metadata.uid ?? '');
+    if (!written) return known;
+    const { resourceVersion = '' } = known.metadata;
     const { resourceVersion: ours = '' } = written.object.metadata;
-    // The written object itself: from the watch, or from a decision on it. The cache may still have an older one.
-    if (resourceVersion === ours) return cached;
+    if (resourceVersion === ours) return known;
     const isOld = written.before.has(resourceVersion) || (!written.isPinned && isOlder(resourceVersion, ours));
-    if (isOld) return written.object as T;
-    this.keys.get(key)?.delete(cached.metadata.uid ?? '');
-    return cached;
+    return isOld ? (written.object as T) : known;
   }
 
   /** `isPinned`: the write contained the resourceVersion of `before`. */
@@ -62,8 +66,16 @@ export class MutationCache {
     return keys;
   }
 
-  forget(key: string): void {
-    this.keys.delete(key);
+  /**
+   * Forgets the writes to all other objects. A write to a watched object is forgotten only when the watch has it (seen): until then, the cache has a
+   * state from before it.
+   */
+  keepOnly(key: string, watched: readonly KubeObject[]): void {
+    const writes = this.keys.get(key);
+    if (!writes) return;
+    const there = new Set(watched.map(({ metadata }) => metadata.uid ?? ''));
+    for (const uid of writes.keys()) if (!there.has(uid)) writes.delete(uid);
+    if (writes.size === 0) this.keys.delete(key);
   }
 }
 

@@ -125,7 +125,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       if (type === 'deleted') reconciler.forget(key);
       const { annotations } = object.metadata;
       const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
-      if (isOurs || facts.rolloutsOf(key).length > 0) queue.addSoon(key, TOGETHER_MS);
+      if (isOurs || facts.isNamed(key)) queue.addSoon(key, TOGETHER_MS);
     };
 
   async function startWork(): Promise<void> {

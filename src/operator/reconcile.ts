@@ -52,8 +52,8 @@ export class Reconciler {
   }
 
   forget(key: string): void {
-    const { writes, applier, children, evidence, traffic } = this.deps;
-    writes.forget(key);
+    const { facts, writes, applier, children, evidence, traffic } = this.deps;
+    writes.keepOnly(key, facts.cached(key));
     void traffic.close(key);
     evidence?.close(key);
     applier.forgetWorkload(key);
@@ -120,7 +120,7 @@ export class Reconciler {
     if (!decision.needsChildren) {
       void this.deps.children.close(key);
       this.deps.evidence?.close(key);
-      this.deps.writes.forget(key);
+      this.deps.writes.keepOnly(key, this.deps.facts.cached(key));
       this.deps.applier.evictions.forget(key);
     }
     return decision.againAfterMs === undefined ? {} : { againAfterMs: decision.againAfterMs };

@@ -105,11 +105,10 @@ export class TrafficRoutings {
     const { routings, rollouts, applier, writes, isLeaving } = this.deps;
     const cached = routings.get(key);
     if (cached === undefined) {
-      writes.forget(writesKey(key));
+      writes.keepOnly(writesKey(key), []);
       return this.close(key);
     }
-    const known = { ...cached, ...KIND };
-    const object = writes.newest(writesKey(key), known);
+    const object = writes.seen(writesKey(key), { ...cached, ...KIND });
     const inFlight = rollouts.by('routing', key).filter((rollout) => isInFlight(rollout, undefined));
     const releasing = isLeaving ? [] : inFlight.map(({ metadata }) => metadata.name).sort();
     const named = routeToRead(object);
@@ -124,8 +123,7 @@ export class TrafficRoutings {
     const isGone = current.metadata.deletionTimestamp != null && (current.metadata.finalizers ?? []).length === 0;
     if (!isGone) changed = (await this.report(key, current, status)) || changed;
     if (changed) return { againAfterMs: 0 };
-    // The watch has the last write.
-    if (object === known) writes.forget(writesKey(key));
+    writes.keepOnly(writesKey(key), [cached]);
     return isBlocked ? { againAfterMs: BLOCKED_AGAIN_MS } : {};
   }
 

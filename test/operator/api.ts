@@ -17,7 +17,7 @@ export interface Misbehaviour {
   /** Asked before each request. */
   fault(call: ApiCall): Fault | undefined;
   /** Asked for each line of a watch. */
-  line(): 'lost' | 'twice' | undefined;
+  line(line: WatchLine): 'lost' | 'twice' | undefined;
   onCrash(): void;
 }
 
@@ -102,9 +102,9 @@ export class VirtualApi implements Api {
       call.signal?.addEventListener('abort', end, { once: true });
       watch.start(
         (event) => {
-          const fate = event.type === 'BOOKMARK' ? undefined : this.misbehaviour?.line();
-          if (fate === 'lost') return;
           const line = event as WatchLine;
+          const fate = line.type === 'BOOKMARK' ? undefined : this.misbehaviour?.line(line);
+          if (fate === 'lost') return;
           later(() => onLine(line));
           if (fate === 'twice') later(() => onLine(line));
         },

@@ -24,15 +24,25 @@ describe('what we have just written', () => {
     const writes = new MutationCache();
     writes.remember('k', at('1'), at('5'));
     writes.remember('k', at('5'), at('7'));
-    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7');
-    assert.equal(writes.newest('k', at('5')).metadata.resourceVersion, '7');
-    assert.equal(writes.newest('k', at('7')).metadata.resourceVersion, '7');
-    assert.equal(writes.newest('k', at('8')).metadata.resourceVersion, '8');
-    assert.equal(
-      writes.newest('k', at('1')).metadata.resourceVersion,
-      '1',
-      'once there is a newer one, the cache leads again',
-    );
+    const seen = (resourceVersion: string): string | undefined =>
+      writes.seen('k', at(resourceVersion)).metadata.resourceVersion;
+    assert.deepEqual(['1', '5', '8'].map(seen), ['7', '7', '8']);
+    assert.equal(seen('1'), '1', 'once there is a newer one, the cache leads again');
+  });
+  it('is forgotten when the cache has it', () => {
+    const writes = new MutationCache();
+    writes.remember('k', at('1'), at('5'));
+    assert.equal(writes.seen('k', at('5')).metadata.resourceVersion, '5');
+    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1');
+  });
+  it('is kept after a release if a watch will tell of it, and only then', () => {
+    const writes = new MutationCache();
+    const seen = (uid: string): string | undefined => writes.seen('k', at('1', uid)).metadata.resourceVersion;
+    for (const uid of ['rollout', 'pod']) writes.remember('k', at('1', uid), at('5', uid));
+    writes.keepOnly('k', [at('1', 'rollout')]);
+    assert.deepEqual(['rollout', 'pod'].map(seen), ['5', '1']);
+    writes.keepOnly('k', []);
+    assert.equal(seen('rollout'), '1', 'it is gone');
   });
   it('stays newer than the cache when a decision on it is carried out', () => {
     const writes = new MutationCache();

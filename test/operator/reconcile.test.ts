@@ -35,6 +35,7 @@ async function pass(ofOwner: Decision, ofLeaving: Decision, fails = false): Prom
     facts: {
       syncedFor: () => true,
       rolloutsOf: () => [owner, leaving],
+      cached: () => [owner, leaving],
       workload: async () => undefined,
       snapshot: (_: string, one: Rollout) => ({ rollout: one }),
       decide: async (_: string, __: undefined, take: (found: object) => Decision) => take({}),
@@ -49,7 +50,7 @@ async function pass(ofOwner: Decision, ofLeaving: Decision, fails = false): Prom
       },
     },
     children: { close: async () => undefined },
-    writes: { forget: () => undefined },
+    writes: { keepOnly: () => undefined },
     traffic: {
       forget: () => void traffic.push('read again'),
       wrote: () => undefined,
