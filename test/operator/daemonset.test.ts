@@ -361,6 +361,8 @@ describe('a DaemonSet in a world', () => {
     await world.release('v2');
     assert.equal(world.held, false);
     await world.until('it says so', () => messageOf(world).startsWith('no node should run a Pod'));
+    // A controller that does not know the new template yet starts a Pod of the old one.
+    await world.virtual.settled();
     await node(world, 'n5');
     await world.until('the Pod runs', () => world.readyPods === 1);
     await world.until(
