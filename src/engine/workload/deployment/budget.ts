@@ -132,6 +132,10 @@ function start(view: View, held: Held, budget: NumericBudget, marks: Marks): Mov
   const { deployment, newSet, updated } = view;
   // A ReplicaSet deletes any of its Ready Pods: it could delete an available one instead of one that is not available yet.
   if (view.oldAvailableAt !== undefined) return wait('the old Pods to be Ready for minReadySeconds');
+  // With the mark, updated Pods no longer count. If as many old Pods are counted at the same moment, the sum stays, and does not show what the
+  // Deployment controller has observed.
+  if (view.countedUntil !== undefined)
+    return wait('the ReplicaSet controller to count the available Pods', view.countedUntil);
   // After scaling, the Deployment controller first reduces the new ReplicaSet to spec.replicas.
   if (updated > view.replicas && view.availableAt !== undefined)
     return wait('the updated Pods to be Ready for minReadySeconds');

@@ -23,7 +23,12 @@ export interface View extends Progress {
   readonly stableSet: ReplicaSet | undefined;
   /** Old ReplicaSets with unavailable Pods, by the user's minReadySeconds and regardless of marks. */
   readonly lacking: readonly ReplicaSet[];
+  /** Until then, the ReplicaSet controller may still have to count old Pods that are available. Undefined if it counts all of them. */
+  readonly countedUntil: number | undefined;
 }
+
+/** The ReplicaSet controller looks about a second after a Pod has been Ready for minReadySeconds. A restarted one may look much later. */
+const COUNTING_MS = 5_000;
 
 const versionOf = (set: ReplicaSet): Version => ({
   revision: hashOf(set),
@@ -73,6 +78,10 @@ export function viewOf(
       .map((since) => since + minReadySeconds * 1000);
   const dueIn = (set: ReplicaSet): number[] => dueTimes((podsOf.get(set) ?? []).filter(isAlive));
   const dueAt = dueTimes(pods);
+  const uncounted = (set: ReplicaSet): number[] => {
+    const due = dueIn(set).filter((at) => at <= now);
+    return isMarkedSet(set) || availableOf(set) >= due.length ? [] : [Math.max(...due) + COUNTING_MS];
+  };
   const { maxSurge, maxUnavailable } = settingsOf(deployment);
   const view = {
     kind,
@@ -99,6 +108,7 @@ export function viewOf(
     available: Math.min(updated, dueAt.filter((at) => at <= now).length),
     lacking: oldSets.filter(isActive).filter((set) => dueIn(set).filter((at) => at <= now).length < sizeOf(set)),
     oldAvailableAt: earliestAfter(now, oldSets.flatMap(dueIn)),
+    countedUntil: earliestAfter(now, oldSets.filter(isActive).flatMap(uncounted)),
     availableAt: earliestAfter(now, dueAt),
   };
   return { ...view, unsettled: unsettled(view) };

@@ -11,6 +11,7 @@ import {
   ago,
   atStep,
   mergePatchOf,
+  NOW,
   pod,
   pods,
   progressOf,
@@ -676,6 +677,20 @@ describe('what is waited for, at rest', () => {
     const view = progressOf(snapshot({ workload, children: { ...children, replicaSets: sets } }));
     const move = advance(view, record(view), goal(5));
     assert.equal(move.kind === 'Act' && written(move.effect), 'repair web-v1');
+  });
+
+  it('an old Pod that is not counted yet: with the mark, the sum of the available Pods would stay', () => {
+    const { workload, children } = stage({ updated: 1, old: 9, record: { user: { ...USER, minReadySeconds: 59 } } });
+    const sets = children.replicaSets.map((set) =>
+      set.metadata.name === 'web-v1' ? { ...set, status: { ...set.status!, availableReplicas: 8 } } : set,
+    );
+    const status = { ...workload.status, availableReplicas: 9 };
+    const view = progressOf(
+      snapshot({ workload: { ...workload, status }, children: { ...children, replicaSets: sets } }),
+    );
+    assert.equal(view.unsettled, undefined, 'the Deployment controller has observed all that is counted');
+    const waitsFor = 'the ReplicaSet controller to count the available Pods';
+    assert.deepEqual(advance(view, record(view), goal(5)), { kind: 'Wait', waitsFor, againAtMs: NOW + 4_000 });
   });
 
   it('a ReplicaSet that has no mark yet, and one that still counts Pods', () => {

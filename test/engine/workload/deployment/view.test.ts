@@ -96,6 +96,28 @@ describe('what a Deployment and its children say', () => {
     assert.equal(progressOf(snapshot({ ...gone, children: going })).oldAvailableAt, undefined);
   });
 
+  describe('the ReplicaSet controller may count an old Pod as available', () => {
+    const table: readonly (readonly [
+      what: string,
+      minReadySeconds: number,
+      set: { readonly available: number; readonly marked?: boolean },
+      until: number | undefined,
+    ])[] = [
+      ['within five seconds, if it has just been Ready for minReadySeconds', 60, { available: 7 }, NOW + 5_000],
+      ['within the rest of them', 56, { available: 7 }, NOW + 1_000],
+      ['any time, if they are over', 55, { available: 7 }, undefined],
+      ['later, if it has not been Ready for minReadySeconds', 61, { available: 0 }, undefined],
+      ['and has done so, if it counts all', 60, { available: 8 }, undefined],
+      ['never, if it is marked', 60, { available: 0, marked: true }, undefined],
+    ];
+    rows(table, (minReadySeconds, set, until) => {
+      const { workload, children } = stage({ updated: 2, record: user(minReadySeconds) });
+      const replicaSets = [replicaSet('v2', { size: 2 }), replicaSet('v1', { size: 8, ready: 8, ...set })];
+      const view = progressOf(snapshot({ workload, children: { ...children, replicaSets } }));
+      assert.equal(view.countedUntil, until);
+    });
+  });
+
   it('has the failed Pods of the new version', () => {
     const failed = pod('x', { status: { phase: 'Failed' } });
     const view = progressOf(snapshot(stage({ updated: 1, pods: [pod('a'), failed] })));
