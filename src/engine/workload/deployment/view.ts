@@ -27,7 +27,7 @@ export interface View extends Progress {
   readonly countedUntil: number | undefined;
 }
 
-/** The ReplicaSet controller looks about a second after a Pod has been Ready for minReadySeconds. A restarted one may look much later. */
+/** The ReplicaSet controller looks about a second after a Pod has been Ready for minReadySeconds. A restarted one may look much later: a release does not wait for it. */
 const COUNTING_MS = 5_000;
 
 const versionOf = (set: ReplicaSet): Version => ({
