@@ -222,14 +222,18 @@ export function freeze(view: View, held: Held): Move | undefined {
  * before broken ones. In this case it first pauses, removes the marks and waits until that is observed.
  */
 export function letGo(view: View, held: Held, more: MetadataChange = {}): Move {
+  const { deployment } = view;
+  const noticed = noticeEdits(held, deployment);
   if (!mayFreeAtOnce(held) && view.old > 0) {
     // See freeze().
     if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);
+    // The pause writes the limits again, so an edit that no webhook saw is recorded first.
+    if (noticed !== held) return act(patchHeld('hold', deployment, noticed, settingsOf(deployment)))!;
     const step = act(rest(view, held, false)) ?? act(unmarkSets(view.oldSets, view));
     if (step) return step;
     if (view.unsettled) return wait(view.unsettled);
   }
-  const free = freeDeployment(view.deployment, noticeEdits(held, view.deployment), more);
+  const free = freeDeployment(deployment, noticed, more);
   return act(mayFreeAtOnce(held) ? guardedBySpec(free) : free) ?? { kind: 'Done' };
 }
 

@@ -1,6 +1,6 @@
 // The budget protocol as tables (docs/holding.md): ten Pods, a step of five, maxSurge 3 and maxUnavailable 2 unless a row says otherwise.
 import assert from 'node:assert/strict';
-import { BUDGET, DESIRED_REPLICAS, MAX_REPLICAS, STABLE_REVISION, TRIM } from '../../../../src/api/keys.ts';
+import { BUDGET, DESIRED_REPLICAS, HELD, MAX_REPLICAS, STABLE_REVISION, TRIM } from '../../../../src/api/keys.ts';
 import type { Held, ReplicaSet } from '../../../../src/api/types.ts';
 import { resolveLimits } from '../../../../src/engine/lib/replicas.ts';
 import type { Goal, Move } from '../../../../src/engine/workload/kind.ts';
@@ -491,6 +491,17 @@ describe('giving back', () => {
   rows(table, (sketch, move) => {
     const view = viewOf(sketch);
     assert.equal(told(view, letGo(view, record(view))), move);
+  });
+
+  it('notes an edit that no webhook saw before the pause writes the limits again', () => {
+    const marked: Stage = { updated: 2, budget: [0, 2], record: { marks: true } };
+    const view = viewOf({ ...marked, deployment: { settings: { maxSurge: 1, maxUnavailable: '50%' } } });
+    const move = letGo(view, record(view));
+    assert.ok(move.kind === 'Act' && move.effect.why === 'hold');
+    const { metadata, spec } = mergePatchOf([move.effect]);
+    const noted = JSON.parse((metadata['annotations'] as Record<string, string>)[HELD]!) as Held;
+    assert.deepEqual([noted.user.maxSurge, noted.user.maxUnavailable], [1, '50%']);
+    assert.equal(spec?.['strategy'], undefined, 'the limits stay for now');
   });
 });
 
