@@ -73,6 +73,7 @@ describe('the webhook configurations of the chart', () => {
         ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
         ['releasepolicies.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['scale-to-zero.tranche.dev', 'Ignore', ['UPDATE']],
+        ['changed.replicasets.tranche.dev', 'Fail', ['UPDATE']],
         ['replicasets.tranche.dev', 'Ignore', ['CREATE', 'UPDATE', 'DELETE', 'UPDATE']],
       ],
     );
@@ -246,6 +247,35 @@ describe('the webhook configurations of the chart', () => {
       const names = called(next, old);
       assert.ok(names.includes(ENROLLED) && !names.includes(WAY_OUT), names.join());
     });
+  }
+
+  const controller = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u', controller: true };
+  const owned = edited({}, { ownerReferences: [controller] });
+  const [CHANGED, OTHER] = ['changed.replicasets.tranche.dev', 'replicasets.tranche.dev'];
+  const DC = 'system:serviceaccount:kube-system:deployment-controller';
+  const GC = 'system:serviceaccount:kube-system:generic-garbage-collector';
+  const annotated = edited({}, { annotations: { retry: '1' } }, owned);
+  for (const [what, webhooksCalled, next, old, username = 'alice'] of [
+    ['its size', [CHANGED], edited({ replicas: 7 }, {}, owned), owned],
+    ['its template', [CHANGED], edited({ template }, {}, owned), owned],
+    ['its labels', [CHANGED], edited({}, { labels: {} }, owned), owned],
+    ['its labels, all of them', [CHANGED], edited({}, { labels: undefined }, owned), owned],
+    ['its owner', [CHANGED], edited({}, { ownerReferences: [{ ...controller, uid: 'v' }] }, owned), owned],
+    ['its owner, taken off', [CHANGED], edited({}, { ownerReferences: undefined }, owned), owned],
+    ['an annotation', [OTHER], annotated, owned],
+    [
+      'another owner’s',
+      [OTHER],
+      edited({ replicas: 7 }, { ownerReferences: [{ ...controller, kind: 'X' }] }),
+      edited({}, { ownerReferences: [{ ...controller, kind: 'X' }] }),
+    ],
+    ['nobody’s, which gets labels', [OTHER], edited({}, { labels: { app: 'other' } }), aDeployment()],
+    ['a creation', [OTHER], owned, null],
+    ['its size, by the Deployment controller', [], edited({ replicas: 7 }, {}, owned), owned, DC],
+    ['its owner, taken off by the garbage collector', [OTHER], edited({}, { ownerReferences: [] }, owned), owned, GC],
+  ] as readonly (readonly [string, readonly string[], Deployment, Deployment | null, string?])[]) {
+    it(`call us for a ReplicaSet, and fail without an answer only where it may be of a release: ${what}`, () =>
+      assert.deepEqual(called(next, old, username, false, 'replicasets'), webhooksCalled));
   }
 
   it('call us for every creation: a Rollout may name it already, and one with our label may be a copy of a held one', () => {

@@ -203,7 +203,7 @@ describe('the guard policies of the chart', () => {
     });
   }
 
-  it('nobody takes a ReplicaSet from its Deployment during a release, through the subresource status either', async () => {
+  it('nobody scales, deletes or takes a ReplicaSet of a Deployment during a release while no webhook answers', async () => {
     const create = (where: string, body: object): Promise<unknown> =>
       admin.request({ method: 'POST', path: where, body });
     const crd = manifests.find(({ metadata }) => metadata.name === 'rollouts.rollouts.kruise.io')!;
@@ -214,8 +214,6 @@ describe('the guard policies of the chart', () => {
     const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
     const spec = { workloadRef, strategy: { canary: { steps: [{ replicas: 1 }] } } };
     await create(rollouts, { apiVersion: 'rollouts.kruise.io/v1beta1', kind: 'Rollout', metadata, spec });
-    const body = { status: { phase: 'Progressing' } };
-    await admin.request({ method: 'PATCH', path: `${rollouts}/web/status`, contentType: MERGE, body });
     for (const one of manifests.filter((each) => /-replicasets$/.test(each.metadata.name)))
       await create(one.kind === 'ValidatingAdmissionPolicy' ? POLICIES : POLICIES.replace(/ies$/, 'ybindings'), one);
     const sets = `/apis/apps/v1/namespaces/${NAMESPACE}/replicasets`;
@@ -227,9 +225,17 @@ describe('the guard policies of the chart', () => {
       const isOfWeb = ({ metadata: { ownerReferences: [owner] = [] } }: KubeObject): boolean => owner?.name === 'web';
       return items.find(isOfWeb)!.metadata.name;
     });
-    const orphan = (path: string): Promise<unknown> =>
-      editor.request({ method: 'PATCH', path, contentType: MERGE, body: { metadata: { ownerReferences: null } } });
-    await assert.rejects(orphan(`${sets}/${name}`), /only the Deployment controller may change its ReplicaSets/);
-    await assert.rejects(orphan(`${sets}/${name}/status`), /cannot be changed through the subresource status/);
+    const canaryStatus = { stableRevision: name.slice('web-'.length), currentStepState: 'StepUpgrade' };
+    const body = { status: { phase: 'Progressing', canaryStatus } };
+    await admin.request({ method: 'PATCH', path: `${rollouts}/web/status`, contentType: MERGE, body });
+    const merge = (path: string, changes: object): Promise<unknown> =>
+      editor.request({ method: 'PATCH', path, contentType: MERGE, body: changes });
+    const byController = /only the Deployment controller may change its ReplicaSets/;
+    await assert.rejects(editor.request({ method: 'DELETE', path: `${sets}/${name}` }), byController);
+    await assert.rejects(merge(`${sets}/${name}/scale`, { spec: { replicas: 9 } }), byController);
+    await assert.rejects(
+      merge(`${sets}/${name}/status`, { metadata: { ownerReferences: null } }),
+      /cannot be changed through the subresource status/,
+    );
   });
 });

@@ -72,6 +72,18 @@ describe('With none of our processes alive', function () {
     assert.equal(spec.paused ?? false, false);
   });
 
+  it('the size, template and owner of the ReplicaSet of a Deployment stay, and notes on it change', async () => {
+    const names = await client.kubectl(['get', 'replicasets', '-n', 'default', '-o', 'name']);
+    const set = names.split('\n').find((name) => name.includes('/workload-demo-'))!;
+    for (const body of [{ spec: { replicas: 9 } }, { metadata: { ownerReferences: null } }]) {
+      const patch = ['patch', set, '-n', 'default', '--type=merge', '-p', JSON.stringify(body)];
+      const { code, stderr } = await client.attempt('kubectl', patch);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /failed calling webhook "changed\.replicasets\.tranche\.dev"/);
+    }
+    await client.kubectl(['annotate', set, '-n', 'default', 'retry=1']);
+  });
+
   it('one whose Pods are just being replaced is given back by the command that doctor names', async () => {
     const moving = JSON.parse(
       JSON.stringify(parse(deploymentManifest('default').replaceAll('demo', 'moving'))),
