@@ -23,8 +23,16 @@ export class ToolError extends Error {
   override readonly name = 'ToolError';
 }
 
-/** The full path of a kubectl or helm that is new enough. */
-export async function findTool(tool: Tool): Promise<string> {
+const known = new Map<string, Promise<string>>();
+
+/** The full path of a kubectl or helm that is new enough. It is looked for once in each PATH. */
+export function findTool(tool: Tool): Promise<string> {
+  const key = `${tool} ${process.env.PATH}`;
+  if (!known.has(key)) known.set(key, lookFor(tool));
+  return known.get(key)!;
+}
+
+async function lookFor(tool: Tool): Promise<string> {
   const onPath = await findOnPath(tool);
   if (onPath) return onPath;
   const cached = path.join(cache, tool);
