@@ -43,8 +43,16 @@ export interface ClientConfig {
 
 export const helm = async (...args: string[]) => run(await findTool('helm'), args);
 
-/** Values as for `--set`. */
+const rendered = new Map<string, Promise<Manifest[]>>();
+
+/** Values as for `--set`. The same values are rendered once; what a test changes is its own. */
 export async function render(...set: string[]): Promise<Manifest[]> {
+  const key = JSON.stringify(set);
+  if (!rendered.has(key)) rendered.set(key, renderOnce(set));
+  return structuredClone(await rendered.get(key)!);
+}
+
+async function renderOnce(set: readonly string[]): Promise<Manifest[]> {
   const values = set.flatMap((value) => ['--set', value]);
   const { code, stdout, stderr } = await helm('template', 'tranche', chart, '-n', 'tranche-system', ...values);
   assert.equal(code, 0, stderr);

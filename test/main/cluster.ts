@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { startSandbox, type Sandbox, type SandboxOptions } from '@tranche/sandbox';
 import type { KubeObject } from '../../src/api/types.ts';
 import { readConfig } from '../../src/app/config.ts';
@@ -12,14 +10,15 @@ import { createApi, type ApiClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { runProgram } from '../../src/app/run.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import { run, temporaryFolder } from '../support/processes.ts';
-import { findTool } from '../support/tools.ts';
+import { render } from '../charts/render.ts';
+import { temporaryFolder } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 export { until };
 
-const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 export const NAMESPACE = 'tranche-system';
+/** Stands for the URL of the webhooks, so that the chart is rendered once for all clusters. */
+const ANY_URL = 'https://webhooks.example:9443';
 
 export interface TestCluster {
   readonly sandbox: Sandbox;
@@ -40,21 +39,10 @@ export async function startCluster(
   const connection = await connect({ type: 'kubeconfig', files: [kubeconfig] });
   const api: ApiClient = createApi({ connection, userAgent: 'test', fieldManager: 'test' });
   await create(api, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  const outside = webhookUrl ? ['operator.enabled=false', `webhook.url=${webhookUrl}`] : [];
-  const values = [...outside, ...set].flatMap((value) => ['--set', value]);
-  const { stdout, stderr, code } = await run(await findTool('helm'), [
-    'template',
-    'tranche',
-    chart,
-    '-n',
-    NAMESPACE,
-    ...values,
-  ]);
-  assert.equal(code, 0, stderr);
-  for (const document of parseAllDocuments(stdout)) {
-    const object = document.toJS() as KubeObject | null;
-    if (object?.kind && COLLECTIONS[object.kind]) await create(api, object);
-  }
+  const outside = webhookUrl ? ['operator.enabled=false', `webhook.url=${ANY_URL}`] : [];
+  const manifests = await render(...outside, ...set);
+  const ours = JSON.parse(JSON.stringify(manifests).replaceAll(ANY_URL, webhookUrl ?? ANY_URL)) as KubeObject[];
+  for (const object of ours) if (object.kind !== undefined && COLLECTIONS[object.kind]) await create(api, object);
   return {
     sandbox,
     kubeconfig,
