@@ -1,6 +1,8 @@
 // Checks what a page shows as YAML: manifests, and parts of ours, by the API server; values by the chart; what is not ours is read.
 import assert from 'node:assert/strict';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
+import type { KubeObject } from '../../src/api/types.ts';
+import type { Client } from '../e2e/harness/client.ts';
 import { FOREIGN_GROUPS } from './listed.ts';
 import type { Block } from './page.ts';
 import type { PageShell } from './shell.ts';
@@ -40,15 +42,22 @@ const WHOLES: Readonly<Record<string, Tree>> = {
   },
 };
 
+/** Where a page is tried out. */
+export interface Place {
+  readonly client: Client;
+  readonly namespace: string;
+  readonly shell: PageShell;
+}
+
 /** `applied`: a command of the page applies the file, so it need not be tried before. */
-export async function checkYaml(block: Block, shell: PageShell, applied: boolean): Promise<void> {
+export async function checkYaml(block: Block, place: Place, applied: boolean): Promise<void> {
   const documents = parseAllDocuments(block.text).map((document) => {
     assert.deepEqual(document.errors, [], `line ${block.line}`);
     return document.toJS() as Tree;
   });
   const [what] = block.info;
   if (what === 'part' || applied) return;
-  if (what === 'values') return trySoon(shell, 'helm template tranche charts/tranche -f -', block.text);
+  if (what === 'values') return tryValues(place.shell, block.text);
   const objects = documents.filter(Boolean).map((object) => {
     if (what === undefined) return object;
     const whole = WHOLES[what];
@@ -62,19 +71,41 @@ export async function checkYaml(block: Block, shell: PageShell, applied: boolean
       apiVersion && kind,
       `line ${block.line}: not a manifest; say what it is a part of, e.g. \`\`\`yaml Rollout, or yaml part when it is not of Kubernetes`,
     );
-  await trySoon(shell, 'kubectl apply --dry-run=server -f -', ours.map((object) => stringify(object)).join('---\n'));
+  for (const object of ours) await tryOut(place, object as unknown as KubeObject);
+}
+
+async function tryValues(shell: PageShell, values: string): Promise<void> {
+  const { code, stdout } = await shell.run(
+    `helm template tranche charts/tranche -f - <<'END-OF-BLOCK'\n${values}\nEND-OF-BLOCK`,
+  );
+  assert.equal(code, 0, `${stdout}\n${values}`);
 }
 
 /** Admission answers a limited number of questions of a namespace at once, and asks to try again. */
 const ATTEMPTS = 20;
 
-async function trySoon(shell: PageShell, command: string, input: string): Promise<void> {
+/** As `kubectl apply --server-side --force-conflicts --dry-run=server` asks the API server, without a process for each object. */
+async function tryOut({ client, namespace }: Place, object: KubeObject): Promise<void> {
+  const { apiVersion, kind, metadata } = object;
+  const group = `${apiVersion!.includes('/') ? '/apis' : '/api'}/${apiVersion}`;
+  const resources = (await client.look<{ resources: Served[] }>(group))?.resources ?? [];
+  const served = resources.find((one) => one.kind === kind && !one.name.includes('/'));
+  assert.ok(served, `the API server does not have ${kind} of ${apiVersion}`);
+  const within = served.namespaced ? `/namespaces/${metadata.namespace ?? namespace}` : '';
+  const at = `${group}${within}/${served.name}/${metadata.name}?dryRun=All&fieldManager=docs&fieldValidation=Strict&force=true`;
   for (let attempt = 1; ; attempt++) {
-    const { code, stdout } = await shell.run(`${command} <<'END-OF-BLOCK'\n${input}\nEND-OF-BLOCK`);
-    if (code === 0) return;
-    assert.ok(attempt < ATTEMPTS && stdout.includes('try again in'), `${stdout}\n${input}`);
+    const { ok, text } = await client.apply(at, object);
+    if (ok) return;
+    assert.ok(attempt < ATTEMPTS && text.includes('try again in'), `${text}\n${JSON.stringify(object, null, 2)}`);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
+}
+
+/** Of the list of what an API server has. */
+interface Served {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespaced: boolean;
 }
 
 function merge(whole: unknown, part: unknown): Tree {

@@ -66,7 +66,7 @@ describe('the commands of', function () {
       chartValues: ['traffic.gatewayAPI.enabled=true'],
       programFlags: ['--gateway-api=true'],
     };
-    [cluster, programs] = await Promise.all([startCluster(options), makePrograms()]);
+    [cluster, programs] = await Promise.all([startCluster(options), makePrograms({ released: true })]);
     kept = await clusterWide(cluster.client);
   });
   after(async () => {
@@ -78,18 +78,20 @@ describe('the commands of', function () {
     if (things.length === 0) continue;
     describe(page.file, () => {
       const services: Service[] = [];
+      let client: Client;
       let shell: PageShell;
       let namespace: string;
       let broken = false;
       let port: number;
 
       before(async () => {
-        let { client } = cluster;
+        client = cluster.client;
         namespace = `docs-${page.file.replace(/^docs\/(?:reports\/)?|\.md$/g, '').toLowerCase()}`;
         if (EMPTY_CLUSTER.includes(page.file)) {
           const home = temporaryFolder('docs-empty');
           client = new Client(`${home}/kubeconfig`, home);
           services.push(await startSandbox(client.kubeconfig, 100));
+          services.push(await client.startProxy());
         }
         await client.kubectl(['create', 'namespace', namespace]);
         port = await freePort();
@@ -110,7 +112,7 @@ describe('the commands of', function () {
           if (block.language === 'json') JSON.parse(block.text);
           if (block.language === 'yaml') {
             const applied = name !== undefined && all.some((one) => one.page === page && mentions(one.blocks, name));
-            await checkYaml(block, shell, applied);
+            await checkYaml(block, { client, namespace, shell }, applied);
           }
           for (const command of commands)
             if (!unrun(page, command)) await play(command, block, shell, namespace, services, page, port);

@@ -76,6 +76,14 @@ export class Client {
     return JSON.parse(text) as T;
   }
 
+  /** A server-side apply of an object, with the options of the path's query. */
+  async apply(at: string, object: object): Promise<{ ok: boolean; text: string }> {
+    await this.startProxy();
+    const headers = { 'content-type': 'application/apply-patch+yaml' };
+    const response = await fetch(this.#proxyUrl + at, { method: 'PATCH', headers, body: JSON.stringify(object) });
+    return { ok: response.ok, text: await response.text() };
+  }
+
   /** A look at an object that is there, or at a list of all that there are. */
   async get<T>(resource: Resource, namespace: string, name?: string): Promise<T> {
     const at = pathOf(resource, { namespace, ...(name !== undefined && { name }) });
