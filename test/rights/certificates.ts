@@ -36,17 +36,21 @@ export class CertificatesJob {
     return new CertificatesJob(cluster, kubeconfig);
   }
 
-  /** Rejects when it has not come to its end in time. */
-  async run(seconds = 30): Promise<void> {
+  /** Rejects when it has not come to its end in time, or has complained as `enough` asks. */
+  async run(seconds = 30, enough: (complaint: string) => boolean = () => false): Promise<void> {
     const config = readConfig(['certificates', '--namespace', NAMESPACE, '--timeout', String(seconds)], {
       KUBERNETES_SERVICE_HOST: '127.0.0.1',
     });
     if (config === 'help') throw new Error('not a run');
-    const note = (_message: string, fields: object = {}): void => void this.complaints.push(say(fields));
+    const ending = new AbortController();
+    const note = (_message: string, fields: object = {}): void => {
+      const complaint = say(fields);
+      this.complaints.push(complaint);
+      if (enough(complaint)) ending.abort();
+    };
     const logger = { ...silent, warn: note, error: note, child: () => logger };
     const cluster = { type: 'kubeconfig', files: [this.kubeconfig] } as const;
-    const { signal } = new AbortController();
-    await runCertificates({ config: { ...config, cluster }, version: '0.0.0-test', logger, signal });
+    await runCertificates({ config: { ...config, cluster }, version: '0.0.0-test', logger, signal: ending.signal });
   }
 
   /** What the kubelet shows the program of the Secret. */
@@ -84,7 +88,7 @@ export class CertificatesJob {
       this.complaints.length = 0;
       without = grant;
       // Without a watch, one run sees what it has listed: that is enough for it.
-      const ended = await this.run(3).then(
+      const ended = await this.run(3, (complaint) => complaint.includes(`no ${show(grant)}`)).then(
         () => '',
         (error: Error) => error.message,
       );
