@@ -1,6 +1,6 @@
 // Releases that look at their own numbers, on a cluster with its own controllers: a good version, bad ones, a source that is down, a killed program.
 import assert from 'node:assert/strict';
-import { ROLLOUTS } from '../../src/api/resources.ts';
+import { PODS, ROLLOUTS } from '../../src/api/resources.ts';
 import type { Deployment, Pod, Rollout } from '../../src/api/types.ts';
 import { until } from '../main/cluster.ts';
 import { CountingSource } from '../support/counting-source.ts';
@@ -86,7 +86,8 @@ describe('A release with checks', function () {
       const [container] = (pod.spec as { containers: { env?: { name: string; value?: string }[] }[] }).containers;
       return Number(container?.env?.find((one) => one.name === 'BAD')?.value ?? 0) / 100;
     };
-    source = await CountingSource.start(async () => (await get<{ items: Pod[] }>('pods')).items, badOf);
+    const list = (): Promise<{ items: Pod[] }> => theCluster().client.get(PODS, namespace);
+    source = await CountingSource.start(async () => (await list()).items, badOf);
     await apply({
       apiVersion: 'tranche.dev/v1alpha1',
       kind: 'MetricSource',

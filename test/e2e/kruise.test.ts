@@ -93,8 +93,9 @@ describe('Workloads of OpenKruise', function () {
       let removeNodes: (() => Promise<void>) | undefined;
       const kubectl = (args: readonly string[], input?: string): Promise<string> =>
         theCluster().client.kubectl([...args, '-n', namespace], { input });
-      const json = <T>(...args: string[]): Promise<T> => theCluster().client.json<T>([...args, '-n', namespace]);
-      const workload = (): Promise<Kruise> => json<Kruise>('get', resource, 'web');
+      const [plural = ''] = resource.split('.');
+      const workload = (): Promise<Kruise> =>
+        theCluster().client.get<Kruise>({ apiVersion, kind, plural }, namespace, 'web');
       const rollout = (): Promise<Rollout> => theCluster().client.get<Rollout>(ROLLOUTS, namespace, 'web');
       const tranche = (...args: readonly string[]) =>
         runPlugin([...args, '-n', namespace], { env: { KUBECONFIG: theCluster().client.kubeconfig } });

@@ -7,13 +7,15 @@ export async function until(
   state: () => string,
   seconds = 60,
 ): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
+  const start = Date.now();
+  const deadline = start + seconds * 1000;
   for (;;) {
     const begun = Date.now();
     if (await condition()) return;
     if (Date.now() > deadline) assert.fail(`did not happen within ${seconds} s: ${state()}`);
-    // A look that is a start of kubectl costs more than a request, so there are fewer of them.
-    const pauseMs = Math.min(500, Math.max(20, 4 * (Date.now() - begun)));
+    // A look that is a start of kubectl costs more than a request, so there are fewer of them. After a long time a short one more is nothing.
+    const patience = Math.min(200, (Date.now() - start) / 10);
+    const pauseMs = Math.min(500, Math.max(20, 4 * (Date.now() - begun), patience));
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
