@@ -5,7 +5,7 @@ import { constants, setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { findTool } from '../../test/support/tools.ts';
-import { AT_ONCE, SUITES, type Suite } from './suites.ts';
+import { AT_ONCE, SUITES, suitesNamed, type Suite } from './suites.ts';
 import { Tally } from './tally.ts';
 import { failureText, progressText, summaryText, type Part } from './text.ts';
 
@@ -22,12 +22,14 @@ const SAY_EVERY_MS = terminal ? 500 : 10_000;
 const root = path.resolve(import.meta.dirname, '../..');
 
 const wanted = (process.env['SUITES'] ?? '').split(/\s+/).filter((name) => name !== '');
-const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
+const unknown = wanted.filter((name) => suitesNamed(name).length === 0);
 if (unknown.length > 0) {
   console.error(`SUITES: no suite ${unknown.join(', ')}: write some of ${SUITES.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
-const parts = SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name)).map((suite): Running => ({
+const chosen =
+  wanted.length === 0 ? SUITES : SUITES.filter((suite) => wanted.some((name) => suitesNamed(name).includes(suite)));
+const parts = chosen.map((suite): Running => ({
   ...suite,
   suite,
   tally: new Tally(),
