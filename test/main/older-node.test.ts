@@ -40,7 +40,9 @@ describe('the compiled program on an older Node', function () {
     }
     node = found;
     const compiler = path.join(root, 'node_modules/typescript/bin/tsc');
-    const args = [compiler, '-p', path.join(root, 'tsconfig.build.json'), '--outDir', path.join(dist, 'dist')];
+    // Its types are checked elsewhere.
+    const options = ['--noCheck', '--outDir', path.join(dist, 'dist')];
+    const args = [compiler, '-p', path.join(root, 'tsconfig.build.json'), ...options];
     const { code, stdout } = await run(process.execPath, args, { timeoutSeconds: 240 });
     assert.equal(code, 0, stdout);
     await replaceValidators(path.join(dist, 'dist'));

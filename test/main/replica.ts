@@ -1,5 +1,7 @@
 // A replica behind the chart's Service, as a process of its own: as in a cluster, but for where the cluster is. Arguments: a kubeconfig,
 // then flags. OpenTelemetry's variables are taken from the environment.
+// It starts in half of the time.
+import '../support/client-library.ts';
 import { flushCompileCache } from 'node:module';
 import { readConfig } from '../../src/app/config.ts';
 import { runProgram } from '../../src/app/run.ts';

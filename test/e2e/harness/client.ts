@@ -19,8 +19,8 @@ export class CommandError extends Error {
 /** For programs in Go that run for a moment: a fifth less work, most of it for collecting garbage and for waking threads. */
 const SHORT_LIVED = { GOGC: '1000', GOMAXPROCS: '1' };
 
-/** For our plugin. */
-const LIBRARY = new URL('../../support/client-library.ts', import.meta.url).href;
+/** For our programs, which run from source. */
+export const LIBRARY = new URL('../../support/client-library.ts', import.meta.url).href;
 
 export class Client {
   readonly kubeconfig: string;

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEnd, start, temporaryFolder, type Service } from '../../support/processes.ts';
-import { Client } from './client.ts';
+import { Client, LIBRARY } from './client.ts';
 import { clusterObjects } from './leftovers.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -123,7 +123,7 @@ export function startProgram(
 ): Promise<Service> {
   const args = [...flags, '--kubeconfig', kubeconfig, '--webhook-url', webhookUrl];
   args.push('--namespace', RELEASE_NAMESPACE, '--metrics-port', '0');
-  return start(PROGRAM, process.execPath, [path.join(root, 'src/main.ts'), ...args], {
+  return start(PROGRAM, process.execPath, ['--import', LIBRARY, path.join(root, 'src/main.ts'), ...args], {
     env: { PATH: process.env.PATH },
     ready: (output) => /"message":"ready"/.test(output),
     ...(onStart && { onStart }),
