@@ -28,5 +28,6 @@ COPY --from=build /app/tranche /usr/local/bin/tranche
 COPY LICENSE ./
 USER 65532:65532
 EXPOSE 9443 8080
-# Most of what is read lives for a moment: a small nursery for it halves the memory and costs no time (docs/reports/performance.md).
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=8", "/app/dist/main.js"]
+# Most of what is read lives for a moment: a small nursery for it halves the memory and costs no time (docs/reports/performance.md). And the program
+# collects garbage when it comes to rest (docs/adr/0035-garbage-at-rest.md).
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=8", "--expose-gc", "/app/dist/main.js"]

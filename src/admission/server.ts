@@ -49,8 +49,8 @@ export function createAdmissionServer(deps: AdmissionDeps, limits: ServerLimits 
       headersTimeout: requestTimeoutMs,
       handshakeTimeout: requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      // Each check wakes an idle program.
-      connectionsCheckingInterval: requestTimeoutMs / 2,
+      // Each check wakes an idle program. So a slow request lasts for at most twice the timeout.
+      connectionsCheckingInterval: requestTimeoutMs,
     },
     createApp(deps, { isDraining: () => draining, ...limits }),
   );

@@ -16,6 +16,7 @@ import { startPolicies } from './policies.ts';
 import { measureReleases } from '../operator/release-metrics.ts';
 import { DAEMON_SETS, STATEFUL_SETS } from '../api/resources.ts';
 import { createOperator, type Operator } from '../operator/operator.ts';
+import { saveMemoryAtRest } from './memory.ts';
 import { bind, waitForApiServer } from './preflight.ts';
 import { createHealthServer, missing, type Check } from '../telemetry/health.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -56,6 +57,7 @@ export async function runProgram(run: Run): Promise<void> {
 async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<void>> {
   const { config, version, logger, signal } = run;
   const metrics = createMetrics({ version });
+  stops.push(saveMemoryAtRest());
   const checks: Record<string, Check> = { signal: () => (signal.aborted ? 'stopping' : undefined) };
 
   const doubts: Record<string, Check> = {};

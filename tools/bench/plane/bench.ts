@@ -73,7 +73,7 @@ export function planeBench({ bin, src, parts }: PlaneChoice): Bench<PlaneData> {
       }
       for (const checkout of checkouts) {
         if (!wanted('enrol')) continue;
-        const [deployments, waitSeconds] = quick ? [300, 15] : [1_000, 30];
+        const [deployments, waitSeconds] = quick ? [300, 45] : [1_000, 60];
         enrolments.set(checkout, await measureEnrolment({ ...common(checkout), deployments, waitSeconds }));
       }
       return {

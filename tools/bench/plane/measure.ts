@@ -67,7 +67,7 @@ export interface Options {
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 /** After the start, and after all Rollouts are Healthy. */
-const SETTLE_SECONDS = 15;
+const SETTLE_SECONDS = 35;
 /** After a release: Events, and what the controllers still do. */
 const AFTER_SECONDS = 3;
 /** The same times of Pods for each checkout. */
