@@ -251,6 +251,7 @@ describe('the webhook configurations of the chart', () => {
 
   const controller = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u', controller: true };
   const owned = edited({}, { ownerReferences: [controller] });
+  const foreign = edited({}, { ownerReferences: [{ ...controller, apiVersion: 'example.com/v1' }] });
   const [CHANGED, OTHER] = ['changed.replicasets.tranche.dev', 'replicasets.tranche.dev'];
   const DC = 'system:serviceaccount:kube-system:deployment-controller';
   const GC = 'system:serviceaccount:kube-system:generic-garbage-collector';
@@ -270,12 +271,42 @@ describe('the webhook configurations of the chart', () => {
       edited({}, { ownerReferences: [{ ...controller, kind: 'X' }] }),
     ],
     ['nobody’s, which gets labels', [OTHER], edited({}, { labels: { app: 'other' } }), aDeployment()],
+    ['a foreign Deployment’s', [OTHER], edited({ replicas: 7 }, {}, foreign), foreign],
     ['a creation', [OTHER], owned, null],
     ['its size, by the Deployment controller', [], edited({ replicas: 7 }, {}, owned), owned, DC],
     ['its owner, taken off by the garbage collector', [OTHER], edited({}, { ownerReferences: [] }, owned), owned, GC],
   ] as readonly (readonly [string, readonly string[], Deployment, Deployment | null, string?])[]) {
     it(`call us for a ReplicaSet, and fail without an answer only where it may be of a release: ${what}`, () =>
       assert.deepEqual(called(next, old, username, false, 'replicasets'), webhooksCalled));
+  }
+
+  for (const [what, resource, operation, object, oldObject] of [
+    ['a deletion', 'replicasets', 'DELETE', null, owned],
+    [
+      'a scale',
+      'replicasets/scale',
+      'UPDATE',
+      { metadata: { name: 'web-1' }, spec: { replicas: 7 } },
+      { metadata: { name: 'web-1' }, spec: { replicas: 1 } },
+    ],
+  ] as const) {
+    it(`call us for a ReplicaSet, and pass without an answer: ${what}`, () => {
+      const variables = ['object', 'oldObject', 'request', 'authorizer'];
+      const values = { object, oldObject, request: { operation, userInfo: { username: 'alice' } }, authorizer: null };
+      const names = webhooks
+        .filter(({ rules }) =>
+          rules.some((rule) => rule.resources.includes(resource) && rule.operations.includes(operation)),
+        )
+        .filter(({ matchConditions = [] }) =>
+          matchConditions.every(
+            ({ expression }) => compile(expression, { variables, returns: ['bool'] }).evaluate(values) === true,
+          ),
+        );
+      assert.deepEqual(
+        names.map(({ name }) => name),
+        [OTHER],
+      );
+    });
   }
 
   it('call us for every creation: a Rollout may name it already, and one with our label may be a copy of a held one', () => {

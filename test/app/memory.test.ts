@@ -10,7 +10,11 @@ describe('Memory at rest', () => {
   afterEach(() => mock.timers.reset());
 
   /** Each look at the machine: its memory in MiB, how busy it was, the memory after a collection, and whether one is expected. */
-  const table: readonly (readonly [what: string, looks: readonly (readonly [number, number, number, boolean])[]])[] = [
+  const table: readonly (readonly [
+    what: string,
+    looks: readonly (readonly [number, number, number, boolean])[],
+    heap?: number,
+  ])[] = [
     ['is given back after the start', [[95, 0.001, 80, true]]],
     [
       'is not given back while the program works',
@@ -26,8 +30,8 @@ describe('Memory at rest', () => {
         [95, 0, 80, true],
         [84, 0, 80, false],
         [120, 0, 100, true],
-        [107, 0, 0, false],
-        [108, 0, 90, true],
+        [114, 0, 0, false],
+        [115, 0, 90, true],
       ],
     ],
     [
@@ -35,17 +39,27 @@ describe('Memory at rest', () => {
       [
         [300, 0, 299, true],
         [300, 0, 299, false],
-        [306, 0, 299, false],
+        [340, 0, 299, false],
       ],
     ],
+    [
+      'is compared with the least since the last time',
+      [
+        [300, 0, 299, true],
+        [120, 0, 0, false],
+        [140, 0, 110, true],
+      ],
+    ],
+    ['is kept where a collection takes too long', [[300, 0, 0, false]], 101],
   ];
-  for (const [what, looks] of table) {
+  for (const [what, looks, heap = 50] of table) {
     it(what, () => {
       let at = -1;
       let collections = 0;
       let isCollected = false;
       const stop = saveMemoryAtRest({
         busy: () => looks[at]![1],
+        heapBytes: () => heap * MIB,
         rssBytes: () => looks[at]![isCollected ? 2 : 0] * MIB,
         collect: () => {
           collections++;
@@ -59,7 +73,10 @@ describe('Memory at rest', () => {
         assert.equal(collections - before, Number(expected), `look ${index}`);
       }
       stop();
+      const before = collections;
+      [at, isCollected] = [0, false];
       mock.timers.tick(60_000);
+      assert.equal(collections, before, 'stopped');
     });
   }
 });

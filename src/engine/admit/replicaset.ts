@@ -35,6 +35,9 @@ export function admitReplicaSet(facts: ReplicaSetFacts): AdmissionDecision {
   if (byOperator(facts)) return pass;
   const native = NATIVE.has(by.user);
   if (native && !isOrphaned(facts)) return pass;
+  // While the caches are empty, no release is known. The API server refuses the same if no replica answers.
+  if (facts.notReady !== undefined && !native && subResource === '' && mayBeOfRelease(facts))
+    return notReady(facts.notReady);
   if (held.length === 0) return pass;
   if (subResource === 'scale') return admitScaleOf(facts);
   if (subResource !== '') return pass;
@@ -63,6 +66,14 @@ function admitScaleOf(facts: ReplicaSetFacts): AdmissionDecision {
 
 const changesNothing = ({ operation, old, next }: ReplicaSetFacts): boolean =>
   operation === 'UPDATE' && old !== undefined && next !== undefined && sameJson(essence(old), essence(next));
+
+/** As the match conditions of the webhook with `failurePolicy: Fail`. */
+const mayBeOfRelease = (facts: ReplicaSetFacts): boolean =>
+  facts.operation === 'UPDATE' &&
+  !changesNothing(facts) &&
+  (facts.old?.metadata.ownerReferences ?? []).some(
+    (ref) => ref.controller === true && ref.kind === 'Deployment' && ref.apiVersion.startsWith('apps/'),
+  );
 
 const ownerIn = (held: readonly Deployment[], { metadata }: WrittenReplicaSet): Deployment | undefined =>
   held.find(({ metadata: { uid } }) =>

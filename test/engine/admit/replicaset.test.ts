@@ -50,6 +50,19 @@ describe('a ReplicaSet while a Deployment of its namespace is in a release', () 
     });
   }
 
+  it('is not judged while no release is known yet', () => {
+    const starting = { held: [], notReady: 'Deployments: not listed yet' };
+    const { verdict, ...rest } = admit(set(), set({}, 9), starting);
+    assert.deepEqual([verdict, rest], ['NotReady', { notReady: 'Deployments: not listed yet' }]);
+    for (const passes of [
+      admit(set(), set({ annotations: { note: 'x' } }), starting),
+      admit(set(), set({}, 9), { ...starting, by: as('system:serviceaccount:kube-system:deployment-controller') }),
+      admit(set({ ownerReferences: [] }), set({ ownerReferences: [] }, 9), starting),
+      admit(set(), undefined, starting),
+    ])
+      assert.equal(passes.verdict, 'Passed');
+  });
+
   for (const [when, decision] of [
     ['a note of somebody else', admit(set(), set({ annotations: { note: 'x' } }))],
     ['what no selector selects', admit(undefined, orphan({ app: 'x' }))],

@@ -228,8 +228,8 @@ export function letGo(view: View, held: Held, more: MetadataChange = {}): Move {
     // See freeze().
     if (isMoving(view.deployment) && view.unsettled) return wait(view.unsettled);
     // The pause writes the limits again, so an edit that no webhook saw is recorded first.
-    if (noticed !== held) return act(patchHeld('hold', deployment, noticed, settingsOf(deployment)))!;
-    const step = act(rest(view, held, false)) ?? act(unmarkSets(view.oldSets, view));
+    const note = noticed === held ? [] : patchHeld('hold', deployment, noticed, settingsOf(deployment));
+    const step = act(note) ?? act(rest(view, noticed, false)) ?? act(unmarkSets(view.oldSets, view));
     if (step) return step;
     if (view.unsettled) return wait(view.unsettled);
   }

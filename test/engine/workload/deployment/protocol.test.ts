@@ -503,6 +503,34 @@ describe('giving back', () => {
     assert.deepEqual([noted.user.maxSurge, noted.user.maxUnavailable], [1, '50%']);
     assert.equal(spec?.['strategy'], undefined, 'the limits stay for now');
   });
+
+  it('pauses when the edit is noted, also if it left the deadline of the mark', () => {
+    const left = {
+      paused: null,
+      maxSurge: 3,
+      maxUnavailable: 2,
+      minReadySeconds: 5,
+      progressDeadlineSeconds: 2147483647,
+    };
+    const edited: Stage = {
+      ...{
+        updated: 2,
+        old: { v0: 1, v1: 7 },
+        marked: ['v0'],
+        record: { marks: true },
+        state: 'moving',
+        budget: [3, 2],
+      },
+      deployment: { settings: left },
+    };
+    const first = viewOf(edited);
+    const note = letGo(first, record(first));
+    assert.ok(note.kind === 'Act' && note.effect.why === 'hold');
+    const { metadata } = mergePatchOf([note.effect]);
+    const noted = JSON.parse((metadata['annotations'] as Record<string, string>)[HELD]!) as Held;
+    const next = viewOf({ ...edited, record: { marks: true, user: noted.user } });
+    assert.match(told(next, letGo(next, record(next))), /^freeze/);
+  });
 });
 
 describe('scaling has left the stable version without a Pod, and nothing may be missing', () => {
