@@ -38,6 +38,8 @@ describe('An outage', function () {
   beforeEach(async () => {
     namespace = await makeNamespace('outage');
     await kubectl(['apply', '-f', '-'], deploymentManifest(namespace));
+    // A version whose Pods were never all available is not one that was completed.
+    await kubectl(['rollout', 'status', `deployment/${NAME}`, '-n', namespace, '--timeout=60s']);
     await kubectl(['apply', '-f', '-'], rolloutManifest(namespace));
     await kubectl(['create', 'rolebinding', 'ed', '-n', namespace, '--clusterrole=edit', '--user=ed']);
     const seen = await soon('a Healthy Rollout', ({ readyPods, rollout }) => {

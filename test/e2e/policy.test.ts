@@ -77,6 +77,7 @@ spec:
   beforeEach('with a Deployment in a namespace of its own, whose admin is alice', async () => {
     namespace = await makeNamespace('policy');
     await kubectl(['apply', '-f', '-'], deploymentManifest(namespace));
+    await kubectl(['rollout', 'status', 'deployment/workload-demo', '-n', namespace, '--timeout=60s']);
     await kubectl(['create', 'rolebinding', 'admins', '-n', namespace, '--clusterrole=admin', '--user=alice']);
     const approvers = ['--group=managers', '--group=sre', '--user=alice', '--user=bob', '--user=carol'];
     await kubectl([
