@@ -421,8 +421,8 @@ export interface Held extends HoldRecord {
   /** True while ReplicaSets of an abandoned version have marks. A rollback must remove the marks before the Deployment is given back. */
   readonly marks?: boolean;
   /**
-   * maxSurge and maxUnavailable as last set by Tranche, in the label tranche.dev/budget together with `moved`. Absent = 0 and 1. Other values on the Deployment are an edit by a user that bypassed
-   * the webhook.
+   * maxSurge and maxUnavailable as last set by Tranche, in the label tranche.dev/budget together with `moved`. Absent = 0 and 1. Other values on
+   * the Deployment are an edit by a user that bypassed the webhook.
    */
   readonly budget?: { readonly maxSurge: IntOrString; readonly maxUnavailable: IntOrString };
   /** Fields of `user` that Kubernetes would refuse, and that were replaced by defaults. Computed when the record is read, never stored. */

@@ -24,7 +24,7 @@ import {
 } from './managed-fields.ts';
 import { Copies } from './copies.ts';
 import { Evictions } from './evictions.ts';
-import type { MutationCache } from './mutation-cache.ts';
+import { keepOnly, type MutationCache } from './mutation-cache.ts';
 import { specGuarded } from './spec-guard.ts';
 import { mergeDiff } from './status-patch.ts';
 import { transformPod } from './transform.ts';
@@ -91,11 +91,7 @@ export class Applier {
 
   /** Forgets all Rollouts of the key except these. */
   keepOnly(key: string, rollouts: readonly Rollout[]): void {
-    const reported = this.reported.get(key);
-    if (!reported) return;
-    const there = new Set(rollouts.map(({ metadata }) => metadata.uid ?? ''));
-    for (const uid of reported.keys()) if (!there.has(uid)) reported.delete(uid);
-    if (reported.size === 0) this.reported.delete(key);
+    keepOnly(this.reported, key, rollouts);
   }
 
   /** Number of remembered Rollouts, for tests only. */

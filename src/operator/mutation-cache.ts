@@ -71,12 +71,17 @@ export class MutationCache {
    * state from before it.
    */
   keepOnly(key: string, watched: readonly KubeObject[]): void {
-    const writes = this.keys.get(key);
-    if (!writes) return;
-    const there = new Set(watched.map(({ metadata }) => metadata.uid ?? ''));
-    for (const uid of writes.keys()) if (!there.has(uid)) writes.delete(uid);
-    if (writes.size === 0) this.keys.delete(key);
+    keepOnly(this.keys, key, watched);
   }
+}
+
+/** Removes what is kept for the key by uid, except for these objects. */
+export function keepOnly(keys: Map<string, Map<string, unknown>>, key: string, objects: readonly KubeObject[]): void {
+  const byUid = keys.get(key);
+  if (!byUid) return;
+  const there = new Set(objects.map(({ metadata }) => metadata.uid ?? ''));
+  for (const uid of byUid.keys()) if (!there.has(uid)) byUid.delete(uid);
+  if (byUid.size === 0) keys.delete(key);
 }
 
 /** Two groups have kinds of the same name. */

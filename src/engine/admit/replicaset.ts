@@ -1,4 +1,5 @@
 // The decision on an edit of a ReplicaSet: while a Deployment is held, only the Deployment controller may change its ReplicaSets.
+import { DEPLOYMENTS, groupOf } from '../../api/resources.ts';
 import type { Deployment, KubeObject } from '../../api/types.ts';
 import { sameJson } from '../lib/template.ts';
 import { selects } from '../policy/policy.ts';
@@ -67,12 +68,15 @@ function admitScaleOf(facts: ReplicaSetFacts): AdmissionDecision {
 const changesNothing = ({ operation, old, next }: ReplicaSetFacts): boolean =>
   operation === 'UPDATE' && old !== undefined && next !== undefined && sameJson(essence(old), essence(next));
 
-/** As the match conditions of the webhook with `failurePolicy: Fail`. */
+/** True if the ReplicaSet is one of a Deployment, and more changes than notes of other programs. */
 const mayBeOfRelease = (facts: ReplicaSetFacts): boolean =>
   facts.operation === 'UPDATE' &&
   !changesNothing(facts) &&
   (facts.old?.metadata.ownerReferences ?? []).some(
-    (ref) => ref.controller === true && ref.kind === 'Deployment' && ref.apiVersion.startsWith('apps/'),
+    (ref) =>
+      ref.controller === true &&
+      ref.kind === 'Deployment' &&
+      groupOf(ref.apiVersion) === groupOf(DEPLOYMENTS.apiVersion),
   );
 
 const ownerIn = (held: readonly Deployment[], { metadata }: WrittenReplicaSet): Deployment | undefined =>

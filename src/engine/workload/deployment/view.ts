@@ -78,8 +78,9 @@ export function viewOf(
       .map((since) => since + minReadySeconds * 1000);
   const dueIn = (set: ReplicaSet): number[] => dueTimes((podsOf.get(set) ?? []).filter(isAlive));
   const dueAt = dueTimes(pods);
+  const availableIn = (set: ReplicaSet): number[] => dueIn(set).filter((at) => at <= now);
   const uncounted = (set: ReplicaSet): number[] => {
-    const due = dueIn(set).filter((at) => at <= now);
+    const due = availableIn(set);
     return isMarkedSet(set) || availableOf(set) >= due.length ? [] : [Math.max(...due) + COUNTING_MS];
   };
   const { maxSurge, maxUnavailable } = settingsOf(deployment);
@@ -106,7 +107,7 @@ export function viewOf(
     stopped: deployment.spec.paused === true,
     moving: isMoving(deployment),
     available: Math.min(updated, dueAt.filter((at) => at <= now).length),
-    lacking: oldSets.filter(isActive).filter((set) => dueIn(set).filter((at) => at <= now).length < sizeOf(set)),
+    lacking: oldSets.filter(isActive).filter((set) => availableIn(set).length < sizeOf(set)),
     oldAvailableAt: earliestAfter(now, oldSets.flatMap(dueIn)),
     countedUntil: earliestAfter(now, oldSets.filter(isActive).flatMap(uncounted)),
     availableAt: earliestAfter(now, dueAt),
