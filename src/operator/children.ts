@@ -8,9 +8,9 @@ import type { Logger } from '../kube/log.ts';
 import { CONTROLLER_REVISIONS, kindName, PODS, REPLICA_SETS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { Reflector, type Change, type Listing } from '../kube/reflector.ts';
-import { readySince } from '../engine/workload/pods.ts';
 import { selectorText } from '../engine/lib/selector.ts';
 import { transformPod, transformReplicaSet } from './transform.ts';
+import { delayOfPod, LATER_MS, TOGETHER_MS } from './wakes.ts';
 
 export interface ChildWatchesDeps {
   readonly api: Api;
@@ -18,6 +18,8 @@ export interface ChildWatchesDeps {
   readonly logger: Logger;
   /** Called when a child of this key changed: a decision on it is needed after this time. */
   readonly wake: (key: string, afterMs: number) => void;
+  /** True if the controllers of the workload still observe or count a change. */
+  readonly isInterim?: (key: string) => boolean;
   /** Called when all children of this kind were listed. */
   readonly listed: (kind: string, listing: Listing, key: string) => void;
   readonly metrics?: {
@@ -25,11 +27,6 @@ export interface ChildWatchesDeps {
     watchDrift(resource: string, objects: number): void;
   };
 }
-
-/** The workload's controller reports a change of its children a moment later in the workload, which is then decided on together with them. */
-const TOGETHER_MS = 15;
-/** Pods that start and end change several times, and of these changes only a Pod that becomes Ready is waited for. */
-const LATER_MS = 100;
 
 /** The resource of each kind of children, and the part of an object that is cached. */
 const CHILDREN: Readonly<Record<ChildKind, { readonly resource: Resource; readonly transform: Transform }>> = {
@@ -91,7 +88,7 @@ export class ChildWatches {
     void Promise.all(reflectors.map((reflector) => reflector.whenSynced())).then((synced) => {
       if (synced.includes(false)) return;
       for (const [child, reflector] of of)
-        reflector.on((change) => this.deps.wake(key, child === 'pods' ? delayOf(change as Change<Pod>) : TOGETHER_MS));
+        reflector.on((change) => this.deps.wake(key, this.delayOf(key, child, change)));
       this.deps.wake(key, 0);
     });
   }
@@ -108,6 +105,18 @@ export class ChildWatches {
       pods: objects<Pod>('pods'),
       revisions: objects<ControllerRevision>('revisions'),
     };
+  }
+
+  /** The ReplicaSets as their watch has them. Undefined until they are listed, and for a workload without them. */
+  replicaSets(key: string): readonly ReplicaSet[] | undefined {
+    const sets = this.open_.get(key)?.of.get('replicaSets');
+    return sets?.synced ? ([...sets.store.values()] as ReplicaSet[]) : undefined;
+  }
+
+  private delayOf(key: string, child: ChildKind, change: Change<KubeObject>): number {
+    if (child === 'pods') return delayOfPod(change as Change<Pod>);
+    // The controllers observe and count it a moment later, and then all of it is decided on together.
+    return change.type === 'updated' && this.deps.isInterim?.(key) === true ? LATER_MS : TOGETHER_MS;
   }
 
   async close(key: string): Promise<void> {
@@ -142,9 +151,5 @@ export class ChildWatches {
     });
   }
 }
-
-const delayOf = ({ object, old }: Change<Pod>): number => (isReady(object) && !(old && isReady(old)) ? 0 : LATER_MS);
-
-const isReady = (pod: Pod): boolean => readySince(pod, Infinity) !== undefined;
 
 const isSynced = ({ of }: Watches): boolean => [...of.values()].every(({ synced }) => synced);

@@ -110,6 +110,14 @@ export class Facts {
     return this.cachedRollouts(key).length > 0;
   }
 
+  /** The controllers of the workload still observe or count a change, according to the watches. */
+  isInterim(key: string): boolean {
+    const at = readKey(key);
+    const workload = 'kind' in at ? this.cachedWorkload(at) : undefined;
+    const sets = this.children.replicaSets(key);
+    return 'kind' in at && workload !== undefined && sets !== undefined && at.kind.isInterim?.(workload, sets) === true;
+  }
+
   private cachedWorkload({ kind, namespace, name }: WorkloadName): Workload | undefined {
     return this.sources.workloads.get(kind)?.get(`${namespace}/${name}`);
   }

@@ -23,6 +23,16 @@ export class MutationCache {
     return newest;
   }
 
+  /** True if the watch has the last write, or a state from before it: after a write, a decision on its result follows anyway. */
+  confirms(key: string, { metadata }: KubeObject): boolean {
+    const writes = this.keys.get(key);
+    const [uid = '', version = ''] = [metadata.uid, metadata.resourceVersion];
+    const written = writes?.get(uid);
+    const isLast = written?.object.metadata.resourceVersion === version;
+    if (isLast) writes?.delete(uid);
+    return isLast || written?.before.has(version) === true;
+  }
+
   /** The newer of the object that a decision was based on and the written one. If other writes may be in between, the resourceVersions are compared. */
   newest<T extends KubeObject>(key: string, known: T): T {
     const written = this.keys.get(key)?.get(known.metadata.uid ?? '');

@@ -18,6 +18,7 @@ import { MutationCache } from './mutation-cache.ts';
 import { Reconciler } from './reconcile.ts';
 import { TrafficRoutings } from './traffic-routings.ts';
 import { TrafficWatches } from './traffic.ts';
+import { isOfCounts, LATER_MS, TOGETHER_MS } from './wakes.ts';
 import { keyFor, workloadKey } from './workload.ts';
 
 export interface OperatorMetrics {
@@ -56,8 +57,6 @@ export interface Operator {
 }
 
 const CONTROLLER = 'rollout';
-/** The first change causes a decision at once. Further changes within this time cause one decision. */
-const TOGETHER_MS = 15;
 
 /** Work is keyed by workload, so two Rollouts of one workload are never processed at the same time. */
 export function createOperator(deps: OperatorDeps): Operator {
@@ -71,11 +70,12 @@ export function createOperator(deps: OperatorDeps): Operator {
   });
   const writes = new MutationCache();
   const applier = new Applier({ api, clock, events, writes, logger, ...(metrics ? { metrics } : {}) });
-  const children = new ChildWatches({
+  const children: ChildWatches = new ChildWatches({
     api,
     clock,
     logger,
     wake: (key, afterMs) => queue.addAfter(key, afterMs),
+    isInterim: (key): boolean => facts.isInterim(key),
     listed: (kind, listing, key) => writes.listed(kind, listing, key).forEach((lost) => queue.add(lost)),
     ...(metrics ? { metrics } : {}),
   });
@@ -109,23 +109,27 @@ export function createOperator(deps: OperatorDeps): Operator {
       onDone: (result, seconds) => metrics?.reconcile('trafficrouting', result, seconds),
       metrics,
     });
-  const facts = new Facts(deps, writes, children, applier, evidence, traffic);
+  const facts: Facts = new Facts(deps, writes, children, applier, evidence, traffic);
   const reconciler = new Reconciler({ facts, applier, children, writes, evidence, traffic, decide });
   const ends: (() => void)[] = [];
   let stopped = false;
 
   const onRollout = ({ object, old }: Change<Rollout>): void => {
-    for (const rollout of old ? [object, old] : [object]) queue.addSoon(workloadKey(rollout), TOGETHER_MS);
+    const keys = new Set((old ? [object, old] : [object]).map(workloadKey));
+    for (const key of keys) if (!writes.confirms(key, object)) queue.addSoon(key, TOGETHER_MS);
   };
 
   const onWorkload =
     (kind: WorkloadKind) =>
-    ({ type, object }: Change<Workload>): void => {
+    (change: Change<Workload>): void => {
+      const { type, object } = change;
       const key = keyFor(kind, object.metadata.namespace ?? '', object.metadata.name);
       if (type === 'deleted') reconciler.forget(key);
       const { annotations } = object.metadata;
       const isOurs = annotations?.[HELD] !== undefined || annotations?.[FIELD_OWNERS] !== undefined;
-      if (isOurs || facts.isNamed(key)) queue.addSoon(key, TOGETHER_MS);
+      if ((!isOurs && !facts.isNamed(key)) || writes.confirms(key, object)) return;
+      if (isOfCounts(change) && facts.isInterim(key)) queue.addAfter(key, LATER_MS);
+      else queue.addSoon(key, TOGETHER_MS);
     };
 
   async function startWork(): Promise<void> {

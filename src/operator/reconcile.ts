@@ -70,6 +70,7 @@ export class Reconciler {
   ): Promise<Outcome> {
     const { facts, applier, children, evidence, traffic, writes, decide } = this.deps;
     const others: Decision[] = [];
+    let changed = false;
     for (const other of wanting) {
       if (other === owner) continue;
       const snapshot = facts.snapshot(key, other, workload, false);
@@ -78,9 +79,10 @@ export class Reconciler {
         : standAside(snapshot, 'WorkloadTaken', owner.metadata.name);
       others.push(decision);
       // It may share a route with the others.
-      await applier.carryOut(key, decision, other, workload).finally(() => {
+      const written = await applier.carryOut(key, decision, other, workload).finally(() => {
         if (decision.needsTraffic) traffic.forget(key);
       });
+      changed ||= written;
     }
     const alone = wanting.every((rollout) => rollout === owner || isDeleting(rollout));
     const decision = await facts.decide(key, workload, (found) =>
@@ -95,7 +97,7 @@ export class Reconciler {
     });
     traffic.wrote(key, decision.effects, (before) => writes.newest(key, before));
     if (!written && !decision.needsChildren) applier.forget(key, owner);
-    return this.next(key, withWaits(decision, others), written);
+    return this.next(key, withWaits(decision, others), changed || written);
   }
 
   /** A workload without a known Rollout, which may be held. */

@@ -1,6 +1,7 @@
 // What a release costs the API server, by counting the operator's calls (docs/holding.md, "Cost").
 import assert from 'node:assert/strict';
 import type { CanaryStep } from '../../src/api/types.ts';
+import { decide } from '../../src/engine/decide.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -121,6 +122,20 @@ describe('the cost of a release', () => {
         assert.ok(writesTo(all, STATUS) <= (replicas === 30 ? 6 : 5), `${writesTo(all, STATUS)} of the status`);
         assert.equal(writesTo(all, /\/replicasets\//), 0);
       });
+
+  it('ten Pods in three steps without waits take fewer than fifty decisions', async () => {
+    let decisions = 0;
+    const counted: typeof decide = (snapshot) => {
+      decisions++;
+      return decide(snapshot);
+    };
+    await begin({}, { steps: STEPS.map((step) => ({ ...step, pause: { duration: 0 } })), decide: counted });
+    decisions = 0;
+    await world.release('v2');
+    await world.untilCompleted();
+    await world.virtual.settled();
+    assert.ok(decisions < 50, `${decisions}`);
+  });
 
   it('a batch whose Pods take half a minute costs no more than a quick one', async () => {
     await begin({ minReadySeconds: 30, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 5 } } });

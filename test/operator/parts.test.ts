@@ -35,6 +35,15 @@ describe('what we have just written', () => {
     assert.equal(writes.seen('k', at('5')).metadata.resourceVersion, '5');
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '1');
   });
+  it('is nothing new when the watch tells of it, nor of what was before it', () => {
+    const writes = new MutationCache();
+    writes.remember('k', at('1'), at('5'));
+    writes.remember('k', at('5'), at('7'), false);
+    const isKnown = (resourceVersion: string, uid = 'u'): boolean => writes.confirms('k', at(resourceVersion, uid));
+    assert.deepEqual([isKnown('5'), isKnown('6'), isKnown('7', 'other'), isKnown('8')], [true, false, false, false]);
+    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7', 'the cache may still be late');
+    assert.deepEqual([isKnown('7'), isKnown('7'), isKnown('5')], [true, false, false], 'and then it is forgotten');
+  });
   it('is kept after a release if a watch will tell of it, and only then', () => {
     const writes = new MutationCache();
     const seen = (uid: string): string | undefined => writes.seen('k', at('1', uid)).metadata.resourceVersion;

@@ -7,6 +7,7 @@ import type {
   KubeObject,
   Pod,
   PodTemplate,
+  ReplicaSet,
   Rollout,
   Workload,
   TemplateDigest,
@@ -238,6 +239,8 @@ export interface WorkloadKind<
   replicas(workload: W): number;
   /** The numbers of Pods that its controller has counted, if they are in other fields than those of a Deployment. */
   counted?(workload: W): Counted;
+  /** Its controllers still observe or count a change, so another change follows. Absent: a state of the workload never shows it. */
+  isInterim?(workload: W, replicaSets: readonly ReplicaSet[]): boolean;
   /** The user's own value in seconds, also while the workload is held. */
   minReadySeconds(workload: W): number;
   /** Type of the update strategy. */

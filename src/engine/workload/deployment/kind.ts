@@ -22,7 +22,7 @@ import {
   type Settings,
 } from './hold.ts';
 import { asUserWrote, holdUnseen, isStale } from './unseen.ts';
-import { viewOf, type View } from './view.ts';
+import { unobserved, viewOf, type View } from './view.ts';
 import * as messages from '../../messages.ts';
 import { PAUSED_UNSEEN } from '../../../api/keys.ts';
 
@@ -52,6 +52,11 @@ export const deploymentKind: WorkloadKind<Deployment, Held, View> = {
   edits: deploymentEdits,
   borrowed: (deployment) => ({ ...settingsOf(deployment) }),
   replicas: replicasOf,
+  isInterim: (deployment, sets) =>
+    unobserved(
+      deployment,
+      sets.filter((set) => isOwnedBy(set, deployment)),
+    ) !== undefined,
   minReadySeconds: (deployment) => userSettings(deployment).minReadySeconds ?? 0,
   strategyType: ({ spec }) => spec.strategy?.type,
   obstacle,

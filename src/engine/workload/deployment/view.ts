@@ -146,6 +146,20 @@ function oldestFirst(a: KubeObject, b: KubeObject): number {
 
 const compare = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0);
 
+/** What the controllers of a Deployment have not observed or counted yet. `sets`: its ReplicaSets. */
+export function unobserved({ metadata, status }: Deployment, sets: readonly ReplicaSet[]): string | undefined {
+  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    return 'the Deployment controller to observe the last change';
+  const late = sets.find((set) => (set.status?.observedGeneration ?? 0) < (set.metadata.generation ?? 0));
+  if (late) return `the ReplicaSet controller to observe the last change of ${late.metadata.name}`;
+  const differs = (count: 'availableReplicas' | 'readyReplicas' | 'replicas'): boolean =>
+    (status?.[count] ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.[count] ?? 0), 0);
+  if (differs('availableReplicas')) return 'the Deployment controller to count the available Pods';
+  // A Pod that became Ready before the mark was available for a moment. The Ready Pods show that the controller has observed its end.
+  if (differs('readyReplicas')) return 'the Deployment controller to count the Ready Pods';
+  return differs('replicas') ? 'the Deployment controller to count the Pods' : undefined;
+}
+
 /**
  * The status of the Deployment shows what the Deployment controller's cache contains. If it matches the ReplicaSets, the controller has observed the
  * same state as this snapshot. Otherwise this says what it has not observed yet.
@@ -153,21 +167,11 @@ const compare = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0);
 function unsettled(view: Omit<View, 'unsettled'>): string | undefined {
   const { deployment, newSet, oldSets, replicas, budget, updated, old } = view;
   const sets = newSet ? [newSet, ...oldSets] : oldSets;
-  if ((deployment.status?.observedGeneration ?? 0) < (deployment.metadata.generation ?? 0))
-    return 'the Deployment controller to observe the last change';
-  const late = sets.find((set) => (set.status?.observedGeneration ?? 0) < (set.metadata.generation ?? 0));
-  if (late) return `the ReplicaSet controller to observe the last change of ${late.metadata.name}`;
-  const available = sets.reduce((sum, set) => sum + availableOf(set), 0);
-  if ((deployment.status?.availableReplicas ?? 0) !== available)
-    return 'the Deployment controller to count the available Pods';
-  // A Pod that became Ready before the mark was available for a moment. The Ready Pods show that the controller has observed its end.
-  if ((deployment.status?.readyReplicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.readyReplicas ?? 0), 0))
-    return 'the Deployment controller to count the Ready Pods';
+  const late = unobserved(deployment, sets);
+  if (late !== undefined) return late;
   // A ReplicaSet that was scaled down still counts the Pods that it deletes. Until then the counts cannot be compared.
   const shrinking = oldSets.find((set) => (set.status?.replicas ?? 0) > sizeOf(set));
   if (shrinking) return `${shrinking.metadata.name} to delete its Pods`;
-  if ((deployment.status?.replicas ?? 0) !== sets.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0))
-    return 'the Deployment controller to count the Pods';
   if (deployment.spec.paused !== true) return undefined;
   // A single active ReplicaSet gets all Pods, and so does a complete, available new one. Several ReplicaSets share the Pods including the surge.
   const shared = sets.filter(isActive).length > 1 && !(updated === replicas && availableOf(newSet) === replicas);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Deployment, Pod, ReplicaSet, Rollout } from '../../../../src/api/types.ts';
+import { deploymentKind } from '../../../../src/engine/workload/deployment/kind.ts';
 import type { View } from '../../../../src/engine/workload/deployment/view.ts';
 import { readySince } from '../../../../src/engine/workload/pods.ts';
 import {
@@ -208,5 +209,16 @@ describe('the native controller has something left to see', () => {
     const { workload, children } = stage(sketch);
     const sets = of ? children.replicaSets.map(of) : children.replicaSets;
     assert.equal(progressOf(snapshot({ workload, children: { ...children, replicaSets: sets } })).unsettled, unsettled);
+    const follows = /controller to (observe|count)/.test(unsettled ?? '');
+    assert.equal(deploymentKind.isInterim?.(workload as Deployment, sets), follows, 'another change follows');
+  });
+
+  it('of ReplicaSets of its own only', () => {
+    const { workload, children } = stage({ updated: 2 });
+    const late = { ...children.replicaSets[0]!, status: { observedGeneration: 0 } };
+    const foreign = { ...late, metadata: { ...late.metadata, name: 'other', ownerReferences: [] } };
+    const isInterim = (sets: readonly ReplicaSet[]): unknown =>
+      deploymentKind.isInterim?.(workload as Deployment, sets);
+    assert.deepEqual([isInterim([...children.replicaSets, foreign]), isInterim([late])], [false, true]);
   });
 });
