@@ -26,7 +26,7 @@ export function argo(value: string): Peer {
   const program = path.join(folder, PROGRAM);
   return {
     name: `Argo Rollouts ${versionOf(program)}`,
-    how: 'is its controller, built from source and installed with `manifests/install.yaml`: its flags, rights and limits of requests are the defaults. Its Rollout has the Pods itself: it has the same Pod template, `setWeight` 10 and 50, and the defaults of `maxSurge` and `maxUnavailable`. To enrol is to create the Rollouts, with their Pods.',
+    how: 'is its controller, built from source and installed with `manifests/install.yaml`: its flags, rights and limits of requests are the defaults. Its Rollout has the Pods itself: it has the same Pod template, `setWeight` 10 and 50, and the defaults of `maxSurge` and `maxUnavailable`. Its batches have the same sizes; in the first two, it deletes old Pods before it creates new ones. To enrol is to create the Rollouts, with their Pods.',
     own: { user: `system:serviceaccount:${NAMESPACE}:${ACCOUNT}`, name: 'argo-rollouts' },
     hasMainThread: false,
     ...{ rollouts: ROLLOUTS, rollout, seen: seenArgo },
