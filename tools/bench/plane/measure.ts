@@ -105,9 +105,10 @@ export async function measureMain(options: MainOptions): Promise<MainFigures> {
     const sleepAgain = keepAwake();
     const awakeCpuMs = await cpuMs().finally(sleepAgain);
     const idle: IdleFigures = { cpuMs: alone, awakeCpuMs, ...(subject.hasMainThread && { wakeUps }) };
+    const wakeUpsText = idle.wakeUps === undefined ? '' : `${idle.wakeUps.toFixed(0)} wake-ups a minute, `;
     say(
-      `idle: RSS ${mib(rssEnrolled)}, ${wakeUps.toFixed(0)} wake-ups a minute, CPU ${alone.toFixed(0)} ms a minute, ` +
-        `beside busy processes ${idle.awakeCpuMs.toFixed(0)} ms`,
+      `idle: RSS ${mib(rssEnrolled)}, ${wakeUpsText}CPU ${alone.toFixed(0)} ms a minute, ` +
+        `beside busy processes ${awakeCpuMs.toFixed(0)} ms`,
     );
     const runs: RunFigure[] = [];
     const places = new Places(enrolled);
