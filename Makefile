@@ -88,8 +88,8 @@ soak: $(INSTALLED) ## Run 10,000 random histories, or others: make soak [HISTORI
 
 # By itself, on a machine that does nothing else.
 .PHONY: bench
-bench: $(INSTALLED) ## Measure, and write docs/reports/performance.md: make bench [ONLY=admission|operator|traffic|analysis|soak] [QUICK=1] [SECONDS=3600] [BIN=PROGRAM] [SRC=CHECKOUT]
-	@env -u NODE_COMPILE_CACHE ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' BIN='$(BIN)' SRC='$(SRC)' PARTS='$(PARTS)' $(NODE) --disable-warning=ExperimentalWarning tools/bench/main.ts
+bench: $(INSTALLED) ## Measure, and write docs/reports/performance.md: make bench [ONLY=admission|operator|traffic|analysis|soak] [QUICK=1] [SECONDS=3600] [BIN=PROGRAM] [SRC=CHECKOUT] [ARGO=CHECKOUT] [KRUISE=CHECKOUT]
+	@env -u NODE_COMPILE_CACHE ONLY='$(ONLY)' QUICK='$(QUICK)' SECONDS='$(SECONDS)' BIN='$(BIN)' SRC='$(SRC)' ARGO='$(ARGO)' KRUISE='$(KRUISE)' PARTS='$(PARTS)' $(NODE) --disable-warning=ExperimentalWarning tools/bench/main.ts
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## Break everything around real processes, and write docs/reports/reliability.md: make chaos [ONLY=FAULT] [RUNS=N] [SEED=S]

@@ -1,6 +1,7 @@
 // `make bench`: runs the benches, stores their results, and writes docs/reports/performance.md. ONLY=NAME runs one bench, and ONLY=page only
 // writes the page. QUICK=1 makes a short run and writes to .cache/bench. SECONDS=N sets the duration of the soak. With BIN=PROGRAM, the benches of the
-// operator and of traffic run on a real control plane. That of the operator compares with the checkout in SRC; PARTS chooses parts of it.
+// operator and of traffic run on a real control plane. That of the operator compares with the checkout in SRC, and with Argo Rollouts and OpenKruise Rollouts
+// in ARGO and KRUISE; PARTS chooses parts of it.
 import { fileURLToPath } from 'node:url';
 import { endAll, endAllOnSignals } from '../../test/support/processes.ts';
 import { admissionBench } from './admission/bench.ts';
@@ -8,12 +9,13 @@ import { analysisBench } from './analysis/bench.ts';
 import type { Bench, Report } from './bench.ts';
 import { operatorBench } from './operator/bench.ts';
 import { readMachine } from './machine.ts';
-import { ChoiceError, planeBench } from './plane/bench.ts';
+import { planeBench } from './plane/bench.ts';
+import { ChoiceError } from './plane/choice.ts';
 import { soakBench } from './soak/bench.ts';
 import { trafficBench, trafficPlaneBench } from './traffic/bench.ts';
 import { writePage, writeReport } from './write.ts';
 
-const { BIN: bin = '', SRC: src, PARTS: parts = '' } = process.env;
+const { BIN: bin = '', SRC: src, ARGO: argo, KRUISE: kruise, PARTS: parts = '' } = process.env;
 
 const folderOf = (quick: boolean): string =>
   fileURLToPath(new URL(quick ? '../../.cache/bench' : '../../docs/reports', import.meta.url));
@@ -34,7 +36,7 @@ async function runOne(bench: Bench<unknown>, quick: boolean, seconds: number | u
 /** Returns the exit code. */
 async function main(): Promise<number> {
   const { ONLY: only = '', QUICK: quickText = '', SECONDS: secondsText = '' } = process.env;
-  const plane = planeBench({ bin, src, parts });
+  const plane = planeBench({ bin, src, argo, kruise, parts });
   const trafficPlane = trafficPlaneBench(bin);
   /** In the order of the page. */
   const benches: readonly Bench<unknown>[] = [

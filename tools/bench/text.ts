@@ -81,6 +81,9 @@ make bench ONLY=operator BIN=/path/to/control-plane
 make bench ONLY=traffic BIN=/path/to/control-plane
 make bench ONLY=operator BIN=/path/to/control-plane SRC=/path/to/checkout    # and another checkout before, to compare
 make bench ONLY=operator BIN=/path/to/control-plane QUICK=1 PARTS=1,20       # parts: 1, 20, 100 (releases at once), enrol
+
+# and other programs, to compare: checkouts of Argo Rollouts after make controller, and of OpenKruise Rollouts after make build
+make bench ONLY=operator BIN=/path/to/control-plane ARGO=/path/to/argo-rollouts KRUISE=/path/to/rollouts
 \`\`\`
 
 Use an idle Linux machine with at least two cores. Each part shows the load average before its run. Numbers of different machines are not

@@ -1,9 +1,9 @@
 // Reads the audit log of an API server as it grows.
 import { readFileSync, statSync } from 'node:fs';
-import { requestsIn, type Requests } from './audit.ts';
+import { requestsIn, type Own, type Requests } from './audit.ts';
 
-/** Counts the requests since the last call. `user`: the program's. */
-export function auditReader(file: string, user: string): () => Requests {
+/** Counts the requests since the last call. */
+export function auditReader(file: string, own: Own): () => Requests {
   let read = 0;
   return () => {
     // As long as a write is not finished, the last line is not whole.
@@ -11,6 +11,6 @@ export function auditReader(file: string, user: string): () => Requests {
     const text = readFileSync(file).subarray(read, end).toString();
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     read += Buffer.byteLength(whole);
-    return requestsIn(whole.split('\n').slice(0, -1), user);
+    return requestsIn(whole.split('\n').slice(0, -1), own);
   };
 }

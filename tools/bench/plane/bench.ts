@@ -1,24 +1,37 @@
-// Measures the operator on a real control plane (BIN), of this checkout and, to compare, of another one (SRC), in turns.
+// Measures the operator on a real control plane (BIN), of this checkout and, to compare, of another one (SRC) and of other programs, in turns.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Bench } from '../bench.ts';
+import type { Bench, BenchContext } from '../bench.ts';
 import { builtProgram } from '../plain.ts';
+import { ChoiceError, folderOf } from './choice.ts';
 import { describePlane } from './describe.ts';
 import { measureEnrolment, measureMain, type EnrolFigures, type MainFigures, type RunOptions } from './measure.ts';
+import { argo } from './subject-argo.ts';
+import { kruise } from './subject-kruise.ts';
+import { tranche } from './subject-tranche.ts';
+import type { Peer, Subject } from './subject.ts';
 
-/** The figures of one checkout. Parts that were not chosen are absent. */
-export interface Measured {
-  /** `before` is the checkout in SRC. */
-  readonly which: 'before' | 'now';
-  readonly commit: string;
+/** The figures of one program. Parts that were not chosen are absent. */
+export interface Figures {
   readonly main?: MainFigures;
   readonly enrolment?: EnrolFigures;
 }
 
+/** Of one checkout. */
+export interface Measured extends Figures {
+  /** `before` is the checkout in SRC. */
+  readonly which: 'before' | 'now';
+  readonly commit: string;
+}
+
+export interface MeasuredPeer extends Figures, Pick<Peer, 'name' | 'how'> {}
+
 export interface PlaneData {
   readonly measured: readonly Measured[];
+  /** Absent in older reports. */
+  readonly peers?: readonly MeasuredPeer[];
 }
 
 const PARTS = ['1', '20', '100', 'enrol'] as const;
@@ -34,53 +47,36 @@ export interface PlaneChoice {
   readonly bin: string;
   /** Another checkout, with its dependencies installed. */
   readonly src?: string | undefined;
+  /** Checkouts of Argo Rollouts and of OpenKruise Rollouts, with their built programs. */
+  readonly argo?: string | undefined;
+  readonly kruise?: string | undefined;
   /** Comma-separated: 1, 20, 100 (releases at once), enrol. Empty: all. */
   readonly parts: string;
 }
 
-export class ChoiceError extends Error {}
-
 /** Throws ChoiceError. */
-export function planeBench({ bin, src, parts }: PlaneChoice): Bench<PlaneData> {
+export function planeBench(choice: PlaneChoice): Bench<PlaneData> {
+  const { bin, src } = choice;
   const checkouts = checkoutsOf(src);
-  const chosen = partsOf(parts);
+  const chosen = partsOf(choice.parts);
   const program = path.resolve(bin);
   if (bin !== '' && !existsSync(program))
     throw new ChoiceError(`BIN: Invalid value: ${JSON.stringify(bin)}: no such file`);
+  const peers = [...(choice.argo ? [argo(choice.argo)] : []), ...(choice.kruise ? [kruise(choice.kruise)] : [])];
   return {
     name: 'plane',
     title: 'Operator, on a real control plane',
-    async run({ quick, progress }) {
+    async run(context) {
       for (const { folder } of checkouts) await builtProgram(folder);
-      const common = ({ which, folder }: Checkout) => ({
-        ...{ bin: program, checkout: folder },
-        say: (line: string) => progress(`${which}: ${line}`),
-      });
-      const wanted = (part: Part): boolean =>
-        chosen.size > 0 ? chosen.has(part) : !quick || part === '1' || part === '20';
-      const all: RunOptions[] = [
-        { releases: 1, rounds: quick ? 3 : 5 },
-        { releases: 20, rounds: quick ? 1 : 2 },
-        { releases: 100, rounds: 1 },
+      const subjects = [
+        ...checkouts.map(({ which, folder }) => ({ name: which, subject: tranche(folder) })),
+        ...peers.map((peer) => ({ name: peer.name, subject: peer })),
       ];
-      const runs = all.filter(({ releases }) => wanted(String(releases) as Part));
-      const mains = new Map<Checkout, MainFigures>();
-      const enrolments = new Map<Checkout, EnrolFigures>();
-      for (const checkout of checkouts) {
-        if (runs.length === 0) continue;
-        const enrolled = wanted('100') || !quick ? 100 : 20;
-        mains.set(checkout, await measureMain({ ...common(checkout), enrolled, idleSeconds: quick ? 15 : 45, runs }));
-      }
-      for (const checkout of checkouts) {
-        if (!wanted('enrol')) continue;
-        const [deployments, waitSeconds] = quick ? [300, 45] : [1_000, 60];
-        enrolments.set(checkout, await measureEnrolment({ ...common(checkout), deployments, waitSeconds }));
-      }
+      const figures = await measureAll(program, subjects, chosen, context);
       return {
-        measured: checkouts.map((checkout): Measured => {
-          const [main, enrolment] = [mains.get(checkout), enrolments.get(checkout)];
-          const { which, folder } = checkout;
-          return { which, commit: commitOf(folder), ...(main && { main }), ...(enrolment && { enrolment }) };
+        measured: checkouts.map(({ which, folder }, i) => ({ which, commit: commitOf(folder), ...figures[i] })),
+        ...(peers.length > 0 && {
+          peers: peers.map(({ name, how }, i) => ({ name, how, ...figures[checkouts.length + i] })),
         }),
       };
     },
@@ -88,13 +84,48 @@ export function planeBench({ bin, src, parts }: PlaneChoice): Bench<PlaneData> {
   };
 }
 
+/** In the order of `subjects`. */
+async function measureAll(
+  bin: string,
+  subjects: readonly { readonly name: string; readonly subject: Subject }[],
+  chosen: ReadonlySet<Part>,
+  { quick, progress }: BenchContext,
+): Promise<Figures[]> {
+  const wanted = (part: Part): boolean =>
+    chosen.size > 0 ? chosen.has(part) : !quick || part === '1' || part === '20';
+  const all: RunOptions[] = [
+    { releases: 1, rounds: quick ? 3 : 5 },
+    { releases: 20, rounds: quick ? 1 : 2 },
+    { releases: 100, rounds: 1 },
+  ];
+  const runs = all.filter(({ releases }) => wanted(String(releases) as Part));
+  const optionsOf = ({ name, subject }: (typeof subjects)[number]) => ({
+    ...{ bin, subject },
+    say: (line: string) => progress(`${name}: ${line}`),
+  });
+  const mains: MainFigures[] = [];
+  const enrolments: EnrolFigures[] = [];
+  for (const subject of runs.length === 0 ? [] : subjects) {
+    const enrolled = wanted('100') || !quick ? 100 : 20;
+    mains.push(await measureMain({ ...optionsOf(subject), enrolled, idleSeconds: quick ? 15 : 45, runs }));
+  }
+  for (const subject of wanted('enrol') ? subjects : []) {
+    const [deployments, waitSeconds] = quick ? [300, 45] : [1_000, 60];
+    enrolments.push(await measureEnrolment({ ...optionsOf(subject), deployments, waitSeconds }));
+  }
+  return subjects.map((_, i) => {
+    const [main, enrolment] = [mains[i], enrolments[i]];
+    return { ...(main && { main }), ...(enrolment && { enrolment }) };
+  });
+}
+
 function checkoutsOf(src: string | undefined): Checkout[] {
   const now: Checkout = { which: 'now', folder: fileURLToPath(new URL('../../../', import.meta.url)) };
   if (!src) return [now];
-  const folder = `${path.resolve(src)}/`;
-  if (!existsSync(path.join(folder, 'charts/tranche')) || !existsSync(path.join(folder, 'node_modules')))
-    throw new ChoiceError(`SRC: Invalid value: ${JSON.stringify(src)}: must be a checkout after npm ci`);
-  return [{ which: 'before', folder }, now];
+  return [
+    { which: 'before', folder: folderOf('SRC', src, ['charts/tranche', 'node_modules'], 'a checkout after npm ci') },
+    now,
+  ];
 }
 
 function partsOf(parts: string): ReadonlySet<Part> {

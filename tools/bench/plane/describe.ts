@@ -1,14 +1,14 @@
 // Describes the figures of a real control plane: one row for each goal, and what the requests of a release are.
 import type { Section, Table } from '../bench.ts';
 import { MIB, shown } from '../text.ts';
-import type { Measured, PlaneData } from './bench.ts';
-import type { IdleFigures, RunFigure } from './measure.ts';
+import type { Figures, Measured, MeasuredPeer, PlaneData } from './bench.ts';
+import type { IdleFigures, MainFigures, RunFigure } from './measure.ts';
 
 interface Row {
   readonly what: string;
   /** At most. */
   readonly goal?: number;
-  readonly of: (measured: Measured) => number | undefined;
+  readonly of: (figures: Figures) => number | undefined;
 }
 
 const run =
@@ -18,7 +18,7 @@ const run =
     return found && of(found);
   };
 const idle =
-  (of: (idle: IdleFigures) => number): Row['of'] =>
+  (of: (idle: IdleFigures) => number | undefined): Row['of'] =>
   ({ main }) =>
     main?.enrolled === 100 ? of(main.idle) : undefined;
 const mib = (bytes: number | undefined): number | undefined => (bytes === undefined ? undefined : bytes / MIB);
@@ -62,7 +62,7 @@ const ROWS: readonly Row[] = [
   { what: 'wake-ups of the main thread meanwhile, a minute', of: idle(({ wakeUps }) => wakeUps) },
 ];
 
-export function describePlane({ measured }: PlaneData): Section[] {
+export function describePlane({ measured, peers = [] }: PlaneData): Section[] {
   return [
     {
       heading: 'Goals',
@@ -71,42 +71,60 @@ export function describePlane({ measured }: PlaneData): Section[] {
         `Requests are counted in the audit log of the API server, without renewals of Leases. _All controllers_ are the program and the native ones; a Pod of a release takes some of their writes in any case.`,
         `A virtual machine that is idle as a whole may charge a wake-up with much more than its work: on the machine of this page, a Node program that only has a timer of one second took 460 to 1,400 ms a minute, and 20 to 120 ms while other processes were busy. So the CPU time of the idle program is shown twice: on the idle machine, and beside processes of the lowest priority, one for each core, which use memory.`,
         measured.map(({ which, commit }) => `_${which}_ is commit ${commit}.`).join(' '),
+        ...peers.map(({ name, how }) => `_${name}_ ${how}`),
+        ...(peers.length > 0 ? [PEERS_TEXT] : []),
       ],
-      table: goalTable(measured),
+      table: goalTable(measured, peers),
     },
-    ...measured.slice(-1).flatMap(requestSections),
+    ...measured.slice(-1).map(({ which, main }) => requestSection(which, main)),
+    ...peers.map(({ name, main }) => requestSection(name, main)),
   ];
 }
 
-function goalTable(measured: readonly Measured[]): Table {
+const PEERS_TEXT =
+  'Every program runs on a control plane of its own, one after the other on the same machine, with the same Pods. _Not behind_ says whether _now_ is at most what each other program has in the same run.';
+
+function goalTable(measured: readonly Measured[], peers: readonly MeasuredPeer[]): Table {
   return {
-    head: ['', 'goal', ...measured.map(({ which }) => which), 'met'],
+    head: [
+      ...['', 'goal', ...measured.map(({ which }) => which), 'met'],
+      ...(peers.length > 0 ? [...peers.map(({ name }) => name), 'not behind'] : []),
+    ],
     rows: ROWS.map(({ what, goal, of }) => {
       const values = measured.map(of);
+      const others = peers.map(of);
       const now = values.at(-1);
-      const met = goal === undefined || now === undefined ? '' : now <= goal ? 'yes' : '**no**';
-      const cells = values.map((value) => (value === undefined ? 'not measured' : shown(value)));
-      return [what, goal === undefined ? '' : `at most ${shown(goal)}`, ...cells, met];
+      return [
+        ...[what, goal === undefined ? '' : `at most ${shown(goal)}`, ...values.map(cell), answer(now, [goal])],
+        ...(peers.length > 0 ? [...others.map(cell), answer(now, others)] : []),
+      ];
     }),
   };
 }
 
+const cell = (value: number | undefined): string => (value === undefined ? 'not measured' : shown(value));
+
+/** Is the value at most each of the limits? Empty if there is nothing to compare. A stored null was not a number. */
+function answer(value: number | undefined, limits: readonly (number | undefined)[]): string {
+  const known = limits.filter((limit) => Number.isFinite(limit)) as number[];
+  if (value === undefined || known.length === 0) return '';
+  return known.every((limit) => value <= limit) ? 'yes' : '**no**';
+}
+
 /** The requests of one release, by who sends them. */
-function requestSections({ which, main }: Measured): Section[] {
+function requestSection(name: string, main: MainFigures | undefined): Section {
   const runs = main?.runs ?? [];
   const names = [...new Set(runs.flatMap(({ requests }) => Object.keys(requests)))];
-  const most = (name: string): number => Math.max(...runs.map(({ requests }) => requests[name] ?? 0));
-  return [
-    {
-      heading: `Requests per release (${which})`,
-      text: ['All requests of the program, and the writes of the native controllers. Rows below 0.05 are left out.'],
-      table: {
-        head: ['request', ...runs.map(({ releases }) => `${releases} at once`)],
-        rows: names
-          .filter((name) => most(name) >= 0.05)
-          .toSorted((a, b) => most(b) - most(a))
-          .map((name) => [name, ...runs.map(({ requests }) => requests[name] ?? 0)]),
-      },
+  const most = (what: string): number => Math.max(...runs.map(({ requests }) => requests[what] ?? 0));
+  return {
+    heading: `Requests per release (${name})`,
+    text: ['All requests of the program, and the writes of the native controllers. Rows below 0.05 are left out.'],
+    table: {
+      head: ['request', ...runs.map(({ releases }) => `${releases} at once`)],
+      rows: names
+        .filter((what) => most(what) >= 0.05)
+        .toSorted((a, b) => most(b) - most(a))
+        .map((what) => [what, ...runs.map(({ requests }) => requests[what] ?? 0)]),
     },
-  ];
+  };
 }

@@ -1,4 +1,4 @@
-// Measures the program of a checkout on a real control plane: releases, memory, and the costs of doing nothing.
+// Measures a program on a real control plane: releases, memory, and the costs of doing nothing.
 import { median } from '../stats.ts';
 import { keepAwake } from '../awake.ts';
 import { sample, wakeUpsOf, watch, type Sample } from '../watch.ts';
@@ -6,6 +6,7 @@ import { allWrites, ownRequests, type Requests } from './audit.ts';
 import { REPLICAS } from './objects.ts';
 import type { ReleaseTimes } from './releases.ts';
 import { openSite, type Site } from './site.ts';
+import type { Subject } from './subject.ts';
 
 type Say = (line: string) => void;
 
@@ -32,7 +33,8 @@ export interface IdleFigures {
   readonly cpuMs: number;
   /** The same while other processes of the lowest priority are busy. */
   readonly awakeCpuMs: number;
-  readonly wakeUps: number;
+  /** Of the main thread, if it does most of the work. */
+  readonly wakeUps?: number;
 }
 
 export interface MainFigures {
@@ -60,7 +62,7 @@ export interface RunOptions {
 
 export interface Options {
   readonly bin: string;
-  readonly checkout: string;
+  readonly subject: Subject;
   readonly say: Say;
 }
 
@@ -70,7 +72,7 @@ const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const SETTLE_SECONDS = 35;
 /** After a release: Events, and what the controllers still do. */
 const AFTER_SECONDS = 3;
-/** The same times of Pods for each checkout. */
+/** The same times of Pods for each program. */
 const SEED = 18;
 
 export interface MainOptions extends Options {
@@ -80,14 +82,14 @@ export interface MainOptions extends Options {
 }
 
 export async function measureMain(options: MainOptions): Promise<MainFigures> {
-  const { bin, checkout, say, enrolled, idleSeconds } = options;
-  const site = await openSite(bin, checkout, SEED);
+  const { bin, subject, say, enrolled, idleSeconds } = options;
+  const site = await openSite(bin, subject, SEED);
   try {
     const { pid } = site.program;
     await sleep(SETTLE_SECONDS);
     const rssNothing = sample(pid).rssBytes;
     await site.makeDeployments('app', 0, enrolled, REPLICAS);
-    await site.enroll('app', 0, enrolled);
+    await site.enroll('app', 0, enrolled, REPLICAS);
     say(`nothing: RSS ${mib(rssNothing)}; ${enrolled} Deployments are enrolled`);
     await sleep(SETTLE_SECONDS);
     const perMinute = 60 / idleSeconds;
@@ -101,14 +103,16 @@ export async function measureMain(options: MainOptions): Promise<MainFigures> {
     const wakeUps = (wakeUpsOf(pid) - before) * perMinute;
     const rssEnrolled = sample(pid).rssBytes;
     const sleepAgain = keepAwake();
-    const idle: IdleFigures = { cpuMs: alone, wakeUps, awakeCpuMs: await cpuMs().finally(sleepAgain) };
+    const awakeCpuMs = await cpuMs().finally(sleepAgain);
+    const idle: IdleFigures = { cpuMs: alone, awakeCpuMs, ...(subject.hasMainThread && { wakeUps }) };
+    const wakeUpsText = idle.wakeUps === undefined ? '' : `${idle.wakeUps.toFixed(0)} wake-ups a minute, `;
     say(
-      `idle: RSS ${mib(rssEnrolled)}, ${wakeUps.toFixed(0)} wake-ups a minute, CPU ${alone.toFixed(0)} ms a minute, ` +
-        `beside busy processes ${idle.awakeCpuMs.toFixed(0)} ms`,
+      `idle: RSS ${mib(rssEnrolled)}, ${wakeUpsText}CPU ${alone.toFixed(0)} ms a minute, ` +
+        `beside busy processes ${awakeCpuMs.toFixed(0)} ms`,
     );
     const runs: RunFigure[] = [];
     const places = new Places(enrolled);
-    for (const run of options.runs) runs.push(await measureRun(site, run, places, say));
+    for (const run of options.runs) runs.push(await measureRun(site, subject, run, places, say));
     return { rssNothing, rssEnrolled, enrolled, idle, runs };
   } finally {
     await site.stop();
@@ -140,7 +144,13 @@ interface Round {
   readonly samples: readonly Sample[];
 }
 
-async function measureRun(site: Site, { releases, rounds }: RunOptions, places: Places, say: Say): Promise<RunFigure> {
+async function measureRun(
+  site: Site,
+  { own }: Subject,
+  { releases, rounds }: RunOptions,
+  places: Places,
+  say: Say,
+): Promise<RunFigure> {
   const all: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const { from, to, version } = places.take(releases);
@@ -165,7 +175,7 @@ async function measureRun(site: Site, { releases, rounds }: RunOptions, places: 
     ownMs: median(all.flatMap(({ times }) => times.ownMs)),
     shownMs: median(all.flatMap(({ times }) => times.shownMs)),
     nextMs: median(all.flatMap(({ times }) => times.nextMs)),
-    ownRequests: of((one) => ownRequests(one.requests)) / releases,
+    ownRequests: of((one) => ownRequests(one.requests, own)) / releases,
     writes: of((one) => allWrites(one.requests)) / releases,
     cpuMs: of(({ cpuMs }) => cpuMs),
     rssBytes: Math.max(...all.flatMap(({ samples }) => samples.map(({ rssBytes }) => rssBytes))),
@@ -193,15 +203,15 @@ export interface EnrolOptions extends Options {
 }
 
 export async function measureEnrolment(options: EnrolOptions): Promise<EnrolFigures> {
-  const { bin, checkout, say, deployments, waitSeconds } = options;
-  const site = await openSite(bin, checkout, SEED);
+  const { bin, subject, say, deployments, waitSeconds } = options;
+  const site = await openSite(bin, subject, SEED);
   try {
     await site.makeDeployments('many', 0, deployments, 1);
     await sleep(SETTLE_SECONDS);
     site.requests();
     const stop = watch(site.program.pid, 250);
     const began = performance.now();
-    await site.enroll('many', 0, deployments);
+    await site.enroll('many', 0, deployments, 1);
     const seconds = (performance.now() - began) / 1000;
     await sleep(waitSeconds);
     const rss = stop().map(({ rssBytes }) => rssBytes);
@@ -209,7 +219,7 @@ export async function measureEnrolment(options: EnrolOptions): Promise<EnrolFigu
       ...{ deployments, seconds },
       rssBytes: rss.at(-1)!,
       peakRssBytes: Math.max(...rss),
-      ownRequests: ownRequests(site.requests()) / deployments,
+      ownRequests: ownRequests(site.requests(), subject.own) / deployments,
     };
     say(
       `${deployments} enrolled in ${seconds.toFixed(1)} s: RSS ${mib(figure.rssBytes)}, most ${mib(figure.peakRssBytes)}, ` +

@@ -21,28 +21,26 @@ export const workloadOf = ({ namespace, name }: Place): string => `${namespace}/
 const imageOf = (version: string): string => `registry.example.com/web:${version}`;
 
 /** One container, as in the documentation of Kubernetes. */
-export const deployment = ({ namespace, name }: Place, replicas: number): object => ({
+export const podTemplate = (name: string, version: string) => ({
+  metadata: { labels: { [APP]: name } },
+  spec: {
+    containers: [
+      {
+        name: 'web',
+        image: imageOf(version),
+        ports: [{ containerPort: 8080 }],
+        readinessProbe: { httpGet: { path: '/ready', port: 8080 } },
+        resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+      },
+    ],
+  },
+});
+
+export const deployment = ({ namespace, name }: Place, replicas: number) => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { namespace, name, labels: { [APP]: name } },
-  spec: {
-    replicas,
-    selector: { matchLabels: { [APP]: name } },
-    template: {
-      metadata: { labels: { [APP]: name } },
-      spec: {
-        containers: [
-          {
-            name: 'web',
-            image: imageOf('v1'),
-            ports: [{ containerPort: 8080 }],
-            readinessProbe: { httpGet: { path: '/ready', port: 8080 } },
-            resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '128Mi' } },
-          },
-        ],
-      },
-    },
-  },
+  spec: { replicas, selector: { matchLabels: { [APP]: name } }, template: podTemplate(name, 'v1') },
 });
 
 /** The patch that releases a version. */

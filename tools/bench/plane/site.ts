@@ -1,39 +1,28 @@
-// A control plane with the program of a checkout, Deployments with living Pods, and an observer of their releases.
+// A control plane with a program, Deployments with living Pods, and an observer of their releases.
 import type { KubeObject } from '@tranche/sandbox/types';
-import { DEPLOYMENTS, NAMESPACES, PODS, ROLLOUTS, type Resource } from '../../../src/api/resources.ts';
+import { DEPLOYMENTS, NAMESPACES, PODS, type Resource } from '../../../src/api/resources.ts';
 import { realClock as clock } from '../../../src/kube/clock.ts';
 import type { ApiClient } from '../../../src/kube/client.ts';
 import { pathOf } from '../../../src/kube/path.ts';
 import { Reflector } from '../../../src/kube/reflector.ts';
-import type { LaunchedProgram } from '../operator/processes.ts';
 import type { Requests } from './audit.ts';
 import { auditReader } from './audit-log.ts';
 import { startControlPlane } from './control-plane.ts';
-import { OPERATOR_USER, startInstalled } from './install.ts';
 import { startKubelet } from './kubelet.ts';
-import {
-  deployment,
-  newVersion,
-  placeOf,
-  rollout,
-  seenPod,
-  seenRollout,
-  STEP_SIZES,
-  workloadOf,
-  type Place,
-} from './objects.ts';
+import { placeOf, seenPod, STEP_SIZES, workloadOf, type Place } from './objects.ts';
 import { Releases, type ReleaseTimes } from './releases.ts';
+import type { RunningProgram, Subject } from './subject.ts';
 
 /** Time that a Pod takes to become Ready, and its spread. */
 const PODS_OWN = { readyMs: 1_000, jitter: 0.3 } as const;
 const CLIENTS = 50;
 
 export interface Site {
-  readonly program: LaunchedProgram;
-  /** Creates Deployments `from` to `to` and waits until all of their Pods are Ready. */
+  readonly program: RunningProgram;
+  /** Creates Deployments `from` to `to`, unless the Rollouts have the Pods, and waits until all of their Pods are Ready. */
   makeDeployments(group: string, from: number, to: number, replicas: number): Promise<void>;
-  /** Creates the Rollouts of these Deployments at once, and waits until all of them are Healthy. */
-  enroll(group: string, from: number, to: number): Promise<void>;
+  /** Creates these Rollouts at once, and waits until all of them are Healthy. */
+  enroll(group: string, from: number, to: number, replicas: number): Promise<void>;
   /** Releases a version of these Deployments at once, and waits until all are done. */
   release(group: string, from: number, to: number, version: string): Promise<ReleaseTimes>;
   /** Requests since the last call. */
@@ -42,7 +31,7 @@ export interface Site {
 }
 
 /** `seed`: of the times that Pods take. */
-export async function openSite(bin: string, checkout: string, seed: number): Promise<Site> {
+export async function openSite(bin: string, subject: Subject, seed: number): Promise<Site> {
   const plane = await startControlPlane(bin);
   const [driver, node] = await Promise.all([plane.client('bench', CLIENTS), plane.client('bench-kubelet', CLIENTS)]);
   const kubelet = await startKubelet(node, { ...PODS_OWN, random: randomOf(seed) });
@@ -65,9 +54,9 @@ export async function openSite(bin: string, checkout: string, seed: number): Pro
     else of.delete(seen.uid);
     releases.seePod(seen, performance.now());
   });
-  const program = await startInstalled(plane, driver, checkout);
-  const rollouts = watch(driver, ROLLOUTS, (object) => {
-    const seen = seenRollout(object);
+  const program = await subject.start(plane, driver);
+  const rollouts = watch(driver, subject.rollouts, (object) => {
+    const seen = subject.seen(object);
     if (seen.phase === 'Healthy') healthy.add(seen.workload);
     else healthy.delete(seen.workload);
     releases.seeRollout(seen, performance.now());
@@ -85,13 +74,15 @@ export async function openSite(bin: string, checkout: string, seed: number): Pro
         namespaces.add(name);
         await create(NAMESPACES, undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
       }
+      const { deployment } = subject;
+      if (!deployment) return;
       await inTurn(places, (place) => create(DEPLOYMENTS, place.namespace, deployment(place, replicas)));
       const isReady = (place: Place): boolean => (ready.get(workloadOf(place))?.size ?? 0) >= replicas;
       await until(() => places.every(isReady), 'Pods Ready');
     },
-    async enroll(group, from, to) {
+    async enroll(group, from, to, replicas) {
       const places = placesOf(group, from, to);
-      await inTurn(places, (place) => create(ROLLOUTS, place.namespace, rollout(place)));
+      await inTurn(places, (place) => create(subject.rollouts, place.namespace, subject.rollout(place, replicas)));
       await until(() => places.every((place) => healthy.has(workloadOf(place))), 'Rollouts Healthy');
     },
     async release(group, from, to, version) {
@@ -99,14 +90,12 @@ export async function openSite(bin: string, checkout: string, seed: number): Pro
       const of = releases;
       await inTurn(placesOf(group, from, to), (place) => {
         of.begin(workloadOf(place), version, performance.now());
-        const [method, path] = ['PATCH', pathOf(DEPLOYMENTS, place)] as const;
-        const contentType = 'application/strategic-merge-patch+json';
-        return driver.request({ method, path, contentType, body: newVersion(version) });
+        return driver.request(subject.release(place, version));
       });
       await until(() => of.unfinished.length === 0, 'releases done');
       return of.times();
     },
-    requests: auditReader(plane.auditLog, OPERATOR_USER),
+    requests: auditReader(plane.auditLog, subject.own),
     async stop() {
       await program.stop();
       kubelet.stop();
@@ -138,7 +127,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
   }
 }
 
-/** mulberry32: the same times of Pods for each checkout. */
+/** mulberry32: the same times of Pods for each program. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {

@@ -75,7 +75,7 @@ export async function realPlane(bin: string): Promise<Cluster> {
   pods.start();
   return {
     kubeconfig: plane.kubeconfig,
-    requests: auditReader(plane.auditLog, OPERATOR_USER),
+    requests: auditReader(plane.auditLog, { user: OPERATOR_USER, name: OWN }),
     async stop() {
       kubelet.stop();
       await pods.stop();

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { allWrites, ownRequests, requestsIn } from '../../../../tools/bench/plane/audit.ts';
 
-const OWN = 'system:serviceaccount:tranche-system:tranche';
+const USER = 'system:serviceaccount:tranche-system:tranche';
+const OWN = { user: USER, name: 'tranche' };
 const line = (username: string, verb: string, resource: string, subresource?: string, stage?: string): string =>
   JSON.stringify({
     stage: stage ?? (verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete'),
@@ -15,14 +16,14 @@ describe('the requests in an audit log', () => {
   const controller = 'system:serviceaccount:kube-system:replicaset-controller';
   const counted = requestsIn(
     [
-      line(OWN, 'patch', 'deployments'),
-      line(OWN, 'patch', 'deployments'),
-      line(OWN, 'list', 'pods'),
-      line(OWN, 'watch', 'pods'),
+      line(USER, 'patch', 'deployments'),
+      line(USER, 'patch', 'deployments'),
+      line(USER, 'list', 'pods'),
+      line(USER, 'watch', 'pods'),
       // It began in another measurement.
-      line(OWN, 'watch', 'pods', undefined, 'ResponseComplete'),
-      line(OWN, 'patch', 'rollouts', 'status'),
-      line(OWN, 'patch', 'leases'),
+      line(USER, 'watch', 'pods', undefined, 'ResponseComplete'),
+      line(USER, 'patch', 'rollouts', 'status'),
+      line(USER, 'patch', 'leases'),
       line(controller, 'create', 'pods'),
       line(controller, 'list', 'pods'),
       line('system:kube-controller-manager', 'update', 'configmaps'),
@@ -43,8 +44,21 @@ describe('the requests in an audit log', () => {
     });
   });
 
+  it('have the name of the program that is measured', () => {
+    const other = { user: 'system:serviceaccount:argo-rollouts:argo-rollouts', name: 'argo-rollouts' };
+    const lines = [
+      line(other.user, 'get', 'replicasets'),
+      line(other.user, 'patch', 'rollouts', 'status'),
+      line(USER, 'get', 'pods'),
+    ];
+    const counts = requestsIn(lines, other);
+    assert.deepEqual(counts, { 'argo-rollouts get replicasets': 1, 'argo-rollouts patch rollouts/status': 1 });
+    assert.equal(ownRequests(counts, other), 2);
+    assert.equal(allWrites(counts), 1);
+  });
+
   it('are counted together', () => {
-    assert.equal(ownRequests(counted), 5);
+    assert.equal(ownRequests(counted, OWN), 5);
     assert.equal(allWrites(counted), 5);
   });
 });

@@ -1,7 +1,7 @@
 // The goals on the page, met or not.
 import assert from 'node:assert/strict';
 import { describePlane } from '../../../../tools/bench/plane/describe.ts';
-import type { Measured } from '../../../../tools/bench/plane/bench.ts';
+import type { Measured, MeasuredPeer } from '../../../../tools/bench/plane/bench.ts';
 
 const measured = (which: Measured['which'], writes: number): Measured => ({
   which,
@@ -35,5 +35,53 @@ describe('the figures of a real control plane', () => {
 
   it('show the requests of a release, without those that are hardly any', () => {
     assert.deepEqual(requests?.table?.rows, [['tranche patch deployments', 6]]);
+  });
+});
+
+describe('the figures of another program in the same run', () => {
+  const { main } = measured('now', 130);
+  const peer: MeasuredPeer = { name: 'Argo Rollouts 1.9.0', how: 'is its controller.', main: main! };
+  const slower = { ...main!, rssNothing: 200 * 2 ** 20, runs: main!.runs.map((run) => ({ ...run, shownMs: NaN })) };
+  const [goals, ...requests] = describePlane({
+    measured: [measured('now', 119)],
+    peers: [peer, { name: 'Other 2', how: 'is slower.', main: slower }],
+  });
+  const row = (what: string): readonly (string | number)[] | undefined =>
+    goals?.table?.rows.find(([name]) => String(name).startsWith(what));
+
+  it('have columns of their own, and one that says whether the figure now is at most each of them', () => {
+    assert.deepEqual(goals?.table?.head, ['', 'goal', 'now', 'met', 'Argo Rollouts 1.9.0', 'Other 2', 'not behind']);
+    const writes = ['at most 120', '119', 'yes', '130', '130', 'yes'];
+    assert.deepEqual(row('writes of all controllers per release, 1')?.slice(1), writes);
+    assert.deepEqual(row('RSS, nothing')?.slice(1), ['at most 110', '100', 'yes', '100', '200', 'yes']);
+    const none = ['at most 9', 'not measured', '', 'not measured', 'not measured', ''];
+    assert.deepEqual(row('20 at once: wall')?.slice(1), none);
+  });
+
+  it('are not compared with what was not observed', () => {
+    assert.deepEqual(row('1 release: last Pod Ready → next step')?.slice(1), [
+      'at most 15',
+      '14',
+      'yes',
+      '14',
+      '–',
+      'yes',
+    ]);
+  });
+
+  it('say where the figure now is behind', () => {
+    const [section] = describePlane({ measured: [measured('now', 131)], peers: [peer] });
+    const found = section?.table?.rows.find(([name]) =>
+      String(name).startsWith('writes of all controllers per release, 1'),
+    );
+    assert.equal(found?.at(-1), '**no**');
+  });
+
+  it('say how it is run, and have its requests', () => {
+    assert.ok(goals?.text?.includes('_Argo Rollouts 1.9.0_ is its controller.'));
+    assert.deepEqual(
+      requests.map(({ heading }) => heading),
+      ['now', 'Argo Rollouts 1.9.0', 'Other 2'].map((name) => `Requests per release (${name})`),
+    );
   });
 });
