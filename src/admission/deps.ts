@@ -1,8 +1,9 @@
 // The dependencies of the admission server: lookups in the caches, the operator's user, and reports.
 import type { ReleasePolicy } from '../api/policy.ts';
 import type { TrafficRoutingObject } from '../api/traffic.ts';
-import type { Deployment, Rollout, Workload } from '../api/types.ts';
+import type { Rollout, Workload } from '../api/types.ts';
 import type { Decided, PolicyReport, Requester } from '../engine/admit/decision.ts';
+import type { DeploymentInRelease } from '../engine/admit/replicaset.ts';
 import type { Right, RoutedObjects } from '../engine/admit/routing.ts';
 import type { RouteRivals } from '../engine/admit/traffic-routing.ts';
 import type { TrafficAsk } from '../engine/traffic/facts.ts';
@@ -60,7 +61,7 @@ export interface AdmissionDeps {
   /** From the cache, which may contain only workloads that Rollouts name. */
   readonly workloadFor: (kind: WorkloadKind, namespace: string, name: string) => Workload | undefined;
   /** Deployments in the namespace with a release in progress. From the cache. */
-  readonly heldIn?: (namespace: string) => readonly Deployment[];
+  readonly releasesIn?: (namespace: string) => readonly DeploymentInRelease[];
   /** From the API server. Undefined if it does not exist. Rejects on a timeout. */
   readonly readWorkload?: (kind: WorkloadKind, namespace: string, name: string) => Promise<Workload | undefined>;
   /** Name of the Deployment that controls this ReplicaSet, from the API server. Rejects on a timeout. */

@@ -68,7 +68,7 @@ export function mayMatter({ group, kind, namespace, name, operation }: About, de
     if (deps.notReady() !== undefined) return true;
     const ruled = (deps.policy?.policiesFor(namespace, []) ?? []).length > 0;
     if (group === GROUP || group === OWN_GROUP) return ruled || operation !== 'DELETE';
-    if (group === 'apps' && kind === 'ReplicaSet') return (deps.heldIn?.(namespace) ?? []).length > 0;
+    if (group === 'apps' && kind === 'ReplicaSet') return (deps.releasesIn?.(namespace) ?? []).length > 0;
     // The head of a review does not say whose scale it is.
     const kinds =
       group === 'autoscaling' && kind === 'Scale' ? KINDS : [kindIn(group, kind)].filter((one) => one !== undefined);

@@ -14,6 +14,7 @@ import { pathOf } from '../kube/path.ts';
 import { routedKeys } from '../engine/traffic/rivals.ts';
 import { routeKeys } from '../engine/traffic/routing-object.ts';
 import { heldIndex } from '../operator/policies.ts';
+import { inFlightIndex } from '../operator/releases.ts';
 import { KINDS, OPTIONAL_KINDS } from '../engine/workload/registry.ts';
 import type { WorkloadCollection, Workloads } from '../operator/facts.ts';
 import { routingIndex } from '../operator/traffic-routings.ts';
@@ -86,7 +87,13 @@ export function startCaches({ api, namespaces, openkruise, gatewayApi, logger, m
   const kinds = KINDS.filter((kind) => openkruise || !OPTIONAL_KINDS.includes(kind));
   const workloads = new Map(kinds.map((kind) => [kind, collectionOf(kind)]));
   const rollouts = make<Rollout>(ROLLOUTS, {
-    indexes: { workload: workloadIndex, kind: kindIndex, routed: routedKeys, routing: routingIndex },
+    indexes: {
+      workload: workloadIndex,
+      kind: kindIndex,
+      routed: routedKeys,
+      routing: routingIndex,
+      inFlight: inFlightIndex,
+    },
   });
   const routings = gatewayApi
     ? make<TrafficRoutingObject>(TRAFFIC_ROUTINGS, { indexes: { routed: routeKeys } })

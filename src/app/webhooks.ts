@@ -20,6 +20,7 @@ import { expiryOf } from '../tls/bundle.ts';
 import { ClientCa } from '../tls/client-ca.ts';
 import { CaInjector, type Target } from '../tls/inject.ts';
 import { createCertificates, type Place } from '../tls/source.ts';
+import { deploymentsInRelease } from '../operator/releases.ts';
 import { indexOf } from '../operator/workload.ts';
 import type { Caches } from './caches.ts';
 import type { Config } from './config.ts';
@@ -126,8 +127,10 @@ function admissionDeps(
     }),
     routingFor: (inNamespace, name) =>
       caches.routings?.synced === true ? (caches.routings.get(`${inNamespace}/${name}`) ?? null) : undefined,
-    heldIn: (inNamespace) =>
-      leadership.draining ? [] : (caches.workloads.get(deploymentKind)?.by('held', inNamespace) ?? []),
+    releasesIn(inNamespace) {
+      const deployments = leadership.draining ? undefined : caches.workloads.get(deploymentKind);
+      return deployments === undefined ? [] : deploymentsInRelease(caches.rollouts, deployments, inNamespace);
+    },
     ...readersOf(api),
     ...policies.admission,
     ...(config.tracing && { sampling: config.tracing }),

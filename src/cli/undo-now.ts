@@ -19,6 +19,8 @@ import { lookUp, type Versions } from './put-back.ts';
 /** The replicas see the approval in their caches within a moment. */
 const ASK_EVERY_MS = 300;
 const ASK_FOR_MS = 6_000;
+const COMPLETED =
+  'a version is completed if it went through all steps, or if all its Pods were available before the first release';
 
 /** Returns the exit code. Undefined during the release of a new version, which undo ends at once in any case. Throws CliError. `choose`: the version that the user named; undefined for the last completed one. */
 export async function undoNow(...asked: Parameters<typeof undoOnce>): Promise<number | undefined> {
@@ -107,7 +109,7 @@ function lastCompleted({ rollout, kind, deployment, sets, digest }: Versions): V
   if (set !== undefined) return versionOf(set);
   throw new CliError(
     known.length === 0
-      ? `${rollout.metadata.name} has completed no earlier version: nothing can be restored without steps; in steps: kubectl tranche undo ${rollout.metadata.name}${namespaceFlag(rollout)}`
+      ? `${rollout.metadata.name} has completed no earlier version; ${COMPLETED}; in steps: kubectl tranche undo ${rollout.metadata.name}${namespaceFlag(rollout)}`
       : `no ${kind.words.keeper} of ${deployment.metadata.name} has a version that ${rollout.metadata.name} completed: apply its manifest instead`,
   );
 }
@@ -120,7 +122,7 @@ function refuseUnfit({ rollout }: Versions, version: Version, template: Template
     );
   if (!isEarlier(rollout, template))
     throw new CliError(
-      `cannot restore ${version.name} without steps: ${name} has not completed it, or not among its last ten versions; in steps: kubectl tranche undo ${name}${namespaceFlag(rollout)}`,
+      `cannot restore ${version.name} without steps: ${name} has not completed it, or not among its last ten versions; ${COMPLETED}; in steps: kubectl tranche undo ${name}${namespaceFlag(rollout)}`,
     );
 }
 

@@ -164,6 +164,9 @@ export const noReplicas = ({ resource: { kind }, words }: Pick<WorkloadKind, 're
   words.none ??
   `the ${kind} has 0 replicas: nothing to release; the release completes when the ${kind} is scaled up and its Pods are available`;
 
+/** Why a release is not held, although the workload has replicas now. */
+export const startedEmpty = 'the release started with no Pods to update, and was not held';
+
 export const natively = (what: string, updated: number, replicas: number): string =>
   `${what} natively: ${updated} of ${pods(replicas)} updated`;
 

@@ -74,11 +74,7 @@ function duringRelease(
   if (grant) return { name: 'Restored', grant };
   if (!held && progress.replicas === 0) return { name: same ? 'NoReplicas' : 'NewTemplate' };
   if (!held && same && progress.old === 0 && reason !== 'Paused') return { name: 'StepsDone' };
-  if (!held)
-    return {
-      name: 'NotHeld',
-      bypassed: same ? 'the annotations of the hold were removed' : 'a new template was not held',
-    };
+  if (!held) return { name: 'NotHeld', bypassed: same ? whyNotHeld(snapshot, status) : A_NEW_TEMPLATE };
   if (!same && isAnnounced(snapshot, progress)) return { name: 'NewTemplate' };
   if (!same)
     return {
@@ -89,6 +85,14 @@ function duringRelease(
   const effects = kind.noticeEdits(progress, held);
   if (effects !== undefined) return { name: 'EditedUnseen', effects };
   return isStableGone(snapshot, progress, held) ? { name: 'StableGone', held } : { name: 'InSteps', held, status };
+}
+
+const A_NEW_TEMPLATE = 'a new template was not held';
+
+/** A release of a workload without replicas starts without a hold, and step 1 waits for replicas. So it does for a policy, but in a hold. */
+function whyNotHeld({ rollout }: Snapshot, { currentStepIndex, currentStepState }: CanaryStatus): string {
+  const waits = currentStepIndex === 1 && currentStepState === 'BeforeStepUpgrade' && !isTrue(rollout, 'PolicyBlocked');
+  return waits ? messages.startedEmpty : 'the annotations of the hold were removed';
 }
 
 /** The situation if the status has no release in progress. */
@@ -112,7 +116,7 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
   if (known()) return settled;
   if (restartsNatively(snapshot, progress)) return newVersion ? settled : { name: 'VersionNotMade' };
   if (adopting && knownStable(rollout) === undefined && (servesAlone(progress) || goesBack(progress))) return settled;
-  const bypassed = adopting ? 'the Rollout was created during a rolling update' : 'a new template was not held';
+  const bypassed = adopting ? 'the Rollout was created during a rolling update' : A_NEW_TEMPLATE;
   return { name: 'NotHeld', bypassed };
 }
 

@@ -73,7 +73,7 @@ describe('a ReplicaSet that loses its controller in a release', () => {
           oldObject: before,
           object: after,
         } as never,
-        { ...someDeps(), heldIn: () => [held] },
+        { ...someDeps(), releasesIn: () => [{ deployment: held, rollout: 'web' }] },
       ),
     );
 

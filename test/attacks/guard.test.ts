@@ -233,6 +233,19 @@ describe('the guard policies of the chart', () => {
     const byController = /only the Deployment controller may change its ReplicaSets/;
     await assert.rejects(editor.request({ method: 'DELETE', path: `${sets}/${name}` }), byController);
     await assert.rejects(merge(`${sets}/${name}/scale`, { spec: { replicas: 9 } }), byController);
+    const edit = { spec: { template: template('v2') } };
+    const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/web`;
+    await admin.request({ method: 'PATCH', path, contentType: MERGE, body: edit });
+    const superseded = await eventually(async () => {
+      const { items } = (await admin.request({ method: 'GET', path: sets })) as { items: KubeObject[] };
+      return items.find(({ metadata: { name: other } }) => other.startsWith('web-') && other !== name)!.metadata.name;
+    });
+    await assert.rejects(merge(`${sets}/${superseded}/scale`, { spec: { replicas: 9 } }), byController);
+    for (const other of ['web-api', 'web-7-bcd', 'webbcd']) {
+      const object = { ...kind, kind: 'ReplicaSet', metadata: { name: other }, spec: { ...own, replicas: 0 } };
+      await create(sets, object);
+      await merge(`${sets}/${other}/scale`, { spec: { replicas: 1 } });
+    }
     await assert.rejects(
       merge(`${sets}/${name}/status`, { metadata: { ownerReferences: null } }),
       /cannot be changed through the subresource status/,

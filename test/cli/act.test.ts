@@ -104,6 +104,7 @@ describe('kubectl tranche, deciding', () => {
     const stage = await Stage.open(playground, 'undoing');
     await stage.whole();
     const nothing = await stage.tranche('undo', 'web');
+    const nothingNow = await stage.tranche('undo', 'web', '--now');
     await stage.release('web:v2');
     await stage.waits(1);
     assert.equal((await stage.deployment()).spec.paused, true);
@@ -124,6 +125,7 @@ describe('kubectl tranche, deciding', () => {
     golden(
       'undo',
       ['undo web   # nothing before', nothing],
+      ['undo web --now   # nothing before', nothingNow],
       ['undo web --dry-run=server', server],
       ['undo web   # held', held],
       ['undo web --to-revision 99', unknown],

@@ -442,6 +442,19 @@ describe('during a release, the situation is', () => {
       { ...steps, ...stage({ updated: 2, state: 'free' }) },
       'NotHeld: the annotations of the hold were removed',
     ],
+    [
+      'not held, and old Pods run, because the release started with 0 replicas',
+      { ...at(atStep(1, 'BeforeStepUpgrade')), ...stage({ updated: 0, old: 10, state: 'free' }) },
+      'NotHeld: the release started with no Pods to update, and was not held',
+    ],
+    [
+      'the record was taken off while the first step waits for a policy',
+      {
+        ...at(atStep(1, 'BeforeStepUpgrade', { conditions: [condition('PolicyBlocked', 'True')] })),
+        ...stage({ updated: 0, old: 10, state: 'free' }),
+      },
+      'NotHeld: the annotations of the hold were removed',
+    ],
     ['not held, with 0 replicas', { ...steps, ...stage({ replicas: 0, old: 0, state: 'free' }) }, 'NoReplicas'],
     [
       'not held, with 0 replicas and a newer template',

@@ -372,6 +372,26 @@ describe('a DaemonSet in a world', () => {
     await world.stop();
   });
 
+  it('whose first nodes are not counted yet when the template changes is held as soon as they are, and says why', async () => {
+    const world = await begin({ nodes: 0 });
+    const isCounted = (): boolean => (world.deployment as DaemonSet).status?.desiredNumberScheduled !== 0;
+    // Before the DaemonSet controller writes its status, it creates Pods.
+    let changed: Promise<unknown> | undefined;
+    world.virtual.observe(() => {
+      if (!isCounted() && world.sizes['v1'] !== undefined) changed ??= world.release('v2');
+    });
+    for (const name of ['n1', 'n2', 'n3', 'n4']) await node(world, name);
+    await world.until('the template changes', () => changed !== undefined);
+    await changed;
+    assert.equal(world.held, false);
+    await world.until('it is held', () => world.held);
+    await world.untilPaused(1);
+    const why = 'the release started with no Pods to update, and was not held';
+    assert.equal(world.condition('Bypassed')?.message, why);
+    assert.ok(world.events.some(({ message }) => message === `${why}: it is held now`));
+    await world.stop();
+  });
+
   it('evicts no second Pod when the answer to an eviction is lost', async () => {
     let lose = true;
     const misbehaviour = (): Misbehaviour => ({

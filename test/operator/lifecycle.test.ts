@@ -316,3 +316,29 @@ describe('the life of a release', () => {
     });
   });
 });
+
+describe('the first release', () => {
+  /** The versions that count as completed when the first release, of v2, waits in its first step. It starts as soon as so many Pods of v1 are available. */
+  const completedBeforeFirst = async (available: number): Promise<readonly string[]> => {
+    const world = await new World({ seed: 6 }).start();
+    await world.createDeployment({ spec: { replicas: 4 } });
+    await world.createRollout(STEPS);
+    await world.untilHealthy();
+    await world.until('Pods are available', () => (world.deployment.status?.availableReplicas ?? 0) >= available);
+    assert.equal(world.deployment.status?.availableReplicas ?? 0, available);
+    const v1 = world.canary.stableRevision;
+    await world.release('v2');
+    await world.untilPaused(1);
+    const completed = world.rollout.status?.completedVersions?.map(({ revision }) =>
+      revision === v1 ? 'v1' : revision,
+    );
+    await world.stop();
+    return completed ?? [];
+  };
+
+  it('counts the version that ran first as completed when all its Pods are available, and not before', async () => {
+    assert.deepEqual(await completedBeforeFirst(0), []);
+    assert.deepEqual(await completedBeforeFirst(2), []);
+    assert.deepEqual(await completedBeforeFirst(4), ['v1']);
+  });
+});

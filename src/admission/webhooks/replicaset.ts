@@ -14,7 +14,7 @@ export function validateReplicaSet(request: AdmissionRequest, deps: AdmissionDep
     name: request.name ?? '',
     old: read(request.oldObject),
     next: read(request.object),
-    held: deps.heldIn?.(namespace) ?? [],
+    releases: deps.releasesIn?.(namespace) ?? [],
   };
   return decide(admitReplicaSet, facts, deps, namespace);
 }

@@ -1,21 +1,26 @@
-// The decision on an edit of a ReplicaSet: while a Deployment is held, only the Deployment controller may change its ReplicaSets.
+// The decision on an edit of a ReplicaSet: while a Deployment is in a release, only the Deployment controller may change its ReplicaSets.
 import { DEPLOYMENTS, groupOf } from '../../api/resources.ts';
 import type { Deployment, KubeObject } from '../../api/types.ts';
 import { sameJson } from '../lib/template.ts';
 import { selects } from '../policy/policy.ts';
 import type { Violation } from '../validate/violation.ts';
-import { readHeld } from '../workload/deployment/hold.ts';
 import { byOperator, need, notReady, pass, type AdmissionDecision, type Facts } from './decision.ts';
 
 export type WrittenReplicaSet = KubeObject & { readonly spec?: unknown };
+
+export interface DeploymentInRelease {
+  readonly deployment: Deployment;
+  /** Name of its Rollout. Undefined if its record is invalid. */
+  readonly rollout: string | undefined;
+}
 
 export interface ReplicaSetFacts extends Facts {
   readonly name: string;
   /** Undefined if it is absent or malformed. Not used for the subresource scale. */
   readonly old: WrittenReplicaSet | undefined;
   readonly next: WrittenReplicaSet | undefined;
-  /** Deployments in the namespace with a release in progress. */
-  readonly held: readonly Deployment[];
+  /** Deployments in the namespace with a release in progress, also if their controller finishes it after the last step. */
+  readonly releases: readonly DeploymentInRelease[];
 }
 
 /**
@@ -32,21 +37,21 @@ const NATIVE: ReadonlySet<string> = new Set([
 
 /** Needs one GET for a change of a ReplicaSet's scale in a namespace with a release in progress, and none otherwise. */
 export function admitReplicaSet(facts: ReplicaSetFacts): AdmissionDecision {
-  const { by, operation, subResource, old, next, held } = facts;
+  const { by, operation, subResource, old, next, releases } = facts;
   if (byOperator(facts)) return pass;
   const native = NATIVE.has(by.user);
   if (native && !isOrphaned(facts)) return pass;
   // While the caches are empty, no release is known. The API server refuses the same if no replica answers.
   if (facts.notReady !== undefined && !native && subResource === '' && mayBeOfRelease(facts))
     return notReady(facts.notReady);
-  if (held.length === 0) return pass;
+  if (releases.length === 0) return pass;
   if (subResource === 'scale') return admitScaleOf(facts);
   if (subResource !== '') return pass;
   const owner = native
     ? undefined
-    : [old, next].map((set) => set && ownerIn(held, set)).find((deployment) => deployment !== undefined);
+    : [old, next].map((set) => set && ownerIn(releases, set)).find((release) => release !== undefined);
   if (owner !== undefined) return changesNothing(facts) ? pass : denied(ownControllersOnly(owner, facts));
-  const adopts = next && held.find((deployment) => wouldAdopt(deployment, next));
+  const adopts = next && releases.find(({ deployment }) => wouldAdopt(deployment, next))?.deployment;
   if (next === undefined || adopts === undefined || operation === 'DELETE') return pass;
   return denied(wouldBeAdopted(adopts, next));
 }
@@ -61,8 +66,8 @@ function admitScaleOf(facts: ReplicaSetFacts): AdmissionDecision {
     return notReady('the API server did not answer which Deployment owns the ReplicaSet');
   }
   const name = owner === 'NobodyToAsk' ? undefined : owner.found;
-  const deployment = facts.held.find(({ metadata }) => metadata.name === name);
-  return deployment === undefined ? pass : denied(ownControllersOnly(deployment, facts));
+  const release = facts.releases.find(({ deployment }) => deployment.metadata.name === name);
+  return release === undefined ? pass : denied(ownControllersOnly(release, facts));
 }
 
 const changesNothing = ({ operation, old, next }: ReplicaSetFacts): boolean =>
@@ -79,9 +84,16 @@ const mayBeOfRelease = (facts: ReplicaSetFacts): boolean =>
       groupOf(ref.apiVersion) === groupOf(DEPLOYMENTS.apiVersion),
   );
 
-const ownerIn = (held: readonly Deployment[], { metadata }: WrittenReplicaSet): Deployment | undefined =>
-  held.find(({ metadata: { uid } }) =>
-    metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === uid),
+const ownerIn = (
+  releases: readonly DeploymentInRelease[],
+  { metadata }: WrittenReplicaSet,
+): DeploymentInRelease | undefined =>
+  releases.find(
+    ({
+      deployment: {
+        metadata: { uid },
+      },
+    }) => metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === uid),
   );
 
 const hasController = ({ metadata }: WrittenReplicaSet): boolean =>
@@ -106,14 +118,17 @@ function essence({ metadata, spec }: WrittenReplicaSet): unknown {
   return { labels, ownerReferences, finalizers, spec, native: Object.fromEntries(native) };
 }
 
-function ownControllersOnly(deployment: Deployment, { operation, name }: ReplicaSetFacts): Violation {
+function ownControllersOnly(
+  { deployment, rollout }: DeploymentInRelease,
+  { operation, name }: ReplicaSetFacts,
+): Violation {
   const owner = deployment.metadata.name;
   return {
     field: operation === 'DELETE' ? 'metadata.name' : 'spec',
     value: name === '' ? owner : name,
     type: 'Forbidden',
     reason: `Deployment ${owner} has a release in progress, and only the Deployment controller may change its ReplicaSets`,
-    remedy: `change the Deployment, or roll back with: kubectl tranche abort ${readHeld(deployment)?.rollout ?? 'ROLLOUT'}`,
+    remedy: `change the Deployment, or roll back with: kubectl tranche abort ${rollout ?? 'ROLLOUT'}`,
   };
 }
 

@@ -116,6 +116,25 @@ const failedBefore = ({ rollout }: Snapshot, { held }: Progress): boolean =>
 export const hasComeBack = ([current, before]: Draft['history']): boolean =>
   before?.outcome === 'Failed' && before.endTime === current?.startTime;
 
+/**
+ * The version that ran when the Rollout was created may be replaced just after its Pods became available, before a decision at rest has added it to
+ * the completed versions. One whose Pods are not all available now is never added: nobody knows whether it works.
+ */
+function isFirstCompleted({ rollout, digest }: Snapshot, { held, stableVersion, replicas }: Progress): boolean {
+  const { phase, canaryStatus, completedVersions = [], history = [] } = rollout.status ?? {};
+  return (
+    phase === 'Healthy' &&
+    completedVersions.length + history.length === 0 &&
+    held !== undefined &&
+    held.bypassed === undefined &&
+    held.stable === canaryStatus?.templateDigest &&
+    stableVersion !== undefined &&
+    digest(stableVersion.template) === held.stable &&
+    replicas > 0 &&
+    stableVersion.available >= replicas
+  );
+}
+
 /** Starts a release at step 1. It writes only the status and a copy of the stable template. The budget follows when the status is written. */
 export function start(snapshot: Snapshot, progress: Progress, template: TemplateDigest): Decision {
   const { rollout, now } = snapshot;
@@ -126,6 +145,10 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
   const again = draft.phase === 'Progressing';
   const events: EventNote[] = [];
   const failed = failedBefore(snapshot, progress);
+  if (isFirstCompleted(snapshot, progress)) {
+    const ran = { templateDigest: before!.templateDigest!, revision: before?.stableRevision ?? '' };
+    draft.completed = remember([], { workload: completedBy(rollout), ...ran }, true, now);
+  }
   closeHistory(draft, now, failed ? 'Failed' : 'Superseded');
   openHistory(draft, historyEntry(snapshot, progress));
   dropConditions(draft, 'Succeeded', 'Stalled', 'Bypassed', 'PolicyBlocked');

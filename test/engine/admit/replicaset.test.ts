@@ -21,7 +21,14 @@ const admit = (
   more: Partial<ReplicaSetFacts> = {},
 ): AdmissionDecision => {
   const operation = old === undefined ? 'CREATE' : next === undefined ? 'DELETE' : 'UPDATE';
-  return admitReplicaSet({ ...facts({ operation }), name: 'web-1', old, next, held: [deployment], ...more });
+  return admitReplicaSet({
+    ...facts({ operation }),
+    name: 'web-1',
+    old,
+    next,
+    releases: [{ deployment, rollout: 'demo' }],
+    ...more,
+  });
 };
 const OWN = /Deployment web has a release in progress, and only the Deployment controller may change/;
 const ADOPTED = /it would adopt this ReplicaSet/;
@@ -50,8 +57,16 @@ describe('a ReplicaSet while a Deployment of its namespace is in a release', () 
     });
   }
 
+  it('says how to roll back, also after the last step, when the Deployment has no record', () => {
+    const given = { ...deployment, metadata: { ...deployment.metadata, annotations: {} } };
+    const decision = admit(set(), set({}, 9), { releases: [{ deployment: given, rollout: 'shop' }] });
+    assert.match(refusal(decision), /kubectl tranche abort shop/);
+    const invalid = admit(set(), set({}, 9), { releases: [{ deployment, rollout: undefined }] });
+    assert.match(refusal(invalid), /kubectl tranche abort ROLLOUT/);
+  });
+
   it('is not judged while no release is known yet', () => {
-    const starting = { held: [], notReady: 'Deployments: not listed yet' };
+    const starting = { releases: [], notReady: 'Deployments: not listed yet' };
     const { verdict, ...rest } = admit(set(), set({}, 9), starting);
     assert.deepEqual([verdict, rest], ['NotReady', { notReady: 'Deployments: not listed yet' }]);
     for (const passes of [
@@ -71,7 +86,7 @@ describe('a ReplicaSet while a Deployment of its namespace is in a release', () 
       admit(set(), set({}, 9), { by: as('system:serviceaccount:kube-system:deployment-controller') }),
     ],
     ['what the operator does', admit(set(), set({}, 9), { by: operator })],
-    ['anything without a release', admit(set(), set({}, 9), { held: [] })],
+    ['anything without a release', admit(set(), set({}, 9), { releases: [] })],
     ['its status', admit(set(), set({}, 9), { subResource: 'status' })],
     ['the deletion of a stranger', admit(orphan({ app: 'web' }), undefined)],
   ] as const) {

@@ -280,6 +280,28 @@ describe('a release begins', () => {
     });
   });
 
+  it('and the first version counts as completed if all its Pods are available', () => {
+    const completed = (sketch: RolloutSketch, of: Stage = {}) =>
+      begun(sketch, of).status?.completedVersions?.map(
+        ({ templateDigest, revision, workload, replacedTime }) =>
+          `${workload} ${templateDigest} ${revision} ${replacedTime ?? 'stable'}`,
+      );
+    const enrolled = { status: healthy('v1', { history: [] }) };
+    assert.deepEqual(completed(enrolled), ['Deployment/web v1 v1 stable']);
+    assert.equal(completed(enrolled, { lacking: 1 }), undefined, 'one Pod is not available');
+    assert.equal(completed(enrolled, { old: { v1: 9 } }), undefined, 'one Pod is missing');
+    assert.equal(completed(enrolled, { replicas: 0, old: { v1: 0 } }), undefined, 'no Pods');
+    assert.equal(
+      completed(enrolled, { record: { bypassed: 'nobody saw it' } }),
+      undefined,
+      'no webhook saw the change',
+    );
+    const later = { status: healthy('v1', { history: [{ rolloutID: 'r1', revision: 'v1', startTime: ago(900) }] }) };
+    assert.equal(completed(later), undefined, 'not the first one');
+    const unfinished = { status: { ...enrolled.status, phase: 'Progressing' as const } };
+    assert.equal(completed(unfinished), undefined, 'it was never adopted');
+  });
+
   it('and says in which field a rollback that came as a newer template differs', () => {
     const of: Stage = {
       version: 'v3',

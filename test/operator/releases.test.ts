@@ -1,0 +1,43 @@
+// Which Deployments of a namespace are in a release: by their record, and by the phase of their Rollout.
+import assert from 'node:assert/strict';
+import type { Rollout, Workload } from '../../src/api/types.ts';
+import { deploymentsInRelease, inFlightIndex } from '../../src/operator/releases.ts';
+import { heldIndex } from '../../src/operator/policies.ts';
+import { keyOf, Store } from '../../src/kube/store.ts';
+import { atStep, deployment, healthy, held, rollout } from '../engine/build.ts';
+
+const NAMESPACE = 'shop';
+const finishing = atStep(3, 'Completed', { reason: 'Finalising' });
+
+function released(rollouts: readonly Rollout[], workloads: readonly Workload[]): string[] {
+  const known = new Store<Rollout>({ inFlight: inFlightIndex });
+  const deployments = new Store<Workload>({ held: heldIndex });
+  for (const one of rollouts) known.set(keyOf(one), one);
+  for (const one of workloads) deployments.set(keyOf(one), one);
+  return deploymentsInRelease(known, deployments, NAMESPACE).map(
+    ({ deployment: { metadata }, rollout: name }) => `${metadata.name} by ${name}`,
+  );
+}
+
+describe('Deployments in a release', () => {
+  const free = deployment();
+  const isHeld = deployment({ held: held() });
+  const elsewhere = deployment({ held: held(), metadata: { namespace: 'other' } });
+
+  it('are those with a record, and those whose Rollout has not ended its release', () => {
+    assert.deepEqual(released([rollout({ status: healthy() })], [free]), []);
+    assert.deepEqual(released([rollout({ status: atStep(1, 'StepPaused') })], [isHeld]), ['web by web-rollout']);
+    assert.deepEqual(released([], [isHeld]), ['web by web-rollout'], 'the Rollout is gone');
+    assert.deepEqual(released([rollout({ status: finishing })], [free]), ['web by web-rollout'], 'given back');
+    for (const phase of ['Disabling', 'Terminating'] as const)
+      assert.deepEqual(released([rollout({ status: { ...healthy(), phase } })], [free]), ['web by web-rollout']);
+  });
+
+  it('are not others', () => {
+    assert.deepEqual(released([rollout({ status: finishing })], []), [], 'not enrolled, or gone');
+    assert.deepEqual(released([rollout({ status: finishing, metadata: { namespace: 'other' } })], [free]), []);
+    assert.deepEqual(released([rollout({ status: finishing, workloadRef: { kind: 'StatefulSet' } })], [free]), []);
+    assert.deepEqual(released([rollout({ status: finishing, workloadRef: { name: '../shop/web' } })], [free]), []);
+    assert.deepEqual(released([], [elsewhere]), []);
+  });
+});
