@@ -168,7 +168,7 @@ async function start(run: Run, stops: (() => unknown)[]): Promise<() => Promise<
       },
     };
   };
-  const synced = Promise.all(cached.map((cache) => cache.whenSynced()));
+  const synced = Promise.all([...cached, policies.lookup].map((cache) => cache.whenSynced()));
   leadership.start({ api, namespace, lead, synced: synced.then((each) => !each.includes(false)) });
 
   void logWhenReady(checks, run, { version, webhookPort, metricsPort, namespace, user: operatorUser });

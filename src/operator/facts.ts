@@ -87,11 +87,11 @@ export class Facts {
     this.applier = applier;
   }
 
-  /** False after a restored backup: the caches are invalid until they are listed again. */
+  /** False after a restored backup: the caches are invalid until they are listed again. Without its policies, a release may not go on. */
   syncedFor(key: string): boolean {
-    const { rollouts, workloads } = this.sources;
+    const { rollouts, workloads, policies } = this.sources;
     const at = readKey(key);
-    return rollouts.synced && ('misnamed' in at || workloads.get(at.kind)?.synced !== false);
+    return rollouts.synced && policies?.synced !== false && ('misnamed' in at || workloads.get(at.kind)?.synced !== false);
   }
 
   /** The Rollouts that name the workload, in their newest known state. */

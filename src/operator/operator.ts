@@ -133,7 +133,8 @@ export function createOperator(deps: OperatorDeps): Operator {
     };
 
   async function startWork(): Promise<void> {
-    const synced = await Promise.all([rollouts, ...workloads.values()].map((each) => each.whenSynced()));
+    const needed = [rollouts, ...workloads.values(), ...(policies ? [policies] : [])];
+    const synced = await Promise.all(needed.map((each) => each.whenSynced()));
     if (stopped || synced.includes(false)) return;
     const onListed = (kind: string) => (listing: Listing) =>
       writes.listed(kind, listing).forEach((key) => queue.add(key));

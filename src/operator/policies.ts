@@ -47,6 +47,17 @@ export class PolicyLookup {
     this.deps = deps;
   }
 
+  /** False until all policies and namespaces are known, and after a restored backup until they are listed again. */
+  get synced(): boolean {
+    return this.deps.policies.synced && this.deps.namespaces.synced;
+  }
+
+  /** Resolves with true when it is synced, or with false if it is stopped before. */
+  async whenSynced(): Promise<boolean> {
+    const { policies, namespaces } = this.deps;
+    return !(await Promise.all([policies.whenSynced(), namespaces.whenSynced()])).includes(false);
+  }
+
   /** Policies that select a workload in the namespace with any of these label sets. */
   policiesFor(namespace: string, workloadLabels: readonly Labels[]): ReleasePolicy[] {
     const { policies, namespaces, exempt } = this.deps;

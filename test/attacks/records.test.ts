@@ -4,6 +4,7 @@ import { CHANGED_BY, HELD, ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../../src/ap
 import type { ReplicaSet } from '../../src/api/types.ts';
 import { parseHeld, writeHeld } from '../../src/engine/workload/deployment/hold.ts';
 import { asDigest } from '../support/digests.ts';
+import type { Misbehaviour } from '../operator/api.ts';
 import { isReady, NAME, template, versionOf, World } from '../operator/world.ts';
 
 const STEPS = [{ replicas: 3 }, { replicas: '50%' }, { replicas: '100%' }];
@@ -11,9 +12,17 @@ const SETS = '/apis/apps/v1/namespaces/default/replicasets';
 
 describe('attacks on the record of a release', () => {
   let world: World;
+  /** Requests for these paths do not reach the API server. */
+  let unlisted: RegExp | undefined;
 
   beforeEach(async () => {
-    world = await new World({ seed: 21, policies: true }).start();
+    unlisted = undefined;
+    const misbehaviour = (): Misbehaviour => ({
+      fault: ({ path }) => (unlisted?.test(path) === true ? 'broken' : undefined),
+      line: () => undefined,
+      onCrash: () => undefined,
+    });
+    world = await new World({ seed: 21, policies: true, misbehaviour }).start();
     await world.createDeployment();
     await world.createPolicy('production', { requireRollout: true, protectInFlight: true });
     await world.createRollout(STEPS);
@@ -75,6 +84,22 @@ describe('attacks on the record of a release', () => {
       world.events.map(({ message }) => message).join('\n'),
       /policy production protects releases in progress/,
     );
+  });
+
+  it('a leader that does not know the policies yet writes nothing, and then goes back', async () => {
+    await world.release('v2');
+    await world.untilPaused(1);
+    world.crash();
+    await world.patchRollout({ metadata: { finalizers: null } });
+    await world.deleteRollout();
+    unlisted = /\/releasepolicies$/;
+    const before = world.calls.length;
+    world.startOperator();
+    await world.run(60_000);
+    const writes = world.calls.slice(before).filter(({ method }) => method !== 'GET');
+    assert.deepEqual([writes, world.held], [[], true]);
+    unlisted = undefined;
+    await untilAll('v1');
   });
 
   it('a template that no webhook saw, and the Rollout deleted in the same moment: it goes back', async () => {

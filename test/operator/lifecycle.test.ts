@@ -320,15 +320,16 @@ describe('the life of a release', () => {
 describe('the first release', () => {
   /** The versions that count as completed when the first release, of v2, waits in its first step. It starts as soon as so many Pods of v1 are available. */
   const completedBeforeFirst = async (available: number): Promise<readonly string[]> => {
-    const world = await new World({ seed: 6 }).start();
+    const world = await new World({ seed: 6, readyMs: 20_000 }).start();
     await world.createDeployment({ spec: { replicas: 4 } });
     await world.createRollout(STEPS);
     await world.untilHealthy();
-    await world.until('Pods are available', () => (world.deployment.status?.availableReplicas ?? 0) >= available);
+    const isReady = (): boolean => (world.deployment.status?.availableReplicas ?? 0) >= available;
+    await world.until('Pods are available', isReady, 120_000);
     assert.equal(world.deployment.status?.availableReplicas ?? 0, available);
     const v1 = world.canary.stableRevision;
     await world.release('v2');
-    await world.untilPaused(1);
+    await world.untilPaused(1, 120_000);
     const completed = world.rollout.status?.completedVersions?.map(({ revision }) =>
       revision === v1 ? 'v1' : revision,
     );
