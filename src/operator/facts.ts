@@ -91,7 +91,9 @@ export class Facts {
   syncedFor(key: string): boolean {
     const { rollouts, workloads, policies } = this.sources;
     const at = readKey(key);
-    return rollouts.synced && policies?.synced !== false && ('misnamed' in at || workloads.get(at.kind)?.synced !== false);
+    return (
+      rollouts.synced && policies?.synced !== false && ('misnamed' in at || workloads.get(at.kind)?.synced !== false)
+    );
   }
 
   /** The Rollouts that name the workload, in their newest known state. */
