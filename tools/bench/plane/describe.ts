@@ -82,7 +82,7 @@ export function describePlane({ measured, peers = [] }: PlaneData): Section[] {
 }
 
 const PEERS_TEXT =
-  'Every program runs on a control plane of its own, one after the other on the same machine, with the same Pods. _Not behind_ says whether _now_ is at most what each other program has in the same run.';
+  'Every program runs on a control plane of its own, one after the other on the same machine, with the same Pods. _Not behind_ says whether _now_ is at most what each other program has in the same run. The goals for times are what Argo Rollouts took on a faster machine, where one release took 0.19 s besides its Pods, and 100 at once 31.8 s. On a slower machine, its own column is the measure.';
 
 function goalTable(measured: readonly Measured[], peers: readonly MeasuredPeer[]): Table {
   return {
