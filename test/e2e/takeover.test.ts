@@ -219,6 +219,14 @@ describe('Moving from OpenKruise Rollouts in the middle of a release', function 
     assert.match(stderr, /resuming would delete all Pods at the same time.*kubectl tranche takeover web -n shop/s);
   });
 
+  it('its ReplicaSets may be resized, as the takeover does where Pods are missing', async () => {
+    const { items } = await client.get<{ items: ReplicaSet[] }>(REPLICA_SETS, 'shop');
+    const spec = JSON.stringify({ spec: { replicas: 6 } });
+    const patch = ['patch', 'replicaset', items[0]!.metadata.name, '-n', 'shop', '--type=merge', '-p', spec];
+    const { code, stderr } = await client.attempt('kubectl', [...patch, '--dry-run=server']);
+    assert.equal(code, 0, stderr);
+  });
+
   it('doctor names the one command', async () => {
     const { code, out } = await tranche('doctor', '-n', 'shop');
     assert.equal(code, 1);

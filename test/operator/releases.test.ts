@@ -5,6 +5,7 @@ import { deploymentsInRelease, inFlightIndex } from '../../src/operator/releases
 import { heldIndex } from '../../src/operator/policies.ts';
 import { keyOf, Store } from '../../src/kube/store.ts';
 import { atStep, deployment, healthy, held, rollout } from '../engine/build.ts';
+import * as kruise from '../support/openkruise.ts';
 
 const NAMESPACE = 'shop';
 const finishing = atStep(3, 'Completed', { reason: 'Finalising' });
@@ -39,5 +40,21 @@ describe('Deployments in a release', () => {
     assert.deepEqual(released([rollout({ status: finishing, workloadRef: { kind: 'StatefulSet' } })], [free]), []);
     assert.deepEqual(released([rollout({ status: finishing, workloadRef: { name: '../shop/web' } })], [free]), []);
     assert.deepEqual(released([], [elsewhere]), []);
+  });
+
+  it('are not those that OpenKruise left in a release: the takeover resizes their ReplicaSets', () => {
+    const release = { namespace: NAMESPACE, name: 'web', step: 2, state: 'StepPaused', stable: 'v1', canary: 'v2' };
+    const status = kruise.rolloutStatus({ ...release, updated: 5 }) as NonNullable<Rollout['status']>;
+    const metadata = kruise.onDeployment({ ...release, updated: 5 }, { partition: '50%', rollingUpdate: {} });
+    const left = deployment({ metadata });
+    const spec = { ...left.spec, paused: true, strategy: { type: 'Recreate' } };
+    assert.deepEqual(released([rollout({ status })], [{ ...left, spec }]), []);
+    assert.deepEqual(released([rollout({ status: finishing })], [{ ...left, spec }]), ['web by web-rollout'], 'ours');
+  });
+
+  it('are those that are being deleted only with a record: nothing else ends, and their ReplicaSets may be orphaned', () => {
+    const deleted = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+    assert.deepEqual(released([rollout({ status: finishing })], [deployment({ metadata: deleted })]), []);
+    assert.deepEqual(released([], [deployment({ held: held(), metadata: deleted })]), ['web by web-rollout']);
   });
 });
