@@ -285,7 +285,7 @@ export class Applier {
   private async readAgain(key: string, rollout: Rollout): Promise<void> {
     try {
       const newest = await getObject<Rollout>(this.deps.api, ROLLOUTS, rollout.metadata);
-      this.deps.writes.remember(key, rollout, freeze(newest), false);
+      this.deps.writes.read(key, rollout, freeze(newest), false);
     } catch (error) {
       this.deps.logger.debug('cannot read the Rollout again', { key, error });
     }
@@ -379,7 +379,7 @@ export class Applier {
     try {
       const known = await getObject<Workload>(this.deps.api, kind.resource, { ...cached.metadata, uid: undefined });
       if (!isDue(known)) return false;
-      this.deps.writes.remember(key, cached, freeze(known));
+      this.deps.writes.read(key, cached, freeze(known), true);
       return await this.dropOwnershipOf(key, kind, known);
     } catch (error) {
       this.deps.logger.debug('cannot restore the field owners', { key, error });

@@ -11,10 +11,17 @@ interface Written {
   object: KubeObject;
   /** Each write contained the resourceVersion that it was decided on, so no other write is in between. */
   isPinned: boolean;
+  /** False if it was only read. */
+  isOwn: boolean;
 }
 
 export class MutationCache {
   private readonly keys = new Map<string, Map<string, Written>>();
+
+  /** Number of remembered keys, for tests only. */
+  get size(): number {
+    return this.keys.size;
+  }
 
   /** The newer of the object in the cache of a watch and the written one. A write that the cache has is forgotten. */
   seen<T extends KubeObject>(key: string, cached: T): T {
@@ -23,13 +30,18 @@ export class MutationCache {
     return newest;
   }
 
-  /** True if the watch has the last write, or a state from before it: after a write, a decision on its result follows anyway. */
+  /**
+   * True if the watch has the last write, or a state from before it: after a write, a decision on its result follows anyway. Not after a read: the next
+   * decision may use an older state, or wait because of an error.
+   */
   confirms(key: string, { metadata }: KubeObject): boolean {
     const writes = this.keys.get(key);
     const [uid = '', version = ''] = [metadata.uid, metadata.resourceVersion];
     const written = writes?.get(uid);
-    const isLast = written?.object.metadata.resourceVersion === version;
+    const isLast = written?.isOwn === true && written.object.metadata.resourceVersion === version;
     if (isLast) writes?.delete(uid);
+    // No decision follows that would forget the key.
+    if (writes?.size === 0) this.keys.delete(key);
     return isLast || written?.before.has(version) === true;
   }
 
@@ -46,6 +58,20 @@ export class MutationCache {
 
   /** `isPinned`: the write contained the resourceVersion of `before`. */
   remember(key: string, before: KubeObject, after: KubeObject, isPinned = true): void {
+    this.keep(key, before, after, { isPinned, isOwn: true });
+  }
+
+  /** A state that others wrote, and that was read before the watch told of it. `isPinned`: it is newer than `before`, and no write of this process is in between. */
+  read(key: string, before: KubeObject, after: KubeObject, isPinned: boolean): void {
+    this.keep(key, before, after, { isPinned, isOwn: false });
+  }
+
+  private keep(
+    key: string,
+    before: KubeObject,
+    after: KubeObject,
+    { isPinned, isOwn }: Pick<Written, 'isPinned' | 'isOwn'>,
+  ): void {
     let writes = this.keys.get(key);
     if (!writes) this.keys.set(key, (writes = new Map()));
     const uid = after.metadata.uid ?? '';
@@ -53,7 +79,7 @@ export class MutationCache {
     const known = earlier?.before ?? new Set<string>();
     known.add(before.metadata.resourceVersion ?? '');
     known.delete(after.metadata.resourceVersion ?? '');
-    writes.set(uid, { before: known, object: after, isPinned: isPinned && earlier?.isPinned !== false });
+    writes.set(uid, { before: known, object: after, isPinned: isPinned && earlier?.isPinned !== false, isOwn });
   }
 
   /**

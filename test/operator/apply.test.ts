@@ -126,6 +126,33 @@ describe('carrying out a decision', () => {
     assert.deepEqual(stored.managedFields, [helm]);
   });
 
+  it('a change of others that it read while it restored field owners, in vain, is decided on when the watch tells of it', async () => {
+    const at = (resourceVersion: string): Deployment =>
+      ({
+        ...{ apiVersion: 'apps/v1', kind: 'Deployment', spec: {} },
+        metadata: {
+          ...{ name: 'demo', namespace: 'default', uid: 'd', resourceVersion },
+          ...{ annotations: { [FIELD_OWNERS]: '[]' }, managedFields: [{ manager: 'helm', operation: 'Apply' }] },
+        },
+      }) as never;
+    for (const code of [403, 429, 500]) {
+      const writes = new MutationCache();
+      const applier = new Applier({
+        api: {
+          request: ({ method }) =>
+            method === 'GET' ? Promise.resolve(at('6')) : Promise.reject(new ApiError(code, {})),
+          watch: () => Promise.resolve(),
+        },
+        clock: { now: () => 0, random: () => 0, after: () => () => {} },
+        events: { record: () => {} },
+        writes,
+        logger: silent,
+      });
+      assert.equal(await applier.giveBackOwners('default/demo', deploymentKind, at('5')), false);
+      assert.equal(writes.confirms('default/demo', at('6')), false, `after ${code}`);
+    }
+  });
+
   it('owns no field of a route: server-side apply of it meets no conflict, and the user owns all of it at the end', async () => {
     const ours = { manager: 'tranche', operation: 'Update', fieldsV1: { 'f:spec': { 'f:rules': {} } } };
     const by = (manager: string, operation: string): object => ({ manager, operation, fieldsV1: { 'f:spec': {} } });

@@ -43,6 +43,17 @@ describe('what we have just written', () => {
     assert.deepEqual([isKnown('5'), isKnown('6'), isKnown('7', 'other'), isKnown('8')], [true, false, false, false]);
     assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7', 'the cache may still be late');
     assert.deepEqual([isKnown('7'), isKnown('7'), isKnown('5')], [true, false, false], 'and then it is forgotten');
+    assert.equal(writes.size, 0);
+  });
+  it('is not what others wrote and was only read: no decision on it follows anyway', () => {
+    const writes = new MutationCache();
+    writes.remember('k', at('1'), at('5'));
+    writes.read('k', at('5'), at('7'), true);
+    const isKnown = (resourceVersion: string): boolean => writes.confirms('k', at(resourceVersion));
+    assert.deepEqual([isKnown('5'), isKnown('7')], [true, false]);
+    assert.equal(writes.newest('k', at('1')).metadata.resourceVersion, '7', 'the cache may still be late');
+    writes.remember('k', at('7'), at('8'));
+    assert.deepEqual([isKnown('7'), isKnown('8')], [true, true], 'a write followed');
   });
   it('is kept after a release if a watch will tell of it, and only then', () => {
     const writes = new MutationCache();
