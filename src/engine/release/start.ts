@@ -131,7 +131,8 @@ function isFirstCompleted({ rollout, digest }: Snapshot, { held, stableVersion, 
     stableVersion !== undefined &&
     digest(stableVersion.template) === held.stable &&
     replicas > 0 &&
-    stableVersion.available >= replicas
+    // The request that changed the template may have scaled the workload, too.
+    stableVersion.available >= Math.max(replicas, stableVersion.replicas)
   );
 }
 

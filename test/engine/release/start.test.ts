@@ -292,6 +292,11 @@ describe('a release begins', () => {
     assert.equal(completed(enrolled, { old: { v1: 9 } }), undefined, 'one Pod is missing');
     assert.equal(completed(enrolled, { replicas: 0, old: { v1: 0 } }), undefined, 'no Pods');
     assert.equal(
+      completed(enrolled, { replicas: 4, old: { v1: 10 }, lacking: 6 }),
+      undefined,
+      'it was scaled down to its available Pods',
+    );
+    assert.equal(
       completed(enrolled, { record: { bypassed: 'nobody saw it' } }),
       undefined,
       'no webhook saw the change',
