@@ -16,7 +16,7 @@ import type { Collection } from '../kube/collection.ts';
 import type { Absence, Served } from '../kube/served.ts';
 import { digest, sha256 } from '../kube/digest.ts';
 import { findObject } from '../kube/get.ts';
-import { splitKey } from '../kube/store.ts';
+import { freeze, splitKey } from '../kube/store.ts';
 import type { Applier } from './apply.ts';
 import type { ChildWatches } from './children.ts';
 import type { EvidenceWatches } from './evidence.ts';
@@ -140,9 +140,11 @@ export class Facts {
     const { kind, namespace, name } = at;
     const known = this.cachedWorkload(at);
     if (known) return this.writes.seen(key, known);
-    return isNamed && this.absenceOf(kind) === undefined
-      ? findObject<Workload>(this.sources.api, kind.resource, { namespace, name })
-      : undefined;
+    if (!isNamed || this.absenceOf(kind) !== undefined) return undefined;
+    const found = await findObject<Workload>(this.sources.api, kind.resource, { namespace, name });
+    // When the watch tells of its enrolment, that is an older state.
+    if (found) this.writes.read(key, found, freeze(found), false);
+    return found;
   }
 
   snapshot(key: string, rollout: Rollout, workload: Workload | undefined, alone: boolean): Snapshot {

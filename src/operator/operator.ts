@@ -114,9 +114,9 @@ export function createOperator(deps: OperatorDeps): Operator {
   const ends: (() => void)[] = [];
   let stopped = false;
 
-  const onRollout = ({ object, old }: Change<Rollout>): void => {
+  const onRollout = ({ type, object, old }: Change<Rollout>): void => {
     const keys = new Set((old ? [object, old] : [object]).map(workloadKey));
-    for (const key of keys) if (!writes.confirms(key, object)) queue.addSoon(key, TOGETHER_MS);
+    for (const key of keys) if (type === 'deleted' || !writes.confirms(key, object)) queue.addSoon(key, TOGETHER_MS);
   };
 
   const onWorkload =
