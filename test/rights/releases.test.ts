@@ -85,7 +85,7 @@ describe('the rights of a release', () => {
       'patch rollouts/status': 'the Rollout becomes Healthy',
       'get deployments': 'the Rollout becomes Healthy',
       'list deployments': 'the Rollout becomes Healthy',
-      'watch deployments': 'what is held for nobody is given back',
+      'watch deployments': 'a newer version replaces the Pods of a broken one first',
       'patch deployments': 'the Rollout becomes Healthy',
       // What admission asks, and what is asked when a ReplicaSet is gone.
       'get replicasets': '',
