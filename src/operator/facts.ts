@@ -115,9 +115,9 @@ export class Facts {
   /** The controllers of the workload still observe or count a change, according to the watches. */
   isInterim(key: string): boolean {
     const at = readKey(key);
-    const workload = 'kind' in at ? this.cachedWorkload(at) : undefined;
-    const sets = this.children.replicaSets(key);
-    return 'kind' in at && workload !== undefined && sets !== undefined && at.kind.isInterim?.(workload, sets) === true;
+    if (!('kind' in at)) return false;
+    const [workload, sets] = [this.cachedWorkload(at), this.children.replicaSets(key)];
+    return workload !== undefined && sets !== undefined && at.kind.isInterim?.(workload, sets) === true;
   }
 
   private cachedWorkload({ kind, namespace, name }: WorkloadName): Workload | undefined {
@@ -142,7 +142,7 @@ export class Facts {
     if (known) return this.writes.seen(key, known);
     if (!isNamed || this.absenceOf(kind) !== undefined) return undefined;
     const found = await findObject<Workload>(this.sources.api, kind.resource, { namespace, name });
-    // When the watch tells of its enrolment, that is an older state.
+    // The watch tells of its enrolment later, with a state that may be older than this one.
     if (found) this.writes.read(key, found, freeze(found), false);
     return found;
   }

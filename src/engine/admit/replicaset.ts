@@ -88,12 +88,8 @@ const ownerIn = (
   releases: readonly DeploymentInRelease[],
   { metadata }: WrittenReplicaSet,
 ): DeploymentInRelease | undefined =>
-  releases.find(
-    ({
-      deployment: {
-        metadata: { uid },
-      },
-    }) => metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === uid),
+  releases.find(({ deployment }) =>
+    metadata.ownerReferences?.some((ref) => ref.controller === true && ref.uid === deployment.metadata.uid),
   );
 
 const hasController = ({ metadata }: WrittenReplicaSet): boolean =>

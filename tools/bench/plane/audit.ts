@@ -17,7 +17,7 @@ const MANAGER = 'system:kube-controller-manager';
 /** The name of Tranche in the counts. */
 export const OWN = 'tranche';
 
-/** Whose requests are those of the program, and its name in the counts. */
+/** The program: its user in the audit log, and its name in the counts. */
 export interface Own {
   readonly user: string;
   readonly name: string;

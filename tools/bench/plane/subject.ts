@@ -9,7 +9,7 @@ import type { Place } from './objects.ts';
 import type { SeenRollout } from './releases.ts';
 
 export interface Subject {
-  /** Whose requests are those of the program. */
+  /** The user and the name of the program in the counts of requests. */
   readonly own: Own;
   /** Does one thread do most of the work, so that its wake-ups are those of the program? */
   readonly hasMainThread: boolean;
