@@ -42,6 +42,8 @@ export const KRUISE_DAEMON_STRATEGY = 'rollouts.kruise.io/daemonset-original-upd
 export const KRUISE_ADVANCED = 'rollouts.kruise.io/controlled-by-advanced-deployment-controller';
 /** Label on the extra Deployment of a canary release: the name of the Deployment that is released. */
 export const KRUISE_CANARY = 'rollouts.kruise.io/canary-deployment';
+/** Annotation on a Pod, JSON: the last update in place. Its `updateTimestamp` is when it began, in RFC 3339. OpenKruise's workload controllers write it. */
+export const KRUISE_IN_PLACE = 'apps.kruise.io/inplace-update-state';
 /** Finalizer on a BatchRelease. */
 export const KRUISE_BATCH_FINALIZER = 'rollouts.kruise.io/batch-release-finalizer';
 

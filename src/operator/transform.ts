@@ -1,5 +1,5 @@
 // The parts of watched objects that are cached: only fields that the program reads, and shared templates.
-import { HELD } from '../api/keys.ts';
+import { HELD, KRUISE_IN_PLACE } from '../api/keys.ts';
 import type {
   Condition,
   ContainerState,
@@ -82,6 +82,7 @@ export function transformPod(pod: Pod): Pod {
       creationTimestamp,
       deletionTimestamp,
       labels,
+      annotations: updateInPlaceOf(pod),
       ownerReferences,
     }),
     ...(pod.spec?.nodeName && { spec: { nodeName: pod.spec.nodeName } }),
@@ -98,6 +99,12 @@ export function transformPod(pod: Pod): Pod {
       initContainerStatuses: troubled(initContainerStatuses),
     }),
   };
+}
+
+/** Of the annotations of a Pod, the last update in place, without what it updated. */
+function updateInPlaceOf({ metadata }: Pod): Readonly<Record<string, string>> | undefined {
+  const [time] = /"updateTimestamp":"[^"]{1,40}"/.exec(metadata.annotations?.[KRUISE_IN_PLACE] ?? '') ?? [];
+  return time === undefined ? undefined : { [KRUISE_IN_PLACE]: `{${time}}` };
 }
 
 /** The containers that wait, have ended or were started again, with the reasons. Of the others there is nothing to tell. */

@@ -1,5 +1,6 @@
 // The small parts of the operator: differences as patches, selectors as text, and what we have written ourselves.
 import assert from 'node:assert/strict';
+import { KRUISE_IN_PLACE } from '../../src/api/keys.ts';
 import type { KubeObject } from '../../src/api/types.ts';
 import { MutationCache } from '../../src/operator/mutation-cache.ts';
 import { transformWorkload, transformPod, transformReplicaSet } from '../../src/operator/transform.ts';
@@ -158,6 +159,15 @@ describe('what is kept of the conditions', () => {
     const of = (phase: string) =>
       transformPod({ metadata: { name: 'p' }, status: { phase, ...status } }).status?.message;
     assert.deepEqual([of('Failed')?.length, of('Running')], [1_000, undefined]);
+  });
+
+  it('of the annotations of a Pod, when it was updated in place', () => {
+    const of = (value: string) =>
+      transformPod({ metadata: { name: 'p', annotations: { other: 'x', [KRUISE_IN_PLACE]: value } } }).metadata
+        .annotations;
+    const time = '"updateTimestamp":"2026-01-01T00:00:00Z"';
+    assert.deepEqual(of(`{"revision":"r",${time},"lastContainerStatuses":{}}`), { [KRUISE_IN_PLACE]: `{${time}}` });
+    assert.equal(of('{"updateTimestamp":7}'), undefined);
   });
 
   it('of a Pod are those that the engine reads, and of its containers those with trouble', () => {

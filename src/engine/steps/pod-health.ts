@@ -1,6 +1,6 @@
 // Health of the Pods of the new version, from their Kubernetes status only, without metrics.
 import type { ContainerStatus, Pod } from '../../api/types.ts';
-import { readySince } from '../workload/pods.ts';
+import { readySince, updatedInPlaceAt } from '../workload/pods.ts';
 import { parseTime } from '../lib/time.ts';
 import * as messages from '../messages.ts';
 
@@ -87,7 +87,7 @@ export function judgePods(pods: readonly Pod[], rules: HealthRules): Health {
     else if (from !== Infinity) moments.push(from);
   };
 
-  const unavailable = pods.filter((pod) => !isAvailable(pod, rules)).sort(byName);
+  const unavailable = pods.filter((pod) => availableAt(pod, rules) > now).sort(byName);
   const rejected = rejectedSince(rules.failed ?? [], dueSince);
   const again = failingAgain(rejected, unavailable.length + (missing?.pods ?? 0), now);
   if (again) {
@@ -104,8 +104,10 @@ export function judgePods(pods: readonly Pod[], rules: HealthRules): Health {
   const replacing = new Set(unavailable.filter(counts).sort(youngestFirst).slice(0, rejected.length));
   for (const pod of unavailable) {
     const name = pod.metadata.name;
-    const found = signalOf(pod);
+    const found = signalOf(pod, now);
     waiting.push({ pod: name, why: found?.why ?? whyNotAvailable(pod, rules) });
+    const due = availableAt(pod, rules);
+    if (due !== Infinity) moments.push(due);
     if (!counts(pod)) continue;
     if (found) signal({ pod: name, why: found.why }, found.from);
     const since = replacing.has(pod) ? dueSince : Math.max(createdAt(pod), stepStartedAt);
@@ -114,9 +116,11 @@ export function judgePods(pods: readonly Pod[], rules: HealthRules): Health {
   return { failing, late, waiting, changesAt: moments.length > 0 ? Math.min(...moments) : undefined };
 }
 
-function isAvailable(pod: Pod, { now, minReadySeconds }: HealthRules): boolean {
+/** In milliseconds. Infinity if it is not Ready. A Pod that restarted often must be Ready for some time. */
+function availableAt(pod: Pod, { now, minReadySeconds }: HealthRules): number {
   const since = readySince(pod, now);
-  return since !== undefined && since + minReadySeconds * 1000 <= now && !isRestless(pod, since, now);
+  if (since === undefined) return Infinity;
+  return since + Math.max(minReadySeconds * 1000, restartsOf(pod, now) >= RESTARTS ? TRANSIENT_MS : 0);
 }
 
 /** Pods that failed because of the version, youngest first. */
@@ -160,12 +164,14 @@ const counts = ({ status }: Pod): boolean =>
   !DISRUPTED.has(status?.reason ?? '') &&
   !status?.conditions?.some((condition) => condition.type === 'DisruptionTarget' && condition.status === 'True');
 
-/** True for a Pod that restarted often and has been Ready only for a short time. */
-const isRestless = (pod: Pod, readyAt: number, now: number): boolean =>
-  statuses(pod).some(({ restartCount }) => (restartCount ?? 0) >= RESTARTS) && readyAt + TRANSIENT_MS > now;
+/** The most restarts of a container. After an update in place, the restarts of the older versions are unknown, so none count. */
+const restartsOf = (pod: Pod, now: number): number =>
+  updatedInPlaceAt(pod, now) === undefined
+    ? Math.max(0, ...statuses(pod).map(({ restartCount }) => restartCount ?? 0))
+    : 0;
 
 /** A sign of failure, in Kubernetes' word, and from when on it counts, in milliseconds. Undefined if there is none. */
-export function signalOf(pod: Pod): { why: string; from: number } | undefined {
+export function signalOf(pod: Pod, now: number): { why: string; from: number } | undefined {
   const conditions = pod.status?.conditions ?? [];
   const scheduled = conditions.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable') {
@@ -174,16 +180,16 @@ export function signalOf(pod: Pod): { why: string; from: number } | undefined {
   }
   const ready = conditions.find(({ type }) => type === 'Ready');
   const unreadySince = ready?.status === 'False' ? parseTime(ready.lastTransitionTime) : undefined;
-  const from = (unreadySince ?? createdAt(pod)) + TRANSIENT_MS;
-  for (const { state, lastState, restartCount } of statuses(pod)) {
+  const updated = updatedInPlaceAt(pod, now);
+  const restarts = restartsOf(pod, now);
+  const from = restarts >= RESTARTS ? 0 : Math.max(unreadySince ?? createdAt(pod), updated ?? 0) + TRANSIENT_MS;
+  for (const { state, lastState } of statuses(pod)) {
     const waits = state?.waiting?.reason;
-    const restarts = restartCount ?? 0;
-    if (waits !== undefined && WAITING_REASONS.has(waits)) return { why: waits, from: restarts >= RESTARTS ? 0 : from };
-    if (state?.terminated?.reason === 'OOMKilled' || lastState?.terminated?.reason === 'OOMKilled')
-      return { why: 'OOMKilled', from: restarts >= RESTARTS ? 0 : from };
-    if (restarts >= RESTARTS) return { why: `${restarts} restarts`, from: 0 };
+    if (waits !== undefined && WAITING_REASONS.has(waits)) return { why: waits, from };
+    const ended = [state, updated === undefined ? lastState : undefined];
+    if (ended.some((one) => one?.terminated?.reason === 'OOMKilled')) return { why: 'OOMKilled', from };
   }
-  return undefined;
+  return restarts >= RESTARTS ? { why: `${restarts} restarts`, from } : undefined;
 }
 
 function whyNotAvailable(pod: Pod, { minReadySeconds, now }: HealthRules): string {

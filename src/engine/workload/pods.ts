@@ -1,6 +1,7 @@
 // Owners and states of Pods, for all workload kinds.
+import { KRUISE_IN_PLACE } from '../../api/keys.ts';
 import { groupOf } from '../../api/resources.ts';
-import type { KubeObject, Pod } from '../../api/types.ts';
+import type { Condition, KubeObject, Pod } from '../../api/types.ts';
 import { parseTime } from '../lib/time.ts';
 
 export const isOwnedBy = (object: KubeObject, owner: KubeObject): boolean => isOf(object, owner, true);
@@ -42,5 +43,17 @@ export function readySince(pod: Pod, now: number): number | undefined {
 }
 
 /** OpenKruise updates the Pod in place. The kubelet sets Ready to False only a moment later. */
-const isUpdating = ({ status }: Pod): boolean =>
-  status?.conditions?.some(({ type, status: state }) => type === 'InPlaceUpdateReady' && state === 'False') ?? false;
+const isUpdating = (pod: Pod): boolean => inPlaceOf(pod)?.status === 'False';
+
+/**
+ * When the last update in place began, in milliseconds, never later than now. Undefined if there was none. Everybody who may edit the Pod may write the
+ * annotation, but not the condition.
+ */
+export function updatedInPlaceAt(pod: Pod, now: number): number | undefined {
+  const state = pod.metadata.annotations?.[KRUISE_IN_PLACE];
+  if (state === undefined || !inPlaceOf(pod)) return undefined;
+  return Math.min(parseTime(/"updateTimestamp":"([^"]{1,40})"/.exec(state)?.[1]) ?? 0, now);
+}
+
+const inPlaceOf = ({ status }: Pod): Condition | undefined =>
+  status?.conditions?.find(({ type }) => type === 'InPlaceUpdateReady');

@@ -119,7 +119,7 @@ function stateOfPod(pod: Pod, why: string | undefined, now: number): PodState {
   if (pod.metadata.deletionTimestamp !== undefined) return 'leaving';
   if (!isAlive(pod)) return 'failing';
   if (why === undefined) return 'available';
-  if (signalOf(pod) !== undefined) return 'failing';
+  if (signalOf(pod, now) !== undefined) return 'failing';
   return readySince(pod, now) === undefined ? 'starting' : 'ready';
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ContainerStatus, Pod } from '../../../src/api/types.ts';
+import { KRUISE_IN_PLACE } from '../../../src/api/keys.ts';
 import { judgePods, podsIn, type HealthRules } from '../../../src/engine/steps/pod-health.ts';
 import { formatTime } from '../../../src/engine/lib/time.ts';
 import { cleaned } from '../../../src/engine/messages.ts';
@@ -14,12 +15,20 @@ interface Sketch {
   container?: Partial<ContainerStatus>;
   unschedulableSeconds?: number;
   disrupted?: boolean;
+  inPlaceSeconds?: number;
 }
 
 const pod = ({ ageSeconds = 100, ...sketch }: Sketch): Pod => ({
-  metadata: { name: 'demo-1', creationTimestamp: ago(ageSeconds) },
+  metadata: {
+    name: 'demo-1',
+    creationTimestamp: ago(ageSeconds),
+    ...(sketch.inPlaceSeconds !== undefined && {
+      annotations: { [KRUISE_IN_PLACE]: `{"revision":"2","updateTimestamp":"${ago(sketch.inPlaceSeconds)}"}` },
+    }),
+  },
   status: {
     conditions: [
+      ...(sketch.inPlaceSeconds === undefined ? [] : [condition('InPlaceUpdateReady', 'True', sketch.inPlaceSeconds)]),
       ...(sketch.readySeconds === undefined ? [] : [condition('Ready', 'True', sketch.readySeconds)]),
       ...(sketch.unreadySeconds === undefined ? [] : [condition('Ready', 'False', sketch.unreadySeconds)]),
       ...(sketch.disrupted ? [condition('DisruptionTarget', 'True', 1)] : []),
@@ -62,6 +71,11 @@ describe('a Pod of the new version', () => {
     ],
     ['has restarted three times', { unreadySeconds: 1, container: { restartCount: 3 } }, '3 restarts'],
     ['is Ready for a moment between restarts', { readySeconds: 5, container: { restartCount: 4 } }, '4 restarts'],
+    [
+      'crash-loops after an update in place',
+      { unreadySeconds: 500, inPlaceSeconds: 40, container: { ...waiting('CrashLoopBackOff'), restartCount: 5 } },
+      'CrashLoopBackOff',
+    ],
     ['found no node for five minutes', { ageSeconds: 400, unschedulableSeconds: 300 }, 'Unschedulable'],
   ];
   for (const [name, sketch, why] of failing)
@@ -83,6 +97,19 @@ describe('a Pod of the new version', () => {
       { readySeconds: 60, container: { restartCount: 1, lastState: { terminated: { reason: 'OOMKilled' } } } },
     ],
     ['it has been Ready for long after restarts', { readySeconds: 60, container: { restartCount: 9 } }],
+    ['updates in place restarted it', { unreadySeconds: 5, inPlaceSeconds: 5, container: { restartCount: 3 } }],
+    [
+      'it still shows how the version before an update in place failed',
+      { unreadySeconds: 500, inPlaceSeconds: 5, container: { ...waiting('CrashLoopBackOff'), restartCount: 9 } },
+    ],
+    [
+      'it ran out of memory before an update in place',
+      {
+        unreadySeconds: 40,
+        inPlaceSeconds: 40,
+        container: { restartCount: 3, lastState: { terminated: { reason: 'OOMKilled' } } },
+      },
+    ],
     ['it waits for a node since four minutes', { ageSeconds: 400, unschedulableSeconds: 240 }],
     ['it is being evicted', { unreadySeconds: 100, disrupted: true, container: waiting('CrashLoopBackOff') }],
   ];
@@ -101,6 +128,7 @@ describe('a Pod of the new version', () => {
     assert.equal(judge({ unreadySeconds: 20, container: waiting('CrashLoopBackOff') }).changesAt, NOW + 10_000);
     assert.equal(judge({ ageSeconds: 599 }).changesAt, NOW + 1_000);
     assert.equal(judge({ readySeconds: 1 }).changesAt, undefined);
+    assert.equal(judge({ readySeconds: 1, container: { restartCount: 3 } }).changesAt, NOW + 29_000);
   });
 
   it('waits with a reason', () => {

@@ -1,7 +1,15 @@
 // Owners and states of Pods.
 import assert from 'node:assert/strict';
+import { KRUISE_IN_PLACE } from '../../../src/api/keys.ts';
 import type { ObjectMeta, OwnerReference, Pod } from '../../../src/api/types.ts';
-import { isAlive, isCopyOf, isFailed, isOwnedBy, readySince } from '../../../src/engine/workload/pods.ts';
+import {
+  isAlive,
+  isCopyOf,
+  isFailed,
+  isOwnedBy,
+  readySince,
+  updatedInPlaceAt,
+} from '../../../src/engine/workload/pods.ts';
 import { ago, deployment, NOW, pod, replicaSet, rows } from '../build.ts';
 
 const owner = deployment();
@@ -78,4 +86,23 @@ describe('a Pod', () => {
     ['says nothing about it', pod('p', { status: { conditions: [] } }), undefined],
   ];
   rows(since, (of, at) => assert.equal(readySince(of, NOW), at));
+});
+
+describe('an update in place', () => {
+  const at = (value: string | undefined, condition = 'InPlaceUpdateReady'): number | undefined =>
+    updatedInPlaceAt(
+      pod('p', {
+        metadata: { ...(value !== undefined && { annotations: { [KRUISE_IN_PLACE]: value } }) },
+        status: { conditions: [{ type: condition, status: 'True' }] },
+      }),
+      NOW,
+    );
+  const of = (time: string): string => JSON.stringify({ updateTimestamp: time });
+
+  it('is known by when it began', () => assert.equal(at(of(ago(7))), NOW - 7_000));
+  it('began a moment ago at the latest', () => assert.equal(at(of(ago(-7_000))), NOW));
+  it('began long ago if its time is not one', () => assert.deepEqual([at(of('soon')), at('?')], [0, 0]));
+  it('is not known without the annotation', () => assert.equal(at(undefined), undefined));
+  it('is not believed without the condition, which not everybody may write', () =>
+    assert.equal(at(of(ago(7)), 'Ready'), undefined));
 });

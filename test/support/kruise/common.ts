@@ -124,7 +124,9 @@ export async function updateInPlace(scene: Scene, pod: Pod, to: ControllerRevisi
   const wanted = (templateOf(to).spec?.['containers'] ?? []) as { name: string; image: string }[];
   const containers = wanted.map(({ name, image }) => ({ name, image }));
   const labels = labelsOf(scene, to, label);
-  const body = { metadata: { uid, labels }, spec: { containers } };
+  const updateTimestamp = new Date(scene.now).toISOString().replace(/\.\d+/, '');
+  const annotations = { 'apps.kruise.io/inplace-update-state': JSON.stringify({ revision: label, updateTimestamp }) };
+  const body = { metadata: { uid, labels, annotations }, spec: { containers } };
   await scene.request('PATCH', path, body, 'application/strategic-merge-patch+json').catch(ignoring(404, 409));
 }
 
