@@ -16,12 +16,8 @@ import type { Logger } from '../kube/log.ts';
 import { PODS, ROLLOUTS, type Resource } from '../api/resources.ts';
 import { pathOf } from '../kube/path.ts';
 import { freeze, splitKey } from '../kube/store.ts';
-import {
-  hasOwnersToRestore,
-  managedFieldsPatch,
-  routeManagedFieldsPatch,
-  type ManagedFieldsOp,
-} from './managed-fields.ts';
+import { managedFieldsPatch, routeManagedFieldsPatch, type ManagedFieldsOp } from './managed-fields.ts';
+import { hasOwnersToRestore } from '../engine/workload/disown.ts';
 import { Copies } from './copies.ts';
 import { Evictions } from './evictions.ts';
 import { keepOnly, type MutationCache } from './mutation-cache.ts';

@@ -1,43 +1,29 @@
 // Server-side apply never conflicts with Tranche, and after a release all fields have their old owners again.
-import { annotationPath } from '../engine/lib/json-patch.ts';
-import { FIELD_OWNERS, HELD } from '../api/keys.ts';
-import type { KubeObject, Workload } from '../api/types.ts';
+import type { KubeObject, ObjectMeta, Workload } from '../api/types.ts';
+import type { PatchOp } from '../engine/lib/json-patch.ts';
 import { isEngaged } from '../engine/traffic/split.ts';
+import { disowned } from '../engine/workload/disown.ts';
 import { isOurs, type ManagedFields } from '../engine/workload/field-owners.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 
-export type ManagedFieldsOp =
-  | { readonly op: 'test' | 'replace'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'remove'; readonly path: string };
-
-/** True if the workload was given back and its field owners are not restored yet. */
-export const hasOwnersToRestore = ({ metadata: { annotations } }: KubeObject): boolean =>
-  annotations?.[FIELD_OWNERS] !== undefined && annotations[HELD] === undefined;
+export type ManagedFieldsOp = PatchOp | { readonly op: 'test'; readonly path: string; readonly value: unknown };
 
 /**
- * A JSON patch of `metadata.managedFields` only: it removes Tranche's entry and, after the workload was given back, restores the owners of the
- * borrowed fields. Undefined if there is nothing to do, and during a release if no manager uses server-side apply. The patch fails after another
- * write.
+ * A JSON patch of `metadata.managedFields` only (see `disowned`), which fails after another write. Undefined if there is nothing to do, for example
+ * because the webhook has done it.
  */
 export function managedFieldsPatch(
   kind: WorkloadKind,
   workload: Workload,
   now: number,
 ): readonly ManagedFieldsOp[] | undefined {
-  const { resourceVersion, annotations } = workload.metadata;
-  const { managedFields = [] } = workload.metadata as { readonly managedFields?: readonly ManagedFields[] };
-  const ends = hasOwnersToRestore(workload);
-  const isApplied = managedFields.some(({ operation }) => operation === 'Apply');
-  if (!ends && !(isApplied && managedFields.some(isOurs))) return undefined;
-  const owners = ends ? kind.fields.readOwners(annotations?.[FIELD_OWNERS]) : [];
-  const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
-  const value = kind.fields.withOwners(managedFields, owners, kind.borrowed(workload), time);
-  const path = annotationPath(FIELD_OWNERS);
-  return [
-    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-    ...(value.length > 0 ? [{ op: 'replace', path: '/metadata/managedFields', value } as const] : []),
-    ...(ends ? [{ op: 'remove', path } as const] : []),
-  ];
+  const { resourceVersion, managedFields = [] } = workload.metadata as ObjectMeta & {
+    readonly managedFields?: readonly ManagedFields[];
+  };
+  const ops = disowned(kind, workload, managedFields, `${new Date(now).toISOString().slice(0, 19)}Z`);
+  return ops.length === 0
+    ? undefined
+    : [{ op: 'test', path: '/metadata/resourceVersion', value: resourceVersion }, ...ops];
 }
 
 /**

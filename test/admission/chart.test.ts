@@ -11,6 +11,7 @@ import { aDeployment, OPERATOR } from './support.ts';
 
 const ENROLLED = 'enrolled.deployments.tranche.dev';
 const WAY_OUT = 'way-out.deployments.tranche.dev';
+const OWN = 'own.workloads.tranche.dev';
 const REST = 'deployments.tranche.dev';
 const chart = fileURLToPath(new URL('../../charts/tranche', import.meta.url));
 
@@ -68,6 +69,7 @@ describe('the webhook configurations of the chart', () => {
         ['daemonsets.tranche.dev', 'Ignore', ['UPDATE']],
         ['way-out.daemonsets.tranche.dev', 'Ignore', ['UPDATE']],
         ['created.daemonsets.tranche.dev', 'Ignore', ['CREATE']],
+        [OWN, 'Ignore', ['UPDATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['rollouts.tranche.dev', 'Fail', ['CREATE', 'UPDATE']],
         ['deletions.rollouts.tranche.dev', 'Ignore', ['DELETE']],
@@ -368,9 +370,19 @@ describe('the webhook configurations of the chart', () => {
       assert.deepEqual(called(next, old, OPERATOR, false, 'daemonsets'), []);
     });
 
-  it('never make the operator wait for itself', () => {
+  it('call the operator for its own writes only where fields have other owners', () => {
     assert.equal(calls(aDeployment('v2'), aDeployment(), OPERATOR), false);
     assert.equal(calls(aDeployment(), null, OPERATOR), false);
+    const managed = (...operations: string[]): Deployment =>
+      edited({ minReadySeconds: 3 }, { managedFields: operations.map((operation) => ({ operation })) });
+    assert.deepEqual(called(managed('Update', 'Apply'), aDeployment(), OPERATOR), [OWN]);
+    assert.equal(calls(managed('Update'), aDeployment(), OPERATOR), false);
+    assert.equal(called(managed('Apply'), aDeployment()).includes(OWN), false);
+    const [held, owned] = [{ [keys.HELD]: '{}' }, { [keys.FIELD_OWNERS]: '[]' }];
+    const during = edited({ paused: true }, { annotations: { ...held, ...owned } });
+    assert.deepEqual(called(edited({}, { annotations: owned }), during, OPERATOR), [OWN]);
+    assert.equal(calls(aDeployment(), edited({}, { annotations: held }), OPERATOR), false);
+    assert.equal(calls(edited({ paused: false }, { annotations: { ...held, ...owned } }), during, OPERATOR), false);
   });
 
   it('need nothing that Kubernetes 1.28 does not have', () => {

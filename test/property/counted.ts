@@ -244,7 +244,7 @@ class History {
       if (world.rolloutOf()) await world.approve();
       // A person does what the message says.
       const { message = '' } = world.rolloutOf()?.status ?? {};
-      if (/partition lets .* keep their version/.test(message)) await this.write({ partition: 0 });
+      if (/partition lets .* keep (its|their) version/.test(message)) await this.write({ partition: 0 });
       const left = plan.ending === 'delete' && !this.isHeld ? world.pods.find((pod) => this.isLeft(pod)) : undefined;
       const named = left?.metadata.name ?? /kubectl delete pod (\S+)/.exec(message)?.[1];
       if (named !== undefined)

@@ -16,6 +16,19 @@ export interface WorkloadEdit<W extends Workload = Workload> {
   readonly managedFields?: { readonly old: () => unknown; readonly next: () => unknown };
 }
 
+/** metadata.managedFields before and after the edit. Those before are read only if they are needed. */
+export const managedFieldsOf = <W extends Workload>(
+  { next, managedFields }: Pick<WorkloadEdit<W>, 'next' | 'managedFields'>,
+  old?: W,
+): { readonly old: () => unknown; readonly next: unknown } => {
+  const of = (workload: W | undefined): unknown =>
+    (workload?.metadata as { readonly managedFields?: unknown } | undefined)?.managedFields;
+  return {
+    old: () => (managedFields ? managedFields.old() : of(old)),
+    next: managedFields ? managedFields.next() : of(next),
+  };
+};
+
 /** Annotations and labels of a held workload. `null` removes a label of an earlier record. */
 export interface HeldMetadata {
   readonly annotations: Readonly<Record<string, string>>;

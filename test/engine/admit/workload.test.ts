@@ -8,6 +8,7 @@ import { admitWorkload } from '../../../src/engine/admit/workload.ts';
 import { readHeld, settingsOf } from '../../../src/engine/workload/deployment/hold.ts';
 import { policy } from '../policy/support.ts';
 import { asDigest } from '../../support/digests.ts';
+import { applyOps } from '../../support/json-patch.ts';
 import {
   alice,
   annotated,
@@ -266,6 +267,18 @@ describe('whose edit it is', () => {
   it('the operator’s own writes pass unchanged, a person with the same name does not', () => {
     assert.deepEqual(admit(v1, v2, demo(), { by: operator }), { verdict: 'Passed' });
     assert.equal(admit(v1, v2, demo(), { by: { ...operator, fieldManager: 'kubectl' } }).verdict, 'Held');
+  });
+
+  it('the operator’s own write that gives a Deployment back leaves its fields to their owners', () => {
+    const owner = { manager: 'helm', operation: 'Apply', apiVersion: 'apps/v1', fields: ['maxSurge'] };
+    const ours = { manager: 'tranche', operation: 'Update', time: '2026-01-05T10:05:00Z' };
+    const back = annotated(v1, { [keys.FIELD_OWNERS]: JSON.stringify([owner]) });
+    const next = { ...back, metadata: { ...back.metadata, managedFields: [ours] } };
+    const { verdict, patch } = admit(v1, next, demo(), { by: operator });
+    assert.equal(verdict, 'Passed');
+    const after = applyOps(next, patch ?? []).metadata as { managedFields?: { manager: string }[] };
+    assert.deepEqual([after.managedFields?.map(({ manager }) => manager), patch?.length], [['helm'], 2]);
+    assert.notDeepEqual(admit(v1, next, demo()).patch, patch);
   });
 
   it('deletions and subresources are nobody’s to hold', () => {

@@ -3,7 +3,7 @@ import { FIELD_OWNERS } from '../../../api/keys.ts';
 import type { Json } from '../../../api/json.ts';
 import type { DaemonSet } from '../../../api/types.ts';
 import { patchMap, read } from '../../lib/json-patch.ts';
-import type { WorkloadEdits } from '../edits.ts';
+import { managedFieldsOf, type WorkloadEdits } from '../edits.ts';
 import { fieldOwners } from '../field-owners.ts';
 import { firstHold, heldAnnotations, HOLDS, isHolding, readHeld, typeOf, USUAL, type DaemonHeld } from './hold.ts';
 
@@ -24,13 +24,12 @@ export const daemonSetEdits: WorkloadEdits<DaemonSet, DaemonHeld> = {
   holdOn: (_old, { after }) => ({ held: after, borrowed: { type: HOLDS } }),
   metadataOf: (held) => ({ annotations: heldAnnotations(held), labels: {} }),
   asUserWrote: (daemonSet) => ({ type: typeOf(daemonSet) }),
-  ownedAfter({ next, fieldManager: manager, managedFields }, old) {
-    const of = ({ metadata }: DaemonSet): unknown => (metadata as { readonly managedFields?: unknown }).managedFields;
+  ownedAfter(edit, old) {
+    const { next, fieldManager: manager } = edit;
     // The user's type again is no edit, and a user who writes the type of the hold writes what is there.
     const isEdited = typeOf(next) !== typeOf(old) && typeOf(next) !== USUAL && readHeld(old) !== undefined;
     return daemonSetFields.ownersAfter(daemonSetFields.readOwners(old.metadata.annotations?.[FIELD_OWNERS]), {
-      old: () => (managedFields ? managedFields.old() : of(old)),
-      next: managedFields ? managedFields.next() : of(next),
+      ...managedFieldsOf(edit, old),
       manager,
       edited: isEdited ? ['type'] : [],
     });

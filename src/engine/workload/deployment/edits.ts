@@ -3,7 +3,7 @@ import { FIELD_OWNERS, HELD } from '../../../api/keys.ts';
 import { isObject, type Json } from '../../../api/json.ts';
 import type { Deployment, Held } from '../../../api/types.ts';
 import { patchMap, read, type PatchOp } from '../../lib/json-patch.ts';
-import type { Borrowed, HeldEdit, WorkloadEdit, WorkloadEdits } from '../edits.ts';
+import { managedFieldsOf, type Borrowed, type HeldEdit, type WorkloadEdit, type WorkloadEdits } from '../edits.ts';
 import type { Owned } from '../field-owners.ts';
 import { ownersAfter, readOwners, type Field } from './field-owners.ts';
 import {
@@ -98,8 +98,8 @@ function editOfHeld(
 
 const recordIn = ({ metadata }: Deployment): string | undefined => metadata.annotations?.[HELD];
 
-function ownedAfter({ next, fieldManager: manager, managedFields }: WorkloadEdit<Deployment>, old: Deployment): Owned {
-  const of = (d: Deployment): unknown => (d.metadata as { readonly managedFields?: unknown }).managedFields;
+function ownedAfter(edit: WorkloadEdit<Deployment>, old: Deployment): Owned {
+  const { next, fieldManager: manager } = edit;
   const [before, after] = [settingsOf(old), settingsOf(next)];
   const user = readHeld(old)?.user ?? before;
   // A second call for the same request finds the settings and the record of the first.
@@ -107,8 +107,7 @@ function ownedAfter({ next, fieldManager: manager, managedFields }: WorkloadEdit
   const isEdited = (field: Field): boolean =>
     noted ? noted[field] !== user[field] : after[field] !== before[field] && after[field] !== user[field];
   return ownersAfter(readOwners(old.metadata.annotations?.[FIELD_OWNERS]), {
-    old: () => (managedFields ? managedFields.old() : of(old)),
-    next: managedFields ? managedFields.next() : of(next),
+    ...managedFieldsOf(edit, old),
     manager,
     edited: FIELDS.filter(isEdited),
   });

@@ -2,7 +2,7 @@
 import { FIELD_OWNERS, HELD } from '../../../api/keys.ts';
 import { isObject, type Json } from '../../../api/json.ts';
 import { patchMap, read, type PatchOp } from '../../lib/json-patch.ts';
-import type { Borrowed, HeldEdit, WorkloadEdits } from '../edits.ts';
+import { managedFieldsOf, type Borrowed, type HeldEdit, type WorkloadEdits } from '../edits.ts';
 import { fieldOwners, type FieldOwners } from '../field-owners.ts';
 import { firstHold, heldAnnotations, heldWhole, noticed, readHeld, wantedBy, type PartitionHeld } from './hold.ts';
 import { borrowedIn, hollow, type Field, type Partitioned, type PartitionShape } from './shape.ts';
@@ -70,9 +70,8 @@ export function partitionEdits(
     holdOn: (_old, { writes }) => ({ held: writes, borrowed: wantedBy(shape, writes) }),
     metadataOf: (held) => ({ annotations: heldAnnotations(shape, held), labels: {} }),
     asUserWrote: (workload) => borrowedIn(shape, workload),
-    ownedAfter({ next, fieldManager: manager, managedFields }, old) {
-      const of = ({ metadata }: Partitioned): unknown =>
-        (metadata as { readonly managedFields?: unknown }).managedFields;
+    ownedAfter(edit, old) {
+      const { next, fieldManager: manager } = edit;
       const user = readHeld(shape, old)?.user as Borrowed | undefined;
       const [before, after] = [borrowedIn(shape, old), borrowedIn(shape, next)];
       const again = recordOfFirstCall(old, next)?.user as Borrowed | undefined;
@@ -81,8 +80,7 @@ export function partitionEdits(
           ? after[field] !== before[field] && after[field] !== user?.[field]
           : again[field] !== user?.[field];
       return fields.ownersAfter(fields.readOwners(old.metadata.annotations?.[FIELD_OWNERS]), {
-        old: () => (managedFields ? managedFields.old() : of(old)),
-        next: managedFields ? managedFields.next() : of(next),
+        ...managedFieldsOf(edit, old),
         manager,
         edited: shape.borrows.filter(isEdited),
       });
