@@ -24,6 +24,8 @@ export interface TrafficJudgeOptions extends ProxiesOptions, Names {
 const EXACT = 1e-9;
 /** Shares are thousandths. */
 const ROUNDING = 0.0011;
+/** How long a leg may be empty after a rollback to a version that has all of its Pods, in milliseconds: an operator that was killed must come back. */
+const FULL_MS = 30_000;
 const STANDS: ReadonlySet<string> = new Set(['StepTrafficRouting', 'StepMetricsAnalysis', 'StepPaused', 'StepReady']);
 
 /** One route with its Rollout and its Deployment. */
@@ -250,7 +252,9 @@ export class TrafficJudge {
   }
 
   private seeDeployment(deployment: any): void {
+    const { newHash: before } = this.known;
     const happened = this.known.seeDeployment(deployment);
+    if (this.known.isFullAgain(before)) this.excuse(this.now, FULL_MS);
     if (happened === 'Held') this.reserved.clear();
     if (happened === 'Freed' && this.started) this.checkFreed();
   }

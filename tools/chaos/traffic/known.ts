@@ -83,6 +83,15 @@ export class Known {
     return wants && this.canary !== undefined && this.index < this.steps.length && this.asked !== undefined;
   }
 
+  /**
+   * The template is the stable one again, of which all Pods still run. The Deployment controller then deletes all other Pods, even if the Deployment
+   * is paused. `before`: the hash of the version that the Deployment asked for.
+   */
+  isFullAgain(before: string | undefined): boolean {
+    const isBack = this.isHeld && this.newHash === this.stable && before !== this.stable;
+    return isBack && this.newSet !== undefined && (this.newSet.spec.replicas ?? 1) >= this.replicas;
+  }
+
   seeSet(set: any, isGone: boolean): void {
     put(this.sets, templateText(set.spec.template), isGone ? undefined : set);
   }
