@@ -448,6 +448,12 @@ class Driver {
       const rollout = world.rolloutOf();
       return rollout !== undefined && !rollout.metadata.deletionTimestamp && rollout.spec.disabled !== true;
     };
+    // A deleted Rollout may wait for a person before another one can be created.
+    for (let turn = 0; turn < 10 && !isThere(); turn++) {
+      const since = world.now;
+      await world.virtual.until(() => isThere() || world.now > since + 60_000, 61_000);
+      if (!isThere()) await this.help(world.runs);
+    }
     await world.until('the Rollout is there', isThere, PATIENCE_MS);
     if (this.paused) await this.act({ do: 'pause' });
     await world.run(8_000);
@@ -489,9 +495,13 @@ class Driver {
     const message = world.rolloutOf()?.status?.message ?? '';
     if (/is not Ready, and the StatefulSet controller updates no other/.test(message)) return this.updateAll(wanted);
     if (/so the Pods below it keep their version/.test(message)) return this.setPartition(0);
+    const { phase } = world.rolloutOf()?.status ?? {};
+    // A deletion gave the StatefulSet back in the middle of a release: the user's partition keeps Pods of the version before.
+    const isKept = world.pods.some((pod) => isReady(pod) && versionOf(pod) !== wanted);
+    if (phase === 'Healthy' && !world.held && isKept) return this.setPartition(0);
     const told = /kubectl delete pod (\S+)/.exec(message)?.[1];
     const found = world.pods.find((pod) => !isReady(pod) && versionOf(pod) !== wanted)?.metadata.name;
-    const name = world.rolloutOf()?.status?.phase === 'Progressing' ? told : found;
+    const name = phase === 'Progressing' || phase === 'Terminating' ? told : found;
     if (name !== undefined && world.pods.some((pod) => pod.metadata.name === name)) await this.kill(name);
   }
 }

@@ -96,10 +96,16 @@ export const giveBackPatch = (shape: PartitionShape, { user }: Pick<PartitionHel
     spec: specPatch(shape, user),
   });
 
-/** The user's values for a workload that lost its record. Null if nothing else is known: the current values are Tranche's. */
-export function originalUser(shape: PartitionShape, { metadata }: Partitioned): UserPartition {
+/**
+ * The user's values for a workload without a record in a release. With the patch that gives it back, the record was removed, and the patch has them.
+ * Without the patch, Tranche has given the workload back, so the current values are the user's, except a partition that no user's edit leaves there.
+ */
+export function originalUser(shape: PartitionShape, workload: Partitioned): UserPartition {
+  const text = workload.metadata.annotations?.[GIVE_BACK];
+  const now = borrowedIn(shape, workload) as Partial<UserPartition>;
+  if (text === undefined) return userOf(shape, now.partition === shape.all ? {} : now);
   try {
-    const patch = JSON.parse(metadata.annotations?.[GIVE_BACK] ?? '{}') as Pick<Partitioned, 'spec'>;
+    const patch = JSON.parse(text) as Pick<Partitioned, 'spec'>;
     return userOf(shape, strategyOf(shape, patch as Partitioned));
   } catch {
     return userOf(shape, {});

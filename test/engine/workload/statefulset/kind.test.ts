@@ -314,7 +314,8 @@ describe('a StatefulSet', () => {
     const holdOf = (set: StatefulSet) =>
       readHeld(apply(set, kind.holdUnseen(progressOf(set, podsOf('v1 v1 v1 v1 v2')), unfinished)[0]!))?.user.partition;
     const bare = makeSet(5, 'v2', 4);
-    assert.equal(holdOf(bare), null, 'the partition is ours');
+    assert.equal(holdOf(bare), 4, 'it was given back, so the partition is the user’s');
+    assert.equal(holdOf(makeSet(5, 'v2', ALL)), null, 'the partition is ours');
     const annotations = { [GIVE_BACK]: giveBackPatch({ ...readHeld(held(5, 4, 4, 3))! }) };
     assert.equal(holdOf({ ...bare, metadata: { ...bare.metadata, annotations } }), 3);
     assert.equal(holdOf({ ...bare, metadata: { ...bare.metadata, annotations: { [GIVE_BACK]: '{' } } }), null);
