@@ -256,8 +256,9 @@ class Watcher {
     const goes = before !== undefined && !isGone(before) && (isGone(pod) || type === 'DELETED');
     if (!goes) return;
     const set = setIn(this.world);
-    // An eviction of the same Pod may have been asked for before, and lost.
-    if (!this.deleted.has(pod.metadata.name) && this.isEvicted(pod)) return this.seeEviction(before, set);
+    // An eviction of the same Pod may have been asked for before, and lost. Under RollingUpdate, the controller takes Pods itself.
+    const isOurs = typeOf(set) === 'OnDelete' && !this.deleted.has(pod.metadata.name);
+    if (isOurs && this.isEvicted(pod)) return this.seeEviction(before, set);
     this.lost.set(node, this.world.now);
     // Under OnDelete, only people, nodes and failures take Pods.
     const held =

@@ -151,6 +151,8 @@ class Watcher {
   partition: number;
   /** Pods that the driver deleted, and when. */
   readonly killed = new Map<string, number>();
+  /** The version of the last Pod of each ordinal. */
+  private readonly versions = new Map<number, string>();
   unguardedUntil = 0;
   /** What a rollback goes back to. */
   stable = 'v1';
@@ -254,7 +256,10 @@ class Watcher {
   private seeNew(pod: Pod, set: StatefulSet): void {
     const version = versionOf(pod);
     const index = this.indexOf(pod);
-    if (!isHeld(set) || version !== versionIn(set) || this.now < this.unguardedUntil) return;
+    // Scaling may raise the partition above Pods that have the version already.
+    const hadIt = this.versions.get(index) === version;
+    this.versions.set(index, version);
+    if (hadIt || !isHeld(set) || version !== versionIn(set) || this.now < this.unguardedUntil) return;
     const lowest = Math.min(
       ...this.allowed
         .filter((_, i) => (this.allowed[i + 1]?.at ?? Infinity) > this.now - LATELY_MS)
