@@ -140,5 +140,11 @@ export class VirtualApi implements Api {
   }
 }
 
+/** The server answers in plain text for a path of a custom kind that it does not serve, which the client of the sandbox hides. */
 const asApiError = (code: number, status: unknown): ApiError =>
+  (status as { message?: string }).message === 'the server could not find the requested resource'
+    ? new ApiError(code, { message: `HTTP ${code}: 404 page not found` })
+    : knownError(code, status);
+
+const knownError = (code: number, status: unknown): ApiError =>
   new ApiError(code, status as ConstructorParameters<typeof ApiError>[1]);

@@ -13,9 +13,14 @@ const spec = {
   },
 };
 
-export const createLane = (world: World, name = LANE): Promise<unknown> =>
+export const createLane = (world: World, name = LANE, more: object = {}): Promise<unknown> =>
   world.virtual.client.request('POST', pathOf(TRAFFIC_ROUTINGS, { namespace: 'default' }), {
-    body: { apiVersion: TRAFFIC_ROUTINGS.apiVersion, kind: TRAFFIC_ROUTINGS.kind, metadata: { name }, spec },
+    body: {
+      apiVersion: TRAFFIC_ROUTINGS.apiVersion,
+      kind: TRAFFIC_ROUTINGS.kind,
+      metadata: { name },
+      spec: { ...spec, ...more },
+    },
   });
 export const laneIn = (world: World, name = LANE): TrafficRoutingObject | undefined =>
   world.virtual.cluster.store.get('rollouts.kruise.io/trafficroutings', 'default', name) as unknown as

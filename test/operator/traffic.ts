@@ -56,10 +56,14 @@ export class Gateway {
 
 export const RULES: readonly RouteRule[] = [{ backendRefs: [{ name: NAME, port: 80 }] }];
 
+export interface RoutedOptions {
+  readonly gateway?: GatewayOptions;
+  /** Null: its user has not created the route. */
+  readonly rules?: readonly RouteRule[] | null;
+}
+
 /** A started world. The operator may route traffic. */
-export async function routedWorld(
-  options: WorldOptions & { readonly gateway?: GatewayOptions; readonly rules?: readonly RouteRule[] } = {},
-): Promise<World & { gateway: Gateway }> {
+export async function routedWorld(options: WorldOptions & RoutedOptions = {}): Promise<World & { gateway: Gateway }> {
   const { gateway: gatewayOptions, rules = RULES, ...rest } = options;
   const world = new World({ routesTraffic: true, ...rest });
   world.virtual.cluster.registry.add(
@@ -81,7 +85,12 @@ export async function routedWorld(
       spec: { selector: { app: NAME }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
     },
   });
-  await client.request('POST', pathOf(HTTP_ROUTES, { namespace: 'default' }), {
+  if (rules !== null) await createRoute(world, rules);
+  return Object.assign(world, { gateway });
+}
+
+export const createRoute = (world: World, rules: readonly RouteRule[] = RULES): Promise<KubeObject> =>
+  world.virtual.client.request('POST', pathOf(HTTP_ROUTES, { namespace: 'default' }), {
     body: {
       apiVersion: HTTP_ROUTES.apiVersion,
       kind: HTTP_ROUTES.kind,
@@ -89,8 +98,6 @@ export async function routedWorld(
       spec: { parentRefs: [PARENT], rules },
     },
   });
-  return Object.assign(world, { gateway });
-}
 
 export const ROUTING = [{ service: NAME, gateway: { httpRouteName: NAME }, gracePeriodSeconds: 3 }];
 
