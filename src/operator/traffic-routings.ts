@@ -7,7 +7,7 @@ import { cleaned } from '../engine/messages.ts';
 import { isInFlight } from '../engine/release/in-flight.ts';
 import type { RouteName } from '../engine/traffic/registry.ts';
 import {
-  decideRouting,
+  type decideRouting,
   LOOK_AGAIN_SECONDS,
   routeToRead,
   routingRefOf,
@@ -37,6 +37,7 @@ export interface TrafficRoutingsDeps {
   readonly writes: MutationCache;
   /** Gives all routes back, whatever Rollouts do. */
   readonly isLeaving: boolean;
+  readonly decide: typeof decideRouting;
   readonly onDone: (result: string, seconds: number) => void;
   readonly metrics?: { watchRestart(resource: string, reason: string): void } | undefined;
 }
@@ -111,7 +112,7 @@ export class TrafficRoutings {
   }
 
   private async reconcile(key: string): Promise<Outcome | void> {
-    const { routings, rollouts, applier, writes, isLeaving } = this.deps;
+    const { routings, rollouts, applier, writes, isLeaving, decide } = this.deps;
     const cached = routings.get(key);
     if (cached === undefined) {
       writes.keepOnly(writesKey(key), []);
@@ -121,7 +122,7 @@ export class TrafficRoutings {
     const inFlight = rollouts.by('routing', key).filter((rollout) => isInFlight(rollout, undefined));
     const releasing = isLeaving ? [] : inFlight.map(({ metadata }) => metadata.name).sort();
     const named = routeToRead(object);
-    const decision = decideRouting({ object, releasing, ...(await this.read(key, named)) });
+    const decision = decide({ object, releasing, ...(await this.read(key, named)) });
     if (decision.watches && named) this.watch(key, named);
     else await this.close(key);
     const { effects, status, isBlocked } = decision;

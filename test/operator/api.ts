@@ -99,6 +99,8 @@ export class VirtualApi implements Api {
         watch.stop();
         resolve();
       };
+      // The signal may have been given while the call was on its way.
+      if (call.signal?.aborted) return end();
       call.signal?.addEventListener('abort', end, { once: true });
       watch.start(
         (event) => {

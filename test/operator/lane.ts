@@ -27,3 +27,11 @@ export const laneIn = (world: World, name = LANE): TrafficRoutingObject | undefi
     TrafficRoutingObject | undefined;
 export const untilLane = (world: World, phase: string, name = LANE): Promise<void> =>
   world.until(`TrafficRouting ${name} is ${phase}`, () => laneIn(world, name)?.status?.phase === phase);
+
+export const deleteLane = (world: World, name = LANE): Promise<unknown> =>
+  world.virtual.client.request('DELETE', pathOf(TRAFFIC_ROUTINGS, { namespace: 'default', name }));
+export const patchLane = (world: World, change: object, name = LANE): Promise<unknown> =>
+  world.virtual.client.request('PATCH', pathOf(TRAFFIC_ROUTINGS, { namespace: 'default', name }), {
+    type: 'application/merge-patch+json',
+    body: { spec: change },
+  });

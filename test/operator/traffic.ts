@@ -89,12 +89,12 @@ export async function routedWorld(options: WorldOptions & RoutedOptions = {}): P
   return Object.assign(world, { gateway });
 }
 
-export const createRoute = (world: World, rules: readonly RouteRule[] = RULES): Promise<KubeObject> =>
+export const createRoute = (world: World, rules: readonly RouteRule[] = RULES, name = NAME): Promise<KubeObject> =>
   world.virtual.client.request('POST', pathOf(HTTP_ROUTES, { namespace: 'default' }), {
     body: {
       apiVersion: HTTP_ROUTES.apiVersion,
       kind: HTTP_ROUTES.kind,
-      metadata: { name: NAME },
+      metadata: { name },
       spec: { parentRefs: [PARENT], rules },
     },
   });
@@ -104,7 +104,8 @@ export const ROUTING = [{ service: NAME, gateway: { httpRouteName: NAME }, grace
 const find = (world: World, collection: string, name: string): KubeObject | undefined =>
   world.virtual.cluster.store.get(collection, 'default', name);
 
-export const routeIn = (world: World): Route | undefined => find(world, ROUTES, NAME) as unknown as Route | undefined;
+export const routeIn = (world: World, name = NAME): Route | undefined =>
+  find(world, ROUTES, name) as unknown as Route | undefined;
 
 export const serviceIn = (world: World, name: string): Service | undefined =>
   find(world, '/services', name) as unknown as Service | undefined;
@@ -116,8 +117,8 @@ export const weightsIn = (world: World): Record<string, number>[] =>
   );
 
 /** `kubectl apply` of the user's own route, or a sync by Git: nothing of ours is in its rules. */
-export const editRoute = (world: World, rules: readonly RouteRule[]): Promise<KubeObject> =>
-  world.virtual.client.request('PATCH', pathOf(HTTP_ROUTES, { namespace: 'default', name: NAME }), {
+export const editRoute = (world: World, rules: readonly RouteRule[], name = NAME): Promise<KubeObject> =>
+  world.virtual.client.request('PATCH', pathOf(HTTP_ROUTES, { namespace: 'default', name }), {
     type: MERGE,
     body: { spec: { rules } },
   });
