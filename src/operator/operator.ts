@@ -4,6 +4,7 @@ import { kindName, ROLLOUTS } from '../api/resources.ts';
 import type { TrafficRoutingObject } from '../api/traffic.ts';
 import type { Rollout, Workload } from '../api/types.ts';
 import { decide as decideRelease } from '../engine/decide.ts';
+import { decideRouting } from '../engine/traffic/routing-object.ts';
 import type { WorkloadKind } from '../engine/workload/kind.ts';
 import type { Collection } from '../kube/collection.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -48,6 +49,8 @@ export interface OperatorDeps extends FactSources {
   readonly leavesRoutes?: boolean;
   /** The engine. Tests replace it by a broken one, to check that it is detected. */
   readonly decide?: typeof decideRelease;
+  /** The same, for TrafficRoutings. */
+  readonly decideRouting?: typeof decideRouting;
 }
 
 export interface Operator {
@@ -106,6 +109,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       applier,
       writes,
       isLeaving: deps.leavesRoutes === true,
+      decide: deps.decideRouting ?? decideRouting,
       onDone: (result, seconds) => metrics?.reconcile('trafficrouting', result, seconds),
       metrics,
     });

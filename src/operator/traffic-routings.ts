@@ -1,4 +1,4 @@
-// Carries out what TrafficRoutings do to their routes while Rollouts that name them have releases. At rest it watches no route.
+// Carries out what TrafficRoutings do to their routes while Rollouts that name them have releases. At rest it watches no route that exists.
 import { kindName, TRAFFIC_ROUTINGS } from '../api/resources.ts';
 import type { Route, TrafficRoutingObject } from '../api/traffic.ts';
 import type { Rollout } from '../api/types.ts';
@@ -6,11 +6,17 @@ import type { Decision } from '../engine/decision.ts';
 import { cleaned } from '../engine/messages.ts';
 import { isInFlight } from '../engine/release/in-flight.ts';
 import type { RouteName } from '../engine/traffic/registry.ts';
-import { decideRouting, routeToRead, routingRefOf } from '../engine/traffic/routing-object.ts';
+import {
+  type decideRouting,
+  LOOK_AGAIN_SECONDS,
+  routeToRead,
+  routingRefOf,
+  type RoutingFacts,
+} from '../engine/traffic/routing-object.ts';
 import type { Api, Clock } from '../kube/api.ts';
 import type { Collection } from '../kube/collection.ts';
-import { ApiError, isForbidden } from '../kube/errors.ts';
-import { findObject } from '../kube/get.ts';
+import { ApiError, isForbidden, isNotFound } from '../kube/errors.ts';
+import { getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
 import { nameSelector, pathOf } from '../kube/path.ts';
 import { WorkQueue, type Outcome } from '../kube/queue.ts';
@@ -31,6 +37,7 @@ export interface TrafficRoutingsDeps {
   readonly writes: MutationCache;
   /** Gives all routes back, whatever Rollouts do. */
   readonly isLeaving: boolean;
+  readonly decide: typeof decideRouting;
   readonly onDone: (result: string, seconds: number) => void;
   readonly metrics?: { watchRestart(resource: string, reason: string): void } | undefined;
 }
@@ -45,8 +52,6 @@ export const routingIndex = (rollout: Rollout): string[] => {
 const needOf = (rollout: Rollout): string => `${isInFlight(rollout, undefined)} ${routingIndex(rollout).join()}`;
 
 const TOGETHER_MS = 15;
-/** No event tells that a route exists now, or that a permission is granted. */
-const BLOCKED_AGAIN_MS = 30_000;
 /** Prefix of the keys in the cache of writes. Keys of workloads contain no such name. */
 const PREFIX = 'trafficrouting:';
 
@@ -55,6 +60,11 @@ interface Open {
   readonly routes: Reflector<Route>;
 }
 
+/**
+ * Calls for a TrafficRouting (test/operator/traffic-routings.test.ts counts them). At rest: none. While its route does not exist, or is changed: 1 list and
+ * 1 watch of this one name, and 1 GET for each decision. The watch is opened again after 4 to 8 minutes, and compared by 1 list every 10 minutes.
+ * Only without the right to read routes, or in a cluster that does not serve their kind: 1 GET every half minute.
+ */
 export class TrafficRoutings {
   private readonly deps: TrafficRoutingsDeps;
   private readonly queue: WorkQueue;
@@ -102,7 +112,7 @@ export class TrafficRoutings {
   }
 
   private async reconcile(key: string): Promise<Outcome | void> {
-    const { routings, rollouts, applier, writes, isLeaving } = this.deps;
+    const { routings, rollouts, applier, writes, isLeaving, decide } = this.deps;
     const cached = routings.get(key);
     if (cached === undefined) {
       writes.keepOnly(writesKey(key), []);
@@ -112,7 +122,7 @@ export class TrafficRoutings {
     const inFlight = rollouts.by('routing', key).filter((rollout) => isInFlight(rollout, undefined));
     const releasing = isLeaving ? [] : inFlight.map(({ metadata }) => metadata.name).sort();
     const named = routeToRead(object);
-    const decision = decideRouting({ object, releasing, ...(await this.read(key, named)) });
+    const decision = decide({ object, releasing, ...(await this.read(key, named)) });
     if (decision.watches && named) this.watch(key, named);
     else await this.close(key);
     const { effects, status, isBlocked } = decision;
@@ -124,22 +134,20 @@ export class TrafficRoutings {
     if (!isGone) changed = (await this.report(key, current, status)) || changed;
     if (changed) return { againAfterMs: 0 };
     writes.keepOnly(writesKey(key), [cached]);
-    return isBlocked ? { againAfterMs: BLOCKED_AGAIN_MS } : {};
+    return isBlocked ? { againAfterMs: LOOK_AGAIN_SECONDS * 1000 } : {};
   }
 
   private async read(
     key: string,
     route: RouteName | undefined,
-  ): Promise<{ readonly route: Route | null; readonly unreadable?: string }> {
+  ): Promise<Pick<RoutingFacts, 'route' | 'unreadable' | 'unserved'>> {
     if (route === undefined) return { route: null };
     const { resource } = route.provider;
+    const { namespace } = splitKey(key);
     try {
-      const found = await findObject<Route>(this.deps.api, resource, {
-        namespace: splitKey(key).namespace,
-        name: route.name,
-      });
-      return { route: found ?? null };
+      return { route: await getObject<Route>(this.deps.api, resource, { namespace, name: route.name }) };
     } catch (error) {
+      if (isNotFound(error)) return { route: null, unserved: isUnserved(error) };
       if (!(error instanceof ApiError) || !isForbidden(error)) throw error;
       return { route: null, unreadable: `the API server does not let Tranche read routes: ${cleaned(error.message)}` };
     }
@@ -184,6 +192,9 @@ export class TrafficRoutings {
     await open?.routes.stop();
   }
 }
+
+/** For the path of a kind that is not served, the API server answers in plain text. */
+const isUnserved = (error: unknown): boolean => isNotFound(error) && (error as ApiError).reason === '';
 
 /** A list has no kinds in its items. */
 const KIND = { apiVersion: TRAFFIC_ROUTINGS.apiVersion, kind: TRAFFIC_ROUTINGS.kind };

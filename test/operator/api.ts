@@ -99,6 +99,8 @@ export class VirtualApi implements Api {
         watch.stop();
         resolve();
       };
+      // The signal may have been given while the call was on its way.
+      if (call.signal?.aborted) return end();
       call.signal?.addEventListener('abort', end, { once: true });
       watch.start(
         (event) => {
@@ -140,5 +142,11 @@ export class VirtualApi implements Api {
   }
 }
 
+/** The server answers in plain text for a path of a custom kind that it does not serve, which the client of the sandbox hides. */
 const asApiError = (code: number, status: unknown): ApiError =>
+  (status as { message?: string }).message === 'the server could not find the requested resource'
+    ? new ApiError(code, { message: `HTTP ${code}: 404 page not found` })
+    : knownError(code, status);
+
+const knownError = (code: number, status: unknown): ApiError =>
   new ApiError(code, status as ConstructorParameters<typeof ApiError>[1]);

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { HELD, TRAFFIC, TRAFFIC_ROUTING } from '../../src/api/keys.ts';
 import { TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
+import type { ApiCall } from '../../src/kube/api.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { drainOf } from './draining.ts';
 import { createLane, LANE, laneIn, untilLane } from './lane.ts';
-import { editRoute, routedWorld, routeIn, ROUTING, RULES } from './traffic.ts';
+import { createRoute, editRoute, routedWorld, routeIn, ROUTING, RULES } from './traffic.ts';
 import { NAME, type World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '100%' }];
@@ -142,6 +143,66 @@ describe('operator: a TrafficRouting', () => {
     await world.run(50);
     assert.equal(rulesIn(world), 2);
     assert.match(routeIn(world)?.metadata.annotations?.[HELD] ?? '', /"trafficRouting":"lane"/);
+    await world.stop();
+  });
+});
+
+describe('operator: a TrafficRouting whose route does not exist', () => {
+  /** What the operator asks about routes from now on, also what is answered with 404. */
+  const askedIn = (world: World): (() => string[]) => {
+    const calls = (): ApiCall[] => world.apis.flatMap((api) => api.calls);
+    const from = calls().length;
+    return () =>
+      calls()
+        .slice(from)
+        .filter(({ path }) => /routes/.test(path))
+        .map(({ path, query }) =>
+          query?.['watch'] ? 'watch' : /routes\//.test(path) ? 'get' : `list ${query?.['fieldSelector']}`,
+        );
+  };
+  it('is told when it is created, by a watch of this one name, and does not ask again and again', async () => {
+    const world = await routedWorld({ routings: true, rules: null });
+    const asked = askedIn(world);
+    await createLane(world);
+    await untilLane(world, 'Initial');
+    await world.run(100_000);
+    // GETs before the status is written, after it, and when its watch tells of it.
+    assert.deepEqual(asked().sort(), ['get', 'get', 'get', `list metadata.name=${NAME}`, 'watch']);
+    await createRoute(world);
+    await world.until('it is Healthy', () => laneIn(world)?.status?.phase === 'Healthy', 1_000);
+    await world.run(1_000);
+    const then = askedIn(world);
+    await world.run(700_000);
+    assert.deepEqual(then(), []);
+    await world.stop();
+  });
+  it('is told during a release, too', async () => {
+    const world = await routedWorld({ routings: true, rules: null });
+    await createLane(world);
+    await world.createDeployment();
+    await world.createRollout(STEPS, { canary: { trafficRoutingRef: LANE } });
+    await world.untilHealthy();
+    await world.release('v2');
+    await world.untilPaused(1);
+    assert.match(laneIn(world)?.status?.message ?? '', /^HTTPRoute demo does not exist: create it$/);
+    const asked = askedIn(world);
+    await world.run(100_000);
+    assert.deepEqual(asked(), []);
+    await createRoute(world);
+    await world.until('the route has its rule', () => rulesIn(world) === 2, 1_000);
+    await world.stop();
+  });
+  it('looks again every half minute, and watches nothing, in a cluster that does not serve the kind', async () => {
+    const world = await routedWorld({ routings: true });
+    const asked = askedIn(world);
+    await createLane(world, LANE, { objectRef: [{ service: NAME, gateway: { grpcRouteName: NAME } }] });
+    await untilLane(world, 'Initial');
+    assert.equal(
+      laneIn(world)?.status?.message,
+      'the cluster does not serve GRPCRoutes: install the CustomResourceDefinitions of the Gateway API; Tranche looks again every 30 seconds',
+    );
+    await world.run(100_000);
+    assert.deepEqual(asked(), Array(3 + 3).fill('get'));
     await world.stop();
   });
 });

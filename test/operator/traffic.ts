@@ -56,10 +56,14 @@ export class Gateway {
 
 export const RULES: readonly RouteRule[] = [{ backendRefs: [{ name: NAME, port: 80 }] }];
 
+export interface RoutedOptions {
+  readonly gateway?: GatewayOptions;
+  /** Null: its user has not created the route. */
+  readonly rules?: readonly RouteRule[] | null;
+}
+
 /** A started world. The operator may route traffic. */
-export async function routedWorld(
-  options: WorldOptions & { readonly gateway?: GatewayOptions; readonly rules?: readonly RouteRule[] } = {},
-): Promise<World & { gateway: Gateway }> {
+export async function routedWorld(options: WorldOptions & RoutedOptions = {}): Promise<World & { gateway: Gateway }> {
   const { gateway: gatewayOptions, rules = RULES, ...rest } = options;
   const world = new World({ routesTraffic: true, ...rest });
   world.virtual.cluster.registry.add(
@@ -81,23 +85,27 @@ export async function routedWorld(
       spec: { selector: { app: NAME }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
     },
   });
-  await client.request('POST', pathOf(HTTP_ROUTES, { namespace: 'default' }), {
+  if (rules !== null) await createRoute(world, rules);
+  return Object.assign(world, { gateway });
+}
+
+export const createRoute = (world: World, rules: readonly RouteRule[] = RULES, name = NAME): Promise<KubeObject> =>
+  world.virtual.client.request('POST', pathOf(HTTP_ROUTES, { namespace: 'default' }), {
     body: {
       apiVersion: HTTP_ROUTES.apiVersion,
       kind: HTTP_ROUTES.kind,
-      metadata: { name: NAME },
+      metadata: { name },
       spec: { parentRefs: [PARENT], rules },
     },
   });
-  return Object.assign(world, { gateway });
-}
 
 export const ROUTING = [{ service: NAME, gateway: { httpRouteName: NAME }, gracePeriodSeconds: 3 }];
 
 const find = (world: World, collection: string, name: string): KubeObject | undefined =>
   world.virtual.cluster.store.get(collection, 'default', name);
 
-export const routeIn = (world: World): Route | undefined => find(world, ROUTES, NAME) as unknown as Route | undefined;
+export const routeIn = (world: World, name = NAME): Route | undefined =>
+  find(world, ROUTES, name) as unknown as Route | undefined;
 
 export const serviceIn = (world: World, name: string): Service | undefined =>
   find(world, '/services', name) as unknown as Service | undefined;
@@ -109,8 +117,8 @@ export const weightsIn = (world: World): Record<string, number>[] =>
   );
 
 /** `kubectl apply` of the user's own route, or a sync by Git: nothing of ours is in its rules. */
-export const editRoute = (world: World, rules: readonly RouteRule[]): Promise<KubeObject> =>
-  world.virtual.client.request('PATCH', pathOf(HTTP_ROUTES, { namespace: 'default', name: NAME }), {
+export const editRoute = (world: World, rules: readonly RouteRule[], name = NAME): Promise<KubeObject> =>
+  world.virtual.client.request('PATCH', pathOf(HTTP_ROUTES, { namespace: 'default', name }), {
     type: MERGE,
     body: { spec: { rules } },
   });

@@ -49,6 +49,7 @@ export interface WorldOptions extends Partial<VirtualOptions> {
   seed?: number;
   misbehaviour?: (world: World) => Misbehaviour;
   decide?: OperatorDeps['decide'];
+  decideRouting?: OperatorDeps['decideRouting'];
   unreached?: OperatorDeps['unreached'];
   /** The kind of the workload. Default: a Deployment. */
   kind?: WorkloadKind;
@@ -91,6 +92,7 @@ export class World {
   readonly apis: VirtualApi[] = [];
   private readonly misbehaviour: Misbehaviour | undefined;
   private readonly decide: OperatorDeps['decide'];
+  private readonly decideRouting: OperatorDeps['decideRouting'];
   private readonly unreached: OperatorDeps['unreached'];
   private readonly policies: boolean;
   readonly kind: WorkloadKind;
@@ -112,6 +114,7 @@ export class World {
       seed = 1,
       misbehaviour,
       decide,
+      decideRouting,
       unreached,
       policies = false,
       kind: _,
@@ -128,6 +131,7 @@ export class World {
     this.spans = spans;
     this.logger = logger ?? (process.env['TRANCHE_DEBUG'] ? loud : silent);
     this.decide = decide;
+    this.decideRouting = decideRouting;
     this.unreached = unreached;
     this.policies = policies;
     this.kind = kind;
@@ -228,6 +232,7 @@ export class World {
       workloads: new Map([[this.kind, deployments]]),
       ...(this.policies ? { policies: lookup } : {}),
       ...(this.decide ? { decide: this.decide } : {}),
+      ...(this.decideRouting ? { decideRouting: this.decideRouting } : {}),
       ...(this.metrics ? { evidence: { sources: this.metrics(this), findObject: async () => undefined } } : {}),
       evicts: () => this.evicts,
       labelsPods: this.labelsPods,

@@ -42,7 +42,13 @@ export interface RoutingFacts {
   readonly route: Route | null;
   /** Why it cannot be read. */
   readonly unreadable?: string | undefined;
+  /** The cluster does not serve its kind, so it cannot be watched either. */
+  readonly unserved?: boolean;
 }
+
+/** How soon a TrafficRouting is decided again when no event tells that the cause is gone: a permission is granted, or a kind is served. */
+export const LOOK_AGAIN_SECONDS = 30;
+const LOOKS_AGAIN = `; Tranche looks again every ${LOOK_AGAIN_SECONDS} seconds`;
 
 export interface RoutingDecision {
   /** At most one write. After it, the caller decides again. */
@@ -51,7 +57,7 @@ export interface RoutingDecision {
   readonly status: TrafficRoutingStatus;
   /** Another decision is needed whenever the route changes. */
   readonly watches: boolean;
-  /** Nothing tells that the cause is gone: decide again after a while. */
+  /** No event tells that the cause is gone: decide again after {@link LOOK_AGAIN_SECONDS}. */
   readonly isBlocked: boolean;
 }
 
@@ -81,7 +87,7 @@ export function decideRouting(facts: RoutingFacts): RoutingDecision {
   const named = error === undefined ? headersOf(object) : undefined;
   const changed = changedRoute(object);
   const isWanted = named !== undefined && !isLeaving(object) && releasing.length > 0;
-  if (unreadable !== undefined) return blocked(facts, unreadable);
+  if (unreadable !== undefined) return blocked(facts, unreadable + LOOKS_AGAIN);
   if (changed !== undefined && !(isWanted && isSame(changed, named))) return leave(facts, changed);
   if (isWanted) return engage(facts, named);
   const finalizers = withFinalizers(object, []);
@@ -89,12 +95,9 @@ export function decideRouting(facts: RoutingFacts): RoutingDecision {
     return { ...stay(facts, phaseOf(object, 'Finalizing'), 'the releases have ended'), effects: finalizers };
   if (isLeaving(object)) return stay(facts, 'Terminating', 'deleted');
   if (error !== undefined) return stay(facts, 'Initial', sentence(error));
-  if (facts.route === null) return { ...stay(facts, 'Initial', missing(named)), isBlocked: true };
+  if (named !== undefined && facts.route === null) return absent(facts, stay(facts, 'Initial', ''), named);
   return stay(facts, 'Healthy', 'no Rollout that names it has a release in progress');
 }
-
-const missing = (named: RouteName | undefined): string =>
-  `${named?.provider.resource.kind} ${named?.name} does not exist: create it`;
 
 const phaseOf = (object: TrafficRoutingObject, phase: 'Finalizing' | 'Progressing') =>
   isLeaving(object) ? 'Terminating' : phase;
@@ -115,6 +118,18 @@ const stay = (
   watches: route !== undefined,
   isBlocked: false,
 });
+
+/** Its watch tells that the route is created. A kind that the cluster does not serve cannot be watched. */
+function absent(
+  { unserved = false }: RoutingFacts,
+  waiting: RoutingDecision,
+  { provider, name }: RouteName,
+): RoutingDecision {
+  const { kind } = provider.resource;
+  const install = `the cluster does not serve ${kind}s: install the CustomResourceDefinitions of the Gateway API`;
+  const message = unserved ? install + LOOKS_AGAIN : `${kind} ${name} does not exist: create it`;
+  return { ...waiting, status: { ...waiting.status, message }, watches: !unserved, isBlocked: unserved };
+}
 
 /** What is there stays. */
 const blocked = (facts: RoutingFacts, message: string): RoutingDecision => ({
@@ -152,17 +167,17 @@ function engage(facts: RoutingFacts, named: RouteName & { readonly split: Header
   const finalizers = withFinalizers(object, releasing);
   if (finalizers.length > 0) return { ...say(`${rollouts} started a release`), effects: finalizers };
   if (changedRoute(object) === undefined) return say(WRITTEN);
-  if (route === null) return { ...say(missing(named)), isBlocked: true };
+  if (route === null) return absent(facts, say(''), named);
   const record = isEngaged(route) ? routeRecord(route) : undefined;
   const kind = provider.resource.kind;
   if (record !== undefined && !ownsRoute(object, route)) {
     const remedy = 'name another route, or remove it there';
-    return { ...say(`${kind} ${name} is already changed by ${ownerOf(record)}: ${remedy}`), isBlocked: true };
+    return say(`${kind} ${name} is already changed by ${ownerOf(record)}: ${remedy}`);
   }
   const effects = engageRoute(provider, route, { trafficRouting: object.metadata.name, split });
   if (isRefusal(effects)) {
     const { reason, remedy } = effects.problem;
-    return { ...say(`${kind} ${name} cannot be changed: ${reason}; ${remedy}`), isBlocked: true };
+    return say(`${kind} ${name} cannot be changed: ${reason}; ${remedy}`);
   }
   if (effects.length > 0) return { ...say(`${kind} ${name} is written`), effects };
   const pending = pendingOn(route);

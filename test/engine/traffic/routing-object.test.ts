@@ -229,8 +229,26 @@ describe('a TrafficRouting', () => {
       }
       assert.match(decision.status.message ?? '', says);
       assert.deepEqual([decision.status.phase, decision.effects], ['Progressing', []]);
+      assert.deepEqual([decision.watches, decision.isBlocked], [true, false], 'the watch of the route tells');
     });
   }
+  it('watches a route that does not exist, also at rest', () => {
+    const { status, watches, isBlocked } = decideRouting({ object: lane(), releasing: [], route: null });
+    assert.deepEqual([status.phase, status.message], ['Initial', 'HTTPRoute web does not exist: create it']);
+    assert.deepEqual([watches, isBlocked], [true, false]);
+  });
+  for (const [when, object, releasing] of [
+    ['at rest', lane(), []],
+    ['in a release', busy.object!, ['a', 'c']],
+  ] as const)
+    it(`looks again where the kind of its route is not served, ${when}`, () => {
+      const decision = decideRouting({ object, releasing, route: null, unserved: true });
+      assert.match(
+        decision.status.message ?? '',
+        /^the cluster does not serve HTTPRoutes: .*; Tranche looks again every 30 seconds$/,
+      );
+      assert.deepEqual([decision.watches, decision.isBlocked], [false, true]);
+    });
   it('changes nothing if its spec is not valid, and says which field is wrong', () => {
     const object = lane({ spec: { objectRef, strategy: { matches: strategy.matches } } });
     const { object: then, route: live } = settle({ object, route: user }, ['a']);
@@ -241,6 +259,7 @@ describe('a TrafficRouting', () => {
   it('stays as it is while its route cannot be read', () => {
     const decision = decideRouting({ object: busy.object!, releasing: [], route: null, unreadable: 'forbidden' });
     assert.deepEqual([decision.effects, decision.isBlocked, decision.status.route], [[], true, HTTP_ROUTE]);
+    assert.equal(decision.status.message, 'forbidden; Tranche looks again every 30 seconds');
   });
   it('ends the same from a crash at every write of a whole life', () => {
     const life: readonly (readonly string[])[] = [['a'], ['a', 'c'], ['c'], []];
