@@ -199,7 +199,9 @@ function advance(
   record: PartitionHeld,
   goal: Goal,
 ): Move {
-  const { replicas, updated, available, partition, unsettled } = progress;
+  const { replicas, partition, unsettled, row } = progress;
+  const updated = row?.ordinals ?? progress.updated;
+  const available = row?.available ?? progress.available;
   if (unsettled !== undefined) return wait(unsettled);
   const target = Math.min(replicas, goal.keeps ? Math.max(goal.target, updated) : goal.target);
   const wanted = target === 0 ? EVERY : replicas - target;
@@ -232,7 +234,7 @@ function freeze(
   record: PartitionHeld,
 ): Move | undefined {
   const { replicas, partition, workload, old } = progress;
-  const updated = progress.updated + progress.missing.pods;
+  const updated = progress.row?.ordinals ?? progress.updated + progress.missing.pods;
   // With surge Pods, one of the old Pods would be deleted if fewer were kept than exist.
   const exist = shape.indexIn(workload) === undefined ? Math.min(old, replicas) : 0;
   // While the user pauses it with the partition, 0 is another value, so that writing 0 ends the pause.

@@ -20,6 +20,11 @@ export interface PartitionProgress extends Progress {
   readonly partition: number;
   /** There are surge Pods, so old Pods are about to be deleted. */
   readonly surges: boolean;
+  /**
+   * Of kinds whose partition is an ordinal: the ordinals from the highest one down that have the new version, or get it when their Pod is created, how
+   * many of them have a Pod, and an available one. A Pod of this version below an old one does not count: a lower partition would let the old one be updated, too.
+   */
+  readonly row: { readonly ordinals: number; readonly pods: number; readonly available: number } | undefined;
   /** All Pods that the partition lets be updated are of the new version and available. */
   readonly grantedAreThere: boolean;
   readonly missing: NonNullable<Progress['missing']>;
@@ -99,8 +104,16 @@ export function progressOf(
     indexOf === undefined ? isNew(pod) : indexOf(pod) >= partition && indexOf(pod) < replicas;
   const granted = alive.filter(isGranted);
   const due = replicas - Math.min(partition, replicas);
-  const moving =
-    held !== undefined && !paused && partition < replicas - pods.length && partition === kept(wantedBy(shape, held));
+  const row =
+    indexOf &&
+    rowOf(alive, {
+      indexOf,
+      replicas,
+      counts: (pod, index) => (pod ? isNew(pod) : index >= partition),
+      isAvailable,
+    });
+  const least = replicas - (row?.pods ?? pods.length);
+  const moving = held !== undefined && !paused && partition < least && partition === kept(wantedBy(shape, held));
   const blocks = shape.blocks(workload, replicas);
   const notReady = unreadyPods(members.filter(isAlive), indexOf ?? ordinalOf, now);
   const isBlocked = newVersion !== undefined && blocks !== undefined && notReady.length >= blocks.from;
@@ -139,7 +152,7 @@ export function progressOf(
     availableAt: earliestAfter(now, pods.map(dueAt)),
     oldAvailableAt: earliestAfter(now, alive.filter((pod) => !isNew(pod)).map(dueAt)),
     unsettled: seen ? undefined : `the ${noun} controller to observe the last change`,
-    stopped: paused || Math.min(partition, replicas) >= replicas - pods.length,
+    stopped: paused || Math.min(partition, replicas) >= least,
     moving,
     missing: {
       pods: seen ? Math.max(0, lacks) : 0,
@@ -161,10 +174,34 @@ export function progressOf(
         ? { evict: { pod: evict, says: messages.evicted(evict, blocks?.known ?? '') } }
         : { evictAgainAt: again })),
     partition,
+    row,
     surges: shape.limits(workload, replicas).surge > 0 && alive.length > replicas + (status?.numberMisscheduled ?? 0),
     grantedAreThere: granted.length >= due && granted.every((pod) => isNew(pod) && isAvailable(pod)),
     isCurrent: shape.isCurrent(workload, named),
   };
+}
+
+interface RowRules {
+  readonly indexOf: (pod: Pod) => number;
+  readonly replicas: number;
+  /** Undefined is an ordinal without a Pod. */
+  readonly counts: (pod: Pod | undefined, index: number) => boolean;
+  readonly isAvailable: (pod: Pod) => boolean;
+}
+
+function rowOf(
+  pods: readonly Pod[],
+  { indexOf, replicas, counts, isAvailable }: RowRules,
+): NonNullable<PartitionProgress['row']> {
+  const byIndex = new Map(pods.map((pod) => [indexOf(pod), pod]));
+  const row = { ordinals: 0, pods: 0, available: 0 };
+  for (let index = replicas - 1; index >= 0 && counts(byIndex.get(index), index); index--) {
+    const pod = byIndex.get(index);
+    row.ordinals += 1;
+    if (pod) row.pods += 1;
+    if (pod && isAvailable(pod)) row.available += 1;
+  }
+  return row;
 }
 
 /** The Pods that are not Ready, the lowest first. */

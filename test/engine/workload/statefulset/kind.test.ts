@@ -309,6 +309,20 @@ describe('a StatefulSet', () => {
     assert.deepEqual([partitionOf(again), readHeld(again)?.partition, readHeld(again)?.user.partition], [3, 3, 3]);
   });
 
+  it('lets no further Pod be updated for one of the new version below an old one', () => {
+    // Everybody who may create Pods can create it, and so can the controller, just before the hold.
+    const steps = (pods: string) => {
+      const progress = progressOf(held(7, 5), podsOf(pods));
+      const move = kind.advance(progress, progress.held!, goal(2, { keeps: true }));
+      const next = move.kind === 'Act' ? partitionIn(move.effect) : undefined;
+      return [move.kind, next, kind.freeze(progress, progress.held!)?.kind, progress.stopped];
+    };
+    assert.deepEqual(steps('v1 v1 v1 v2 v1 v2 v2'), ['Done', undefined, undefined, true]);
+    assert.deepEqual(steps('v1 v1 v1 v2 v1 v1 v2'), ['Wait', undefined, 'Act', false]);
+    assert.deepEqual(steps('v1 v1 v1 v2 v2 v2 v2'), ['Act', 3, undefined, true]);
+    assert.deepEqual(steps('v1 v1 v1 v1 v1 - v2'), ['Wait', undefined, undefined, false]);
+  });
+
   it('that lost its record finds its user’s partition in the patch that gives it back', () => {
     const unfinished = { rollout: 'web', stable: asDigest('v1'), bypassed: 'x', unfinished: true, labels: {} };
     const holdOf = (set: StatefulSet) =>
