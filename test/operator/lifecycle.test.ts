@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { CanaryStep } from '../../src/api/types.ts';
+import { inFlightIndex } from '../../src/operator/releases.ts';
 import { ROLLOUT, World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
@@ -251,6 +252,24 @@ describe('the life of a release', () => {
     await world.patch({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } });
     await world.untilHealthy();
     assert.equal(world.condition('Stalled')?.status, 'False');
+  });
+
+  it('a Deployment that gets strategy Recreate after the last step: the release ends, and its ReplicaSets are free again', async () => {
+    await begin([{ replicas: 1 }]);
+    await world.release('v2:slow');
+    await world.untilPaused(1, 120_000);
+    await world.approve();
+    await world.until('it is given back', () => !world.held && world.condition('Progressing')?.reason === 'Finalising');
+    await world.patch({ spec: { strategy: { type: 'Recreate', rollingUpdate: null } } });
+    await world.until('it stands aside', () => world.condition('Stalled')?.reason === 'RecreateStrategy');
+    assert.deepEqual(inFlightIndex(world.rollout), []);
+    assert.equal(world.history[0]?.outcome, 'Bypassed');
+    await world.virtual.settled();
+    await world.patch({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } });
+    await world.untilHealthy(300_000);
+    await world.release('v3');
+    await world.untilPaused(1, 120_000);
+    assert.deepEqual(world.sizes, { 'v2:slow': 9, v3: 1 });
   });
 
   it('steps that do not fit the Deployment: an event says so when it is enrolled, for admission could not know', async () => {
