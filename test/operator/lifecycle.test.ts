@@ -22,6 +22,11 @@ describe('the life of a release', () => {
   };
   afterEach(() => world.stop());
 
+  const aboutReleases = (): readonly string[] =>
+    world.events.flatMap(({ reason, message, about }) =>
+      about.kind === 'Rollout' && /^Release(Started|Completed)$/.test(reason) ? [message] : [],
+    );
+
   it('jumps forward at once to the step that nextStepIndex names', async () => {
     await begin([{ replicas: 1 }, { replicas: 3 }, { replicas: 7 }, { replicas: '100%' }]);
     await world.release('v2');
@@ -143,6 +148,23 @@ describe('the life of a release', () => {
     await world.scale(3);
     await world.untilCompleted();
     assert.deepEqual(world.sizes, { v2: 3 });
+    await world.until('an event says so', () => aboutReleases().length > 1);
+    const { rolloutID } = world.history[0]!;
+    assert.match(rolloutID, /^[0-9a-f]{16}$/);
+    assert.deepEqual(aboutReleases(), [
+      `release ${rolloutID} starts with step 1 of 3`,
+      `release ${rolloutID} completed`,
+    ]);
+  });
+
+  it('no replicas and no webhook: its release has no id, and the events name none', async () => {
+    await begin(STEPS, { replicas: 0 });
+    world.webhook = false;
+    await world.release('v2');
+    await world.until('it says so', () => /0 replicas/.test(world.rollout.status?.message ?? ''));
+    await world.scale(3);
+    await world.until('the release is over', () => aboutReleases().length > 1);
+    assert.deepEqual(aboutReleases(), ['the release starts with step 1 of 3', 'the release completed']);
   });
 
   it('disabled in the middle: the native controller finishes, and nothing of ours is left', async () => {

@@ -148,7 +148,7 @@ function close(
   if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
   setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
   setCondition(draft, now, 'Succeeded', done || restored ? 'True' : 'False', '', message);
-  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} completed` }] : [];
+  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `${messages.releaseOf(id)} completed` }] : [];
   return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 

@@ -180,14 +180,14 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
     lastUpdateTime: formatTime(now),
   };
   if (draft.canary.currentStepState === 'StepUpgrade') noteStep(draft, 1, now);
-  const id = draft.canary.observedRolloutID ?? '';
+  const release = messages.releaseOf(draft.canary.observedRolloutID);
   events.push(
     again && isOurs(rollout) && !failed
       ? {
           reason: 'ReleaseSuperseded',
-          message: `a newer template replaced the release: release ${id} starts at step 1${differsFromStable(progress)}`,
+          message: `a newer template replaced the release: ${release} starts at step 1${differsFromStable(progress)}`,
         }
-      : { reason: 'ReleaseStarted', message: `release ${id} starts with step 1 of ${Math.max(steps.length, 1)}` },
+      : { reason: 'ReleaseStarted', message: `${release} starts with step 1 of ${Math.max(steps.length, 1)}` },
   );
   const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, progress, stableDigest);
   return { ...report(snapshot, draft, events), effects, needsChildren: true };
