@@ -158,9 +158,6 @@ export const noReplicaSet = ({ metadata: { name, namespace } }: Deployment): str
 export const changedBack =
   'the release failed, and something else changed the template in the request that put the stable version back';
 
-/** A release without an id: no webhook saw its template, and the workload had no replicas. */
-export const releaseOf = (id: string | undefined): string => (id ? `release ${id}` : 'the release');
-
 export const idle = 'waiting for a change of the Pod template';
 
 export const noReplicas = ({ resource: { kind }, words }: Pick<WorkloadKind, 'resource' | 'words'>): string =>

@@ -25,7 +25,7 @@ import { differences } from '../lib/template-diff.ts';
 import { formatTime } from '../lib/time.ts';
 import type { Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
-import { rolloutIdOf } from './release-id.ts';
+import { releaseNamed, rolloutIdOf } from './release-id.ts';
 
 /** The running version becomes the stable version. */
 export function adopt(
@@ -180,7 +180,7 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
     lastUpdateTime: formatTime(now),
   };
   if (draft.canary.currentStepState === 'StepUpgrade') noteStep(draft, 1, now);
-  const release = messages.releaseOf(draft.canary.observedRolloutID);
+  const release = releaseNamed(draft.canary.observedRolloutID);
   events.push(
     again && isOurs(rollout) && !failed
       ? {
