@@ -3,7 +3,7 @@ import * as keys from '../../api/keys.ts';
 import type { CompletedVersion, Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
 import { annotationPath, type PatchOp } from '../lib/json-patch.ts';
-import { replicasOf } from '../lib/replicas.ts';
+import { isEmpty } from '../lib/replicas.ts';
 import { earlierVersions, grantFor, type Grant } from '../release/completed.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
@@ -162,7 +162,7 @@ function whileFree(context: Context, old: Deployment): Ruling {
 /** Without replicas there are no steps, but a release, which waits for Pods. */
 function withId(context: Context, old: Deployment, kept: Wanted): Wanted {
   const { kind, next } = context;
-  if (replicasOf(next) > 0 || kind.obstacle(next) !== undefined) return kept;
+  if (!isEmpty(next) || kind.obstacle(next) !== undefined) return kept;
   return { ...kept, labels: { ...kept.labels, [keys.ROLLOUT_ID]: rolloutId(context, old) } };
 }
 
