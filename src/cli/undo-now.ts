@@ -4,7 +4,7 @@ import { namespaceFlag } from '../engine/lib/text.ts';
 import { earlierVersions, isEarlier } from '../engine/release/completed.ts';
 import { deploymentKind } from '../engine/workload/deployment/kind.ts';
 import { recordOn } from '../engine/workload/record.ts';
-import { isPausedUnseen, versionOf, type Version } from '../view/act/put-back.ts';
+import { isPausedUnseen, others, versionOf, type Version } from '../view/act/put-back.ts';
 import { follow } from '../view/act/target.ts';
 import { patchStatus, replaceTemplate } from '../view/act/write.ts';
 import { ATTEMPTS } from './act.ts';
@@ -107,23 +107,35 @@ function lastCompleted({ rollout, kind, deployment, sets, digest }: Versions): V
   const wanted = known.find(({ templateDigest }) => templateDigest === current) ?? known.find((one) => bySet(one));
   const set = wanted && bySet(wanted);
   if (set !== undefined) return versionOf(set);
+  const { name } = rollout.metadata;
+  const inSteps =
+    others(sets, deployment).length > 0
+      ? `in steps: kubectl tranche undo ${name}${namespaceFlag(rollout)}`
+      : `no ${kind.words.keeper} has an earlier revision either: to go back in steps, apply the manifest of that version`;
   throw new CliError(
     known.length === 0
-      ? `${rollout.metadata.name} has completed no earlier version; ${COMPLETED}; in steps: kubectl tranche undo ${rollout.metadata.name}${namespaceFlag(rollout)}`
+      ? `${name} has completed no earlier version; ${COMPLETED}; ${inSteps}`
       : `no ${kind.words.keeper} of ${deployment.metadata.name} has a version that ${rollout.metadata.name} completed: apply its manifest instead`,
   );
 }
 
-function refuseUnfit({ rollout }: Versions, version: Version, template: TemplateDigest): void {
+function refuseUnfit(found: Versions, version: Version, template: TemplateDigest): void {
+  const { rollout, deployment, sets, digest } = found;
   const { name } = rollout.metadata;
+  const isCurrent = digest(deployment.spec.template) === template;
+  if (rollout.status?.canaryStatus?.stableDigest === template && isCurrent)
+    throw new CliError(`nothing to restore: ${deployment.metadata.name} has the template of ${version.name}`);
   if (rollout.status?.canaryStatus?.stableDigest === template)
     throw new CliError(
       `${version.name} is the stable version of ${name}: kubectl tranche undo restores it immediately, without --now`,
     );
-  if (!isEarlier(rollout, template))
-    throw new CliError(
-      `cannot restore ${version.name} without steps: ${name} has not completed it, or not among its last ten versions; ${COMPLETED}; in steps: kubectl tranche undo ${name}${namespaceFlag(rollout)}`,
-    );
+  if (isEarlier(rollout, template)) return;
+  const revision = sets.find((set) => digest(set.template) === template)?.number;
+  const chosen = revision === undefined ? '' : ` --to-revision ${revision}`;
+  const inSteps = isCurrent ? '' : `; in steps: kubectl tranche undo ${name}${chosen}${namespaceFlag(rollout)}`;
+  throw new CliError(
+    `cannot restore ${version.name} without steps: ${name} has not completed it, or not among its last ten versions; ${COMPLETED}${inSteps}`,
+  );
 }
 
 /** Asks admission in a dry run whether the template would be held. */

@@ -2,6 +2,7 @@
 import { HELD, ON_RESTART, PAUSED_UNSEEN } from '../api/keys.ts';
 import type { CanaryStatus, HoldRecord, Rollout, TemplateDigest } from '../api/types.ts';
 import type { Effect } from './decision.ts';
+import { strayPods } from './lib/replicas.ts';
 import { isRestartOnly } from './lib/template.ts';
 import { isOurs } from './release/openkruise.ts';
 import { grantFor, LAG_MS, type Grant } from './release/completed.ts';
@@ -72,7 +73,7 @@ function duringRelease(
   if (same && reason === 'Finalising') return { name: 'StepsDone' };
   const grant = grantOf(snapshot, progress, template);
   if (grant) return { name: 'Restored', grant };
-  if (!held && progress.replicas === 0) return { name: same ? 'NoReplicas' : 'NewTemplate' };
+  if (!held && progress.replicas === 0 && !hasStrays(progress)) return { name: same ? 'NoReplicas' : 'NewTemplate' };
   if (!held && same && progress.old === 0 && reason !== 'Paused') return { name: 'StepsDone' };
   if (!held) return { name: 'NotHeld', bypassed: same ? whyNotHeld(snapshot, status) : A_NEW_TEMPLATE };
   if (!same && isAnnounced(snapshot, progress)) return { name: 'NewTemplate' };
@@ -86,6 +87,9 @@ function duringRelease(
   if (effects !== undefined) return { name: 'EditedUnseen', effects };
   return isStableGone(snapshot, progress, held) ? { name: 'StableGone', held } : { name: 'InSteps', held, status };
 }
+
+/** No node should run a Pod of this DaemonSet, but old ones still run, and only a hold keeps them. */
+const hasStrays = ({ workload, old }: Progress): boolean => old > 0 && strayPods(workload) > 0;
 
 const A_NEW_TEMPLATE = 'a new template was not held';
 
@@ -112,7 +116,7 @@ function outsideRelease(snapshot: Snapshot, progress: Progress, template: Templa
     const expected = adopting || !status.canaryRevision || !isOurs(rollout) || known();
     return expected ? settled : { ...settled, bypassed: 'a new template was rolled out without being held' };
   }
-  if (replicas === 0) return adopting ? settled : { name: 'NewTemplate' };
+  if (replicas === 0 && (adopting || !hasStrays(progress))) return adopting ? settled : { name: 'NewTemplate' };
   if (known()) return settled;
   if (restartsNatively(snapshot, progress)) return newVersion ? settled : { name: 'VersionNotMade' };
   if (adopting && knownStable(rollout) === undefined && (servesAlone(progress) || goesBack(progress))) return settled;

@@ -9,7 +9,7 @@ import type { Decision, Effect, MergePatch } from '../engine/decision.ts';
 import type { PatchOp } from '../engine/lib/json-patch.ts';
 import { cleaned } from '../engine/messages.ts';
 import type { Api, ApiCall, Clock } from '../kube/api.ts';
-import { ApiError, isConflict, isNotFound } from '../kube/errors.ts';
+import { ApiError, isBusy, isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { findObject, getObject } from '../kube/get.ts';
 import type { Logger } from '../kube/log.ts';
@@ -367,19 +367,19 @@ export class Applier {
 
   /**
    * Restores the field owners of a workload that the webhook gave back, and drops the ownership that other writes kept from being dropped. The cache
-   * has no managedFields, so this costs one read. Best effort: no release waits for it.
+   * has no managedFields, so this costs one read. Best effort: no release waits for it. `Failed`: a later try may succeed.
    */
-  async giveBackOwners(key: string, kind: WorkloadKind, cached: Workload): Promise<boolean> {
+  async giveBackOwners(key: string, kind: WorkloadKind, cached: Workload): Promise<'Written' | 'Done' | 'Failed'> {
     const isDue = (workload: Workload): boolean => hasOwnersToRestore(workload) || this.owned.has(key);
-    if (!isDue(cached)) return false;
+    if (!isDue(cached)) return 'Done';
     try {
       const known = await getObject<Workload>(this.deps.api, kind.resource, { ...cached.metadata, uid: undefined });
-      if (!isDue(known)) return false;
+      if (!isDue(known)) return 'Done';
       this.deps.writes.read(key, cached, freeze(known), true);
-      return await this.dropOwnershipOf(key, kind, known);
+      return (await this.dropOwnershipOf(key, kind, known)) ? 'Written' : 'Done';
     } catch (error) {
       this.deps.logger.debug('cannot restore the field owners', { key, error });
-      return false;
+      return error instanceof ApiError && error.code < 500 && !isBusy(error) ? 'Done' : 'Failed';
     }
   }
 

@@ -45,10 +45,24 @@ export class Reconciler {
     const at = readKey(key);
     const kind = 'kind' in at ? at.kind : undefined;
     const workload = 'kind' in at ? await facts.workload(key, at, wanting.length > 0) : undefined;
-    if (kind && workload && (await applier.giveBackOwners(key, kind, workload))) return { againAfterMs: 0 };
+    const owners = kind && workload ? await applier.giveBackOwners(key, kind, workload) : 'Done';
+    if (owners === 'Written') return { againAfterMs: 0 };
+    const outcome = await this.release(key, kind, workload, wanting);
+    // A pass that the release waits for tries again, too.
+    return owners === 'Failed' && outcome.againAfterMs === undefined ? { retry: true } : outcome;
+  }
+
+  private async release(
+    key: string,
+    kind: WorkloadKind | undefined,
+    workload: Workload | undefined,
+    wanting: readonly Rollout[],
+  ): Promise<Outcome> {
     const owner = ownerOf(wanting);
     if (owner) return this.govern(key, kind, workload, owner, wanting);
-    return kind && workload ? this.releaseOrphan(key, kind, workload) : this.forget(key);
+    if (kind && workload) return this.releaseOrphan(key, kind, workload);
+    this.forget(key);
+    return {};
   }
 
   forget(key: string): void {

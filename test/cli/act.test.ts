@@ -105,6 +105,7 @@ describe('kubectl tranche, deciding', () => {
     await stage.whole();
     const nothing = await stage.tranche('undo', 'web');
     const nothingNow = await stage.tranche('undo', 'web', '--now');
+    assert.doesNotMatch(nothingNow.err, /kubectl tranche undo/, 'it would fail, too');
     await stage.release('web:v2');
     await stage.waits(1);
     assert.equal((await stage.deployment()).spec.paused, true);
@@ -351,14 +352,20 @@ describe('kubectl tranche, deciding', () => {
     const again = await stage.tranche('undo', 'web', '--now', '--to-revision', '3');
     await stage.release('web:v3');
     await stage.waits(1);
+    const running = await stage.tranche('undo', 'web', '--now', '--to-revision', '4');
+    assert.doesNotMatch(running.err, /in steps:/, 'it is released in steps now');
     const ofNew = await stage.tranche('undo', 'web', '--now');
     await stage.ends('RolledBack');
+    const unfinished = await stage.tranche('undo', 'web', '--now', '--to-revision', '4');
+    assert.match(unfinished.err, /kubectl tranche undo web --to-revision 4 /);
     golden(
       'undo-now-steps',
       ['undo web', undone],
       ['undo web --now', now],
       ['undo web --now --to-revision 3   # which runs', again],
+      ['undo web --now --to-revision 4   # which is released', running],
       ['undo web --now   # during the release of a new version', ofNew],
+      ['undo web --now --to-revision 4   # which was rolled back', unfinished],
     );
   });
 

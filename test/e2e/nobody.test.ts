@@ -143,12 +143,20 @@ spec:
       ['status.canaryStatus.stableDigest', { canaryStatus: { stableDigest: 'evil' } }],
       ['status.canaryStatus.restores', { canaryStatus: { restores: 'Window' } }],
       ['status.canaryStatus.analysis', { canaryStatus: { analysis: [] } }],
+      // The ReplicaSets of a release belong to its controller, and policies protect a release in progress.
+      ['status.phase', { phase: 'Healthy' }],
+      // It says that the steps are done.
+      ['status.conditions', { conditions: [{ type: 'Progressing', status: 'True', reason: 'Finalising' }] }],
+      ['status.canaryStatus.currentStepIndex', { canaryStatus: { currentStepIndex: 2 } }],
+      ['status.canaryStatus.currentStepState', { canaryStatus: { currentStepState: 'Completed' } }],
     ];
     for (const [field, status] of table) {
       const { code, stderr } = await write(status);
       assert.notEqual(code, 0, field);
       assert.ok(stderr.includes(`${field}: only the operator writes this field`), stderr);
     }
+    const approval = await write({ canaryStatus: { currentStepState: 'StepReady' } });
+    assert.equal(approval.code, 0, approval.stderr);
     const other = await write({ message: 'anything' });
     assert.equal(other.code, 0, other.stderr);
   });

@@ -106,23 +106,23 @@ describe('carrying out a decision', () => {
       writes: new MutationCache(),
       logger: silent,
     });
-    const again = (): Promise<boolean> => applier.giveBackOwners('default/demo', deploymentKind, deployment());
-    assert.equal(await again(), false, 'nothing is due');
+    const again = () => applier.giveBackOwners('default/demo', deploymentKind, deployment());
+    assert.equal(await again(), 'Done', 'nothing is due');
     const before = deployment();
     const effect = { kind: 'Patch', why: 'move', resource: DEPLOYMENTS, before, patch: { metadata: {}, spec: {} } };
     const moves = { ...decision, status: undefined, effects: [effect] } as unknown as Decision;
     assert.equal(await applier.carryOut('default/demo', moves, undefined, before), true);
     assert.deepEqual(made.splice(0), ['PATCH', 'drop', 'GET', 'drop', 'GET', 'drop', 'GET']);
     others = 1;
-    assert.equal(await again(), true);
+    assert.equal(await again(), 'Written');
     assert.deepEqual(made.splice(0), ['GET', 'drop', 'GET', 'drop']);
     assert.deepEqual(stored.managedFields, [helm]);
-    assert.equal(await again(), false);
+    assert.equal(await again(), 'Done');
     assert.deepEqual(made, [], 'nothing is read when nothing is due');
     [others, code] = [1, 503];
     stored.managedFields = [helm, ours];
     await assert.rejects(applier.carryOut('default/demo', moves, undefined, before));
-    assert.equal(await again(), true, 'the API server had failed');
+    assert.equal(await again(), 'Written', 'the API server had failed');
     assert.deepEqual(stored.managedFields, [helm]);
   });
 
@@ -135,7 +135,12 @@ describe('carrying out a decision', () => {
           ...{ annotations: { [FIELD_OWNERS]: '[]' }, managedFields: [{ manager: 'helm', operation: 'Apply' }] },
         },
       }) as never;
-    for (const code of [403, 429, 500]) {
+    const table = [
+      [403, 'Done'],
+      [429, 'Failed'],
+      [500, 'Failed'],
+    ] as const;
+    for (const [code, outcome] of table) {
       const writes = new MutationCache();
       const applier = new Applier({
         api: {
@@ -148,7 +153,7 @@ describe('carrying out a decision', () => {
         writes,
         logger: silent,
       });
-      assert.equal(await applier.giveBackOwners('default/demo', deploymentKind, at('5')), false);
+      assert.equal(await applier.giveBackOwners('default/demo', deploymentKind, at('5')), outcome);
       assert.equal(writes.confirms('default/demo', at('6')), false, `after ${code}`);
     }
   });

@@ -47,6 +47,34 @@ const node = (world: World, name: string): Promise<unknown> =>
   });
 
 describe('a DaemonSet in a world', () => {
+  for (const webhook of [true, false])
+    it(`is held also while no node accepts new Pods, and updated in steps when the nodes do again${webhook ? '' : ', without a webhook'}`, async () => {
+      const world = await begin();
+      const taint = async (taints: readonly object[]): Promise<void> => {
+        for (const name of Array.from({ length: NODES }, (_, i) => `n${i}`))
+          await world.virtual.client.request('PATCH', `/api/v1/nodes/${name}`, {
+            type: 'application/merge-patch+json',
+            body: { spec: { taints } },
+          });
+        // Its controller looks at the nodes again when the DaemonSet changes.
+        await world.run(1_000);
+        await world.patch({ metadata: { annotations: { note: `${taints.length}` } } });
+        await world.run(10_000);
+      };
+      await taint([{ key: 'full', effect: 'NoSchedule' }]);
+      assert.equal((world.deployment as DaemonSet).status?.desiredNumberScheduled, 0);
+      assert.deepEqual(world.sizes, { v1: NODES });
+      world.webhook = webhook;
+      await world.release('v2');
+      await world.run(120_000);
+      if (webhook) assert.deepEqual(world.sizes, { v1: NODES }, 'no Pod was deleted');
+      assert.equal(typeOf(world), 'OnDelete');
+      await taint([]);
+      await world.untilPaused(1);
+      assert.deepEqual(world.sizes, { v1: 5, v2: 1 });
+      await world.stop();
+    });
+
   it('goes through its steps: one Pod at a time is evicted, and no more than the step', async () => {
     const world = await begin();
     await world.release('v2');

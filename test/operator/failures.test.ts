@@ -1,5 +1,6 @@
 // Failures (Pod signals, deadlines, onFailure, failureThreshold) and what is not a failure.
 import assert from 'node:assert/strict';
+import { FIELD_OWNERS } from '../../src/api/keys.ts';
 import type { Pod } from '../../src/api/types.ts';
 import type { Misbehaviour } from './api.ts';
 import { isReady, World } from './world.ts';
@@ -141,4 +142,28 @@ describe('writes that the API server refuses', () => {
       assert.doesNotMatch(world.rollout.status?.message ?? '', REFUSED);
       await world.stop();
     });
+
+  it('of field owners after an error of the server is tried again, although nothing else happens', async () => {
+    let failing = false;
+    const misbehaviour = (): Misbehaviour => ({
+      fault: ({ method, path, body }) =>
+        failing && method === 'PATCH' && path.endsWith('/demo') && Array.isArray(body) ? 'broken' : undefined,
+      line: () => undefined,
+      onCrash: () => {},
+    });
+    const world = await new World({ seed: 3, misbehaviour }).start();
+    world.webhook = false;
+    await world.createDeployment();
+    await world.createRollout(STEPS);
+    await world.untilHealthy();
+    await world.run(60_000);
+    failing = true;
+    await world.patch({ metadata: { annotations: { [FIELD_OWNERS]: '[]' } } });
+    await world.run(60_000);
+    assert.equal(world.deployment.metadata.annotations?.[FIELD_OWNERS], '[]');
+    failing = false;
+    const restored = (): boolean => world.deployment.metadata.annotations?.[FIELD_OWNERS] === undefined;
+    await world.until('they are restored', restored, 120_000);
+    await world.stop();
+  });
 });

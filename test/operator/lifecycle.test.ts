@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { ROLLOUT_FINALIZER, WORKLOAD_TYPE } from '../../src/api/keys.ts';
 import type { CanaryStep } from '../../src/api/types.ts';
+import { inFlightIndex } from '../../src/operator/releases.ts';
 import { ROLLOUT, World } from './world.ts';
 
 const STEPS = [{ replicas: 1 }, { replicas: '50%' }, { replicas: '100%' }];
@@ -20,6 +21,11 @@ describe('the life of a release', () => {
     await world.virtual.settled();
   };
   afterEach(() => world.stop());
+
+  const aboutReleases = (): readonly string[] =>
+    world.events.flatMap(({ reason, message, about }) =>
+      about.kind === 'Rollout' && /^Release(Started|Completed)$/.test(reason) ? [message] : [],
+    );
 
   it('jumps forward at once to the step that nextStepIndex names', async () => {
     await begin([{ replicas: 1 }, { replicas: 3 }, { replicas: 7 }, { replicas: '100%' }]);
@@ -142,6 +148,23 @@ describe('the life of a release', () => {
     await world.scale(3);
     await world.untilCompleted();
     assert.deepEqual(world.sizes, { v2: 3 });
+    await world.until('an event says so', () => aboutReleases().length > 1);
+    const { rolloutID } = world.history[0]!;
+    assert.match(rolloutID, /^[0-9a-f]{16}$/);
+    assert.deepEqual(aboutReleases(), [
+      `release ${rolloutID} starts with step 1 of 3`,
+      `release ${rolloutID} completed`,
+    ]);
+  });
+
+  it('no replicas and no webhook: its release has no id, and the events name none', async () => {
+    await begin(STEPS, { replicas: 0 });
+    world.webhook = false;
+    await world.release('v2');
+    await world.until('it says so', () => /0 replicas/.test(world.rollout.status?.message ?? ''));
+    await world.scale(3);
+    await world.until('the release is over', () => aboutReleases().length > 1);
+    assert.deepEqual(aboutReleases(), ['the release starts with step 1 of 3', 'the release completed']);
   });
 
   it('disabled in the middle: the native controller finishes, and nothing of ours is left', async () => {
@@ -251,6 +274,24 @@ describe('the life of a release', () => {
     await world.patch({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } });
     await world.untilHealthy();
     assert.equal(world.condition('Stalled')?.status, 'False');
+  });
+
+  it('a Deployment that gets strategy Recreate after the last step: the release ends, and its ReplicaSets are free again', async () => {
+    await begin([{ replicas: 1 }]);
+    await world.release('v2:slow');
+    await world.untilPaused(1, 120_000);
+    await world.approve();
+    await world.until('it is given back', () => !world.held && world.condition('Progressing')?.reason === 'Finalising');
+    await world.patch({ spec: { strategy: { type: 'Recreate', rollingUpdate: null } } });
+    await world.until('it stands aside', () => world.condition('Stalled')?.reason === 'RecreateStrategy');
+    assert.deepEqual(inFlightIndex(world.rollout), []);
+    assert.equal(world.history[0]?.outcome, 'Bypassed');
+    await world.virtual.settled();
+    await world.patch({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } });
+    await world.untilHealthy(300_000);
+    await world.release('v3');
+    await world.untilPaused(1, 120_000);
+    assert.deepEqual(world.sizes, { 'v2:slow': 9, v3: 1 });
   });
 
   it('steps that do not fit the Deployment: an event says so when it is enrolled, for admission could not know', async () => {

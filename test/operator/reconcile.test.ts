@@ -81,3 +81,39 @@ describe('a pass over a workload that two Rollouts name', () => {
   ];
   for (const [title, passed, wanted] of table) it(title, async () => assert.deepEqual(await passed, wanted));
 });
+
+describe('a pass over a workload whose field owners cannot be restored now', () => {
+  /** `again`: what the release itself waits for. */
+  const outcomeOf = (restored: string, again?: number) =>
+    new Reconciler({
+      facts: {
+        syncedFor: () => true,
+        rolloutsOf: () => [owner],
+        cached: () => [owner],
+        workload: async () => ({ metadata: { name: 'web', namespace: 'default' } }),
+        snapshot: (_: string, one: Rollout) => ({ rollout: one }),
+        decide: async (_: string, __: unknown, take: (found: object) => Decision) => take({}),
+      },
+      applier: {
+        evictions: { settle: async () => undefined, forget: () => undefined },
+        keepOnly: () => undefined,
+        forget: () => undefined,
+        giveBackOwners: async () => restored,
+        carryOut: async () => false,
+      },
+      children: { close: async () => undefined },
+      writes: { keepOnly: () => undefined },
+      traffic: { wrote: () => undefined, close: async () => undefined },
+      decide: () => (again === undefined ? nothing : { ...nothing, againAfterMs: again }),
+    } as unknown as ReconcilerDeps).reconcile(KEY);
+
+  it('is tried again with a backoff', async () => {
+    assert.deepEqual(await outcomeOf('Failed'), { retry: true });
+    assert.deepEqual(await outcomeOf('Done'), {});
+    assert.deepEqual(await outcomeOf('Written'), { againAfterMs: 0 });
+  });
+
+  it('does not delay the release: the pass that it waits for tries again', async () => {
+    assert.deepEqual(await outcomeOf('Failed', 2_000), { againAfterMs: 2_000 });
+  });
+});

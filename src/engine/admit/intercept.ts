@@ -3,6 +3,7 @@ import * as keys from '../../api/keys.ts';
 import type { CompletedVersion, Deployment, HoldRecord, Rollout, TemplateDigest, Workload } from '../../api/types.ts';
 import { changeBetween, templateDigest } from '../lib/template.ts';
 import { annotationPath, type PatchOp } from '../lib/json-patch.ts';
+import { isEmpty } from '../lib/replicas.ts';
 import { earlierVersions, grantFor, type Grant } from '../release/completed.ts';
 import { isTrusted } from '../release/stable.ts';
 import type { Violation } from '../validate/violation.ts';
@@ -148,7 +149,7 @@ function whileFree(context: Context, old: Deployment): Ruling {
     return { verdict: 'Kept', isQuiet: () => false, wanted, warnings: messages.recreates(rollout, old, next, kind) };
   }
   const bypass = messages.bypassReason(rollout, next, change, kind);
-  if (bypass !== undefined) return { verdict: 'Bypassed', wanted: kept, warnings: [bypass] };
+  if (bypass !== undefined) return { verdict: 'Bypassed', wanted: withId(context, old, kept), warnings: [bypass] };
   const grant = context.earlier()?.grant;
   return grant === undefined
     ? startHold(context, old, rollout, kept)
@@ -156,6 +157,13 @@ function whileFree(context: Context, old: Deployment): Ruling {
         grant,
         paused: kind.isPausedBy(kept.borrowed ?? kind.borrowed(next)),
       });
+}
+
+/** Without replicas there are no steps, but a release, which waits for Pods. */
+function withId(context: Context, old: Deployment, kept: Wanted): Wanted {
+  const { kind, next } = context;
+  if (!isEmpty(next) || kind.obstacle(next) !== undefined) return kept;
+  return { ...kept, labels: { ...kept.labels, [keys.ROLLOUT_ID]: rolloutId(context, old) } };
 }
 
 /** A version that was completed before, in a release of its own without steps. */

@@ -1,7 +1,7 @@
 // Warnings and refusals for an edit of a workload: what happens, and how to continue.
 import { ON_RESTART, ROLLOUT_RESOURCE, TRACEPARENT } from '../../api/keys.ts';
 import type { CanaryStep, Deployment, HoldRecord, Rollout } from '../../api/types.ts';
-import { replicasOf, stepTargets } from '../lib/replicas.ts';
+import { isEmpty, replicasOf, stepTargets } from '../lib/replicas.ts';
 import type { Grant } from '../release/completed.ts';
 import { describeStep, routingOf } from '../traffic/plan.ts';
 import { deploymentKind } from '../workload/deployment/kind.ts';
@@ -82,7 +82,7 @@ export const bypassReason = (
   if (obstacle !== undefined) {
     return `tranche: ${withoutSteps} ${named(kind, next)} has ${obstacle.strategy}, which ${obstacle.effect}; ${obstacle.remedy}`;
   }
-  if (replicasOf(next) === 0) return `tranche: ${withoutSteps} ${named(kind, next)} has 0 replicas`;
+  if (isEmpty(next)) return `tranche: ${withoutSteps} ${named(kind, next)} has 0 replicas`;
   if ((rollout.spec.strategy.canary?.steps ?? []).length === 0) {
     return `tranche: ${withoutSteps} it has no spec.strategy.canary.steps`;
   }

@@ -40,6 +40,16 @@ export const nodesOf = ({ status }: DaemonSet): number =>
   status?.observedGeneration === undefined ? 1 : bounded(status.desiredNumberScheduled ?? 0);
 
 /**
+ * True if no Pod should run, and no Pod runs. Pods of a DaemonSet stay on nodes that accept no new ones, for example because of a taint, and its
+ * controller deletes them after a change of the template, although it creates no others there.
+ */
+export const isEmpty = (workload: Workload): boolean => replicasOf(workload) === 0 && strayPods(workload) === 0;
+
+/** Pods of a DaemonSet on nodes that should run none. */
+export const strayPods = (workload: Workload): number =>
+  workload.kind === 'DaemonSet' ? ((workload as DaemonSet).status?.numberMisscheduled ?? 0) : 0;
+
+/**
  * Number of updated Pods in a step, at most `replicas`. Percentages round up, so more than 0% is at least one Pod. With more than one replica, a
  * percentage below 100%, or a number in a step that is not the last, leaves at least one old Pod.
  */

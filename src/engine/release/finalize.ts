@@ -9,7 +9,7 @@ import { decisionOf, effectsOf, type Move, type Progress, type WorkloadKind } fr
 import { WITHOUT_HOLD } from '../workload/record.ts';
 import { kindOf } from '../workload/registry.ts';
 import { isLeftBehind } from './openkruise.ts';
-import { rollbackId, rolloutIdOf } from './release-id.ts';
+import { releaseNamed, rollbackId, rolloutIdOf } from './release-id.ts';
 import { withoutReplan } from '../steps/replan.ts';
 import { gate } from '../traffic/gate.ts';
 import { nothing, type Decision, type Effect, type EventNote } from '../decision.ts';
@@ -148,7 +148,7 @@ function close(
   if (isTrue(rollout, 'Stalled')) setCondition(draft, now, 'Stalled', 'False', 'Recovered', '');
   setCondition(draft, now, 'Progressing', 'False', 'Completed', message);
   setCondition(draft, now, 'Succeeded', done || restored ? 'True' : 'False', '', message);
-  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `release ${id ?? ''} completed` }] : [];
+  const note: EventNote[] = done ? [{ reason: 'ReleaseCompleted', message: `${releaseNamed(id)} completed` }] : [];
   return { ...report(snapshot, draft, [...events, ...note]), effects: dropCopy(progress.workload, ended) };
 }
 

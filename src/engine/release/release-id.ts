@@ -24,3 +24,6 @@ export function isUsedId({ status }: Rollout, id: RolloutId): boolean {
   const last = status?.canaryStatus && lastReleaseId(status.canaryStatus);
   return last === id || last === rollbackId(id) || (status?.history ?? []).some(({ rolloutID }) => rolloutID === id);
 }
+
+/** The release in an event. It has no id if no webhook saw its template and the workload had no replicas. */
+export const releaseNamed = (id: string | undefined): string => (id ? `release ${id}` : 'the release');

@@ -2,6 +2,7 @@
 import { draftOf, closeHistory, conditionOf, dropConditions, report, setCondition } from '../status.ts';
 import type { Decision } from '../decision.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { isHeld, isInFlight } from './in-flight.ts';
 import { notReached } from './reach.ts';
 import type { Obstacle } from '../workload/kind.ts';
 import { kindOf } from '../workload/registry.ts';
@@ -42,6 +43,12 @@ export function standAside(
     dropConditions(draft, 'Progressing', 'Succeeded');
     draft.canary = undefined;
     draft.phase = 'Initial';
+  } else if (isOver(snapshot, reason)) {
+    closeHistory(draft, now, reason === 'WorkloadTaken' ? 'Superseded' : 'Bypassed');
+    dropConditions(draft, 'Progressing', 'Succeeded', 'PolicyBlocked');
+    // Its versions would be taken for those of the next release.
+    draft.canary = undefined;
+    draft.phase = 'Initial';
   } else if (draft.phase === '') draft.phase = 'Initial';
   setCondition(draft, now, 'Stalled', 'True', reason, draft.message);
   const before = conditionOf(rollout.status?.conditions, 'Stalled');
@@ -50,3 +57,21 @@ export function standAside(
   const decision = report(snapshot, draft, known ? [] : [{ reason: 'Stalled', message: draft.message }]);
   return reason === 'WorkloadNotFound' ? { ...decision, againAfterMs: MISSING_AGAIN_MS } : decision;
 }
+
+/**
+ * True if this Rollout has a release in its status and does not govern it any more. A phase that stays in progress keeps the ReplicaSets of the
+ * workload from its users. A held workload waits for the Rollout, so its release stays. A route that it changed for another Rollout's workload is put
+ * back when the Rollout is deleted.
+ */
+function isOver({ rollout, workload }: Snapshot, reason: Parameters<typeof standAside>[1]): boolean {
+  if (rollout.metadata.deletionTimestamp !== undefined || !isInFlight(rollout, undefined)) return false;
+  if (reason === 'WorkloadTaken') return rollout.status?.canaryStatus?.traffic === undefined;
+  return OBSTACLES.has(reason) && !isHeld(workload);
+}
+
+/** With these strategies, the workload's controller updates the Pods without steps. */
+const OBSTACLES: ReadonlySet<string> = new Set<Obstacle['reason']>([
+  'RecreateStrategy',
+  'OnDeleteStrategy',
+  'UnsupportedStrategy',
+]);

@@ -25,7 +25,7 @@ import { differences } from '../lib/template-diff.ts';
 import { formatTime } from '../lib/time.ts';
 import type { Progress } from '../workload/kind.ts';
 import * as messages from '../messages.ts';
-import { rolloutIdOf } from './release-id.ts';
+import { releaseNamed, rolloutIdOf } from './release-id.ts';
 
 /** The running version becomes the stable version. */
 export function adopt(
@@ -180,14 +180,14 @@ export function start(snapshot: Snapshot, progress: Progress, template: Template
     lastUpdateTime: formatTime(now),
   };
   if (draft.canary.currentStepState === 'StepUpgrade') noteStep(draft, 1, now);
-  const id = draft.canary.observedRolloutID ?? '';
+  const release = releaseNamed(draft.canary.observedRolloutID);
   events.push(
     again && isOurs(rollout) && !failed
       ? {
           reason: 'ReleaseSuperseded',
-          message: `a newer template replaced the release: release ${id} starts at step 1${differsFromStable(progress)}`,
+          message: `a newer template replaced the release: ${release} starts at step 1${differsFromStable(progress)}`,
         }
-      : { reason: 'ReleaseStarted', message: `release ${id} starts with step 1 of ${Math.max(steps.length, 1)}` },
+      : { reason: 'ReleaseStarted', message: `${release} starts with step 1 of ${Math.max(steps.length, 1)}` },
   );
   const effects = again && before?.stableDigest === stableDigest ? [] : keepStable(snapshot, progress, stableDigest);
   return { ...report(snapshot, draft, events), effects, needsChildren: true };

@@ -248,7 +248,6 @@ describe('an edit of a Deployment that is not held', () => {
       rollout,
       /demo has strategy Recreate.*; set spec.strategy.type to RollingUpdate/,
     ],
-    'there are no Pods': [edited(idle, { ...image('v2'), replicas: 0 }), rollout, /demo has 0 replicas/],
     'the Rollout has no steps': [edited(idle, image('v2')), withSteps([]), /has no spec.strategy.canary.steps/],
   };
   for (const [why, [next, who, words]] of Object.entries(bypassed)) {
@@ -259,6 +258,18 @@ describe('an edit of a Deployment that is not held', () => {
       assert.match(warnings.join('\n'), words);
     });
   }
+
+  it('goes out without steps when there are no Pods, with the id of its release', () => {
+    const next = edited(idle, { ...image('v2'), replicas: 0 });
+    const { verdict, patch, warnings } = edit(idle, next);
+    assert.equal(verdict, 'Bypassed');
+    assert.match(warnings.join('\n'), /demo has 0 replicas/);
+    const written = applyOps(next, patch);
+    const { labels } = written.metadata;
+    assert.match(labels?.[keys.ROLLOUT_ID] ?? '', /^[0-9a-f]{16}$/);
+    assert.deepEqual(written.spec, next.spec);
+    assert.notEqual(labels?.[keys.ROLLOUT_ID], idle.metadata.labels?.[keys.ROLLOUT_ID]);
+  });
 
   it('cannot forge the author or the hold', () => {
     const annotations = { ...idle.metadata.annotations, [keys.CHANGED_BY]: 'mallory', [keys.HELD]: '{"v":1}' };

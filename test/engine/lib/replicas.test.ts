@@ -6,6 +6,8 @@ import {
   percentOf,
   podsOf,
   replicasOf,
+  isEmpty,
+  strayPods,
   resolveLimits,
   shareOf,
   stepTarget,
@@ -144,5 +146,12 @@ describe('the Pods of a DaemonSet', () => {
   it('are not known before', () => {
     assert.deepEqual([replicasOf(set()), knownReplicas(set())], [1, undefined]);
     assert.equal(knownReplicas({ ...set(), kind: 'StatefulSet' }), 1);
+  });
+  it('are none only if none are left on nodes that accept no new ones', () => {
+    const counted = { observedGeneration: 1, desiredNumberScheduled: 0, numberMisscheduled: 0 };
+    const stranded = { ...counted, numberMisscheduled: 2 };
+    assert.deepEqual([strayPods(set(counted)), isEmpty(set(counted))], [0, true]);
+    assert.deepEqual([strayPods(set(stranded)), isEmpty(set(stranded))], [2, false]);
+    assert.equal(isEmpty({ ...set(stranded), kind: 'Deployment', spec: { replicas: 0 } } as never), true);
   });
 });

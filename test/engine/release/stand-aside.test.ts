@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict';
 import { standAside } from '../../../src/engine/release/stand-aside.ts';
 import { unreachedBy } from '../../../src/engine/release/reach.ts';
-import { ago, atStep, brief, condition, healthy, rollout, rows, snapshot, type RolloutSketch } from '../build.ts';
+import {
+  ago,
+  atStep,
+  brief,
+  condition,
+  deployment,
+  healthy,
+  held,
+  rollout,
+  rows,
+  snapshot,
+  type RolloutSketch,
+} from '../build.ts';
 
 type Reason = Parameters<typeof standAside>[1];
 const unreached = unreachedBy({ watched: ['other'] })('shop')!;
@@ -76,11 +88,39 @@ describe('a Rollout that stands aside', () => {
       /already releases/,
     ],
     [
-      'keeps its phase',
+      'ends a release that another Rollout governs now',
       { status: atStep(1, 'StepUpgrade') },
+      'WorkloadTaken',
+      '- | Initial Stalled=WorkloadTaken | Stalled | -',
+      /already releases/,
+    ],
+    [
+      'keeps such a release if it has changed a route',
+      { status: atStep(1, 'StepUpgrade', { canary: { traffic: {} as never } }) },
       'WorkloadTaken',
       '- | Progressing 1 StepUpgrade Progressing=InRolling Stalled=WorkloadTaken | Stalled | -',
       /already releases/,
+    ],
+    [
+      'ends a release that its controller finishes without steps',
+      { status: atStep(1, 'StepUpgrade') },
+      'RecreateStrategy',
+      '- | Initial Stalled=RecreateStrategy | Stalled | -',
+      /^by$/,
+    ],
+    [
+      'ends the disabling of such a Rollout, too',
+      { status: healthy('v1', { phase: 'Disabling' }) },
+      'RecreateStrategy',
+      '- | Initial Stalled=RecreateStrategy | Stalled | -',
+      /^by$/,
+    ],
+    [
+      'keeps its release where nobody finishes it',
+      { status: atStep(1, 'StepUpgrade') },
+      'LeftByOpenKruise',
+      '- | Progressing 1 StepUpgrade Progressing=InRolling Stalled=LeftByOpenKruise | Stalled | -',
+      /takeover/,
     ],
     [
       'without its workload, forgets the release',
@@ -94,6 +134,26 @@ describe('a Rollout that stands aside', () => {
     const made = standAside(snapshot({ rollout: rollout(sketch), unreached }), reason, 'by');
     assert.equal(brief(made), decision);
     assert.match(made.status?.message ?? '', message);
+  });
+
+  it('keeps the release of a held workload, which waits for it', () => {
+    const workload = deployment({ held: held(), type: 'Recreate' });
+    const made = standAside(
+      snapshot({ rollout: rollout({ status: atStep(1, 'StepUpgrade') }), workload }),
+      'RecreateStrategy',
+    );
+    assert.equal(
+      brief(made),
+      '- | Progressing 1 StepUpgrade Progressing=InRolling Stalled=RecreateStrategy | Stalled | -',
+    );
+  });
+
+  it('says how a release ended that it does not govern any more', () => {
+    const sketch = { status: atStep(1, 'StepUpgrade') };
+    const outcome = (reason: Reason) =>
+      standAside(snapshot({ rollout: rollout(sketch) }), reason, 'by').status?.history?.map((one) => one.outcome);
+    assert.deepEqual(outcome('WorkloadTaken'), ['Superseded']);
+    assert.deepEqual(outcome('RecreateStrategy'), ['Bypassed']);
   });
 
   it('says that its kind cannot be read, and keeps its release', () => {

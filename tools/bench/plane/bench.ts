@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endAll } from '../../../test/support/processes.ts';
 import type { Bench, BenchContext } from '../bench.ts';
 import { builtProgram } from '../plain.ts';
 import { ChoiceError, folderOf } from './choice.ts';
-import { describePlane } from './describe.ts';
+import { describePlane, failureOf } from './describe.ts';
+import { inTurns } from './in-turns.ts';
 import { measureEnrolment, measureMain, type EnrolFigures, type MainFigures, type RunOptions } from './measure.ts';
 import { argo } from './subject-argo.ts';
 import { kruise } from './subject-kruise.ts';
@@ -17,6 +19,8 @@ import type { Peer, Subject } from './subject.ts';
 export interface Figures {
   readonly main?: MainFigures;
   readonly enrolment?: EnrolFigures;
+  /** Why the program could not be measured to the end. The figures from before are kept. */
+  readonly failed?: string;
 }
 
 /** Of one checkout. */
@@ -81,6 +85,7 @@ export function planeBench(choice: PlaneChoice): Bench<PlaneData> {
       };
     },
     describe: describePlane,
+    failure: failureOf,
   };
 }
 
@@ -103,20 +108,24 @@ async function measureAll(
     ...{ bin, subject },
     say: (line: string) => progress(`${name}: ${line}`),
   });
-  const mains: MainFigures[] = [];
-  const enrolments: EnrolFigures[] = [];
-  for (const subject of runs.length === 0 ? [] : subjects) {
-    const enrolled = wanted('100') || !quick ? 100 : 20;
-    mains.push(await measureMain({ ...optionsOf(subject), enrolled, idleSeconds: quick ? 15 : 45, runs }));
-  }
-  for (const subject of wanted('enrol') ? subjects : []) {
-    const [deployments, waitSeconds] = quick ? [300, 45] : [1_000, 60];
-    enrolments.push(await measureEnrolment({ ...optionsOf(subject), deployments, waitSeconds }));
-  }
-  return subjects.map((_, i) => {
-    const [main, enrolment] = [mains[i], enrolments[i]];
-    return { ...(main && { main }), ...(enrolment && { enrolment }) };
-  });
+  const enrolled = wanted('100') || !quick ? 100 : 20;
+  const [deployments, waitSeconds] = quick ? [300, 45] : [1_000, 60];
+  return inTurns(
+    subjects,
+    {
+      ...(runs.length > 0 && {
+        main: (one) => measureMain({ ...optionsOf(one), enrolled, idleSeconds: quick ? 15 : 45, runs }),
+      }),
+      ...(wanted('enrol') && {
+        enrolment: (one) => measureEnrolment({ ...optionsOf(one), deployments, waitSeconds }),
+      }),
+    },
+    async ({ name }, error) => {
+      progress(`${name} failed: ${(error as Error).stack ?? String(error)}`);
+      // Nothing of it may run beside the next program.
+      await endAll();
+    },
+  );
 }
 
 function checkoutsOf(src: string | undefined): Checkout[] {

@@ -73,12 +73,27 @@ export function describePlane({ measured, peers = [] }: PlaneData): Section[] {
         measured.map(({ which, commit }) => `_${which}_ is commit ${commit}.`).join(' '),
         ...peers.map(({ name, how }) => `_${name}_ ${how}`),
         ...(peers.length > 0 ? [PEERS_TEXT] : []),
+        ...failuresOf({ measured, peers }).map((failure) => `**${failure}** Its figures end there.`),
       ],
       table: goalTable(measured, peers),
     },
     ...measured.slice(-1).map(({ which, main }) => requestSection(which, main)),
     ...peers.map(({ name, main }) => requestSection(name, main)),
   ];
+}
+
+const failuresOf = ({ measured, peers = [] }: PlaneData): string[] =>
+  [...measured.map(({ which, failed }) => ({ name: which, failed })), ...peers].flatMap(({ name, failed }) =>
+    failed === undefined ? [] : [`${name} failed: ${oneLine(failed)}.`],
+  );
+
+/** Its message may be long, and the page is a table. */
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').slice(0, 300);
+
+/** Which programs could not be measured to the end, and why. */
+export function failureOf(data: PlaneData): string | undefined {
+  const failures = failuresOf(data);
+  return failures.length === 0 ? undefined : failures.join(' ');
 }
 
 const PEERS_TEXT =

@@ -1,6 +1,6 @@
 // The goals on the page, met or not.
 import assert from 'node:assert/strict';
-import { describePlane } from '../../../../tools/bench/plane/describe.ts';
+import { describePlane, failureOf } from '../../../../tools/bench/plane/describe.ts';
 import type { Measured, MeasuredPeer } from '../../../../tools/bench/plane/bench.ts';
 
 const measured = (which: Measured['which'], writes: number): Measured => ({
@@ -83,5 +83,24 @@ describe('the figures of another program in the same run', () => {
       requests.map(({ heading }) => heading),
       ['now', 'Argo Rollouts 1.9.0', 'Other 2'].map((name) => `Requests per release (${name})`),
     );
+  });
+});
+
+describe('a program that failed in the middle', () => {
+  const data = {
+    measured: [measured('now', 119)],
+    peers: [{ name: 'Other 2', how: 'is slower.', failed: 'it\nended' }],
+  };
+
+  it('is named on the page, beside the figures of the others', () => {
+    const [goals] = describePlane(data);
+    assert.ok(goals?.text?.includes('**Other 2 failed: it ended.** Its figures end there.'));
+    const row = goals?.table?.rows.find(([name]) => String(name).startsWith('RSS, nothing'));
+    assert.deepEqual(row?.slice(1), ['at most 110', '100', 'yes', 'not measured', '']);
+  });
+
+  it('makes the bench fail', () => {
+    assert.equal(failureOf(data), 'Other 2 failed: it ended.');
+    assert.equal(failureOf({ measured: data.measured }), undefined);
   });
 });
