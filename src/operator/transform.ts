@@ -120,7 +120,9 @@ function troubled(statuses: readonly ContainerStatus[] | undefined): ContainerSt
 const reasonsOf = (state: ContainerState | undefined): ContainerState | undefined =>
   state && {
     ...(state.waiting && { waiting: reasonOf(state.waiting) }),
-    ...(state.terminated && { terminated: reasonOf(state.terminated) }),
+    ...(state.terminated && {
+      terminated: withoutAbsent({ reason: state.terminated.reason, finishedAt: state.terminated.finishedAt }),
+    }),
   };
 
 const reasonOf = ({ reason }: { readonly reason?: string }): { readonly reason?: string } =>

@@ -1,6 +1,6 @@
 // Health of the Pods of the new version, from their Kubernetes status only, without metrics.
 import type { ContainerStatus, Pod } from '../../api/types.ts';
-import { readySince, updatedInPlaceAt } from '../workload/pods.ts';
+import { isUpdating, readySince, updatedInPlaceAt } from '../workload/pods.ts';
 import { parseTime } from '../lib/time.ts';
 import * as messages from '../messages.ts';
 
@@ -164,11 +164,16 @@ const counts = ({ status }: Pod): boolean =>
   !DISRUPTED.has(status?.reason ?? '') &&
   !status?.conditions?.some((condition) => condition.type === 'DisruptionTarget' && condition.status === 'True');
 
-/** The most restarts of a container. After an update in place, the restarts of the older versions are unknown, so none count. */
+/** The most restarts of a container. After an update in place, older versions may have caused them, so they count only if it ended since then. */
 const restartsOf = (pod: Pod, now: number): number =>
-  updatedInPlaceAt(pod, now) === undefined
-    ? Math.max(0, ...statuses(pod).map(({ restartCount }) => restartCount ?? 0))
-    : 0;
+  Math.max(0, ...statuses(pod).map((status) => (hasEnded(pod, status, now) ? (status.restartCount ?? 0) : 0)));
+
+/** True if this version has ended in the container: it was not an update in place that ended it. */
+function hasEnded(pod: Pod, { lastState }: ContainerStatus, now: number): boolean {
+  const updated = updatedInPlaceAt(pod, now);
+  if (updated === undefined) return true;
+  return !isUpdating(pod) && (parseTime(lastState?.terminated?.finishedAt) ?? 0) > updated;
+}
 
 /** A sign of failure, in Kubernetes' word, and from when on it counts, in milliseconds. Undefined if there is none. */
 export function signalOf(pod: Pod, now: number): { why: string; from: number } | undefined {
@@ -183,10 +188,11 @@ export function signalOf(pod: Pod, now: number): { why: string; from: number } |
   const updated = updatedInPlaceAt(pod, now);
   const restarts = restartsOf(pod, now);
   const from = restarts >= RESTARTS ? 0 : Math.max(unreadySince ?? createdAt(pod), updated ?? 0) + TRANSIENT_MS;
-  for (const { state, lastState } of statuses(pod)) {
+  for (const status of statuses(pod)) {
+    const { state, lastState } = status;
     const waits = state?.waiting?.reason;
     if (waits !== undefined && WAITING_REASONS.has(waits)) return { why: waits, from };
-    const ended = [state, updated === undefined ? lastState : undefined];
+    const ended = [state, hasEnded(pod, status, now) ? lastState : undefined];
     if (ended.some((one) => one?.terminated?.reason === 'OOMKilled')) return { why: 'OOMKilled', from };
   }
   return restarts >= RESTARTS ? { why: `${restarts} restarts`, from } : undefined;

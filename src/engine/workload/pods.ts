@@ -43,16 +43,19 @@ export function readySince(pod: Pod, now: number): number | undefined {
 }
 
 /** OpenKruise updates the Pod in place. The kubelet sets Ready to False only a moment later. */
-const isUpdating = (pod: Pod): boolean => inPlaceOf(pod)?.status === 'False';
+export const isUpdating = (pod: Pod): boolean => inPlaceOf(pod)?.status === 'False';
 
 /**
- * When the last update in place began, in milliseconds, never later than now. Undefined if there was none. Everybody who may edit the Pod may write the
- * annotation, but not the condition.
+ * When the last update in place began or ended, whichever is known to be later, in milliseconds. Undefined if there was none. Everybody who may edit the
+ * Pod may write the annotation, so a time in the future does not count. Only controllers may write the condition.
  */
 export function updatedInPlaceAt(pod: Pod, now: number): number | undefined {
   const state = pod.metadata.annotations?.[KRUISE_IN_PLACE];
-  if (state === undefined || !inPlaceOf(pod)) return undefined;
-  return Math.min(parseTime(/"updateTimestamp":"([^"]{1,40})"/.exec(state)?.[1]) ?? 0, now);
+  const condition = inPlaceOf(pod);
+  if (state === undefined || !condition) return undefined;
+  const began = parseTime(/"updateTimestamp":"([^"]{1,40})"/.exec(state)?.[1]) ?? 0;
+  const changed = Math.min(parseTime(condition.lastTransitionTime) ?? 0, now);
+  return began > now ? changed : Math.max(began, changed);
 }
 
 const inPlaceOf = ({ status }: Pod): Condition | undefined =>

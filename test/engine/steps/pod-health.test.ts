@@ -76,6 +76,15 @@ describe('a Pod of the new version', () => {
       { unreadySeconds: 500, inPlaceSeconds: 40, container: { ...waiting('CrashLoopBackOff'), restartCount: 5 } },
       'CrashLoopBackOff',
     ],
+    [
+      'restarts again and again after an update in place',
+      {
+        unreadySeconds: 1,
+        inPlaceSeconds: 300,
+        container: { restartCount: 40, lastState: { terminated: { reason: 'Error', finishedAt: ago(2) } } },
+      },
+      '40 restarts',
+    ],
     ['found no node for five minutes', { ageSeconds: 400, unschedulableSeconds: 300 }, 'Unschedulable'],
   ];
   for (const [name, sketch, why] of failing)

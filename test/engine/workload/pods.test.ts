@@ -89,19 +89,24 @@ describe('a Pod', () => {
 });
 
 describe('an update in place', () => {
-  const at = (value: string | undefined, condition = 'InPlaceUpdateReady'): number | undefined =>
+  const at = (value: string | undefined, condition = 'InPlaceUpdateReady', changed = 100): number | undefined =>
     updatedInPlaceAt(
       pod('p', {
         metadata: { ...(value !== undefined && { annotations: { [KRUISE_IN_PLACE]: value } }) },
-        status: { conditions: [{ type: condition, status: 'True' }] },
+        status: { conditions: [{ type: condition, status: 'True', lastTransitionTime: ago(changed) }] },
       }),
       NOW,
     );
   const of = (time: string): string => JSON.stringify({ updateTimestamp: time });
 
-  it('is known by when it began', () => assert.equal(at(of(ago(7))), NOW - 7_000));
-  it('began a moment ago at the latest', () => assert.equal(at(of(ago(-7_000))), NOW));
-  it('began long ago if its time is not one', () => assert.deepEqual([at(of('soon')), at('?')], [0, 0]));
+  it('is known by when it began, or by when it ended', () => {
+    assert.equal(at(of(ago(7))), NOW - 7_000);
+    assert.equal(at(of(ago(7)), undefined, 5), NOW - 5_000);
+  });
+  it('does not begin in the future: users could say so', () => assert.equal(at(of(ago(-7_000))), NOW - 100_000));
+  it('did not end in the future', () => assert.equal(at(of(ago(7)), undefined, -50), NOW));
+  it('is known by its condition if its time is not one', () =>
+    assert.deepEqual([at(of('soon')), at('?')], [NOW - 100_000, NOW - 100_000]));
   it('is not known without the annotation', () => assert.equal(at(undefined), undefined));
   it('is not believed without the condition, which not everybody may write', () =>
     assert.equal(at(of(ago(7)), 'Ready'), undefined));

@@ -47,6 +47,7 @@ export const podStatus = (
       ),
       condition(old, { type: 'ContainersReady', ...readiness }, nowMs),
       condition(old, { type: 'Ready', ...readiness }, nowMs),
+      ...old.filter(({ type }) => type === 'InPlaceUpdateReady'),
     ],
     containerStatuses: containers.map(({ name, life, ready }) => containerStatus(name, life, ready)),
     ...initStatuses(pod, nowMs),
