@@ -373,16 +373,22 @@ describe('the webhook configurations of the chart', () => {
   it('call the operator for its own writes only where fields have other owners', () => {
     assert.equal(calls(aDeployment('v2'), aDeployment(), OPERATOR), false);
     assert.equal(calls(aDeployment(), null, OPERATOR), false);
-    const managed = (...operations: string[]): Deployment =>
-      edited({ minReadySeconds: 3 }, { managedFields: operations.map((operation) => ({ operation })) });
-    assert.deepEqual(called(managed('Update', 'Apply'), aDeployment(), OPERATOR), [OWN]);
-    assert.equal(calls(managed('Update'), aDeployment(), OPERATOR), false);
-    assert.equal(called(managed('Apply'), aDeployment()).includes(OWN), false);
+    const ours = { manager: 'tranche', operation: 'Update' };
+    const applied = { manager: 'helm', operation: 'Apply' };
+    const write = (...managedFields: object[]): Deployment => edited({ minReadySeconds: 3 }, { managedFields });
+    assert.deepEqual(called(write(applied, ours), aDeployment(), OPERATOR), [OWN]);
+    assert.equal(calls(write(ours), aDeployment(), OPERATOR), false, 'nobody applies');
+    assert.equal(calls(write(applied), aDeployment(), OPERATOR), false, 'nothing is ours');
+    assert.equal(calls(write(applied, { ...ours, subresource: 'scale' }), aDeployment(), OPERATOR), false);
+    assert.equal(called(write(applied, ours), aDeployment()).includes(OWN), false);
     const [held, owned] = [{ [keys.HELD]: '{}' }, { [keys.FIELD_OWNERS]: '[]' }];
     const during = edited({ paused: true }, { annotations: { ...held, ...owned } });
-    assert.deepEqual(called(edited({}, { annotations: owned }), during, OPERATOR), [OWN]);
-    assert.equal(calls(aDeployment(), edited({}, { annotations: held }), OPERATOR), false);
-    assert.equal(calls(edited({ paused: false }, { annotations: { ...held, ...owned } }), during, OPERATOR), false);
+    const managedFields = [ours];
+    assert.deepEqual(called(edited({}, { annotations: owned, managedFields }), during, OPERATOR), [OWN]);
+    assert.equal(calls(edited({}, { annotations: owned }), during, OPERATOR), false);
+    assert.equal(calls(edited({}, { managedFields }), edited({}, { annotations: held }), OPERATOR), false);
+    const next = edited({ paused: false }, { annotations: { ...held, ...owned }, managedFields });
+    assert.equal(calls(next, during, OPERATOR), false);
   });
 
   it('need nothing that Kubernetes 1.28 does not have', () => {
