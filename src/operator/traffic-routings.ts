@@ -179,7 +179,11 @@ export class TrafficRoutings {
       logger,
       path: pathOf(provider.resource, { namespace: splitKey(key).namespace }),
       fieldSelector: nameSelector(name),
-      onRestart: (reason) => metrics?.watchRestart(provider.resource.plural, reason),
+      onRestart: (reason) => {
+        metrics?.watchRestart(provider.resource.plural, reason);
+        // The kind may not be served any more, or the right to watch it is gone.
+        if (reason === 'error') this.queue.addAfter(key, TOGETHER_MS);
+      },
     });
     routes.on(() => this.queue.addAfter(key, TOGETHER_MS));
     this.open.set(key, { text, routes });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { HELD, TRAFFIC, TRAFFIC_ROUTING } from '../../src/api/keys.ts';
 import { TRAFFIC_ROUTINGS } from '../../src/api/resources.ts';
 import type { ApiCall } from '../../src/kube/api.ts';
+import { ApiError } from '../../src/kube/errors.ts';
 import { pathOf } from '../../src/kube/path.ts';
 import { drainOf } from './draining.ts';
 import { createLane, LANE, laneIn, untilLane } from './lane.ts';
@@ -203,6 +204,23 @@ describe('operator: a TrafficRouting whose route does not exist', () => {
     );
     await world.run(100_000);
     assert.deepEqual(asked(), Array(3 + 3).fill('get'));
+    await world.stop();
+  });
+  it('does not watch it any more when the kind is no longer served', async () => {
+    const world = await routedWorld({ routings: true, rules: null });
+    await createLane(world);
+    await untilLane(world, 'Initial');
+    await world.run(20_000);
+    const api = world.apis.at(-1)!;
+    const { request, watch } = api;
+    const served = (path: string): void => {
+      if (/httproutes/.test(path)) throw new ApiError(404, { code: 404, message: '404 page not found' } as never);
+    };
+    api.request = async (call) => (served(call.path), request.call(api, call));
+    api.watch = async (call, ...more) => (served(call.path), watch.call(api, call, ...more));
+    // An open watch ends by itself after 4 to 8 minutes.
+    await world.run(500_000);
+    assert.match(laneIn(world)?.status?.message ?? '', /^the cluster does not serve HTTPRoutes: /);
     await world.stop();
   });
 });

@@ -2,6 +2,7 @@
 import { ROLLOUT_ID } from '../../api/keys.ts';
 import type { HoldRecord, TemplateDigest } from '../../api/types.ts';
 import { nothing, type Decision } from '../decision.ts';
+import { stepTargets } from '../lib/replicas.ts';
 import { UNKNOWN } from '../lib/template.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { draftOf, noteInHistory, progressingReason, report, setCondition } from '../status.ts';
@@ -26,9 +27,16 @@ export function catchUp(snapshot: Snapshot, progress: Progress, bypassed: string
     stable: running ?? stableGuess(progress, digest) ?? UNKNOWN,
     bypassed,
     unfinished,
+    granted: unfinished ? grantedIn(snapshot, progress.replicas) : [],
     labels: { [ROLLOUT_ID]: announced ? id : own },
   });
   return { effects, events: [{ reason: 'Bypassed', message: `${bypassed}: it is held now` }], needsChildren: true };
+}
+
+function grantedIn({ rollout }: Snapshot, replicas: number): readonly number[] {
+  const { currentStepIndex = 0 } = rollout.status?.canaryStatus ?? {};
+  const targets = stepTargets(rollout.spec.strategy.canary?.steps ?? [], replicas);
+  return targets.slice(Math.max(0, currentStepIndex - 2), currentStepIndex);
 }
 
 /** Without a history: the template of most available Pods, or else of most Pods. */

@@ -196,6 +196,8 @@ export interface UnseenHold {
   readonly bypassed: string;
   /** The record of a release in progress was lost, so the current settings may be Tranche's. */
   readonly unfinished: boolean;
+  /** The number of Pods that the step of this release, and the one before, let be updated. */
+  readonly granted?: readonly number[];
   readonly labels: Changes;
 }
 

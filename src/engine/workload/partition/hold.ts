@@ -98,12 +98,17 @@ export const giveBackPatch = (shape: PartitionShape, { user }: Pick<PartitionHel
 
 /**
  * The user's values for a workload without a record in a release. With the patch that gives it back, the record was removed, and the patch has them.
- * Without the patch, Tranche has given the workload back, so the current values are the user's, except a partition that no user's edit leaves there.
+ * Without the patch, Tranche has given the workload back, so the current values are the user's; or the patch was removed, too. `ours`: the partitions
+ * that Tranche may have left then.
  */
-export function originalUser(shape: PartitionShape, workload: Partitioned): UserPartition {
+export function originalUser(
+  shape: PartitionShape,
+  workload: Partitioned,
+  ours: readonly IntOrString[],
+): UserPartition {
   const text = workload.metadata.annotations?.[GIVE_BACK];
   const now = borrowedIn(shape, workload) as Partial<UserPartition>;
-  if (text === undefined) return userOf(shape, now.partition === shape.all ? {} : now);
+  if (text === undefined) return userOf(shape, ours.some((partition) => partition === now.partition) ? {} : now);
   try {
     const patch = JSON.parse(text) as Pick<Partitioned, 'spec'>;
     return userOf(shape, strategyOf(shape, patch as Partitioned));

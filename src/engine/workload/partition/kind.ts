@@ -99,8 +99,9 @@ export function partitionKind(shape: PartitionShape): PartitionKind {
     isLoose: ({ partition, held, replicas }) =>
       held !== undefined && partition < shape.kept(held.partition ?? shape.all, replicas),
     isStale: ({ held }) => held === undefined,
-    holdUnseen({ workload, held }, { labels, unfinished, ...hold }) {
-      const user = held?.user ?? (unfinished ? originalUser(shape, workload) : borrowedIn(shape, workload));
+    holdUnseen({ workload, held, replicas }, { labels, unfinished, granted = [], ...hold }) {
+      const ours = [shape.all, ...granted.map((pods) => shape.keeping(replicas - pods, replicas))];
+      const user = held?.user ?? (unfinished ? originalUser(shape, workload, ours) : borrowedIn(shape, workload));
       const { made, moved } = held ?? {};
       const again = { ...(made !== undefined && { made }), ...(moved !== undefined && { moved }) };
       return write.held('hold', workload, { ...firstHold(shape, workload, { ...user }, hold), ...again }, labels);

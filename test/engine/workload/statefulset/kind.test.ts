@@ -325,10 +325,13 @@ describe('a StatefulSet', () => {
 
   it('that lost its record finds its user’s partition in the patch that gives it back', () => {
     const unfinished = { rollout: 'web', stable: asDigest('v1'), bypassed: 'x', unfinished: true, labels: {} };
-    const holdOf = (set: StatefulSet) =>
-      readHeld(apply(set, kind.holdUnseen(progressOf(set, podsOf('v1 v1 v1 v1 v2')), unfinished)[0]!))?.user.partition;
+    const holdOf = (set: StatefulSet, ...granted: number[]) => {
+      const [hold] = kind.holdUnseen(progressOf(set, podsOf('v1 v1 v1 v1 v2')), { ...unfinished, granted });
+      return readHeld(apply(set, hold!))?.user.partition;
+    };
     const bare = makeSet(5, 'v2', 4);
-    assert.equal(holdOf(bare), 4, 'it was given back, so the partition is the user’s');
+    assert.equal(holdOf(bare, 2, 3), 4, 'it was given back, so the partition is the user’s');
+    assert.equal(holdOf(bare, 1, 3), null, 'a step has left it');
     assert.equal(holdOf(makeSet(5, 'v2', ALL)), null, 'the partition is ours');
     const annotations = { [GIVE_BACK]: giveBackPatch({ ...readHeld(held(5, 4, 4, 3))! }) };
     assert.equal(holdOf({ ...bare, metadata: { ...bare.metadata, annotations } }), 3);
