@@ -21,8 +21,9 @@ export interface PartitionProgress extends Progress {
   /** There are surge Pods, so old Pods are about to be deleted. */
   readonly surges: boolean;
   /**
-   * Of kinds whose partition is an ordinal: the ordinals from the highest one down that have the new version, or get it when their Pod is created, how
-   * many of them have a Pod, and an available one. A Pod of this version below an old one does not count: a lower partition would let the old one be updated, too.
+   * Only of kinds whose partition is an ordinal: the unbroken row of ordinals with the new version, from the highest one down. An ordinal without a Pod
+   * belongs to it if the partition lets its Pod be created with the new version. `pods` and `available` are the Pods in the row. A Pod of the new version
+   * below an old one is outside: a partition that includes it would let the old one be updated, too.
    */
   readonly row: { readonly ordinals: number; readonly pods: number; readonly available: number } | undefined;
   /** All Pods that the partition lets be updated are of the new version and available. */
@@ -104,14 +105,7 @@ export function progressOf(
     indexOf === undefined ? isNew(pod) : indexOf(pod) >= partition && indexOf(pod) < replicas;
   const granted = alive.filter(isGranted);
   const due = replicas - Math.min(partition, replicas);
-  const row =
-    indexOf &&
-    rowOf(alive, {
-      indexOf,
-      replicas,
-      counts: (pod, index) => (pod ? isNew(pod) : index >= partition),
-      isAvailable,
-    });
+  const row = indexOf && rowOf(alive, { indexOf, replicas, partition, isNew, isAvailable });
   const least = replicas - (row?.pods ?? pods.length);
   const moving = held !== undefined && !paused && partition < least && partition === kept(wantedBy(shape, held));
   const blocks = shape.blocks(workload, replicas);
@@ -184,24 +178,31 @@ export function progressOf(
 interface RowRules {
   readonly indexOf: (pod: Pod) => number;
   readonly replicas: number;
-  /** Undefined is an ordinal without a Pod. */
-  readonly counts: (pod: Pod | undefined, index: number) => boolean;
+  readonly partition: number;
+  readonly isNew: (pod: Pod) => boolean;
   readonly isAvailable: (pod: Pod) => boolean;
 }
 
+/** Looks at Pods and not at ordinals, of which a user can ask for two billion. */
 function rowOf(
   pods: readonly Pod[],
-  { indexOf, replicas, counts, isAvailable }: RowRules,
+  { indexOf, replicas, partition, isNew, isAvailable }: RowRules,
 ): NonNullable<PartitionProgress['row']> {
-  const byIndex = new Map(pods.map((pod) => [indexOf(pod), pod]));
   const row = { ordinals: 0, pods: 0, available: 0 };
-  for (let index = replicas - 1; index >= 0 && counts(byIndex.get(index), index); index--) {
-    const pod = byIndex.get(index);
-    row.ordinals += 1;
-    if (pod) row.pods += 1;
-    if (pod && isAvailable(pod)) row.available += 1;
+  // The lowest ordinal of the row so far.
+  let lowest = replicas;
+  for (const pod of pods.toSorted((a, b) => indexOf(b) - indexOf(a))) {
+    const index = indexOf(pod);
+    const isReached = index === lowest - 1 || index + 1 >= partition;
+    if (!isReached || !isNew(pod)) {
+      lowest = Math.min(lowest, Math.max(index + 1, partition));
+      return { ...row, ordinals: replicas - lowest };
+    }
+    lowest = index;
+    row.pods += 1;
+    if (isAvailable(pod)) row.available += 1;
   }
-  return row;
+  return { ...row, ordinals: replicas - Math.min(lowest, partition) };
 }
 
 /** The Pods that are not Ready, the lowest first. */

@@ -323,6 +323,15 @@ describe('a StatefulSet', () => {
     assert.deepEqual(steps('v1 v1 v1 v1 v1 - v2'), ['Wait', undefined, undefined, false]);
   });
 
+  it('is looked at by its Pods, and not by its ordinals, of which a user can ask for two billion', () => {
+    const replicas = 2_000_000_000;
+    const rowIn = (partition: number, pods: string) => progressOf(held(replicas, partition), podsOf(pods)).row;
+    assert.deepEqual(rowIn(0, 'v2 v2'), { ordinals: replicas, pods: 2, available: 2 });
+    assert.deepEqual(rowIn(0, 'v1 v2!'), { ordinals: replicas - 1, pods: 1, available: 0 });
+    assert.deepEqual(rowIn(replicas - 5, 'v2 v2'), { ordinals: 5, pods: 0, available: 0 });
+    assert.deepEqual(rowIn(ALL, 'v2 v2'), { ordinals: 0, pods: 0, available: 0 });
+  });
+
   it('that lost its record finds its user’s partition in the patch that gives it back', () => {
     const unfinished = { rollout: 'web', stable: asDigest('v1'), bypassed: 'x', unfinished: true, labels: {} };
     const holdOf = (set: StatefulSet, ...granted: number[]) => {
